@@ -1,0 +1,55 @@
+// The ApiClient port: how controllers, the scheduler and node agents send commands. In one process it calls the
+// gateway's pipeline directly, between processes it is HTTP; the semantics are those of the Kubernetes API either way.
+import type { JsonObject, KubeObject } from './kube-object.ts'
+import type { Status } from './status.ts'
+
+export type Verb = 'get' | 'list' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
+
+export type PatchType =
+  | 'application/json-patch+json'
+  | 'application/merge-patch+json'
+  | 'application/strategic-merge-patch+json'
+  | 'application/apply-patch+yaml'
+
+/** One request to the API. `version` defaults to the storage version of the resource. */
+export interface ApiRequest {
+  readonly verb: Verb
+  readonly group: string
+  readonly version?: string
+  readonly resource: string
+  readonly subresource?: string
+  readonly namespace?: string
+  readonly name?: string
+  /** The object, the patch, or DeleteOptions. */
+  readonly body?: JsonObject | readonly JsonObject[]
+  readonly patchType?: PatchType
+  /** Query parameters as on the wire: `{fieldManager: 'x', labelSelector: 'a=b', dryRun: 'All'}`. */
+  readonly query?: Readonly<Record<string, string>>
+  /** The sequence of the event that made the caller act; recorded with the event. */
+  readonly cause?: number
+  /** The sequence that a decision saw, and the decision as JSON; recorded with the event. */
+  readonly basis?: number
+  readonly decision?: string
+}
+
+export type ApiResult =
+  | {
+      readonly ok: true
+      readonly code: number
+      /** The object (or list, or Status) as the API answers. */
+      readonly object: KubeObject
+      /** The sequence that the write got, or that the read is as of. 0 when nothing was written (no change, dry run). */
+      readonly sequence: number
+    }
+  | { readonly ok: false; readonly code: number; readonly status: Status }
+
+export interface ApiClient {
+  /** Refusals are values. Throws only when the API cannot be reached. */
+  request(request: ApiRequest): Promise<ApiResult>
+
+  /**
+   * Records an attempt to schedule that failed (`dec.<scheduler>.<namespace>.<pod>`). `record` is what explain and
+   * replay need: basis, assumed pods, configuration, seed, and the verdicts.
+   */
+  recordAttempt(attempt: { scheduler: string; namespace: string; pod: string; record: JsonObject }): Promise<void>
+}

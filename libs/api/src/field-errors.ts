@@ -1,0 +1,59 @@
+// The sentences of validation errors, as k8s.io/apimachinery/pkg/util/validation/field words them.
+import type { StatusCause } from './status.ts'
+
+const quoted = (value: unknown): string =>
+  typeof value === 'string' ? JSON.stringify(value) : value === undefined ? 'null' : typeof value === 'object' ? JSON.stringify(value) : String(value)
+
+export const required = (field: string, detail = ''): StatusCause => ({
+  reason: 'FieldValueRequired',
+  message: detail ? `Required value: ${detail}` : 'Required value',
+  field,
+})
+
+export const invalidValue = (field: string, value: unknown, detail: string): StatusCause => ({
+  reason: 'FieldValueInvalid',
+  message: `Invalid value: ${quoted(value)}${detail ? `: ${detail}` : ''}`,
+  field,
+})
+
+export const typeInvalid = (field: string, value: unknown, detail: string): StatusCause => ({
+  reason: 'FieldValueTypeInvalid',
+  message: `Invalid value: ${quoted(value)}${detail ? `: ${detail}` : ''}`,
+  field,
+})
+
+export const notSupported = (field: string, value: unknown, supported: readonly string[]): StatusCause => ({
+  reason: 'FieldValueNotSupported',
+  message: `Unsupported value: ${quoted(value)}: supported values: ${supported.map((text) => JSON.stringify(text)).join(', ')}`,
+  field,
+})
+
+export const duplicate = (field: string, value: unknown): StatusCause => ({
+  reason: 'FieldValueDuplicate',
+  message: `Duplicate value: ${quoted(value)}`,
+  field,
+})
+
+export const forbiddenField = (field: string, detail: string): StatusCause => ({
+  reason: 'FieldValueForbidden',
+  message: `Forbidden: ${detail}`,
+  field,
+})
+
+export const notFoundField = (field: string, value: unknown): StatusCause => ({
+  reason: 'FieldValueNotFound',
+  message: `Not found: ${quoted(value)}`,
+  field,
+})
+
+export const tooLong = (field: string, max: number): StatusCause => ({
+  reason: 'FieldValueTooLong',
+  message: `Too long: may not be more than ${max} bytes`,
+  field,
+})
+
+export const tooMany = (field: string, actual: number, max: number): StatusCause => ({
+  reason: 'FieldValueTooMany',
+  message: `Too many: ${actual}: must have at most ${max} items`,
+  field,
+})

@@ -1,0 +1,95 @@
+// The description of the built-in kinds: one generated value (see tools/generate) that drives discovery, OpenAPI,
+// decoding, validation, strategic merge and server-side apply. These are its types; `generated/kinds.json` holds it.
+
+/** The type of a value: a scalar, a list, a map with string keys, or a reference to a definition. */
+export interface FieldType {
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'map' | 'ref' | 'any'
+  /** `int32`, `int64`, `double`, `byte`, `date-time`, `micro-time`, `int-or-string`, `quantity`. */
+  readonly format?: string
+  /** Element of an array or a map. */
+  readonly items?: FieldType
+  /** Definition name for `ref`: `io.k8s.api.core.v1.PodSpec`. */
+  readonly ref?: string
+}
+
+export interface Field extends FieldType {
+  readonly required?: boolean
+  readonly enum?: readonly string[]
+  /** Merge strategy of server-side apply; absent means atomic for lists and granular for maps and structs. */
+  readonly listType?: 'map' | 'set' | 'atomic'
+  readonly listMapKeys?: readonly string[]
+  readonly mapType?: 'atomic' | 'granular'
+  readonly structType?: 'atomic' | 'granular'
+  /** Strategic merge patch: `merge`, `retainKeys`, `merge,retainKeys`, `replace`. */
+  readonly patchStrategy?: string
+  readonly patchMergeKey?: string
+  /** Protobuf field number. */
+  readonly number?: number
+  /** OpenAPI default (also used for keys of associative lists, e.g. protocol: TCP). */
+  readonly default?: unknown
+}
+
+export interface Definition {
+  readonly name: string
+  readonly fields: Readonly<Record<string, Field>>
+  /** True when unknown fields are data: RawExtension, JSON, FieldsV1. */
+  readonly open?: boolean
+  readonly structType?: 'atomic' | 'granular'
+  /** Present on kinds. */
+  readonly groupVersionKinds?: readonly { readonly group: string; readonly version: string; readonly kind: string }[]
+}
+
+export interface Subresource {
+  /** `status`, `scale`, `binding`, `eviction`, `log`, … */
+  readonly name: string
+  readonly verbs: readonly string[]
+  /** Kind in discovery, with its group and version when they differ from the parent's (Scale is autoscaling/v1). */
+  readonly kind: string
+  readonly group?: string
+  readonly version?: string
+  /** Definition of the request's body: `io.k8s.api.autoscaling.v1.Scale`. */
+  readonly definition: string
+}
+
+/** One resource in one version. */
+export interface ResourceInfo {
+  /** '' for core. */
+  readonly group: string
+  readonly version: string
+  /** Plural: `pods`. */
+  readonly resource: string
+  readonly singular: string
+  readonly kind: string
+  readonly listKind: string
+  readonly namespaced: boolean
+  readonly shortNames: readonly string[]
+  readonly categories: readonly string[]
+  /** Empty for resources that only answer (tokenreviews: create) keep `create`. */
+  readonly verbs: readonly string[]
+  readonly subresources: readonly Subresource[]
+  /** `io.k8s.api.core.v1.Pod`. */
+  readonly definition: string
+  /** The version in which the log stores it; equals `version` for all but a few. */
+  readonly storageVersion: string
+  /** The group in which the log stores it, when another (events.k8s.io is stored as core). */
+  readonly storageGroup: string
+  /** False for TokenReview and the other kinds that are answered and never stored. */
+  readonly stored: boolean
+}
+
+/** All kinds. Look-ups are by map; `definitions` is shared by all versions. */
+export interface SchemaRegistry {
+  readonly definitions: ReadonlyMap<string, Definition>
+  readonly resources: readonly ResourceInfo[]
+  definition(name: string): Definition
+  resource(group: string, version: string, resource: string): ResourceInfo | undefined
+  byKind(group: string, version: string, kind: string): ResourceInfo | undefined
+  /** The resource in its storage version. */
+  storage(groupResource: string): ResourceInfo | undefined
+}
+
+/** `pods`, `deployments.apps`. */
+export const groupResourceOf = (group: string, resource: string): string => (group ? `${resource}.${group}` : resource)
+
+/** `v1`, `apps/v1`. */
+export const apiVersionOf = (group: string, version: string): string => (group ? `${group}/${version}` : version)

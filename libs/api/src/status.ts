@@ -1,0 +1,174 @@
+// All errors that the API gives, as metav1.Status values: reason, HTTP code, sentence and causes as upstream words them
+// (k8s.io/apimachinery/pkg/api/errors). One place, so that an error means the same wherever it arises.
+
+export interface StatusCause {
+  /** `FieldValueInvalid`, `FieldManagerConflict`, … */
+  readonly reason?: string
+  readonly message: string
+  readonly field?: string
+}
+
+export interface StatusDetails {
+  readonly name?: string
+  readonly group?: string
+  readonly kind?: string
+  readonly uid?: string
+  readonly causes?: readonly StatusCause[]
+  readonly retryAfterSeconds?: number
+}
+
+export interface Status {
+  readonly kind: 'Status'
+  readonly apiVersion: 'v1'
+  readonly metadata: Record<string, unknown>
+  readonly status: 'Success' | 'Failure'
+  readonly message?: string
+  readonly reason?: string
+  readonly details?: StatusDetails
+  readonly code: number
+}
+
+/** A refusal that travels as an exception inside one request; the pipeline turns it into the answer. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  readonly status: Status
+  constructor(status: Status) {
+    super(status.message ?? status.reason ?? 'API error')
+    this.status = status
+  }
+}
+
+export const isApiError = (error: unknown): error is ApiError => error instanceof Error && error.name === 'ApiError'
+
+/** What an error is about: `{group: 'apps', resource: 'deployments'}`; details.kind holds the resource, as upstream. */
+export interface Subject {
+  readonly group: string
+  readonly resource: string
+}
+
+const failure = (code: number, reason: string, message: string, details?: StatusDetails): Status => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Failure',
+  message,
+  reason,
+  ...(details ? { details } : {}),
+  code,
+})
+
+const about = (subject: Subject, name: string, more: Partial<StatusDetails> = {}): StatusDetails => ({
+  ...(name ? { name } : {}),
+  ...(subject.group ? { group: subject.group } : {}),
+  ...(subject.resource ? { kind: subject.resource } : {}),
+  ...more,
+})
+
+const qualified = (subject: Subject): string => (subject.group ? `${subject.resource}.${subject.group}` : subject.resource)
+
+export const success = (details?: StatusDetails): Status => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Success',
+  ...(details ? { details } : {}),
+  code: 200,
+})
+
+export const notFound = (subject: Subject, name: string): Status =>
+  failure(404, 'NotFound', `${qualified(subject)} "${name}" not found`, about(subject, name))
+
+export const routeNotFound = (): Status =>
+  failure(404, 'NotFound', 'the server could not find the requested resource', {})
+
+export const alreadyExists = (subject: Subject, name: string): Status =>
+  failure(409, 'AlreadyExists', `${qualified(subject)} "${name}" already exists`, about(subject, name))
+
+export const generateNameConflict = (subject: Subject, name: string): Status =>
+  failure(
+    409,
+    'AlreadyExists',
+    `${qualified(subject)} "${name}" already exists, the server was not able to generate a unique name for the object`,
+    about(subject, name, { retryAfterSeconds: 1 }),
+  )
+
+export const conflict = (subject: Subject, name: string, why: string): Status =>
+  failure(409, 'Conflict', `Operation cannot be fulfilled on ${qualified(subject)} "${name}": ${why}`, about(subject, name))
+
+export const objectModified =
+  'the object has been modified; please apply your changes to the latest version and try again'
+
+export const applyConflict = (causes: readonly StatusCause[], message: string): Status =>
+  failure(409, 'Conflict', message, { causes })
+
+/** 422. `kind` is the Kind (`Pod`), as upstream: `Pod "x" is invalid: spec.containers: Required value`. */
+export const invalid = (group: string, kind: string, name: string, causes: readonly StatusCause[]): Status => {
+  const sentences = [...new Set(causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message)))]
+  const list = sentences.length === 1 ? sentences[0]! : `[${sentences.join(', ')}]`
+  return failure(422, 'Invalid', `${group ? `${kind}.${group}` : kind} "${name}" is invalid: ${list}`, {
+    ...(name ? { name } : {}),
+    ...(group ? { group } : {}),
+    kind,
+    causes,
+  })
+}
+
+export const badRequest = (message: string, causes?: readonly StatusCause[]): Status =>
+  failure(400, 'BadRequest', message, causes ? { causes } : undefined)
+
+export const unauthorized = (): Status => failure(401, 'Unauthorized', 'Unauthorized')
+
+/** `pods "x" is forbidden: <why>`. */
+export const forbidden = (subject: Subject, name: string, why: string, causes?: readonly StatusCause[]): Status =>
+  failure(
+    403,
+    'Forbidden',
+    subject.resource ? `${qualified(subject)} ${name ? `"${name}" ` : ''}is forbidden: ${why}` : `forbidden: ${why}`,
+    about(subject, name, causes ? { causes } : {}),
+  )
+
+export const methodNotAllowed = (subject: Subject, verb: string): Status =>
+  failure(
+    405,
+    'MethodNotAllowed',
+    subject.resource
+      ? `${verb} is not supported on resources of kind "${qualified(subject)}"`
+      : 'the server does not allow this method on the requested resource',
+    about(subject, ''),
+  )
+
+export const notAcceptable = (accepted: readonly string[]): Status =>
+  failure(406, 'NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`)
+
+export const unsupportedMediaType = (accepted: readonly string[]): Status =>
+  failure(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+  )
+
+/** 410: a version that the log no longer holds. */
+export const expired = (message: string): Status => failure(410, 'Expired', message)
+
+export const versionTooOld = (requested: number, oldest: number): Status =>
+  expired(`too old resource version: ${requested} (${oldest})`)
+
+/** 504 for a version from the future, with the cause by which client-go knows it. */
+export const versionTooLarge = (requested: number, current: number): Status =>
+  failure(504, 'Timeout', `Too large resource version: ${requested}, current: ${current}`, {
+    retryAfterSeconds: 1,
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+  })
+
+export const requestEntityTooLarge = (message: string): Status => failure(413, 'RequestEntityTooLarge', message)
+
+export const tooManyRequests = (message: string, retryAfterSeconds: number): Status =>
+  failure(429, 'TooManyRequests', message, { retryAfterSeconds })
+
+export const serviceUnavailable = (message: string): Status =>
+  failure(503, 'ServiceUnavailable', message, { retryAfterSeconds: 1 })
+
+export const timeout = (message: string): Status => failure(504, 'Timeout', message, { retryAfterSeconds: 1 })
+
+export const internalError = (message: string): Status =>
+  failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })

@@ -1,0 +1,134 @@
+// The EventLog port: one ordered, durable stream of records with a compare-and-set per subject. Two adapters satisfy it
+// and the same contract suite: JetStream (many processes) and SQLite (one process).
+//
+// A *sequence* is the position of a record in the stream; it is also the object's resourceVersion. It is a safe integer
+// inside the process and a decimal string at every edge.
+
+/** A record to append. */
+export interface Append {
+  /** Tokens separated by dots; see subjects.ts for the encoding of names. */
+  readonly subject: string
+  /** The sequence of the last record of this subject, 0 when there must be none, undefined for "whatever it is". */
+  readonly expected: number | undefined
+  readonly headers: Readonly<Record<string, string>>
+  readonly payload: Uint8Array
+  /** Seconds after which the log may drop the record, on logs that were opened with `expiry`. */
+  readonly ttlSeconds?: number
+}
+
+/** A record as the log holds it. Immutable. */
+export interface LogRecord {
+  readonly subject: string
+  readonly sequence: number
+  /** When the log stored it, milliseconds since the epoch. */
+  readonly timeMs: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly payload: Uint8Array
+}
+
+/** What became of an append. A refusal is a value; a fault (log unreachable, closed) is thrown. */
+export type AppendResult =
+  | { readonly ok: true; readonly sequences: readonly number[] }
+  | { readonly ok: false; readonly conflict: Conflict }
+
+/** The member of the group whose expectation did not hold. `actual` is the subject's last sequence when it is known. */
+export interface Conflict {
+  readonly subject: string
+  readonly expected: number
+  readonly actual: number | undefined
+}
+
+export interface ReadOptions {
+  /** First sequence to return; default 1. */
+  readonly from?: number
+  /** Last sequence to return; default the end of the log when the read began. */
+  readonly to?: number
+  /** Subject filters with NATS wildcards (`evt.core.pods.>`); default everything. */
+  readonly subjects?: readonly string[]
+}
+
+export interface Snapshot {
+  /** The last record of every subject that matches, tombstones included, in sequence order. */
+  readonly records: AsyncIterable<readonly LogRecord[]>
+}
+
+export interface EventLog {
+  /**
+   * Appends all members or none. Durable when it resolves. An ambiguous outcome (a timeout) is resolved inside: the same
+   * append is sent again until an acknowledgement or a conflict decides, or `appendDeadlineMs` has passed
+   * (then it throws LogUnavailable, whose `ambiguous` says whether the records may be stored).
+   */
+  append(group: readonly Append[]): Promise<AppendResult>
+
+  /** Records from a sequence, in order, up to the end as of now. */
+  read(options?: ReadOptions): AsyncIterable<readonly LogRecord[]>
+
+  /** The record at a sequence, or undefined when there is none (never written, or purged). */
+  get(sequence: number): Promise<LogRecord | undefined>
+
+  /** The last record of a subject. */
+  last(subject: string): Promise<LogRecord | undefined>
+
+  /**
+   * The last record per subject as an exact snapshot, then every later record: nothing missed, nothing twice.
+   * Yields arrays in order. Between the snapshot and the rest stands one empty array, which says that the snapshot is
+   * complete. With `from` there is no snapshot: the empty array comes first, then every record from that sequence on.
+   * Ends when the signal aborts; throws when the log lost records that it had promised.
+   */
+  follow(options: FollowOptions): AsyncIterable<readonly LogRecord[]>
+
+  /**
+   * The sequence of the newest record, as a linearizable read: a record that any process has been told is stored is not
+   * beyond it. Concurrent calls share one round trip.
+   */
+  lastSequence(): Promise<number>
+
+  /** The oldest sequence that reads may start from. */
+  firstSequence(): Promise<number>
+
+  /** Forgets all but the newest record of a subject; compare-and-set on it stays intact. */
+  compact(subject: string): Promise<void>
+
+  /** Forgets a subject as if it had never existed. Only for subjects whose last record is a long-past tombstone. */
+  purge(subject: string): Promise<void>
+
+  /** Identity of the stream: never the same again for another stream, also one of the same name. */
+  readonly incarnation: string
+
+  close(): Promise<void>
+}
+
+export interface FollowOptions {
+  readonly subjects: readonly string[]
+  readonly from?: number
+  readonly signal: AbortSignal
+}
+
+/** The three streams of a cluster; see DESIGN.md, "Streams and subjects". */
+export interface ClusterLog {
+  /** Every change of every durable object, guards, decisions and seals. */
+  readonly events: EventLog
+  /** Lease objects: the last per subject. */
+  readonly leases: EventLog
+  /** Event objects: expiring. */
+  readonly objectEvents: EventLog
+  /** `embedded`, or `jetstream` with the server's version, for people. */
+  readonly description: string
+  close(): Promise<void>
+}
+
+/** The log cannot be reached or gave no answer in time. */
+export class LogUnavailable extends Error {
+  override readonly name = 'LogUnavailable'
+  /** True when records of the append may have been stored all the same. */
+  readonly ambiguous: boolean
+  constructor(message: string, options: { ambiguous: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause })
+    this.ambiguous = options.ambiguous
+  }
+}
+
+/** The log is damaged: start-up must stop. The message names subject and sequence. */
+export class LogDamaged extends Error {
+  override readonly name = 'LogDamaged'
+}

@@ -1,0 +1,46 @@
+// The object feed: what controllers, the scheduler and node agents read. It turns records of the log into changes of
+// objects, parses each payload once for all consumers of the process, and hands over batches whole.
+import type { ObjectAddress } from './subjects.ts'
+
+/** One event, as a consumer in the control plane sees it. Objects are shared between consumers: never mutate one. */
+export interface ObjectChange extends ObjectAddress {
+  /** `pods`, `deployments.apps`: upstream's GroupResource string. */
+  readonly groupResource: string
+  readonly sequence: number
+  readonly timeMs: number
+  /** Past tense type of the event: `PodBound`. */
+  readonly type: string
+  readonly deleted: boolean
+  /** In the storage version, resourceVersion filled in. For a deletion, the last object. */
+  readonly object: FeedObject
+}
+
+/** The part of every Kubernetes object that the feed itself knows. */
+export interface FeedObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly uid: string
+    readonly resourceVersion: string
+    readonly [field: string]: unknown
+  }
+  readonly [field: string]: unknown
+}
+
+export interface FeedBatch {
+  readonly changes: readonly ObjectChange[]
+  /** Everything up to here of the EVENTS stream has been handed over (also when `changes` holds nothing of it). */
+  readonly sequence: number
+  /** True from the batch on that completes the initial snapshot. */
+  readonly synced: boolean
+}
+
+export interface ObjectFeed {
+  /**
+   * The present objects of these resources (live ones only), then every change, for ever, until the signal aborts.
+   * Resources of several streams (`leases.coordination.k8s.io`) may be mixed; `sequence` speaks of EVENTS alone.
+   */
+  follow(groupResources: readonly string[], signal: AbortSignal): AsyncIterable<FeedBatch>
+}

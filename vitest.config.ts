@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config'
+
+// Tests run on the pinned Node as the product does: no transformation, the same type stripping.
+// Tiers by file name: x.test.ts is pure and fast; x.int.test.ts starts real servers; conformance/ runs real kubectl.
+export default defineConfig({
+  test: {
+    include: ['{libs,services,apps,conformance,tools}/**/*.test.ts'],
+    exclude: ['**/node_modules/**'],
+    experimental: { viteModuleRunner: false },
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+})
