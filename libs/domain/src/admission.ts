@@ -1,0 +1,32 @@
+// Admission: what happens between decoding and deciding, as upstream's plugins of the same names do it.
+import type { KubeObject } from '@shiplog/api/kube-object'
+import type { User } from './strategy.ts'
+
+export interface AdmissionAttributes {
+  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
+  readonly group: string
+  readonly resource: string
+  readonly subresource: string
+  readonly namespace: string
+  readonly name: string
+  /** The draft; mutating plugins change it. Undefined for DELETE. */
+  readonly object: KubeObject | undefined
+  readonly before: KubeObject | undefined
+  readonly user: User
+  readonly dryRun: boolean
+}
+
+/** What plugins may look at: the gateway's projection, as of the decision. */
+export interface AdmissionView {
+  get(groupResource: string, namespace: string, name: string): KubeObject | undefined
+  list(groupResource: string, namespace?: string): readonly KubeObject[]
+}
+
+export interface AdmissionPlugin {
+  /** Upstream's name: `NamespaceLifecycle`. */
+  readonly name: string
+  /** Changes the draft, or refuses by throwing ApiError. */
+  admit?(attributes: AdmissionAttributes, view: AdmissionView): void
+  /** Runs after all `admit`; refuses by throwing ApiError. */
+  validate?(attributes: AdmissionAttributes, view: AdmissionView): void
+}

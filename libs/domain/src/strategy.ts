@@ -1,0 +1,78 @@
+// What a kind may say for itself. The generic decider (decider.ts) does what all kinds share: names, metadata,
+// generation, finalizers, resourceVersion, managed fields. A strategy adds defaults, validation, immutable fields and
+// what a status write may touch. All functions are pure; those that "fill" or "prepare" change the draft they are given.
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+
+/** Who asks. */
+export interface User {
+  readonly name: string
+  readonly uid?: string
+  readonly groups: readonly string[]
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
+
+/** Everything from outside that a decision may use, as arguments, so that it can be recomputed. */
+export interface DecisionContext {
+  readonly nowMs: number
+  readonly user: User
+  /** A fresh unique id. */
+  uuid(): string
+  /** An integer in [0, below). */
+  integer(below: number): number
+}
+
+/** Resources that only one object may hold at a time: cluster IPs, node ports. Held by guards of the log. */
+export interface Allocations {
+  /** The uid of the object that holds `key` (`clusterip/10.96.0.10`, `nodeport/TCP/30080`), if any. */
+  holder(key: string): string | undefined
+}
+
+/** What an object's change takes and gives back; each becomes a guard in the same atomic batch. */
+export interface AllocationChange {
+  readonly take: readonly string[]
+  readonly release: readonly string[]
+}
+
+export interface Strategy {
+  /** Whether metadata.generation is kept. Default: the kind has a `spec`. */
+  readonly hasGeneration?: boolean
+  /** Whether an update without resourceVersion is accepted. Default true. */
+  readonly allowUnconditionalUpdate?: boolean
+  /** Whether PUT to a missing name creates it. Default false. */
+  readonly allowCreateOnUpdate?: boolean
+  /** Why the name is not one, as sentences; default: DNS-1123 subdomain. */
+  validateName?(name: string): readonly string[]
+  /** Fills upstream's defaults. Runs on every write after decoding, and is idempotent. */
+  setDefaults?(draft: KubeObject): void
+  /** Clears what a create may not set (status, …). Default: status is dropped when the kind has a status subresource. */
+  prepareForCreate?(draft: KubeObject, context: DecisionContext): void
+  /** Keeps what a main write may not touch. Default: status is copied from `before` when there is a status subresource. */
+  prepareForUpdate?(draft: KubeObject, before: KubeObject): void
+  /** Keeps all that a status write may not touch. Default: everything but status and managedFields is copied from `before`. */
+  prepareForStatusUpdate?(draft: KubeObject, before: KubeObject): void
+  /** Whether this change moves the generation. Default: anything outside metadata and status differs. */
+  changesGeneration?(next: KubeObject, before: KubeObject): boolean
+  validate?(next: KubeObject): readonly StatusCause[]
+  /** Runs after `validate` on updates of the main resource: immutable fields and the like. */
+  validateUpdate?(next: KubeObject, before: KubeObject): readonly StatusCause[]
+  validateStatusUpdate?(next: KubeObject, before: KubeObject): readonly StatusCause[]
+  /** Field selectors beyond metadata.name and metadata.namespace: `{'spec.nodeName': 'n1', 'status.phase': 'Running'}`. */
+  selectableFields?(object: KubeObject): Readonly<Record<string, string>>
+  /** The names that `selectableFields` gives, so that unknown ones can be refused. */
+  readonly selectableFieldNames?: readonly string[]
+  /**
+   * Graceful deletion: the seconds to grant, or undefined when the object goes at once.
+   * `requested` is DeleteOptions.gracePeriodSeconds.
+   */
+  gracePeriodSeconds?(object: KubeObject, requested: number | undefined): number | undefined
+  /** Finalizers that a kind gets by itself at deletion (namespaces use spec.finalizers, kept by their own code). */
+  allocate?(next: KubeObject | undefined, before: KubeObject | undefined, held: Allocations, context: DecisionContext): AllocationChange
+  /** Past-tense type of a change that the generic names (PodCreated, PodUpdated, PodDeleted, …) do not tell well. */
+  eventType?(next: KubeObject, before: KubeObject, subresource: string): string | undefined
+  /** Sentences for `Warning: 299` headers. */
+  warnings?(next: KubeObject): readonly string[]
+}
+
+/** A draft decoded from a request may lack what the decider fills in later. */
+export type Draft = JsonObject
