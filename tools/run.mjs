@@ -14,17 +14,26 @@ export const nodeBinary = join(modules, nodePackage, 'bin', 'node')
 
 /** Runs `npm ci` unless the installed tree is the one that package-lock.json describes. */
 function install() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
   const stamp = join(modules, '.shiplog-lock')
   if (existsSync(nodeBinary) && existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   process.stderr.write('Installing dependencies (npm ci) …\n')
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] })
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  })
   if (npm.status !== 0) {
-    process.stderr.write(`npm ci failed (${npm.error?.message ?? `exit code ${npm.status}`}): the lines above say why.\n`)
+    process.stderr.write(
+      `npm ci failed (${npm.error?.message ?? `exit code ${npm.status}`}): the lines above say why.\n`,
+    )
     process.exit(1)
   }
   if (!existsSync(nodeBinary)) {
-    process.stderr.write(`No Node 26 for ${process.platform}-${process.arch}: package ${nodePackage} is not available.\n`)
+    process.stderr.write(
+      `No Node 26 for ${process.platform}-${process.arch}: package ${nodePackage} is not available.\n`,
+    )
     process.exit(1)
   }
   mkdirSync(modules, { recursive: true })

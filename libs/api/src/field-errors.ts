@@ -2,7 +2,13 @@
 import type { StatusCause } from './status.ts'
 
 const quoted = (value: unknown): string =>
-  typeof value === 'string' ? JSON.stringify(value) : value === undefined ? 'null' : typeof value === 'object' ? JSON.stringify(value) : String(value)
+  typeof value === 'string'
+    ? JSON.stringify(value)
+    : value === undefined
+      ? 'null'
+      : typeof value === 'object'
+        ? JSON.stringify(value)
+        : String(value)
 
 export const required = (field: string, detail = ''): StatusCause => ({
   reason: 'FieldValueRequired',

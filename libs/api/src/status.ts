@@ -64,7 +64,8 @@ const about = (subject: Subject, name: string, more: Partial<StatusDetails> = {}
   ...more,
 })
 
-const qualified = (subject: Subject): string => (subject.group ? `${subject.resource}.${subject.group}` : subject.resource)
+const qualified = (subject: Subject): string =>
+  subject.group ? `${subject.resource}.${subject.group}` : subject.resource
 
 export const success = (details?: StatusDetails): Status => ({
   kind: 'Status',
@@ -93,7 +94,12 @@ export const generateNameConflict = (subject: Subject, name: string): Status =>
   )
 
 export const conflict = (subject: Subject, name: string, why: string): Status =>
-  failure(409, 'Conflict', `Operation cannot be fulfilled on ${qualified(subject)} "${name}": ${why}`, about(subject, name))
+  failure(
+    409,
+    'Conflict',
+    `Operation cannot be fulfilled on ${qualified(subject)} "${name}": ${why}`,
+    about(subject, name),
+  )
 
 export const objectModified =
   'the object has been modified; please apply your changes to the latest version and try again'
@@ -103,7 +109,9 @@ export const applyConflict = (causes: readonly StatusCause[], message: string): 
 
 /** 422. `kind` is the Kind (`Pod`), as upstream: `Pod "x" is invalid: spec.containers: Required value`. */
 export const invalid = (group: string, kind: string, name: string, causes: readonly StatusCause[]): Status => {
-  const sentences = [...new Set(causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message)))]
+  const sentences = [
+    ...new Set(causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message))),
+  ]
   const list = sentences.length === 1 ? sentences[0]! : `[${sentences.join(', ')}]`
   return failure(422, 'Invalid', `${group ? `${kind}.${group}` : kind} "${name}" is invalid: ${list}`, {
     ...(name ? { name } : {}),

@@ -67,7 +67,12 @@ export interface Strategy {
    */
   gracePeriodSeconds?(object: KubeObject, requested: number | undefined): number | undefined
   /** Finalizers that a kind gets by itself at deletion (namespaces use spec.finalizers, kept by their own code). */
-  allocate?(next: KubeObject | undefined, before: KubeObject | undefined, held: Allocations, context: DecisionContext): AllocationChange
+  allocate?(
+    next: KubeObject | undefined,
+    before: KubeObject | undefined,
+    held: Allocations,
+    context: DecisionContext,
+  ): AllocationChange
   /** Past-tense type of a change that the generic names (PodCreated, PodUpdated, PodDeleted, …) do not tell well. */
   eventType?(next: KubeObject, before: KubeObject, subresource: string): string | undefined
   /** Sentences for `Warning: 299` headers. */

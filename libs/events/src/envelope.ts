@@ -88,7 +88,9 @@ export function decodeEnvelope(headers: Headers): Envelope {
 }
 
 /** The batch that a record belongs to; a record without the header is a batch of its own. */
-export function batchOf(headers: Headers): { readonly id: string; readonly index: number; readonly size: number } | undefined {
+export function batchOf(
+  headers: Headers,
+): { readonly id: string; readonly index: number; readonly size: number } | undefined {
   const [id, index, size] = (headers[header.batch] ?? '').split(' ')
   return id && index && size ? { id, index: Number(index), size: Number(size) } : undefined
 }

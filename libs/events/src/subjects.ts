@@ -65,7 +65,12 @@ export function parseObjectSubject(subject: string): ObjectAddress | undefined {
     }
   }
   if (tokens[0] === 'lease' && tokens.length === 3) {
-    return { group: 'coordination.k8s.io', resource: 'leases', namespace: namespaceOf(tokens[1]!), name: decodeToken(tokens[2]!) }
+    return {
+      group: 'coordination.k8s.io',
+      resource: 'leases',
+      namespace: namespaceOf(tokens[1]!),
+      name: decodeToken(tokens[2]!),
+    }
   }
   if (tokens[0] === 'oev' && tokens.length === 3) {
     return { group: '', resource: 'events', namespace: namespaceOf(tokens[1]!), name: decodeToken(tokens[2]!) }
