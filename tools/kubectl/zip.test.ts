@@ -35,7 +35,10 @@ function archiveOf(files: Readonly<Record<string, { content: string; deflate: bo
 describe('zipEntries', () => {
   test('reads stored and deflated entries by name, past a comment at the end', () => {
     const archive = archiveOf(
-      { 'kubectl/kubectl': { content: 'x'.repeat(1000), deflate: true }, 'a.txt': { content: 'plain', deflate: false } },
+      {
+        'kubectl/kubectl': { content: 'x'.repeat(1000), deflate: true },
+        'a.txt': { content: 'plain', deflate: false },
+      },
       'a comment',
     )
     expect(zipEntries(archive).map((entry) => [entry.name, entry.read().toString()])).toEqual([
