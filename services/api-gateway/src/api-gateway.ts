@@ -32,10 +32,14 @@ export interface ApiGatewayDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
-  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string }
-  readonly host: string
-  /** 0 for any free port. */
-  readonly port: number
+  /** Where it listens; without it only components of this process are served. Port 0 takes any free one. */
+  readonly https?: {
+    readonly host: string
+    readonly port: number
+    readonly ca: string
+    readonly cert: string
+    readonly key: string
+  }
   /** The text of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenFile?: string
   /** Admission plugins to leave out, by upstream's names. */
@@ -45,11 +49,11 @@ export interface ApiGatewayDeps {
 }
 
 export interface ApiGateway extends Service {
-  /** The port that it listens on, once started. */
+  /** The port that it listens on, once started; 0 without HTTPS. */
   readonly port: number
   /** Commands of a component in this process, as that user. */
   clientFor(user: User): ApiClient
-  /** Starts answering over HTTPS; `start` only makes the projection complete. */
+  /** Watches that are being served. */
   readonly watchers: number
 }
 
@@ -91,7 +95,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   ]
 
   const routes = createNonResourceRoutes({ registry, health, stopping: () => stopping.signal.aborted, watchers: () => hub.watchers, streams })
-  const server = createHttpServer({
+  const server = deps.https && createHttpServer({
     registry,
     operations,
     reader,
@@ -102,7 +106,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     logger,
     ids,
     nowMs,
-    tls: deps.tls,
+    tls: deps.https,
     trusted: (user) => user.name.startsWith('system:') && !user.name.startsWith('system:serviceaccount:') && !user.name.startsWith('system:bootstrap:'),
   })
 
@@ -196,15 +200,14 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     health,
     async start() {
       await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
-      await server.listen({ host: deps.host, port: deps.port })
+      if (!server || !deps.https) return
+      await server.listen({ host: deps.https.host, port: deps.https.port })
       port = (server.server.address() as AddressInfo).port
     },
     async stop() {
       if (stopping.signal.aborted) return
       hub.close()
-      const closed = server.close()
-      await Promise.race([closed, clock.sleep(closeTimeoutMs)])
-      await Promise.race([Promise.all(streams.all.map((stream) => stream.committer.close())), clock.sleep(closeTimeoutMs)])
+      if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
       stopping.abort()
     },
   }
