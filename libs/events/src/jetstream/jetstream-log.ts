@@ -696,8 +696,9 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       const { state } = await info()
       return state.messages === 0 ? state.last_seq + 1 : state.first_seq
     },
-    compact: (subject) => purge({ filter: subject, keep: 1 }),
-    purge: (subject) => purge({ filter: subject }),
+    recordCount: async () => (await info()).state.messages,
+    compact: (subject, before) => purge({ filter: subject, ...(before === undefined ? { keep: 1 } : { seq: before }) }),
+    purge: (subject, through) => purge({ filter: subject, ...(through === undefined ? {} : { seq: through + 1 }) }),
     close: async () => stop(),
   }
   return { log, stop }

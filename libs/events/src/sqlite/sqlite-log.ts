@@ -284,7 +284,7 @@ function openStream({ database, committer, clock, name, shape, file }: StreamDep
   const first = prepare(`SELECT min(sequence) AS sequence FROM ${name}`)
   const newest = prepare(`SELECT sequence, time_ms FROM ${name} ORDER BY sequence DESC LIMIT 1`)
   const dropBefore = prepare(`DELETE FROM ${name} WHERE subject = ? AND sequence < ?`)
-  const dropSubject = prepare(`DELETE FROM ${name} WHERE subject = ?`)
+  const count = prepare(`SELECT count(*) AS count FROM ${name}`)
   const setLast = prepare('UPDATE stream SET last_sequence = ? WHERE name = ?')
 
   const { incarnation, last_sequence } = prepare('SELECT incarnation, last_sequence FROM stream WHERE name = ?').get(
@@ -497,12 +497,14 @@ function openStream({ database, committer, clock, name, shape, file }: StreamDep
     follow,
     lastSequence: async () => lastSequence,
     firstSequence: async () => guarded(() => (first.get() as { sequence: number | null }).sequence ?? lastSequence + 1),
-    compact: async (subject) =>
+    recordCount: async () => guarded(() => (count.get() as { count: number }).count),
+    compact: async (subject, before) =>
       guarded(() => {
         const { sequence } = lastSequenceOf.get(subject) as { sequence: number | null }
-        if (sequence !== null) dropBefore.run(subject, sequence)
+        if (sequence !== null) dropBefore.run(subject, Math.min(sequence, before ?? sequence))
       }, ` at ${subject}`),
-    purge: async (subject) => guarded(() => void dropSubject.run(subject), ` at ${subject}`),
+    purge: async (subject, through) =>
+      guarded(() => void dropBefore.run(subject, (through ?? lastSequence) + 1), ` at ${subject}`),
     close: async () => hub.end(),
   }
   return { log, hub, sweep }
