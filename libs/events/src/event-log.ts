@@ -89,6 +89,9 @@ export interface EventLog {
   /** How many records the log holds; sequences of what was forgotten have none. */
   recordCount(): Promise<number>
 
+  /** How many records each subject has by the log's own index; to find out what is damaged, not for daily use. */
+  countBySubject(): Promise<ReadonlyMap<string, number>>
+
   /**
    * Forgets the records of a subject before a sequence at which it has a record (default: all but the newest);
    * compare-and-set on it stays intact, also while others write.

@@ -76,6 +76,8 @@ export interface SealerOptions {
   readonly clock: Clock
   readonly logger?: Logger
   readonly recordsPerSeal?: number
+  /** Told of every seal that is stored, as a committer tells of its groups: for the high-water mark. */
+  readonly onStored?: (group: readonly Append[], sequences: readonly number[]) => void
 }
 
 /** Most time that the last seal at stop may take. */
@@ -110,7 +112,9 @@ export function createSealer(options: SealerOptions): Sealer {
     const append = ownAppend(sealSubject, 'LogSealed', last, payload)
     const result = await log.append([append])
     // A conflict means that another has just sealed; its seal comes by in a moment.
-    if (result.ok) unsealed = 0
+    if (!result.ok) return
+    unsealed = 0
+    options.onStored?.([append], result.sequences)
   }
 
   const run = async (from: number, caughtUp: () => void): Promise<void> => {

@@ -67,6 +67,8 @@ export async function verifyLog(log: EventLog, options: VerifyOptions = {}): Pro
   const known = new Map<string, Known>()
   /** Records that are not there, until somebody tells whose they were. */
   const missing = new Set<number>()
+  /** How many records of each subject could be read. */
+  const counts = new Map<string, number>()
   let rolling = emptyHash
   /** False after damage: the hash is taken over from the next seal. */
   let hashHolds = true
@@ -104,6 +106,7 @@ export async function verifyLog(log: EventLog, options: VerifyOptions = {}): Pro
       passGap(record.sequence)
       expected = record.sequence + 1
       records += 1
+      counts.set(record.subject, (counts.get(record.subject) ?? 0) + 1)
       try {
         verifyRecord(record)
       } catch (error) {
@@ -116,8 +119,26 @@ export async function verifyLog(log: EventLog, options: VerifyOptions = {}): Pro
     options.onProgress?.(expected - 1, lastSequence)
   }
   if (!options.signal?.aborted) passGap(lastSequence + 1)
-  for (const sequence of missing) find(undefined, sequence, 'the record is missing')
+  if (missing.size > 0 && !options.signal?.aborted) {
+    const owners = await ownersOfMissing(log, counts)
+    for (const sequence of missing) {
+      const [only] = owners
+      if (owners.length === 1) find(only, sequence, 'the record is missing')
+      else
+        find(
+          undefined,
+          sequence,
+          `the record is missing${owners.length === 0 ? '' : `, of one of ${owners.slice(0, 5).join(', ')}`}`,
+        )
+    }
+  }
   return { ok: damaged === 0, records, compacted: compacted.size, seals: seals.size, lastSequence, damaged, findings }
+}
+
+/** Subjects of which the log's index knows more records than could be read. */
+async function ownersOfMissing(log: EventLog, counts: ReadonlyMap<string, number>): Promise<string[]> {
+  const indexed = await log.countBySubject()
+  return [...indexed].filter(([subject, count]) => count > (counts.get(subject) ?? 0)).map(([subject]) => subject)
 }
 
 const reason = (error: unknown): string =>
@@ -230,9 +251,10 @@ const gone = (sequence: number, end: number, mark: Mark | undefined): LogDamaged
 }
 
 /** Fewer records than there must be: the whole log is read to say which. */
-async function findDamage(log: EventLog, expected: number): Promise<never> {
+async function findDamage(log: EventLog, expected: number): Promise<void> {
   const report = await verifyLog(log)
   const [first] = report.findings
+  if (first === undefined && report.records >= expected) return
   throw new LogDamaged(
     first === undefined
       ? `The log is damaged: it should hold ${expected} records and holds fewer`
@@ -244,12 +266,18 @@ async function findDamage(log: EventLog, expected: number): Promise<never> {
 export function verifying(log: EventLog): EventLog {
   async function* follow(options: FollowOptions): AsyncIterable<readonly LogRecord[]> {
     let complete = options.from !== undefined
-    for await (const records of log.follow(options)) {
-      if (!complete) {
-        if (records.length === 0) complete = true
-        else records.forEach(verifyRecord)
+    try {
+      for await (const records of log.follow(options)) {
+        if (!complete) {
+          if (records.length === 0) complete = true
+          else records.forEach(verifyRecord)
+        }
+        yield records
       }
-      yield records
+    } catch (error) {
+      // The log itself tells of damage without its place: a whole reading finds it.
+      if (error instanceof LogDamaged && !complete && !/at sequence \d/.test(error.message)) await findDamage(log, 0)
+      throw error
     }
   }
   return Object.create(log, { follow: { value: follow } }) as EventLog
