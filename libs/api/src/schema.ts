@@ -4,7 +4,10 @@
 /** The type of a value: a scalar, a list, a map with string keys, or a reference to a definition. */
 export interface FieldType {
   readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'map' | 'ref' | 'any'
-  /** `int32`, `int64`, `double`, `byte`, `date-time`, `micro-time`, `int-or-string`, `quantity`. */
+  /**
+   * `int32`, `int64`, `double`, `byte`, `date-time`, `micro-time`, `int-or-string`, `quantity`; on `any` the unions of a
+   * CustomResourceDefinition's schema: `schema-or-boolean`, `schema-or-array`, `schema-or-strings`.
+   */
   readonly format?: string
   /** Element of an array or a map. */
   readonly items?: FieldType
@@ -25,6 +28,12 @@ export interface Field extends FieldType {
   readonly patchMergeKey?: string
   /** Protobuf field number. */
   readonly number?: number
+  /** Protobuf numbers of the messages around the field where JSON inlines them (Volume inlines VolumeSource). */
+  readonly inlined?: readonly number[]
+  /** The zero value (`""`, 0, false, empty list or map) means "not set" and is left out, as in upstream's Go types. */
+  readonly omitZero?: true
+  /** A struct that upstream always writes, if only as `{}`: `resources` of a container, `status`. */
+  readonly always?: true
   /** OpenAPI default (also used for keys of associative lists, e.g. protocol: TCP). */
   readonly default?: unknown
 }

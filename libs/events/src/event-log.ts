@@ -92,6 +92,12 @@ export interface EventLog {
   /** Forgets a subject as if it had never existed. Only for subjects whose last record is a long-past tombstone. */
   purge(subject: string): Promise<void>
 
+  /**
+   * True when the adapter itself makes appends that are in flight together durable together (one fsync), each group still
+   * atomic on its own: a group committer hands them straight on.
+   */
+  readonly groupsAppends: boolean
+
   /** Identity of the stream: never the same again for another stream, also one of the same name. */
   readonly incarnation: string
 

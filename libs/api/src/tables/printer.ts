@@ -10,8 +10,20 @@ export interface TableColumn {
   readonly priority: number
 }
 
+export type Cell = string | number | boolean | null
+
+/** A remark about a row, such as "this pod has run to its end". */
+export interface RowCondition {
+  readonly type: 'Completed'
+  readonly status: 'True' | 'False' | 'Unknown'
+  readonly reason?: string
+  readonly message?: string
+}
+
 export interface Printer {
   readonly columns: readonly TableColumn[]
   /** One cell per column, priority 1 included. `nowMs` is the instant that ages are told against. */
-  cells(object: KubeObject, nowMs: number): readonly (string | number | boolean | null)[]
+  cells(object: KubeObject, nowMs: number): readonly Cell[]
+  /** Remarks about the row; most kinds have none. */
+  conditions?(object: KubeObject): readonly RowCondition[] | undefined
 }

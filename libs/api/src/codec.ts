@@ -1,0 +1,66 @@
+// The codec between objects and the bytes of the log. Stored bytes are the object's JSON in its storage version, keys in
+// the order kind, apiVersion, metadata, …, without resourceVersion; served bytes are the stored bytes with the
+// resourceVersion spliced in. Serving never parses: what was validated once is what every client gets.
+import type { KubeObject } from './kube-object.ts'
+
+/** The place where a payload is sealed with a key of its object before it reaches the log, and opened after. */
+export interface PayloadSealer {
+  seal(groupResource: string, uid: string, bytes: Uint8Array): Uint8Array
+  open(groupResource: string, uid: string, bytes: Uint8Array): Uint8Array
+}
+
+const metadataStart = Buffer.from('"metadata":{')
+
+/** The bytes that an event carries. `metadata.resourceVersion` is left out: it is the sequence that the log will give. */
+export function storedBytes(object: KubeObject): Buffer {
+  const { kind, apiVersion, metadata, ...rest } = object
+  const { resourceVersion: _, ...stored } = metadata
+  return Buffer.from(JSON.stringify({ kind, apiVersion, metadata: stored, ...rest }))
+}
+
+/** Stored bytes with `"resourceVersion":"<sequence>",` put first into metadata. */
+export function servedBytes(stored: Uint8Array, sequence: number): Buffer {
+  const view = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)
+  // `kind` and `apiVersion` come first and hold no quotes, so the first match is the object's own metadata.
+  const at = view.indexOf(metadataStart) + metadataStart.length
+  if (at < metadataStart.length) throw new Error('stored object has no metadata')
+  const version = `"resourceVersion":"${sequence}",`
+  const served = Buffer.allocUnsafe(view.length + version.length)
+  view.copy(served, 0, 0, at)
+  served.write(version, at, 'latin1')
+  view.copy(served, at + version.length, at)
+  return served
+}
+
+/** The object that served bytes stand for. */
+export const parseObject = (bytes: Uint8Array): KubeObject =>
+  JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as KubeObject
+
+/**
+ * The read-upgrade hook: raises a stored object of an older schema version to the present one. One entry per kind and
+ * version, applied in order; an event's meaning never changes, its reading may.
+ */
+export type Upcaster = (object: KubeObject) => KubeObject
+
+/** The schema version that is written today, per group-resource; 1 where nothing is said. */
+const currentSchema: Readonly<Record<string, number>> = {}
+/** `upcasters['pods'][1]` reads version 1 as version 2. See docs/adr for each dated entry. */
+const upcasters: Readonly<Record<string, Readonly<Record<number, Upcaster>>>> = {}
+
+export const schemaVersionOf = (groupResource: string): number => currentSchema[groupResource] ?? 1
+
+/** Stored bytes as of today's schema version. Returns the same bytes when nothing changed since they were written. */
+export function upgradeStored(groupResource: string, schema: number, stored: Uint8Array): Uint8Array {
+  const current = schemaVersionOf(groupResource)
+  if (schema === current) return stored
+  if (schema > current) {
+    throw new Error(`${groupResource} was stored with schema version ${schema}; this build knows ${current}: upgrade Shiplog`)
+  }
+  let object = parseObject(stored)
+  for (let version = schema; version < current; version++) {
+    const upcast = upcasters[groupResource]?.[version]
+    if (!upcast) throw new Error(`no upcaster for ${groupResource} from schema version ${version}`)
+    object = upcast(object)
+  }
+  return storedBytes(object)
+}

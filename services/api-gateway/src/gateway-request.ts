@@ -1,0 +1,43 @@
+// One request inside the gateway, whatever brought it: HTTP, or a component of the same process.
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { ResourceInfo } from '@shiplog/api/schema'
+import type { User } from '@shiplog/domain/strategy'
+
+/** Why a component wrote what it wrote; recorded with the event. */
+export interface Provenance {
+  readonly cause?: number
+  readonly basis?: number
+  readonly decision?: string
+  readonly traceparent?: string
+}
+
+/** A body: bytes off the wire, or an object of this process. */
+export type Body =
+  | { readonly bytes: Uint8Array; readonly contentType: string | undefined }
+  | { readonly value: JsonObject | readonly JsonObject[]; readonly contentType: string | undefined }
+
+export interface GatewayRequest {
+  /** The resource in the version that the client named. */
+  readonly resource: ResourceInfo
+  readonly subresource: string
+  readonly namespace: string
+  readonly name: string
+  readonly query: URLSearchParams
+  readonly body: Body | undefined
+  readonly user: User
+  readonly userAgent: string
+  readonly requestId: string
+  readonly provenance: Provenance
+}
+
+/** What a write came to. */
+export interface WriteOutcome {
+  readonly code: number
+  /** The object in its storage version, resourceVersion filled in; undefined when the answer is a Status. */
+  readonly object: KubeObject | undefined
+  /** An answer that is not the stored object: a Status, a Scale, a review. */
+  readonly answer?: JsonObject
+  /** The sequence that the write got; 0 when nothing was appended. */
+  readonly sequence: number
+  readonly warnings: readonly string[]
+}

@@ -1,0 +1,98 @@
+// The past of a resource: from memory while the window reaches back far enough, from the log otherwise.
+import { servedBytes, upgradeStored } from '@shiplog/api/codec'
+import { header } from '@shiplog/events/envelope'
+import type { LogRecord } from '@shiplog/events/event-log'
+import { parseObjectSubject, resourceFilter } from '@shiplog/events/subjects'
+import { keyOf, type ResourceTable } from './projection.ts'
+import type { Stream } from './streams.ts'
+import { noBytes, Version } from './version.ts'
+
+/** The versions of a namespace ('' for all) that were current at a sequence, in key order. The caller has checked that
+ * the sequence is not beyond what is applied, and that the log still holds it. */
+export async function listAt(
+  stream: Stream,
+  table: ResourceTable,
+  resource: { readonly group: string; readonly resource: string },
+  namespace: string,
+  sequence: number,
+): Promise<Version[]> {
+  const { projection } = stream
+  if (sequence >= projection.windowFloor) return undoSince(table, namespace, sequence)
+  const state = new Map<string, Version>()
+  for await (const records of stream.log.read({ to: sequence, subjects: [resourceFilter(resource.group, resource.resource)] })) {
+    for (const record of records) {
+      const version = versionOf(record, table.groupResource, undefined)
+      if (!version || (namespace !== '' && version.namespace !== namespace)) continue
+      if (version.deleted) state.delete(version.key)
+      else state.set(version.key, version)
+    }
+  }
+  return [...state.values()].sort(byKey)
+}
+
+/** The present, with every event after `sequence` taken back, newest first. */
+function undoSince(table: ResourceTable, namespace: string, sequence: number): Version[] {
+  const present = table.list(namespace)
+  const later = table.since(sequence)
+  if (later.length === 0) return present
+  const changed = new Map<string, Version | undefined>()
+  for (let i = later.length - 1; i >= 0; i--) {
+    const version = later[i]!
+    if (namespace === '' || version.namespace === namespace) changed.set(version.key, version.previous)
+  }
+  const past = present.filter((version) => !changed.has(version.key))
+  for (const version of changed.values()) if (version) past.push(version)
+  return past.sort(byKey)
+}
+
+const byKey = (a: Version, b: Version): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+
+/** Events of a resource after `from` up to and including `to`, read from the log, each with the version before it. */
+export async function* eventsBetween(
+  stream: Stream,
+  table: ResourceTable,
+  resource: { readonly group: string; readonly resource: string },
+  from: number,
+  to: number,
+): AsyncGenerator<Version[]> {
+  const last = new Map<string, Version>()
+  const subjects = [resourceFilter(resource.group, resource.resource)]
+  for await (const records of stream.log.read({ from: from + 1, to, subjects })) {
+    const versions: Version[] = []
+    for (const record of records) {
+      const previousSequence = Number(record.headers[header.previous] ?? 0)
+      const address = parseObjectSubject(record.subject)
+      if (!address) continue
+      const key = keyOf(address.namespace, address.name)
+      let previous = last.get(key)
+      if (!previous && previousSequence > 0) {
+        const before = await stream.log.get(previousSequence)
+        if (before) previous = versionOf(before, table.groupResource, undefined)
+      }
+      const version = versionOf(record, table.groupResource, previous?.deleted ? undefined : previous)
+      if (!version) continue
+      last.set(key, version)
+      versions.push(version)
+    }
+    yield versions
+  }
+}
+
+export function versionOf(record: LogRecord, groupResource: string, previous: Version | undefined): Version | undefined {
+  const address = parseObjectSubject(record.subject)
+  if (!address) return undefined
+  const deleted = record.headers[header.deleted] === '1' || record.payload.length === 0
+  const schema = Number(record.headers[header.schema] ?? 1)
+  return new Version({
+    key: keyOf(address.namespace, address.name),
+    namespace: address.namespace,
+    name: address.name,
+    sequence: record.sequence,
+    timeMs: record.timeMs,
+    deleted,
+    previousSequence: Number(record.headers[header.previous] ?? 0),
+    checksum: record.headers[header.checksum] ?? '',
+    bytes: record.payload.length > 0 ? servedBytes(upgradeStored(groupResource, schema, record.payload), record.sequence) : noBytes,
+    previous,
+  })
+}

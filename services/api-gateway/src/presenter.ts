@@ -1,0 +1,131 @@
+// How versions are shown to one client: in the version it asked for, as an object, a Table row or metadata only.
+// When it asks for the storage version as JSON, nothing is parsed: the stored bytes are the served bytes.
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { apiVersionOf, groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
+import { type Printer } from '@shiplog/api/tables/printer'
+import { printerFor, tableOf } from '@shiplog/api/tables/tables'
+import { convert } from '@shiplog/domain/conversions'
+import type { Representation } from './negotiation.ts'
+import type { Version, WatchEventType } from './version.ts'
+import { watchFrame } from './version.ts'
+
+export interface ListMeta {
+  readonly resourceVersion: string
+  readonly continue?: string
+  readonly remainingItemCount?: number
+}
+
+export interface Presenter {
+  /** Equal for presenters that show the same. */
+  readonly id: string
+  /** One object. */
+  object(object: KubeObject | Version): Buffer
+  /** The parts of a list; joined they are the answer. */
+  list(versions: readonly Version[], meta: ListMeta): Iterable<Buffer>
+  frame(type: WatchEventType, version: Version, bytes?: Buffer): Buffer
+  bookmark(sequence: number, annotations?: Record<string, string>): Buffer
+}
+
+const comma = Buffer.from(',')
+const listEnd = Buffer.from(']}')
+/** Lists are sent in parts of about this size, so that a list of any length needs little memory. */
+const listPartBytes = 256 * 1024
+
+export function createPresenter(
+  resource: ResourceInfo,
+  representation: Representation,
+  options: { readonly nowMs: () => number; readonly includeObject: 'None' | 'Metadata' | 'Object' },
+): Presenter {
+  const inStorageVersion = resource.version === resource.storageVersion && resource.group === resource.storageGroup
+  const present = (object: KubeObject): KubeObject => (inStorageVersion ? object : convert(object, resource.group, resource.version))
+  const parsed = (object: KubeObject | Version): KubeObject => present('bytes' in object && object.bytes instanceof Buffer ? (object as Version).parse() : (object as KubeObject))
+  const apiVersion = apiVersionOf(resource.group, resource.version)
+  const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
+
+  if (representation.as === 'table') {
+    let found: Printer | undefined
+    const printer = (): Printer => (found ??= printerFor(groupResourceOf(resource.group, resource.resource)))
+    const table = (objects: readonly KubeObject[], listMetadata: object): Buffer =>
+      json(tableOf(objects, printer(), { includeObject: options.includeObject, nowMs: options.nowMs(), listMetadata: listMetadata as Record<string, unknown> }))
+    return {
+      id: `table/${options.includeObject}/${apiVersion}`,
+      object: (object) => {
+        const one = parsed(object)
+        return table([one], { resourceVersion: one.metadata.resourceVersion })
+      },
+      list: (versions, meta) => [table(versions.map(parsed), meta)],
+      frame: (type, version, bytes) => {
+        const object = bytes ? present(JSON.parse(bytes.toString()) as KubeObject) : parsed(version)
+        return watchFrame(type, table([object], { resourceVersion: object.metadata.resourceVersion }))
+      },
+      bookmark: (sequence, annotations) =>
+        watchFrame(
+          'BOOKMARK',
+          json({
+            ...tableOf([], printer(), { includeObject: 'None', nowMs: options.nowMs(), listMetadata: { resourceVersion: String(sequence) } }),
+            rows: [
+              {
+                cells: [],
+                object: {
+                  kind: 'PartialObjectMetadata',
+                  apiVersion: 'meta.k8s.io/v1',
+                  metadata: { resourceVersion: String(sequence), creationTimestamp: null, ...(annotations ? { annotations } : {}) },
+                },
+              },
+            ],
+          }),
+        ),
+    }
+  }
+
+  const asMetadata = (object: KubeObject): object => ({
+    kind: 'PartialObjectMetadata',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: object.metadata,
+  })
+  const metadataOnly = representation.as === 'metadata'
+  const asIs = !metadataOnly && inStorageVersion
+  const one = (version: Version): Buffer =>
+    asIs ? version.bytes : json(metadataOnly ? asMetadata(version.parse()) : present(version.parse()))
+  return {
+    id: `${representation.as}/${apiVersion}`,
+    object: (object) =>
+      'parse' in object && typeof object.parse === 'function'
+        ? one(object as Version)
+        : json(metadataOnly ? asMetadata(object as KubeObject) : present(object as KubeObject)),
+    *list(versions, meta) {
+      const kind = metadataOnly ? 'PartialObjectMetadataList' : resource.listKind
+      const listVersion = metadataOnly ? 'meta.k8s.io/v1' : apiVersion
+      const head = JSON.stringify({ kind, apiVersion: listVersion, metadata: meta })
+      let parts: Buffer[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)]
+      let bytes = 0
+      for (let i = 0; i < versions.length; i++) {
+        const item = one(versions[i]!)
+        if (i > 0) parts.push(comma)
+        parts.push(item)
+        bytes += item.length + 1
+        if (bytes > listPartBytes) {
+          yield Buffer.concat(parts)
+          parts = []
+          bytes = 0
+        }
+      }
+      parts.push(listEnd)
+      yield Buffer.concat(parts)
+    },
+    frame: (type, version, bytes) => {
+      if (asIs) return bytes ? watchFrame(type, bytes) : version.frame(type)
+      const object = bytes ? (JSON.parse(bytes.toString()) as KubeObject) : version.parse()
+      return watchFrame(type, json(metadataOnly ? asMetadata(object) : present(object)))
+    },
+    bookmark: (sequence, annotations) =>
+      watchFrame(
+        'BOOKMARK',
+        json({
+          kind: metadataOnly ? 'PartialObjectMetadata' : resource.kind,
+          apiVersion: metadataOnly ? 'meta.k8s.io/v1' : apiVersion,
+          metadata: { resourceVersion: String(sequence), creationTimestamp: null, ...(annotations ? { annotations } : {}) },
+        }),
+      ),
+  }
+}

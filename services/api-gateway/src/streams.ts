@@ -1,0 +1,48 @@
+// The three streams of the cluster as the gateway works with them: each a log, its projection and its committer.
+import { createGroupCommitter, type GroupCommitter } from '@shiplog/events/group-committer'
+import type { ClusterLog, EventLog, LogRecord } from '@shiplog/events/event-log'
+import type { Clock } from '@shiplog/runtime/clock'
+import { StreamProjection } from './projection.ts'
+
+export interface Stream {
+  readonly log: EventLog
+  readonly projection: StreamProjection
+  readonly committer: GroupCommitter
+  /** Seconds that a record of this stream lives; undefined for ever. */
+  readonly ttlSeconds: number | undefined
+}
+
+/** Event objects live for an hour, as upstream's default `--event-ttl`. */
+export const objectEventTtlSeconds = 3_600
+
+export interface Streams {
+  readonly events: Stream
+  readonly leases: Stream
+  readonly objectEvents: Stream
+  of(groupResource: string): Stream
+  readonly all: readonly Stream[]
+}
+
+export function createStreams(
+  cluster: ClusterLog,
+  options: { readonly clock: Clock; readonly onRecord?: (record: LogRecord) => void },
+): Streams {
+  const { clock, onRecord } = options
+  const stream = (log: EventLog, ttlSeconds?: number, observe?: (record: LogRecord) => void): Stream => ({
+    log,
+    projection: new StreamProjection(log, { clock, ...(observe ? { onRecord: observe } : {}) }),
+    committer: createGroupCommitter(log),
+    ttlSeconds,
+  })
+  const events = stream(cluster.events, undefined, onRecord)
+  const leases = stream(cluster.leases)
+  const objectEvents = stream(cluster.objectEvents, objectEventTtlSeconds)
+  return {
+    events,
+    leases,
+    objectEvents,
+    of: (groupResource) =>
+      groupResource === 'leases.coordination.k8s.io' ? leases : groupResource === 'events' ? objectEvents : events,
+    all: [events, leases, objectEvents],
+  }
+}

@@ -1,0 +1,94 @@
+// One version of one object, as the gateway keeps it: served bytes, and a link to the version before while that is
+// within the history window.
+import { parseObject } from '@shiplog/api/codec'
+import type { KubeObject } from '@shiplog/api/kube-object'
+
+const noBytes = Buffer.alloc(0)
+
+export class Version {
+  /** `namespace/name`, or `name` for cluster-scoped resources: sorts as etcd's keys do. */
+  readonly key: string
+  readonly namespace: string
+  readonly name: string
+  readonly sequence: number
+  readonly timeMs: number
+  readonly deleted: boolean
+  /** The sequence of the version before, 0 for the first of a life. */
+  readonly previousSequence: number
+  readonly checksum: string
+  /** What clients get; for a deletion the last object with the deletion's resourceVersion. */
+  readonly bytes: Buffer
+  /** The version before, until it leaves the window. A deletion is never a `previous`: lives do not touch. */
+  previous: Version | undefined
+  /** Complete watch frames, made on first use and shared by all watchers. */
+  #frames: Partial<Record<WatchEventType, Buffer>> = {}
+  #labels: Readonly<Record<string, string>> | undefined
+  #fields: Readonly<Record<string, string>> | undefined
+
+  constructor(fields: {
+    key: string
+    namespace: string
+    name: string
+    sequence: number
+    timeMs: number
+    deleted: boolean
+    previousSequence: number
+    checksum: string
+    bytes: Buffer
+    previous: Version | undefined
+  }) {
+    this.key = fields.key
+    this.namespace = fields.namespace
+    this.name = fields.name
+    this.sequence = fields.sequence
+    this.timeMs = fields.timeMs
+    this.deleted = fields.deleted
+    this.previousSequence = fields.previousSequence
+    this.checksum = fields.checksum
+    this.bytes = fields.bytes
+    this.previous = fields.previous
+  }
+
+  /** A fresh parse: the caller may change it. */
+  parse(): KubeObject {
+    return parseObject(this.bytes)
+  }
+
+  labels(): Readonly<Record<string, string>> {
+    if (!this.#labels) this.#index(undefined)
+    return this.#labels!
+  }
+
+  /** The selectable fields of the object by `extract`, kept after the first call. */
+  fields(extract: (object: KubeObject) => Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    if (!this.#fields) this.#index(extract)
+    return this.#fields!
+  }
+
+  #index(extract: ((object: KubeObject) => Readonly<Record<string, string>>) | undefined): void {
+    const object = this.parse()
+    this.#labels = object.metadata.labels ?? {}
+    if (extract) this.#fields = extract(object)
+  }
+
+  /** `{"type":"ADDED","object":…}\n`. */
+  frame(type: WatchEventType): Buffer {
+    return (this.#frames[type] ??= watchFrame(type, this.bytes))
+  }
+}
+
+export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
+
+const frameEnd = Buffer.from('}\n')
+
+export const watchFrame = (type: WatchEventType, object: Uint8Array): Buffer =>
+  Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, frameEnd])
+
+/** The bytes of a `previous` object as a watch must show it when it leaves a selector: with the new version's number. */
+export function withResourceVersion(version: Version, sequence: number): Buffer {
+  const object = version.parse()
+  object.metadata.resourceVersion = String(sequence)
+  return Buffer.from(JSON.stringify(object))
+}
+
+export { noBytes }

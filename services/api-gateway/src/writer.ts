@@ -1,0 +1,773 @@
+// The write path: one pipeline for every write of every kind. Body → decoding → defaults → admission → decision → one
+// event (and its guards) in the log. A decision is made against the projection; the log's compare-and-set says whether
+// it was right, and if not, it is made again.
+import { storedBytes, schemaVersionOf } from '@shiplog/api/codec'
+import { decodeBody, normalize, structuralErrors, type NormalizeResult } from '@shiplog/api/decode'
+import { applyJsonPatch } from '@shiplog/api/json-patch'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { updateManagedFields } from '@shiplog/api/managed-fields'
+import { applyMergePatch } from '@shiplog/api/merge-patch'
+import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
+import { applyServerSide } from '@shiplog/api/server-side-apply'
+import {
+  alreadyExists,
+  ApiError,
+  applyConflict,
+  badRequest,
+  conflict,
+  forbidden,
+  generateNameConflict,
+  invalid,
+  isApiError,
+  notFound,
+  requestEntityTooLarge,
+  serviceUnavailable,
+  success,
+  unsupportedMediaType,
+} from '@shiplog/api/status'
+import { strategicMergePatch } from '@shiplog/api/strategic-merge'
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
+import { convert } from '@shiplog/domain/conversions'
+import {
+  checkIdentity,
+  decideCreate,
+  decideDelete,
+  decideUpdate,
+  type Decision,
+  type DeleteCommand,
+  finalizersAfterDeletion,
+  generateName,
+  type Kind,
+  type ObjectEvent,
+  prepareForCreate,
+  prepareForUpdate,
+  staleVersion,
+} from '@shiplog/domain/decider'
+import type { AllocationChange, DecisionContext } from '@shiplog/domain/strategy'
+import { strategyFor } from '@shiplog/domain/strategies'
+import { sealRecord } from '@shiplog/events/checksum'
+import { encodeEnvelope } from '@shiplog/events/envelope'
+import type { Append } from '@shiplog/events/event-log'
+import { encodeToken, objectSubject, subjectBytesMax } from '@shiplog/events/subjects'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Ids } from '@shiplog/runtime/ids'
+import type { Body, GatewayRequest, WriteOutcome } from './gateway-request.ts'
+import { keyOf } from './projection.ts'
+import type { Stream, Streams } from './streams.ts'
+import type { Version } from './version.ts'
+
+/** How often a write is decided again after others were faster, before the client is told. */
+export const decideAttemptsMax = 16
+/** How often another generated name is tried (upstream: 8). */
+export const generateNameAttemptsMax = 8
+/** Largest object, as stored: etcd's default request limit. */
+export const objectBytesMax = 1_572_864
+
+export interface WriterDeps {
+  readonly registry: SchemaRegistry
+  readonly streams: Streams
+  readonly admission: readonly AdmissionPlugin[]
+  readonly view: AdmissionView
+  readonly clock: Clock
+  readonly ids: Ids
+}
+
+/** Turns the object as it is now into the draft that should be. `undefined` before means that it does not exist. */
+export type Mutation = (before: KubeObject, kind: Kind) => { draft: KubeObject; managed?: 'done' } | Promise<{ draft: KubeObject; managed?: 'done' }>
+
+export interface Writer {
+  create(request: GatewayRequest): Promise<WriteOutcome>
+  update(request: GatewayRequest): Promise<WriteOutcome>
+  patch(request: GatewayRequest): Promise<WriteOutcome>
+  delete(request: GatewayRequest): Promise<WriteOutcome>
+  deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean }
+  deleteOne(request: GatewayRequest, name: string, command: DeleteCommand & { readonly dryRun: boolean }): Promise<WriteOutcome>
+  /** A write of an existing object by a rule of its own (scale, binding, …). */
+  modify(request: GatewayRequest, mutate: Mutation, options?: { readonly code?: number }): Promise<WriteOutcome>
+  /** The body, decoded and checked against a definition. */
+  decode(request: GatewayRequest, definition: string, what: { kind: string; apiVersion: string }): { object: JsonObject; warnings: string[] }
+  /** The kind of a request's resource in its storage version. */
+  kindOf(resource: ResourceInfo): Kind
+}
+
+export function createWriter(deps: WriterDeps): Writer {
+  const { registry, streams, clock, ids } = deps
+  const kinds = new Map<string, Kind>()
+  const busy = new Map<string, Promise<void>>()
+
+  function kindOf(resource: ResourceInfo): Kind {
+    const key = groupResourceOf(resource.storageGroup, resource.resource)
+    let kind = kinds.get(key)
+    if (!kind) {
+      const info = registry.storage(key) ?? resource
+      kind = {
+        info,
+        strategy: strategyFor(key),
+        structuralErrors: (object) => structuralErrors(registry, info.definition, object),
+      }
+      kinds.set(key, kind)
+    }
+    return kind
+  }
+
+  const contextOf = (request: GatewayRequest): DecisionContext => ({
+    nowMs: clock.nowMs(),
+    user: request.user,
+    uuid: () => ids.uuid(),
+    integer: (below) => ids.integer(below),
+  })
+
+  const dryRunOf = (request: GatewayRequest, body?: JsonObject): boolean => {
+    const values = [...request.query.getAll('dryRun'), ...((body?.['dryRun'] as string[] | undefined) ?? [])]
+    for (const value of values) {
+      if (value !== 'All') {
+        throw new ApiError(
+          invalid('meta.k8s.io', 'CreateOptions', '', [
+            { reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`, field: 'dryRun' },
+          ]),
+        )
+      }
+    }
+    return values.length > 0
+  }
+
+  function managerOf(request: GatewayRequest): string {
+    const named = request.query.get('fieldManager') ?? ''
+    if (Buffer.byteLength(named) > 128) {
+      throw new ApiError(
+        invalid('meta.k8s.io', 'CreateOptions', '', [{ reason: 'FieldValueTooLong', message: 'Too long: may not be more than 128 bytes', field: 'fieldManager' }]),
+      )
+    }
+    return named || (request.userAgent.split('/')[0] ?? '').slice(0, 128) || 'unknown'
+  }
+
+  /** What strict validation found, as the client asked to have it: refused, warned about, or ignored. */
+  function reportStrictness(request: GatewayRequest, found: readonly string[], prefix: string, warnings: string[]): void {
+    if (found.length === 0) return
+    const mode = request.query.get('fieldValidation') || 'Warn'
+    if (mode === 'Strict') throw new ApiError(badRequest(`${prefix}strict decoding error: ${found.join(', ')}`))
+    if (mode === 'Warn') warnings.push(...found)
+    else if (mode !== 'Ignore') {
+      throw new ApiError(
+        invalid('meta.k8s.io', 'CreateOptions', '', [
+          { reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(mode)}: supported values: "Ignore", "Strict", "Warn"`, field: 'fieldValidation' },
+        ]),
+      )
+    }
+  }
+
+  function rawBody(body: Body | undefined, definition: string): { value: JsonObject; duplicates: readonly string[] } {
+    if (!body) throw new ApiError(badRequest('the request must have a body'))
+    if ('value' in body) return { value: body.value as JsonObject, duplicates: [] }
+    return decodeBody(body.bytes, body.contentType, registry, { definition })
+  }
+
+  function decode(
+    request: GatewayRequest,
+    definition: string,
+    what: { kind: string; apiVersion: string },
+  ): { object: JsonObject; warnings: string[] } {
+    const { value, duplicates } = rawBody(request.body, definition)
+    const warnings: string[] = []
+    const version = what.apiVersion.split('/').at(-1)!
+    const prefix = `${what.kind} in version "${version}" cannot be handled as a ${what.kind}: `
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+      throw new ApiError(badRequest(`${prefix}json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${what.kind}`))
+    }
+    if (typeof value['kind'] === 'string' && value['kind'] !== '' && value['kind'] !== what.kind) {
+      throw new ApiError(
+        badRequest(
+          `${value['kind']} in version "${version}" cannot be handled as a ${what.kind}: converting (${String(value['apiVersion'] ?? '')}.${value['kind']}) to (${what.apiVersion}.${what.kind}): unknown conversion`,
+        ),
+      )
+    }
+    if (typeof value['apiVersion'] === 'string' && value['apiVersion'] !== '' && value['apiVersion'] !== what.apiVersion) {
+      throw new ApiError(
+        badRequest(`the API version in the data (${value['apiVersion']}) does not match the expected API version (${what.apiVersion})`),
+      )
+    }
+    const result = checked(normalize(registry, definition, { ...value, kind: what.kind, apiVersion: what.apiVersion }), what)
+    reportStrictness(request, [...duplicates, ...result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)], prefix, warnings)
+    return { object: result.object as JsonObject, warnings }
+  }
+
+  const checked = (result: NormalizeResult, what: { kind: string; apiVersion: string }): NormalizeResult => {
+    if (result.errors.length > 0) {
+      throw new ApiError(
+        badRequest(`${what.kind} in version "${what.apiVersion.split('/').at(-1)!}" cannot be handled as a ${what.kind}: ${result.errors[0]!}`),
+      )
+    }
+    return result
+  }
+
+  /** Decodes the body as the resource, checks identity, converts to the storage version. */
+  function decodeResource(request: GatewayRequest, create: boolean): { draft: KubeObject; warnings: string[] } {
+    const { resource } = request
+    const { object, warnings } = decode(request, resource.definition, {
+      kind: resource.kind,
+      apiVersion: apiVersionOf(resource.group, resource.version),
+    })
+    const status = checkIdentity(resource, object, { namespace: request.namespace, name: request.name, create })
+    if (status) throw new ApiError(status)
+    return { draft: toStorage(resource, object as KubeObject), warnings }
+  }
+
+  function toStorage(resource: ResourceInfo, object: KubeObject): KubeObject {
+    if (resource.version === resource.storageVersion && resource.group === resource.storageGroup) return object
+    return convert(object, resource.storageGroup, resource.storageVersion)
+  }
+
+  const fromStorage = (resource: ResourceInfo, object: KubeObject): KubeObject =>
+    resource.version === resource.storageVersion && resource.group === resource.storageGroup
+      ? object
+      : convert(object, resource.group, resource.version)
+
+  function admit(request: GatewayRequest, operation: AdmissionAttributes['operation'], draft: KubeObject | undefined, before: KubeObject | undefined, dryRun: boolean, phase: 'admit' | 'validate', name: string): void {
+    const attributes: AdmissionAttributes = {
+      operation,
+      group: request.resource.storageGroup,
+      resource: request.resource.resource,
+      subresource: request.subresource,
+      namespace: request.namespace,
+      name,
+      object: draft,
+      before,
+      user: request.user,
+      dryRun,
+    }
+    for (const plugin of deps.admission) plugin[phase]?.(attributes, deps.view)
+  }
+
+  /** Runs `work` alone among this gateway's writes of one subject: others would only lose the compare-and-set. */
+  async function exclusively<Result>(subject: string, work: () => Promise<Result>): Promise<Result> {
+    const before = busy.get(subject)
+    const done = Promise.withResolvers<void>()
+    busy.set(subject, done.promise)
+    if (before) await before
+    try {
+      return await work()
+    } finally {
+      done.resolve()
+      if (busy.get(subject) === done.promise) busy.delete(subject)
+    }
+  }
+
+  async function catchUp(stream: Stream): Promise<void> {
+    if (!(await stream.projection.barrier())) throw new ApiError(serviceUnavailable('the projection has not caught up with the log'))
+  }
+
+  /**
+   * Appends what was decided. Undefined when another writer was faster: the projection has caught up with it then, and
+   * the decision must be made again.
+   */
+  async function append(
+    stream: Stream,
+    request: GatewayRequest,
+    kind: Kind,
+    subject: string,
+    event: ObjectEvent,
+    expected: { readonly sequence: number; readonly checksum: string; readonly previous: number },
+    allocation: AllocationChange,
+  ): Promise<number | undefined> {
+    const payload = storedBytes(event.object)
+    if (payload.length > objectBytesMax) {
+      throw new ApiError(requestEntityTooLarge(`Request entity too large: limit is ${objectBytesMax} bytes`))
+    }
+    if (Buffer.byteLength(subject) > subjectBytesMax) throw new ApiError(badRequest('the name of the object is too long'))
+    const { info } = kind
+    const main: Append = {
+      subject,
+      expected: expected.sequence,
+      payload,
+      headers: encodeEnvelope({
+        type: event.type,
+        schema: schemaVersionOf(groupResourceOf(info.group, info.resource)),
+        actor: request.user.name,
+        requestId: request.requestId,
+        previous: expected.previous,
+        deleted: event.deleted,
+        ...request.provenance,
+      }),
+      ...(stream.ttlSeconds === undefined ? {} : { ttlSeconds: stream.ttlSeconds }),
+    }
+    const group = [sealRecord(main, expected.checksum)]
+    const guards = (keys: readonly string[], holder: string): void => {
+      for (const key of keys) group.push(guardAppend(stream, request, key, holder))
+    }
+    guards(allocation.release, '')
+    guards(allocation.take, event.object.metadata.uid)
+    const result = await stream.committer.commit(group)
+    if (result.ok) {
+      const sequence = result.sequences[0]!
+      // The next write of this object decides against this one.
+      await stream.projection.waitFor(result.sequences[result.sequences.length - 1]!)
+      return sequence
+    }
+    await catchUp(stream)
+    return undefined
+  }
+
+  function guardAppend(stream: Stream, request: GatewayRequest, key: string, holder: string): Append {
+    const subject = guardSubject(key)
+    const state = stream.projection.guard(subject)
+    return sealRecord(
+      {
+        subject,
+        expected: state?.sequence ?? 0,
+        payload: Buffer.from(holder),
+        headers: encodeEnvelope({
+          type: holder === '' ? 'GuardReleased' : 'GuardTaken',
+          schema: 1,
+          actor: request.user.name,
+          requestId: request.requestId,
+          previous: state?.sequence ?? 0,
+          deleted: false,
+        }),
+      },
+      state?.checksum ?? '',
+    )
+  }
+
+  const nothing: AllocationChange = { take: [], release: [] }
+
+  function allocate(stream: Stream, kind: Kind, next: KubeObject | undefined, before: KubeObject | undefined, context: DecisionContext): AllocationChange {
+    if (!kind.strategy.allocate) return nothing
+    const held = { holder: (key: string) => stream.projection.guard(guardSubject(key))?.holder || undefined }
+    return kind.strategy.allocate(next, before, held, context)
+  }
+
+  const withVersion = (object: KubeObject, sequence: number): KubeObject => ({
+    ...object,
+    metadata: { ...object.metadata, resourceVersion: String(sequence) },
+  })
+
+  const streamOf = (resource: ResourceInfo): Stream => streams.of(groupResourceOf(resource.storageGroup, resource.resource))
+
+  const tableOf = (resource: ResourceInfo) =>
+    streamOf(resource).projection.table(groupResourceOf(resource.storageGroup, resource.resource))
+
+  const subjectOf = (resource: ResourceInfo, namespace: string, name: string): string =>
+    objectSubject({ group: resource.storageGroup, resource: resource.resource, namespace, name })
+
+  async function create(request: GatewayRequest, prepared?: (before: undefined) => KubeObject): Promise<WriteOutcome> {
+    const { resource } = request
+    const kind = kindOf(resource)
+    const stream = streamOf(resource)
+    const dryRun = dryRunOf(request)
+    const manager = managerOf(request)
+    const context = contextOf(request)
+    let warnings: string[] = []
+    let synced = false
+    for (let attempt = 0; ; attempt++) {
+      let draft: KubeObject
+      if (prepared) {
+        draft = prepared(undefined)
+      } else {
+        ;({ draft, warnings } = decodeResource(request, request.name === ''))
+        if (draft.metadata.resourceVersion) throw new ApiError(badRequest('resourceVersion should not be set on objects to be created'))
+      }
+      kind.strategy.setDefaults?.(draft)
+      const generated = !draft.metadata.name && Boolean(draft.metadata.generateName)
+      if (generated) draft.metadata.name = generateName(draft.metadata.generateName!, context)
+      if (!draft.metadata.name) {
+        throw new ApiError(
+          invalid(kind.info.group, kind.info.kind, '', [
+            { reason: 'FieldValueRequired', message: 'Required value: name or generateName is required', field: 'metadata.name' },
+          ]),
+        )
+      }
+      const { name } = draft.metadata
+      try {
+        admit(request, 'CREATE', draft, undefined, dryRun, 'admit', name)
+      } catch (error) {
+        // What admission misses may have been written through another gateway a moment ago.
+        if (synced || !isApiError(error)) throw error
+        synced = true
+        await catchUp(streams.events)
+        continue
+      }
+      prepareForCreate(kind, draft, context)
+      // A prepared draft (server-side apply) brings its managed fields; so does none other.
+      if (!prepared) {
+        draft.metadata.managedFields = updateManagedFields({
+          registry,
+          definition: kind.info.definition,
+          before: undefined,
+          next: draft,
+          manager,
+          apiVersion: apiVersionOf(kind.info.group, kind.info.version),
+          subresource: '',
+          nowMs: context.nowMs,
+        })
+      }
+      const subject = subjectOf(resource, request.namespace, name)
+      const outcome = await exclusively(subject, async () => {
+        const allocation = allocate(stream, kind, draft, undefined, context)
+        const decision = decideCreate(kind, draft)
+        if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
+        admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
+        const existing = tableOf(resource).current.get(keyOf(request.namespace, name))
+        if (existing) return 'exists'
+        if (dryRun) {
+          await catchUp(stream)
+          return tableOf(resource).current.has(keyOf(request.namespace, name)) ? 'exists' : 0
+        }
+        const tombstone = stream.projection.tombstone(subject)
+        const expected = { sequence: tombstone?.sequence ?? 0, checksum: tombstone?.checksum ?? '', previous: 0 }
+        return await append(stream, request, kind, subject, decision.event, expected, allocation)
+      })
+      if (outcome === 'exists') {
+        if (generated && attempt < generateNameAttemptsMax) continue
+        throw new ApiError(generated ? generateNameConflict(resource, name) : alreadyExists(resource, name))
+      }
+      if (outcome === undefined) {
+        if (attempt < decideAttemptsMax) continue
+        throw new ApiError(conflict(resource, name, 'too many writers at once, please try again'))
+      }
+      return {
+        code: 201,
+        object: outcome === 0 ? draft : withVersion(draft, outcome),
+        sequence: outcome,
+        warnings: [...warnings, ...(kind.strategy.warnings?.(draft) ?? [])],
+      }
+    }
+  }
+
+  /** The present version of an object; asks the log before it says that there is none. */
+  async function present(resource: ResourceInfo, namespace: string, name: string): Promise<Version | undefined> {
+    const found = tableOf(resource).current.get(keyOf(namespace, name))
+    if (found) return found
+    await catchUp(streamOf(resource))
+    return tableOf(resource).current.get(keyOf(namespace, name))
+  }
+
+  async function modify(
+    request: GatewayRequest,
+    mutate: Mutation,
+    options: { readonly code?: number; readonly onMissing?: () => Promise<WriteOutcome> } = {},
+  ): Promise<WriteOutcome> {
+    const { resource, subresource, namespace, name } = request
+    const kind = kindOf(resource)
+    const stream = streamOf(resource)
+    const dryRun = dryRunOf(request)
+    const subject = subjectOf(resource, namespace, name)
+    const outcome = await exclusively(subject, async (): Promise<WriteOutcome | 'missing'> => {
+      let synced = false
+      for (let attempt = 0; attempt < decideAttemptsMax; attempt++) {
+        const version = await present(resource, namespace, name)
+        if (!version) return 'missing'
+        const before = version.parse()
+        const context = contextOf(request)
+        const { draft, managed } = await mutate(before, kind)
+        const wanted = draft.metadata.resourceVersion
+        if (wanted !== undefined && wanted !== '' && wanted !== before.metadata.resourceVersion) {
+          if (!synced) {
+            synced = true
+            await catchUp(stream)
+            continue
+          }
+          throw new ApiError(staleVersion(resource, name))
+        }
+        if (subresource === '' && (wanted === undefined || wanted === '') && kind.strategy.allowUnconditionalUpdate === false) {
+          throw new ApiError(
+            invalid(kind.info.group, kind.info.kind, name, [
+              { reason: 'FieldValueInvalid', message: 'Invalid value: 0: must be specified for an update', field: 'metadata.resourceVersion' },
+            ]),
+          )
+        }
+        if (draft.metadata.uid && draft.metadata.uid !== before.metadata.uid) {
+          throw new ApiError(
+            conflict(resource, name, `Precondition failed: UID in precondition: ${draft.metadata.uid}, UID in object meta: ${before.metadata.uid}`),
+          )
+        }
+        kind.strategy.setDefaults?.(draft)
+        try {
+          admit(request, 'UPDATE', draft, before, dryRun, 'admit', name)
+        } catch (error) {
+          if (synced || !isApiError(error)) throw error
+          synced = true
+          await catchUp(streams.events)
+          continue
+        }
+        prepareForUpdate(kind, draft, before, { subresource })
+        if (before.metadata.deletionTimestamp !== undefined) {
+          const held = new Set(before.metadata.finalizers)
+          const added = (draft.metadata.finalizers ?? []).filter((finalizer) => !held.has(finalizer))
+          if (added.length > 0) throw new ApiError(finalizersAfterDeletion(resource, name, added))
+        }
+        if (managed !== 'done') {
+          const managedFields = updateManagedFields({
+            registry,
+            definition: kind.info.definition,
+            before,
+            next: draft,
+            manager: managerOf(request),
+            apiVersion: apiVersionOf(kind.info.group, kind.info.version),
+            subresource,
+            nowMs: context.nowMs,
+          })
+          if (managedFields.length > 0) draft.metadata.managedFields = managedFields
+          else delete draft.metadata.managedFields
+        }
+        const allocation = subresource === '' ? allocate(stream, kind, draft, before, context) : nothing
+        const decision = decideUpdate(kind, draft, before, { subresource })
+        if (decision.kind === 'refused') throw new ApiError(decision.status)
+        admit(request, 'UPDATE', draft, before, dryRun, 'validate', name)
+        const code = options.code ?? 200
+        const warnings = kind.strategy.warnings?.(draft) ?? []
+        if (decision.kind === 'unchanged') return { code, object: before, sequence: 0, warnings }
+        if (dryRun) return { code, object: withVersion(draft, version.sequence), sequence: 0, warnings }
+        const { event } = decision
+        const released = event.deleted ? allocate(stream, kind, undefined, before, context) : allocation
+        const expected = { sequence: version.sequence, checksum: version.checksum, previous: version.sequence }
+        const sequence = await append(stream, request, kind, subject, event, expected, released)
+        if (sequence !== undefined) return { code, object: withVersion(event.object, sequence), sequence, warnings }
+      }
+      throw new ApiError(conflict(resource, name, 'too many writers at once, please try again'))
+    })
+    if (outcome !== 'missing') return outcome
+    if (options.onMissing) return await options.onMissing()
+    throw new ApiError(notFound(resource, name))
+  }
+
+  async function update(request: GatewayRequest): Promise<WriteOutcome> {
+    const { resource } = request
+    let warnings: string[] = []
+    const kind = kindOf(resource)
+    const outcome = await modify(
+      request,
+      () => {
+        const decoded = decodeResource(request, false)
+        warnings = decoded.warnings
+        return { draft: decoded.draft }
+      },
+      kind.strategy.allowCreateOnUpdate && request.subresource === '' ? { onMissing: () => create({ ...request }) } : {},
+    )
+    return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
+  }
+
+  async function patch(request: GatewayRequest): Promise<WriteOutcome> {
+    const { resource } = request
+    const type = request.body?.contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
+    if (type === 'application/apply-patch+yaml') return await apply(request)
+    const body = request.body
+    if (!body) throw new ApiError(badRequest('the request must have a body'))
+    const change = (read: (document: JsonObject) => JsonObject): Promise<WriteOutcome> => {
+      let warnings: string[] = []
+      return modify(request, (before) => {
+        warnings = []
+        const document = fromStorage(resource, before)
+        const patched = read(document)
+        const result = normalize(registry, resource.definition, patched)
+        if (result.errors.length > 0) throw new ApiError(patchInvalid(result.errors[0]!))
+        if (result.unknown.length > 0) {
+          const found = result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)
+          const mode = request.query.get('fieldValidation') || 'Warn'
+          if (mode === 'Strict') throw new ApiError(patchInvalid(`strict decoding error: ${found.join(', ')}`))
+          if (mode === 'Warn') warnings.push(...found)
+        }
+        const draft = result.object as KubeObject
+        const status = checkIdentity(resource, draft, { namespace: request.namespace, name: request.name, create: false })
+        if (status) throw new ApiError(status)
+        return { draft: toStorage(resource, draft) }
+      }).then((outcome) => ({ ...outcome, warnings: [...warnings, ...outcome.warnings] }))
+    }
+    const parse = (): unknown => {
+      if ('value' in body) return body.value
+      return decodeBody(body.bytes, 'application/json', registry, {}).value
+    }
+    switch (type) {
+      case 'application/json-patch+json': {
+        const operations = parse()
+        return await change((document) => applyJsonPatch(document, operations))
+      }
+      case 'application/merge-patch+json': {
+        const value = objectPatch(parse())
+        return await change((document) => applyMergePatch(document, value))
+      }
+      case 'application/strategic-merge-patch+json': {
+        const value = objectPatch(parse())
+        return await change((document) => strategicMergePatch(registry, resource.definition, document, value))
+      }
+      default:
+        throw new ApiError(unsupportedMediaType(patchTypes))
+    }
+  }
+
+  async function apply(request: GatewayRequest): Promise<WriteOutcome> {
+    const { resource } = request
+    const manager = request.query.get('fieldManager') ?? ''
+    if (manager === '') {
+      throw new ApiError(
+        invalid('meta.k8s.io', 'PatchOptions', '', [
+          { reason: 'FieldValueRequired', message: 'Required value: is required for apply patch', field: 'fieldManager' },
+        ]),
+      )
+    }
+    const force = request.query.get('force') === 'true'
+    const body = request.body!
+    const yaml: Body = 'bytes' in body ? { bytes: body.bytes, contentType: 'application/yaml' } : { value: body.value, contentType: undefined }
+    const applied = (): { draft: KubeObject; warnings: string[] } => {
+      const decoded = decodeResource({ ...request, body: yaml }, false)
+      if (decoded.draft.metadata.managedFields !== undefined) throw new ApiError(badRequest('metadata.managedFields must be nil'))
+      return decoded
+    }
+    let warnings: string[] = []
+    const kind = kindOf(resource)
+    const merge = (live: KubeObject | undefined): KubeObject => {
+      const decoded = applied()
+      warnings = decoded.warnings
+      const result = applyServerSide({
+        registry,
+        definition: kind.info.definition,
+        live,
+        applied: decoded.draft,
+        manager,
+        force,
+        apiVersion: apiVersionOf(kind.info.group, kind.info.version),
+        subresource: request.subresource,
+        nowMs: clock.nowMs(),
+      })
+      if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))
+      const object = result.object as KubeObject
+      object.metadata.managedFields = result.managedFields
+      if (decoded.draft.metadata.resourceVersion) object.metadata.resourceVersion = decoded.draft.metadata.resourceVersion
+      return object
+    }
+    const outcome = await modify(request, (before) => ({ draft: merge(before), managed: 'done' }), {
+      onMissing: async () => {
+        if (request.subresource !== '') throw new ApiError(notFound(resource, request.name))
+        const uid = applied().draft.metadata.uid
+        if (uid) throw new ApiError(conflict(resource, request.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`))
+        return await create(request, () => merge(undefined))
+      },
+    })
+    return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
+  }
+
+  function deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean } {
+    let options: JsonObject = {}
+    const { body, query } = request
+    if (body && ('value' in body || body.bytes.length > 0)) {
+      const { value } = rawBody(body, 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions')
+      options = checked(normalize(registry, 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', value), {
+        kind: 'DeleteOptions',
+        apiVersion: 'v1',
+      }).object as JsonObject
+    }
+    const grace = options['gracePeriodSeconds'] ?? query.get('gracePeriodSeconds') ?? undefined
+    const policy = (options['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined) as DeleteCommand['propagationPolicy'] | undefined
+    if (grace !== undefined && !Number.isInteger(Number(grace))) throw new ApiError(badRequest('gracePeriodSeconds must be an integer'))
+    const orphan = options['orphanDependents'] ?? (query.has('orphanDependents') ? query.get('orphanDependents') === 'true' : undefined)
+    if (orphan !== undefined && policy !== undefined) {
+      throw new ApiError(
+        invalid('meta.k8s.io', 'DeleteOptions', '', [
+          { reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`, field: 'propagationPolicy' },
+        ]),
+      )
+    }
+    if (policy !== undefined && !['Orphan', 'Background', 'Foreground'].includes(policy)) {
+      throw new ApiError(
+        invalid('meta.k8s.io', 'DeleteOptions', '', [
+          {
+            reason: 'FieldValueNotSupported',
+            message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
+            field: 'propagationPolicy',
+          },
+        ]),
+      )
+    }
+    const effective = policy ?? (orphan === undefined ? undefined : orphan ? 'Orphan' : 'Background')
+    return {
+      ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
+      ...(effective ? { propagationPolicy: effective } : {}),
+      ...(options['preconditions'] ? { preconditions: options['preconditions'] as NonNullable<DeleteCommand['preconditions']> } : {}),
+      dryRun: dryRunOf(request, options),
+    }
+  }
+
+  async function deleteOne(
+    request: GatewayRequest,
+    name: string,
+    command: DeleteCommand & { readonly dryRun: boolean },
+  ): Promise<WriteOutcome> {
+    const { resource, namespace } = request
+    const kind = kindOf(resource)
+    const stream = streamOf(resource)
+    const subject = subjectOf(resource, namespace, name)
+    return await exclusively(subject, async () => {
+      let synced = false
+      for (let attempt = 0; attempt < decideAttemptsMax; attempt++) {
+        const version = await present(resource, namespace, name)
+        if (!version) throw new ApiError(notFound(resource, name))
+        const before = version.parse()
+        admit(request, 'DELETE', undefined, before, command.dryRun, 'admit', name)
+        admit(request, 'DELETE', undefined, before, command.dryRun, 'validate', name)
+        const context = contextOf(request)
+        const decision = decideDelete(kind, before, command, context)
+        if (decision.kind === 'refused') {
+          if (synced) throw new ApiError(decision.status)
+          synced = true
+          await catchUp(stream)
+          continue
+        }
+        if (decision.kind === 'unchanged') return { code: 200, object: before, sequence: 0, warnings: [] }
+        const { event } = decision
+        const gone = (): JsonObject =>
+          success({
+            name,
+            ...(resource.group ? { group: resource.group } : {}),
+            kind: resource.resource,
+            uid: before.metadata.uid,
+          }) as unknown as JsonObject
+        if (command.dryRun) {
+          return event.deleted
+            ? { code: 200, object: undefined, answer: gone(), sequence: 0, warnings: [] }
+            : { code: 200, object: withVersion(event.object, version.sequence), sequence: 0, warnings: [] }
+        }
+        const allocation = event.deleted ? allocate(stream, kind, undefined, before, context) : nothing
+        const expected = { sequence: version.sequence, checksum: version.checksum, previous: version.sequence }
+        const sequence = await append(stream, request, kind, subject, event, expected, allocation)
+        if (sequence === undefined) continue
+        return event.deleted
+          ? { code: 200, object: undefined, answer: gone(), sequence, warnings: [] }
+          : { code: 200, object: withVersion(event.object, sequence), sequence, warnings: [] }
+      }
+      throw new ApiError(conflict(resource, name, 'too many writers at once, please try again'))
+    })
+  }
+
+  return {
+    create,
+    update,
+    patch,
+    delete: (request) => deleteOne(request, request.name, deleteOptions(request)),
+    deleteOptions,
+    deleteOne,
+    modify,
+    decode,
+    kindOf,
+  }
+}
+
+export const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+] as const
+
+const patchInvalid = (why: string) =>
+  invalid('', '', '', [{ reason: 'FieldValueInvalid', message: `Invalid value: ${why}`, field: 'patch' }])
+
+function objectPatch(value: unknown): JsonObject {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw new ApiError(badRequest('error decoding patch: the patch must be an object'))
+  }
+  return value as JsonObject
+}
+
+/** `clusterip/10.96.0.10` → `guard.clusterip.10%2E96%2E0%2E10`. */
+const guardSubject = (key: string): string => `guard.${key.split('/').map(encodeToken).join('.')}`
+
+export { forbidden }

@@ -1,0 +1,447 @@
+// The node agent: the kubelet's role for N nodes in one process. It keeps the nodes registered and alive, takes the pods
+// that are bound to them from one shared feed, has the runtime run them, and reports what became of them with as few
+// writes as possible. Everything it knows can be told again from the feed, so it may be killed at any moment.
+import type { ApiClient } from '@shiplog/api/api-client'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import type { FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
+import type { ContainerRuntime, SandboxConfig } from '@shiplog/node/container-runtime'
+import { isRuntimeFailure } from '@shiplog/node/container-runtime'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Ids } from '@shiplog/runtime/ids'
+import type { Logger } from '@shiplog/runtime/logger'
+import type { Service } from '@shiplog/runtime/service'
+import { createEventRecorder, silentRecorder } from './event-recorder.ts'
+import { createNodeHeartbeats } from './node-heartbeats.ts'
+import { type NodeConfig, type SimulatedNodes, simulatedNodes } from './node-object.ts'
+import { podReport, statusPatch } from './pod-status.ts'
+import {
+  adoptPodWork,
+  configOf,
+  type ContainerWork,
+  newPodWork,
+  nextSteps,
+  onExited,
+  onSandboxFailed,
+  onSandboxReady,
+  onStarted,
+  onStartFailed,
+  type PodStep,
+  type PodWork,
+  restartPolicyOf,
+  specOf,
+  statusOf,
+} from './pod-work.ts'
+import { createWriteQueue, newWriteSlot, type WriteOutcome, type WriteSlot } from './write-queue.ts'
+
+export interface NodeAgentDeps {
+  readonly feed: ObjectFeed
+  readonly client: ApiClient
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Logger
+  readonly runtime: ContainerRuntime
+  readonly nodes: SimulatedNodes
+  /** Nodes beside the simulated ones: the control plane's own. */
+  readonly extraNodes?: readonly NodeConfig[]
+  /** Write Event objects about pods (as long as they are few); default true. */
+  readonly eventObjects?: boolean
+}
+
+export interface NodeAgent extends Service {
+  /** Pods that the agent looks after, for metrics and tests. */
+  podCount(): number
+}
+
+/** Commands about pods that are under way at once; they share group commits. */
+const podWritesInFlightMax = 128
+const feedRetryMs = 1_000
+
+interface PodEntry {
+  readonly slot: WriteSlot
+  readonly uid: string
+  readonly node: NodeConfig
+  pod: FeedObject
+  /** Newest sequence that was taken into account, of the feed's or our own writes. */
+  sequence: number
+  readonly work: PodWork
+  wake: Disposable | undefined
+  wakeAtMs: number
+  /** The final DELETE was accepted; what the feed still shows is finalizers. */
+  deleted: boolean
+  /** The object is gone from the API. */
+  gone: boolean
+}
+
+const mirrorAnnotation = 'kubernetes.io/config.mirror'
+const isOver = (pod: FeedObject): boolean => /^(Succeeded|Failed)$/.test(statusOf(pod)['phase'] ?? '')
+const annotationsOf = (pod: FeedObject): Record<string, string> =>
+  (pod.metadata['annotations'] as Record<string, string> | undefined) ?? {}
+
+export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
+  const { feed, client, clock, ids, log, runtime } = deps
+  const configs = [...(deps.extraNodes ?? []), ...simulatedNodes(deps.nodes)]
+  const nodes = new Map(configs.map((config) => [config.name, config]))
+  const heartbeats = createNodeHeartbeats({
+    client,
+    clock,
+    log,
+    nodes: configs,
+    identity: { bootID: ids.uuid(), runtimeVersion: runtime.version },
+  })
+  const events = deps.eventObjects === false ? silentRecorder : createEventRecorder({ client, clock })
+  /** By `<namespace>/<name>`: a name belongs to one pod at a time. */
+  const pods = new Map<string, PodEntry>()
+  const byUid = new Map<string, PodEntry>()
+  const abort = new AbortController()
+  const synced = Promise.withResolvers<void>()
+  let state: 'new' | 'running' | 'stopped' = 'new'
+  let feedFault: string | undefined
+
+  const writes = createWriteQueue<PodEntry>({
+    clock,
+    inFlightMax: podWritesInFlightMax,
+    write: writePod,
+    onFailure: (entry, err) => log.warn({ err, pod: podName(entry) }, 'a pod could not be reported'),
+  })
+
+  const podName = (entry: PodEntry): { namespace: string; name: string } => ({
+    namespace: entry.pod.metadata.namespace ?? '',
+    name: entry.pod.metadata.name,
+  })
+
+  const sandboxConfig = (entry: PodEntry): SandboxConfig => {
+    const { metadata } = entry.pod
+    const owners = (metadata['ownerReferences'] ?? []) as JsonObject[]
+    return {
+      podUid: entry.uid,
+      namespace: metadata.namespace ?? '',
+      name: metadata.name,
+      nodeName: entry.node.name,
+      nodeIP: entry.node.internalIP,
+      podCIDR: entry.node.podCIDR,
+      hostNetwork: specOf(entry.pod)['hostNetwork'] === true,
+      annotations: annotationsOf(entry.pod),
+      restartPolicy: restartPolicyOf(entry.pod),
+      ownedByJob: owners.some((owner) => owner['kind'] === 'Job'),
+    }
+  }
+
+  /** Looks at one pod, has the runtime do what is due, and queues a report. Level-triggered: may be called at any time. */
+  function advance(entry: PodEntry): void {
+    if (entry.gone || state === 'stopped') return
+    const plan = nextSteps(entry.work, entry.pod, clock.nowMs())
+    for (const step of plan.steps) perform(entry, step)
+    wakeAt(entry, plan.wakeAtMs)
+    writes.enqueue(entry)
+  }
+
+  /** One timer a pod at most: the earliest moment at which something is due without a cause from outside. */
+  function wakeAt(entry: PodEntry, atMs: number): void {
+    if (atMs >= entry.wakeAtMs) return
+    entry.wake?.[Symbol.dispose]()
+    entry.wakeAtMs = atMs
+    entry.wake = clock.after(Math.min(Math.max(0, atMs - clock.nowMs()), 2 ** 31 - 1), () => {
+      entry.wakeAtMs = Number.POSITIVE_INFINITY
+      entry.wake = undefined
+      advance(entry)
+    })
+  }
+
+  function perform(entry: PodEntry, step: PodStep): void {
+    switch (step.do) {
+      case 'run-sandbox':
+        runtime.runSandbox(sandboxConfig(entry)).then(
+          (podIPs) => {
+            if (entry.gone || entry.work.finished) return runtime.removeSandbox(entry.uid)
+            onSandboxReady(entry.work, podIPs)
+            advance(entry)
+          },
+          (error: unknown) => {
+            onSandboxFailed(entry.work, clock.nowMs())
+            const { name, namespace } = podName(entry)
+            events.pod(
+              entry.pod,
+              entry.node.name,
+              'Warning',
+              'FailedCreatePodSandBox',
+              `Failed to create pod sandbox for pod "${name}_${namespace}(${entry.uid})": ${messageOf(error)}`,
+            )
+            advance(entry)
+          },
+        )
+        return
+      case 'start':
+        start(entry, step.container)
+        return
+      case 'stop':
+        runtime.stopContainer(entry.uid, step.container.containerID, step.graceMs)
+        tell(entry, step.container, 'Normal', 'Killing', `Stopping container ${step.container.name}`)
+        return
+      case 'remove-sandbox':
+        runtime.removeSandbox(entry.uid)
+    }
+  }
+
+  function start(entry: PodEntry, container: ContainerWork): void {
+    runtime.startContainer(entry.uid, configOf(container)).then(
+      (started) => {
+        if (entry.gone || entry.work.finished) return
+        onStarted(container, started)
+        tell(entry, container, 'Normal', 'Pulled', `Container image "${container.image}" already present on machine`)
+        tell(entry, container, 'Normal', 'Created', `Container created`)
+        tell(entry, container, 'Normal', 'Started', `Container started`)
+        advance(entry)
+      },
+      (error: unknown) => {
+        if (entry.gone || entry.work.finished) return
+        const reason = isRuntimeFailure(error) ? error.reason : 'CreateContainerError'
+        onStartFailed(container, reason, messageOf(error), clock.nowMs())
+        tell(entry, container, 'Warning', 'Failed', `Error: ${reason}`)
+        advance(entry)
+      },
+    )
+  }
+
+  function tell(
+    entry: PodEntry,
+    container: ContainerWork,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void {
+    const list = container.role === 'main' ? 'containers' : 'initContainers'
+    events.pod(entry.pod, entry.node.name, type, reason, message, `spec.${list}{${container.name}}`)
+  }
+
+  runtime.onExit((exit) => {
+    const entry = byUid.get(exit.podUid)
+    if (entry === undefined) return
+    const container = [...entry.work.init, ...entry.work.main].find(
+      (candidate) => candidate.containerID === exit.containerID,
+    )
+    if (container === undefined) return
+    onExited(entry.work, entry.pod, container, exit)
+    if (container.state.at === 'waiting' && container.state.reason === 'CrashLoopBackOff') {
+      tell(
+        entry,
+        container,
+        'Warning',
+        'BackOff',
+        `Back-off restarting failed container ${container.name} in pod ${entry.pod.metadata.name}_${entry.pod.metadata.namespace}(${entry.uid})`,
+      )
+    }
+    advance(entry)
+  })
+
+  /** Sends what the API does not show yet: the status first, then, when nothing runs any more, the end of a deletion. */
+  async function writePod(entry: PodEntry): Promise<WriteOutcome> {
+    if (entry.gone || entry.deleted) return 'settled'
+    const { metadata } = entry.pod
+    const address = { group: '', resource: 'pods', namespace: metadata.namespace ?? '', name: metadata.name }
+    const config = sandboxConfig(entry)
+    const report = podReport({
+      work: entry.work,
+      pod: entry.pod,
+      nodeIP: entry.node.internalIP,
+      nowMs: clock.nowMs(),
+      readyAtMs: (container, startedAtMs) => runtime.readyAtMs(config, configOf(container), startedAtMs),
+    })
+    if (!entry.work.finished) wakeAt(entry, report.changesAtMs)
+    const patch = isOver(entry.pod) ? undefined : statusPatch(entry.pod, report.status)
+    if (patch) {
+      const result = await client.request({
+        ...address,
+        verb: 'patch',
+        subresource: 'status',
+        patchType: 'application/strategic-merge-patch+json',
+        body: patch,
+        query: { fieldManager: 'kubelet' },
+        cause: entry.sequence,
+      })
+      if (result.ok) {
+        const sequence = Number(result.object.metadata.resourceVersion ?? result.sequence)
+        if (sequence > entry.sequence) {
+          entry.sequence = sequence
+          const deletedMeanwhile = entry.pod.metadata['deletionTimestamp'] === undefined
+          entry.pod = result.object as unknown as FeedObject
+          if (deletedMeanwhile && entry.pod.metadata['deletionTimestamp'] !== undefined) advance(entry)
+        }
+        return entry.work.finished && entry.pod.metadata['deletionTimestamp'] !== undefined ? 'more' : 'settled'
+      }
+      return refused(entry, 'the status of a pod was not accepted', result.code, result.status.message)
+    }
+    if (!entry.work.finished || metadata['deletionTimestamp'] === undefined) return 'settled'
+    const result = await client.request({
+      ...address,
+      verb: 'delete',
+      body: {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        gracePeriodSeconds: 0,
+        preconditions: { uid: entry.uid },
+      },
+      cause: entry.sequence,
+    })
+    if (result.ok) {
+      entry.deleted = true
+      return 'settled'
+    }
+    return refused(entry, 'the end of a pod was not accepted', result.code, result.status.message)
+  }
+
+  /** 404: the pod is gone; 409 with another uid: another pod has its name. The feed will say so; all else is tried again. */
+  function refused(entry: PodEntry, what: string, code: number, reason: string | undefined): WriteOutcome {
+    if (code === 404) {
+      forget(entry)
+      return 'settled'
+    }
+    log.debug({ pod: podName(entry), code, reason }, what)
+    return entry.gone ? 'settled' : 'retry'
+  }
+
+  function forget(entry: PodEntry): void {
+    entry.gone = true
+    entry.wake?.[Symbol.dispose]()
+    entry.slot.retry?.[Symbol.dispose]()
+    entry.slot.retry = undefined
+    runtime.removeSandbox(entry.uid)
+    byUid.delete(entry.uid)
+    const { namespace, name } = podName(entry)
+    const key = `${namespace}/${name}`
+    if (pods.get(key) === entry) pods.delete(key)
+  }
+
+  function onPod(change: ObjectChange): void {
+    const key = `${change.namespace}/${change.name}`
+    const existing = pods.get(key)
+    const pod = change.object
+    if (existing) {
+      if (change.sequence <= existing.sequence) return
+      if (!change.deleted && pod.metadata.uid === existing.uid) {
+        existing.pod = pod
+        existing.sequence = change.sequence
+        advance(existing)
+        return
+      }
+      forget(existing)
+    }
+    if (change.deleted) return
+    const node = nodes.get(specOf(pod)['nodeName'] ?? '')
+    if (node === undefined || annotationsOf(pod)[mirrorAnnotation] !== undefined) return
+    accept(key, pod, node, change.sequence)
+  }
+
+  function accept(key: string, pod: FeedObject, node: NodeConfig, sequence: number): void {
+    const nowMs = clock.nowMs()
+    const adopted = ((statusOf(pod)['podIPs'] ?? []) as unknown[]).length > 0
+    const work = adopted ? adoptPodWork(pod, nowMs) : newPodWork(pod, nowMs)
+    const entry: PodEntry = {
+      slot: newWriteSlot(),
+      uid: pod.metadata.uid,
+      node,
+      pod,
+      sequence,
+      work,
+      wake: undefined,
+      wakeAtMs: Number.POSITIVE_INFINITY,
+      deleted: false,
+      gone: false,
+    }
+    pods.set(key, entry)
+    byUid.set(entry.uid, entry)
+    if (isOver(pod)) {
+      // Its story is told; there is nothing to run and nothing to say, only (with a deletion) an end to make.
+      work.finished = true
+      work.sandbox = 'removed'
+      if (pod.metadata['deletionTimestamp'] !== undefined) writes.enqueue(entry)
+      return
+    }
+    if (adopted) recover(entry)
+    advance(entry)
+  }
+
+  function recover(entry: PodEntry): void {
+    const running = [...entry.work.init, ...entry.work.main].filter((container) => container.state.at === 'running')
+    runtime.recover(
+      sandboxConfig(entry),
+      entry.work.podIPs,
+      running.map((container) => ({
+        config: configOf(container),
+        containerID: container.containerID,
+        startedAtMs: container.state.at === 'running' ? container.state.startedAtMs : 0,
+      })),
+    )
+  }
+
+  /** Follows the feed; when it breaks, begins again from a new snapshot, in which what is missing was deleted. */
+  async function run(): Promise<void> {
+    while (!abort.signal.aborted) {
+      try {
+        let snapshot: Set<string> | undefined = new Set()
+        for await (const batch of feed.follow(['nodes', 'pods'], abort.signal)) {
+          for (const change of batch.changes) {
+            if (change.groupResource !== 'pods') heartbeats.onNodeChange(change)
+            else {
+              snapshot?.add(`${change.namespace}/${change.name}`)
+              onPod(change)
+            }
+          }
+          if (!batch.synced || snapshot === undefined) continue
+          for (const [key, entry] of pods) if (!snapshot.has(key)) forget(entry)
+          snapshot = undefined
+          feedFault = undefined
+          synced.resolve()
+        }
+        if (abort.signal.aborted) return
+        feedFault = 'the feed of pods ended'
+      } catch (error) {
+        if (abort.signal.aborted) return
+        feedFault = messageOf(error)
+      }
+      log.error({ reason: feedFault }, 'the feed of pods broke; it is followed anew')
+      await clock.sleep(feedRetryMs, abort.signal).catch(() => undefined)
+    }
+  }
+
+  return {
+    name: 'node-agent',
+    async start() {
+      if (state !== 'new') return
+      state = 'running'
+      void run()
+      await synced.promise
+      if (abort.signal.aborted) return
+      heartbeats.start()
+      await Promise.race([heartbeats.registered(), aborted(abort.signal)])
+    },
+    async stop() {
+      if (state === 'stopped') return
+      state = 'stopped'
+      abort.abort()
+      synced.resolve()
+      heartbeats.stop()
+      writes.stop()
+      for (const entry of pods.values()) {
+        entry.wake?.[Symbol.dispose]()
+        runtime.removeSandbox(entry.uid)
+      }
+    },
+    health() {
+      const ready = heartbeats.readyCount()
+      return [
+        feedFault === undefined ? { name: 'feed', ok: true } : { name: 'feed', ok: false, reason: feedFault },
+        ready === configs.length
+          ? { name: 'nodes', ok: true }
+          : { name: 'nodes', ok: false, reason: `${ready} of ${configs.length} nodes are registered` },
+      ]
+    },
+    podCount: () => pods.size,
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  signal.aborted
+    ? Promise.resolve()
+    : new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))

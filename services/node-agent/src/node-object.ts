@@ -1,0 +1,222 @@
+// What a simulated node looks like: the Node object that registers it, its status, and its Lease. Pure.
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { formatIpv4, parseIpv4 } from '@shiplog/node/ip-range'
+import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
+
+/** The Kubernetes release whose kubelet the nodes behave like. */
+export const kubeletVersion = 'v1.36.0'
+
+export interface NodeConfig {
+  readonly name: string
+  readonly internalIP: string
+  readonly podCIDR: string
+  readonly capacity: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly taints?: readonly JsonObject[]
+  readonly osImage: string
+  readonly kernelVersion: string
+  readonly architecture: string
+}
+
+export interface SimulatedNodes {
+  readonly count: number
+  /** Nodes are called `<prefix>-0`, `<prefix>-1` …; default `node`. */
+  readonly prefix?: string
+  /** Merged over cpu 8, memory 32Gi, ephemeral-storage 100Gi, pods 110. */
+  readonly capacity?: Readonly<Record<string, string>>
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+export const defaultCapacity: Readonly<Record<string, string>> = {
+  cpu: '8',
+  'ephemeral-storage': '100Gi',
+  'hugepages-1Gi': '0',
+  'hugepages-2Mi': '0',
+  memory: '32Gi',
+  pods: '110',
+}
+
+/** Second octets of pod ranges, in the order in which they are used: 10.244 to 10.255, then 10.112 to 10.243. */
+const podOctet = (block: number): number => (block < 12 ? 244 + block : 100 + block)
+const podOctetsMax = 144
+const nodeNetwork = parseIpv4('172.18.0.2')
+
+/** The pod range of the node with this index: a /24, or as much larger as its number of pods asks for. */
+export function podRange(index: number, pods: number): string {
+  let bits = 24
+  while (bits > 16 && 2 ** (32 - bits) - 3 < pods) bits--
+  const offset = index * 2 ** (32 - bits)
+  const block = Math.floor(offset / 65_536)
+  if (block >= podOctetsMax)
+    throw new Error(`no pod addresses left for node ${index}: ask for fewer nodes or fewer pods a node`)
+  return `${formatIpv4(parseIpv4(`10.${podOctet(block)}.0.0`) + (offset % 65_536))}/${bits}`
+}
+
+const standardLabels = (name: string, architecture: string): Record<string, string> => ({
+  'beta.kubernetes.io/arch': architecture,
+  'beta.kubernetes.io/os': 'linux',
+  'kubernetes.io/arch': architecture,
+  'kubernetes.io/hostname': name,
+  'kubernetes.io/os': 'linux',
+})
+
+/** The nodes of one agent, always the same for the same options. */
+export function simulatedNodes(options: SimulatedNodes): NodeConfig[] {
+  const capacity = { ...defaultCapacity, ...options.capacity }
+  return Array.from({ length: options.count }, (_, index) => {
+    const name = `${options.prefix ?? 'node'}-${index}`
+    return {
+      name,
+      internalIP: formatIpv4(nodeNetwork + index),
+      podCIDR: podRange(index, Number(capacity['pods'])),
+      capacity,
+      labels: { ...standardLabels(name, 'amd64'), 'node.shiplog.dev/runtime': 'simulated', ...options.labels },
+      osImage: 'Shiplog simulated node',
+      kernelVersion: '6.12.0-simulated',
+      architecture: 'amd64',
+    }
+  })
+}
+
+/** The node that stands for this machine; it carries the control plane and nothing else unless a pod tolerates that. */
+export function controlPlaneNode(machine: {
+  readonly cpus: number
+  readonly memoryBytes: number
+  readonly kernelVersion: string
+  readonly osImage: string
+  readonly architecture: string
+}): NodeConfig {
+  const name = controlPlaneNodeName
+  const architecture = machine.architecture === 'x64' ? 'amd64' : machine.architecture
+  return {
+    name,
+    internalIP: '127.0.0.1',
+    podCIDR: '10.111.255.0/24',
+    capacity: {
+      ...defaultCapacity,
+      cpu: String(machine.cpus),
+      memory: `${Math.floor(machine.memoryBytes / 1_024)}Ki`,
+    },
+    labels: {
+      ...standardLabels(name, architecture),
+      'node-role.kubernetes.io/control-plane': '',
+      'node.kubernetes.io/exclude-from-external-load-balancers': '',
+    },
+    taints: [{ effect: 'NoSchedule', key: 'node-role.kubernetes.io/control-plane' }],
+    osImage: machine.osImage,
+    kernelVersion: machine.kernelVersion,
+    architecture,
+  }
+}
+
+export const controlPlaneNodeName = 'shiplog-control-plane'
+
+/** Ids of a node's machine; only `bootID` differs from one life of the agent to the next. */
+export interface NodeIdentity {
+  readonly bootID: string
+  readonly runtimeVersion: string
+}
+
+const stableUuid = (name: string, salt: number): string => {
+  let digits = ''
+  for (let part = 0; part < 4; part++) {
+    let hash = 0x811c9dc5 ^ (salt + part)
+    for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193)
+    digits += (hash >>> 0).toString(16).padStart(8, '0')
+  }
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-8${digits.slice(17, 20)}-${digits.slice(20, 32)}`
+}
+
+const sentences: readonly (readonly [type: string, status: string, reason: string, message: string])[] = [
+  ['MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+  ['DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+  ['PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+  ['Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'],
+]
+
+/** The status as of now; transitions keep the time that `before` gives them. */
+export function nodeStatus(
+  config: NodeConfig,
+  identity: NodeIdentity,
+  before: JsonObject | undefined,
+  nowMs: number,
+): JsonObject {
+  const now = rfc3339(nowMs)
+  const old = (before?.['conditions'] ?? []) as JsonObject[]
+  return {
+    addresses: [
+      { address: config.internalIP, type: 'InternalIP' },
+      { address: config.name, type: 'Hostname' },
+    ],
+    allocatable: config.capacity,
+    capacity: config.capacity,
+    conditions: sentences.map(([type, status, reason, message]) => {
+      const previous = old.find((condition) => condition['type'] === type)
+      return {
+        lastHeartbeatTime: now,
+        lastTransitionTime: previous?.['status'] === status ? previous['lastTransitionTime'] : now,
+        message,
+        reason,
+        status,
+        type,
+      }
+    }),
+    nodeInfo: {
+      architecture: config.architecture,
+      bootID: identity.bootID,
+      containerRuntimeVersion: identity.runtimeVersion,
+      kernelVersion: config.kernelVersion,
+      kubeProxyVersion: '',
+      kubeletVersion,
+      machineID: stableUuid(config.name, 0).replaceAll('-', ''),
+      operatingSystem: 'linux',
+      osImage: config.osImage,
+      systemUUID: stableUuid(config.name, 8),
+    },
+  }
+}
+
+/** True when what the API shows of a node is not what its agent says (heartbeat times apart). */
+export function nodeStatusDiffers(shown: JsonObject | undefined, bootID: string): boolean {
+  const conditions = (shown?.['conditions'] ?? []) as JsonObject[]
+  return (
+    shown?.['nodeInfo']?.bootID !== bootID ||
+    sentences.some(([type, status, reason]) => {
+      const condition = conditions.find((candidate) => candidate['type'] === type)
+      return condition?.['status'] !== status || condition['reason'] !== reason
+    })
+  )
+}
+
+export function nodeObject(config: NodeConfig, identity: NodeIdentity, nowMs: number): JsonObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name: config.name,
+      labels: config.labels,
+      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true', ...config.annotations },
+    },
+    spec: {
+      podCIDR: config.podCIDR,
+      podCIDRs: [config.podCIDR],
+      ...(config.taints ? { taints: config.taints } : {}),
+    },
+    status: nodeStatus(config, identity, undefined, nowMs),
+  }
+}
+
+export const leaseNamespace = 'kube-node-lease'
+export const leaseDurationSeconds = 40
+
+export const leaseObject = (name: string, uid: string, nowMs: number): JsonObject => ({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  metadata: {
+    name,
+    namespace: leaseNamespace,
+    ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid }],
+  },
+  spec: { holderIdentity: name, leaseDurationSeconds, renewTime: rfc3339Micro(nowMs) },
+})
