@@ -84,8 +84,7 @@ export function createEventRecorder(deps: {
   const pump = (): void => {
     while (inFlight < inFlightMax && pending.length > 0) {
       inFlight++
-      void pending
-        .shift()!()
+      void pending.shift()!()
         .catch((err: unknown) => {
           log.debug({ err }, 'event object not written')
         })

@@ -34,6 +34,8 @@ export interface ReconcileContext {
   readonly startedMs: number
   /** The refused commands of the key's last round; empty after a round in which all went well. */
   readonly failures: readonly CommandFailure[]
+  /** How many rounds of the key on end met names that were used before (see ApiRequest.onlyNew). */
+  readonly usedNameRounds: number
 }
 
 export interface ReconcileResult {

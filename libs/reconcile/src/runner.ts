@@ -88,7 +88,9 @@ function createGate(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
 export function createControllerRunner(options: ControllerRunnerOptions): ControllerRunner {
   const { name, feed, client, clock, reconcilers } = options
   const log = options.log.child({ component: name })
-  const resources = new Set(reconcilers.flatMap((reconciler) => reconciler.resources.map((watch) => watch.groupResource)))
+  const resources = new Set(
+    reconcilers.flatMap((reconciler) => reconciler.resources.map((watch) => watch.groupResource)),
+  )
   const indexes = new Map(
     reconcilers.flatMap((reconciler) => reconciler.indexes ?? []).map((index) => [index.name, index]),
   )
@@ -166,6 +168,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
     const queue = createWorkQueue(clock)
     const causes = new Map<string, number>()
     const failuresOf = new Map<string, readonly CommandFailure[]>()
+    const usedNameRoundsOf = new Map<string, number>()
     const laneLog = log.child({ controller: reconciler.name })
     const workersMax = reconciler.workers ?? options.workers ?? 64
     let busy = 0
@@ -178,10 +181,12 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
       causes.delete(key)
       const failed = failuresOf.get(key) ?? []
       const beginMs = clock.nowMs()
-      const result = reconciler.reconcile(key, view, { nowMs: beginMs, startedMs, failures: failed })
+      const usedNameRounds = usedNameRoundsOf.get(key) ?? 0
+      const result = reconciler.reconcile(key, view, { nowMs: beginMs, startedMs, failures: failed, usedNameRounds })
       const costMs = clock.nowMs() - beginMs
       for (const event of result.events ?? []) recorder.record(reconciler.component, event)
       const failures: CommandFailure[] = []
+      let namesWereUsed = false
       let again = false
       if (result.commands && result.commands.length > 0) {
         const { results, skipped } = await send(result.commands, cause, failed.length > 0)
@@ -197,7 +202,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
             const groupResource = request.group ? `${request.resource}.${request.group}` : request.resource
             const named = (request.name ?? (request.body as KubeObject | undefined)?.metadata.name) as string
             view.noteDeleted(groupResource, keyOf(request.namespace, named), beginMs)
-            again = true
+            namesWereUsed = true
             continue
           }
           if (isNamespaceTerminating(answer.status)) continue
@@ -206,7 +211,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
             recorder.record(reconciler.component, command.failureEvent(answer.status))
           }
         }
-        again ||= skipped && failures.length === 0
+        again = namesWereUsed || (skipped && failures.length === 0)
         if (sequence > view.sequence) {
           const deadline = new AbortController()
           using _timer = clock.after(viewWaitMs, () => {
@@ -215,6 +220,8 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
           await view.waitForSequence(sequence, AbortSignal.any([stopping.signal, deadline.signal]))
         }
       }
+      if (namesWereUsed) usedNameRoundsOf.set(key, usedNameRounds + 1)
+      else usedNameRoundsOf.delete(key)
       if (failures.length > 0) {
         failuresOf.set(key, failures)
         const { request, status } = failures[0]!
@@ -345,7 +352,9 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
       await Promise.race([running, clock.sleep(stopWaitMs)])
     },
     health: () => [
-      feedProblem === '' ? { name: 'informer-sync', ok: true } : { name: 'informer-sync', ok: false, reason: feedProblem },
+      feedProblem === ''
+        ? { name: 'informer-sync', ok: true }
+        : { name: 'informer-sync', ok: false, reason: feedProblem },
     ],
   }
 }

@@ -67,8 +67,9 @@ export const splitKey = (key: string): { readonly namespace: string; readonly na
 }
 
 /** The key of an object. */
-export const keyOfObject = (object: { readonly metadata: { readonly name: string; readonly namespace?: string } }): string =>
-  keyOf(object.metadata.namespace, object.metadata.name)
+export const keyOfObject = (object: {
+  readonly metadata: { readonly name: string; readonly namespace?: string }
+}): string => keyOf(object.metadata.namespace, object.metadata.name)
 
 interface Entry {
   readonly groupResource: string
@@ -204,7 +205,10 @@ export function createObjectView(groupResources: readonly string[], indexes: rea
   }
 
   /** Removes what a repeated snapshot no longer names, as deletions that were missed. */
-  const sweep = (atSequence: number, onChange: (change: ObjectChange, before: KubeObject | undefined) => void): void => {
+  const sweep = (
+    atSequence: number,
+    onChange: (change: ObjectChange, before: KubeObject | undefined) => void,
+  ): void => {
     for (const [groupResource, resource] of resources) {
       for (const entry of [...resource.entries.values()]) {
         if (entry.epoch === epoch) continue

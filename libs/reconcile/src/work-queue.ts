@@ -61,7 +61,10 @@ export function createWorkQueue(clock: Clock): WorkQueue {
 
   const addAfter = (key: string, delayMs: number): void => {
     if (!open) return
-    if (delayMs <= 0) return add(key)
+    if (delayMs <= 0) {
+      add(key)
+      return
+    }
     const atMs = clock.nowMs() + delayMs
     const waiting = delayed.get(key)
     if (waiting) {

@@ -7,7 +7,15 @@ import { applyJsonPatch, jsonEqual } from '@shiplog/api/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { applyMergePatch } from '@shiplog/api/merge-patch'
 import { compileLabelSelector, parseLabelSelector } from '@shiplog/api/selectors'
-import { alreadyExists, conflict, forbidden, nameUsedBefore, notFound, objectModified, type Status } from '@shiplog/api/status'
+import {
+  alreadyExists,
+  conflict,
+  forbidden,
+  nameUsedBefore,
+  notFound,
+  objectModified,
+  type Status,
+} from '@shiplog/api/status'
 import { rfc3339, type Clock } from '@shiplog/runtime/clock'
 
 /** What happens to a command of a client: carried out, refused unseen, or carried out without the client learning of it. */
@@ -40,7 +48,13 @@ export interface FakeCluster {
   readonly sequence: number
 }
 
-const withoutGeneration: ReadonlySet<string> = new Set(['configmaps', 'secrets', 'serviceaccounts', 'events', 'namespaces'])
+const withoutGeneration: ReadonlySet<string> = new Set([
+  'configmaps',
+  'secrets',
+  'serviceaccounts',
+  'events',
+  'namespaces',
+])
 
 const keyFor = (namespace: string | undefined, name: string): string => `${namespace ?? ''}/${name}`
 
@@ -126,6 +140,7 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
       }
     }
     if (request.onlyNew && used.has(`${groupResource} ${key}`)) return refuse(nameUsedBefore(request, name))
+    if (request.query?.['dryRun'] === 'All') return answer(draft, 0, 201)
     const object: KubeObject = {
       ...draft,
       metadata: {
@@ -165,7 +180,10 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
       })
     }
     if (request.subresource === 'finalize') {
-      return store(request, before, { ...before, spec: { ...before['spec'], finalizers: draft['spec']?.finalizers ?? [] } })
+      return store(request, before, {
+        ...before,
+        spec: { ...before['spec'], finalizers: draft['spec']?.finalizers ?? [] },
+      })
     }
     const { creationTimestamp, uid, generation, deletionTimestamp, deletionGracePeriodSeconds } = before.metadata
     const next: KubeObject = structuredClone({
@@ -225,6 +243,20 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
 
   const run = (request: ApiRequest): ApiResult => {
     const groupResource = request.group ? `${request.resource}.${request.group}` : request.resource
+    if (request.subresource === 'binding') {
+      const pod = of('pods').get(keyFor(request.namespace, request.name ?? ''))
+      if (!pod) return refuse(notFound(request, request.name ?? ''))
+      const target = (request.body as JsonObject)['target'].name as string
+      if (pod['spec'].nodeName)
+        return refuse(
+          conflict(
+            request,
+            pod.metadata.name,
+            `pod ${pod.metadata.name} is already assigned to node "${pod['spec'].nodeName}"`,
+          ),
+        )
+      return store(request, pod, { ...pod, spec: { ...pod['spec'], nodeName: target } })
+    }
     if (request.verb === 'create') return create(request)
     if (request.verb === 'list' || request.verb === 'deletecollection') {
       const labels = parseLabelSelector(request.query?.['labelSelector'] ?? '')

@@ -43,7 +43,8 @@ export function createFakeNodes(
     const { namespace, name } = pod.metadata as { namespace: string; name: string }
     const at = { group: '', resource: 'pods', namespace, name }
     if (pod.metadata.deletionTimestamp) {
-      if (!terminates(pod) || (pod.metadata.deletionGracePeriodSeconds === 0 && pod.metadata.finalizers?.length)) return false
+      if (!terminates(pod) || (pod.metadata.deletionGracePeriodSeconds === 0 && pod.metadata.finalizers?.length))
+        return false
       cluster.execute({ verb: 'delete', ...at, body: { gracePeriodSeconds: 0 } })
       return true
     }
@@ -59,7 +60,8 @@ export function createFakeNodes(
     const shouldBeReady = becomesReady(pod)
     if (phase === 'Running' && isReady === shouldBeReady) return false
     const now = rfc3339(clock.nowMs())
-    const podIP = (pod['status']?.podIP as string | undefined) ?? `10.244.${Math.floor(++address / 250)}.${(address % 250) + 1}`
+    const podIP =
+      (pod['status']?.podIP as string | undefined) ?? `10.244.${Math.floor(++address / 250)}.${(address % 250) + 1}`
     cluster.must({
       verb: 'update',
       ...at,

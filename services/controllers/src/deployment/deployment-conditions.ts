@@ -40,7 +40,11 @@ export function setDeploymentCondition(
 }
 
 /** Says that there was progress just now: always written, so that the deadline counts from here. */
-export function renewProgress(conditions: readonly JsonObject[], next: Condition, nowMs: number): readonly JsonObject[] {
+export function renewProgress(
+  conditions: readonly JsonObject[],
+  next: Condition,
+  nowMs: number,
+): readonly JsonObject[] {
   const before = findCondition(conditions, next.type)
   const fresh = written(next, rfc3339(nowMs))
   if (before?.['status'] === next.status) fresh['lastTransitionTime'] = before['lastTransitionTime']

@@ -313,13 +313,15 @@ function sizeForNewest(round: Round, size: number): number {
 function rollingUpdate(round: Round): void {
   syncRevisions(round, true)
   const { newest, deployment } = round
-  if (!newest) return syncRolloutStatus(round)
+  if (!newest) {
+    syncRolloutStatus(round)
+    return
+  }
   const wanted = replicasOf(deployment)
   const size = replicasOf(newest)
   const target = size > wanted ? wanted : size < wanted ? sizeForNewest(round, size) : size
-  if (resize(round, newest, target)) return syncRolloutStatus(round)
-  if (scaleDownOld(round, newest)) return syncRolloutStatus(round)
-  if (isComplete(deployment, deployment['status'] ?? {})) cleanUp(round)
+  const changed = resize(round, newest, target) || scaleDownOld(round, newest)
+  if (!changed && isComplete(deployment, deployment['status'] ?? {})) cleanUp(round)
   syncRolloutStatus(round)
 }
 
@@ -359,13 +361,11 @@ function recreate(round: Round): void {
   syncRevisions(round, false)
   let scaledDown = false
   for (const replicaSet of round.old) scaledDown = resize(round, replicaSet, 0) || scaledDown
-  if (scaledDown || oldPodsRun(round)) return syncRolloutStatus(round)
-  if (!round.newest) {
-    syncRevisions(round, true)
-    return syncRolloutStatus(round)
+  if (!scaledDown && !oldPodsRun(round)) {
+    if (round.newest) resize(round, round.newest, replicasOf(round.deployment))
+    else syncRevisions(round, true)
+    if (round.newest && isComplete(round.deployment, round.deployment['status'] ?? {})) cleanUp(round)
   }
-  resize(round, round.newest, replicasOf(round.deployment))
-  if (isComplete(round.deployment, round.deployment['status'] ?? {})) cleanUp(round)
   syncRolloutStatus(round)
 }
 

@@ -24,7 +24,9 @@ const notCopied: ReadonlySet<string> = new Set([
 
 /** The hash of a template, safe as part of a name; a collision is resolved by raising the count. */
 export const templateHash = (template: JsonObject, collisionCount: number): string =>
-  safeEncode(String(fnv1a(collisionCount > 0 ? `${canonicalJson(template)}${collisionCount}` : canonicalJson(template))))
+  safeEncode(
+    String(fnv1a(collisionCount > 0 ? `${canonicalJson(template)}${collisionCount}` : canonicalJson(template))),
+  )
 
 /** A template without the label that ReplicaSets add to theirs. */
 function withoutHash(template: JsonObject): JsonObject {

@@ -47,8 +47,7 @@ export function proportionalSizes(
     let share = 0
     if (toAdd !== 0 && size !== 0 && toAdd !== added) {
       const before = sizeBefore(replicaSet)
-      const wanted =
-        replicasOf(deployment) === 0 ? -size : before === 0 ? 0 : roundAway((size * limit) / before) - size
+      const wanted = replicasOf(deployment) === 0 ? -size : before === 0 ? 0 : roundAway((size * limit) / before) - size
       share = toAdd > 0 ? Math.min(wanted, toAdd - added) : Math.max(wanted, toAdd - added)
     }
     sizes.set(replicaSet.metadata.name, size + share)

@@ -22,6 +22,8 @@ import { comparePodsForDeletion } from './pod-ranking.ts'
 /** Pods made or removed in one round, as upstream's BurstReplicas. */
 export const burstReplicas = 500
 
+const nameProbesMax = 256
+
 const pods = { group: '', resource: 'pods' }
 
 /** A pod from a template, as upstream's controllers make it. */
@@ -115,19 +117,29 @@ function manageReplicas(
 ): readonly Command[] {
   const wanted = replicaSet['spec'].replicas ?? 1
   const missing = wanted - active.length
-  if (missing > 0) return createPods(replicaSet, Math.min(missing, burstReplicas), view)
+  if (missing > 0) return createPods(replicaSet, Math.min(missing, burstReplicas), view, context)
   if (missing < 0) return deletePods(replicaSet, active, Math.min(-missing, burstReplicas), view, context)
   return []
 }
 
-function createPods(replicaSet: KubeObject, count: number, view: ObjectView): readonly Command[] {
+/**
+ * A runner that has just started knows the names of pods that live, not of those that have come and gone. When it meets
+ * such names, it also asks for further ones without taking them (a dry run), twice as many each time.
+ */
+function createPods(
+  replicaSet: KubeObject,
+  count: number,
+  view: ObjectView,
+  context: ReconcileContext,
+): readonly Command[] {
   const namespace = replicaSet.metadata.namespace!
   const taken = (name: string): boolean => {
     const key = keyOf(namespace, name)
     return view.get('pods', key) !== undefined || view.deletedAtMs('pods', key) !== undefined
   }
-  const names = nextChildNames(`${replicaSet.metadata.name}-`, replicaSet.metadata.uid, count, taken)
-  return names.map((name) => ({
+  const probes = context.usedNameRounds === 0 ? 0 : Math.min(2 ** context.usedNameRounds, nameProbesMax)
+  const names = nextChildNames(`${replicaSet.metadata.name}-`, replicaSet.metadata.uid, count + probes, taken)
+  const createCommand = (name: string): Command => ({
     request: {
       verb: 'create',
       ...pods,
@@ -143,7 +155,11 @@ function createPods(replicaSet: KubeObject, count: number, view: ObjectView): re
       reason: 'FailedCreate',
       message: `Error creating: ${status.message}`,
     }),
-  }))
+  })
+  return names.map((name, i) => {
+    const command = createCommand(name)
+    return i < count ? command : { request: { ...command.request, query: { dryRun: 'All' } } }
+  })
 }
 
 function deletePods(
@@ -266,4 +282,3 @@ function failureConditions(
     },
   ]
 }
-

@@ -29,7 +29,10 @@ export interface ReconcileHarness {
 }
 
 /** Creates a harness at a fixed time. */
-export function createReconcileHarness(reconcilers: readonly Reconciler[], options: FakeNodesOptions = {}): ReconcileHarness {
+export function createReconcileHarness(
+  reconcilers: readonly Reconciler[],
+  options: FakeNodesOptions = {},
+): ReconcileHarness {
   let nowMs = Date.parse('2026-01-01T00:00:00Z')
   const clock = {
     nowMs: () => nowMs,
@@ -39,7 +42,9 @@ export function createReconcileHarness(reconcilers: readonly Reconciler[], optio
   const startedMs = nowMs
   const cluster = createFakeCluster(clock)
   const nodes = createFakeNodes(cluster, clock, options)
-  const resources = new Set(reconcilers.flatMap((reconciler) => reconciler.resources.map((watch) => watch.groupResource)))
+  const resources = new Set(
+    reconcilers.flatMap((reconciler) => reconciler.resources.map((watch) => watch.groupResource)),
+  )
   const indexes = new Map(reconcilers.flatMap((one) => one.indexes ?? []).map((index) => [index.name, index]))
   const view = createObjectView([...resources], [...indexes.values()])
   const events: string[] = []
@@ -82,7 +87,12 @@ export function createReconcileHarness(reconcilers: readonly Reconciler[], optio
     const [id, { reconciler, key }] = next.value
     woken.delete(id)
     timers.delete(id)
-    const result = reconciler.reconcile(key, view, { nowMs, startedMs, failures: failures.get(id) ?? [] })
+    const result = reconciler.reconcile(key, view, {
+      nowMs,
+      startedMs,
+      failures: failures.get(id) ?? [],
+      usedNameRounds: 0,
+    })
     for (const event of result.events ?? []) note(reconciler.component, event)
     const refused: CommandFailure[] = []
     for (const command of result.commands ?? []) {
@@ -146,8 +156,9 @@ export function createReconcileHarness(reconcilers: readonly Reconciler[], optio
     secondRun: () => {
       catchUp()
       return [...known.values()].flatMap(({ reconciler, key }) =>
-        (reconciler.reconcile(key, view, { nowMs, startedMs, failures: [] }).commands ?? []).map(
-          ({ request }) => `${reconciler.name} ${key}: ${request.verb} ${request.resource} ${request.subresource ?? ''}`,
+        (reconciler.reconcile(key, view, { nowMs, startedMs, failures: [], usedNameRounds: 0 }).commands ?? []).map(
+          ({ request }) =>
+            `${reconciler.name} ${key}: ${request.verb} ${request.resource} ${request.subresource ?? ''}`,
         ),
       )
     },
