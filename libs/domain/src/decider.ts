@@ -129,7 +129,7 @@ export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObje
   } else if (options.subresource === '') {
     if (strategy.prepareForUpdate) strategy.prepareForUpdate(draft, before)
     else if (hasStatus(kind)) copyOrDelete(draft, before, 'status')
-  }
+  } else strategy.prepareForSubresource?.(draft, before, options.subresource)
   if (options.subresource !== 'status' && old.generation !== undefined && movesGeneration(kind, draft, before)) {
     metadata.generation = old.generation + 1
   }
@@ -169,7 +169,7 @@ export function decideUpdate(kind: Kind, next: KubeObject, before: KubeObject, o
     causes.push(...validateObjectMetaUpdate(next, before), ...(strategy.validateStatusUpdate?.(next, before) ?? []))
   } else {
     causes.push(...validate(kind, next), ...validateObjectMetaUpdate(next, before))
-    causes.push(...(strategy.validateUpdate?.(next, before) ?? []))
+    causes.push(...(strategy.validateUpdate?.(next, before, options.subresource) ?? []))
   }
   if (causes.length > 0) return refused(invalid(info.group, info.kind, before.metadata.name, causes))
   if (endsLife(kind, next)) {
