@@ -27,7 +27,7 @@ export function servedBytes(stored: Uint8Array, sequence: number): Buffer {
   const version = `"resourceVersion":"${sequence}",`
   const served = Buffer.allocUnsafe(view.length + version.length)
   view.copy(served, 0, 0, at)
-  served.latin1Write(version, at, version.length)
+  served.write(version, at, 'latin1')
   view.copy(served, at + version.length, at)
   return served
 }

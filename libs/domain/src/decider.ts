@@ -239,9 +239,6 @@ export function decideDelete(
       ),
     )
   }
-  if (command.gracePeriodSeconds !== undefined && command.gracePeriodSeconds < 0 && !strategy.gracePeriodSeconds) {
-    return refused(badRequest('gracePeriodSeconds must not be negative'))
-  }
   const finalizers = finalizersAfterDelete(metadata.finalizers ?? [], command.propagationPolicy)
   const grace = strategy.gracePeriodSeconds?.(before, command.gracePeriodSeconds) ?? 0
   const next = structuredClone(before)

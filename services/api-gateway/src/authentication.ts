@@ -8,6 +8,7 @@ import type { User } from '@shiplog/domain/strategy'
 export interface Authenticator {
   /** Undefined when nobody could be recognised. `invalid` credentials are never taken for anonymous. */
   authenticate(socket: TLSSocket, authorization: string | undefined): User | undefined
+  authenticateToken(token: string): User | undefined
 }
 
 export const anonymous: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
@@ -74,6 +75,7 @@ export function createAuthenticator(options: {
   }
 
   return {
+    authenticateToken: byToken,
     authenticate(socket, authorization) {
       if (authorization !== undefined) {
         const match = /^Bearer\s+(\S+)$/i.exec(authorization)

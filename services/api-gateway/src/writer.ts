@@ -363,7 +363,7 @@ export function createWriter(deps: WriterDeps): Writer {
       if (prepared) {
         draft = prepared(undefined)
       } else {
-        ;({ draft, warnings } = decodeResource(request, true))
+        ;({ draft, warnings } = decodeResource(request, request.name === ''))
         if (draft.metadata.resourceVersion) throw new ApiError(badRequest('resourceVersion should not be set on objects to be created'))
       }
       kind.strategy.setDefaults?.(draft)

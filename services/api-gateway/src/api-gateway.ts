@@ -1,0 +1,215 @@
+// The API gateway: the Kubernetes API over one log. It holds no state of its own: any number of gateways on one log serve
+// the same. This file puts the parts together.
+import type { AddressInfo } from 'node:net'
+import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { builtInRegistry } from '@shiplog/api/registry'
+import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
+import { isApiError, routeNotFound, serviceUnavailable, timeout } from '@shiplog/api/status'
+import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
+import type { User } from '@shiplog/domain/strategy'
+import { encodeEnvelope } from '@shiplog/events/envelope'
+import type { ClusterLog, LogRecord, LogUnavailable } from '@shiplog/events/event-log'
+import { encodeToken } from '@shiplog/events/subjects'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Ids } from '@shiplog/runtime/ids'
+import type { Logger } from '@shiplog/runtime/logger'
+import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import { createAuthenticator, parseTokenFile } from './authentication.ts'
+import { createAuthorizer } from './authorization.ts'
+import type { GatewayRequest } from './gateway-request.ts'
+import { createHttpServer } from './http-server.ts'
+import { createNonResourceRoutes } from './non-resource-routes.ts'
+import { createOperations } from './operations.ts'
+import { createReader } from './reader.ts'
+import { createStreams } from './streams.ts'
+import { createView } from './view.ts'
+import { createWatchHub } from './watch.ts'
+import { createWriter } from './writer.ts'
+
+export interface ApiGatewayDeps {
+  readonly log: ClusterLog
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+  /** Where it listens; without it only components of this process are served. Port 0 takes any free one. */
+  readonly https?: {
+    readonly host: string
+    readonly port: number
+    readonly ca: string
+    readonly cert: string
+    readonly key: string
+  }
+  /** The text of a static token file (`token,user,uid,"group1,group2"` a line). */
+  readonly tokenFile?: string
+  /** Admission plugins to leave out, by upstream's names. */
+  readonly disabledAdmissionPlugins?: readonly string[]
+  /** Sees every record of EVENTS in order: the keeper of high-water mark and seals. */
+  readonly onRecord?: (record: LogRecord) => void
+}
+
+export interface ApiGateway extends Service {
+  /** The port that it listens on, once started; 0 without HTTPS. */
+  readonly port: number
+  /** Commands of a component in this process, as that user. */
+  clientFor(user: User): ApiClient
+  /** Watches that are being served. */
+  readonly watchers: number
+}
+
+/** Longest time that open requests get to end at a stop. */
+const closeTimeoutMs = 2_000
+
+export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
+  const { clock, ids, logger } = deps
+  const registry = builtInRegistry()
+  const streams = createStreams(deps.log, { clock, ...(deps.onRecord ? { onRecord: deps.onRecord } : {}) })
+  const view = createView(streams)
+  const nowMs = (): number => clock.nowMs()
+  const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
+  const authorizer = createAuthorizer(view)
+  const disabled = new Set(deps.disabledAdmissionPlugins)
+  const admission = defaultAdmissionPlugins().filter((plugin) => !disabled.has(plugin.name))
+  const reader = createReader(streams)
+  const writer = createWriter({ registry, streams, admission, view, clock, ids })
+  const operations = createOperations({
+    registry,
+    reader,
+    writer,
+    view,
+    nowMs,
+    reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
+  })
+  const hub = createWatchHub({ clock, integer: (below) => ids.integer(below) })
+  const stopping = new AbortController()
+  let port = 0
+
+  const health = (): HealthCheck[] => [
+    { name: 'ping', ok: true },
+    ...streams.all.map((stream, index): HealthCheck => {
+      const name = `log-${['events', 'leases', 'objectevents'][index]!}`
+      const { projection } = stream
+      if (projection.failure) return { name, ok: false, reason: projection.failure.message }
+      return projection.synced ? { name, ok: true } : { name, ok: false, reason: 'the projection has not caught up with the log' }
+    }),
+  ]
+
+  const routes = createNonResourceRoutes({ registry, health, stopping: () => stopping.signal.aborted, watchers: () => hub.watchers, streams })
+  const server = deps.https && createHttpServer({
+    registry,
+    operations,
+    reader,
+    hub,
+    authenticator,
+    authorizer,
+    routes,
+    logger,
+    ids,
+    nowMs,
+    tls: deps.https,
+    trusted: (user) => user.name.startsWith('system:') && !user.name.startsWith('system:serviceaccount:') && !user.name.startsWith('system:bootstrap:'),
+  })
+
+  function clientFor(user: User): ApiClient {
+    return {
+      request: async (request) => await serveLocally(user, request),
+      async recordAttempt({ scheduler, namespace, pod, record }) {
+        const subject = `dec.${encodeToken(scheduler)}.${encodeToken(namespace)}.${encodeToken(pod)}`
+        const result = await streams.events.committer.commit([
+          {
+            subject,
+            expected: undefined,
+            payload: Buffer.from(JSON.stringify(record)),
+            headers: encodeEnvelope({
+              type: 'SchedulingAttempted',
+              schema: 1,
+              actor: user.name,
+              requestId: ids.uuid(),
+              previous: 0,
+              deleted: false,
+              ...(typeof record['basis'] === 'number' ? { basis: record['basis'] } : {}),
+            }),
+          },
+        ])
+        if (!result.ok) throw new Error(`the attempt to schedule ${namespace}/${pod} could not be recorded`)
+      },
+    }
+  }
+
+  async function serveLocally(user: User, request: ApiRequest): Promise<ApiResult> {
+    const resource = resourceOf(request)
+    if (!resource) return { ok: false, code: 404, status: routeNotFound() }
+    const gatewayRequest: GatewayRequest = {
+      resource,
+      subresource: request.subresource ?? '',
+      namespace: request.namespace ?? '',
+      name: request.name ?? '',
+      query: new URLSearchParams(request.query),
+      body: request.body === undefined ? undefined : { value: request.body as JsonObject, contentType: request.patchType },
+      user,
+      userAgent: user.name.replace(/^system:/, ''),
+      requestId: ids.uuid(),
+      provenance: {
+        ...(request.cause === undefined ? {} : { cause: request.cause }),
+        ...(request.basis === undefined ? {} : { basis: request.basis }),
+        ...(request.decision === undefined ? {} : { decision: request.decision }),
+      },
+    }
+    try {
+      if (request.verb === 'get' && gatewayRequest.subresource !== 'scale') {
+        const version = await operations.get(gatewayRequest)
+        return { ok: true, code: 200, object: version.parse(), sequence: version.sequence }
+      }
+      if (request.verb === 'list') {
+        const { result } = await operations.list(gatewayRequest)
+        const list = {
+          kind: resource.listKind,
+          apiVersion: resource.group ? `${resource.group}/${resource.version}` : resource.version,
+          metadata: result.meta,
+          items: result.versions.map((version) => version.parse()),
+        }
+        return { ok: true, code: 200, object: list as unknown as KubeObject, sequence: Number(result.meta.resourceVersion) }
+      }
+      const outcome = await operations.write(request.verb, gatewayRequest)
+      return { ok: true, code: outcome.code, object: (outcome.object ?? outcome.answer) as KubeObject, sequence: outcome.sequence }
+    } catch (error) {
+      if (isApiError(error)) return { ok: false, code: error.status.code, status: error.status }
+      if ((error as Error).name === 'LogUnavailable') {
+        const status = (error as LogUnavailable).ambiguous ? timeout('the log did not acknowledge in time') : serviceUnavailable('the log is not available')
+        return { ok: false, code: status.code, status }
+      }
+      throw error
+    }
+  }
+
+  function resourceOf(request: ApiRequest): ResourceInfo | undefined {
+    return request.version === undefined
+      ? registry.storage(groupResourceOf(request.group, request.resource))
+      : registry.resource(request.group, request.version, request.resource)
+  }
+
+  return {
+    name: 'kube-apiserver',
+    get port() {
+      return port
+    },
+    get watchers() {
+      return hub.watchers
+    },
+    clientFor,
+    health,
+    async start() {
+      await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
+      if (!server || !deps.https) return
+      await server.listen({ host: deps.https.host, port: deps.https.port })
+      port = (server.server.address() as AddressInfo).port
+    },
+    async stop() {
+      if (stopping.signal.aborted) return
+      hub.close()
+      if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
+      stopping.abort()
+    },
+  }
+}
+

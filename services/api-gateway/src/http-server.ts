@@ -1,0 +1,342 @@
+// The HTTPS face of the gateway: HTTP/2 and HTTP/1.1 on one port. Bytes in, bytes out; what they mean is decided by
+// operations.ts. Every failure becomes a Kubernetes Status here.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { Readable } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema'
+import {
+  ApiError,
+  badRequest,
+  forbidden,
+  internalError,
+  isApiError,
+  methodNotAllowed,
+  requestEntityTooLarge,
+  routeNotFound,
+  type Status,
+  timeout,
+  serviceUnavailable,
+  unauthorized,
+  unsupportedMediaType,
+} from '@shiplog/api/status'
+import type { User } from '@shiplog/domain/strategy'
+import type { LogUnavailable } from '@shiplog/events/event-log'
+import type { Ids } from '@shiplog/runtime/ids'
+import type { Logger } from '@shiplog/runtime/logger'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Authenticator } from './authentication.ts'
+import type { Authorizer } from './authorization.ts'
+import { frameSink } from './frame-sink.ts'
+import type { GatewayRequest, Provenance } from './gateway-request.ts'
+import { negotiate, type Representation } from './negotiation.ts'
+import type { NonResourceRoutes } from './non-resource-routes.ts'
+import type { Operations, Verb } from './operations.ts'
+import { createPresenter, type Presenter } from './presenter.ts'
+import type { Reader } from './reader.ts'
+import { parseResourcePath, type ResourcePath } from './request-info.ts'
+import { checkStart, type WatchHub } from './watch.ts'
+
+/** Largest request body, as upstream's. */
+export const bodyBytesMax = 3 * 1024 * 1024
+/** Streams that one HTTP/2 connection may have open; kubectl and client-go use far fewer. */
+const concurrentStreamsMax = 1_000
+
+export interface HttpServerDeps {
+  readonly registry: SchemaRegistry
+  readonly operations: Operations
+  readonly reader: Reader
+  readonly hub: WatchHub
+  readonly authenticator: Authenticator
+  readonly authorizer: Authorizer
+  readonly routes: NonResourceRoutes
+  readonly logger: Logger
+  readonly ids: Ids
+  readonly nowMs: () => number
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string }
+  /** Components whose word on cause, basis and decision is recorded. */
+  readonly trusted: (user: User) => boolean
+}
+
+type RawRequest = IncomingMessage | Http2ServerRequest
+type RawResponse = ServerResponse | Http2ServerResponse
+
+const jsonType = 'application/json'
+
+export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
+  const { registry, operations, logger } = deps
+  const server = Fastify({
+    http2: true,
+    https: {
+      allowHTTP1: true,
+      ca: deps.tls.ca,
+      cert: deps.tls.cert,
+      key: deps.tls.key,
+      requestCert: true,
+      rejectUnauthorized: false,
+      settings: { maxConcurrentStreams: concurrentStreamsMax },
+    },
+    bodyLimit: bodyBytesMax,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 16_384 },
+    logger: false,
+  } as never) as unknown as FastifyInstance
+
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body))
+  server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
+    answerStatus(reply as FastifyReply, statusOf(error, request.raw as never))
+  })
+  server.setNotFoundHandler((_request, reply) => answerStatus(reply as FastifyReply, routeNotFound()))
+
+  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const raw = request.raw as unknown as RawRequest
+    const requestId = header(raw, 'x-request-id')?.slice(0, 256) || header(raw, 'audit-id')?.slice(0, 256) || deps.ids.uuid()
+    reply.header('audit-id', /^[\x21-\x7e]+$/.test(requestId) ? requestId : 'invalid')
+    reply.header('cache-control', 'no-cache, private')
+    const url = raw.url ?? '/'
+    const mark = url.indexOf('?')
+    const path = mark < 0 ? url : url.slice(0, mark)
+    const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
+    const method = raw.method ?? 'GET'
+
+    if (deps.routes.isHealth(path)) {
+      const health = deps.routes.health(path, query)
+      return reply.code(health.ok ? 200 : 500).type('text/plain; charset=utf-8').send(health.text)
+    }
+    const user = deps.authenticator.authenticate(raw.socket as TLSSocket, header(raw, 'authorization'))
+    if (!user) {
+      // A known path without credentials is "who are you"; credentials that nobody knows are, too.
+      return answerStatus(reply, unauthorized())
+    }
+    let info: ResourcePath | undefined
+    try {
+      info = parseResourcePath(path)
+    } catch {
+      return answerStatus(reply, badRequest('the path holds an escape that is not UTF-8'))
+    }
+    if (!info) {
+      const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
+      if (!deps.authorizer.allowsPath(user, verb, path)) {
+        return answerStatus(reply, forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot ${verb} path "${path}"`))
+      }
+      const answer = await deps.routes.answer(method, path, query, raw.headers as Record<string, string | undefined>)
+      if (!answer) return answerStatus(reply, routeNotFound())
+      for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
+      reply.code(answer.code)
+      if (answer.contentType) reply.type(answer.contentType)
+      return reply.send(answer.body)
+    }
+    return await serveResource(reply, raw, { method, info, query, user, requestId, body: request.body as Buffer | undefined })
+  }
+
+  async function serveResource(
+    reply: FastifyReply,
+    raw: RawRequest,
+    asked: { method: string; info: ResourcePath; query: URLSearchParams; user: User; requestId: string; body: Buffer | undefined },
+  ): Promise<FastifyReply | undefined> {
+    const { method, info, query, user } = asked
+    const resource = registry.resource(info.group, info.version, info.resource)
+    if (!resource || (!resource.namespaced && info.namespace !== '')) return answerStatus(reply, routeNotFound())
+    const verb = verbOf(method, info, query)
+    if (!verb) return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
+    const { name, namespace, subresource } = info
+    const access = { user, verb, group: info.group, resource: info.resource, subresource, namespace, name }
+    if (!deps.authorizer.allows(access)) return answerStatus(reply, forbidden(resource, name, whyForbidden(access)))
+    if (subresource === '' && !resource.verbs.includes(verb)) return answerStatus(reply, methodNotAllowed(resource, verb))
+    if (resource.namespaced && namespace === '' && !['list', 'watch'].includes(verb) && resource.stored) {
+      return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
+    }
+    const representation = negotiate(header(raw, 'accept'))
+    const gatewayRequest: GatewayRequest = {
+      resource,
+      subresource,
+      namespace,
+      name,
+      query,
+      body: asked.body && asked.body.length > 0 ? { bytes: asked.body, contentType: header(raw, 'content-type') } : undefined,
+      user,
+      userAgent: header(raw, 'user-agent') ?? '',
+      requestId: asked.requestId,
+      provenance: deps.trusted(user) ? provenanceOf(raw) : traceOf(raw),
+    }
+    if (verb === 'watch') return await serveWatch(reply, gatewayRequest, representation)
+    if (verb === 'list') {
+      const { result, options } = await operations.list(gatewayRequest)
+      const presenter = presenterOf(resource, representation, options.includeObject)
+      return await sendParts(reply, representation, presenter.list(result.versions, result.meta))
+    }
+    if (verb === 'get' && (subresource === '' || subresource === 'status')) {
+      if (subresource !== '' && !resource.subresources.some((known) => known.name === subresource)) return answerStatus(reply, routeNotFound())
+      const version = await operations.get(gatewayRequest)
+      if (representation.as === 'object' && !representation.yaml && inStorageVersion(resource)) {
+        return reply.type(jsonType).send(version.bytes)
+      }
+      const presenter = presenterOf(resource, representation, includeObjectOf(query))
+      return await sendBytes(reply, representation, presenter.object(version))
+    }
+    const outcome = await operations.write(verb, gatewayRequest)
+    for (const warning of outcome.warnings) reply.raw.appendHeader?.('warning', warningHeader(warning))
+    reply.code(outcome.code)
+    if (outcome.object === undefined) return await sendBytes(reply, { as: 'object', yaml: representation.as === 'object' && representation.yaml }, json(outcome.answer))
+    const presenter = presenterOf(resource, representation, includeObjectOf(query))
+    return await sendBytes(reply, representation, presenter.object(outcome.object))
+  }
+
+  async function serveWatch(reply: FastifyReply, request: GatewayRequest, representation: Representation): Promise<undefined> {
+    const { resource } = request
+    const { selection, options } = operations.select({ ...request })
+    const stream = deps.reader.streamOf(resource)
+    if (options.resourceVersion === undefined || options.sendInitialEvents) await deps.reader.barrier(stream)
+    await checkStart(stream, options.resourceVersion)
+    const presenter = presenterOf(resource, representation, options.includeObject)
+    reply.hijack()
+    const raw = reply.raw as unknown as RawResponse
+    const headers = reply.getHeaders()
+    ;(raw as ServerResponse).writeHead(200, {
+      ...(headers as Record<string, string>),
+      'content-type': representation.as === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : jsonType,
+    })
+    // kubectl's `rollout status` and `wait` hang until they see the headers.
+    ;(raw as ServerResponse).flushHeaders()
+    const sink = frameSink(raw)
+    try {
+      await deps.hub.serve({
+        stream,
+        table: deps.reader.tableOf(resource),
+        resource: { group: resource.storageGroup, resource: resource.resource },
+        selection,
+        presenter,
+        options,
+        sink,
+      })
+    } catch (error) {
+      logger.error({ err: error, requestId: request.requestId }, 'watch failed')
+      sink.destroy()
+    }
+    return undefined
+  }
+
+  const presenterOf = (resource: ResourceInfo, representation: Representation, includeObject: 'None' | 'Metadata' | 'Object'): Presenter =>
+    createPresenter(resource, representation, { nowMs: deps.nowMs, includeObject })
+
+  async function sendParts(reply: FastifyReply, representation: Representation, parts: Iterable<Buffer>): Promise<FastifyReply> {
+    if (representation.as === 'object' && representation.yaml) return await sendBytes(reply, representation, Buffer.concat([...parts]))
+    const iterator = parts[Symbol.iterator]()
+    const head = iterator.next()
+    const second = iterator.next()
+    if (second.done) return reply.type(contentType(representation)).send(head.value as Buffer)
+    const all = function* (): Generator<Buffer> {
+      yield head.value as Buffer
+      yield second.value as Buffer
+      for (let next = iterator.next(); !next.done; next = iterator.next()) yield next.value
+    }
+    return reply.type(contentType(representation)).send(Readable.from(all(), { objectMode: false, highWaterMark: 1 << 20 }))
+  }
+
+  async function sendBytes(reply: FastifyReply, representation: Representation, bytes: Buffer): Promise<FastifyReply> {
+    if (representation.as === 'object' && representation.yaml) {
+      const { dump } = await import('js-yaml')
+      return reply.type('application/yaml').send(dump(JSON.parse(bytes.toString('utf8')), { noRefs: true, lineWidth: -1 }))
+    }
+    return reply.type(contentType(representation)).send(bytes)
+  }
+
+  function statusOf(error: Error & { statusCode?: number; code?: string }, raw: RawRequest): Status {
+    if (isApiError(error)) return error.status
+    if (error.name === 'LogUnavailable') {
+      return (error as LogUnavailable).ambiguous
+        ? timeout('the log did not acknowledge the write in time; it may or may not have been stored')
+        : serviceUnavailable('the log is not available')
+    }
+    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+      return requestEntityTooLarge(`Request entity too large: limit is ${bodyBytesMax}`)
+    }
+    if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unsupportedMediaType([jsonType, 'application/yaml', 'application/vnd.kubernetes.protobuf'])
+    if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return badRequest(error.message)
+    logger.error({ err: error, method: raw.method, url: raw.url }, 'request failed')
+    return internalError('the request could not be completed; the log of the gateway says why')
+  }
+
+  const answerStatus = (reply: FastifyReply, status: Status): FastifyReply => {
+    if (status.details?.retryAfterSeconds) reply.header('retry-after', String(status.details.retryAfterSeconds))
+    return reply.code(status.code).type(jsonType).send(json(status))
+  }
+
+  server.route({ method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url: '*', handler: handler as never })
+  return server
+}
+
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
+
+const contentType = (representation: Representation): string =>
+  representation.as === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : jsonType
+
+const inStorageVersion = (resource: ResourceInfo): boolean =>
+  resource.version === resource.storageVersion && resource.group === resource.storageGroup
+
+const header = (raw: RawRequest, name: string): string | undefined => {
+  const value = raw.headers[name]
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
+const includeObjectOf = (query: URLSearchParams): 'None' | 'Metadata' | 'Object' => {
+  const value = query.get('includeObject') || 'Metadata'
+  if (value !== 'None' && value !== 'Metadata' && value !== 'Object') throw new ApiError(badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`))
+  return value
+}
+
+function verbOf(method: string, info: ResourcePath, query: URLSearchParams): Verb | undefined {
+  switch (method) {
+    case 'GET':
+    case 'HEAD': {
+      const watch = info.watch || isTrue(query.get('watch'))
+      if (watch && info.subresource === '') return 'watch'
+      return info.name === '' ? 'list' : 'get'
+    }
+    case 'POST':
+      return info.name !== '' && info.subresource === '' ? undefined : 'create'
+    case 'PUT':
+      return info.name === '' ? undefined : 'update'
+    case 'PATCH':
+      return info.name === '' ? undefined : 'patch'
+    case 'DELETE':
+      return info.name === '' ? 'deletecollection' : 'delete'
+    default:
+      return undefined
+  }
+}
+
+const isTrue = (text: string | null): boolean => text !== null && text !== '0' && text.toLowerCase() !== 'false' && text.toLowerCase() !== 'f'
+
+/** RFC 7234 warning: code 299, agent "-", the text quoted. */
+const warningHeader = (text: string): string => `299 - "${text.replace(/[\\"]/g, (character) => `\\${character}`).replace(/[^\x20-\x7e]/g, ' ')}"`
+
+function whyForbidden(access: { user: User; verb: string; group: string; resource: string; subresource: string; namespace: string }): string {
+  const full = access.subresource ? `${access.resource}/${access.subresource}` : access.resource
+  const where = access.namespace ? ` in the namespace "${access.namespace}"` : ' at the cluster scope'
+  return `User "${access.user.name}" cannot ${access.verb} resource "${full}" in API group "${access.group}"${where}`
+}
+
+function provenanceOf(raw: RawRequest): Provenance {
+  const number = (name: string): number | undefined => {
+    const text = header(raw, name)
+    return text && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+  }
+  const cause = number('shiplog-cause')
+  const basis = number('shiplog-basis')
+  const decision = header(raw, 'shiplog-decision')
+  return {
+    ...traceOf(raw),
+    ...(cause === undefined ? {} : { cause }),
+    ...(basis === undefined ? {} : { basis }),
+    ...(decision === undefined ? {} : { decision }),
+  }
+}
+
+function traceOf(raw: RawRequest): Provenance {
+  const traceparent = header(raw, 'traceparent')
+  return traceparent && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent) ? { traceparent } : {}
+}
