@@ -4,7 +4,7 @@
 import { storedBytes, schemaVersionOf } from '@shiplog/api/codec'
 import { decodeBody, normalize, structuralErrors, type NormalizeResult } from '@shiplog/api/decode'
 import { applyJsonPatch } from '@shiplog/api/json-patch'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject, ManagedFieldsEntry } from '@shiplog/api/kube-object'
 import { updateManagedFields } from '@shiplog/api/managed-fields'
 import { applyMergePatch } from '@shiplog/api/merge-patch'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
@@ -389,16 +389,19 @@ export function createWriter(deps: WriterDeps): Writer {
       prepareForCreate(kind, draft, context)
       // A prepared draft (server-side apply) brings its managed fields; so does none other.
       if (!prepared) {
-        draft.metadata.managedFields = updateManagedFields({
-          registry,
-          definition: kind.info.definition,
-          before: undefined,
-          next: draft,
-          manager,
-          apiVersion: apiVersionOf(kind.info.group, kind.info.version),
-          subresource: '',
-          nowMs: context.nowMs,
-        })
+        keepManagedFields(
+          draft,
+          updateManagedFields({
+            registry,
+            definition: kind.info.definition,
+            before: undefined,
+            next: draft,
+            manager,
+            apiVersion: apiVersionOf(kind.info.group, kind.info.version),
+            subresource: '',
+            nowMs: context.nowMs,
+          }),
+        )
       }
       const subject = subjectOf(resource, request.namespace, name)
       const outcome = await exclusively(subject, async () => {
@@ -496,18 +499,19 @@ export function createWriter(deps: WriterDeps): Writer {
           if (added.length > 0) throw new ApiError(finalizersAfterDeletion(resource, name, added))
         }
         if (managed !== 'done') {
-          const managedFields = updateManagedFields({
-            registry,
-            definition: kind.info.definition,
-            before,
-            next: draft,
-            manager: managerOf(request),
-            apiVersion: apiVersionOf(kind.info.group, kind.info.version),
-            subresource,
-            nowMs: context.nowMs,
-          })
-          if (managedFields.length > 0) draft.metadata.managedFields = managedFields
-          else delete draft.metadata.managedFields
+          keepManagedFields(
+            draft,
+            updateManagedFields({
+              registry,
+              definition: kind.info.definition,
+              before,
+              next: draft,
+              manager: managerOf(request),
+              apiVersion: apiVersionOf(kind.info.group, kind.info.version),
+              subresource,
+              nowMs: context.nowMs,
+            }),
+          )
         }
         const allocation = subresource === '' ? allocate(stream, kind, draft, before, context) : nothing
         const decision = decideUpdate(kind, draft, before, { subresource })
@@ -759,6 +763,11 @@ export const patchTypes = [
 
 const patchInvalid = (why: string) =>
   invalid('', '', '', [{ reason: 'FieldValueInvalid', message: `Invalid value: ${why}`, field: 'patch' }])
+
+function keepManagedFields(draft: KubeObject, managedFields: ManagedFieldsEntry[]): void {
+  if (managedFields.length > 0) draft.metadata.managedFields = managedFields
+  else delete draft.metadata.managedFields
+}
 
 function objectPatch(value: unknown): JsonObject {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
