@@ -1,11 +1,5 @@
 // Paths that are not of a resource: discovery, OpenAPI, version, health, metrics.
-import {
-  aggregatedDiscovery,
-  apiGroup,
-  apiGroupList,
-  apiResourceList,
-  apiVersions,
-} from '@shiplog/api/discovery'
+import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from '@shiplog/api/discovery'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { SchemaRegistry } from '@shiplog/api/schema'
 import { methodNotAllowed } from '@shiplog/api/status'
@@ -57,7 +51,12 @@ export function createNonResourceRoutes(deps: {
     return known
   }
 
-  async function json(key: string, make: () => unknown, headers: Readonly<Record<string, string | undefined>>, contentType = 'application/json'): Promise<Answer> {
+  async function json(
+    key: string,
+    make: () => unknown,
+    headers: Readonly<Record<string, string | undefined>>,
+    contentType = 'application/json',
+  ): Promise<Answer> {
     const { body, etag } = await document(key, make)
     const quoted = `"${etag}"`
     const common = { etag: quoted, vary: 'Accept', 'cache-control': 'public' }
@@ -65,12 +64,20 @@ export function createNonResourceRoutes(deps: {
     return { code: 200, contentType, headers: common, body }
   }
 
-  async function discovery(path: string, headers: Readonly<Record<string, string | undefined>>): Promise<Answer | undefined> {
+  async function discovery(
+    path: string,
+    headers: Readonly<Record<string, string | undefined>>,
+  ): Promise<Answer | undefined> {
     const accept = headers['accept'] ?? ''
     const aggregated = /as=APIGroupDiscoveryList/.test(accept) && /v=v2(;|,|$)/.test(accept.replace(/\s/g, ''))
     if ((path === '/api' || path === '/apis') && aggregated) {
       const type = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
-      return await json(`${path} aggregated`, () => aggregatedDiscovery(registry, path === '/api' ? 'core' : 'groups'), headers, type)
+      return await json(
+        `${path} aggregated`,
+        () => aggregatedDiscovery(registry, path === '/api' ? 'core' : 'groups'),
+        headers,
+        type,
+      )
     }
     if (path === '/api') return await json(path, () => apiVersions(), headers)
     if (path === '/apis') return await json(path, () => apiGroupList(registry), headers)
@@ -78,11 +85,16 @@ export function createNonResourceRoutes(deps: {
     const match = /^\/apis\/([^/]+)(?:\/([^/]+))?$/.exec(path)
     if (!match) return undefined
     const [, group, version] = match as unknown as [string, string, string | undefined]
-    const make = (): JsonObject | undefined => (version === undefined ? apiGroup(registry, group) : apiResourceList(registry, group, version))
+    const make = (): JsonObject | undefined =>
+      version === undefined ? apiGroup(registry, group) : apiResourceList(registry, group, version)
     return make() === undefined ? undefined : await json(path, make, headers)
   }
 
-  async function openApi(path: string, query: URLSearchParams, headers: Readonly<Record<string, string | undefined>>): Promise<Answer | undefined> {
+  async function openApi(
+    path: string,
+    query: URLSearchParams,
+    headers: Readonly<Record<string, string | undefined>>,
+  ): Promise<Answer | undefined> {
     const { openApiDocument, openApiIndex } = await import('@shiplog/api/openapi')
     if (path === '/openapi/v3') return await json(path, () => openApiIndex(registry), headers)
     const groupVersion = path.slice('/openapi/v3/'.length)
@@ -90,7 +102,9 @@ export function createNonResourceRoutes(deps: {
     if (!made) return undefined
     const answer = await json(path, () => made, headers)
     // The hash in the URL names the content, so that clients may keep it for good.
-    return query.get('hash') ? { ...answer, headers: { ...answer.headers, 'cache-control': 'public, immutable' } } : answer
+    return query.get('hash')
+      ? { ...answer, headers: { ...answer.headers, 'cache-control': 'public, immutable' } }
+      : answer
   }
 
   return {
@@ -101,11 +115,18 @@ export function createNonResourceRoutes(deps: {
       const all: HealthCheck[] = [...deps.health()]
       // Liveness is about this process; a log that is away is no reason to restart it.
       const relevant = which === 'livez' ? all.filter((check) => check.name === 'ping') : all
-      if (which === 'readyz') relevant.push(deps.stopping() ? { name: 'shutdown', ok: false, reason: 'shutting down' } : { name: 'shutdown', ok: true })
-      const checks = single ? relevant.filter((check) => check.name === single) : relevant.filter((check) => !excluded.has(check.name))
+      if (which === 'readyz')
+        relevant.push(
+          deps.stopping() ? { name: 'shutdown', ok: false, reason: 'shutting down' } : { name: 'shutdown', ok: true },
+        )
+      const checks = single
+        ? relevant.filter((check) => check.name === single)
+        : relevant.filter((check) => !excluded.has(check.name))
       const ok = checks.length > 0 && checks.every((check) => check.ok)
       if (ok && !query.has('verbose')) return { ok, text: 'ok' }
-      const lines = checks.map((check) => (check.ok ? `[+]${check.name} ok` : `[-]${check.name} failed: ${check.reason ?? 'reason withheld'}`))
+      const lines = checks.map((check) =>
+        check.ok ? `[+]${check.name} ok` : `[-]${check.name} failed: ${check.reason ?? 'reason withheld'}`,
+      )
       return { ok, text: `${lines.join('\n')}\n${which} check ${ok ? 'passed' : 'failed'}\n` }
     },
     async answer(method, path, query, headers) {
@@ -130,26 +151,38 @@ export function createNonResourceRoutes(deps: {
         }
       }
       if (clean === '/metrics') return { code: 200, contentType: 'text/plain; version=0.0.4', body: metrics() }
-      if (clean === '/' || clean === '') return await json('/', () => ({ paths: [...rootPaths(registry)].sort() }), headers)
+      if (clean === '/' || clean === '')
+        return await json('/', () => ({ paths: [...rootPaths(registry)].sort() }), headers)
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
-      if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/')) return await discovery(clean, headers)
+      if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
+        return await discovery(clean, headers)
       return undefined
     },
   }
 
   function metrics(): string {
-    const lines = ['# TYPE apiserver_longrunning_requests gauge', `apiserver_longrunning_requests{verb="WATCH"} ${deps.watchers()}`]
+    const lines = [
+      '# TYPE apiserver_longrunning_requests gauge',
+      `apiserver_longrunning_requests{verb="WATCH"} ${deps.watchers()}`,
+    ]
     lines.push('# TYPE shiplog_projection_sequence gauge')
     const names = ['EVENTS', 'LEASES', 'OBJEVENTS']
-    deps.streams.all.forEach((stream, index) => lines.push(`shiplog_projection_sequence{stream="${names[index]!}"} ${stream.projection.applied}`))
+    deps.streams.all.forEach((stream, index) =>
+      lines.push(`shiplog_projection_sequence{stream="${names[index]!}"} ${stream.projection.applied}`),
+    )
     lines.push('# TYPE apiserver_resource_objects gauge')
     for (const stream of deps.streams.all) {
       for (const table of stream.projection.tables()) {
         const [resource, ...group] = table.groupResource.split('.')
-        lines.push(`apiserver_resource_objects{group="${group.join('.')}",resource="${resource}"} ${table.current.size}`)
+        lines.push(
+          `apiserver_resource_objects{group="${group.join('.')}",resource="${resource}"} ${table.current.size}`,
+        )
       }
     }
-    lines.push('# TYPE process_resident_memory_bytes gauge', `process_resident_memory_bytes ${process.memoryUsage.rss()}`)
+    lines.push(
+      '# TYPE process_resident_memory_bytes gauge',
+      `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
+    )
     return `${lines.join('\n')}\n`
   }
 }
@@ -163,4 +196,3 @@ function* rootPaths(registry: SchemaRegistry): Generator<string> {
   }
   yield* seen
 }
-
