@@ -54,7 +54,9 @@ export function upgradeStored(groupResource: string, schema: number, stored: Uin
   const current = schemaVersionOf(groupResource)
   if (schema === current) return stored
   if (schema > current) {
-    throw new Error(`${groupResource} was stored with schema version ${schema}; this build knows ${current}: upgrade Shiplog`)
+    throw new Error(
+      `${groupResource} was stored with schema version ${schema}; this build knows ${current}: upgrade Shiplog`,
+    )
   }
   let object = parseObject(stored)
   for (let version = schema; version < current; version++) {

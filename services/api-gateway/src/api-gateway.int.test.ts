@@ -23,7 +23,13 @@ beforeEach(async () => {
   await gateway.start()
   client = gateway.clientFor(admin)
   await must({ verb: 'create', group: '', resource: 'namespaces', body: { metadata: { name: 'default' } } })
-  await must({ verb: 'create', group: '', resource: 'serviceaccounts', namespace: 'default', body: { metadata: { name: 'default' } } })
+  await must({
+    verb: 'create',
+    group: '',
+    resource: 'serviceaccounts',
+    namespace: 'default',
+    body: { metadata: { name: 'default' } },
+  })
 })
 
 afterEach(async () => {
@@ -83,7 +89,9 @@ describe('writes', () => {
   test('a second create of a name is AlreadyExists, also when both race', async () => {
     const results = await Promise.all(Array.from({ length: 20 }, () => client.request(configMap('raced'))))
     expect(results.filter((result) => result.ok)).toHaveLength(1)
-    expect(new Set(results.filter((result) => !result.ok).map((result) => !result.ok && result.status.reason))).toEqual(new Set(['AlreadyExists']))
+    expect(new Set(results.filter((result) => !result.ok).map((result) => !result.ok && result.status.reason))).toEqual(
+      new Set(['AlreadyExists']),
+    )
   })
 
   test('an update with a stale resourceVersion is a Conflict and leaves no event', async () => {
@@ -138,10 +146,15 @@ describe('writes', () => {
     const deleted = await must(of('delete', 'a'))
     expect(deleted.object.metadata.deletionTimestamp).toBeDefined()
     const added = await refusal(
-      of('patch', 'a', { patchType: 'application/merge-patch+json', body: { metadata: { finalizers: ['example.com/hold', 'example.com/more'] } } }),
+      of('patch', 'a', {
+        patchType: 'application/merge-patch+json',
+        body: { metadata: { finalizers: ['example.com/hold', 'example.com/more'] } },
+      }),
     )
     expect(added.status.reason).toMatch(/Forbidden|Invalid/)
-    await must(of('patch', 'a', { patchType: 'application/merge-patch+json', body: { metadata: { finalizers: null } } }))
+    await must(
+      of('patch', 'a', { patchType: 'application/merge-patch+json', body: { metadata: { finalizers: null } } }),
+    )
     expect((await refusal(of('get', 'a'))).status.reason).toBe('NotFound')
   })
 
@@ -166,7 +179,8 @@ describe('reads', () => {
       const present = await client.request(of('get', name))
       if (!present.ok) await must(configMap(name, { i: String(i) }))
       else if (i % 3 === 0) await must(of('delete', name))
-      else await must(of('patch', name, { patchType: 'application/merge-patch+json', body: { data: { i: String(i) } } }))
+      else
+        await must(of('patch', name, { patchType: 'application/merge-patch+json', body: { data: { i: String(i) } } }))
       await snap()
     }
     for (const { version, items } of snapshots) {
@@ -183,8 +197,18 @@ describe('reads', () => {
 
   test('pages are of one snapshot, whatever happens in between', async () => {
     for (let i = 0; i < 10; i++) await must(configMap(`p${i}`))
-    const first = await must({ verb: 'list', group: '', resource: 'configmaps', namespace: 'default', query: { limit: '4' } })
-    const meta = first.object.metadata as unknown as { continue: string; remainingItemCount: number; resourceVersion: string }
+    const first = await must({
+      verb: 'list',
+      group: '',
+      resource: 'configmaps',
+      namespace: 'default',
+      query: { limit: '4' },
+    })
+    const meta = first.object.metadata as unknown as {
+      continue: string
+      remainingItemCount: number
+      resourceVersion: string
+    }
     expect(meta.remainingItemCount).toBe(6)
     await must(of('delete', 'p7'))
     await must(configMap('p75'))
@@ -196,12 +220,28 @@ describe('reads', () => {
       query: { limit: '100', continue: meta.continue },
     })
     expect(second.object.metadata.resourceVersion).toBe(meta.resourceVersion)
-    expect(second.object['items'].map((item: JsonObject) => item['metadata'].name)).toEqual(['p4', 'p5', 'p6', 'p7', 'p8', 'p9'])
+    expect(second.object['items'].map((item: JsonObject) => item['metadata'].name)).toEqual([
+      'p4',
+      'p5',
+      'p6',
+      'p7',
+      'p8',
+      'p9',
+    ])
   })
 
   test('a version from the future is 504 with the cause that client-go knows', async () => {
-    const result = await refusal({ verb: 'list', group: '', resource: 'configmaps', query: { resourceVersion: '999999999' } })
-    expect(result.status).toMatchObject({ code: 504, reason: 'Timeout', details: { causes: [{ reason: 'ResourceVersionTooLarge' }] } })
+    const result = await refusal({
+      verb: 'list',
+      group: '',
+      resource: 'configmaps',
+      query: { resourceVersion: '999999999' },
+    })
+    expect(result.status).toMatchObject({
+      code: 504,
+      reason: 'Timeout',
+      details: { causes: [{ reason: 'ResourceVersionTooLarge' }] },
+    })
   })
 
   test('a second gateway on the same log sees what the first acknowledged', async () => {

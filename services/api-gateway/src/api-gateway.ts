@@ -90,25 +90,38 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       const name = `log-${['events', 'leases', 'objectevents'][index]!}`
       const { projection } = stream
       if (projection.failure) return { name, ok: false, reason: projection.failure.message }
-      return projection.synced ? { name, ok: true } : { name, ok: false, reason: 'the projection has not caught up with the log' }
+      return projection.synced
+        ? { name, ok: true }
+        : { name, ok: false, reason: 'the projection has not caught up with the log' }
     }),
   ]
 
-  const routes = createNonResourceRoutes({ registry, health, stopping: () => stopping.signal.aborted, watchers: () => hub.watchers, streams })
-  const server = deps.https && createHttpServer({
+  const routes = createNonResourceRoutes({
     registry,
-    operations,
-    reader,
-    hub,
-    authenticator,
-    authorizer,
-    routes,
-    logger,
-    ids,
-    nowMs,
-    tls: deps.https,
-    trusted: (user) => user.name.startsWith('system:') && !user.name.startsWith('system:serviceaccount:') && !user.name.startsWith('system:bootstrap:'),
+    health,
+    stopping: () => stopping.signal.aborted,
+    watchers: () => hub.watchers,
+    streams,
   })
+  const server =
+    deps.https &&
+    createHttpServer({
+      registry,
+      operations,
+      reader,
+      hub,
+      authenticator,
+      authorizer,
+      routes,
+      logger,
+      ids,
+      nowMs,
+      tls: deps.https,
+      trusted: (user) =>
+        user.name.startsWith('system:') &&
+        !user.name.startsWith('system:serviceaccount:') &&
+        !user.name.startsWith('system:bootstrap:'),
+    })
 
   function clientFor(user: User): ApiClient {
     return {
@@ -145,7 +158,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       namespace: request.namespace ?? '',
       name: request.name ?? '',
       query: new URLSearchParams(request.query),
-      body: request.body === undefined ? undefined : { value: request.body as JsonObject, contentType: request.patchType },
+      body:
+        request.body === undefined ? undefined : { value: request.body as JsonObject, contentType: request.patchType },
       user,
       userAgent: user.name.replace(/^system:/, ''),
       requestId: ids.uuid(),
@@ -168,14 +182,26 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
           metadata: result.meta,
           items: result.versions.map((version) => version.parse()),
         }
-        return { ok: true, code: 200, object: list as unknown as KubeObject, sequence: Number(result.meta.resourceVersion) }
+        return {
+          ok: true,
+          code: 200,
+          object: list as unknown as KubeObject,
+          sequence: Number(result.meta.resourceVersion),
+        }
       }
       const outcome = await operations.write(request.verb, gatewayRequest)
-      return { ok: true, code: outcome.code, object: (outcome.object ?? outcome.answer) as KubeObject, sequence: outcome.sequence }
+      return {
+        ok: true,
+        code: outcome.code,
+        object: (outcome.object ?? outcome.answer) as KubeObject,
+        sequence: outcome.sequence,
+      }
     } catch (error) {
       if (isApiError(error)) return { ok: false, code: error.status.code, status: error.status }
       if ((error as Error).name === 'LogUnavailable') {
-        const status = (error as LogUnavailable).ambiguous ? timeout('the log did not acknowledge in time') : serviceUnavailable('the log is not available')
+        const status = (error as LogUnavailable).ambiguous
+          ? timeout('the log did not acknowledge in time')
+          : serviceUnavailable('the log is not available')
         return { ok: false, code: status.code, status }
       }
       throw error
@@ -212,4 +238,3 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     },
   }
 }
-
