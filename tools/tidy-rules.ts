@@ -58,8 +58,7 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   'node:sqlite': ['libs/events/src/sqlite'],
   'js-yaml': ['libs/api/src'],
   fastify: ['services/api-gateway/src'],
-  '@peculiar/x509': ['apps/all-in-one/src'],
-  'reflect-metadata': ['apps/all-in-one/src'],
+  pino: ['libs/runtime/src'],
   commander: ['apps/cli/src'],
 }
 

@@ -27,7 +27,7 @@ export function servedBytes(stored: Uint8Array, sequence: number): Buffer {
   const version = `"resourceVersion":"${sequence}",`
   const served = Buffer.allocUnsafe(view.length + version.length)
   view.copy(served, 0, 0, at)
-  served.latin1Write(version, at, version.length)
+  served.write(version, at, 'latin1')
   view.copy(served, at + version.length, at)
   return served
 }
@@ -54,7 +54,9 @@ export function upgradeStored(groupResource: string, schema: number, stored: Uin
   const current = schemaVersionOf(groupResource)
   if (schema === current) return stored
   if (schema > current) {
-    throw new Error(`${groupResource} was stored with schema version ${schema}; this build knows ${current}: upgrade Shiplog`)
+    throw new Error(
+      `${groupResource} was stored with schema version ${schema}; this build knows ${current}: upgrade Shiplog`,
+    )
   }
   let object = parseObject(stored)
   for (let version = schema; version < current; version++) {

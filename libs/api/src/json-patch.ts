@@ -1,32 +1,14 @@
 // JSON Patch (RFC 6902) as the API server answers it: a malformed patch is 400, too many operations 413, an operation that
 // does not apply 422. Documents are shared and immutable, so the patch copies only the nodes on the paths it touches.
 import type { JsonObject } from './kube-object.ts'
-import { ApiError, badRequest, requestEntityTooLarge, type Status } from './status.ts'
+import { patchDoesNotApply, patchIsMalformed } from './patch-errors.ts'
+import { ApiError, requestEntityTooLarge } from './status.ts'
 
 export const jsonPatchOperationsMax = 10_000
 /** What all `copy` operations of one patch may add together; upstream's bound is the body limit. */
 export const jsonPatchCopyBytesMax = 3 * 1024 * 1024
 
 type Container = JsonObject | unknown[]
-
-/** 422 as upstream words every patch that does not apply. */
-const unprocessable: Status = {
-  kind: 'Status',
-  apiVersion: 'v1',
-  metadata: {},
-  status: 'Failure',
-  message: 'the server rejected our request due to an error in our request',
-  reason: 'Invalid',
-  details: {},
-  code: 422,
-}
-
-/** The caller gets upstream's one sentence; what was wrong is the error's cause, for the log. */
-const doesNotApply = (why: string): ApiError => {
-  const error = new ApiError(unprocessable)
-  error.cause = why
-  return error
-}
 
 const isContainer = (value: unknown): value is Container => typeof value === 'object' && value !== null
 
@@ -60,7 +42,8 @@ export const jsonEqual = (a: unknown, b: unknown): boolean => {
 
 const pointerTokens = (pointer: string, operation: string): string[] => {
   if (pointer === '') return []
-  if (!pointer.startsWith('/')) throw doesNotApply(`${operation} operation does not apply: invalid path: ${pointer}`)
+  if (!pointer.startsWith('/'))
+    throw patchDoesNotApply(`${operation} operation does not apply: invalid path: ${pointer}`)
   return pointer
     .slice(1)
     .split('/')
@@ -130,7 +113,7 @@ class PatchedDocument {
     }
     const parent = this.#parent(tokens)
     if (!parent)
-      throw doesNotApply(`${operation} operation does not apply: doc is missing path: "${path}": missing value`)
+      throw patchDoesNotApply(`${operation} operation does not apply: doc is missing path: "${path}": missing value`)
     const token = tokens[tokens.length - 1]!
     if (!Array.isArray(parent)) {
       setOwn(parent, token, value)
@@ -142,7 +125,7 @@ class PatchedDocument {
     }
     const index = indexOf(token, parent.length + 1)
     if (index === undefined) {
-      throw doesNotApply(
+      throw patchDoesNotApply(
         `error in ${operation} for path: '${path}': Unable to access invalid index: ${token}: invalid index referenced`,
       )
     }
@@ -151,9 +134,9 @@ class PatchedDocument {
 
   remove(tokens: readonly string[], path: string, operation: string): void {
     if (tokens.length === 0)
-      throw doesNotApply(`${operation} operation does not apply: the whole document cannot be removed`)
+      throw patchDoesNotApply(`${operation} operation does not apply: the whole document cannot be removed`)
     if (!this.get(tokens)) {
-      throw doesNotApply(`${operation} operation does not apply: doc is missing path: "${path}": missing value`)
+      throw patchDoesNotApply(`${operation} operation does not apply: doc is missing path: "${path}": missing value`)
     }
     const parent = this.#parent(tokens)!
     const token = tokens[tokens.length - 1]!
@@ -167,7 +150,7 @@ class PatchedDocument {
       return
     }
     if (!this.get(tokens)) {
-      throw doesNotApply(`replace operation does not apply: doc is missing key: ${path}: missing value`)
+      throw patchDoesNotApply(`replace operation does not apply: doc is missing key: ${path}: missing value`)
     }
     const parent = this.#parent(tokens)!
     const token = tokens[tokens.length - 1]!
@@ -178,12 +161,12 @@ class PatchedDocument {
   copy(from: readonly string[], fromPath: string, to: readonly string[], path: string): void {
     const source = this.get(from)
     if (!source) {
-      throw doesNotApply(`copy operation does not apply: doc is missing from path: ${fromPath}: missing value`)
+      throw patchDoesNotApply(`copy operation does not apply: doc is missing from path: ${fromPath}: missing value`)
     }
     const text = JSON.stringify(source.value)
     this.#copiedBytes += text.length
     if (this.#copiedBytes > jsonPatchCopyBytesMax) {
-      throw doesNotApply(
+      throw patchDoesNotApply(
         `Unable to complete the copy, the accumulated size increase of copy operations is ${this.#copiedBytes}, exceeding the limit ${jsonPatchCopyBytesMax}`,
       )
     }
@@ -203,7 +186,7 @@ interface Operation {
 
 const decodeOperations = (patch: unknown): Operation[] => {
   const malformed = (found: unknown, into: string): never => {
-    throw new ApiError(badRequest(`error decoding patch: json: cannot unmarshal ${goTypeOf(found)} into Go ${into}`))
+    throw patchIsMalformed(`error decoding patch: json: cannot unmarshal ${goTypeOf(found)} into Go ${into}`)
   }
   if (!Array.isArray(patch)) return malformed(patch, 'value of type []handlers.jsonPatchOp')
   if (patch.length > jsonPatchOperationsMax) {
@@ -237,11 +220,12 @@ export const applyJsonPatch = (document: JsonObject, patch: unknown): JsonObject
   const operations = decodeOperations(patch)
   const target = new PatchedDocument(document)
   for (const { op, path, from, value } of operations) {
-    if (!['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) throw doesNotApply(`Unexpected kind: ${op}`)
-    if (path === undefined) throw doesNotApply(`${op} operation failed to decode path: missing value`)
+    if (!['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op))
+      throw patchDoesNotApply(`Unexpected kind: ${op}`)
+    if (path === undefined) throw patchDoesNotApply(`${op} operation failed to decode path: missing value`)
     const tokens = pointerTokens(path, op)
     const needsValue = op === 'add' || op === 'replace' || op === 'test'
-    if (needsValue && value === undefined) throw doesNotApply(`${op} operation does not apply: missing value`)
+    if (needsValue && value === undefined) throw patchDoesNotApply(`${op} operation does not apply: missing value`)
     switch (op) {
       case 'add':
         target.add(tokens, value, path, op)
@@ -255,11 +239,11 @@ export const applyJsonPatch = (document: JsonObject, patch: unknown): JsonObject
       case 'test': {
         const found = target.get(tokens)
         if (!jsonEqual(found ? found.value : null, value))
-          throw doesNotApply(`testing value ${path} failed: test failed`)
+          throw patchDoesNotApply(`testing value ${path} failed: test failed`)
         break
       }
       default: {
-        if (from === undefined) throw doesNotApply(`${op} operation failed to decode from: missing value`)
+        if (from === undefined) throw patchDoesNotApply(`${op} operation failed to decode from: missing value`)
         const source = pointerTokens(from, op)
         if (op === 'copy') {
           target.copy(source, from, tokens, path)
@@ -267,7 +251,7 @@ export const applyJsonPatch = (document: JsonObject, patch: unknown): JsonObject
         }
         const moved = target.get(source)
         if (!moved)
-          throw doesNotApply(`move operation does not apply: doc is missing from path: ${from}: missing value`)
+          throw patchDoesNotApply(`move operation does not apply: doc is missing from path: ${from}: missing value`)
         if (from === path) break
         target.remove(source, from, op)
         target.add(tokens, moved.value, path, op)
@@ -275,7 +259,7 @@ export const applyJsonPatch = (document: JsonObject, patch: unknown): JsonObject
     }
   }
   if (!isContainer(target.root) || Array.isArray(target.root)) {
-    throw doesNotApply('the patched document is not an object')
+    throw patchDoesNotApply('the patched document is not an object')
   }
   return target.root
 }

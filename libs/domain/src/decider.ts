@@ -17,6 +17,7 @@ import {
 import { deepEqual } from './deep-equal.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from './metadata-validation.ts'
 import type { DecisionContext, Strategy } from './strategy.ts'
+import { subresourceRule } from './subresources/rules.ts'
 
 /** What is to be appended for one object. */
 export interface ObjectEvent {
@@ -110,6 +111,7 @@ export interface UpdateOptions {
 /** Keeps in the draft what this write may not touch, and fills in what the server keeps. Changes the draft. */
 export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObject, options: UpdateOptions): void {
   const { strategy, info } = kind
+  const rule = subresourceRule(info.resource, options.subresource)
   const metadata = draft.metadata
   const old = before.metadata
   metadata.name = old.name
@@ -126,12 +128,15 @@ export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObje
   if (options.subresource === 'status') {
     if (strategy.prepareForStatusUpdate) strategy.prepareForStatusUpdate(draft, before)
     else keepAllButStatus(draft, before)
+  } else if (rule) {
+    rule.prepare(draft, before)
+    delete draft.metadata.resourceVersion
   } else if (options.subresource === '') {
     if (strategy.prepareForUpdate) strategy.prepareForUpdate(draft, before)
     else if (hasStatus(kind)) copyOrDelete(draft, before, 'status')
-  }
+  } else strategy.prepareForSubresource?.(draft, before, options.subresource)
   if (options.subresource !== 'status' && old.generation !== undefined && movesGeneration(kind, draft, before)) {
-    metadata.generation = old.generation + 1
+    draft.metadata.generation = old.generation + 1
   }
 }
 
@@ -164,19 +169,23 @@ function movesGeneration(kind: Kind, next: KubeObject, before: KubeObject): bool
 /** Validates a prepared draft and decides the update; the removal of the last finalizer of a dying object ends it. */
 export function decideUpdate(kind: Kind, next: KubeObject, before: KubeObject, options: UpdateOptions): Decision {
   const { info, strategy } = kind
+  const rule = subresourceRule(info.resource, options.subresource)
   const causes: StatusCause[] = []
   if (options.subresource === 'status') {
     causes.push(...validateObjectMetaUpdate(next, before), ...(strategy.validateStatusUpdate?.(next, before) ?? []))
+  } else if (rule) {
+    causes.push(...validateObjectMetaUpdate(next, before), ...(rule.validate?.(next, before) ?? []))
   } else {
     causes.push(...validate(kind, next), ...validateObjectMetaUpdate(next, before))
-    causes.push(...(strategy.validateUpdate?.(next, before) ?? []))
+    causes.push(...(strategy.validateUpdate?.(next, before, options.subresource) ?? []))
   }
   if (causes.length > 0) return refused(invalid(info.group, info.kind, before.metadata.name, causes))
   if (endsLife(kind, next)) {
     return { kind: 'event', event: { type: `${info.kind}Deleted`, object: next, deleted: true } }
   }
   if (sameButForManagedFieldsTime(next, before)) return { kind: 'unchanged', object: before }
-  const type = strategy.eventType?.(next, before, options.subresource) ?? genericEventType(info.kind, options.subresource)
+  const type =
+    strategy.eventType?.(next, before, options.subresource) ?? genericEventType(info.kind, options.subresource)
   return { kind: 'event', event: { type, object: next, deleted: false } }
 }
 
@@ -227,7 +236,11 @@ export function decideDelete(
   const { preconditions } = command
   if (preconditions?.uid !== undefined && preconditions.uid !== metadata.uid) {
     return refused(
-      conflict(info, metadata.name, `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${metadata.uid}`),
+      conflict(
+        info,
+        metadata.name,
+        `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${metadata.uid}`,
+      ),
     )
   }
   if (preconditions?.resourceVersion !== undefined && preconditions.resourceVersion !== metadata.resourceVersion) {
@@ -238,9 +251,6 @@ export function decideDelete(
         `Precondition failed: ResourceVersion in precondition: ${preconditions.resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
       ),
     )
-  }
-  if (command.gracePeriodSeconds !== undefined && command.gracePeriodSeconds < 0 && !strategy.gracePeriodSeconds) {
-    return refused(badRequest('gracePeriodSeconds must not be negative'))
   }
   const finalizers = finalizersAfterDelete(metadata.finalizers ?? [], command.propagationPolicy)
   const grace = strategy.gracePeriodSeconds?.(before, command.gracePeriodSeconds) ?? 0
@@ -266,7 +276,8 @@ export function decideDelete(
     delete last.metadata.resourceVersion
     return { kind: 'event', event: { type: `${info.kind}Deleted`, object: last, deleted: true } }
   }
-  if (deepEqual(next.metadata, { ...before.metadata, resourceVersion: undefined })) return { kind: 'unchanged', object: before }
+  if (deepEqual(next.metadata, { ...before.metadata, resourceVersion: undefined }))
+    return { kind: 'unchanged', object: before }
   return { kind: 'event', event: { type: `${info.kind}DeletionRequested`, object: next, deleted: false } }
 }
 
@@ -296,7 +307,9 @@ export function checkIdentity(
     )
   }
   if (draft['kind'] !== info.kind) {
-    return badRequest(`${String(draft['kind'])} in version "${info.version}" cannot be handled as a ${info.kind}: no kind "${String(draft['kind'])}" is registered for version "${apiVersion}" in scheme "shiplog"`)
+    return badRequest(
+      `${String(draft['kind'])} in version "${info.version}" cannot be handled as a ${info.kind}: no kind "${String(draft['kind'])}" is registered for version "${apiVersion}" in scheme "shiplog"`,
+    )
   }
   draft['metadata'] ??= {}
   const metadata = draft['metadata'] as JsonObject
@@ -311,7 +324,9 @@ export function checkIdentity(
   if (!request.create && request.name !== undefined) {
     metadata['name'] ||= request.name
     if (metadata['name'] !== request.name) {
-      return badRequest(`the name of the object (${String(metadata['name'])}) does not match the name on the URL (${request.name})`)
+      return badRequest(
+        `the name of the object (${String(metadata['name'])}) does not match the name on the URL (${request.name})`,
+      )
     }
   }
   return undefined
@@ -319,7 +334,11 @@ export function checkIdentity(
 
 /** No finalizer may be added once deletion has begun (upstream: Forbidden). */
 export const finalizersAfterDeletion = (info: ResourceInfo, name: string, added: readonly string[]): Status =>
-  forbidden(info, name, `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`)
+  forbidden(
+    info,
+    name,
+    `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
+  )
 
 export const missing = (info: ResourceInfo, name: string): Status => notFound(info, name)
 

@@ -32,10 +32,14 @@ export interface ApiGatewayDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
-  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string }
-  readonly host: string
-  /** 0 for any free port. */
-  readonly port: number
+  /** Where it listens; without it only components of this process are served. Port 0 takes any free one. */
+  readonly https?: {
+    readonly host: string
+    readonly port: number
+    readonly ca: string
+    readonly cert: string
+    readonly key: string
+  }
   /** The text of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenFile?: string
   /** Admission plugins to leave out, by upstream's names. */
@@ -45,11 +49,11 @@ export interface ApiGatewayDeps {
 }
 
 export interface ApiGateway extends Service {
-  /** The port that it listens on, once started. */
+  /** The port that it listens on, once started; 0 without HTTPS. */
   readonly port: number
   /** Commands of a component in this process, as that user. */
   clientFor(user: User): ApiClient
-  /** Starts answering over HTTPS; `start` only makes the projection complete. */
+  /** Watches that are being served. */
   readonly watchers: number
 }
 
@@ -86,25 +90,38 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       const name = `log-${['events', 'leases', 'objectevents'][index]!}`
       const { projection } = stream
       if (projection.failure) return { name, ok: false, reason: projection.failure.message }
-      return projection.synced ? { name, ok: true } : { name, ok: false, reason: 'the projection has not caught up with the log' }
+      return projection.synced
+        ? { name, ok: true }
+        : { name, ok: false, reason: 'the projection has not caught up with the log' }
     }),
   ]
 
-  const routes = createNonResourceRoutes({ registry, health, stopping: () => stopping.signal.aborted, watchers: () => hub.watchers, streams })
-  const server = createHttpServer({
+  const routes = createNonResourceRoutes({
     registry,
-    operations,
-    reader,
-    hub,
-    authenticator,
-    authorizer,
-    routes,
-    logger,
-    ids,
-    nowMs,
-    tls: deps.tls,
-    trusted: (user) => user.name.startsWith('system:') && !user.name.startsWith('system:serviceaccount:') && !user.name.startsWith('system:bootstrap:'),
+    health,
+    stopping: () => stopping.signal.aborted,
+    watchers: () => hub.watchers,
+    streams,
   })
+  const server =
+    deps.https &&
+    createHttpServer({
+      registry,
+      operations,
+      reader,
+      hub,
+      authenticator,
+      authorizer,
+      routes,
+      logger,
+      ids,
+      nowMs,
+      tls: deps.https,
+      trusted: (user) =>
+        user.name.startsWith('system:') &&
+        !user.name.startsWith('system:serviceaccount:') &&
+        !user.name.startsWith('system:bootstrap:'),
+    })
 
   function clientFor(user: User): ApiClient {
     return {
@@ -141,7 +158,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       namespace: request.namespace ?? '',
       name: request.name ?? '',
       query: new URLSearchParams(request.query),
-      body: request.body === undefined ? undefined : { value: request.body as JsonObject, contentType: request.patchType },
+      body:
+        request.body === undefined ? undefined : { value: request.body as JsonObject, contentType: request.patchType },
       user,
       userAgent: user.name.replace(/^system:/, ''),
       requestId: ids.uuid(),
@@ -164,14 +182,26 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
           metadata: result.meta,
           items: result.versions.map((version) => version.parse()),
         }
-        return { ok: true, code: 200, object: list as unknown as KubeObject, sequence: Number(result.meta.resourceVersion) }
+        return {
+          ok: true,
+          code: 200,
+          object: list as unknown as KubeObject,
+          sequence: Number(result.meta.resourceVersion),
+        }
       }
       const outcome = await operations.write(request.verb, gatewayRequest)
-      return { ok: true, code: outcome.code, object: (outcome.object ?? outcome.answer) as KubeObject, sequence: outcome.sequence }
+      return {
+        ok: true,
+        code: outcome.code,
+        object: (outcome.object ?? outcome.answer) as KubeObject,
+        sequence: outcome.sequence,
+      }
     } catch (error) {
       if (isApiError(error)) return { ok: false, code: error.status.code, status: error.status }
       if ((error as Error).name === 'LogUnavailable') {
-        const status = (error as LogUnavailable).ambiguous ? timeout('the log did not acknowledge in time') : serviceUnavailable('the log is not available')
+        const status = (error as LogUnavailable).ambiguous
+          ? timeout('the log did not acknowledge in time')
+          : serviceUnavailable('the log is not available')
         return { ok: false, code: status.code, status }
       }
       throw error
@@ -196,17 +226,15 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     health,
     async start() {
       await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
-      await server.listen({ host: deps.host, port: deps.port })
+      if (!server || !deps.https) return
+      await server.listen({ host: deps.https.host, port: deps.https.port })
       port = (server.server.address() as AddressInfo).port
     },
     async stop() {
       if (stopping.signal.aborted) return
       hub.close()
-      const closed = server.close()
-      await Promise.race([closed, clock.sleep(closeTimeoutMs)])
-      await Promise.race([Promise.all(streams.all.map((stream) => stream.committer.close())), clock.sleep(closeTimeoutMs)])
+      if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
       stopping.abort()
     },
   }
 }
-

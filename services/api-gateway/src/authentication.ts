@@ -86,5 +86,6 @@ export function createAuthenticator(options: {
   }
 }
 
-const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : Array.isArray(value) ? value : [value])
+const list = (value: string | string[] | undefined): string[] =>
+  value === undefined ? [] : Array.isArray(value) ? value : [value]
 const first = (value: string | string[] | undefined): string | undefined => list(value)[0]

@@ -61,7 +61,9 @@ export function createAuthorizer(view: AdmissionView): Authorizer {
         if (
           has(rule['verbs'], access.verb) &&
           has(rule['apiGroups'], group) &&
-          (has(rule['resources'], full) || (access.subresource !== '' && (rule['resources'] as string[] | undefined)?.includes(`*/${access.subresource}`))) &&
+          (has(rule['resources'], full) ||
+            (access.subresource !== '' &&
+              (rule['resources'] as string[] | undefined)?.includes(`*/${access.subresource}`))) &&
           (!rule['resourceNames']?.length || rule['resourceNames'].includes(access.name))
         ) {
           return true
@@ -75,7 +77,11 @@ export function createAuthorizer(view: AdmissionView): Authorizer {
       if (openPaths.some((open) => path === open || path.startsWith(`${open}/`))) return true
       for (const rule of rules(user, '')) {
         const urls = rule['nonResourceURLs'] as string[] | undefined
-        if (urls && has(rule['verbs'], verb) && urls.some((url) => url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))))) {
+        if (
+          urls &&
+          has(rule['verbs'], verb) &&
+          urls.some((url) => url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))))
+        ) {
           return true
         }
       }
@@ -91,7 +97,8 @@ export function createAuthorizer(view: AdmissionView): Authorizer {
   }
 }
 
-const has = (list: readonly string[] | undefined, value: string): boolean => list?.some((item) => item === '*' || item === value) ?? false
+const has = (list: readonly string[] | undefined, value: string): boolean =>
+  list?.some((item) => item === '*' || item === value) ?? false
 
 function binds(binding: KubeObject, user: User, namespace: string): boolean {
   for (const subject of (binding['subjects'] as JsonObject[] | undefined) ?? []) {

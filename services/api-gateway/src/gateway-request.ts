@@ -35,6 +35,8 @@ export interface WriteOutcome {
   readonly code: number
   /** The object in its storage version, resourceVersion filled in; undefined when the answer is a Status. */
   readonly object: KubeObject | undefined
+  /** The same as served bytes, when it was appended. */
+  readonly bytes?: Buffer
   /** An answer that is not the stored object: a Status, a Scale, a review. */
   readonly answer?: JsonObject
   /** The sequence that the write got; 0 when nothing was appended. */

@@ -42,6 +42,10 @@ export const bodyBytesMax = 3 * 1024 * 1024
 /** Streams that one HTTP/2 connection may have open; kubectl and client-go use far fewer. */
 const concurrentStreamsMax = 1_000
 
+const keepAliveTimeoutMs = 120_000
+/** A client gets this long to send its headers. */
+const headersTimeoutMs = 30_000
+
 export interface HttpServerDeps {
   readonly registry: SchemaRegistry
   readonly operations: Operations
@@ -84,8 +88,18 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     logger: false,
   } as never) as unknown as FastifyInstance
 
+  // client-go keeps idle connections for 90 s: the server must not be the first to close one.
+  Object.assign(server.server, {
+    keepAliveTimeout: keepAliveTimeoutMs,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+  })
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body))
+  server.addContentTypeParser(
+    '*',
+    { parseAs: 'buffer' },
+    (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body),
+  )
   server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     answerStatus(reply as FastifyReply, statusOf(error, request.raw as never))
   })
@@ -93,7 +107,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
 
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const raw = request.raw as unknown as RawRequest
-    const requestId = header(raw, 'x-request-id')?.slice(0, 256) || header(raw, 'audit-id')?.slice(0, 256) || deps.ids.uuid()
+    const requestId =
+      header(raw, 'x-request-id')?.slice(0, 256) || header(raw, 'audit-id')?.slice(0, 256) || deps.ids.uuid()
     reply.header('audit-id', /^[\x21-\x7e]+$/.test(requestId) ? requestId : 'invalid')
     reply.header('cache-control', 'no-cache, private')
     const url = raw.url ?? '/'
@@ -104,7 +119,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
 
     if (deps.routes.isHealth(path)) {
       const health = deps.routes.health(path, query)
-      return reply.code(health.ok ? 200 : 500).type('text/plain; charset=utf-8').send(health.text)
+      return reply
+        .code(health.ok ? 200 : 500)
+        .type('text/plain; charset=utf-8')
+        .send(health.text)
     }
     const user = deps.authenticator.authenticate(raw.socket as TLSSocket, header(raw, 'authorization'))
     if (!user) {
@@ -120,7 +138,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (!info) {
       const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
       if (!deps.authorizer.allowsPath(user, verb, path)) {
-        return answerStatus(reply, forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot ${verb} path "${path}"`))
+        return answerStatus(
+          reply,
+          forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot ${verb} path "${path}"`),
+        )
       }
       const answer = await deps.routes.answer(method, path, query, raw.headers as Record<string, string | undefined>)
       if (!answer) return answerStatus(reply, routeNotFound())
@@ -129,13 +150,27 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       if (answer.contentType) reply.type(answer.contentType)
       return reply.send(answer.body)
     }
-    return await serveResource(reply, raw, { method, info, query, user, requestId, body: request.body as Buffer | undefined })
+    return await serveResource(reply, raw, {
+      method,
+      info,
+      query,
+      user,
+      requestId,
+      body: request.body as Buffer | undefined,
+    })
   }
 
   async function serveResource(
     reply: FastifyReply,
     raw: RawRequest,
-    asked: { method: string; info: ResourcePath; query: URLSearchParams; user: User; requestId: string; body: Buffer | undefined },
+    asked: {
+      method: string
+      info: ResourcePath
+      query: URLSearchParams
+      user: User
+      requestId: string
+      body: Buffer | undefined
+    },
   ): Promise<FastifyReply | undefined> {
     const { method, info, query, user } = asked
     const resource = registry.resource(info.group, info.version, info.resource)
@@ -145,7 +180,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const { name, namespace, subresource } = info
     const access = { user, verb, group: info.group, resource: info.resource, subresource, namespace, name }
     if (!deps.authorizer.allows(access)) return answerStatus(reply, forbidden(resource, name, whyForbidden(access)))
-    if (subresource === '' && !resource.verbs.includes(verb)) return answerStatus(reply, methodNotAllowed(resource, verb))
+    if (subresource === '' && !resource.verbs.includes(verb))
+      return answerStatus(reply, methodNotAllowed(resource, verb))
     if (resource.namespaced && namespace === '' && !['list', 'watch'].includes(verb) && resource.stored) {
       return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
     }
@@ -156,7 +192,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       namespace,
       name,
       query,
-      body: asked.body && asked.body.length > 0 ? { bytes: asked.body, contentType: header(raw, 'content-type') } : undefined,
+      body:
+        asked.body && asked.body.length > 0
+          ? { bytes: asked.body, contentType: header(raw, 'content-type') }
+          : undefined,
       user,
       userAgent: header(raw, 'user-agent') ?? '',
       requestId: asked.requestId,
@@ -169,23 +208,32 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       return await sendParts(reply, representation, presenter.list(result.versions, result.meta))
     }
     if (verb === 'get' && (subresource === '' || subresource === 'status')) {
-      if (subresource !== '' && !resource.subresources.some((known) => known.name === subresource)) return answerStatus(reply, routeNotFound())
+      if (subresource !== '' && !resource.subresources.some((known) => known.name === subresource))
+        return answerStatus(reply, routeNotFound())
       const version = await operations.get(gatewayRequest)
-      if (representation.as === 'object' && !representation.yaml && inStorageVersion(resource)) {
-        return reply.type(jsonType).send(version.bytes)
-      }
+      if (isPlain(resource, representation)) return reply.type(jsonType).send(version.bytes)
       const presenter = presenterOf(resource, representation, includeObjectOf(query))
       return await sendBytes(reply, representation, presenter.object(version))
     }
     const outcome = await operations.write(verb, gatewayRequest)
     for (const warning of outcome.warnings) reply.raw.appendHeader?.('warning', warningHeader(warning))
     reply.code(outcome.code)
-    if (outcome.object === undefined) return await sendBytes(reply, { as: 'object', yaml: representation.as === 'object' && representation.yaml }, json(outcome.answer))
+    if (outcome.object === undefined)
+      return await sendBytes(
+        reply,
+        { as: 'object', yaml: representation.as === 'object' && representation.yaml },
+        json(outcome.answer),
+      )
+    if (outcome.bytes && isPlain(resource, representation)) return reply.type(jsonType).send(outcome.bytes)
     const presenter = presenterOf(resource, representation, includeObjectOf(query))
     return await sendBytes(reply, representation, presenter.object(outcome.object))
   }
 
-  async function serveWatch(reply: FastifyReply, request: GatewayRequest, representation: Representation): Promise<undefined> {
+  async function serveWatch(
+    reply: FastifyReply,
+    request: GatewayRequest,
+    representation: Representation,
+  ): Promise<undefined> {
     const { resource } = request
     const { selection, options } = operations.select({ ...request })
     const stream = deps.reader.streamOf(resource)
@@ -219,11 +267,19 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     return undefined
   }
 
-  const presenterOf = (resource: ResourceInfo, representation: Representation, includeObject: 'None' | 'Metadata' | 'Object'): Presenter =>
-    createPresenter(resource, representation, { nowMs: deps.nowMs, includeObject })
+  const presenterOf = (
+    resource: ResourceInfo,
+    representation: Representation,
+    includeObject: 'None' | 'Metadata' | 'Object',
+  ): Presenter => createPresenter(resource, representation, { nowMs: deps.nowMs, includeObject })
 
-  async function sendParts(reply: FastifyReply, representation: Representation, parts: Iterable<Buffer>): Promise<FastifyReply> {
-    if (representation.as === 'object' && representation.yaml) return await sendBytes(reply, representation, Buffer.concat([...parts]))
+  async function sendParts(
+    reply: FastifyReply,
+    representation: Representation,
+    parts: Iterable<Buffer>,
+  ): Promise<FastifyReply> {
+    if (representation.as === 'object' && representation.yaml)
+      return await sendBytes(reply, representation, Buffer.concat([...parts]))
     const iterator = parts[Symbol.iterator]()
     const head = iterator.next()
     const second = iterator.next()
@@ -233,13 +289,17 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       yield second.value as Buffer
       for (let next = iterator.next(); !next.done; next = iterator.next()) yield next.value
     }
-    return reply.type(contentType(representation)).send(Readable.from(all(), { objectMode: false, highWaterMark: 1 << 20 }))
+    return reply
+      .type(contentType(representation))
+      .send(Readable.from(all(), { objectMode: false, highWaterMark: 1 << 20 }))
   }
 
   async function sendBytes(reply: FastifyReply, representation: Representation, bytes: Buffer): Promise<FastifyReply> {
     if (representation.as === 'object' && representation.yaml) {
       const { dump } = await import('js-yaml')
-      return reply.type('application/yaml').send(dump(JSON.parse(bytes.toString('utf8')), { noRefs: true, lineWidth: -1 }))
+      return reply
+        .type('application/yaml')
+        .send(dump(JSON.parse(bytes.toString('utf8')), { noRefs: true, lineWidth: -1 }))
     }
     return reply.type(contentType(representation)).send(bytes)
   }
@@ -254,8 +314,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
       return requestEntityTooLarge(`Request entity too large: limit is ${bodyBytesMax}`)
     }
-    if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unsupportedMediaType([jsonType, 'application/yaml', 'application/vnd.kubernetes.protobuf'])
-    if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return badRequest(error.message)
+    if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+      return unsupportedMediaType([jsonType, 'application/yaml', 'application/vnd.kubernetes.protobuf'])
+    if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500)
+      return badRequest(error.message)
     logger.error({ err: error, method: raw.method, url: raw.url }, 'request failed')
     return internalError('the request could not be completed; the log of the gateway says why')
   }
@@ -265,7 +327,11 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     return reply.code(status.code).type(jsonType).send(json(status))
   }
 
-  server.route({ method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url: '*', handler: handler as never })
+  server.route({
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: '*',
+    handler: handler as never,
+  })
   return server
 }
 
@@ -274,8 +340,12 @@ const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 const contentType = (representation: Representation): string =>
   representation.as === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : jsonType
 
-const inStorageVersion = (resource: ResourceInfo): boolean =>
-  resource.version === resource.storageVersion && resource.group === resource.storageGroup
+/** Whether the stored bytes are the answer. */
+const isPlain = (resource: ResourceInfo, representation: Representation): boolean =>
+  representation.as === 'object' &&
+  !representation.yaml &&
+  resource.version === resource.storageVersion &&
+  resource.group === resource.storageGroup
 
 const header = (raw: RawRequest, name: string): string | undefined => {
   const value = raw.headers[name]
@@ -284,7 +354,8 @@ const header = (raw: RawRequest, name: string): string | undefined => {
 
 const includeObjectOf = (query: URLSearchParams): 'None' | 'Metadata' | 'Object' => {
   const value = query.get('includeObject') || 'Metadata'
-  if (value !== 'None' && value !== 'Metadata' && value !== 'Object') throw new ApiError(badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`))
+  if (value !== 'None' && value !== 'Metadata' && value !== 'Object')
+    throw new ApiError(badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`))
   return value
 }
 
@@ -309,12 +380,21 @@ function verbOf(method: string, info: ResourcePath, query: URLSearchParams): Ver
   }
 }
 
-const isTrue = (text: string | null): boolean => text !== null && text !== '0' && text.toLowerCase() !== 'false' && text.toLowerCase() !== 'f'
+const isTrue = (text: string | null): boolean =>
+  text !== null && text !== '0' && text.toLowerCase() !== 'false' && text.toLowerCase() !== 'f'
 
 /** RFC 7234 warning: code 299, agent "-", the text quoted. */
-const warningHeader = (text: string): string => `299 - "${text.replace(/[\\"]/g, (character) => `\\${character}`).replace(/[^\x20-\x7e]/g, ' ')}"`
+const warningHeader = (text: string): string =>
+  `299 - "${text.replace(/[\\"]/g, (character) => `\\${character}`).replace(/[^\x20-\x7e]/g, ' ')}"`
 
-function whyForbidden(access: { user: User; verb: string; group: string; resource: string; subresource: string; namespace: string }): string {
+function whyForbidden(access: {
+  user: User
+  verb: string
+  group: string
+  resource: string
+  subresource: string
+  namespace: string
+}): string {
   const full = access.subresource ? `${access.resource}/${access.subresource}` : access.resource
   const where = access.namespace ? ` in the namespace "${access.namespace}"` : ' at the cluster scope'
   return `User "${access.user.name}" cannot ${access.verb} resource "${full}" in API group "${access.group}"${where}`

@@ -41,7 +41,9 @@ export function parseResourceVersion(text: string | null | undefined): number | 
   if (text === null || text === undefined || text === '') return undefined
   if (!/^\d{1,39}$/.test(text)) {
     throw new ApiError(
-      badRequest(`resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`),
+      badRequest(
+        `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+      ),
     )
   }
   // Beyond 2^53 no sequence can be: it stays comparable, and is from the future.
@@ -69,10 +71,21 @@ export function parseListOptions(query: URLSearchParams): ListOptions {
   }
   if (options.watch) {
     if (options.sendInitialEvents !== undefined) {
-      if (match === '') causes.push(forbiddenField('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
+      if (match === '')
+        causes.push(
+          forbiddenField(
+            'resourceVersionMatch',
+            'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+          ),
+        )
       else if (match === 'Exact') causes.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
     } else if (match !== '') {
-      causes.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'))
+      causes.push(
+        forbiddenField(
+          'resourceVersionMatch',
+          'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+        ),
+      )
     }
   } else {
     if (options.sendInitialEvents !== undefined) {
@@ -80,13 +93,22 @@ export function parseListOptions(query: URLSearchParams): ListOptions {
     }
     if (match !== '') {
       if (options.continueToken !== '') {
-        causes.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
+        causes.push(
+          forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'),
+        )
       }
       if (options.resourceVersion === undefined) {
-        causes.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
+        causes.push(
+          forbiddenField(
+            'resourceVersionMatch',
+            'resourceVersionMatch is forbidden unless resourceVersion is provided',
+          ),
+        )
       }
       if (match === 'Exact' && options.resourceVersion === 0) {
-        causes.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+        causes.push(
+          forbiddenField('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
+        )
       }
     }
   }
@@ -109,8 +131,18 @@ export const encodeContinue = (token: ContinueToken): string =>
 
 export function decodeContinue(text: string): ContinueToken {
   try {
-    const token = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as { v: string; rv: number; start: string }
-    if (token.v !== 'meta.k8s.io/v1' || typeof token.start !== 'string' || !Number.isSafeInteger(token.rv) || token.rv < 0) throw new Error()
+    const token = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as {
+      v: string
+      rv: number
+      start: string
+    }
+    if (
+      token.v !== 'meta.k8s.io/v1' ||
+      typeof token.start !== 'string' ||
+      !Number.isSafeInteger(token.rv) ||
+      token.rv < 0
+    )
+      throw new Error()
     return { sequence: token.rv, start: token.start }
   } catch {
     throw new ApiError(badRequest('continue key is not valid: the token is malformed'))

@@ -11,10 +11,13 @@ const servable = ['application/json', 'application/yaml']
 
 /** Picks the first representation that the Accept header names and that can be served; throws 406 when there is none. */
 export function negotiate(accept: string | undefined): Representation {
-  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return { as: 'object', yaml: false }
+  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json')
+    return { as: 'object', yaml: false }
   for (const range of byQuality(accept)) {
     const [type, ...parameters] = range.split(';').map((part) => part.trim())
-    const parameter = new Map(parameters.map((text) => text.split('=', 2).map((part) => part.trim()) as [string, string]))
+    const parameter = new Map(
+      parameters.map((text) => text.split('=', 2).map((part) => part.trim()) as [string, string]),
+    )
     const target = parameter.get('as')
     if (type === 'application/json' || type === '*/*' || type === 'application/*') {
       if (target === undefined) return { as: 'object', yaml: false }

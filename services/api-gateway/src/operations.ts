@@ -47,10 +47,19 @@ export function createOperations(deps: {
   function select(request: GatewayRequest): { selection: Selection; options: ListOptions } {
     const options = parseListOptions(request.query)
     const strategy = strategyFor(groupResourceOf(request.resource.storageGroup, request.resource.resource))
-    return { options, selection: compileSelection(request.resource, strategy, { ...options, namespace: request.namespace, name: request.name }) }
+    return {
+      options,
+      selection: compileSelection(request.resource, strategy, {
+        ...options,
+        namespace: request.namespace,
+        name: request.name,
+      }),
+    }
   }
 
-  async function list(request: GatewayRequest): Promise<{ result: ListResult; selection: Selection; options: ListOptions }> {
+  async function list(
+    request: GatewayRequest,
+  ): Promise<{ result: ListResult; selection: Selection; options: ListOptions }> {
     const { selection, options } = select(request)
     return { result: await reader.list(request.resource, selection, options), selection, options }
   }
@@ -64,7 +73,11 @@ export function createOperations(deps: {
       await Promise.all(
         some.map(async (version) => {
           try {
-            const outcome = await writer.deleteOne({ ...request, namespace: version.namespace, name: version.name }, version.name, command)
+            const outcome = await writer.deleteOne(
+              { ...request, namespace: version.namespace, name: version.name },
+              version.name,
+              command,
+            )
             sequence = Math.max(sequence, outcome.sequence)
           } catch (error) {
             // Somebody else deleted it first: that is what was wanted.
@@ -86,7 +99,10 @@ export function createOperations(deps: {
 
   /** Binds a pod: `pods/<name>/binding`, or the old `bindings` collection. */
   async function bind(request: GatewayRequest, podName: string): Promise<WriteOutcome> {
-    const { object: binding } = writer.decode(request, 'io.k8s.api.core.v1.Binding', { kind: 'Binding', apiVersion: 'v1' })
+    const { object: binding } = writer.decode(request, 'io.k8s.api.core.v1.Binding', {
+      kind: 'Binding',
+      apiVersion: 'v1',
+    })
     const pods = registry.resource('', 'v1', 'pods')!
     const outcome = await writer.modify(
       { ...request, resource: pods, name: podName, subresource: 'binding' },
@@ -101,12 +117,19 @@ export function createOperations(deps: {
   }
 
   async function evict(request: GatewayRequest): Promise<WriteOutcome> {
-    const { object: eviction } = writer.decode(request, 'io.k8s.api.policy.v1.Eviction', { kind: 'Eviction', apiVersion: 'policy/v1' })
+    const { object: eviction } = writer.decode(request, 'io.k8s.api.policy.v1.Eviction', {
+      kind: 'Eviction',
+      apiVersion: 'policy/v1',
+    })
     const pod = await get(request)
     const refusal = checkEviction(pod.parse(), view.list('poddisruptionbudgets.policy', request.namespace))
     if (refusal) throw new ApiError(refusal)
     const options = (eviction['deleteOptions'] ?? {}) as JsonObject
-    const outcome = await writer.delete({ ...request, subresource: '', body: { value: options, contentType: 'application/json' } })
+    const outcome = await writer.delete({
+      ...request,
+      subresource: '',
+      body: { value: options, contentType: 'application/json' },
+    })
     return ask(201, success() as unknown as JsonObject, outcome.sequence)
   }
 
@@ -119,12 +142,14 @@ export function createOperations(deps: {
     const outcome = await writer.modify(request, (before) => {
       const current = readScale(before, groupResource)
       const draft = structuredClone(before)
-      const next = verb === 'update' ? writer.decode(request, definition, what).object : patched(request, definition, current)
+      const next =
+        verb === 'update' ? writer.decode(request, definition, what).object : patched(request, definition, current)
       writeScale(draft, next, groupResource)
       // A stale version in the Scale is a stale version of the object; an absent one is unconditional.
       const { resourceVersion } = (next['metadata'] ?? {}) as JsonObject
       if (verb === 'update' && resourceVersion) draft.metadata.resourceVersion = resourceVersion
-      else if (resourceVersion !== before.metadata.resourceVersion && resourceVersion) draft.metadata.resourceVersion = resourceVersion
+      else if (resourceVersion !== before.metadata.resourceVersion && resourceVersion)
+        draft.metadata.resourceVersion = resourceVersion
       else delete draft.metadata.resourceVersion
       return { draft }
     })
@@ -143,12 +168,18 @@ export function createOperations(deps: {
           ? strategicMergePatch(registry, definition, document, patch as JsonObject)
           : applyMergePatch(document, patch)
     const { object, errors } = normalize(registry, definition, result)
-    if (errors.length > 0) throw new ApiError(badRequest(`Scale in version "v1" cannot be handled as a Scale: ${errors[0]!}`))
+    if (errors.length > 0)
+      throw new ApiError(badRequest(`Scale in version "v1" cannot be handled as a Scale: ${errors[0]!}`))
     return object as JsonObject
   }
 
   async function get(request: GatewayRequest): Promise<Version> {
-    return await reader.get(request.resource, request.namespace, request.name, parseResourceVersion(request.query.get('resourceVersion')))
+    return await reader.get(
+      request.resource,
+      request.namespace,
+      request.name,
+      parseResourceVersion(request.query.get('resourceVersion')),
+    )
   }
 
   async function review(request: GatewayRequest): Promise<WriteOutcome> {
@@ -215,5 +246,9 @@ export function createOperations(deps: {
 
 /** A subresource that upstream has and this build does not serve yet. */
 const notServed = (resource: ResourceInfo, request: GatewayRequest) =>
-  request.name === '' ? notFound(resource, '') : { ...routeNotFound(), message: `the subresource ${request.subresource} of ${resource.resource} is not served by this version of Shiplog` }
-
+  request.name === ''
+    ? notFound(resource, '')
+    : {
+        ...routeNotFound(),
+        message: `the subresource ${request.subresource} of ${resource.resource} is not served by this version of Shiplog`,
+      }

@@ -19,7 +19,10 @@ export async function listAt(
   const { projection } = stream
   if (sequence >= projection.windowFloor) return undoSince(table, namespace, sequence)
   const state = new Map<string, Version>()
-  for await (const records of stream.log.read({ to: sequence, subjects: [resourceFilter(resource.group, resource.resource)] })) {
+  for await (const records of stream.log.read({
+    to: sequence,
+    subjects: [resourceFilter(resource.group, resource.resource)],
+  })) {
     for (const record of records) {
       const version = versionOf(record, table.groupResource, undefined)
       if (!version || (namespace !== '' && version.namespace !== namespace)) continue
@@ -78,7 +81,11 @@ export async function* eventsBetween(
   }
 }
 
-export function versionOf(record: LogRecord, groupResource: string, previous: Version | undefined): Version | undefined {
+export function versionOf(
+  record: LogRecord,
+  groupResource: string,
+  previous: Version | undefined,
+): Version | undefined {
   const address = parseObjectSubject(record.subject)
   if (!address) return undefined
   const deleted = record.headers[header.deleted] === '1' || record.payload.length === 0
@@ -92,7 +99,10 @@ export function versionOf(record: LogRecord, groupResource: string, previous: Ve
     deleted,
     previousSequence: Number(record.headers[header.previous] ?? 0),
     checksum: record.headers[header.checksum] ?? '',
-    bytes: record.payload.length > 0 ? servedBytes(upgradeStored(groupResource, schema, record.payload), record.sequence) : noBytes,
+    bytes:
+      record.payload.length > 0
+        ? servedBytes(upgradeStored(groupResource, schema, record.payload), record.sequence)
+        : noBytes,
     previous,
   })
 }

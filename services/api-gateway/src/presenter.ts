@@ -37,8 +37,10 @@ export function createPresenter(
   options: { readonly nowMs: () => number; readonly includeObject: 'None' | 'Metadata' | 'Object' },
 ): Presenter {
   const inStorageVersion = resource.version === resource.storageVersion && resource.group === resource.storageGroup
-  const present = (object: KubeObject): KubeObject => (inStorageVersion ? object : convert(object, resource.group, resource.version))
-  const parsed = (object: KubeObject | Version): KubeObject => present('bytes' in object && object.bytes instanceof Buffer ? (object as Version).parse() : (object as KubeObject))
+  const present = (object: KubeObject): KubeObject =>
+    inStorageVersion ? object : convert(object, resource.group, resource.version)
+  const parsed = (object: KubeObject | Version): KubeObject =>
+    present('bytes' in object && object.bytes instanceof Buffer ? (object as Version).parse() : (object as KubeObject))
   const apiVersion = apiVersionOf(resource.group, resource.version)
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
@@ -46,7 +48,13 @@ export function createPresenter(
     let found: Printer | undefined
     const printer = (): Printer => (found ??= printerFor(groupResourceOf(resource.group, resource.resource)))
     const table = (objects: readonly KubeObject[], listMetadata: object): Buffer =>
-      json(tableOf(objects, printer(), { includeObject: options.includeObject, nowMs: options.nowMs(), listMetadata: listMetadata as Record<string, unknown> }))
+      json(
+        tableOf(objects, printer(), {
+          includeObject: options.includeObject,
+          nowMs: options.nowMs(),
+          listMetadata: listMetadata as Record<string, unknown>,
+        }),
+      )
     return {
       id: `table/${options.includeObject}/${apiVersion}`,
       object: (object) => {
@@ -62,14 +70,22 @@ export function createPresenter(
         watchFrame(
           'BOOKMARK',
           json({
-            ...tableOf([], printer(), { includeObject: 'None', nowMs: options.nowMs(), listMetadata: { resourceVersion: String(sequence) } }),
+            ...tableOf([], printer(), {
+              includeObject: 'None',
+              nowMs: options.nowMs(),
+              listMetadata: { resourceVersion: String(sequence) },
+            }),
             rows: [
               {
                 cells: [],
                 object: {
                   kind: 'PartialObjectMetadata',
                   apiVersion: 'meta.k8s.io/v1',
-                  metadata: { resourceVersion: String(sequence), creationTimestamp: null, ...(annotations ? { annotations } : {}) },
+                  metadata: {
+                    resourceVersion: String(sequence),
+                    creationTimestamp: null,
+                    ...(annotations ? { annotations } : {}),
+                  },
                 },
               },
             ],
@@ -124,7 +140,11 @@ export function createPresenter(
         json({
           kind: metadataOnly ? 'PartialObjectMetadata' : resource.kind,
           apiVersion: metadataOnly ? 'meta.k8s.io/v1' : apiVersion,
-          metadata: { resourceVersion: String(sequence), creationTimestamp: null, ...(annotations ? { annotations } : {}) },
+          metadata: {
+            resourceVersion: String(sequence),
+            creationTimestamp: null,
+            ...(annotations ? { annotations } : {}),
+          },
         }),
       ),
   }

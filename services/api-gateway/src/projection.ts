@@ -51,7 +51,8 @@ export class ResourceTable {
 
   put(version: Version): void {
     if (!this.current.has(version.key)) {
-      if (this.#sorted && this.#keys.length > 0 && version.key > this.#keys[this.#keys.length - 1]!) this.#keys.push(version.key)
+      if (this.#sorted && this.#keys.length > 0 && version.key > this.#keys[this.#keys.length - 1]!)
+        this.#keys.push(version.key)
       else if (this.#sorted) this.#keys.splice(lowerBound(this.#keys, version.key), 0, version.key)
       else this.#keys.push(version.key)
     }
@@ -80,7 +81,8 @@ export class ResourceTable {
   /** Versions of a namespace ('' for all), in key order. */
   list(namespace: string): Version[] {
     const keys = this.keys()
-    const [from, to] = namespace === '' ? [0, keys.length] : [lowerBound(keys, `${namespace}/`), lowerBound(keys, `${namespace}0`)]
+    const [from, to] =
+      namespace === '' ? [0, keys.length] : [lowerBound(keys, `${namespace}/`), lowerBound(keys, `${namespace}0`)]
     const versions: Version[] = Array.from({ length: to - from })
     for (let i = from; i < to; i++) versions[i - from] = this.current.get(keys[i]!)!
     return versions
@@ -218,7 +220,10 @@ export class StreamProjection {
     const address = parseObjectSubject(record.subject)
     if (!address) return this.#applyOther(record)
     if (isDeletion(record)) {
-      this.#tombstones.set(record.subject, { sequence: record.sequence, checksum: record.headers[header.checksum] ?? '' })
+      this.#tombstones.set(record.subject, {
+        sequence: record.sequence,
+        checksum: record.headers[header.checksum] ?? '',
+      })
       return
     }
     const table = this.table(groupResourceOf(address.group, address.resource))
@@ -341,8 +346,7 @@ export class StreamProjection {
 }
 
 /** Deletions of ours carry the header; a marker that the log wrote at an expiry has no payload. */
-const isDeletion = (record: LogRecord): boolean =>
-  record.headers[header.deleted] === '1' || record.payload.length === 0
+const isDeletion = (record: LogRecord): boolean => record.headers[header.deleted] === '1' || record.payload.length === 0
 
 /** The stored form of a version: used when an expiry marker brings no payload of its own. */
 const stripVersion = (version: Version): Buffer => {

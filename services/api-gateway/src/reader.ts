@@ -79,7 +79,12 @@ export function createReader(streams: Streams): Reader {
       let versions: Version[]
       if (options.continueToken !== '') {
         if (options.resourceVersion) {
-          throw new ApiError({ ...expired(''), code: 400, reason: 'BadRequest', message: 'specifying resource version is not allowed when using continue' } as Status)
+          throw new ApiError({
+            ...expired(''),
+            code: 400,
+            reason: 'BadRequest',
+            message: 'specifying resource version is not allowed when using continue',
+          } as Status)
         }
         token = decodeContinue(options.continueToken)
         if (token.sequence === 0) await barrier(stream)
@@ -100,14 +105,22 @@ export function createReader(streams: Streams): Reader {
         await reach(stream, at)
         const oldest = at >= projection.windowFloor ? 0 : await oldestKept(stream)
         if (at < oldest) throw new ApiError(token ? tokenExpired(token) : versionTooOld(at, oldest))
-        versions = await listAt(stream, table, { group: resource.storageGroup, resource: resource.resource }, selection.namespace, at)
+        versions = await listAt(
+          stream,
+          table,
+          { group: resource.storageGroup, resource: resource.resource },
+          selection.namespace,
+          at,
+        )
       }
       if (!selection.everything) versions = versions.filter((version) => selection.matches(version))
       if (token) {
         const { start } = token
         versions = versions.filter((version) => version.key > start)
       }
-      const meta: { resourceVersion: string; continue?: string; remainingItemCount?: number } = { resourceVersion: String(at) }
+      const meta: { resourceVersion: string; continue?: string; remainingItemCount?: number } = {
+        resourceVersion: String(at),
+      }
       if (options.limit > 0 && versions.length > options.limit) {
         const remaining = versions.length - options.limit
         versions = versions.slice(0, options.limit)

@@ -16,7 +16,13 @@ const userInfo = (user: User): JsonObject => ({
 })
 
 /** The answer to a review; `review` is the decoded request. */
-export function answerReview(resource: string, review: JsonObject, user: User, namespace: string, deps: ReviewDeps): JsonObject {
+export function answerReview(
+  resource: string,
+  review: JsonObject,
+  user: User,
+  namespace: string,
+  deps: ReviewDeps,
+): JsonObject {
   const { authorizer } = deps
   const spec = (review['spec'] ?? {}) as JsonObject
   const status = (() => {
@@ -27,18 +33,34 @@ export function answerReview(resource: string, review: JsonObject, user: User, n
         return decide(authorizer, user, spec, namespace)
       case 'subjectaccessreviews':
       case 'localsubjectaccessreviews':
-        return decide(authorizer, { name: spec['user'] ?? '', groups: spec['groups'] ?? [], ...(spec['uid'] ? { uid: spec['uid'] } : {}) }, spec, namespace)
+        return decide(
+          authorizer,
+          { name: spec['user'] ?? '', groups: spec['groups'] ?? [], ...(spec['uid'] ? { uid: spec['uid'] } : {}) },
+          spec,
+          namespace,
+        )
       case 'selfsubjectrulesreviews': {
         const rules = authorizer.rulesFor(user, spec['namespace'] ?? '')
         return {
-          resourceRules: rules.filter((rule) => rule['resources']).map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, ...(resourceNames ? { resourceNames } : {}) })),
-          nonResourceRules: rules.filter((rule) => rule['nonResourceURLs']).map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
+          resourceRules: rules
+            .filter((rule) => rule['resources'])
+            .map(({ verbs, apiGroups, resources, resourceNames }) => ({
+              verbs,
+              apiGroups,
+              resources,
+              ...(resourceNames ? { resourceNames } : {}),
+            })),
+          nonResourceRules: rules
+            .filter((rule) => rule['nonResourceURLs'])
+            .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
           incomplete: false,
         }
       }
       case 'tokenreviews': {
         const found = deps.authenticateToken(String(spec['token'] ?? ''))
-        return found ? { authenticated: true, user: userInfo(found) } : { authenticated: false, error: 'invalid bearer token' }
+        return found
+          ? { authenticated: true, user: userInfo(found) }
+          : { authenticated: false, error: 'invalid bearer token' }
       }
       default:
         throw new Error(`no review of ${resource}`)

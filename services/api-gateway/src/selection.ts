@@ -23,13 +23,22 @@ const emptyFields = (): Readonly<Record<string, string>> => ({})
 export function compileSelection(
   resource: ResourceInfo,
   strategy: Strategy,
-  query: { readonly namespace: string; readonly name?: string; readonly labelSelector: string; readonly fieldSelector: string },
+  query: {
+    readonly namespace: string
+    readonly name?: string
+    readonly labelSelector: string
+    readonly fieldSelector: string
+  },
 ): Selection {
   const { namespace } = query
   const labels = query.labelSelector === '' ? undefined : parseLabelSelector(query.labelSelector)
   const requirements = query.fieldSelector === '' ? [] : [...parseFieldSelector(query.fieldSelector).requirements]
   if (query.name) requirements.push({ field: 'metadata.name', operator: '=', value: query.name })
-  const known = new Set(['metadata.name', ...(resource.namespaced ? ['metadata.namespace'] : []), ...(strategy.selectableFieldNames ?? [])])
+  const known = new Set([
+    'metadata.name',
+    ...(resource.namespaced ? ['metadata.namespace'] : []),
+    ...(strategy.selectableFieldNames ?? []),
+  ])
   for (const { field } of requirements) {
     if (!known.has(field)) {
       throw new ApiError(
@@ -39,7 +48,8 @@ export function compileSelection(
       )
     }
   }
-  const extract = (object: KubeObject): Readonly<Record<string, string>> => strategy.selectableFields?.(object) ?? emptyFields()
+  const extract = (object: KubeObject): Readonly<Record<string, string>> =>
+    strategy.selectableFields?.(object) ?? emptyFields()
   const everything = labels === undefined && requirements.length === 0
   const exact = requirements.find(({ field, operator }) => field === 'metadata.name' && operator === '=')
   const valueOf = (version: Version, field: string): string =>

@@ -64,7 +64,9 @@ export function framesFor(selection: Selection, presenter: Presenter, version: V
   if (selection.namespace !== '' && version.namespace !== selection.namespace) return undefined
   if (version.deleted) {
     if (version.bytes.length === 0) return undefined
-    return selection.everything || selection.matches(version.previous ?? version) ? presenter.frame('DELETED', version) : undefined
+    return selection.everything || selection.matches(version.previous ?? version)
+      ? presenter.frame('DELETED', version)
+      : undefined
   }
   const before = version.previous
   if (selection.everything) return presenter.frame(before ? 'MODIFIED' : 'ADDED', version)
@@ -136,7 +138,9 @@ export function createWatchHub(deps: { readonly clock: Clock; readonly integer: 
     const { sink, options, presenter, stream } = request
     watchers++
     const watcher: Watcher = { sink, bookmarks: options.allowWatchBookmarks }
-    const timeoutMs = options.timeoutSeconds ? options.timeoutSeconds * 1_000 : watchTimeoutMsMin + integer(watchTimeoutMsMin)
+    const timeoutMs = options.timeoutSeconds
+      ? options.timeoutSeconds * 1_000
+      : watchTimeoutMsMin + integer(watchTimeoutMsMin)
     const ended = Promise.withResolvers<'timeout' | 'closed'>()
     using _timer = clock.after(timeoutMs, () => ended.resolve('timeout'))
     const onClose = (): void => ended.resolve('closed')
@@ -189,7 +193,8 @@ async function catchUp(request: WatchRequest, join: () => void): Promise<void> {
     for (const version of table.list(selection.namespace)) {
       if (selection.everything || selection.matches(version)) frames.push(presenter.frame('ADDED', version))
     }
-    for (let i = 0; i < frames.length && !sink.closed.aborted; i += 64) await write(Buffer.concat(frames.slice(i, i + 64)))
+    for (let i = 0; i < frames.length && !sink.closed.aborted; i += 64)
+      await write(Buffer.concat(frames.slice(i, i + 64)))
     if (options.sendInitialEvents && options.allowWatchBookmarks) {
       await write(presenter.bookmark(position, { 'k8s.io/initial-events-end': 'true' }))
     }
@@ -230,7 +235,9 @@ export async function checkStart(stream: Stream, resourceVersion: number | undef
   if (!resourceVersion || resourceVersion <= stream.projection.applied) return
   const last = await stream.log.lastSequence()
   if (resourceVersion > last) {
-    throw new ApiError(expired(`The resourceVersion for the provided watch is from the future: ${resourceVersion} (${last})`))
+    throw new ApiError(
+      expired(`The resourceVersion for the provided watch is from the future: ${resourceVersion} (${last})`),
+    )
   }
   await stream.projection.waitFor(resourceVersion)
 }

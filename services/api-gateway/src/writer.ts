@@ -1,10 +1,10 @@
 // The write path: one pipeline for every write of every kind. Body → decoding → defaults → admission → decision → one
 // event (and its guards) in the log. A decision is made against the projection; the log's compare-and-set says whether
 // it was right, and if not, it is made again.
-import { storedBytes, schemaVersionOf } from '@shiplog/api/codec'
+import { schemaVersionOf, servedBytes, storedBytes } from '@shiplog/api/codec'
 import { decodeBody, normalize, structuralErrors, type NormalizeResult } from '@shiplog/api/decode'
 import { applyJsonPatch } from '@shiplog/api/json-patch'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject, ManagedFieldsEntry } from '@shiplog/api/kube-object'
 import { updateManagedFields } from '@shiplog/api/managed-fields'
 import { applyMergePatch } from '@shiplog/api/merge-patch'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
@@ -72,8 +72,17 @@ export interface WriterDeps {
   readonly ids: Ids
 }
 
+/** An event that the log holds now, as clients see it. */
+interface Appended {
+  readonly sequence: number
+  readonly bytes: Buffer
+}
+
 /** Turns the object as it is now into the draft that should be. `undefined` before means that it does not exist. */
-export type Mutation = (before: KubeObject, kind: Kind) => { draft: KubeObject; managed?: 'done' } | Promise<{ draft: KubeObject; managed?: 'done' }>
+export type Mutation = (
+  before: KubeObject,
+  kind: Kind,
+) => { draft: KubeObject; managed?: 'done' } | Promise<{ draft: KubeObject; managed?: 'done' }>
 
 export interface Writer {
   create(request: GatewayRequest): Promise<WriteOutcome>
@@ -81,11 +90,19 @@ export interface Writer {
   patch(request: GatewayRequest): Promise<WriteOutcome>
   delete(request: GatewayRequest): Promise<WriteOutcome>
   deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean }
-  deleteOne(request: GatewayRequest, name: string, command: DeleteCommand & { readonly dryRun: boolean }): Promise<WriteOutcome>
+  deleteOne(
+    request: GatewayRequest,
+    name: string,
+    command: DeleteCommand & { readonly dryRun: boolean },
+  ): Promise<WriteOutcome>
   /** A write of an existing object by a rule of its own (scale, binding, …). */
   modify(request: GatewayRequest, mutate: Mutation, options?: { readonly code?: number }): Promise<WriteOutcome>
   /** The body, decoded and checked against a definition. */
-  decode(request: GatewayRequest, definition: string, what: { kind: string; apiVersion: string }): { object: JsonObject; warnings: string[] }
+  decode(
+    request: GatewayRequest,
+    definition: string,
+    what: { kind: string; apiVersion: string },
+  ): { object: JsonObject; warnings: string[] }
   /** The kind of a request's resource in its storage version. */
   kindOf(resource: ResourceInfo): Kind
 }
@@ -123,7 +140,11 @@ export function createWriter(deps: WriterDeps): Writer {
       if (value !== 'All') {
         throw new ApiError(
           invalid('meta.k8s.io', 'CreateOptions', '', [
-            { reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`, field: 'dryRun' },
+            {
+              reason: 'FieldValueNotSupported',
+              message: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
+              field: 'dryRun',
+            },
           ]),
         )
       }
@@ -135,14 +156,21 @@ export function createWriter(deps: WriterDeps): Writer {
     const named = request.query.get('fieldManager') ?? ''
     if (Buffer.byteLength(named) > 128) {
       throw new ApiError(
-        invalid('meta.k8s.io', 'CreateOptions', '', [{ reason: 'FieldValueTooLong', message: 'Too long: may not be more than 128 bytes', field: 'fieldManager' }]),
+        invalid('meta.k8s.io', 'CreateOptions', '', [
+          { reason: 'FieldValueTooLong', message: 'Too long: may not be more than 128 bytes', field: 'fieldManager' },
+        ]),
       )
     }
     return named || (request.userAgent.split('/')[0] ?? '').slice(0, 128) || 'unknown'
   }
 
   /** What strict validation found, as the client asked to have it: refused, warned about, or ignored. */
-  function reportStrictness(request: GatewayRequest, found: readonly string[], prefix: string, warnings: string[]): void {
+  function reportStrictness(
+    request: GatewayRequest,
+    found: readonly string[],
+    prefix: string,
+    warnings: string[],
+  ): void {
     if (found.length === 0) return
     const mode = request.query.get('fieldValidation') || 'Warn'
     if (mode === 'Strict') throw new ApiError(badRequest(`${prefix}strict decoding error: ${found.join(', ')}`))
@@ -150,7 +178,11 @@ export function createWriter(deps: WriterDeps): Writer {
     else if (mode !== 'Ignore') {
       throw new ApiError(
         invalid('meta.k8s.io', 'CreateOptions', '', [
-          { reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(mode)}: supported values: "Ignore", "Strict", "Warn"`, field: 'fieldValidation' },
+          {
+            reason: 'FieldValueNotSupported',
+            message: `Unsupported value: ${JSON.stringify(mode)}: supported values: "Ignore", "Strict", "Warn"`,
+            field: 'fieldValidation',
+          },
         ]),
       )
     }
@@ -172,7 +204,11 @@ export function createWriter(deps: WriterDeps): Writer {
     const version = what.apiVersion.split('/').at(-1)!
     const prefix = `${what.kind} in version "${version}" cannot be handled as a ${what.kind}: `
     if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-      throw new ApiError(badRequest(`${prefix}json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${what.kind}`))
+      throw new ApiError(
+        badRequest(
+          `${prefix}json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${what.kind}`,
+        ),
+      )
     }
     if (typeof value['kind'] === 'string' && value['kind'] !== '' && value['kind'] !== what.kind) {
       throw new ApiError(
@@ -181,20 +217,36 @@ export function createWriter(deps: WriterDeps): Writer {
         ),
       )
     }
-    if (typeof value['apiVersion'] === 'string' && value['apiVersion'] !== '' && value['apiVersion'] !== what.apiVersion) {
+    if (
+      typeof value['apiVersion'] === 'string' &&
+      value['apiVersion'] !== '' &&
+      value['apiVersion'] !== what.apiVersion
+    ) {
       throw new ApiError(
-        badRequest(`the API version in the data (${value['apiVersion']}) does not match the expected API version (${what.apiVersion})`),
+        badRequest(
+          `the API version in the data (${value['apiVersion']}) does not match the expected API version (${what.apiVersion})`,
+        ),
       )
     }
-    const result = checked(normalize(registry, definition, { ...value, kind: what.kind, apiVersion: what.apiVersion }), what)
-    reportStrictness(request, [...duplicates, ...result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)], prefix, warnings)
+    const result = checked(
+      normalize(registry, definition, { ...value, kind: what.kind, apiVersion: what.apiVersion }),
+      what,
+    )
+    reportStrictness(
+      request,
+      [...duplicates, ...result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)],
+      prefix,
+      warnings,
+    )
     return { object: result.object as JsonObject, warnings }
   }
 
   const checked = (result: NormalizeResult, what: { kind: string; apiVersion: string }): NormalizeResult => {
     if (result.errors.length > 0) {
       throw new ApiError(
-        badRequest(`${what.kind} in version "${what.apiVersion.split('/').at(-1)!}" cannot be handled as a ${what.kind}: ${result.errors[0]!}`),
+        badRequest(
+          `${what.kind} in version "${what.apiVersion.split('/').at(-1)!}" cannot be handled as a ${what.kind}: ${result.errors[0]!}`,
+        ),
       )
     }
     return result
@@ -222,7 +274,15 @@ export function createWriter(deps: WriterDeps): Writer {
       ? object
       : convert(object, resource.group, resource.version)
 
-  function admit(request: GatewayRequest, operation: AdmissionAttributes['operation'], draft: KubeObject | undefined, before: KubeObject | undefined, dryRun: boolean, phase: 'admit' | 'validate', name: string): void {
+  function admit(
+    request: GatewayRequest,
+    operation: AdmissionAttributes['operation'],
+    draft: KubeObject | undefined,
+    before: KubeObject | undefined,
+    dryRun: boolean,
+    phase: 'admit' | 'validate',
+    name: string,
+  ): void {
     const attributes: AdmissionAttributes = {
       operation,
       group: request.resource.storageGroup,
@@ -253,7 +313,8 @@ export function createWriter(deps: WriterDeps): Writer {
   }
 
   async function catchUp(stream: Stream): Promise<void> {
-    if (!(await stream.projection.barrier())) throw new ApiError(serviceUnavailable('the projection has not caught up with the log'))
+    if (!(await stream.projection.barrier()))
+      throw new ApiError(serviceUnavailable('the projection has not caught up with the log'))
   }
 
   /**
@@ -268,12 +329,13 @@ export function createWriter(deps: WriterDeps): Writer {
     event: ObjectEvent,
     expected: { readonly sequence: number; readonly checksum: string; readonly previous: number },
     allocation: AllocationChange,
-  ): Promise<number | undefined> {
+  ): Promise<Appended | undefined> {
     const payload = storedBytes(event.object)
     if (payload.length > objectBytesMax) {
       throw new ApiError(requestEntityTooLarge(`Request entity too large: limit is ${objectBytesMax} bytes`))
     }
-    if (Buffer.byteLength(subject) > subjectBytesMax) throw new ApiError(badRequest('the name of the object is too long'))
+    if (Buffer.byteLength(subject) > subjectBytesMax)
+      throw new ApiError(badRequest('the name of the object is too long'))
     const { info } = kind
     const main: Append = {
       subject,
@@ -301,7 +363,7 @@ export function createWriter(deps: WriterDeps): Writer {
       const sequence = result.sequences[0]!
       // The next write of this object decides against this one.
       await stream.projection.waitFor(result.sequences[result.sequences.length - 1]!)
-      return sequence
+      return { sequence, bytes: servedBytes(payload, sequence) }
     }
     await catchUp(stream)
     return undefined
@@ -330,7 +392,13 @@ export function createWriter(deps: WriterDeps): Writer {
 
   const nothing: AllocationChange = { take: [], release: [] }
 
-  function allocate(stream: Stream, kind: Kind, next: KubeObject | undefined, before: KubeObject | undefined, context: DecisionContext): AllocationChange {
+  function allocate(
+    stream: Stream,
+    kind: Kind,
+    next: KubeObject | undefined,
+    before: KubeObject | undefined,
+    context: DecisionContext,
+  ): AllocationChange {
     if (!kind.strategy.allocate) return nothing
     const held = { holder: (key: string) => stream.projection.guard(guardSubject(key))?.holder || undefined }
     return kind.strategy.allocate(next, before, held, context)
@@ -341,7 +409,8 @@ export function createWriter(deps: WriterDeps): Writer {
     metadata: { ...object.metadata, resourceVersion: String(sequence) },
   })
 
-  const streamOf = (resource: ResourceInfo): Stream => streams.of(groupResourceOf(resource.storageGroup, resource.resource))
+  const streamOf = (resource: ResourceInfo): Stream =>
+    streams.of(groupResourceOf(resource.storageGroup, resource.resource))
 
   const tableOf = (resource: ResourceInfo) =>
     streamOf(resource).projection.table(groupResourceOf(resource.storageGroup, resource.resource))
@@ -363,8 +432,9 @@ export function createWriter(deps: WriterDeps): Writer {
       if (prepared) {
         draft = prepared(undefined)
       } else {
-        ;({ draft, warnings } = decodeResource(request, true))
-        if (draft.metadata.resourceVersion) throw new ApiError(badRequest('resourceVersion should not be set on objects to be created'))
+        ;({ draft, warnings } = decodeResource(request, request.name === ''))
+        if (draft.metadata.resourceVersion)
+          throw new ApiError(badRequest('resourceVersion should not be set on objects to be created'))
       }
       kind.strategy.setDefaults?.(draft)
       const generated = !draft.metadata.name && Boolean(draft.metadata.generateName)
@@ -372,7 +442,11 @@ export function createWriter(deps: WriterDeps): Writer {
       if (!draft.metadata.name) {
         throw new ApiError(
           invalid(kind.info.group, kind.info.kind, '', [
-            { reason: 'FieldValueRequired', message: 'Required value: name or generateName is required', field: 'metadata.name' },
+            {
+              reason: 'FieldValueRequired',
+              message: 'Required value: name or generateName is required',
+              field: 'metadata.name',
+            },
           ]),
         )
       }
@@ -389,16 +463,19 @@ export function createWriter(deps: WriterDeps): Writer {
       prepareForCreate(kind, draft, context)
       // A prepared draft (server-side apply) brings its managed fields; so does none other.
       if (!prepared) {
-        draft.metadata.managedFields = updateManagedFields({
-          registry,
-          definition: kind.info.definition,
-          before: undefined,
-          next: draft,
-          manager,
-          apiVersion: apiVersionOf(kind.info.group, kind.info.version),
-          subresource: '',
-          nowMs: context.nowMs,
-        })
+        keepManagedFields(
+          draft,
+          updateManagedFields({
+            registry,
+            definition: kind.info.definition,
+            before: undefined,
+            next: draft,
+            manager,
+            apiVersion: apiVersionOf(kind.info.group, kind.info.version),
+            subresource: '',
+            nowMs: context.nowMs,
+          }),
+        )
       }
       const subject = subjectOf(resource, request.namespace, name)
       const outcome = await exclusively(subject, async () => {
@@ -410,7 +487,7 @@ export function createWriter(deps: WriterDeps): Writer {
         if (existing) return 'exists'
         if (dryRun) {
           await catchUp(stream)
-          return tableOf(resource).current.has(keyOf(request.namespace, name)) ? 'exists' : 0
+          return tableOf(resource).current.has(keyOf(request.namespace, name)) ? 'exists' : 'dry'
         }
         const tombstone = stream.projection.tombstone(subject)
         const expected = { sequence: tombstone?.sequence ?? 0, checksum: tombstone?.checksum ?? '', previous: 0 }
@@ -424,12 +501,9 @@ export function createWriter(deps: WriterDeps): Writer {
         if (attempt < decideAttemptsMax) continue
         throw new ApiError(conflict(resource, name, 'too many writers at once, please try again'))
       }
-      return {
-        code: 201,
-        object: outcome === 0 ? draft : withVersion(draft, outcome),
-        sequence: outcome,
-        warnings: [...warnings, ...(kind.strategy.warnings?.(draft) ?? [])],
-      }
+      const said = [...warnings, ...(kind.strategy.warnings?.(draft) ?? [])]
+      if (outcome === 'dry') return { code: 201, object: draft, sequence: 0, warnings: said }
+      return { code: 201, object: withVersion(draft, outcome.sequence), ...outcome, warnings: said }
     }
   }
 
@@ -468,16 +542,28 @@ export function createWriter(deps: WriterDeps): Writer {
           }
           throw new ApiError(staleVersion(resource, name))
         }
-        if (subresource === '' && (wanted === undefined || wanted === '') && kind.strategy.allowUnconditionalUpdate === false) {
+        if (
+          subresource === '' &&
+          (wanted === undefined || wanted === '') &&
+          kind.strategy.allowUnconditionalUpdate === false
+        ) {
           throw new ApiError(
             invalid(kind.info.group, kind.info.kind, name, [
-              { reason: 'FieldValueInvalid', message: 'Invalid value: 0: must be specified for an update', field: 'metadata.resourceVersion' },
+              {
+                reason: 'FieldValueInvalid',
+                message: 'Invalid value: 0: must be specified for an update',
+                field: 'metadata.resourceVersion',
+              },
             ]),
           )
         }
         if (draft.metadata.uid && draft.metadata.uid !== before.metadata.uid) {
           throw new ApiError(
-            conflict(resource, name, `Precondition failed: UID in precondition: ${draft.metadata.uid}, UID in object meta: ${before.metadata.uid}`),
+            conflict(
+              resource,
+              name,
+              `Precondition failed: UID in precondition: ${draft.metadata.uid}, UID in object meta: ${before.metadata.uid}`,
+            ),
           )
         }
         kind.strategy.setDefaults?.(draft)
@@ -496,18 +582,19 @@ export function createWriter(deps: WriterDeps): Writer {
           if (added.length > 0) throw new ApiError(finalizersAfterDeletion(resource, name, added))
         }
         if (managed !== 'done') {
-          const managedFields = updateManagedFields({
-            registry,
-            definition: kind.info.definition,
-            before,
-            next: draft,
-            manager: managerOf(request),
-            apiVersion: apiVersionOf(kind.info.group, kind.info.version),
-            subresource,
-            nowMs: context.nowMs,
-          })
-          if (managedFields.length > 0) draft.metadata.managedFields = managedFields
-          else delete draft.metadata.managedFields
+          keepManagedFields(
+            draft,
+            updateManagedFields({
+              registry,
+              definition: kind.info.definition,
+              before,
+              next: draft,
+              manager: managerOf(request),
+              apiVersion: apiVersionOf(kind.info.group, kind.info.version),
+              subresource,
+              nowMs: context.nowMs,
+            }),
+          )
         }
         const allocation = subresource === '' ? allocate(stream, kind, draft, before, context) : nothing
         const decision = decideUpdate(kind, draft, before, { subresource })
@@ -520,8 +607,8 @@ export function createWriter(deps: WriterDeps): Writer {
         const { event } = decision
         const released = event.deleted ? allocate(stream, kind, undefined, before, context) : allocation
         const expected = { sequence: version.sequence, checksum: version.checksum, previous: version.sequence }
-        const sequence = await append(stream, request, kind, subject, event, expected, released)
-        if (sequence !== undefined) return { code, object: withVersion(event.object, sequence), sequence, warnings }
+        const appended = await append(stream, request, kind, subject, event, expected, released)
+        if (appended) return { code, object: withVersion(event.object, appended.sequence), ...appended, warnings }
       }
       throw new ApiError(conflict(resource, name, 'too many writers at once, please try again'))
     })
@@ -541,7 +628,9 @@ export function createWriter(deps: WriterDeps): Writer {
         warnings = decoded.warnings
         return { draft: decoded.draft }
       },
-      kind.strategy.allowCreateOnUpdate && request.subresource === '' ? { onMissing: () => create({ ...request }) } : {},
+      kind.strategy.allowCreateOnUpdate && request.subresource === ''
+        ? { onMissing: () => create({ ...request }) }
+        : {},
     )
     return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
   }
@@ -567,7 +656,11 @@ export function createWriter(deps: WriterDeps): Writer {
           if (mode === 'Warn') warnings.push(...found)
         }
         const draft = result.object as KubeObject
-        const status = checkIdentity(resource, draft, { namespace: request.namespace, name: request.name, create: false })
+        const status = checkIdentity(resource, draft, {
+          namespace: request.namespace,
+          name: request.name,
+          create: false,
+        })
         if (status) throw new ApiError(status)
         return { draft: toStorage(resource, draft) }
       }).then((outcome) => ({ ...outcome, warnings: [...warnings, ...outcome.warnings] }))
@@ -600,16 +693,24 @@ export function createWriter(deps: WriterDeps): Writer {
     if (manager === '') {
       throw new ApiError(
         invalid('meta.k8s.io', 'PatchOptions', '', [
-          { reason: 'FieldValueRequired', message: 'Required value: is required for apply patch', field: 'fieldManager' },
+          {
+            reason: 'FieldValueRequired',
+            message: 'Required value: is required for apply patch',
+            field: 'fieldManager',
+          },
         ]),
       )
     }
     const force = request.query.get('force') === 'true'
     const body = request.body!
-    const yaml: Body = 'bytes' in body ? { bytes: body.bytes, contentType: 'application/yaml' } : { value: body.value, contentType: undefined }
+    const yaml: Body =
+      'bytes' in body
+        ? { bytes: body.bytes, contentType: 'application/yaml' }
+        : { value: body.value, contentType: undefined }
     const applied = (): { draft: KubeObject; warnings: string[] } => {
       const decoded = decodeResource({ ...request, body: yaml }, false)
-      if (decoded.draft.metadata.managedFields !== undefined) throw new ApiError(badRequest('metadata.managedFields must be nil'))
+      if (decoded.draft.metadata.managedFields !== undefined)
+        throw new ApiError(badRequest('metadata.managedFields must be nil'))
       return decoded
     }
     let warnings: string[] = []
@@ -631,14 +732,22 @@ export function createWriter(deps: WriterDeps): Writer {
       if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))
       const object = result.object as KubeObject
       object.metadata.managedFields = result.managedFields
-      if (decoded.draft.metadata.resourceVersion) object.metadata.resourceVersion = decoded.draft.metadata.resourceVersion
+      if (decoded.draft.metadata.resourceVersion)
+        object.metadata.resourceVersion = decoded.draft.metadata.resourceVersion
       return object
     }
     const outcome = await modify(request, (before) => ({ draft: merge(before), managed: 'done' }), {
       onMissing: async () => {
         if (request.subresource !== '') throw new ApiError(notFound(resource, request.name))
         const uid = applied().draft.metadata.uid
-        if (uid) throw new ApiError(conflict(resource, request.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`))
+        if (uid)
+          throw new ApiError(
+            conflict(
+              resource,
+              request.name,
+              `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+            ),
+          )
         return await create(request, () => merge(undefined))
       },
     })
@@ -656,13 +765,22 @@ export function createWriter(deps: WriterDeps): Writer {
       }).object as JsonObject
     }
     const grace = options['gracePeriodSeconds'] ?? query.get('gracePeriodSeconds') ?? undefined
-    const policy = (options['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined) as DeleteCommand['propagationPolicy'] | undefined
-    if (grace !== undefined && !Number.isInteger(Number(grace))) throw new ApiError(badRequest('gracePeriodSeconds must be an integer'))
-    const orphan = options['orphanDependents'] ?? (query.has('orphanDependents') ? query.get('orphanDependents') === 'true' : undefined)
+    const policy = (options['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined) as
+      | DeleteCommand['propagationPolicy']
+      | undefined
+    if (grace !== undefined && !Number.isInteger(Number(grace)))
+      throw new ApiError(badRequest('gracePeriodSeconds must be an integer'))
+    const orphan =
+      options['orphanDependents'] ??
+      (query.has('orphanDependents') ? query.get('orphanDependents') === 'true' : undefined)
     if (orphan !== undefined && policy !== undefined) {
       throw new ApiError(
         invalid('meta.k8s.io', 'DeleteOptions', '', [
-          { reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`, field: 'propagationPolicy' },
+          {
+            reason: 'FieldValueInvalid',
+            message: `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`,
+            field: 'propagationPolicy',
+          },
         ]),
       )
     }
@@ -681,7 +799,9 @@ export function createWriter(deps: WriterDeps): Writer {
     return {
       ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
       ...(effective ? { propagationPolicy: effective } : {}),
-      ...(options['preconditions'] ? { preconditions: options['preconditions'] as NonNullable<DeleteCommand['preconditions']> } : {}),
+      ...(options['preconditions']
+        ? { preconditions: options['preconditions'] as NonNullable<DeleteCommand['preconditions']> }
+        : {}),
       dryRun: dryRunOf(request, options),
     }
   }
@@ -727,11 +847,11 @@ export function createWriter(deps: WriterDeps): Writer {
         }
         const allocation = event.deleted ? allocate(stream, kind, undefined, before, context) : nothing
         const expected = { sequence: version.sequence, checksum: version.checksum, previous: version.sequence }
-        const sequence = await append(stream, request, kind, subject, event, expected, allocation)
-        if (sequence === undefined) continue
+        const appended = await append(stream, request, kind, subject, event, expected, allocation)
+        if (!appended) continue
         return event.deleted
-          ? { code: 200, object: undefined, answer: gone(), sequence, warnings: [] }
-          : { code: 200, object: withVersion(event.object, sequence), sequence, warnings: [] }
+          ? { code: 200, object: undefined, answer: gone(), sequence: appended.sequence, warnings: [] }
+          : { code: 200, object: withVersion(event.object, appended.sequence), ...appended, warnings: [] }
       }
       throw new ApiError(conflict(resource, name, 'too many writers at once, please try again'))
     })
@@ -759,6 +879,11 @@ export const patchTypes = [
 
 const patchInvalid = (why: string) =>
   invalid('', '', '', [{ reason: 'FieldValueInvalid', message: `Invalid value: ${why}`, field: 'patch' }])
+
+function keepManagedFields(draft: KubeObject, managedFields: ManagedFieldsEntry[]): void {
+  if (managedFields.length > 0) draft.metadata.managedFields = managedFields
+  else delete draft.metadata.managedFields
+}
 
 function objectPatch(value: unknown): JsonObject {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {

@@ -1,0 +1,87 @@
+// Small tools that the rules of all kinds share: filling a default, comparing as Kubernetes compares, checking numbers.
+import { invalidValue, required } from '@shiplog/api/field-errors'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import type { NameRule } from './names.ts'
+
+/** Sets `target[key]` when it is absent or null. */
+export const fill = (target: JsonObject, key: string, value: unknown): void => {
+  if (target[key] === undefined || target[key] === null) target[key] = value
+}
+
+/** As `fill`, and an empty string counts as absent (fields that are no pointers in the Go types). */
+export const fillText = (target: JsonObject, key: string, value: string): void => {
+  if (!target[key]) target[key] = value
+}
+
+/** The object at `target[key]`, made when absent. */
+export const section = (target: JsonObject, key: string): JsonObject => {
+  const value = target[key]
+  if (value !== null && typeof value === 'object') return value
+  const fresh: JsonObject = {}
+  target[key] = fresh
+  return fresh
+}
+
+/** `target[key]` becomes what it is in `source`, which may be nothing. */
+export const keep = (target: JsonObject, source: JsonObject | undefined, key: string): void => {
+  const value = source?.[key]
+  if (value === undefined) delete target[key]
+  else target[key] = value
+}
+
+/** A list that may be absent. */
+export const items = (value: unknown): readonly any[] => (Array.isArray(value) ? value : [])
+
+/** Entries of a map that may be absent. */
+export const entries = (value: unknown): [string, any][] =>
+  value !== null && typeof value === 'object' ? Object.entries(value) : []
+
+/** True for what a Go struct with `omitempty` cannot tell from absence: nothing, '', [] and {}. */
+export const isBlank = (value: unknown): boolean => {
+  if (value === undefined || value === null || value === '') return true
+  if (Array.isArray(value)) return value.length === 0
+  if (typeof value === 'object') {
+    for (const key in value) if (!isBlank((value as JsonObject)[key])) return false
+    return true
+  }
+  return false
+}
+
+/** Equality of two JSON values where blank and absent are the same. */
+export const semanticEqual = (left: unknown, right: unknown): boolean => {
+  if (left === right) return true
+  if (isBlank(left)) return isBlank(right)
+  if (isBlank(right)) return false
+  if (typeof left !== 'object' || typeof right !== 'object') return false
+  if (Array.isArray(left)) {
+    if (!Array.isArray(right) || left.length !== right.length) return false
+    return left.every((value, index) => semanticEqual(value, right[index]))
+  }
+  if (Array.isArray(right)) return false
+  const a = left as JsonObject
+  const b = right as JsonObject
+  for (const key in a) if (!semanticEqual(a[key], b[key])) return false
+  for (const key in b) if (!(key in a) && !isBlank(b[key])) return false
+  return true
+}
+
+/** `field is immutable`, as ValidateImmutableField. */
+export const immutable = (next: unknown, before: unknown, field: string): StatusCause[] =>
+  semanticEqual(next, before) ? [] : [invalidValue(field, next, 'field is immutable')]
+
+/** `must be greater than or equal to 0` for numbers that are given. */
+export const nonNegative = (value: unknown, field: string): StatusCause[] =>
+  typeof value === 'number' && value < 0 ? [invalidValue(field, value, 'must be greater than or equal to 0')] : []
+
+/** One cause for each sentence of a rule. */
+export const byRule = (rule: NameRule, value: string, field: string): StatusCause[] =>
+  rule(value).map((sentence) => invalidValue(field, value, sentence))
+
+/** A name that must be given and must be one. */
+export const requiredName = (rule: NameRule, value: unknown, field: string, detail = ''): StatusCause[] =>
+  typeof value !== 'string' || value === '' ? [required(field, detail)] : byRule(rule, value, field)
+
+/** `Required value` for a text that must be given. */
+export const requiredText = (value: unknown, field: string, detail = ''): StatusCause[] =>
+  typeof value !== 'string' || value === '' ? [required(field, detail)] : []

@@ -1,0 +1,162 @@
+// ObjectMeta's rules, the same for all kinds, in the sentences of k8s.io/apimachinery/pkg/api/validation/objectmeta.go.
+import { forbiddenField, invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { byRule, entries, immutable, items } from './fields.ts'
+import { dns1123Label, dns1123Subdomain, labelValue, type NameRule, qualifiedName } from './names.ts'
+
+/** All annotations of an object together, keys and values. */
+export const annotationsBytesMax = 256 * 1024
+const managerCharactersMax = 128
+
+/** What depends on the kind. */
+export interface MetadataRules {
+  readonly namespaced: boolean
+  /** Default: DNS-1123 subdomain. */
+  readonly validateName?: NameRule | undefined
+}
+
+const utf8 = new TextEncoder()
+// A text can take at most three bytes a UTF-16 unit; only near the bound is it worth encoding.
+const bytesOf = (text: string): number => utf8.encode(text).length
+
+/** Keys and values of labels. */
+export const validateLabels = (labels: unknown, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  for (const [key, value] of entries(labels)) {
+    causes.push(...byRule(qualifiedName, key, field))
+    if (typeof value === 'string') causes.push(...byRule(labelValue, value, field))
+  }
+  return causes
+}
+
+/** Keys and total size of annotations. */
+export const validateAnnotations = (annotations: unknown, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  let units = 0
+  for (const [key, value] of entries(annotations)) {
+    for (const sentence of qualifiedName(key.toLowerCase())) causes.push(invalidValue(field, key, sentence))
+    units += key.length + (typeof value === 'string' ? value.length : 0)
+  }
+  if (units * 3 > annotationsBytesMax) {
+    const bytes = entries(annotations).reduce((sum, [key, value]) => sum + bytesOf(key) + bytesOf(String(value)), 0)
+    if (bytes > annotationsBytesMax) causes.push(tooLong(field, annotationsBytesMax))
+  }
+  return causes
+}
+
+const validateOwnerReferences = (references: unknown, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  let controller: string | undefined
+  items(references).forEach((reference: JsonObject, index) => {
+    const at = `${field}[${index}]`
+    const version = reference['apiVersion']
+    if (!version) causes.push(required(`${at}.apiVersion`, 'must not be empty'))
+    else if (!/^[^/]+(\/[^/]+)?$/.test(version))
+      causes.push(invalidValue(`${at}.apiVersion`, version, 'must be <group>/<version> or <version>'))
+    for (const key of ['kind', 'name', 'uid'])
+      if (!reference[key]) causes.push(required(`${at}.${key}`, 'must not be empty'))
+    if (version === 'v1' && reference['kind'] === 'Event')
+      causes.push(invalidValue(at, reference, '/v1, Kind=Event is disallowed from being an owner'))
+    if (reference['controller'] === true) {
+      const name = `${reference['kind']}/${reference['name']}`
+      if (controller !== undefined)
+        causes.push(
+          invalidValue(
+            field,
+            references,
+            `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`,
+          ),
+        )
+      else controller = name
+    }
+  })
+  return causes
+}
+
+const validateFinalizers = (finalizers: unknown, field: string): StatusCause[] => {
+  const causes = items(finalizers).flatMap((finalizer) =>
+    typeof finalizer === 'string' ? byRule(qualifiedName, finalizer, field) : [],
+  )
+  if (items(finalizers).includes('orphan') && items(finalizers).includes('foregroundDeletion'))
+    causes.push(invalidValue(field, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'))
+  return causes
+}
+
+const validateManagedFields = (list: unknown, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  items(list).forEach((entry: JsonObject, index) => {
+    const at = `${field}[${index}]`
+    const operation = entry['operation']
+    if (!operation) causes.push(required(`${at}.operation`, 'must not be empty'))
+    else if (operation !== 'Apply' && operation !== 'Update')
+      causes.push(notSupported(`${at}.operation`, operation, ['Apply', 'Update']))
+    if (entry['fieldsType'] && entry['fieldsType'] !== 'FieldsV1')
+      causes.push(invalidValue(`${at}.fieldsType`, entry['fieldsType'], 'must be `FieldsV1`'))
+    if (String(entry['manager'] ?? '').length > managerCharactersMax)
+      causes.push(tooLong(`${at}.manager`, managerCharactersMax))
+  })
+  return causes
+}
+
+/** A prefix that ends in `-` is fine when a name made from it would be. */
+const maskTrailingDash = (prefix: string): string =>
+  prefix.length > 1 && prefix.endsWith('-') ? `${prefix.slice(0, -1)}a` : prefix
+
+const validateCommon = (metadata: JsonObject): StatusCause[] => {
+  const causes: StatusCause[] = []
+  if (metadata['labels']) causes.push(...validateLabels(metadata['labels'], 'metadata.labels'))
+  if (metadata['annotations']) causes.push(...validateAnnotations(metadata['annotations'], 'metadata.annotations'))
+  if (metadata['ownerReferences'])
+    causes.push(...validateOwnerReferences(metadata['ownerReferences'], 'metadata.ownerReferences'))
+  if (metadata['finalizers']) causes.push(...validateFinalizers(metadata['finalizers'], 'metadata.finalizers'))
+  if (metadata['managedFields'])
+    causes.push(...validateManagedFields(metadata['managedFields'], 'metadata.managedFields'))
+  return causes
+}
+
+/** The metadata of a new object, after its name was generated. */
+export const validateObjectMeta = (object: KubeObject, rules: MetadataRules): StatusCause[] => {
+  const { metadata } = object
+  const nameRule = rules.validateName ?? dns1123Subdomain
+  const causes: StatusCause[] = []
+  if (metadata.generateName)
+    for (const sentence of nameRule(maskTrailingDash(metadata.generateName)))
+      causes.push(invalidValue('metadata.generateName', metadata.generateName, sentence))
+  if (!metadata.name) causes.push(required('metadata.name', 'name or generateName is required'))
+  else causes.push(...byRule(nameRule, metadata.name, 'metadata.name'))
+  if (rules.namespaced) {
+    if (!metadata.namespace) causes.push(required('metadata.namespace'))
+    else causes.push(...byRule(dns1123Label, metadata.namespace, 'metadata.namespace'))
+  } else if (metadata.namespace) causes.push(forbiddenField('metadata.namespace', 'not allowed on this type'))
+  causes.push(...validateCommon(metadata))
+  return causes
+}
+
+/** The metadata of an update beside what was there. */
+export const validateObjectMetaUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const now = next.metadata
+  const was = before.metadata
+  if (was.deletionTimestamp) {
+    const extra = (now.finalizers ?? []).filter((finalizer) => !(was.finalizers ?? []).includes(finalizer)).sort()
+    if (extra.length > 0)
+      causes.push(
+        forbiddenField(
+          'metadata.finalizers',
+          `no new finalizers can be added if the object is being deleted, found new finalizers []string{${extra.map((text) => JSON.stringify(text)).join(', ')}}`,
+        ),
+      )
+  }
+  for (const key of [
+    'name',
+    'namespace',
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+  ] as const)
+    causes.push(...immutable(now[key], was[key], `metadata.${key}`))
+  causes.push(...validateCommon(now))
+  return causes
+}

@@ -1,0 +1,53 @@
+// Namespaces: finalizers of their own in spec, a phase, and a label with their name.
+import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Strategy } from '../strategy.ts'
+import { byRule, items, keep, section } from '../fields.ts'
+import { dns1123Label, qualifiedName } from '../names.ts'
+import { prepareNamespaceFinalize } from '../subresources/namespace-finalize.ts'
+
+/** The finalizer that the namespace controller removes when nothing is left inside. */
+export const kubernetesFinalizer = 'kubernetes'
+const nameLabel = 'kubernetes.io/metadata.name'
+
+const setNameLabel = (draft: KubeObject): void => {
+  if (!draft.metadata.name) return
+  section(draft.metadata, 'labels')[nameLabel] = draft.metadata.name
+}
+
+/** A namespace's phase follows its deletion: Terminating as soon as it has a deletionTimestamp. */
+const eventType = (next: KubeObject, before: KubeObject, subresource: string): string | undefined => {
+  if (next.metadata.deletionTimestamp && !before.metadata.deletionTimestamp) return 'NamespaceDeletionRequested'
+  if (subresource === 'finalize') return 'NamespaceFinalized'
+  return undefined
+}
+
+export const namespaceStrategy: Strategy = {
+  hasGeneration: false,
+  validateName: dns1123Label,
+  setDefaults: setNameLabel,
+  prepareForCreate: (draft) => {
+    setNameLabel(draft)
+    draft['status'] = { phase: 'Active' }
+    const spec = section(draft, 'spec')
+    if (!items(spec['finalizers']).includes(kubernetesFinalizer))
+      spec['finalizers'] = [...items(spec['finalizers']), kubernetesFinalizer]
+  },
+  // Only the finalize subresource touches spec.finalizers.
+  prepareForUpdate: (draft, before) => {
+    keep(section(draft, 'spec'), before['spec'], 'finalizers')
+    keep(draft, before, 'status')
+  },
+  prepareForSubresource: (draft, before, subresource) => {
+    if (subresource === 'finalize') prepareNamespaceFinalize(draft, before)
+  },
+  validate: (namespace) =>
+    items(namespace['spec']?.finalizers).flatMap((finalizer, index) =>
+      byRule(qualifiedName, String(finalizer), `spec.finalizers[${index}]`),
+    ),
+  selectableFieldNames: ['name', 'status.phase'],
+  selectableFields: (namespace) => ({
+    name: namespace.metadata.name,
+    'status.phase': namespace['status']?.phase ?? '',
+  }),
+  eventType,
+}

@@ -1,0 +1,179 @@
+// A pod's spec, whether of a pod or of a workload's template (k8s.io/kubernetes/pkg/apis/core/validation).
+import {
+  duplicate,
+  forbiddenField,
+  invalidValue,
+  notFoundField,
+  notSupported,
+  required,
+} from '@shiplog/api/field-errors'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { byRule, isBlank, items, requiredName } from '../fields.ts'
+import { validateAnnotations, validateLabels } from '../metadata-validation.ts'
+import { dns1123Label, dns1123Subdomain, inclusiveRange, qualifiedName } from '../names.ts'
+import {
+  validateContainerCommon,
+  validateContainers,
+  validateInitContainers,
+  validateResources,
+  validateSecurityCommon,
+} from './container-validation.ts'
+import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling-validation.ts'
+import { validateVolumes } from './volume-validation.ts'
+
+const restartPolicies = ['Always', 'OnFailure', 'Never']
+const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']
+const preemptionPolicies = ['Never', 'PreemptLowerPriority']
+const activeDeadlineSecondsMax = 2_147_483_647
+const nameserversMax = 3
+
+const validateEphemeralContainers = (
+  containers: unknown,
+  volumeNames: ReadonlySet<string>,
+  field: string,
+  names: ReadonlySet<string>,
+): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const seen = new Set(names)
+  items(containers).forEach((container: JsonObject, index) => {
+    const at = `${field}[${index}]`
+    causes.push(...validateContainerCommon(container, volumeNames, at))
+    if (seen.has(container['name'])) causes.push(duplicate(`${at}.name`, container['name']))
+    else if (container['name']) seen.add(container['name'])
+    if (container['targetContainerName'] && !names.has(container['targetContainerName']))
+      causes.push(notFoundField(`${at}.targetContainerName`, container['targetContainerName']))
+    for (const key of ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'])
+      if (container[key]) causes.push(forbiddenField(`${at}.${key}`, 'cannot be set for an Ephemeral Container'))
+    if (!isBlank(container['resources']))
+      causes.push(forbiddenField(`${at}.resources`, 'cannot be set for an Ephemeral Container'))
+  })
+  return causes
+}
+
+const validateHostPorts = (spec: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const seen = new Set<string>()
+  items(spec['containers']).forEach((container: JsonObject, index) => {
+    items(container['ports']).forEach((port: JsonObject, position) => {
+      const at = `${field}.containers[${index}].ports[${position}]`
+      if (!port['hostPort']) return
+      if (spec['hostNetwork'] === true && port['hostPort'] !== port['containerPort'])
+        causes.push(
+          invalidValue(
+            `${field}.containers[${index}].containerPort`,
+            port['containerPort'],
+            'must match `hostPort` when `hostNetwork` is true',
+          ),
+        )
+      const key = `${port['protocol']}/${port['hostIP'] ?? ''}/${port['hostPort']}`
+      if (seen.has(key)) causes.push(duplicate(`${at}.hostPort`, key))
+      seen.add(key)
+    })
+  })
+  return causes
+}
+
+const validateDns = (spec: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const policy = spec['dnsPolicy']
+  if (!policy) causes.push(required(`${field}.dnsPolicy`))
+  else if (!dnsPolicies.includes(policy)) causes.push(notSupported(`${field}.dnsPolicy`, policy, dnsPolicies))
+  const nameservers = items(spec['dnsConfig']?.nameservers)
+  if (policy === 'None') {
+    if (!spec['dnsConfig'])
+      causes.push(required(`${field}.dnsConfig`, 'must provide `dnsConfig` when `dnsPolicy` is None'))
+    else if (nameservers.length === 0)
+      causes.push(
+        required(`${field}.dnsConfig.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None'),
+      )
+  }
+  if (nameservers.length > nameserversMax)
+    causes.push(
+      invalidValue(
+        `${field}.dnsConfig.nameservers`,
+        nameservers,
+        `must not have more than ${nameserversMax} nameservers`,
+      ),
+    )
+  return causes
+}
+
+/** The whole spec at `field`. `podName` is absent for templates. */
+export const validatePodSpec = (spec: JsonObject, field: string, podName?: string): StatusCause[] => {
+  const causes: StatusCause[] = validateVolumes(spec['volumes'], `${field}.volumes`, podName)
+  const volumeNames = new Set<string>(items(spec['volumes']).map((volume) => volume.name))
+  const names = new Set<string>()
+  causes.push(...validateContainers(spec['containers'], volumeNames, `${field}.containers`, names))
+  if (spec['initContainers'])
+    causes.push(...validateInitContainers(spec['initContainers'], volumeNames, `${field}.initContainers`, names))
+  if (spec['ephemeralContainers'])
+    causes.push(
+      ...validateEphemeralContainers(spec['ephemeralContainers'], volumeNames, `${field}.ephemeralContainers`, names),
+    )
+  causes.push(...validateHostPorts(spec, field))
+  const restartPolicy = spec['restartPolicy']
+  if (!restartPolicy) causes.push(required(`${field}.restartPolicy`))
+  else if (!restartPolicies.includes(restartPolicy))
+    causes.push(notSupported(`${field}.restartPolicy`, restartPolicy, restartPolicies))
+  causes.push(...validateDns(spec, field))
+  causes.push(...validateLabels(spec['nodeSelector'], `${field}.nodeSelector`))
+  causes.push(...validateSecurityCommon(spec['securityContext'], `${field}.securityContext`))
+  items(spec['imagePullSecrets']).forEach((reference: JsonObject, index) => {
+    if (!reference['name']) causes.push(required(`${field}.imagePullSecrets[${index}].name`))
+  })
+  if (spec['affinity']) causes.push(...validateAffinity(spec['affinity'], `${field}.affinity`))
+  items(spec['readinessGates']).forEach((gate: JsonObject, index) => {
+    causes.push(
+      ...byRule(qualifiedName, String(gate['conditionType'] ?? ''), `${field}.readinessGates[${index}].conditionType`),
+    )
+  })
+  causes.push(...validateGates(spec['schedulingGates'], `${field}.schedulingGates`))
+  if (spec['topologySpreadConstraints'])
+    causes.push(...validateTopologySpread(spec['topologySpreadConstraints'], `${field}.topologySpreadConstraints`))
+  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'])
+    if (spec[key]) causes.push(...byRule(dns1123Subdomain, String(spec[key]), `${field}.${key}`))
+  const deadline = spec['activeDeadlineSeconds']
+  if (typeof deadline === 'number' && (deadline < 1 || deadline > activeDeadlineSecondsMax))
+    causes.push(invalidValue(`${field}.activeDeadlineSeconds`, deadline, inclusiveRange(1, activeDeadlineSecondsMax)))
+  for (const key of ['hostname', 'subdomain'])
+    if (spec[key]) causes.push(...byRule(dns1123Label, String(spec[key]), `${field}.${key}`))
+  if (spec['tolerations']) causes.push(...validateTolerations(spec['tolerations'], `${field}.tolerations`))
+  items(spec['hostAliases']).forEach((alias: JsonObject, index) => {
+    items(alias['hostnames']).forEach((hostname, position) => {
+      causes.push(
+        ...byRule(dns1123Subdomain, String(hostname), `${field}.hostAliases[${index}].hostnames[${position}]`),
+      )
+    })
+  })
+  if (spec['preemptionPolicy'] && !preemptionPolicies.includes(spec['preemptionPolicy']))
+    causes.push(notSupported(`${field}.preemptionPolicy`, spec['preemptionPolicy'], preemptionPolicies))
+  if (spec['resources']) causes.push(...validateResources(spec['resources'], `${field}.resources`))
+  return causes
+}
+
+const validateGates = (gates: unknown, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const seen = new Set<string>()
+  items(gates).forEach((gate: JsonObject, index) => {
+    const at = `${field}[${index}]`
+    causes.push(...requiredName(qualifiedName, gate['name'], `${at}.name`))
+    if (seen.has(gate['name'])) causes.push(duplicate(at, gate['name']))
+    seen.add(gate['name'])
+  })
+  return causes
+}
+
+/** A workload's template: its metadata and its spec. */
+export const validatePodTemplate = (template: JsonObject | undefined, field: string): StatusCause[] => {
+  if (!template) return [required(field)]
+  const metadata: JsonObject = template['metadata'] ?? {}
+  const causes = [
+    ...validateLabels(metadata['labels'], `${field}.labels`),
+    ...validateAnnotations(metadata['annotations'], `${field}.annotations`),
+    ...validatePodSpec(template['spec'] ?? {}, `${field}.spec`),
+  ]
+  if (items(template['spec']?.ephemeralContainers).length > 0)
+    causes.push(forbiddenField(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'))
+  return causes
+}

@@ -1,0 +1,100 @@
+// What of a pod may still change after it was created: images, the active deadline, more tolerations, fewer gates.
+import { forbiddenField, invalidValue } from '@shiplog/api/field-errors'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { items, semanticEqual } from '../fields.ts'
+
+const updatableFields = [
+  '`spec.containers[*].image`',
+  '`spec.initContainers[*].image`',
+  '`spec.activeDeadlineSeconds`',
+  '`spec.tolerations` (only additions to existing tolerations)',
+  '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
+].join(',')
+
+/** Containers as they are but for their images. */
+const withImagesOf = (containers: unknown, before: unknown): unknown =>
+  Array.isArray(containers)
+    ? containers.map((container, index) => ({ ...container, image: items(before)[index]?.image }))
+    : containers
+
+const sameToleration = (left: JsonObject, right: JsonObject): boolean =>
+  ['key', 'operator', 'value', 'effect'].every((key) => (left[key] ?? '') === (right[key] ?? ''))
+
+const validateTolerationAdditions = (next: unknown, before: unknown): StatusCause[] => {
+  const changed = items(before).some((old) => !items(next).some((toleration) => sameToleration(toleration, old)))
+  return changed
+    ? [forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')]
+    : []
+}
+
+const validateDeadline = (next: unknown, before: unknown): StatusCause[] => {
+  const field = 'spec.activeDeadlineSeconds'
+  if (typeof before !== 'number') return []
+  if (typeof next !== 'number')
+    return [invalidValue(field, null, 'must not update from a positive integer to nil value')]
+  return next > before ? [invalidValue(field, next, 'must be less than or equal to previous value')] : []
+}
+
+const validateGateRemovals = (next: unknown, before: unknown): StatusCause[] => {
+  const old = new Set(items(before).map((gate) => gate.name))
+  return items(next)
+    .map((gate, index) => ({ name: gate.name, index }))
+    .filter(({ name }) => !old.has(name))
+    .map(({ name, index }) =>
+      forbiddenField(
+        `spec.schedulingGates[${index}]`,
+        `only deletion is allowed, but found new scheduling gate '${name}'`,
+      ),
+    )
+}
+
+/** While a pod is gated, its node selector may only get narrower. */
+const narrowsSelector = (next: JsonObject | undefined, before: JsonObject | undefined): boolean =>
+  Object.entries(before ?? {}).every(([key, value]) => next?.[key] === value)
+
+/** Which fields of the spec differ in a way that no update may cause. */
+const forbiddenChanges = (next: JsonObject, before: JsonObject): string[] => {
+  const munged: JsonObject = {
+    ...next,
+    containers: withImagesOf(next['containers'], before['containers']),
+    initContainers: withImagesOf(next['initContainers'], before['initContainers']),
+    activeDeadlineSeconds: before['activeDeadlineSeconds'],
+    tolerations: before['tolerations'],
+    schedulingGates: before['schedulingGates'],
+  }
+  const grace = before['terminationGracePeriodSeconds']
+  if (typeof grace === 'number' && grace < 0 && next['terminationGracePeriodSeconds'] === 1)
+    munged['terminationGracePeriodSeconds'] = grace
+  if (items(before['schedulingGates']).length > 0) {
+    if (narrowsSelector(next['nodeSelector'], before['nodeSelector'])) munged['nodeSelector'] = before['nodeSelector']
+    const affinity = next['affinity']?.nodeAffinity
+    if (affinity && !before['affinity']?.nodeAffinity)
+      munged['affinity'] = { ...next['affinity'], nodeAffinity: undefined }
+  }
+  const keys = new Set([...Object.keys(munged), ...Object.keys(before)])
+  return [...keys].filter((key) => !semanticEqual(munged[key], before[key])).sort()
+}
+
+/** Causes for an update of the main resource. */
+export const validatePodUpdate = (next: JsonObject, before: JsonObject): StatusCause[] => {
+  const now: JsonObject = next['spec'] ?? {}
+  const was: JsonObject = before['spec'] ?? {}
+  for (const key of ['containers', 'initContainers'])
+    if (items(now[key]).length !== items(was[key]).length)
+      return [forbiddenField(`spec.${key}`, 'pod updates may not add or remove containers')]
+  const causes = [
+    ...validateDeadline(now['activeDeadlineSeconds'], was['activeDeadlineSeconds']),
+    ...validateGateRemovals(now['schedulingGates'], was['schedulingGates']),
+    ...validateTolerationAdditions(now['tolerations'], was['tolerations']),
+  ]
+  const changed = forbiddenChanges(now, was)
+  if (changed.length > 0)
+    causes.push(
+      forbiddenField(
+        'spec',
+        `pod updates may not change fields other than ${updatableFields}\n${changed.map((key) => `  spec.${key}`).join('\n')}\n`,
+      ),
+    )
+  return causes
+}

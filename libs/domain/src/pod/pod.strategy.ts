@@ -1,0 +1,106 @@
+// Pods: the richest rules of all kinds. Spec fixed at creation but for a few fields, status reported by nodes,
+// deletion with grace.
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Strategy } from '../strategy.ts'
+import { items, keep, section, semanticEqual } from '../fields.ts'
+import { setPodDefaults } from './pod-defaults.ts'
+import { validatePodSpec } from './pod-spec-validation.ts'
+import { validatePodUpdate } from './pod-update-validation.ts'
+import { qosClass } from './qos-class.ts'
+import { prepareEphemeralContainers, validateEphemeralContainersUpdate } from '../subresources/ephemeral-containers.ts'
+import { prepareResize, validateResize } from '../subresources/resize.ts'
+
+const gatedCondition = {
+  type: 'PodScheduled',
+  status: 'False',
+  reason: 'SchedulingGated',
+  message: 'Scheduling is blocked due to non-empty scheduling gates',
+}
+
+const prepareForCreate = (draft: KubeObject): void => {
+  const spec = section(draft, 'spec')
+  // Left behind by clients that copy a pod; the API server owns it from the start.
+  const status: JsonObject = { phase: 'Pending', qosClass: qosClass(spec) }
+  if (items(spec['schedulingGates']).length > 0) status['conditions'] = [{ ...gatedCondition }]
+  draft['status'] = status
+  const grace = spec['terminationGracePeriodSeconds']
+  if (typeof grace === 'number' && grace < 0) spec['terminationGracePeriodSeconds'] = 1
+}
+
+/** A node may report labels and annotations with the status; spec, owners and deletion stay. */
+const prepareForStatusUpdate = (draft: KubeObject, before: KubeObject): void => {
+  draft['spec'] = before['spec']
+  const { metadata } = draft
+  if (before.metadata.ownerReferences) metadata.ownerReferences = before.metadata.ownerReferences
+  else delete metadata.ownerReferences
+  if (before.metadata.deletionTimestamp) metadata.deletionTimestamp = before.metadata.deletionTimestamp
+  else delete metadata.deletionTimestamp
+  const status = section(draft, 'status')
+  const qos = before['status']?.qosClass
+  if (qos !== undefined && status['qosClass'] === undefined) status['qosClass'] = qos
+}
+
+/** podStrategy.CheckGracefulDelete: not bound or finished goes at once; negative counts as one second. */
+export const podGracePeriodSeconds = (pod: KubeObject, requested: number | undefined): number | undefined => {
+  const phase = pod['status']?.phase
+  if (!pod['spec']?.nodeName || phase === 'Failed' || phase === 'Succeeded') return undefined
+  const seconds: number = requested ?? pod['spec'].terminationGracePeriodSeconds ?? 0
+  if (seconds < 0) return 1
+  return seconds === 0 ? undefined : seconds
+}
+
+const selectableFields = (pod: KubeObject): Record<string, string> => ({
+  'spec.nodeName': pod['spec']?.nodeName ?? '',
+  'spec.restartPolicy': pod['spec']?.restartPolicy ?? '',
+  'spec.schedulerName': pod['spec']?.schedulerName ?? '',
+  'spec.serviceAccountName': pod['spec']?.serviceAccountName ?? '',
+  'spec.hostNetwork': String(pod['spec']?.hostNetwork === true),
+  'status.phase': pod['status']?.phase ?? '',
+  'status.podIP': pod['status']?.podIP ?? '',
+  'status.nominatedNodeName': pod['status']?.nominatedNodeName ?? '',
+})
+
+const eventType = (next: KubeObject, before: KubeObject, subresource: string): string | undefined => {
+  if (next.metadata.deletionTimestamp && !before.metadata.deletionTimestamp) return 'PodDeletionRequested'
+  if (next['spec']?.nodeName && !before['spec']?.nodeName) return 'PodBound'
+  if (subresource === 'ephemeralcontainers') return 'PodDebugged'
+  if (subresource === 'resize') return 'PodResized'
+  const specSame = semanticEqual(next['spec'], before['spec'])
+  if (!specSame && items(next['spec']?.schedulingGates).length < items(before['spec']?.schedulingGates).length)
+    return 'PodSchedulingGateRemoved'
+  if (specSame && !semanticEqual(next['status'], before['status'])) return 'PodStatusReported'
+  return undefined
+}
+
+export const podStrategy: Strategy = {
+  setDefaults: setPodDefaults,
+  prepareForCreate,
+  prepareForUpdate: (draft, before) => keep(draft, before, 'status'),
+  prepareForStatusUpdate,
+  prepareForSubresource: (draft, before, subresource) => {
+    if (subresource === 'ephemeralcontainers') prepareEphemeralContainers(draft, before)
+    if (subresource === 'resize') prepareResize(draft, before)
+  },
+  // Binding fills nodeName in without moving the generation, as upstream's binding registry does.
+  changesGeneration: (next, before) =>
+    next['spec']?.nodeName === before['spec']?.nodeName && !semanticEqual(next['spec'], before['spec']),
+  validate: (pod) => validatePodSpec(pod['spec'] ?? {}, 'spec', pod.metadata.name),
+  validateUpdate: (next, before, subresource = '') => {
+    if (subresource === '') return validatePodUpdate(next, before)
+    if (subresource === 'ephemeralcontainers') return validateEphemeralContainersUpdate(next, before)
+    return subresource === 'resize' ? validateResize(next, before) : []
+  },
+  selectableFields,
+  selectableFieldNames: [
+    'spec.nodeName',
+    'spec.restartPolicy',
+    'spec.schedulerName',
+    'spec.serviceAccountName',
+    'spec.hostNetwork',
+    'status.phase',
+    'status.podIP',
+    'status.nominatedNodeName',
+  ],
+  gracePeriodSeconds: podGracePeriodSeconds,
+  eventType,
+}

@@ -1,0 +1,191 @@
+// What a pod says about where it may run: tolerations, affinity, topology spread.
+import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { byRule, items } from '../fields.ts'
+import { validateLabelSelector } from '../label-selectors.ts'
+import { dns1123Label, labelValue, qualifiedName } from '../names.ts'
+
+const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
+
+/** `spec.tolerations`. */
+export const validateTolerations = (tolerations: unknown, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  items(tolerations).forEach((toleration: JsonObject, index) => {
+    const at = `${field}[${index}]`
+    const { key, operator, effect, value, tolerationSeconds } = toleration
+    if (key) causes.push(...byRule(qualifiedName, key, `${at}.key`))
+    if (!key && operator !== 'Exists')
+      causes.push(
+        invalidValue(
+          `${at}.operator`,
+          operator ?? '',
+          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+        ),
+      )
+    if (typeof tolerationSeconds === 'number' && effect !== 'NoExecute')
+      causes.push(
+        invalidValue(`${at}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"),
+      )
+    if (operator === undefined || operator === '' || operator === 'Equal') {
+      const wrong = labelValue(String(value ?? ''))
+      if (wrong.length > 0) causes.push(invalidValue(`${at}.operator`, value, wrong.join(';')))
+    } else if (operator === 'Exists') {
+      if (value)
+        causes.push(invalidValue(`${at}.operator`, toleration, "value must be empty when `operator` is 'Exists'"))
+    } else causes.push(notSupported(`${at}.operator`, operator, ['Equal', 'Exists']))
+    if (effect && !taintEffects.includes(effect)) causes.push(notSupported(`${at}.effect`, effect, taintEffects))
+  })
+  return causes
+}
+
+const validateNodeRequirement = (requirement: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const values = items(requirement['values'])
+  switch (requirement['operator']) {
+    case 'In':
+    case 'NotIn':
+      if (values.length === 0)
+        causes.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
+      break
+    case 'Exists':
+    case 'DoesNotExist':
+      if (values.length > 0)
+        causes.push(
+          forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+        )
+      break
+    case 'Gt':
+    case 'Lt':
+      if (values.length !== 1)
+        causes.push(required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
+      break
+    default:
+      causes.push(invalidValue(`${field}.operator`, requirement['operator'] ?? '', 'not a valid selector operator'))
+  }
+  causes.push(...byRule(qualifiedName, String(requirement['key'] ?? ''), `${field}.key`))
+  return causes
+}
+
+const validateFieldRequirement = (requirement: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  if (requirement['operator'] !== 'In' && requirement['operator'] !== 'NotIn')
+    causes.push(invalidValue(`${field}.operator`, requirement['operator'] ?? '', 'not a valid selector operator'))
+  else if (items(requirement['values']).length !== 1)
+    causes.push(
+      required(`${field}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"),
+    )
+  if (requirement['key'] !== 'metadata.name')
+    causes.push(invalidValue(`${field}.key`, requirement['key'] ?? '', 'not a valid field selector key'))
+  return causes
+}
+
+const validateNodeTerm = (term: JsonObject, field: string): StatusCause[] => [
+  ...items(term['matchExpressions']).flatMap((requirement, index) =>
+    validateNodeRequirement(requirement, `${field}.matchExpressions[${index}]`),
+  ),
+  ...items(term['matchFields']).flatMap((requirement, index) =>
+    validateFieldRequirement(requirement, `${field}.matchFields[${index}]`),
+  ),
+]
+
+const validateNodeAffinity = (affinity: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const needed = affinity['requiredDuringSchedulingIgnoredDuringExecution']
+  if (needed) {
+    const at = `${field}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`
+    if (items(needed.nodeSelectorTerms).length === 0)
+      causes.push(required(at, 'must have at least one node selector term'))
+    items(needed.nodeSelectorTerms).forEach((term, index) => {
+      causes.push(...validateNodeTerm(term, `${at}[${index}]`))
+    })
+  }
+  items(affinity['preferredDuringSchedulingIgnoredDuringExecution']).forEach((term: JsonObject, index) => {
+    const at = `${field}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
+    causes.push(...validateWeight(term['weight'], at))
+    causes.push(...validateNodeTerm(term['preference'] ?? {}, `${at}.preference`))
+  })
+  return causes
+}
+
+const validateWeight = (weight: unknown, field: string): StatusCause[] =>
+  typeof weight === 'number' && weight >= 1 && weight <= 100
+    ? []
+    : [invalidValue(`${field}.weight`, weight ?? 0, 'must be in the range 1-100')]
+
+const validatePodTerm = (term: JsonObject, field: string): StatusCause[] => {
+  const causes = [
+    ...validateLabelSelector(term['labelSelector'], `${field}.labelSelector`),
+    ...validateLabelSelector(term['namespaceSelector'], `${field}.namespaceSelector`),
+  ]
+  for (const namespace of items(term['namespaces']))
+    causes.push(...byRule(dns1123Label, String(namespace), `${field}.namespace`))
+  if (!term['topologyKey']) causes.push(required(`${field}.topologyKey`, 'can not be empty'))
+  causes.push(...byRule(qualifiedName, String(term['topologyKey'] ?? ''), `${field}.topologyKey`))
+  return causes
+}
+
+const validatePodAffinity = (affinity: JsonObject, field: string): StatusCause[] => [
+  ...items(affinity['requiredDuringSchedulingIgnoredDuringExecution']).flatMap((term, index) =>
+    validatePodTerm(term, `${field}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`),
+  ),
+  ...items(affinity['preferredDuringSchedulingIgnoredDuringExecution']).flatMap((term: JsonObject, index) => {
+    const at = `${field}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
+    return [
+      ...validateWeight(term['weight'], at),
+      ...validatePodTerm(term['podAffinityTerm'] ?? {}, `${at}.podAffinityTerm`),
+    ]
+  }),
+]
+
+/** `spec.affinity`. */
+export const validateAffinity = (affinity: JsonObject | undefined, field: string): StatusCause[] =>
+  affinity
+    ? [
+        ...(affinity['nodeAffinity'] ? validateNodeAffinity(affinity['nodeAffinity'], `${field}.nodeAffinity`) : []),
+        ...(affinity['podAffinity'] ? validatePodAffinity(affinity['podAffinity'], `${field}.podAffinity`) : []),
+        ...(affinity['podAntiAffinity']
+          ? validatePodAffinity(affinity['podAntiAffinity'], `${field}.podAntiAffinity`)
+          : []),
+      ]
+    : []
+
+const unsatisfiableActions = ['DoNotSchedule', 'ScheduleAnyway']
+const inclusionPolicies = ['Honor', 'Ignore']
+
+/** `spec.topologySpreadConstraints`. */
+export const validateTopologySpread = (constraints: unknown, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const seen = new Set<string>()
+  items(constraints).forEach((constraint: JsonObject, index) => {
+    const at = `${field}[${index}]`
+    const skew = constraint['maxSkew']
+    if (!(typeof skew === 'number' && skew > 0))
+      causes.push(invalidValue(`${at}.maxSkew`, skew ?? 0, 'must be greater than zero'))
+    if (!constraint['topologyKey']) causes.push(required(`${at}.topologyKey`, 'can not be empty'))
+    else causes.push(...byRule(qualifiedName, constraint['topologyKey'], `${at}.topologyKey`))
+    const action = constraint['whenUnsatisfiable']
+    if (!unsatisfiableActions.includes(action))
+      causes.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', unsatisfiableActions))
+    const pair = `{${constraint['topologyKey']}, ${action}}`
+    if (seen.has(pair)) causes.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair))
+    seen.add(pair)
+    const domains = constraint['minDomains']
+    if (typeof domains === 'number') {
+      if (domains <= 0) causes.push(invalidValue(`${at}.minDomains`, domains, 'must be greater than zero'))
+      if (action !== 'DoNotSchedule')
+        causes.push(
+          invalidValue(
+            `${at}.minDomains`,
+            domains,
+            `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${action}`,
+          ),
+        )
+    }
+    for (const policy of ['nodeAffinityPolicy', 'nodeTaintsPolicy'])
+      if (constraint[policy] && !inclusionPolicies.includes(constraint[policy]))
+        causes.push(notSupported(`${at}.${policy}`, constraint[policy], inclusionPolicies))
+    causes.push(...validateLabelSelector(constraint['labelSelector'], `${at}.labelSelector`))
+  })
+  return causes
+}

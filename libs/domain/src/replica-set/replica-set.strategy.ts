@@ -1,0 +1,30 @@
+// ReplicaSets: a number of pods of one template.
+import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Strategy } from '../strategy.ts'
+import { fill, immutable, nonNegative, section } from '../fields.ts'
+import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
+import { scaledEvent, validateAlwaysRestarts, validateSelectorAndTemplate } from '../workload/workload-rules.ts'
+
+export const replicaSetStrategy: Strategy = {
+  setDefaults: (draft: JsonObject) => {
+    const spec = section(draft, 'spec')
+    fill(spec, 'replicas', 1)
+    if (spec['template']) setPodTemplateDefaults(spec['template'])
+  },
+  prepareForCreate: (draft) => {
+    draft['status'] = { replicas: 0 }
+  },
+  validate: (set) => {
+    const spec: JsonObject = set['spec'] ?? {}
+    return [
+      ...nonNegative(spec['replicas'], 'spec.replicas'),
+      ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
+      ...validateSelectorAndTemplate(spec, 'deployment'),
+      ...validateAlwaysRestarts(spec, 'ReplicaSet'),
+    ]
+  },
+  validateUpdate: (next, before) => immutable(next['spec']?.selector, before['spec']?.selector, 'spec.selector'),
+  selectableFieldNames: ['status.replicas'],
+  selectableFields: (set) => ({ 'status.replicas': String(set['status']?.replicas ?? 0) }),
+  eventType: scaledEvent('ReplicaSet'),
+}

@@ -1,0 +1,211 @@
+// Validation of services (ValidateService and ValidateServiceUpdate of k8s.io/kubernetes/pkg/apis/core/validation).
+import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { byRule, items, requiredName, semanticEqual } from '../fields.ts'
+import { validateLabels } from '../metadata-validation.ts'
+import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts'
+import { validatePortNumberOrName } from '../pod/container-validation.ts'
+import { isIpv4, isIpv6 } from './ip-range.ts'
+
+const protocols = ['SCTP', 'TCP', 'UDP']
+const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
+const affinities = ['ClientIP', 'None']
+const trafficPolicies = ['Cluster', 'Local']
+const families = ['IPv4', 'IPv6']
+const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
+const clientIpTimeoutSecondsMax = 86_400
+
+const validatePorts = (spec: JsonObject): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const ports = items(spec['ports'])
+  const headless = items(spec['clusterIPs'])[0] === 'None' || spec['clusterIP'] === 'None'
+  if (ports.length === 0 && !headless && spec['type'] !== 'ExternalName') causes.push(required('spec.ports'))
+  const names = new Set<string>()
+  ports.forEach((port: JsonObject, index) => {
+    const at = `spec.ports[${index}]`
+    if (ports.length > 1 && !port['name']) causes.push(required(`${at}.name`))
+    else if (port['name']) {
+      causes.push(...byRule(dns1123Label, port['name'], `${at}.name`))
+      if (names.has(port['name'])) causes.push(duplicate(`${at}.name`, port['name']))
+      names.add(port['name'])
+    }
+    for (const sentence of portNumber(port['port']))
+      causes.push(invalidValue(`${at}.port`, port['port'] ?? 0, sentence))
+    if (!port['protocol']) causes.push(required(`${at}.protocol`))
+    else if (!protocols.includes(port['protocol']))
+      causes.push(notSupported(`${at}.protocol`, port['protocol'], protocols))
+    causes.push(...validatePortNumberOrName(port['targetPort'], `${at}.targetPort`))
+    if (port['appProtocol']) causes.push(...byRule(qualifiedName, port['appProtocol'], `${at}.appProtocol`))
+    if (port['nodePort'] && spec['type'] === 'ClusterIP')
+      causes.push(forbiddenField(`${at}.nodePort`, "may not be used when `type` is 'ClusterIP'"))
+    if (port['nodePort'] && spec['type'] === 'ExternalName')
+      causes.push(forbiddenField(`${at}.nodePort`, "may not be used when `type` is 'ExternalName'"))
+  })
+  causes.push(...validatePortUniqueness(ports))
+  return causes
+}
+
+const validatePortUniqueness = (ports: readonly JsonObject[]): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const nodePorts = new Set<string>()
+  ports.forEach((port, index) => {
+    if (!port['nodePort']) return
+    const key = `${port['protocol']}/${port['nodePort']}`
+    if (nodePorts.has(key)) causes.push(duplicate(`spec.ports[${index}].nodePort`, port['nodePort']))
+    nodePorts.add(key)
+  })
+  const pairs = new Set<string>()
+  ports.forEach((port, index) => {
+    const key = `${port['protocol']}/${port['port']}`
+    if (pairs.has(key))
+      // Upstream prints the internal type, whose fields have no JSON names.
+      causes.push(
+        duplicate(`spec.ports[${index}]`, {
+          Name: '',
+          Protocol: port['protocol'],
+          AppProtocol: null,
+          Port: port['port'],
+          TargetPort: 0,
+          NodePort: 0,
+        }),
+      )
+    pairs.add(key)
+  })
+  return causes
+}
+
+const validateClusterIps = (spec: JsonObject): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const addresses = items(spec['clusterIPs'])
+  if (spec['type'] === 'ExternalName') {
+    if (spec['clusterIP'] || addresses.length > 0)
+      causes.push(forbiddenField('spec.clusterIPs', 'may not be set for ExternalName services'))
+    return causes
+  }
+  if (!spec['clusterIP'] && addresses.length > 0)
+    causes.push(invalidValue('spec.clusterIPs', addresses, 'clusterIPs requires clusterIP to be set'))
+  if (spec['clusterIP'] && addresses.length > 0 && addresses[0] !== spec['clusterIP'])
+    causes.push(invalidValue('spec.clusterIPs', addresses, 'first value must match `clusterIP`'))
+  if (addresses[0] === 'None') {
+    if (addresses.length > 1)
+      causes.push(invalidValue('spec.clusterIPs', addresses, "'None' must be the first and only value"))
+    if (spec['type'] === 'NodePort' || spec['type'] === 'LoadBalancer')
+      causes.push(invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec['type']} services`))
+    return causes
+  }
+  addresses.forEach((address, index) => {
+    if (typeof address !== 'string' || (!isIpv4(address) && !isIpv6(address)))
+      causes.push(
+        invalidValue(
+          `spec.clusterIPs[${index}]`,
+          address,
+          'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+        ),
+      )
+  })
+  if (addresses.length > 2) causes.push(invalidValue('spec.clusterIPs', addresses, 'may only hold up to 2 values'))
+  return causes
+}
+
+const validateEnums = (spec: JsonObject): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const affinity = spec['sessionAffinity']
+  if (!affinity) causes.push(required('spec.sessionAffinity'))
+  else if (!affinities.includes(affinity)) causes.push(notSupported('spec.sessionAffinity', affinity, affinities))
+  if (affinity === 'ClientIP') {
+    const seconds = spec['sessionAffinityConfig']?.clientIP?.timeoutSeconds
+    if (typeof seconds === 'number' && (seconds <= 0 || seconds > clientIpTimeoutSecondsMax))
+      causes.push(
+        invalidValue(
+          'spec.sessionAffinityConfig.clientIP.timeoutSeconds',
+          seconds,
+          `must be greater than 0 and less than ${clientIpTimeoutSecondsMax}`,
+        ),
+      )
+  }
+  const type = spec['type']
+  if (!type) causes.push(required('spec.type'))
+  else if (!types.includes(type)) causes.push(notSupported('spec.type', type, types))
+  const external = spec['externalTrafficPolicy']
+  if (external) {
+    const reachable = type === 'NodePort' || type === 'LoadBalancer' || items(spec['externalIPs']).length > 0
+    if (!reachable)
+      causes.push(
+        invalidValue('spec.externalTrafficPolicy', external, 'may only be set for externally-accessible services'),
+      )
+    else if (!trafficPolicies.includes(external))
+      causes.push(notSupported('spec.externalTrafficPolicy', external, trafficPolicies))
+  }
+  const internal = spec['internalTrafficPolicy']
+  if (internal && !trafficPolicies.includes(internal))
+    causes.push(notSupported('spec.internalTrafficPolicy', internal, trafficPolicies))
+  if (typeof spec['allocateLoadBalancerNodePorts'] === 'boolean' && type !== 'LoadBalancer')
+    causes.push(forbiddenField('spec.allocateLoadBalancerNodePorts', "may only be used when `type` is 'LoadBalancer'"))
+  items(spec['ipFamilies']).forEach((family, index) => {
+    if (!families.includes(family)) causes.push(notSupported(`spec.ipFamilies[${index}]`, family, families))
+  })
+  if (spec['ipFamilyPolicy'] && !familyPolicies.includes(spec['ipFamilyPolicy']))
+    causes.push(notSupported('spec.ipFamilyPolicy', spec['ipFamilyPolicy'], familyPolicies))
+  return causes
+}
+
+/** A service, after defaults. */
+export const validateService = (service: JsonObject): StatusCause[] => {
+  const spec: JsonObject = service['spec'] ?? {}
+  const causes: StatusCause[] = []
+  if (spec['type'] === 'ExternalName')
+    causes.push(
+      ...requiredName(dns1123Subdomain, String(spec['externalName'] ?? '').replace(/\.$/, ''), 'spec.externalName'),
+    )
+  causes.push(...validatePorts(spec))
+  if (spec['selector']) causes.push(...validateLabels(spec['selector'], 'spec.selector'))
+  causes.push(...validateEnums(spec), ...validateClusterIps(spec))
+  items(spec['externalIPs']).forEach((address, index) => {
+    if (!isIpv4(String(address)) && !isIpv6(String(address)))
+      causes.push(
+        invalidValue(
+          `spec.externalIPs[${index}]`,
+          address,
+          'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+        ),
+      )
+  })
+  const healthPort = spec['healthCheckNodePort']
+  if (healthPort) {
+    for (const sentence of portNumber(healthPort))
+      causes.push(invalidValue('spec.healthCheckNodePort', healthPort, sentence))
+    if (spec['type'] !== 'LoadBalancer' || spec['externalTrafficPolicy'] !== 'Local')
+      causes.push(
+        invalidValue(
+          'spec.healthCheckNodePort',
+          healthPort,
+          "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+        ),
+      )
+  }
+  return causes
+}
+
+/** What an update of a service may not change. */
+export const validateServiceUpdate = (next: JsonObject, before: JsonObject): StatusCause[] => {
+  const now: JsonObject = next['spec'] ?? {}
+  const was: JsonObject = before['spec'] ?? {}
+  if (now['type'] === 'ExternalName' || was['type'] === 'ExternalName') return []
+  const causes: StatusCause[] = []
+  const oldAddresses = items(was['clusterIPs'])
+  const newAddresses = items(now['clusterIPs'])
+  if (oldAddresses.length > 0 && newAddresses[0] !== oldAddresses[0])
+    causes.push(invalidValue('spec.clusterIPs[0]', newAddresses, 'may not change once set'))
+  const oldFamilies = items(was['ipFamilies'])
+  if (oldFamilies.length > 0 && !semanticEqual(items(now['ipFamilies'])[0], oldFamilies[0]))
+    causes.push(invalidValue('spec.ipFamilies[0]', now['ipFamilies'], 'may not change once set'))
+  const oldHealthPort = was['healthCheckNodePort']
+  if (oldHealthPort && now['healthCheckNodePort'] && now['healthCheckNodePort'] !== oldHealthPort)
+    causes.push(forbiddenField('spec.healthCheckNodePort', 'field is immutable'))
+  return causes
+}
+
+/** What is wrong with a node port outside the range. */
+export const nodePortRangeSentence = (low: number, high: number): string =>
+  `provided port is not in the valid range. The range of valid ports is ${low}-${high}`

@@ -1,0 +1,70 @@
+// What Deployments, ReplicaSets, StatefulSets and DaemonSets share: a selector that must match its template, and pods
+// that always restart.
+import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { nonNegative, semanticEqual } from '../fields.ts'
+import { isEmptySelector, selectorMatches, validateLabelSelector } from '../label-selectors.ts'
+import { percent } from '../names.ts'
+import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
+
+/** `spec.selector` and its template. `what` is upstream's word in "empty selector is invalid for …". */
+export const validateSelectorAndTemplate = (spec: JsonObject, what: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const selector: JsonObject | undefined = spec['selector'] ?? undefined
+  if (!selector) causes.push(required('spec.selector'))
+  else {
+    causes.push(...validateLabelSelector(selector, 'spec.selector'))
+    if (isEmptySelector(selector))
+      causes.push(invalidValue('spec.selector', selector, `empty selector is invalid for ${what}`))
+  }
+  const template: JsonObject | undefined = spec['template'] ?? undefined
+  if (!template) return [...causes, required('spec.template')]
+  const labels = template['metadata']?.labels
+  if (selector && !isEmptySelector(selector) && !selectorMatches(selector, labels ?? {}))
+    causes.push(
+      invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
+    )
+  causes.push(...validatePodTemplate(template, 'spec.template'))
+  return causes
+}
+
+/** Pods of these workloads restart for ever. */
+export const validateAlwaysRestarts = (spec: JsonObject, kind: string): StatusCause[] => {
+  const podSpec: JsonObject = spec['template']?.spec ?? {}
+  const causes: StatusCause[] = []
+  if (podSpec['restartPolicy'] !== undefined && podSpec['restartPolicy'] !== 'Always')
+    causes.push(notSupported('spec.template.spec.restartPolicy', podSpec['restartPolicy'], ['Always']))
+  if (podSpec['activeDeadlineSeconds'] !== undefined && podSpec['activeDeadlineSeconds'] !== null)
+    causes.push(
+      forbiddenField('spec.template.spec.activeDeadlineSeconds', `activeDeadlineSeconds in ${kind} is not Supported`),
+    )
+  return causes
+}
+
+/** `25%` or 3. */
+export const validateIntOrPercent = (value: unknown, field: string): StatusCause[] => {
+  if (typeof value === 'string') return percent(value).map((sentence) => invalidValue(field, value, sentence))
+  return nonNegative(value, field)
+}
+
+/** A percentage above 100 makes no sense for what may be unavailable. */
+export const validateAtMostAll = (value: unknown, field: string): StatusCause[] =>
+  typeof value === 'string' && Number.parseInt(value, 10) > 100
+    ? [invalidValue(field, value, 'must not be greater than 100%')]
+    : []
+
+/** 0 or `0%`. */
+export const isZero = (value: unknown): boolean => value === 0 || value === undefined || value === '0%'
+
+/** `DeploymentScaled` when nothing but the number of replicas changed. */
+export const scaledEvent =
+  (kind: string) =>
+  (next: KubeObject, before: KubeObject, subresource: string): string | undefined => {
+    if (next.metadata.deletionTimestamp && !before.metadata.deletionTimestamp) return `${kind}DeletionRequested`
+    if (subresource === 'status') return undefined
+    const now: JsonObject = next['spec'] ?? {}
+    const was: JsonObject = before['spec'] ?? {}
+    if (now['replicas'] === was['replicas']) return undefined
+    return semanticEqual({ ...now, replicas: 0 }, { ...was, replicas: 0 }) ? `${kind}Scaled` : undefined
+  }

@@ -1,0 +1,244 @@
+// One connection to NATS, with what the log needs of it: requests that fail at once when the connection breaks (the
+// client itself lets each wait for its own timeout), and word of every reconnection.
+import { connect, type Msg, type NatsConnection, type PublishOptions } from '@nats-io/transport-node'
+import type { Clock } from '@shiplog/runtime/clock'
+import { LogUnavailable } from '../event-log.ts'
+import type { EncodedHeaders } from './wire.ts'
+
+const connectTimeoutMs = 5000
+const reconnectWaitMs = 50
+const pingIntervalMs = 10_000
+/** How often overdue requests are looked for. */
+const sweepIntervalMs = 50
+/** Most requests without an answer. */
+const requestsMax = 100_000
+
+export interface ConnectionOptions {
+  /** `nats://host:port`, also with `user:password@`. */
+  readonly servers: string | readonly string[]
+  readonly credentials?: { readonly user: string; readonly password: string; readonly inboxPrefix?: string }
+  readonly clock: Clock
+  readonly name?: string
+}
+
+/** The request was not answered: it may have been carried out or not. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+}
+
+export interface Connection {
+  readonly serverVersion: string
+  readonly maxPayloadBytes: number
+  /** One answer; throws NoAnswer after the timeout, or at once when the connection breaks. */
+  request(subject: string, payload: Uint8Array, options: RequestOptions): Promise<Msg>
+  /** Every answer until `done` says true; the timeout counts from the last one. */
+  requestMany(
+    subject: string,
+    payload: Uint8Array,
+    timeoutMs: number,
+    onAnswer: (answer: Msg) => boolean,
+  ): Promise<void>
+  publish(subject: string, payload: Uint8Array, options?: { headers?: EncodedHeaders; reply?: string }): void
+  /** Messages of a subject of our own, under the inbox prefix. */
+  listen(onMessage: (message: Msg) => void): { readonly subject: string; stop(): void }
+  /** Resolves when the connection stands, at once when it does; throws LogUnavailable at the deadline. */
+  connected(deadlineMs: number): Promise<void>
+  onReconnect(callback: () => void): Disposable
+  readonly closed: boolean
+  close(): Promise<void>
+}
+
+export interface RequestOptions {
+  readonly timeoutMs: number
+  readonly headers?: EncodedHeaders
+}
+
+interface Pending {
+  deadlineMs: number
+  readonly timeoutMs: number
+  onAnswer(message: Msg): boolean
+  reject(error: Error): void
+}
+
+/** Nothing was sent. */
+export const notConnected = 'not connected'
+
+const noBytes = new Uint8Array(0)
+
+export async function openConnection(options: ConnectionOptions): Promise<Connection> {
+  const { clock } = options
+  const { servers, credentials } = resolveServers(options)
+  const nats = await connect({
+    servers,
+    name: options.name ?? 'shiplog',
+    timeout: connectTimeoutMs,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: reconnectWaitMs,
+    reconnectJitter: 0,
+    pingInterval: pingIntervalMs,
+    maxPingOut: 2,
+    noAsyncTraces: true,
+    ignoreAuthErrorAbort: true,
+    ...(credentials === undefined ? {} : { user: credentials.user, pass: credentials.password }),
+  }).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new LogUnavailable(`Cannot connect to NATS at ${servers.join(', ')}: ${reason}`, { ambiguous: false, cause })
+  })
+  return wrap(nats, clock, credentials?.inboxPrefix ?? '_INBOX')
+}
+
+function resolveServers(options: ConnectionOptions): {
+  servers: string[]
+  credentials: ConnectionOptions['credentials']
+} {
+  let { credentials } = options
+  const servers = [options.servers].flat().map((server) => {
+    const url = new URL(server.includes('://') ? server : `nats://${server}`)
+    if (url.username !== '' && credentials === undefined) {
+      credentials = { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }
+    }
+    return `${url.protocol}//${url.hostname}:${url.port || '4222'}`
+  })
+  return { servers, credentials }
+}
+
+function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connection {
+  const base = `${inboxPrefix}.${process.pid.toString(36)}${process.hrtime.bigint().toString(36)}`
+  const pending = new Map<string, Pending>()
+  const reconnects = new Set<() => void>()
+  let serial = 0
+  let up = true
+  let closed = false
+  let waiting: (() => void)[] = []
+
+  const failAll = (why: string): void => {
+    const failed = [...pending.values()]
+    pending.clear()
+    for (const each of failed) each.reject(new NoAnswer(why))
+  }
+  const settle = (token: string, message: Msg): void => {
+    const each = pending.get(token)
+    if (each === undefined) return
+    each.deadlineMs = clock.nowMs() + each.timeoutMs
+    if (each.onAnswer(message)) pending.delete(token)
+  }
+  const replies = `${base}.r.`
+  nats.subscribe(`${replies}*`, {
+    callback: (error, message) => {
+      if (error === null) settle(message.subject.slice(replies.length), message)
+    },
+  })
+  const sweeper = clock.every(sweepIntervalMs, () => {
+    const now = clock.nowMs()
+    for (const [token, each] of pending) {
+      if (each.deadlineMs > now) continue
+      pending.delete(token)
+      each.reject(new NoAnswer(`no answer within ${each.timeoutMs} ms`))
+    }
+  })
+  void (async () => {
+    for await (const status of nats.status()) {
+      if (status.type === 'disconnect') {
+        up = false
+        failAll('the connection broke')
+      } else if (status.type === 'reconnect') {
+        up = true
+        const woken = waiting
+        waiting = []
+        for (const resolve of woken) resolve()
+        for (const callback of reconnects) callback()
+      }
+    }
+  })()
+  void nats.closed().then(() => {
+    closed = true
+    up = false
+    failAll('the connection is closed')
+    for (const resolve of waiting) resolve()
+  })
+
+  const send = (subject: string, payload: Uint8Array, entry: Pending, headers?: EncodedHeaders): void => {
+    if (closed || !up || pending.size >= requestsMax) {
+      entry.reject(new NoAnswer(closed || !up ? notConnected : 'too many requests without an answer'))
+      return
+    }
+    serial += 1
+    const token = serial.toString(36)
+    pending.set(token, entry)
+    try {
+      publish(subject, payload, { reply: `${replies}${token}`, ...(headers === undefined ? {} : { headers }) })
+    } catch (error) {
+      pending.delete(token)
+      entry.reject(error as Error)
+    }
+  }
+
+  const publish: Connection['publish'] = (subject, payload, how = {}) =>
+    nats.publish(subject, payload, how as unknown as PublishOptions)
+
+  return {
+    serverVersion: nats.info?.version ?? '',
+    maxPayloadBytes: nats.info?.max_payload ?? 0,
+    request: (subject, payload, { timeoutMs, headers }) =>
+      new Promise((resolve, reject) => {
+        const onAnswer = (message: Msg): boolean => {
+          resolve(message)
+          return true
+        }
+        send(subject, payload, { deadlineMs: clock.nowMs() + timeoutMs, timeoutMs, onAnswer, reject }, headers)
+      }),
+    requestMany: (subject, payload, timeoutMs, onEach) =>
+      new Promise((resolve, reject) => {
+        const onAnswer = (message: Msg): boolean => {
+          try {
+            if (!onEach(message)) return false
+            resolve()
+          } catch (error) {
+            reject(error as Error)
+          }
+          return true
+        }
+        send(subject, payload, { deadlineMs: clock.nowMs() + timeoutMs, timeoutMs, onAnswer, reject })
+      }),
+    publish,
+    listen: (onMessage) => {
+      serial += 1
+      const subject = `${base}.l.${serial.toString(36)}`
+      const subscription = nats.subscribe(subject, {
+        callback: (error, message) => {
+          if (error === null) onMessage(message)
+        },
+      })
+      return { subject, stop: () => subscription.unsubscribe() }
+    },
+    connected: async (deadlineMs) => {
+      while (!up) {
+        if (closed) throw new LogUnavailable('The log is closed', { ambiguous: false })
+        const left = deadlineMs - clock.nowMs()
+        if (left <= 0) throw new LogUnavailable('NATS cannot be reached', { ambiguous: false })
+        await new Promise<void>((resolve) => {
+          waiting.push(resolve)
+          clock.after(left, resolve)
+        })
+      }
+    },
+    onReconnect: (callback) => {
+      reconnects.add(callback)
+      return { [Symbol.dispose]: () => void reconnects.delete(callback) }
+    },
+    get closed() {
+      return closed
+    },
+    close: async () => {
+      sweeper[Symbol.dispose]()
+      // A drained connection would wait for answers; everything that matters has been answered or will be asked again.
+      await nats.flush().catch(() => undefined)
+      await nats.close()
+    },
+  }
+}
+
+/** The body of a request to JetStream's API. */
+export const jsonBytes = (value: unknown): Uint8Array =>
+  value === undefined ? noBytes : Buffer.from(JSON.stringify(value))

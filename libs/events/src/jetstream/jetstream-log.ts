@@ -1,0 +1,711 @@
+// The log on NATS JetStream: the EventLog port for many processes. Compare-and-set travels in raw headers (the client's
+// batch drops it), an unanswered append is asked again and recognises its own records, and everything is refused that a
+// server older than 2.12 would silently ignore.
+import { type Clock, systemClock } from '@shiplog/runtime/clock'
+import { checkGroup, checkHeader } from '../append-checks.ts'
+import {
+  type Append,
+  type AppendResult,
+  type ClusterLog,
+  type Conflict,
+  type EventLog,
+  type FollowOptions,
+  LogDamaged,
+  type LogRecord,
+  LogUnavailable,
+  type ReadOptions,
+} from '../event-log.ts'
+import { markerTtlSeconds } from '../expiry.ts'
+import { createFollowHub, type FollowHub } from '../follow-hub.ts'
+import { compileFilter } from '../subject-filter.ts'
+import {
+  type Connection,
+  type ConnectionOptions,
+  jsonBytes,
+  NoAnswer,
+  notConnected,
+  openConnection,
+} from './connection.ts'
+import { createOrderedConsumer, type OrderedConsumer } from './ordered-consumer.ts'
+import { encodeHeaders, headerValue, type JetStreamRecord, recordOfDirectGet, splitMessage, statusOf } from './wire.ts'
+
+/** An append that nobody has answered for this long gives up. */
+const appendDeadlineMs = 10_000
+/** One attempt of it. */
+const attemptTimeoutMs = 3000
+const readTimeoutMs = 5000
+const retryDelayMs = 20
+/** Records and bytes of one page of a read. */
+const pageRecordsMax = 512
+const pageBytesMax = 2 * 1024 * 1024
+/** Least message size that the server must accept: an object of 4 MB with its headers. */
+const maxPayloadBytesMin = 4 * 1024 * 1024
+/** A replica that has not been heard of for longer says nothing about who leads. */
+const replicaActiveMs = 2000
+
+const wrongLastSequence: readonly number[] = [10071, 10164]
+/** The batch was not stored, and sending it again may help: a gap after a reconnection, too many open batches. */
+const batchRetryable: readonly number[] = [10176, 10210]
+
+export interface JetStreamLogOptions extends Omit<ConnectionOptions, 'clock'> {
+  readonly clock?: Clock
+  /** Copies of each stream; more than one needs a cluster of servers. Default 1. */
+  readonly replicas?: number
+  /** The incarnation of `events` that this data is known to have had: another one, or none, is damage. */
+  readonly expectIncarnation?: string
+  /** True: the streams must exist (a reader has no right to make them). */
+  readonly readOnly?: boolean
+}
+
+interface StreamConfig {
+  readonly name: string
+  readonly [field: string]: unknown
+}
+
+interface StreamInfo {
+  readonly created: string
+  readonly config: StreamConfig & { readonly num_replicas: number }
+  readonly state: { readonly first_seq: number; readonly last_seq: number; readonly messages: number }
+  readonly cluster?: { readonly leader?: string; readonly replicas?: readonly Replica[] }
+}
+
+interface Replica {
+  readonly current: boolean
+  readonly offline?: boolean
+  /** Nanoseconds since it was last heard of. */
+  readonly active: number
+}
+
+interface ApiError {
+  readonly code: number
+  readonly err_code: number
+  readonly description: string
+}
+
+/** Connects, checks server and streams (making streams that never existed), and gives the three logs. */
+export async function connectJetStreamClusterLog(options: JetStreamLogOptions): Promise<ClusterLog> {
+  const clock = options.clock ?? systemClock
+  const connection = await openConnection({ ...options, clock })
+  try {
+    checkServer(connection)
+    const [events, leases, objectEvents] = await Promise.all(
+      streamConfigs(options.replicas ?? 1).map(async (config, index) => {
+        const expected = index === 0 ? options.expectIncarnation : undefined
+        const never = options.readOnly === true || options.expectIncarnation !== undefined
+        const info = await ensureStream(connection, clock, config, never, expected)
+        return createStreamLog(connection, clock, info)
+      }),
+    )
+    const logs = [events, leases, objectEvents] as [StreamLog, StreamLog, StreamLog]
+    return {
+      events: logs[0].log,
+      leases: logs[1].log,
+      objectEvents: logs[2].log,
+      description: `jetstream (nats-server ${connection.serverVersion})`,
+      close: async () => {
+        for (const each of logs) each.stop()
+        await connection.close()
+      },
+    }
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
+
+function checkServer(connection: Connection): void {
+  const [major = 0, minor = 0] = connection.serverVersion.split('.').map(Number)
+  if (major < 2 || (major === 2 && minor < 12)) {
+    throw new LogUnavailable(
+      `nats-server ${connection.serverVersion} is too old: Shiplog needs 2.12 or newer, because older servers silently ignore atomic batches`,
+      { ambiguous: false },
+    )
+  }
+  if (connection.maxPayloadBytes < maxPayloadBytesMin) {
+    throw new LogUnavailable(
+      `nats-server accepts messages of ${connection.maxPayloadBytes} bytes: set max_payload to 8MB (at least ${maxPayloadBytesMin})`,
+      { ambiguous: false },
+    )
+  }
+}
+
+function streamConfigs(replicas: number): StreamConfig[] {
+  const common = {
+    storage: 'file',
+    retention: 'limits',
+    discard: 'old',
+    max_age: 0,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_consumers: -1,
+    max_msg_size: -1,
+    num_replicas: replicas,
+    allow_direct: true,
+    allow_atomic: true,
+    deny_delete: true,
+    deny_purge: false,
+  }
+  return [
+    { ...common, name: 'EVENTS', subjects: ['evt.>', 'guard.>', 'dec.>', 'seal.>'], max_msgs_per_subject: -1 },
+    { ...common, name: 'LEASES', subjects: ['lease.>'], max_msgs_per_subject: 1 },
+    {
+      ...common,
+      name: 'OBJEVENTS',
+      subjects: ['oev.>'],
+      max_msgs_per_subject: 1,
+      allow_msg_ttl: true,
+      allow_rollup_hdrs: true,
+      subject_delete_marker_ttl: markerTtlSeconds * 1_000_000_000,
+    },
+  ]
+}
+
+/** What must be as we asked, or the log's promises do not hold. */
+const decisive = [
+  'storage',
+  'retention',
+  'max_age',
+  'max_msgs',
+  'max_bytes',
+  'max_msgs_per_subject',
+  'allow_direct',
+  'allow_atomic',
+  'allow_msg_ttl',
+  'subject_delete_marker_ttl',
+] as const
+
+async function ensureStream(
+  connection: Connection,
+  clock: Clock,
+  config: StreamConfig,
+  mustExist: boolean,
+  expectIncarnation: string | undefined,
+): Promise<StreamInfo> {
+  const deadlineMs = clock.nowMs() + appendDeadlineMs
+  for (;;) {
+    const found = await api<StreamInfo>(connection, clock, `STREAM.INFO.${config.name}`, undefined, deadlineMs)
+    if (!('error' in found)) {
+      checkStream(found, config, expectIncarnation)
+      return found
+    }
+    if (found.error.code !== 404) throw refused(config.name, found.error)
+    if (mustExist) {
+      throw new LogDamaged(
+        `Stream ${config.name} is gone: it existed before, and a stream that once existed is never made anew. ` +
+          'Restore the storage of nats-server, or begin with an empty data directory.',
+      )
+    }
+    const made = await api<StreamInfo>(connection, clock, `STREAM.CREATE.${config.name}`, config, deadlineMs)
+    // 10058: another gateway made it in the meantime.
+    if ('error' in made && made.error.err_code !== 10058) throw refused(config.name, made.error)
+  }
+}
+
+const refused = (stream: string, error: ApiError): Error =>
+  new LogUnavailable(`Stream ${stream}: ${error.description} (${error.err_code})`, { ambiguous: false })
+
+const incarnationOf = (info: StreamInfo): string => `${info.config.name} ${info.created}`
+
+function checkStream(info: StreamInfo, config: StreamConfig, expectIncarnation: string | undefined): void {
+  const echoed: Readonly<Record<string, unknown>> = info.config
+  for (const field of decisive) {
+    const [want, have] = [config[field] ?? false, echoed[field] ?? false]
+    if (want !== have && !(want === false && have === 0)) {
+      throw new LogUnavailable(
+        `Stream ${config.name} has ${field} = ${JSON.stringify(echoed[field])} where Shiplog needs ${JSON.stringify(config[field])}`,
+        { ambiguous: false },
+      )
+    }
+  }
+  const subjects = config.subjects as readonly string[]
+  if (JSON.stringify([...(echoed.subjects as string[])].sort()) !== JSON.stringify([...subjects].sort())) {
+    throw new LogUnavailable(`Stream ${config.name} has other subjects than ${subjects.join(', ')}`, {
+      ambiguous: false,
+    })
+  }
+  if (expectIncarnation !== undefined && incarnationOf(info) !== expectIncarnation) {
+    throw new LogDamaged(
+      `Stream ${config.name} is another one (${incarnationOf(info)}) than the one known here (${expectIncarnation})`,
+    )
+  }
+}
+
+/** One call of JetStream's API; asked again while nobody answers, until the deadline. */
+async function api<T extends object>(
+  connection: Connection,
+  clock: Clock,
+  call: string,
+  body: unknown,
+  deadlineMs: number,
+): Promise<T | { readonly error: ApiError }> {
+  for (;;) {
+    await connection.connected(deadlineMs)
+    try {
+      const answer = await connection.request(`$JS.API.${call}`, jsonBytes(body), { timeoutMs: attemptTimeoutMs })
+      if (answer.data.length > 0) {
+        const parsed = answer.json<T | { error: ApiError }>()
+        if (!('error' in parsed) || parsed.error.code !== 503) return parsed
+      }
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+    }
+    if (clock.nowMs() > deadlineMs) {
+      throw new LogUnavailable(`JetStream gives no answer to ${call}`, { ambiguous: false })
+    }
+    await clock.sleep(retryDelayMs)
+  }
+}
+
+interface StreamLog {
+  readonly log: EventLog
+  stop(): void
+}
+
+let batchSerial = 0
+
+function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo): StreamLog {
+  const stream = made.config.name
+  const incarnation = incarnationOf(made)
+  /** Highest sequence that any answer has shown; a record stored later lies beyond it. */
+  let seenSequence = made.state.last_seq
+  const stopping = new AbortController()
+  const batchPrefix = `${process.pid.toString(36)}${process.hrtime.bigint().toString(36)}`
+
+  const see = (sequence: number): void => {
+    if (sequence > seenSequence) seenSequence = sequence
+  }
+
+  const info = async (): Promise<StreamInfo> => {
+    const known = seenSequence
+    const answer = await api<StreamInfo>(
+      connection,
+      clock,
+      `STREAM.INFO.${stream}`,
+      undefined,
+      clock.nowMs() + readTimeoutMs,
+    )
+    if ('error' in answer) {
+      if (answer.error.code === 404) throw new LogDamaged(`Stream ${stream} is gone`)
+      throw refused(stream, answer.error)
+    }
+    if (incarnationOf(answer) !== incarnation) {
+      throw new LogDamaged(`Stream ${stream} was replaced: ${incarnationOf(answer)} instead of ${incarnation}`)
+    }
+    if (answer.state.last_seq < known && answer.config.num_replicas === 1) {
+      throw new LogDamaged(
+        `Stream ${stream} was shortened: it ends at sequence ${answer.state.last_seq}, but sequence ${known} was acknowledged`,
+      )
+    }
+    return answer
+  }
+
+  // ---- append ----
+
+  type Outcome =
+    | { readonly stored: readonly number[] }
+    | { readonly conflict: true; readonly actual: number | undefined }
+    | { readonly retry: string }
+
+  const send = async (group: readonly Append[]): Promise<Outcome> => {
+    const answer = group.length === 1 ? await sendOne(group[0]!) : await sendBatch(group)
+    const { head } = splitMessage(answer)
+    if (statusOf(head) === 503) return { retry: 'no stream answers' }
+    const ack = answer.json<{ seq?: number; error?: ApiError }>()
+    if (ack.error) {
+      if (wrongLastSequence.includes(ack.error.err_code)) {
+        const actual = /: (\d+)$/.exec(ack.error.description)?.[1]
+        return { conflict: true, actual: actual === undefined ? undefined : Number(actual) }
+      }
+      if (ack.error.code === 503 || batchRetryable.includes(ack.error.err_code)) return { retry: ack.error.description }
+      throw refused(stream, ack.error)
+    }
+    const last = ack.seq ?? 0
+    see(last)
+    return { stored: group.map((_, index) => last - group.length + 1 + index) }
+  }
+
+  const controlOf = (member: Append): Record<string, string | number | undefined> => ({
+    'Nats-Expected-Last-Subject-Sequence': member.expected,
+    'Nats-TTL': member.ttlSeconds === undefined ? undefined : `${Math.max(1, Math.ceil(member.ttlSeconds))}s`,
+  })
+
+  const sendOne = (member: Append) =>
+    connection.request(member.subject, member.payload, {
+      timeoutMs: attemptTimeoutMs,
+      headers: encodeHeaders(member.headers, controlOf(member)),
+    })
+
+  const sendBatch = (group: readonly Append[]) => {
+    batchSerial += 1
+    const id = `${batchPrefix}${batchSerial.toString(36)}`
+    const headersOf = (index: number) =>
+      encodeHeaders(group[index]!.headers, {
+        ...controlOf(group[index]!),
+        'Nats-Batch-Id': id,
+        'Nats-Batch-Sequence': index + 1,
+        'Nats-Batch-Commit': index + 1 === group.length ? 1 : undefined,
+      })
+    for (let index = 0; index < group.length - 1; index += 1) {
+      const { subject, payload } = group[index]!
+      connection.publish(subject, payload, { headers: headersOf(index) })
+    }
+    const { subject, payload } = group.at(-1)!
+    return connection.request(subject, payload, { timeoutMs: attemptTimeoutMs, headers: headersOf(group.length - 1) })
+  }
+
+  const append = async (group: readonly Append[]): Promise<AppendResult> => {
+    checkGroup(group)
+    for (const member of group) for (const name in member.headers) checkHeader(name, member.headers[name]!)
+    const deadlineMs = clock.nowMs() + appendDeadlineMs
+    const floor = seenSequence
+    let members = group
+    let ambiguous = false
+    let why = 'no answer'
+    for (;;) {
+      try {
+        await connection.connected(deadlineMs)
+        const outcome = await send(members)
+        if ('stored' in outcome) return { ok: true, sequences: outcome.stored }
+        if ('conflict' in outcome) {
+          // The one that stands in our way may be ourselves, from an attempt whose answer was lost.
+          const own = ambiguous ? await findOwn(group, floor) : undefined
+          if (own) return { ok: true, sequences: own }
+          const conflict = await blame(group, outcome.actual)
+          if (conflict) return { ok: false, conflict }
+        }
+        why = 'retry' in outcome ? outcome.retry : 'a conflict that is gone again'
+      } catch (error) {
+        if (error instanceof LogUnavailable && ambiguous)
+          throw new LogUnavailable(error.message, { ambiguous, cause: error })
+        if (!(error instanceof NoAnswer)) throw error
+        why = error.message
+        ambiguous = error.message !== notConnected || ambiguous
+      }
+      if (clock.nowMs() > deadlineMs) {
+        throw new LogUnavailable(`${group[0]!.subject} could not be appended in ${appendDeadlineMs} ms: ${why}`, {
+          ambiguous,
+        })
+      }
+      if (ambiguous && group.every((member) => member.expected === undefined)) {
+        // Nothing would stop a second copy: look for the first one, and make the next attempt conditional.
+        await connection.connected(deadlineMs)
+        const own = await findOwn(group, floor).catch(() => undefined)
+        if (own) return { ok: true, sequences: own }
+        const before = await lastOf(group[0]!.subject).catch(() => undefined)
+        members = group.map((member, index) => (index === 0 ? { ...member, expected: before?.sequence ?? 0 } : member))
+      }
+      await clock.sleep(retryDelayMs)
+    }
+  }
+
+  /** Which member is stale; undefined when none is any more. */
+  const blame = async (group: readonly Append[], actual: number | undefined): Promise<Conflict | undefined> => {
+    const [only] = group
+    if (group.length === 1 && only!.expected !== undefined) {
+      return { subject: only!.subject, expected: only!.expected, actual }
+    }
+    const lasts = await Promise.all(
+      group.map(({ subject, expected }) => (expected === undefined ? undefined : lastOf(subject))),
+    )
+    for (const [index, { subject, expected }] of group.entries()) {
+      const sequence = lasts[index]?.sequence ?? 0
+      if (expected !== undefined && sequence !== expected) return { subject, expected, actual: sequence }
+    }
+    return undefined
+  }
+
+  /** The sequences at which an earlier attempt of this very append was stored. */
+  const findOwn = async (group: readonly Append[], floor: number): Promise<number[] | undefined> => {
+    const sequences: number[] = []
+    for (const member of group) {
+      let from = (member.expected ?? floor) + 1
+      let own: LogRecord | undefined
+      while (own === undefined) {
+        const next = await directGet({ seq: from, next_by_subj: member.subject })
+        if (next === undefined) return undefined
+        if (isSame(next, member)) own = next
+        else if (member.expected !== undefined) return undefined
+        from = next.sequence + 1
+      }
+      sequences.push(own.sequence)
+    }
+    see(sequences.at(-1)!)
+    return sequences
+  }
+
+  // ---- read ----
+
+  /** A single record by JetStream's direct get; asked again while nobody answers. */
+  const directGet = async (body: object | undefined, subject?: string): Promise<JetStreamRecord | undefined> => {
+    const deadlineMs = clock.nowMs() + readTimeoutMs
+    const call = `$JS.API.DIRECT.GET.${stream}${subject === undefined ? '' : `.${subject}`}`
+    for (;;) {
+      await connection.connected(deadlineMs)
+      try {
+        const answer = await connection.request(call, jsonBytes(body), { timeoutMs: attemptTimeoutMs })
+        const { head } = splitMessage(answer)
+        const status = statusOf(head)
+        if (status === 0) return recordOfDirectGet(answer)
+        if (status === 404) return undefined
+        if (status !== 503) throw new LogUnavailable(`Stream ${stream}: ${head.split('\r\n')[0]}`, { ambiguous: false })
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error
+      }
+      if (clock.nowMs() > deadlineMs) throw new LogUnavailable(`Stream ${stream} gives no answer`, { ambiguous: false })
+      await clock.sleep(retryDelayMs)
+    }
+  }
+
+  const lastOf = (subject: string): Promise<JetStreamRecord | undefined> => directGet(undefined, subject)
+
+  /** One page of records from a sequence on; `more` tells whether the server has others behind it. */
+  const page = async (from: number, filter: string): Promise<{ records: JetStreamRecord[]; more: boolean }> => {
+    const deadlineMs = clock.nowMs() + readTimeoutMs
+    for (;;) {
+      await connection.connected(deadlineMs)
+      const records: JetStreamRecord[] = []
+      let more = false
+      let status = 0
+      try {
+        const body = { seq: from, batch: pageRecordsMax, max_bytes: pageBytesMax, next_by_subj: filter }
+        await connection.requestMany(`$JS.API.DIRECT.GET.${stream}`, jsonBytes(body), attemptTimeoutMs, (answer) => {
+          const { head } = splitMessage(answer)
+          status = statusOf(head)
+          if (status === 0) {
+            const record = recordOfDirectGet(answer)
+            if (record) records.push(record)
+            return false
+          }
+          more = status === 204 && Number(headerValue(head, 'Nats-Num-Pending') ?? 0) > 0
+          return true
+        })
+        if (status === 204 || status === 404) return { records, more }
+        if (status !== 503)
+          throw new LogUnavailable(`Stream ${stream} refuses to be read (${status})`, { ambiguous: false })
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error
+      }
+      if (clock.nowMs() > deadlineMs) throw new LogUnavailable(`Stream ${stream} gives no answer`, { ambiguous: false })
+      await clock.sleep(retryDelayMs)
+    }
+  }
+
+  async function* read(options: ReadOptions = {}): AsyncIterable<readonly LogRecord[]> {
+    const to = options.to ?? (await lastSequence())
+    let from = Math.max(1, options.from ?? 1)
+    const { subjects } = options
+    const filter = subjects?.length === 1 ? subjects[0]! : '>'
+    const matches = compileFilter(subjects)
+    while (from <= to) {
+      const { records, more } = await page(from, filter)
+      if (records.length === 0) return
+      const wanted = records.filter((record) => record.sequence <= to && matches(record.subject))
+      if (wanted.length > 0) yield wanted
+      from = records.at(-1)!.sequence + 1
+      if (!more) return
+    }
+  }
+
+  /** Concurrent callers share the next round trip, never one that began before they asked. */
+  let next: Promise<number> | undefined
+  let current: Promise<number> | undefined
+  const lastSequence = (): Promise<number> => {
+    if (current === undefined) {
+      current = askLastSequence().finally(() => {
+        current = undefined
+      })
+      return current
+    }
+    next ??= current
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined
+        return lastSequence()
+      })
+    return next
+  }
+
+  const askLastSequence = async (): Promise<number> => {
+    const { state, config, cluster } = await info()
+    if (config.num_replicas > 1) {
+      const alive = (cluster?.replicas ?? []).filter(
+        ({ active, offline }) => offline !== true && active <= replicaActiveMs * 1_000_000,
+      ).length
+      if (alive + 1 <= config.num_replicas / 2) {
+        throw new LogUnavailable(`Stream ${stream}: its leader does not hear from a majority`, { ambiguous: false })
+      }
+    }
+    see(state.last_seq)
+    return state.last_seq
+  }
+
+  // ---- follow ----
+
+  let tail: Promise<{ hub: FollowHub; consumer: OrderedConsumer }> | undefined
+  const startTail = async (): Promise<{ hub: FollowHub; consumer: OrderedConsumer }> => {
+    const start = (await info()).state.last_seq + 1
+    const hub = createFollowHub(start, (from, to, subjects) => read({ from, to, subjects }))
+    let arrived: LogRecord[] = []
+    const consumer = createOrderedConsumer({
+      connection,
+      clock,
+      stream,
+      subjects: [],
+      start,
+      beforeBegin: async () => void (await info()),
+      onRecord: (record) => {
+        see(record.sequence)
+        arrived.push(record)
+        if (arrived.length > 1) return
+        // All messages of one chunk from the socket are handled before this runs.
+        queueMicrotask(() => {
+          const records = arrived
+          arrived = []
+          hub.push(records)
+        })
+      },
+      onError: (error) => hub.end(connection.closed || stopping.signal.aborted ? undefined : (error as Error)),
+    })
+    return { hub, consumer }
+  }
+  const sharedTail = async (): Promise<FollowHub> => {
+    tail ??= startTail().catch((error: unknown) => {
+      tail = undefined
+      throw error
+    })
+    return (await tail).hub
+  }
+
+  async function* follow(options: FollowOptions): AsyncIterable<readonly LogRecord[]> {
+    const hub = await sharedTail()
+    let from = options.from
+    if (from === undefined) {
+      let through = (await info()).state.last_seq
+      for await (const records of snapshot(options)) {
+        through = Math.max(records.at(-1)!.sequence, 0)
+        yield records
+        from = through + 1
+      }
+      from ??= through + 1
+    }
+    if (options.signal.aborted) return
+    yield []
+    yield* hub.follow({ from, subjects: options.subjects, signal: options.signal })
+  }
+
+  /** The last record of every subject in ascending order; ends when everything as of its beginning has come. */
+  async function* snapshot(options: FollowOptions): AsyncIterable<readonly LogRecord[]> {
+    const abort = AbortSignal.any([options.signal, stopping.signal])
+    let waiting: LogRecord[] = []
+    let answers: (() => void)[] = []
+    let reached = 0
+    let left = Number.POSITIVE_INFINITY
+    let failure: { readonly error: unknown } | undefined
+    let wake = (): void => undefined
+    const consumer = createOrderedConsumer({
+      connection,
+      clock,
+      stream,
+      subjects: options.subjects.includes('>') ? [] : options.subjects,
+      start: 'last-per-subject',
+      onBegin: (pending) => {
+        left = pending
+        wake()
+      },
+      onRecord: (record, pending) => {
+        left = pending === 0 ? 0 : left - 1
+        // After a restart the snapshot comes again from its start: what was handed over before is skipped.
+        if (record.sequence > reached) {
+          waiting.push(record)
+          reached = record.sequence
+        }
+        wake()
+      },
+      onIdle: () => {
+        left = 0
+        wake()
+      },
+      onFlowControl: (answer) => {
+        answers.push(answer)
+        wake()
+      },
+      onError: (error) => {
+        failure = { error }
+        wake()
+      },
+    })
+    const onAbort = (): void => wake()
+    abort.addEventListener('abort', onAbort)
+    try {
+      for (;;) {
+        if (abort.aborted) return
+        if (failure) throw failure.error
+        // What came after the snapshot's end is left to the tail.
+        const done = left <= 0
+        const records = waiting
+        waiting = []
+        const due = answers
+        answers = []
+        if (records.length > 0) yield records
+        for (const answer of due) answer()
+        if (done && waiting.length === 0) return
+        if (waiting.length === 0 && answers.length === 0 && left > 0) {
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        }
+      }
+    } finally {
+      abort.removeEventListener('abort', onAbort)
+      consumer.stop()
+    }
+  }
+
+  const purge = async (body: object): Promise<void> => {
+    const answer = await api<object>(
+      connection,
+      clock,
+      `STREAM.PURGE.${stream}`,
+      body,
+      clock.nowMs() + appendDeadlineMs,
+    )
+    if ('error' in answer) throw refused(stream, answer.error)
+  }
+
+  const stop = (): void => {
+    stopping.abort()
+    void tail?.then(
+      ({ hub, consumer }) => {
+        consumer.stop()
+        hub.end()
+      },
+      () => undefined,
+    )
+  }
+
+  const log: EventLog = {
+    incarnation,
+    groupsAppends: false,
+    append,
+    read,
+    get: (sequence) => directGet({ seq: sequence }),
+    last: lastOf,
+    follow,
+    lastSequence,
+    firstSequence: async () => {
+      const { state } = await info()
+      return state.messages === 0 ? state.last_seq + 1 : state.first_seq
+    },
+    compact: (subject) => purge({ filter: subject, keep: 1 }),
+    purge: (subject) => purge({ filter: subject }),
+    close: async () => stop(),
+  }
+  return { log, stop }
+}
+
+/** True when the record is what this append would have stored: the request id in the headers makes it unique. */
+function isSame(record: LogRecord, append: Append): boolean {
+  if (record.payload.length !== append.payload.length) return false
+  for (const name in append.headers) if (record.headers[name] !== append.headers[name]) return false
+  return Buffer.compare(record.payload, append.payload) === 0
+}

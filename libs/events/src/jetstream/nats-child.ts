@@ -1,0 +1,245 @@
+// A nats-server as a child of ours: JetStream in the data directory, loopback only, a user per component. It is started
+// again when it dies, and one that an earlier parent left behind (kill -9) is found and stopped first.
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { type Clock, systemClock } from '@shiplog/runtime/clock'
+import { type Logger, silentLogger } from '@shiplog/runtime/logger'
+
+const readyTimeoutMs = 10_000
+const readyPollMs = 5
+const stopTimeoutMs = 3000
+const respawnDelayMs = 50
+/** A server that dies this often in a row, each time within `respawnQuickMs`, stays dead. */
+const respawnsMax = 20
+const respawnQuickMs = 1000
+
+/** Who may connect. Only gateways write to the streams; readers see everything in them; see DESIGN.md, law 2 and 11. */
+export type NatsUser = 'gateway' | 'reader'
+
+export interface NatsCredentials {
+  readonly user: string
+  readonly password: string
+  /** Replies come under this prefix, and nobody else may listen there. */
+  readonly inboxPrefix: string
+}
+
+export interface NatsChildOptions {
+  readonly binary: string
+  /** Configuration, credentials, log and store lie in `<dataDir>/nats`. */
+  readonly dataDir: string
+  /** Default: any free one. */
+  readonly port?: number
+  readonly clock?: Clock
+  readonly logger?: Logger
+}
+
+export interface NatsChild {
+  readonly url: string
+  readonly credentials: Readonly<Record<NatsUser, NatsCredentials>>
+  readonly pid: number
+  /** Ends the server: SIGTERM, and SIGKILL when that does not help. */
+  stop(): Promise<void>
+  /** SIGKILL, as a crash: the server comes back by itself on the same port. For tests. */
+  kill(): void
+}
+
+/** Starts a nats-server and waits until it answers. */
+export async function startNatsServer(options: NatsChildOptions): Promise<NatsChild> {
+  const clock = options.clock ?? systemClock
+  const logger = options.logger ?? silentLogger
+  const home = join(options.dataDir, 'nats')
+  await mkdir(home, { recursive: true, mode: 0o700 })
+  const configFile = join(home, 'nats.conf')
+  const pidFile = join(home, 'nats.pid')
+  await stopStale(pidFile, configFile, clock)
+  const credentials = await loadCredentials(join(home, 'credentials.json'))
+  const port = options.port ?? (await freePort())
+  await writeFile(configFile, configuration({ home, port, pidFile, credentials }), { mode: 0o600 })
+
+  let child: ChildProcess
+  let stopping = false
+  let quickDeaths = 0
+
+  const launch = (): void => {
+    const startedMs = clock.nowMs()
+    child = spawn(options.binary, ['-c', configFile], { stdio: 'ignore' })
+    child.once('error', (err) => logger.error({ err }, 'nats-server could not be started'))
+    child.once('exit', (code, signal) => {
+      if (stopping) return
+      quickDeaths = clock.nowMs() - startedMs < respawnQuickMs ? quickDeaths + 1 : 0
+      logger.warn({ code, signal }, 'nats-server ended, starting it again')
+      if (quickDeaths > respawnsMax) {
+        logger.error({ log: join(home, 'nats.log') }, 'nats-server keeps ending')
+        return
+      }
+      clock.after(respawnDelayMs, () => {
+        if (!stopping) launch()
+      })
+    })
+  }
+  launch()
+  await waitUntilReady(port, clock, () => quickDeaths > 2).catch((cause: unknown) => {
+    stopping = true
+    child.kill('SIGKILL')
+    throw new Error(`nats-server did not become ready; its log is ${join(home, 'nats.log')}`, { cause })
+  })
+
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    credentials,
+    get pid() {
+      return child.pid ?? 0
+    },
+    kill: () => void child.kill('SIGKILL'),
+    stop: async () => {
+      stopping = true
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+      child.kill('SIGTERM')
+      using _hammer = clock.after(stopTimeoutMs, () => child.kill('SIGKILL'))
+      await exited
+    },
+  }
+}
+
+interface Configuration {
+  readonly home: string
+  readonly port: number
+  readonly pidFile: string
+  readonly credentials: Readonly<Record<NatsUser, NatsCredentials>>
+}
+
+/** `sync_interval: always` is the promise that an acknowledged write is on disk. */
+function configuration({ home, port, pidFile, credentials }: Configuration): string {
+  const quote = JSON.stringify
+  const { gateway, reader } = credentials
+  return `host: "127.0.0.1"
+port: ${port}
+server_name: "shiplog"
+pid_file: ${quote(pidFile)}
+log_file: ${quote(join(home, 'nats.log'))}
+logfile_size_limit: 10MB
+logfile_max_num: 2
+max_payload: 8MB
+max_pending: 256MB
+write_deadline: "30s"
+jetstream {
+  store_dir: ${quote(join(home, 'store'))}
+  sync_interval: always
+}
+authorization {
+  users: [
+    {
+      user: ${quote(gateway.user)}
+      password: ${quote(gateway.password)}
+      permissions: {
+        publish: {
+          allow: [">"]
+          deny: ["$JS.API.STREAM.DELETE.>", "$JS.API.STREAM.RESTORE.>", "$JS.API.STREAM.MSG.DELETE.>", "$SYS.>"]
+        }
+        subscribe: { allow: ["${gateway.inboxPrefix}.>", "cmd.>", "feed.>", "tun.>"] }
+      }
+    }
+    {
+      user: ${quote(reader.user)}
+      password: ${quote(reader.password)}
+      permissions: {
+        publish: {
+          allow: [
+            "$JS.API.INFO", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*", "$JS.API.DIRECT.GET.>"
+            "$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.INFO.>", "$JS.API.CONSUMER.DELETE.>", "$JS.FC.>"
+          ]
+        }
+        subscribe: { allow: ["${reader.inboxPrefix}.>"] }
+      }
+    }
+  ]
+}
+`
+}
+
+/** Made once and kept, so that a component which runs alone finds them too. */
+async function loadCredentials(file: string): Promise<Record<NatsUser, NatsCredentials>> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Record<NatsUser, NatsCredentials>
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  const make = (user: NatsUser): NatsCredentials => ({
+    user,
+    password: randomBytes(24).toString('base64url'),
+    inboxPrefix: `_INBOX_${user}`,
+  })
+  const credentials = { gateway: make('gateway'), reader: make('reader') }
+  await writeFile(`${file}.new`, JSON.stringify(credentials, undefined, 2), { mode: 0o600 })
+  await rename(`${file}.new`, file)
+  return credentials
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+
+/** A server is ready when it greets; JetStream has recovered its streams by then. */
+async function waitUntilReady(port: number, clock: Clock, hopeless: () => boolean): Promise<void> {
+  const greets = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1')
+      const done = (answer: boolean): void => {
+        socket.destroy()
+        resolve(answer)
+      }
+      socket.once('data', (data) => done(data.toString('latin1').startsWith('INFO ')))
+      socket.once('error', () => done(false))
+      socket.setTimeout(1000, () => done(false))
+    })
+  const deadlineMs = clock.nowMs() + readyTimeoutMs
+  while (!(await greets())) {
+    if (hopeless()) throw new Error('it ends as soon as it is started')
+    if (clock.nowMs() > deadlineMs) throw new Error(`no answer within ${readyTimeoutMs} ms`)
+    await clock.sleep(readyPollMs)
+  }
+}
+
+/** Ends the server that an earlier process on this data directory left behind. */
+async function stopStale(pidFile: string, configFile: string, clock: Clock): Promise<void> {
+  const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).trim())
+  if (!Number.isSafeInteger(pid) || pid <= 1) return
+  // The pid may belong to somebody else by now: only a process that runs with our configuration is ours.
+  if (!(await commandLine(pid)).includes(configFile)) return
+  const deadlineMs = clock.nowMs() + stopTimeoutMs
+  process.kill(pid, 'SIGTERM')
+  for (;;) {
+    try {
+      process.kill(pid, 0)
+    } catch {
+      return
+    }
+    if (clock.nowMs() > deadlineMs) process.kill(pid, 'SIGKILL')
+    await clock.sleep(20)
+  }
+}
+
+const execute = promisify(execFile)
+
+async function commandLine(pid: number): Promise<string> {
+  try {
+    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')
+  } catch {
+    return execute('ps', ['-p', String(pid), '-o', 'command='], { timeout: 5000 }).then(
+      ({ stdout }) => stdout,
+      () => '',
+    )
+  }
+}
