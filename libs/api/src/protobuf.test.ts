@@ -289,7 +289,7 @@ describe('broken protobuf', () => {
     [
       'a time without a year',
       envelope('v1', 'Pod', message(1, message(8, number(1, 2n ** 52n)))),
-      'year outside of range',
+      'Time.MarshalJSON: year outside of range',
     ],
   ])('%s', (_name, body, words) => {
     expect(refusal(body)).toContain(unrecognized + words)
