@@ -85,6 +85,17 @@ export const routeNotFound = (): Status =>
 export const alreadyExists = (subject: Subject, name: string): Status =>
   failure(409, 'AlreadyExists', `${qualified(subject)} "${name}" already exists`, about(subject, name))
 
+/** The cause by which the sender of a create with `onlyNew` knows that the name was used, and is free again. */
+export const usedNameCause = 'NameUsedBefore'
+
+export const nameUsedBefore = (subject: Subject, name: string): Status =>
+  failure(
+    409,
+    'AlreadyExists',
+    `${qualified(subject)} "${name}" existed before`,
+    about(subject, name, { causes: [{ reason: usedNameCause, message: 'the name was used before', field: 'metadata.name' }] }),
+  )
+
 export const generateNameConflict = (subject: Subject, name: string): Status =>
   failure(
     409,

@@ -23,6 +23,13 @@ export const section = (target: JsonObject, key: string): JsonObject => {
   return fresh
 }
 
+/** `target[key]` becomes what it is in `source`, which may be nothing. */
+export const keep = (target: JsonObject, source: JsonObject | undefined, key: string): void => {
+  const value = source?.[key]
+  if (value === undefined) delete target[key]
+  else target[key] = value
+}
+
 /** A list that may be absent. */
 export const items = (value: unknown): readonly any[] => (Array.isArray(value) ? value : [])
 

@@ -54,8 +54,13 @@ export interface Strategy {
   /** Whether this change moves the generation. Default: anything outside metadata and status differs. */
   changesGeneration?(next: KubeObject, before: KubeObject): boolean
   validate?(next: KubeObject): readonly StatusCause[]
-  /** Runs after `validate` on updates of the main resource: immutable fields and the like. */
-  validateUpdate?(next: KubeObject, before: KubeObject): readonly StatusCause[]
+  /** Keeps what a write through another subresource (`finalize`, `resize`, `ephemeralcontainers`) may not touch. */
+  prepareForSubresource?(draft: KubeObject, before: KubeObject, subresource: string): void
+  /**
+   * Runs after `validate` on all updates but those of status: immutable fields and the like. `subresource` is '' for
+   * the main resource.
+   */
+  validateUpdate?(next: KubeObject, before: KubeObject, subresource?: string): readonly StatusCause[]
   validateStatusUpdate?(next: KubeObject, before: KubeObject): readonly StatusCause[]
   /** Field selectors beyond metadata.name and metadata.namespace: `{'spec.nodeName': 'n1', 'status.phase': 'Running'}`. */
   selectableFields?(object: KubeObject): Readonly<Record<string, string>>

@@ -1,8 +1,9 @@
 // Namespaces: finalizers of their own in spec, a phase, and a label with their name.
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { Strategy } from '../strategy.ts'
-import { byRule, items, section } from '../fields.ts'
+import { byRule, items, keep, section } from '../fields.ts'
 import { dns1123Label, qualifiedName } from '../names.ts'
+import { prepareNamespaceFinalize } from '../subresources/namespace-finalize.ts'
 
 /** The finalizer that the namespace controller removes when nothing is left inside. */
 export const kubernetesFinalizer = 'kubernetes'
@@ -33,8 +34,11 @@ export const namespaceStrategy: Strategy = {
   },
   // Only the finalize subresource touches spec.finalizers.
   prepareForUpdate: (draft, before) => {
-    section(draft, 'spec')['finalizers'] = before['spec']?.finalizers
-    draft['status'] = before['status']
+    keep(section(draft, 'spec'), before['spec'], 'finalizers')
+    keep(draft, before, 'status')
+  },
+  prepareForSubresource: (draft, before, subresource) => {
+    if (subresource === 'finalize') prepareNamespaceFinalize(draft, before)
   },
   validate: (namespace) =>
     items(namespace['spec']?.finalizers).flatMap((finalizer, index) =>

@@ -3,7 +3,7 @@ import { duplicate, forbiddenField, notSupported } from '@shiplog/api/field-erro
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Strategy } from '../strategy.ts'
-import { byRule, entries, items, requiredName, section, semanticEqual } from '../fields.ts'
+import { byRule, entries, items, keep, requiredName, section, semanticEqual } from '../fields.ts'
 import { labelValue, qualifiedName } from '../names.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
@@ -65,13 +65,12 @@ export const nodeStrategy: Strategy = {
   },
   prepareForUpdate: (draft, before) => {
     const now = section(draft, 'spec')
-    if (before['status'] === undefined) delete draft['status']
-    else draft['status'] = before['status']
+    keep(draft, before, 'status')
     if (now['podCIDR'] && items(now['podCIDRs']).length === 0) now['podCIDRs'] = [now['podCIDR']]
   },
   /** Labels and annotations may come with the status. */
   prepareForStatusUpdate: (draft, before) => {
-    draft['spec'] = before['spec']
+    keep(draft, before, 'spec')
   },
   validate: (node) => validateTaints(node['spec']?.taints),
   validateUpdate,

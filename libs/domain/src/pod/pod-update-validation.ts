@@ -59,7 +59,6 @@ const forbiddenChanges = (next: JsonObject, before: JsonObject): string[] => {
     ...next,
     containers: withImagesOf(next['containers'], before['containers']),
     initContainers: withImagesOf(next['initContainers'], before['initContainers']),
-    ephemeralContainers: before['ephemeralContainers'],
     activeDeadlineSeconds: before['activeDeadlineSeconds'],
     tolerations: before['tolerations'],
     schedulingGates: before['schedulingGates'],

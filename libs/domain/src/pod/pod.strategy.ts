@@ -2,11 +2,13 @@
 // deletion with grace.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { Strategy } from '../strategy.ts'
-import { items, section, semanticEqual } from '../fields.ts'
+import { items, keep, section, semanticEqual } from '../fields.ts'
 import { setPodDefaults } from './pod-defaults.ts'
 import { validatePodSpec } from './pod-spec-validation.ts'
 import { validatePodUpdate } from './pod-update-validation.ts'
 import { qosClass } from './qos-class.ts'
+import { prepareEphemeralContainers, validateEphemeralContainersUpdate } from '../subresources/ephemeral-containers.ts'
+import { prepareResize, validateResize } from '../subresources/resize.ts'
 
 const gatedCondition = {
   type: 'PodScheduled',
@@ -73,14 +75,21 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
 export const podStrategy: Strategy = {
   setDefaults: setPodDefaults,
   prepareForCreate,
-  prepareForUpdate: (draft, before) => {
-    if (before['status'] === undefined) delete draft['status']
-    else draft['status'] = before['status']
-  },
+  prepareForUpdate: (draft, before) => keep(draft, before, 'status'),
   prepareForStatusUpdate,
-  changesGeneration: (next, before) => !semanticEqual(next['spec'], before['spec']),
+  prepareForSubresource: (draft, before, subresource) => {
+    if (subresource === 'ephemeralcontainers') prepareEphemeralContainers(draft, before)
+    if (subresource === 'resize') prepareResize(draft, before)
+  },
+  // Binding fills nodeName in without moving the generation, as upstream's binding registry does.
+  changesGeneration: (next, before) =>
+    next['spec']?.nodeName === before['spec']?.nodeName && !semanticEqual(next['spec'], before['spec']),
   validate: (pod) => validatePodSpec(pod['spec'] ?? {}, 'spec', pod.metadata.name),
-  validateUpdate: validatePodUpdate,
+  validateUpdate: (next, before, subresource = '') => {
+    if (subresource === '') return validatePodUpdate(next, before)
+    if (subresource === 'ephemeralcontainers') return validateEphemeralContainersUpdate(next, before)
+    return subresource === 'resize' ? validateResize(next, before) : []
+  },
   selectableFields,
   selectableFieldNames: [
     'spec.nodeName',

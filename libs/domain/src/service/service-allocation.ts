@@ -11,6 +11,7 @@ import {
   clusterIpKey,
   inServiceRange,
   isIpv4,
+  isIpv6,
   kubernetesServiceIp,
   nodePortKey,
   nodePortMax,
@@ -55,10 +56,12 @@ const allocateClusterIp = (
     return
   }
   if (own.has(clusterIpKey(address))) return
+  // Not an address at all, or another one than before: validation says so.
+  if ((!isIpv4(address) && !isIpv6(address)) || [...own].some((key) => key.startsWith('clusterip/'))) return
   const reserved =
     address === kubernetesServiceIp &&
     !(service.metadata.namespace === 'default' && service.metadata.name === 'kubernetes')
-  if (!isIpv4(address) || !inServiceRange(address))
+  if (!inServiceRange(address))
     refuse(
       service,
       invalidValue(

@@ -1,6 +1,6 @@
 // Defaults of services, and what an update that leaves allocated values out gets back (upstream's patchAllocatedValues).
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { fill, fillText, items, section } from '../fields.ts'
+import { fill, fillText, items, keep, section } from '../fields.ts'
 
 const clientIpTimeoutSeconds = 10_800
 
@@ -81,16 +81,16 @@ export const prepareServiceForUpdate = (draft: KubeObject, before: KubeObject): 
   draft['status'] = before['status'] ?? { loadBalancer: {} }
   if (needsClusterIp(spec) && needsClusterIp(old)) {
     if (!spec['clusterIP']) {
-      spec['clusterIP'] = old['clusterIP']
-      spec['clusterIPs'] = old['clusterIPs']
+      keep(spec, old, 'clusterIP')
+      keep(spec, old, 'clusterIPs')
     } else if (spec['clusterIP'] !== old['clusterIP'] && items(spec['clusterIPs'])[0] === old['clusterIP'])
       spec['clusterIPs'] = [spec['clusterIP']]
-    if (items(spec['ipFamilies']).length === 0) spec['ipFamilies'] = old['ipFamilies']
-    fill(spec, 'ipFamilyPolicy', old['ipFamilyPolicy'])
+    if (items(spec['ipFamilies']).length === 0) keep(spec, old, 'ipFamilies')
+    if (!spec['ipFamilyPolicy']) keep(spec, old, 'ipFamilyPolicy')
   }
   if (needsNodePorts(spec) && needsNodePorts(old)) copyNodePorts(spec, old)
   if (needsHealthCheckPort(spec) && needsHealthCheckPort(old) && !spec['healthCheckNodePort'])
-    spec['healthCheckNodePort'] = old['healthCheckNodePort']
+    keep(spec, old, 'healthCheckNodePort')
   // A client that changes the type and sends the rest as it was does not mean to keep what the new type cannot have.
   if (!mayHaveNodePorts(spec) && mayHaveNodePorts(old))
     for (const port of items(spec['ports'])) {

@@ -1,0 +1,16 @@
+// The admission plugins that are on by default, in upstream's order. Each can be left out by its name.
+import type { AdmissionPlugin } from '../admission.ts'
+import { defaultTolerationSeconds } from './default-toleration-seconds.plugin.ts'
+import { namespaceLifecycle } from './namespace-lifecycle.plugin.ts'
+import { priority } from './priority.plugin.ts'
+import { serviceAccount } from './service-account.plugin.ts'
+import { storageObjectInUseProtection } from './storage-object-in-use-protection.plugin.ts'
+
+/** A fresh list: filter it by `name` to switch plugins off. */
+export const defaultAdmissionPlugins = (): AdmissionPlugin[] => [
+  namespaceLifecycle,
+  serviceAccount,
+  priority,
+  defaultTolerationSeconds,
+  storageObjectInUseProtection,
+]

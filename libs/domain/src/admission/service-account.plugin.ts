@@ -1,0 +1,84 @@
+// ServiceAccount: every pod runs as one, and gets its token, the cluster's CA and its namespace as files.
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { ApiError, forbidden } from '@shiplog/api/status'
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
+import { items, section } from '../fields.ts'
+
+const defaultAccount = 'default'
+const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
+const volumePrefix = 'kube-api-access-'
+/** A little more than an hour, so that a token of an hour can be told from this one. */
+const tokenExpirationSeconds = 3607
+const fileMode = 420
+const mirrorAnnotation = 'kubernetes.io/config.mirror'
+
+const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
+const suffixCharacters = 5
+
+/** Five characters told from the pod's name: no randomness, so the same command gives the same pod. */
+const suffixOf = (text: string): string => {
+  let hash = 0x811c_9dc5
+  for (let index = 0; index < text.length; index += 1)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x0100_0193) >>> 0
+  let suffix = ''
+  for (let index = 0; index < suffixCharacters; index += 1) {
+    suffix += alphabet[hash % alphabet.length]
+    hash = Math.floor(hash / alphabet.length)
+  }
+  return suffix
+}
+
+const tokenVolume = (name: string): JsonObject => ({
+  name,
+  projected: {
+    sources: [
+      { serviceAccountToken: { expirationSeconds: tokenExpirationSeconds, path: 'token' } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+      {
+        downwardAPI: {
+          items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+        },
+      },
+    ],
+    defaultMode: fileMode,
+  },
+})
+
+const mountToken = (pod: KubeObject, spec: JsonObject, namespace: string): void => {
+  const containers = [...items(spec['initContainers']), ...items(spec['containers'])]
+  const missing = containers.filter(
+    (container) => !items(container.volumeMounts).some((mount) => mount.mountPath === mountPath),
+  )
+  if (missing.length === 0) return
+  const present = items(spec['volumes']).find((volume) => String(volume.name).startsWith(volumePrefix))
+  const name: string = present?.name ?? `${volumePrefix}${suffixOf(`${namespace}/${pod.metadata.name}`)}`
+  for (const container of missing)
+    container.volumeMounts = [...items(container.volumeMounts), { name, readOnly: true, mountPath }]
+  if (!present) spec['volumes'] = [...items(spec['volumes']), tokenVolume(name)]
+}
+
+const admit = (attributes: AdmissionAttributes, view: AdmissionView): void => {
+  const { group, resource, subresource, operation, namespace, object: pod } = attributes
+  if (group !== '' || resource !== 'pods' || subresource !== '' || operation !== 'CREATE' || !pod) return
+  if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return
+  const spec = section(pod, 'spec')
+  const name: string = spec['serviceAccountName'] || defaultAccount
+  spec['serviceAccountName'] = name
+  spec['serviceAccount'] = name
+  const account = view.get('serviceaccounts', namespace, name)
+  if (!account)
+    throw new ApiError(
+      forbidden(
+        { group, resource },
+        pod.metadata.name,
+        `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`,
+      ),
+    )
+  const automount = spec['automountServiceAccountToken'] ?? account['automountServiceAccountToken'] ?? true
+  if (automount) mountToken(pod, spec, namespace)
+  const secrets = items(account['imagePullSecrets'])
+  if (items(spec['imagePullSecrets']).length === 0 && secrets.length > 0)
+    spec['imagePullSecrets'] = structuredClone(secrets)
+}
+
+export const serviceAccount: AdmissionPlugin = { name: 'ServiceAccount', admit }
