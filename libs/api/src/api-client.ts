@@ -25,6 +25,11 @@ export interface ApiRequest {
   readonly patchType?: PatchType
   /** Query parameters as on the wire: `{fieldManager: 'x', labelSelector: 'a=b', dryRun: 'All'}`. */
   readonly query?: Readonly<Record<string, string>>
+  /**
+   * Create only: refuse (409, `nameUsedBefore` of status.ts) when an object of this name has existed and gone. With it, a
+   * name derived from a counter is used at most once, however stale the view of the one who derived it.
+   */
+  readonly onlyNew?: boolean
   /** The sequence of the event that made the caller act; recorded with the event. */
   readonly cause?: number
   /** The sequence that a decision saw, and the decision as JSON; recorded with the event. */

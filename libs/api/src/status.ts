@@ -85,6 +85,19 @@ export const routeNotFound = (): Status =>
 export const alreadyExists = (subject: Subject, name: string): Status =>
   failure(409, 'AlreadyExists', `${qualified(subject)} "${name}" already exists`, about(subject, name))
 
+/** The cause by which the sender of a create with `onlyNew` knows that the name was used, and is free again. */
+export const usedNameCause = 'NameUsedBefore'
+
+export const nameUsedBefore = (subject: Subject, name: string): Status =>
+  failure(
+    409,
+    'AlreadyExists',
+    `${qualified(subject)} "${name}" existed before`,
+    about(subject, name, {
+      causes: [{ reason: usedNameCause, message: 'the name was used before', field: 'metadata.name' }],
+    }),
+  )
+
 export const generateNameConflict = (subject: Subject, name: string): Status =>
   failure(
     409,
@@ -169,6 +182,9 @@ export const versionTooLarge = (requested: number, current: number): Status =>
   })
 
 export const requestEntityTooLarge = (message: string): Status => failure(413, 'RequestEntityTooLarge', message)
+
+export const requestHeadersTooLarge = (): Status =>
+  failure(431, 'RequestHeaderFieldsTooLarge', 'the headers of the request are too large')
 
 export const tooManyRequests = (message: string, retryAfterSeconds: number): Status =>
   failure(429, 'TooManyRequests', message, { retryAfterSeconds })

@@ -131,7 +131,7 @@ export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObje
     else if (hasStatus(kind)) copyOrDelete(draft, before, 'status')
   } else strategy.prepareForSubresource?.(draft, before, options.subresource)
   if (options.subresource !== 'status' && old.generation !== undefined && movesGeneration(kind, draft, before)) {
-    metadata.generation = old.generation + 1
+    draft.metadata.generation = old.generation + 1
   }
 }
 

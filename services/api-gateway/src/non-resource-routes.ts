@@ -1,10 +1,11 @@
 // Paths that are not of a resource: discovery, OpenAPI, version, health, metrics.
-import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from '@shiplog/api/discovery'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import { apiVersions, discoveryDocument, etagOf } from '@shiplog/api/discovery'
 import type { SchemaRegistry } from '@shiplog/api/schema'
 import { methodNotAllowed } from '@shiplog/api/status'
 import type { HealthCheck } from '@shiplog/runtime/service'
 import type { Streams } from './streams.ts'
+
+type Headers = Readonly<Record<string, string | undefined>>
 
 export interface Answer {
   readonly code: number
@@ -17,12 +18,7 @@ export interface NonResourceRoutes {
   isHealth(path: string): boolean
   health(path: string, query: URLSearchParams): { readonly ok: boolean; readonly text: string }
   /** Undefined when there is no such path. */
-  answer(
-    method: string,
-    path: string,
-    query: URLSearchParams,
-    headers: Readonly<Record<string, string | undefined>>,
-  ): Promise<Answer | undefined>
+  answer(method: string, path: string, query: URLSearchParams, headers: Headers): Promise<Answer | undefined>
 }
 
 /** The Kubernetes version whose API this is. */
@@ -38,73 +34,55 @@ export function createNonResourceRoutes(deps: {
   readonly streams: Streams
 }): NonResourceRoutes {
   const { registry } = deps
-  const documents = new Map<string, { body: Buffer; etag: string }>()
+  /** OpenAPI documents that were asked for, as they go out. */
+  const documents = new Map<string, { readonly body: Buffer; readonly etag: string; readonly contentType: string }>()
 
-  async function document(key: string, make: () => unknown): Promise<{ body: Buffer; etag: string }> {
-    let known = documents.get(key)
-    if (!known) {
-      const { hash } = await import('node:crypto')
-      const body = Buffer.from(JSON.stringify(make()))
-      known = { body, etag: hash('sha512', body).slice(0, 64).toUpperCase() }
-      documents.set(key, known)
-    }
+  /** An answer with an ETag, or 304 when the client has it. */
+  function conditional(
+    document: { readonly body: Buffer | string; readonly etag: string; readonly contentType: string },
+    headers: Headers,
+    cacheControl = 'public',
+  ): Answer {
+    const common = { etag: document.etag, vary: 'Accept', 'cache-control': cacheControl }
+    const known = headers['if-none-match']?.split(',').some((tag) => tag.trim() === document.etag)
     return known
+      ? { code: 304, headers: common }
+      : { code: 200, contentType: document.contentType, headers: common, body: document.body }
   }
 
-  async function json(
-    key: string,
-    make: () => unknown,
-    headers: Readonly<Record<string, string | undefined>>,
-    contentType = 'application/json',
-  ): Promise<Answer> {
-    const { body, etag } = await document(key, make)
-    const quoted = `"${etag}"`
-    const common = { etag: quoted, vary: 'Accept', 'cache-control': 'public' }
-    if (headers['if-none-match']?.split(',').some((tag) => tag.trim() === quoted)) return { code: 304, headers: common }
-    return { code: 200, contentType, headers: common, body }
-  }
-
-  async function discovery(
-    path: string,
-    headers: Readonly<Record<string, string | undefined>>,
-  ): Promise<Answer | undefined> {
-    const accept = headers['accept'] ?? ''
-    const aggregated = /as=APIGroupDiscoveryList/.test(accept) && /v=v2(;|,|$)/.test(accept.replace(/\s/g, ''))
-    if ((path === '/api' || path === '/apis') && aggregated) {
-      const type = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
-      return await json(
-        `${path} aggregated`,
-        () => aggregatedDiscovery(registry, path === '/api' ? 'core' : 'groups'),
-        headers,
-        type,
-      )
+  function discovery(path: string, headers: Headers): Answer | undefined {
+    const accept = (headers['accept'] ?? '').replace(/\s/g, '')
+    const aggregated =
+      (path === '/api' || path === '/apis') &&
+      accept.includes('as=APIGroupDiscoveryList') &&
+      /;v=v2(;|,|$)/.test(accept)
+    if (path === '/api' && !aggregated) {
+      const host = headers['host'] ?? headers[':authority'] ?? 'localhost'
+      return {
+        code: 200,
+        contentType: 'application/json',
+        headers: { vary: 'Accept' },
+        body: JSON.stringify(apiVersions(host)),
+      }
     }
-    if (path === '/api') return await json(path, () => apiVersions(), headers)
-    if (path === '/apis') return await json(path, () => apiGroupList(registry), headers)
-    if (path === '/api/v1') return await json(path, () => apiResourceList(registry, '', 'v1'), headers)
-    const match = /^\/apis\/([^/]+)(?:\/([^/]+))?$/.exec(path)
-    if (!match) return undefined
-    const [, group, version] = match as unknown as [string, string, string | undefined]
-    const make = (): JsonObject | undefined =>
-      version === undefined ? apiGroup(registry, group) : apiResourceList(registry, group, version)
-    return make() === undefined ? undefined : await json(path, make, headers)
+    const document = discoveryDocument(registry, path, aggregated)
+    return document && conditional(document, headers)
   }
 
-  async function openApi(
-    path: string,
-    query: URLSearchParams,
-    headers: Readonly<Record<string, string | undefined>>,
-  ): Promise<Answer | undefined> {
+  async function openApi(path: string, query: URLSearchParams, headers: Headers): Promise<Answer | undefined> {
+    // The texts are half a megabyte that only clients which explain and validate need.
     const { openApiDocument, openApiIndex } = await import('@shiplog/api/openapi')
-    if (path === '/openapi/v3') return await json(path, () => openApiIndex(registry), headers)
-    const groupVersion = path.slice('/openapi/v3/'.length)
-    const made = openApiDocument(registry, groupVersion)
-    if (!made) return undefined
-    const answer = await json(path, () => made, headers)
-    // The hash in the URL names the content, so that clients may keep it for good.
-    return query.get('hash')
-      ? { ...answer, headers: { ...answer.headers, 'cache-control': 'public, immutable' } }
-      : answer
+    let document = documents.get(path)
+    if (!document) {
+      const value =
+        path === '/openapi/v3' ? openApiIndex(registry) : openApiDocument(registry, path.slice('/openapi/v3/'.length))
+      if (!value) return undefined
+      const body = Buffer.from(JSON.stringify(value))
+      document = { body, etag: etagOf(body.toString()), contentType: 'application/json' }
+      documents.set(path, document)
+    }
+    // The hash in a URL names the content, so that clients may keep it for good.
+    return conditional(document, headers, query.get('hash') ? 'public, immutable' : 'public')
   }
 
   return {
@@ -152,10 +130,14 @@ export function createNonResourceRoutes(deps: {
       }
       if (clean === '/metrics') return { code: 200, contentType: 'text/plain; version=0.0.4', body: metrics() }
       if (clean === '/' || clean === '')
-        return await json('/', () => ({ paths: [...rootPaths(registry)].sort() }), headers)
+        return {
+          code: 200,
+          contentType: 'application/json',
+          body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }),
+        }
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
       if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
-        return await discovery(clean, headers)
+        return discovery(clean, headers)
       return undefined
     },
   }

@@ -86,12 +86,13 @@ export function controlPlaneNode(machine: {
   readonly kernelVersion: string
   readonly osImage: string
   readonly architecture: string
+  readonly internalIP: string
 }): NodeConfig {
   const name = controlPlaneNodeName
   const architecture = machine.architecture === 'x64' ? 'amd64' : machine.architecture
   return {
     name,
-    internalIP: '127.0.0.1',
+    internalIP: machine.internalIP,
     podCIDR: '10.111.255.0/24',
     capacity: {
       ...defaultCapacity,

@@ -26,7 +26,8 @@ export const certificateSigningRequestStrategy: Strategy = {
     keep(draft, before, 'status')
   },
   // Approval writes conditions only; the certificate is the signer's.
-  prepareForSubresource: (draft, before) => {
+  prepareForSubresource: (draft, before, subresource) => {
+    if (subresource !== 'approval') return
     keepSpec(draft, before)
     const { conditions } = draft['status'] ?? {}
     draft['status'] = { ...before['status'], ...(conditions ? { conditions } : {}) }

@@ -1,0 +1,275 @@
+// The whole cluster in one process: log, gateway, controllers, scheduler, node agents. It composes the services and
+// starts them so that nothing waits for what it does not need; it stops them in the opposite order. No service knows
+// another: they meet here.
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, networkInterfaces, release, totalmem } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
+import type { ClusterLog } from '@shiplog/events/event-log'
+import { openHighWaterMark, readMark } from '@shiplog/events/high-water-mark'
+import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
+import { createSealer } from '@shiplog/events/seals'
+import { verifyAtStart, verifying } from '@shiplog/events/verify-log'
+import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
+import { createControlPlanePods } from '@shiplog/node-agent/control-plane-pods'
+import { createNodeAgent } from '@shiplog/node-agent/node-agent'
+import { controlPlaneNode, controlPlaneNodeName } from '@shiplog/node-agent/node-object'
+import { type Clock, systemClock } from '@shiplog/runtime/clock'
+import { type Ids, systemIds } from '@shiplog/runtime/ids'
+import type { Logger } from '@shiplog/runtime/logger'
+import type { Service } from '@shiplog/runtime/service'
+import { createScheduler } from '@shiplog/scheduler/scheduler'
+import { writeKubeconfig } from './kubeconfig.ts'
+import { lockDirectory } from './lock.ts'
+import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
+import { loadPki } from './pki.ts'
+import { ensureSystemObjects } from './system-objects.ts'
+
+export const shiplogVersion = '0.1.0'
+
+export interface ClusterOptions {
+  readonly dataDir: string
+  /** 0 takes any free port. */
+  readonly port: number
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  readonly log: LogChoice
+  readonly simulatedNodes: number
+  readonly logger: Logger
+  /** One line for people, as things happen. */
+  readonly progress?: (line: string) => void
+  readonly findNatsServer: OpenLogOptions['findNatsServer']
+  readonly clock?: Clock
+  readonly ids?: Ids
+  /** Delays of the simulated containers; all 0 by default. */
+  readonly runtime?: Omit<SimulatedRuntimeOptions, 'clock' | 'ids'>
+}
+
+export interface RunningCluster {
+  readonly url: string
+  readonly port: number
+  readonly kubeconfig: string
+  readonly dataDir: string
+  /** Which log, and why. */
+  readonly logDescription: string
+  readonly gateway: ApiGateway
+  readonly log: ClusterLog
+  /** Ends everything within 5 s. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+/** After this long a stop goes on to the next part. */
+const stopStepMs = 1_500
+const startTimeoutMs = 60_000
+
+/** Starts a cluster on a data directory; resolves when all its nodes are Ready. Undoes what it began when it fails. */
+export async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
+  const { logger } = options
+  const clock = options.clock ?? systemClock
+  const ids = options.ids ?? systemIds
+  const progress = options.progress ?? (() => undefined)
+  const host = options.host ?? '127.0.0.1'
+  const dataDir = resolve(options.dataDir)
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+
+  /** What has to be undone, newest last. */
+  const undo: (readonly [what: string, how: () => Promise<void> | void])[] = []
+  const stop = async (): Promise<void> => {
+    for (const [what, how] of undo.splice(0).reverse()) {
+      await within(clock, stopStepMs, how).catch((err: unknown) =>
+        logger.warn({ err, what }, 'a part did not stop well'),
+      )
+    }
+  }
+
+  const lock = lockDirectory(dataDir)
+  undo.push(['lock', () => lock.release()])
+  if (lock.takenOverFrom)
+    progress(`the last run (process ${lock.takenOverFrom.pid}) did not end in order; its log is read again`)
+  try {
+    return await compose()
+  } catch (error) {
+    await stop()
+    throw error
+  }
+
+  async function compose(): Promise<RunningCluster> {
+    const previousEnd = takeNoteOfEnd(dataDir)
+    const opening = openLog({
+      choice: options.log,
+      dataDir,
+      clock,
+      logger: logger.child({ component: 'log' }),
+      progress,
+      findNatsServer: options.findNatsServer,
+    })
+    // Whatever becomes of the log, its fault is met where it is awaited.
+    opening.catch(() => undefined)
+    // Keys are made while a nats-server starts.
+    const pki = loadPki({
+      directory: join(dataDir, 'pki'),
+      nowMs: clock.nowMs(),
+      hosts: isWildcard(host) ? [] : [host],
+    })
+    const { log, description, stop: stopLog } = await opening
+    undo.push(['log server', stopLog], ['log', () => log.close()])
+    progress(`log: ${description}`)
+    // The log must be the one that was left, and whole, before anything is served from it.
+    const markFile = join(dataDir, 'high-water-mark.json')
+    const mark = await readMark(markFile)
+    await verifyAtStart(log.events, mark)
+    const highWaterMark = openHighWaterMark({ file: markFile, log: log.events, clock, ...(mark ? { mark } : {}) })
+    undo.push(['high-water mark', () => highWaterMark.stop()])
+    const sealer = createSealer({
+      log: log.events,
+      clock,
+      logger: logger.child({ component: 'sealer' }),
+      onStored: highWaterMark.observe,
+    })
+    // Stopped after all who write and before the log: its last seal covers everything.
+    let sealing: Promise<void> | undefined
+    undo.push(['sealer', () => sealing?.then(() => sealer.stop())])
+
+    const startedAtMs = new Map<string, number>()
+    const begin = async (service: Service): Promise<void> => {
+      startedAtMs.set(service.name, clock.nowMs())
+      undo.push([service.name, () => service.stop()])
+      await within(clock, startTimeoutMs, () => service.start())
+    }
+
+    const gateway = createApiGateway({
+      log: { ...log, events: verifying(log.events) },
+      onStored: highWaterMark.observe,
+      clock,
+      ids,
+      logger: logger.child({ component: 'kube-apiserver' }),
+      https: { host, port: options.port, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
+    })
+    await begin(gateway)
+    const url = `https://${isWildcard(host) ? '127.0.0.1' : host}:${gateway.port}`
+    const kubeconfig = join(dataDir, 'kubeconfig')
+    writeKubeconfig(kubeconfig, { server: url, ca: pki.ca, ...pki.admin })
+    progress(`API: ${url}`)
+
+    const feed: LogObjectFeed = createObjectFeed(log)
+    undo.push(['feed', () => feed.stop()])
+    const client = (name: string, ...groups: string[]) =>
+      gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })
+    await ensureSystemObjects(client('system:apiserver', 'system:masters'), clock, gateway.port)
+
+    const machine = controlPlaneNode({
+      cpus: availableParallelism(),
+      memoryBytes: totalmem(),
+      kernelVersion: release(),
+      osImage: osImage(),
+      internalIP: machineAddress(),
+      architecture: process.arch,
+    })
+    const nodeAgent = createNodeAgent({
+      feed,
+      client: client('system:node-agent', 'system:nodes'),
+      clock,
+      ids,
+      log: logger.child({ component: 'node-agent' }),
+      runtime: createSimulatedRuntime({ clock, ids, ...options.runtime }),
+      nodes: { count: options.simulatedNodes },
+      extraNodes: [machine],
+    })
+    const scheduler = createScheduler({
+      feed,
+      client: client('system:kube-scheduler'),
+      clock,
+      ids,
+      log: logger.child({ component: 'kube-scheduler' }),
+    })
+    const services: Service[] = [nodeAgent, scheduler]
+    const logPart: Service = {
+      name: 'shiplog-log',
+      start: () => Promise.resolve(),
+      stop: () => Promise.resolve(),
+      health: () => gateway.health().filter((check) => check.name.startsWith('log')),
+    }
+    startedAtMs.set(logPart.name, startedAtMs.get(gateway.name)!)
+    const running = Promise.all(services.map(begin))
+    const parts = createControlPlanePods({
+      feed,
+      client: client('system:node-agent', 'system:nodes'),
+      clock,
+      ids,
+      log: logger.child({ component: 'control-plane-pods' }),
+      nodeName: controlPlaneNodeName,
+      nodeIP: machine.internalIP,
+      ...(previousEnd ? { previousEnd } : {}),
+      parts: [gateway, ...services, logPart].map((service) => ({
+        name: service.name,
+        startedAtMs: startedAtMs.get(service.name) ?? clock.nowMs(),
+        image: `shiplog/${service.name}:${shiplogVersion}`,
+        health: () => service.health(),
+      })),
+    })
+    await Promise.all([running, begin(parts)])
+    sealing = sealer.start()
+    sealing.catch((err: unknown) => logger.error({ err }, 'the log is not sealed'))
+    undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
+    progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
+    return { url, port: gateway.port, kubeconfig, dataDir, logDescription: description, gateway, log, stop }
+  }
+}
+
+const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
+
+/** The first address by which other machines know this one, else loopback. */
+function machineAddress(): string {
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const { family, internal, address } of addresses ?? []) if (family === 'IPv4' && !internal) return address
+  }
+  return '127.0.0.1'
+}
+
+/** `Debian GNU/Linux 12 (bookworm)`, as a kubelet tells it. */
+function osImage(): string {
+  try {
+    return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? process.platform
+  } catch {
+    return process.platform
+  }
+}
+
+/** Runs to the end or to the time limit, whichever comes first; past the limit it throws. */
+async function within(clock: Clock, limitMs: number, how: () => Promise<void> | void): Promise<void> {
+  const limit = new AbortController()
+  try {
+    await Promise.race([
+      how(),
+      clock.sleep(limitMs, limit.signal).then(() => {
+        throw new Error(`not done within ${limitMs} ms`)
+      }),
+    ])
+  } finally {
+    limit.abort()
+  }
+}
+
+const endFile = (dataDir: string): string => join(dataDir, 'last-stop.json')
+
+/** An orderly stop leaves a note, so that the next life can say how the one before ended. */
+function noteEnd(dataDir: string, finishedAtMs: number): void {
+  writeFileSync(`${endFile(dataDir)}.new`, JSON.stringify({ exitCode: 0, reason: 'Completed', finishedAtMs }))
+  renameSync(`${endFile(dataDir)}.new`, endFile(dataDir))
+}
+
+interface End {
+  readonly exitCode: number
+  readonly reason: string
+  readonly finishedAtMs: number
+}
+
+function takeNoteOfEnd(dataDir: string): End | undefined {
+  try {
+    return JSON.parse(readFileSync(endFile(dataDir), 'utf8')) as End
+  } catch {
+    return undefined
+  } finally {
+    rmSync(endFile(dataDir), { force: true })
+  }
+}

@@ -1,0 +1,158 @@
+// The cluster's keys and certificates, kept in `<data-dir>/pki` (mode 0600): made at the first start, used again after
+// it, renewed before they end. Each file is written beside its place and renamed, so a crash leaves whole files only.
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  type Authority,
+  type CertificateRequest,
+  issueCertificate,
+  keyPem,
+  type KeyPair,
+  newKeyPair,
+} from './certificate.ts'
+
+export interface Pki {
+  /** PEM, all of them. */
+  readonly ca: string
+  readonly server: { readonly certificate: string; readonly key: string }
+  readonly admin: { readonly certificate: string; readonly key: string }
+  /** Signs the tokens of service accounts. */
+  readonly serviceAccountKey: string
+  /** How many of them had to be made now; 0 at an ordinary start. */
+  readonly made: number
+}
+
+const dayMs = 86_400_000
+const authorityDays = 3_650
+const leafDays = 365
+/** Certificates that end within this time are made anew at start. */
+const renewBeforeDays = 30
+/** Clocks of clients may be behind. */
+const backdateMs = 3_600_000
+
+const serverNames = [
+  'localhost',
+  'kubernetes',
+  'kubernetes.default',
+  'kubernetes.default.svc',
+  'kubernetes.default.svc.cluster.local',
+]
+/** Loopback and the first address of the service range, which the `kubernetes` Service has. */
+const serverAddresses = ['127.0.0.1', '::1', '10.96.0.1']
+
+export interface PkiOptions {
+  readonly directory: string
+  readonly nowMs: number
+  /** Further names and addresses under which the server is reached. */
+  readonly hosts?: readonly string[]
+}
+
+/** Loads what is there and makes what is missing, about to end, or not signed by the authority any more. */
+export function loadPki(options: PkiOptions): Pki {
+  const { directory, nowMs } = options
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  let made = 0
+
+  const read = (file: string): string | undefined => {
+    try {
+      return readFileSync(join(directory, file), 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+  const write = (file: string, text: string): void => {
+    const path = join(directory, file)
+    writeFileSync(`${path}.new`, text, { mode: 0o600 })
+    renameSync(`${path}.new`, path)
+  }
+  const parse = <T>(file: string, make: () => T): T => {
+    try {
+      return make()
+    } catch (cause) {
+      const path = join(directory, file)
+      throw new Error(`${path} cannot be read; restore it, or remove ${directory} to have new keys made`, { cause })
+    }
+  }
+  const validity = (days: number): Pick<CertificateRequest, 'notBeforeMs' | 'notAfterMs'> => ({
+    notBeforeMs: nowMs - backdateMs,
+    notAfterMs: nowMs + days * dayMs,
+  })
+
+  function authority(): Authority {
+    const certificate = read('ca.crt')
+    const key = read('ca.key')
+    if (certificate !== undefined && key !== undefined) {
+      parse('ca.crt', () => new X509Certificate(certificate))
+      return { certificate, key: parse('ca.key', () => createPrivateKey(key)) }
+    }
+    made++
+    const keys = newKeyPair()
+    const request = { use: 'authority', commonName: 'shiplog-ca', ...validity(authorityDays) } as const
+    const fresh = issueCertificate(request, keys)
+    write('ca.key', keyPem(keys.privateKey))
+    write('ca.crt', fresh)
+    return { certificate: fresh, key: keys.privateKey }
+  }
+
+  function leaf(
+    file: string,
+    request: Omit<CertificateRequest, 'notBeforeMs' | 'notAfterMs'>,
+  ): { certificate: string; key: string } {
+    const certificate = read(`${file}.crt`)
+    const key = read(`${file}.key`)
+    if (certificate !== undefined && key !== undefined) {
+      const parsed = parse(`${file}.crt`, () => new X509Certificate(certificate))
+      const hosts = [...(request.dnsNames ?? []), ...(request.ipAddresses ?? [])]
+      const good =
+        parsed.verify(authorityCertificate.publicKey) &&
+        parsed.validToDate.getTime() > nowMs + renewBeforeDays * dayMs &&
+        hosts.every((host) => (isAddress(host) ? parsed.checkIP(host) : parsed.checkHost(host)) !== undefined)
+      if (good && parse(`${file}.key`, () => parsed.checkPrivateKey(createPrivateKey(key)))) return { certificate, key }
+    }
+    made++
+    const keys = newKeyPair()
+    const fresh = {
+      certificate: issueCertificate({ ...request, ...validity(leafDays) }, keys, ca),
+      key: keyPem(keys.privateKey),
+    }
+    write(`${file}.key`, fresh.key)
+    write(`${file}.crt`, fresh.certificate)
+    return fresh
+  }
+
+  function serviceAccountKey(): string {
+    const existing = read('sa.key')
+    if (existing !== undefined) {
+      parse('sa.key', () => createPrivateKey(existing))
+      return existing
+    }
+    made++
+    const keys: KeyPair = newKeyPair()
+    const text = keyPem(keys.privateKey)
+    write('sa.pub', publicPem(keys.publicKey))
+    write('sa.key', text)
+    return text
+  }
+
+  const ca = authority()
+  const authorityCertificate = new X509Certificate(ca.certificate)
+  const more = options.hosts ?? []
+  const server = leaf('apiserver', {
+    use: 'server',
+    commonName: 'kube-apiserver',
+    dnsNames: [...serverNames, ...more.filter((host) => !isAddress(host))],
+    ipAddresses: [...serverAddresses, ...more.filter(isAddress)],
+  })
+  const admin = leaf('admin', {
+    use: 'client',
+    commonName: 'kubernetes-admin',
+    organizations: ['system:masters'],
+  })
+  return { ca: ca.certificate, server, admin, serviceAccountKey: serviceAccountKey(), made }
+}
+
+const publicPem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }) as string
+
+const isAddress = (host: string): boolean => host.includes(':') || /^\d+\.\d+\.\d+\.\d+$/.test(host)

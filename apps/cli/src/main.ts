@@ -1,0 +1,137 @@
+// `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
+// second for everything.
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+
+/** Documented in --help: 0 done (or stopped by a signal), 1 failed (the message says why), 2 wrong usage. */
+const exitCode = { failed: 1, usage: 2 } as const
+
+const defaultDataDir = '.shiplog'
+
+function wholeNumber(max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value > max) throw new InvalidArgumentError(`a whole number from 0 to ${max}, please.`)
+    return value
+  }
+}
+
+function logChoice(text: string): string {
+  if (/^(auto|embedded|jetstream)$/.test(text) || /^(nats|tls):\/\/\S+$/.test(text)) return text
+  throw new InvalidArgumentError('auto, embedded, jetstream or nats://…, please.')
+}
+
+const dataDirOption = (): Option =>
+  new Option('-d, --data-dir <dir>', 'where the cluster keeps its state')
+    .default(defaultDataDir)
+    .env('SHIPLOG_DATA_DIR')
+
+const program = new Command('shiplog')
+  .description('A Kubernetes control plane whose state is a replayable log.')
+  .showHelpAfterError('(shiplog --help shows how)')
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ shiplog up                                   a cluster in this directory, in about a second
+  $ export KUBECONFIG=$PWD/.shiplog/kubeconfig
+  $ kubectl get nodes
+  $ shiplog up --port 0 --simulated-nodes 100    any free port, a hundred nodes
+  $ shiplog verify                               checks the whole log
+
+Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 failed, and the message says why; 2 wrong usage.`,
+  )
+
+program
+  .command('up')
+  .description('start a cluster in this process, and run it until SIGINT or SIGTERM')
+  .addOption(dataDirOption())
+  .addOption(
+    new Option('-p, --port <number>', 'port of the Kubernetes API; 0 takes any free one')
+      .default(6443)
+      .argParser(wholeNumber(65_535)),
+  )
+  .addOption(new Option('--host <address>', 'address to listen on').default('127.0.0.1'))
+  .addOption(
+    new Option('-l, --log <which>', 'auto, embedded, jetstream, or the nats:// URL of a server')
+      .default('auto')
+      .argParser(logChoice),
+  )
+  .addOption(
+    new Option('-n, --simulated-nodes <count>', 'nodes whose containers exist only as state')
+      .default(3)
+      .argParser(wholeNumber(30_000)),
+  )
+  .addOption(
+    new Option('--log-level <level>', 'least level of the log lines on standard error')
+      .choices(['debug', 'info', 'warn', 'error', 'silent'])
+      .default('warn'),
+  )
+  .addHelpText(
+    'after',
+    `
+The log:
+  auto        the one that this data directory was begun with; for a new one JetStream if a nats-server of 2.12 or later
+              is on PATH or in the checkout's cache, else the embedded log. Nothing is downloaded.
+  embedded    one SQLite file in the data directory, for one process on one machine
+  jetstream   a nats-server as a child process, on loopback; one is provided if the machine has none
+  nats://…    a NATS server that runs elsewhere
+
+Progress goes to standard error; standard output gets two lines when all nodes are Ready:
+  Shiplog is ready in 0.6 s
+  export KUBECONFIG=/path/to/.shiplog/kubeconfig`,
+  )
+  .action(async (options) => {
+    const { up } = await import('./up.ts')
+    await up(options)
+  })
+
+program
+  .command('status')
+  .description('tell whether a cluster runs on a data directory, and how it is')
+  .addOption(dataDirOption())
+  .addHelpText('after', '\nExit code 0: it runs and is ready; 1: it does not.')
+  .action(async (options) => {
+    const { status } = await import('./status.ts')
+    process.exitCode = await status(options)
+  })
+
+program
+  .command('verify')
+  .description('check the whole log of a stopped cluster: every checksum, chain, batch and seal')
+  .addOption(dataDirOption())
+  .addHelpText(
+    'after',
+    '\nExit code 0: the log is whole; 1: it is damaged, and the message names subject and sequence.',
+  )
+  .action(async (options) => {
+    const { verify } = await import('./verify.ts')
+    process.exitCode = await verify(options)
+  })
+
+program
+  .command('info')
+  .description('print where things are')
+  .addOption(dataDirOption())
+  .action(async (options) => {
+    const { info } = await import('./info.ts')
+    info(options)
+  })
+
+program
+  .command('version')
+  .description('print the versions of Shiplog, of the Kubernetes API it serves, and of Node')
+  .action(async () => {
+    const { versionLines } = await import('./info.ts')
+    for (const line of versionLines()) process.stdout.write(`${line}\n`)
+  })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCode.usage
+  else {
+    process.stderr.write(`shiplog: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = exitCode.failed
+  }
+}

@@ -1,0 +1,98 @@
+// What a reconciler is: a pure function from a key and a view to commands, with the wiring that says which changes wake
+// which keys. It is level-triggered: it never sees an event, may be run twice at any time, and the second run, with the
+// first one's effects in the view, returns nothing new.
+import type { ObjectChange } from '@shiplog/events/object-feed'
+import type { ApiRequest } from '@shiplog/api/api-client'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Status } from '@shiplog/api/status'
+import { keyOf, type ObjectView, type ViewIndex } from './view.ts'
+
+/** An Event object to be recorded about an object; see events-recorder.ts. */
+export interface EventRecord {
+  readonly object: KubeObject
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly message: string
+}
+
+/** One command, and what to tell people when it was done or refused. */
+export interface Command {
+  readonly request: ApiRequest
+  readonly event?: EventRecord
+  readonly failureEvent?: (status: Status) => EventRecord
+}
+
+export interface CommandFailure {
+  readonly request: ApiRequest
+  readonly status: Status
+}
+
+/** All that a reconciler may know besides the view. */
+export interface ReconcileContext {
+  readonly nowMs: number
+  /** When this runner's view was first complete: what was not seen before then is not thereby old. */
+  readonly startedMs: number
+  /** The refused commands of the key's last round; empty after a round in which all went well. */
+  readonly failures: readonly CommandFailure[]
+  /** How many rounds of the key on end met names that were used before (see ApiRequest.onlyNew). */
+  readonly usedNameRounds: number
+}
+
+export interface ReconcileResult {
+  /** Sent concurrently: none may depend on another of the same round, and no object is written twice in one. */
+  readonly commands?: readonly Command[]
+  /** Run the key again after so long, though nothing changed. */
+  readonly requeueAfterMs?: number
+  readonly events?: readonly EventRecord[]
+}
+
+/** Which keys a change of a resource wakes. `before` is the object as it was; undefined for a new one. */
+export interface ResourceWatch {
+  readonly groupResource: string
+  keys(change: ObjectChange, before: KubeObject | undefined, view: ObjectView): Iterable<string>
+}
+
+export interface Reconciler {
+  /** The queue's name in metrics and logs: `deployment`. */
+  readonly name: string
+  /** Source component of its Event objects: `deployment-controller`. */
+  readonly component: string
+  readonly resources: readonly ResourceWatch[]
+  readonly indexes?: readonly ViewIndex[]
+  /** How many keys may be worked on at a time; the runner's default when absent. */
+  readonly workers?: number
+  reconcile(key: string, view: ObjectView, context: ReconcileContext): ReconcileResult
+}
+
+/** The reconciler's own kind: the object's key. */
+export const forResource = (groupResource: string): ResourceWatch => ({
+  groupResource,
+  keys: (change) => [keyOf(change.namespace, change.name)],
+})
+
+const controllersOf = (object: KubeObject | undefined, kind: string): readonly string[] =>
+  object?.metadata.ownerReferences
+    ?.filter((reference) => reference.controller && reference.kind === kind)
+    .map((reference) => keyOf(object.metadata.namespace, reference.name)) ?? []
+
+/** Objects that the reconciler's kind controls: the key of the controller, also of the one it had before. */
+export const ownsResource = (groupResource: string, ownerKind: string): ResourceWatch => ({
+  groupResource,
+  keys: (change, before) => {
+    const keys = controllersOf(change.object as unknown as KubeObject, ownerKind)
+    if (!before || before.metadata.ownerReferences === change.object.metadata['ownerReferences']) return keys
+    return new Set([...keys, ...controllersOf(before, ownerKind)])
+  },
+})
+
+/** Objects that are only looked at: they wake nobody. */
+export const readsResource = (groupResource: string): ResourceWatch => ({ groupResource, keys: () => [] })
+
+/** Any other wiring. */
+export const watchesResource = (groupResource: string, keys: ResourceWatch['keys']): ResourceWatch => ({
+  groupResource,
+  keys,
+})
+
+/** Nothing to do. */
+export const settled: ReconcileResult = {}

@@ -1,0 +1,48 @@
+// The controller manager: all reconcilers over one view, as one service.
+import type { ApiClient } from '@shiplog/api/api-client'
+import type { ObjectFeed } from '@shiplog/events/object-feed'
+import type { Reconciler } from '@shiplog/reconcile/reconciler'
+import { createControllerRunner, type ControllerRunner } from '@shiplog/reconcile/runner'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Ids } from '@shiplog/runtime/ids'
+import type { Logger } from '@shiplog/runtime/logger'
+import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
+import { replicaSetReconciler } from './replica-set/replica-set.reconciler.ts'
+
+/** The field manager of all writes. */
+export const controllerManagerName = 'kube-controller-manager'
+
+export interface ControllerManagerDeps {
+  readonly feed: ObjectFeed
+  readonly client: ApiClient
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Logger
+  /** The cluster CA in PEM, for kube-root-ca.crt. */
+  readonly rootCa: string
+  /** Names of the reconcilers to run (`deployment`, `replicaset`, …); all when absent. */
+  readonly controllers?: readonly string[]
+}
+
+/** All reconcilers of the manager. */
+export const createReconcilers = (_options: { readonly rootCa: string }): readonly Reconciler[] => [
+  deploymentReconciler,
+  replicaSetReconciler,
+]
+
+/** Creates the service; it works once `start` has resolved. */
+export function createControllerManager(deps: ControllerManagerDeps): ControllerRunner {
+  const wanted = deps.controllers === undefined ? undefined : new Set(deps.controllers)
+  const all = createReconcilers({ rootCa: deps.rootCa })
+  const unknown = [...(wanted ?? [])].filter((name) => !all.some((reconciler) => reconciler.name === name))
+  if (unknown.length > 0) throw new Error(`unknown controllers: ${unknown.join(', ')}`)
+  return createControllerRunner({
+    name: controllerManagerName,
+    feed: deps.feed,
+    client: deps.client,
+    clock: deps.clock,
+    log: deps.log,
+    reconcilers: all.filter((reconciler) => wanted?.has(reconciler.name) ?? true),
+    fieldManager: controllerManagerName,
+  })
+}

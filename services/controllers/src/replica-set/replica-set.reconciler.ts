@@ -1,0 +1,284 @@
+// ReplicaSet: exactly spec.replicas active pods. Pods get names from a counter over the owner's uid (shared/names.ts),
+// so that racing or restarted runners can never make one too many.
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { compileLabelMap, compileLabelSelector } from '@shiplog/api/selectors'
+import { jsonEqual } from '@shiplog/api/json-patch'
+import {
+  forResource,
+  settled,
+  watchesResource,
+  type Command,
+  type ReconcileContext,
+  type Reconciler,
+  type ReconcileResult,
+} from '@shiplog/reconcile/reconciler'
+import { keyOf, keyOfObject, type ObjectView } from '@shiplog/reconcile/view'
+import { rfc3339 } from '@shiplog/runtime/clock'
+import { claimChildren, controllerOf, controllerReference, isBeingDeleted, orphansIndex } from '../shared/ownership.ts'
+import { isActive, isReady, isTerminating, untilAvailableMs } from '../shared/pods.ts'
+import { nextChildNames } from '../shared/names.ts'
+import { comparePodsForDeletion } from './pod-ranking.ts'
+
+/** Pods made or removed in one round, as upstream's BurstReplicas. */
+export const burstReplicas = 500
+
+const nameProbesMax = 256
+
+const pods = { group: '', resource: 'pods' }
+
+/** A pod from a template, as upstream's controllers make it. */
+export function podFromTemplate(owner: KubeObject, template: JsonObject, name: string): JsonObject {
+  const meta = (template['metadata'] ?? {}) as JsonObject
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      generateName: `${owner.metadata.name}-`,
+      namespace: owner.metadata.namespace,
+      ...(meta['labels'] ? { labels: { ...meta['labels'] } } : {}),
+      ...(meta['annotations'] ? { annotations: { ...meta['annotations'] } } : {}),
+      ...(meta['finalizers'] ? { finalizers: [...meta['finalizers']] } : {}),
+      ownerReferences: [controllerReference(owner)],
+    },
+    spec: structuredClone(template['spec'] ?? {}),
+  }
+}
+
+/** ReplicaSets whose selector matches a pod without a controller, so that they can adopt it. */
+function* adoptersOf(view: ObjectView, pod: KubeObject): Iterable<string> {
+  for (const replicaSet of view.list('replicasets.apps', pod.metadata.namespace ?? '')) {
+    if (compileLabelSelector(replicaSet['spec']?.selector).matches(pod.metadata.labels)) yield keyOfObject(replicaSet)
+  }
+}
+
+const controllerKeys = (pod: KubeObject): readonly string[] => {
+  const controller = controllerOf(pod)
+  return controller?.kind === 'ReplicaSet' ? [keyOf(pod.metadata.namespace, controller.name)] : []
+}
+
+/** Keeps `spec.replicas` pods alive. */
+export const replicaSetReconciler: Reconciler = {
+  name: 'replicaset',
+  component: 'replicaset-controller',
+  indexes: [orphansIndex('pods')],
+  resources: [
+    forResource('replicasets.apps'),
+    watchesResource('pods', (change, before, view) => {
+      const pod = change.object as unknown as KubeObject
+      const keys = new Set(controllerKeys(pod))
+      if (before && before.metadata.ownerReferences !== pod.metadata.ownerReferences) {
+        for (const key of controllerKeys(before)) keys.add(key)
+      }
+      const wasOrphan = before !== undefined && !controllerOf(before)
+      // An orphan wakes those who may adopt it when it appears, is released or gets other labels; not at each status.
+      if (!controllerOf(pod) && !(wasOrphan && jsonEqual(before.metadata.labels, pod.metadata.labels))) {
+        for (const key of adoptersOf(view, pod)) keys.add(key)
+      }
+      return keys
+    }),
+  ],
+  reconcile: reconcileReplicaSet,
+}
+
+function reconcileReplicaSet(key: string, view: ObjectView, context: ReconcileContext): ReconcileResult {
+  const replicaSet = view.get('replicasets.apps', key)
+  if (!replicaSet) return settled
+  const selector = compileLabelSelector(replicaSet['spec'].selector)
+  const claim = claimChildren(view, replicaSet, pods, selector, isActive)
+  if (claim.commands.length > 0) return { commands: claim.commands }
+  const active = claim.children.filter(isActive)
+  const manage = isBeingDeleted(replicaSet) ? [] : manageReplicas(replicaSet, active, view, context)
+  const { status, requeueAfterMs } = statusOf(replicaSet, claim.children, active, context)
+  // The status goes first: after failures commands are sent one, two, four … at a time until one is refused again.
+  const commands: Command[] = []
+  if (!jsonEqual(status, replicaSet['status'] ?? {})) {
+    commands.push({
+      request: {
+        verb: 'update',
+        group: 'apps',
+        resource: 'replicasets',
+        subresource: 'status',
+        namespace: replicaSet.metadata.namespace!,
+        name: replicaSet.metadata.name,
+        body: { ...replicaSet, status },
+      },
+    })
+  }
+  commands.push(...manage)
+  return { commands, ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }) }
+}
+
+function manageReplicas(
+  replicaSet: KubeObject,
+  active: readonly KubeObject[],
+  view: ObjectView,
+  context: ReconcileContext,
+): readonly Command[] {
+  const wanted = replicaSet['spec'].replicas ?? 1
+  const missing = wanted - active.length
+  if (missing > 0) return createPods(replicaSet, Math.min(missing, burstReplicas), view, context)
+  if (missing < 0) return deletePods(replicaSet, active, Math.min(-missing, burstReplicas), view, context)
+  return []
+}
+
+/**
+ * A runner that has just started knows the names of pods that live, not of those that have come and gone. When it meets
+ * such names, it also asks for further ones without taking them (a dry run), twice as many each time.
+ */
+function createPods(
+  replicaSet: KubeObject,
+  count: number,
+  view: ObjectView,
+  context: ReconcileContext,
+): readonly Command[] {
+  const namespace = replicaSet.metadata.namespace!
+  const taken = (name: string): boolean => {
+    const key = keyOf(namespace, name)
+    return view.get('pods', key) !== undefined || view.deletedAtMs('pods', key) !== undefined
+  }
+  const probes = context.usedNameRounds === 0 ? 0 : Math.min(2 ** context.usedNameRounds, nameProbesMax)
+  const names = nextChildNames(`${replicaSet.metadata.name}-`, replicaSet.metadata.uid, count + probes, taken)
+  const createCommand = (name: string): Command => ({
+    request: {
+      verb: 'create',
+      ...pods,
+      version: 'v1',
+      namespace,
+      body: podFromTemplate(replicaSet, replicaSet['spec'].template, name),
+      onlyNew: true,
+    },
+    event: { object: replicaSet, type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${name}` },
+    failureEvent: (status) => ({
+      object: replicaSet,
+      type: 'Warning',
+      reason: 'FailedCreate',
+      message: `Error creating: ${status.message}`,
+    }),
+  })
+  return names.map((name, i) => {
+    const command = createCommand(name)
+    return i < count ? command : { request: { ...command.request, query: { dryRun: 'All' } } }
+  })
+}
+
+function deletePods(
+  replicaSet: KubeObject,
+  active: readonly KubeObject[],
+  count: number,
+  view: ObjectView,
+  context: ReconcileContext,
+): readonly Command[] {
+  let victims = active
+  if (count < active.length) {
+    const perNode = podsPerNode(replicaSet, view)
+    const rank = (pod: KubeObject): number => perNode.get(pod['spec']?.nodeName ?? '') ?? 0
+    victims = [...active].sort(comparePodsForDeletion(rank, context.nowMs)).slice(0, count)
+  }
+  return victims.map((pod) => ({
+    request: {
+      verb: 'delete',
+      ...pods,
+      version: 'v1',
+      namespace: pod.metadata.namespace!,
+      name: pod.metadata.name,
+      body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: pod.metadata.uid } },
+    },
+    event: {
+      object: replicaSet,
+      type: 'Normal',
+      reason: 'SuccessfulDelete',
+      message: `Deleted pod: ${pod.metadata.name}`,
+    },
+    failureEvent: (status) => ({
+      object: replicaSet,
+      type: 'Warning',
+      reason: 'FailedDelete',
+      message: `Error deleting: ${status.message}`,
+    }),
+  }))
+}
+
+/** How many active pods of this ReplicaSet and its siblings (other revisions of one Deployment) stand on each node. */
+function podsPerNode(replicaSet: KubeObject, view: ObjectView): ReadonlyMap<string, number> {
+  const controller = controllerOf(replicaSet)
+  const family = new Set([replicaSet.metadata.uid])
+  if (controller) {
+    for (const entry of view.ownedBy(controller.uid)) {
+      if (entry.groupResource === 'replicasets.apps') family.add(entry.object.metadata.uid)
+    }
+  }
+  const perNode = new Map<string, number>()
+  for (const uid of family) {
+    for (const { groupResource, object } of view.ownedBy(uid)) {
+      const node = object['spec']?.nodeName as string | undefined
+      if (groupResource !== 'pods' || !node || !isActive(object)) continue
+      perNode.set(node, (perNode.get(node) ?? 0) + 1)
+    }
+  }
+  return perNode
+}
+
+function statusOf(
+  replicaSet: KubeObject,
+  children: readonly KubeObject[],
+  active: readonly KubeObject[],
+  context: ReconcileContext,
+): { readonly status: JsonObject; readonly requeueAfterMs: number | undefined } {
+  const { spec } = replicaSet as { spec?: JsonObject }
+  const minReadySeconds = (spec?.['minReadySeconds'] as number | undefined) ?? 0
+  const template = compileLabelMap(spec?.['template']?.metadata?.labels)
+  let fullyLabeled = 0
+  let ready = 0
+  let available = 0
+  let soonestMs: number | undefined
+  for (const pod of active) {
+    if (template.matches(pod.metadata.labels)) fullyLabeled++
+    if (!isReady(pod)) continue
+    ready++
+    const untilMs = untilAvailableMs(pod, minReadySeconds, context.nowMs)
+    if (untilMs === 0) available++
+    else if (untilMs !== undefined) soonestMs = Math.min(soonestMs ?? untilMs, untilMs)
+  }
+  const terminating = children.filter(isTerminating).length
+  const conditions = failureConditions(replicaSet, context, active.length)
+  // Zeros are left out, as upstream's serialization leaves them out; `replicas` is always there.
+  const status: JsonObject = {
+    ...(conditions.length > 0 ? { conditions } : {}),
+    replicas: active.length,
+    ...(fullyLabeled > 0 ? { fullyLabeledReplicas: fullyLabeled } : {}),
+    ...(ready > 0 ? { readyReplicas: ready } : {}),
+    ...(available > 0 ? { availableReplicas: available } : {}),
+    terminatingReplicas: terminating,
+    observedGeneration: replicaSet.metadata.generation ?? 0,
+  }
+  return { status, requeueAfterMs: soonestMs }
+}
+
+/** ReplicaFailure stands while commands of the last round were refused for a reason that is not a mere race. */
+function failureConditions(
+  replicaSet: KubeObject,
+  context: ReconcileContext,
+  activeCount: number,
+): readonly JsonObject[] {
+  const before = (replicaSet['status']?.conditions ?? []) as JsonObject[]
+  const others = before.filter((condition) => condition['type'] !== 'ReplicaFailure')
+  const missing = (replicaSet['spec'].replicas ?? 1) - activeCount
+  const failure = context.failures.find(
+    ({ request, status }) => request.resource === 'pods' && status.code !== 409 && status.code !== 404,
+  )
+  if (!failure || missing === 0) return others
+  const known = before.find((condition) => condition['type'] === 'ReplicaFailure')
+  const reason = missing > 0 ? 'FailedCreate' : 'FailedDelete'
+  if (known && known['reason'] === reason) return before
+  return [
+    ...others,
+    {
+      type: 'ReplicaFailure',
+      status: 'True',
+      lastTransitionTime: rfc3339(context.nowMs),
+      reason,
+      message: failure.status.message ?? '',
+    },
+  ]
+}

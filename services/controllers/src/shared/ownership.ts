@@ -1,0 +1,100 @@
+// Who controls whom: owner references as upstream's controllers write and read them, and the claiming of children
+// (adopt what matches and has no controller, release what matches no more).
+import type { KubeObject, OwnerReference } from '@shiplog/api/kube-object'
+import type { CompiledSelector } from '@shiplog/api/selectors'
+import type { Command } from '@shiplog/reconcile/reconciler'
+import type { ObjectView, ViewIndex } from '@shiplog/reconcile/view'
+
+/** The reference of an object's controller, if it has one. */
+export const controllerOf = (object: KubeObject): OwnerReference | undefined =>
+  object.metadata.ownerReferences?.find((reference) => reference.controller === true)
+
+export const isControlledBy = (object: KubeObject, owner: KubeObject): boolean =>
+  controllerOf(object)?.uid === owner.metadata.uid
+
+/** The reference that a controller puts on its children. */
+export const controllerReference = (owner: KubeObject): OwnerReference => ({
+  apiVersion: owner.apiVersion,
+  kind: owner.kind,
+  name: owner.metadata.name,
+  uid: owner.metadata.uid,
+  controller: true,
+  blockOwnerDeletion: true,
+})
+
+export const isBeingDeleted = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined
+
+/** Where something lives, for requests. */
+export interface ResourceName {
+  readonly group: string
+  readonly resource: string
+}
+
+/** An index of the objects of a resource that have no controller, by namespace: what may be adopted. */
+export const orphansIndex = (groupResource: string): ViewIndex => ({
+  name: `orphans ${groupResource}`,
+  groupResource,
+  keys: (object) => (controllerOf(object) ? [] : [object.metadata.namespace ?? '']),
+})
+
+/** Replaces an object's owner references, provided that it is still as it was seen. */
+export const setOwnersCommand = (
+  resource: ResourceName,
+  object: KubeObject,
+  ownerReferences: readonly OwnerReference[],
+): Command => ({
+  request: {
+    verb: 'patch',
+    ...resource,
+    ...(object.metadata.namespace ? { namespace: object.metadata.namespace } : {}),
+    name: object.metadata.name,
+    patchType: 'application/merge-patch+json',
+    body: {
+      metadata: {
+        uid: object.metadata.uid,
+        resourceVersion: object.metadata.resourceVersion,
+        ownerReferences: ownerReferences.length === 0 ? null : ownerReferences,
+      },
+    },
+  },
+})
+
+export interface Claim {
+  /** The children that are the owner's now. */
+  readonly children: readonly KubeObject[]
+  /** Adoptions and releases still to be done; until they are, nothing else should be decided. */
+  readonly commands: readonly Command[]
+}
+
+/** Finds an owner's children, adopting and releasing as its selector says. Objects that `eligible` refuses stay as they are. */
+export function claimChildren(
+  view: ObjectView,
+  owner: KubeObject,
+  child: ResourceName,
+  selector: CompiledSelector,
+  eligible: (object: KubeObject) => boolean = () => true,
+): Claim {
+  const groupResource = child.group ? `${child.resource}.${child.group}` : child.resource
+  const children: KubeObject[] = []
+  const commands: Command[] = []
+  for (const entry of view.ownedBy(owner.metadata.uid)) {
+    const { object } = entry
+    if (entry.groupResource !== groupResource || !isControlledBy(object, owner)) continue
+    if (selector.matches(object.metadata.labels)) {
+      children.push(object)
+      continue
+    }
+    if (isBeingDeleted(owner) || isBeingDeleted(object) || !eligible(object)) continue
+    const kept = object.metadata.ownerReferences!.filter((reference) => reference.uid !== owner.metadata.uid)
+    commands.push(setOwnersCommand(child, object, kept))
+  }
+  if (!isBeingDeleted(owner)) {
+    for (const object of view.byIndex(`orphans ${groupResource}`, owner.metadata.namespace ?? '')) {
+      if (isBeingDeleted(object) || !eligible(object) || !selector.matches(object.metadata.labels)) continue
+      commands.push(
+        setOwnersCommand(child, object, [...(object.metadata.ownerReferences ?? []), controllerReference(owner)]),
+      )
+    }
+  }
+  return { children, commands }
+}

@@ -1,0 +1,166 @@
+// Runs reconcilers over a fake cluster step by step in one thread, with time in the test's hands: what the runner does,
+// without waiting. After every round the same key is reconciled again on the same view of the same log position to prove
+// that a second run finds nothing more to do once its commands are in the view.
+import type { ObjectChange } from '@shiplog/events/object-feed'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { usedNameCause } from '@shiplog/api/status'
+import type { CommandFailure, EventRecord, Reconciler } from '@shiplog/reconcile/reconciler'
+import { createObjectView, keyOf, type ProjectedView } from '@shiplog/reconcile/view'
+import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
+import { createFakeNodes, type FakeNodes, type FakeNodesOptions } from '@shiplog/testing/fake-nodes'
+
+const roundsMax = 100_000
+
+export interface ReconcileHarness {
+  readonly cluster: FakeCluster
+  readonly view: ProjectedView
+  readonly nodes: FakeNodes
+  /** Events that reconcilers recorded: `deployment-controller ScalingReplicaSet Scaled up …`. */
+  readonly events: string[]
+  nowMs(): number
+  /** Runs woken keys until none is left. Nodes move between rounds unless `withoutNodes`. */
+  settle(options?: { readonly withoutNodes?: boolean }): void
+  /** Runs one woken key; false when there is none. */
+  round(): boolean
+  /** Lets time pass, running what becomes due on the way. */
+  advance(ms: number, options?: { readonly withoutNodes?: boolean }): void
+  /** Reconciles every key that was ever woken once more; returns the commands that this gives, which should be none. */
+  secondRun(): readonly string[]
+}
+
+/** Creates a harness at a fixed time. */
+export function createReconcileHarness(
+  reconcilers: readonly Reconciler[],
+  options: FakeNodesOptions = {},
+): ReconcileHarness {
+  let nowMs = Date.parse('2026-01-01T00:00:00Z')
+  const clock = {
+    nowMs: () => nowMs,
+    sleep: () => Promise.resolve(),
+    after: () => ({ [Symbol.dispose]: () => undefined }),
+  }
+  const startedMs = nowMs
+  const cluster = createFakeCluster(clock)
+  const nodes = createFakeNodes(cluster, clock, options)
+  const resources = new Set(
+    reconcilers.flatMap((reconciler) => reconciler.resources.map((watch) => watch.groupResource)),
+  )
+  const indexes = new Map(reconcilers.flatMap((one) => one.indexes ?? []).map((index) => [index.name, index]))
+  const view = createObjectView([...resources], [...indexes.values()])
+  const events: string[] = []
+  const woken = new Map<string, { readonly reconciler: Reconciler; readonly key: string }>()
+  const known = new Map<string, { readonly reconciler: Reconciler; readonly key: string }>()
+  const timers = new Map<string, number>()
+  const failures = new Map<string, readonly CommandFailure[]>()
+
+  const wake = (reconciler: Reconciler, key: string): void => {
+    const id = `${reconciler.name} ${key}`
+    woken.set(id, { reconciler, key })
+    known.set(id, { reconciler, key })
+  }
+  const onChange = (change: ObjectChange, before: KubeObject | undefined): void => {
+    for (const reconciler of reconcilers) {
+      for (const watch of reconciler.resources) {
+        if (watch.groupResource !== change.groupResource) continue
+        for (const key of watch.keys(change, before, view)) wake(reconciler, key)
+      }
+    }
+  }
+  let seen = 0
+  view.apply({ changes: [], sequence: 0, synced: true }, onChange)
+  const catchUp = (): void => {
+    const part = cluster.changes.slice(seen)
+    seen += part.length
+    if (part.length > 0) {
+      const changes = part.filter((change) => resources.has(change.groupResource))
+      view.apply({ changes, sequence: cluster.sequence, synced: true }, onChange)
+    }
+  }
+  const note = (component: string, event: EventRecord): void => {
+    events.push(`${component} ${event.reason} ${event.message}`)
+  }
+
+  const round = (): boolean => {
+    catchUp()
+    const next = woken.entries().next()
+    if (next.done) return false
+    const [id, { reconciler, key }] = next.value
+    woken.delete(id)
+    timers.delete(id)
+    const result = reconciler.reconcile(key, view, {
+      nowMs,
+      startedMs,
+      failures: failures.get(id) ?? [],
+      usedNameRounds: 0,
+    })
+    for (const event of result.events ?? []) note(reconciler.component, event)
+    const refused: CommandFailure[] = []
+    for (const command of result.commands ?? []) {
+      const answer = cluster.execute(command.request)
+      if (answer.ok) {
+        if (command.event) note(reconciler.component, command.event)
+        continue
+      }
+      const { request } = command
+      if (answer.status.details?.causes?.some((cause) => cause.reason === usedNameCause)) {
+        const groupResource = request.group ? `${request.resource}.${request.group}` : request.resource
+        view.noteDeleted(groupResource, keyOf(request.namespace, (request.body as KubeObject).metadata.name), nowMs)
+        wake(reconciler, key)
+        continue
+      }
+      refused.push({ request, status: answer.status })
+      if (command.failureEvent && answer.code !== 409) note(reconciler.component, command.failureEvent(answer.status))
+    }
+    if (refused.length > 0) {
+      failures.set(id, refused)
+      timers.set(id, nowMs + 1000)
+    } else {
+      failures.delete(id)
+      if (result.requeueAfterMs !== undefined) timers.set(id, nowMs + Math.max(1, result.requeueAfterMs))
+    }
+    catchUp()
+    return true
+  }
+
+  const settle: ReconcileHarness['settle'] = ({ withoutNodes = false } = {}) => {
+    for (let i = 0; i < roundsMax; i++) {
+      if (round()) continue
+      if (withoutNodes || !nodes.step()) return
+    }
+    throw new Error('the reconcilers do not settle')
+  }
+
+  return {
+    cluster,
+    view,
+    nodes,
+    events,
+    nowMs: () => nowMs,
+    settle,
+    round,
+    advance: (ms, how) => {
+      const endMs = nowMs + ms
+      for (let i = 0; i < roundsMax; i++) {
+        settle(how)
+        const due = Math.min(endMs, ...timers.values())
+        if (due > nowMs) nowMs = due
+        for (const [id, atMs] of [...timers]) {
+          if (atMs > nowMs) continue
+          timers.delete(id)
+          woken.set(id, known.get(id)!)
+        }
+        if (nowMs === endMs && woken.size === 0) return
+      }
+      throw new Error('time does not pass')
+    },
+    secondRun: () => {
+      catchUp()
+      return [...known.values()].flatMap(({ reconciler, key }) =>
+        (reconciler.reconcile(key, view, { nowMs, startedMs, failures: [], usedNameRounds: 0 }).commands ?? []).map(
+          ({ request }) =>
+            `${reconciler.name} ${key}: ${request.verb} ${request.resource} ${request.subresource ?? ''}`,
+        ),
+      )
+    },
+  }
+}
