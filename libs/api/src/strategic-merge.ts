@@ -288,7 +288,10 @@ class StrategicMerge {
       const both = [...new Set([...original, ...patch])]
       return inOrder(both, patch, original, '')
     }
-    if (!mergeKey) throw unclassified(`cannot merge lists without merge key for ${field?.items?.ref?.split('.').at(-1) ?? field?.items?.type ?? 'list'}`)
+    if (!mergeKey)
+      throw unclassified(
+        `cannot merge lists without merge key for ${field?.items?.ref?.split('.').at(-1) ?? field?.items?.type ?? 'list'}`,
+      )
     let kept = original
     const changes: JsonObject[] = []
     let replaced = false
