@@ -6,7 +6,10 @@ import { availableParallelism, networkInterfaces, release, totalmem } from 'node
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import type { ClusterLog } from '@shiplog/events/event-log'
+import { openHighWaterMark, readMark } from '@shiplog/events/high-water-mark'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
+import { createSealer } from '@shiplog/events/seals'
+import { verifyAtStart, verifying } from '@shiplog/events/verify-log'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import { createControlPlanePods } from '@shiplog/node-agent/control-plane-pods'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
@@ -15,6 +18,7 @@ import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Service } from '@shiplog/runtime/service'
+import { createScheduler } from '@shiplog/scheduler/scheduler'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from './lock.ts'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
@@ -110,6 +114,21 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const { log, description, stop: stopLog } = await opening
     undo.push(['log server', stopLog], ['log', () => log.close()])
     progress(`log: ${description}`)
+    // The log must be the one that was left, and whole, before anything is served from it.
+    const markFile = join(dataDir, 'high-water-mark.json')
+    const mark = await readMark(markFile)
+    await verifyAtStart(log.events, mark)
+    const highWaterMark = openHighWaterMark({ file: markFile, log: log.events, clock, ...(mark ? { mark } : {}) })
+    undo.push(['high-water mark', () => highWaterMark.stop()])
+    const sealer = createSealer({
+      log: log.events,
+      clock,
+      logger: logger.child({ component: 'sealer' }),
+      onStored: highWaterMark.observe,
+    })
+    // Stopped after all who write and before the log: its last seal covers everything.
+    let sealing: Promise<void> | undefined
+    undo.push(['sealer', () => sealing?.then(() => sealer.stop())])
 
     const startedAtMs = new Map<string, number>()
     const begin = async (service: Service): Promise<void> => {
@@ -119,7 +138,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     }
 
     const gateway = createApiGateway({
-      log,
+      log: { ...log, events: verifying(log.events) },
+      onStored: highWaterMark.observe,
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
@@ -155,7 +175,14 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       nodes: { count: options.simulatedNodes },
       extraNodes: [machine],
     })
-    const services: Service[] = [nodeAgent]
+    const scheduler = createScheduler({
+      feed,
+      client: client('system:kube-scheduler'),
+      clock,
+      ids,
+      log: logger.child({ component: 'kube-scheduler' }),
+    })
+    const services: Service[] = [nodeAgent, scheduler]
     const logPart: Service = {
       name: 'shiplog-log',
       start: () => Promise.resolve(),
@@ -181,6 +208,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       })),
     })
     await Promise.all([running, begin(parts)])
+    sealing = sealer.start()
+    sealing.catch((err: unknown) => logger.error({ err }, 'the log is not sealed'))
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     return { url, port: gateway.port, kubeconfig, dataDir, logDescription: description, gateway, log, stop }
