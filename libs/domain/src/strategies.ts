@@ -1,4 +1,5 @@
 // Which rules a kind has: `strategyFor('deployments.apps')`. Kinds without an entry have the generic rules only.
+import { certificateSigningRequestStrategy } from './certificate-signing-request/certificate-signing-request.strategy.ts'
 import { configMapStrategy } from './config-map/config-map.strategy.ts'
 import { deploymentStrategy } from './deployment/deployment.strategy.ts'
 import { namespaceStrategy } from './namespace/namespace.strategy.ts'
@@ -13,6 +14,7 @@ import type { Strategy } from './strategy.ts'
 const generic: Strategy = {}
 
 const strategies = new Map<string, Strategy>([
+  ['certificatesigningrequests.certificates.k8s.io', certificateSigningRequestStrategy],
   ['configmaps', configMapStrategy],
   ['deployments.apps', deploymentStrategy],
   ['namespaces', namespaceStrategy],

@@ -2,10 +2,11 @@
 // the nodes that changed since the last such pod are looked at again. Its decisions equal those of the plain path
 // (schedule.ts); a property test holds the two against each other.
 import type { Profile, Scorer } from './configuration.ts'
+import { evaluate } from './evaluate.ts'
 import type { NodeInfo } from './node-info.ts'
 import type { PodInfo, PodShape } from './pod-info.ts'
 import { RankSet } from './rank-set.ts'
-import { type Decision, evaluate, normalize, type ScoredNode, schedule, topScores } from './schedule.ts'
+import { type Decision, normalize, type ScoredNode, schedule, topScores } from './schedule.ts'
 import type { Snapshot } from './snapshot.ts'
 import { nodePoint, podPoint } from './tie-break.ts'
 
@@ -19,7 +20,8 @@ const indexedMax = 2_000_000
 const shapesMin = 32
 
 /** How many shapes are kept sorted at a time; the one that was used longest ago goes first. */
-export const shapesIndexedMax = (nodes: number): number => Math.max(shapesMin, Math.trunc(indexedMax / Math.max(nodes, 500)))
+export const shapesIndexedMax = (nodes: number): number =>
+  Math.max(shapesMin, Math.trunc(indexedMax / Math.max(nodes, 500)))
 
 /** How many failures are remembered while nothing changes. */
 const failuresMax = 1000

@@ -163,6 +163,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       user,
       userAgent: user.name.replace(/^system:/, ''),
       requestId: ids.uuid(),
+      ...(request.onlyNew ? { onlyNew: true } : {}),
       provenance: {
         ...(request.cause === undefined ? {} : { cause: request.cause }),
         ...(request.basis === undefined ? {} : { basis: request.basis }),
