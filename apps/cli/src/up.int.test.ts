@@ -123,7 +123,7 @@ describe.each(['embedded', 'jetstream'])('a cluster on the log %s', (log) => {
     expect(await stop(third)).toBe(0)
     const verified = shiplog('verify', '--data-dir', dataDir)
     expect([await verified.exit, verified.stderr]).toEqual([0, ''])
-    expect(verified.stdout).toMatch(/events: \d+ records .* all whole/)
+    expect(verified.stdout).toMatch(/events: \d+ records, \d+ seals, up to sequence \d+: all whole/)
   }, 180_000)
 })
 
