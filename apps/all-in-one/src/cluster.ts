@@ -135,6 +135,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 
     const gateway = createApiGateway({
       log,
+      onStored: guarded.onStored,
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
@@ -150,7 +151,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['feed', () => feed.stop()])
     const client = (name: string, ...groups: string[]) =>
       gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })
-    await ensureSystemObjects(client('system:apiserver', 'system:masters'), clock, gateway.port)
+    await ensureSystemObjects({
+      client: client('system:apiserver', 'system:masters'),
+      clock,
+      port: gateway.port,
+      address: isLoopback(host) ? undefined : isWildcard(host) ? machineAddress() : host,
+    })
 
     const machine = controlPlaneNode({
       cpus: availableParallelism(),
@@ -219,6 +225,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 }
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.')
 
 /** The first address by which other machines know this one, else loopback. */
 function machineAddress(): string {

@@ -2,8 +2,8 @@
 // it grows, and compacted where nobody needs the past (guards).
 import { join } from 'node:path'
 import { compactLog } from '@shiplog/events/compactor'
-import type { ClusterLog, EventLog } from '@shiplog/events/event-log'
-import { type HighWaterMark, type Mark, openHighWaterMark, readMark } from '@shiplog/events/high-water-mark'
+import type { Append, ClusterLog } from '@shiplog/events/event-log'
+import { type Mark, openHighWaterMark, readMark } from '@shiplog/events/high-water-mark'
 import { createSealer } from '@shiplog/events/seals'
 import { verifyAtStart, verifying } from '@shiplog/events/verify-log'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -18,6 +18,8 @@ export const markOf = (dataDir: string): Promise<Mark | undefined> => readMark(m
 
 export interface GuardedLog {
   readonly log: ClusterLog
+  /** Told by every gateway on it what was acknowledged. */
+  onStored(group: readonly Append[], sequences: readonly number[]): void
   /** Begins to seal and compact; not needed for serving, so it may come after everything else. */
   begin(): void
   /** Seals the rest and writes the mark; before the log is closed. */
@@ -40,7 +42,7 @@ export async function guardLog(options: {
     clock,
     ...(mark ? { mark } : {}),
   })
-  const events = marking(verifying(log.events), keeper)
+  const events = verifying(log.events)
   const sealer = createSealer({
     log: log.events,
     clock,
@@ -50,6 +52,7 @@ export async function guardLog(options: {
   let compaction: Disposable | undefined
   let begun = false
   return {
+    onStored: (group, sequences) => keeper.observe(group, sequences),
     log: {
       events,
       leases: log.leases,
@@ -72,14 +75,4 @@ export async function guardLog(options: {
       await keeper.stop()
     },
   }
-}
-
-/** The log with every acknowledged append noted in the mark. */
-function marking(log: EventLog, keeper: HighWaterMark): EventLog {
-  const append: EventLog['append'] = async (group) => {
-    const result = await log.append(group)
-    if (result.ok) keeper.observe(group, result.sequences)
-    return result
-  }
-  return Object.create(log, { append: { value: append } }) as EventLog
 }

@@ -106,11 +106,17 @@ const compileField = (
   index,
   convert: converterOf(type),
   omitZero: type.omitZero ?? false,
-  goType: goTypeOf(type),
-  items: type.items ? compileField(registry, known, name, 0, type.items) : undefined,
+  goType: type.goType ?? goTypeOf(type),
+  items: type.items ? compileField(registry, known, name, 0, itemsOf(type)) : undefined,
   type,
   object: type.ref ? (known.get(type.ref) ?? compile(registry, known, registry.definition(type.ref))) : undefined,
 })
+
+/** The items with the name that the list's or map's own name gives them: `[]v1.Capability`. */
+const itemsOf = (type: Field): Field => {
+  const goType = /^(?:\[\]|map\[[^\]]*\])(.*)$/.exec(type.goType ?? '')?.[1]
+  return goType ? { ...type.items!, goType } : type.items!
+}
 
 const goTypeOf = (type: FieldType): string => {
   switch (type.type) {
@@ -452,7 +458,7 @@ const convertStrings: Convert = (run, value, field) => {
     if (typeof item === 'string') result.push(item)
     else if (item === null) result.push('')
     else {
-      mismatch(run, { ...field, goType: 'string' }, goKindOf(item), true)
+      mismatch(run, { ...field, goType: field.items!.goType }, goKindOf(item), true)
     }
   }
   return result
@@ -472,7 +478,7 @@ const convertMap: Convert = (run, value, field) => {
     if (plain) {
       if (typeof raw === 'string') define(result, key, raw)
       else if (raw === null) define(result, key, '')
-      else mismatch(run, { ...field, goType: 'string' }, goKindOf(raw), true)
+      else mismatch(run, { ...field, goType: field.items!.goType }, goKindOf(raw), true)
       continue
     }
     run.path.push(`.${key}`)
