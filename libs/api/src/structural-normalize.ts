@@ -295,6 +295,8 @@ const convertIntOrString: Convert = (run, value) => {
 /** The same few quantities come for ever; a full memo starts over. */
 const quantityTextsMax = 4096
 const quantityTextLengthMax = 64
+/** Exact arithmetic on longer texts would cost more than any of them is worth. */
+const quantityLengthMax = 1000
 const canonicalTexts = new Map<string | number, string>()
 
 const convertQuantity: Convert = (run, value) => {
@@ -303,6 +305,8 @@ const convertQuantity: Convert = (run, value) => {
   }
   const known = canonicalTexts.get(value)
   if (known !== undefined) return known
+  if (typeof value === 'string' && value.length > quantityLengthMax)
+    return fail(run, 'unable to parse numeric part of quantity')
   let canonical: string
   try {
     canonical = canonicalQuantity(value)

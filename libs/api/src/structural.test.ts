@@ -108,6 +108,7 @@ describe('normalize', () => {
       },
       'json: cannot unmarshal number into Go struct field ContainerPort.spec.containers.ports.protocol of type v1.Protocol',
     ],
+    [{ spec: { overhead: { cpu: '1'.repeat(1_000_000) } } }, 'unable to parse numeric part of quantity'],
     [
       { spec: { containers: [{ resources: { limits: 'all' } }] } },
       'json: cannot unmarshal string into Go struct field ResourceRequirements.spec.containers.resources.limits of type v1.ResourceList',
@@ -120,7 +121,7 @@ describe('normalize', () => {
       { spec: { containers: [{ livenessProbe: { httpGet: { port: true } } }] } },
       'json: cannot unmarshal bool into Go value of type int32',
     ],
-  ])('refuses a wrong type as Go does: %j', (object, message) => {
+  ])('refuses a wrong type as Go does (%#)', (object, message) => {
     expect(errorsOf(object)[0]).toBe(message)
   })
 
