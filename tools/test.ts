@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { styleText } from 'node:util'
 import { provideKubectl } from './kubectl/provide.ts'
+import { provideNatsServer } from './nats-server/provide.ts'
 import { type Report, summaryLines } from './test-summary.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -19,12 +20,8 @@ async function provide(): Promise<void> {
   const { versions } = await provideKubectl()
   const second = versions.systemKubectl ? `, and ${versions.systemKubectl} of this machine` : ''
   say(`kubectl ${versions.kubectl}${second}; helm ${versions.helm}`)
-  const provider = join(import.meta.dirname, 'nats-server', 'provide.ts')
-  const { provideNatsServer } = (await import(provider)) as {
-    provideNatsServer: (options: { log: (line: string) => void }) => Promise<{ path: string; version: string }>
-  }
-  const server = await provideNatsServer({ log: say })
-  say(`nats-server ${server.version} (${server.path})`)
+  const server = await provideNatsServer({ progress: say })
+  say(server ? `nats-server ${server.version} (${server.how})` : 'no nats-server: the tests on JetStream will fail')
 }
 
 function runVitest(args: readonly string[]): Promise<number> {

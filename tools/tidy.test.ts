@@ -109,6 +109,8 @@ describe('each rule bites', () => {
     ['an arrow that points down', 'libs/domain/src/x.ts', `import { a } from '@shiplog/api/y'`],
     ['a library in a service', 'services/scheduler/src/x.ts', `import { a } from '@shiplog/domain/y'`],
     ['test helpers in a test', 'services/scheduler/src/x.test.ts', `import '@shiplog/testing/y'`],
+    ['a tool that sets a test up', 'libs/events/src/x.int.test.ts', `import '../../../tools/nats-server/provide.ts'`],
+    ['test helpers in what tests share', 'services/scheduler/src/testing/x.ts', `import '@shiplog/testing/y'`],
     ['time in a test', 'services/scheduler/src/x.int.test.ts', `const now = Date.now()`],
     ['time in the runtime', 'libs/runtime/src/clock.ts', `const now = Date.now()`],
     ['a given time', 'libs/api/src/x.ts', `const text = new Date(nowMs).toISOString()`],

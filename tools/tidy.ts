@@ -43,7 +43,8 @@ export function importsOf(text: string): readonly string[] {
 /** Drops line comments that stand alone and block comments; those in strings do not matter to the rules. */
 const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
 
-const isTest = (path: string): boolean => /\.(test|contract|bench)\.ts$/.test(path) || path.includes('/testdata/')
+/** Tests, contract suites, and what only they use: a folder named `testing` inside a package. */
+const isTest = (path: string): boolean => /\.(test|contract|bench)\.ts$/.test(path) || path.includes('/src/testing/')
 
 const isBelow = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`)
 
@@ -78,7 +79,8 @@ function relativeFindings(file: SourceFile, specifier: string): readonly Finding
   }
   const target = new URL(specifier, `file:///${file.path}`).pathname.slice(1)
   const workspace = workspaceOf(file.path)
-  if (workspaceOf(target) !== workspace && !(allowedFor(workspace) ?? []).includes(workspaceOf(target))) {
+  const isSetUp = isTest(file.path) && workspaceOf(target) === 'tools'
+  if (workspaceOf(target) !== workspace && !isSetUp && !(allowedFor(workspace) ?? []).includes(workspaceOf(target))) {
     findings.push(
       `${file.path}: '${specifier}' reaches into ${workspaceOf(target)}; import it by its package name, if the layers allow`,
     )

@@ -33,6 +33,8 @@ export interface OpenLogOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly progress: (line: string) => void
+  /** The stream that this data is known to have had (see guarded-log.ts); another one, or none, is damage. */
+  readonly expectIncarnation?: string
   /** Looks for a nats-server that is new enough; with `fetch`, provides one if need be (that may take minutes). */
   readonly findNatsServer: (options: { fetch: boolean }) => Promise<NatsServerBinary | undefined>
 }
@@ -112,7 +114,35 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
   if (decision.kind === 'embedded') {
     const { openSqliteClusterLog } = await import('@shiplog/events/sqlite/sqlite-log')
     const log = await openSqliteClusterLog({ dataDir, clock })
-    return { log, description: `${log.description}: ${decision.why}`, stop: () => Promise.resolve() }
+    return { log, description: `${log.description}: ${decision.why}`, stop: nothing }
   }
-  throw new Error(`the log ${decision.kind} is not available: ${String(logger)}`)
+  const known = options.expectIncarnation === undefined ? {} : { expectIncarnation: options.expectIncarnation }
+  const { connectJetStreamClusterLog } = await import('@shiplog/events/jetstream/jetstream-log')
+  if (decision.binary === undefined) {
+    const log = await connectJetStreamClusterLog({ servers: decision.url!, clock, name: 'shiplog', ...known })
+    return {
+      log,
+      description: `${log.description} at ${withoutPassword(decision.url!)}: ${decision.why}`,
+      stop: nothing,
+    }
+  }
+  const { startNatsServer } = await import('@shiplog/events/jetstream/nats-child')
+  const server = await startNatsServer({ binary: decision.binary.path, dataDir, clock, logger })
+  try {
+    const log = await connectJetStreamClusterLog({
+      servers: server.url,
+      credentials: server.credentials.gateway,
+      clock,
+      name: 'shiplog',
+      ...known,
+    })
+    return { log, description: `${log.description}: ${decision.why}`, stop: () => server.stop() }
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
 }
+
+const nothing = (): Promise<void> => Promise.resolve()
+
+const withoutPassword = (url: string): string => url.replace(/\/\/[^@/]*@/, '//')

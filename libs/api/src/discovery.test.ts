@@ -65,7 +65,7 @@ describe('discovery', () => {
   })
 
   test('tells everything in the aggregated form', () => {
-    const core = aggregatedDiscovery(registry, 'api') as any
+    const core = aggregatedDiscovery(registry, 'core') as any
     expect(core).toMatchObject({ kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2' })
     expect(core.items).toHaveLength(1)
     const pods = core.items[0].versions[0].resources.find((resource: any) => resource.resource === 'pods')
@@ -81,11 +81,11 @@ describe('discovery', () => {
       responseKind: { group: 'policy', version: 'v1', kind: 'Eviction' },
       verbs: ['create'],
     })
-    const count = (root: 'api' | 'apis'): number =>
+    const count = (root: 'core' | 'groups'): number =>
       (aggregatedDiscovery(registry, root) as any).items.flatMap((item: any) =>
         item.versions.flatMap((version: any) => version.resources),
       ).length
-    expect(count('api') + count('apis')).toBe(registry.resources.length)
+    expect(count('core') + count('groups')).toBe(registry.resources.length)
     expect(groupsOf(registry).length).toBe(21)
   })
 

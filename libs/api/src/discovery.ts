@@ -44,11 +44,11 @@ export const compareVersions = (a: string, b: string): number => {
 const resourcesOf = (registry: SchemaRegistry, group: string, version: string): ResourceInfo[] =>
   registry.resources.filter((resource) => resource.group === group && resource.version === version)
 
-/** `/api`. The address is what clients inside the cluster may use. */
-export const apiVersions = (serverAddress: string): JsonObject => ({
+/** `/api`. The address, where known, is the one that clients inside the cluster may use. */
+export const apiVersions = (serverAddress?: string): JsonObject => ({
   kind: 'APIVersions',
   versions: ['v1'],
-  serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
+  serverAddressByClientCIDRs: serverAddress ? [{ clientCIDR: '0.0.0.0/0', serverAddress }] : [],
 })
 
 const groupBody = ({ group, versions }: GroupVersions): JsonObject => {
@@ -110,13 +110,13 @@ const storageVersionHash = (resource: ResourceInfo): string =>
     .subarray(0, 8)
     .toString('base64')
 
-/** The aggregated form of `/api` (the core group) or `/apis` (all others). */
-export const aggregatedDiscovery = (registry: SchemaRegistry, root: 'api' | 'apis'): JsonObject => ({
+/** The aggregated form of `/api` (`core`) or of `/apis` (`groups`: all others). */
+export const aggregatedDiscovery = (registry: SchemaRegistry, root: 'core' | 'groups'): JsonObject => ({
   kind: 'APIGroupDiscoveryList',
   apiVersion: 'apidiscovery.k8s.io/v2',
   metadata: {},
   items: groupsOf(registry)
-    .filter(({ group }) => (group === '') === (root === 'api'))
+    .filter(({ group }) => (group === '') === (root === 'core'))
     .map(({ group, versions }) => ({
       metadata: group ? { name: group } : {},
       versions: versions.map((version) => ({
@@ -190,9 +190,9 @@ export const discoveryDocument = (
 
 const aggregatedAt = (registry: SchemaRegistry, path: string): JsonObject | undefined =>
   path === '/api'
-    ? aggregatedDiscovery(registry, 'api')
+    ? aggregatedDiscovery(registry, 'core')
     : path === '/apis'
-      ? aggregatedDiscovery(registry, 'apis')
+      ? aggregatedDiscovery(registry, 'groups')
       : undefined
 
 const plainAt = (registry: SchemaRegistry, path: string): JsonObject | undefined => {

@@ -1,0 +1,24 @@
+// All cases, in the order of the topics.
+import type { Case } from '../src/case.ts'
+import { applyCases } from './apply.ts'
+import { createCases } from './create.ts'
+import { deleteCases } from './delete.ts'
+import { describeCases, getCases, watchCases } from './get.ts'
+import { helmCases } from './helm.ts'
+import { modifyCases } from './modify.ts'
+import { rolloutCases, waitCases } from './rollout.ts'
+import { serverCases } from './server.ts'
+
+export const allCases: readonly Case[] = [
+  ...serverCases,
+  ...createCases,
+  ...applyCases,
+  ...getCases,
+  ...watchCases,
+  ...describeCases,
+  ...modifyCases,
+  ...deleteCases,
+  ...rolloutCases,
+  ...waitCases,
+  ...helmCases,
+]

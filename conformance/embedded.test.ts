@@ -1,0 +1,3 @@
+import { conformanceSuite } from './src/suite.ts'
+
+conformanceSuite('embedded')
