@@ -140,6 +140,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const gateway = createApiGateway({
       log,
       onStored: guarded.onStored,
+      ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
+      ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
