@@ -34,6 +34,10 @@ export interface ClusterOptions {
   readonly host?: string
   readonly log: LogChoice
   readonly simulatedNodes: number
+  /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
+  readonly tokenAuthFile?: string
+  /** Admission plugins to leave out, by upstream's names. */
+  readonly disabledAdmissionPlugins?: readonly string[]
   readonly logger: Logger
   /** One line for people, as things happen. */
   readonly progress?: (line: string) => void
@@ -136,6 +140,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const gateway = createApiGateway({
       log,
       onStored: guarded.onStored,
+      ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
+      ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
