@@ -187,14 +187,14 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       client: client('system:kube-scheduler'),
       clock,
       ids,
-      log: logger.child({ component: 'kube-scheduler' }),
+      log: logger,
     })
     const controllers = createControllerManager({
       feed,
       client: client('system:kube-controller-manager'),
       clock,
       ids,
-      log: logger.child({ component: 'kube-controller-manager' }),
+      log: logger,
       rootCa: pki.ca,
     })
     const services: Service[] = [controllers, nodeAgent, scheduler]
