@@ -1,6 +1,6 @@
 // `shiplog up` as a person runs it: a process with standard streams, signals and an exit code, on a real log.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { request } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -123,7 +123,7 @@ describe.each(['embedded', 'jetstream'])('a cluster on the log %s', (log) => {
     expect(await stop(third)).toBe(0)
     const verified = shiplog('verify', '--data-dir', dataDir)
     expect([await verified.exit, verified.stderr]).toEqual([0, ''])
-    expect(verified.stdout).toMatch(/events: \d+ records .* all whole/)
+    expect(verified.stdout).toMatch(/events: \d+ records, \d+ seals, up to sequence \d+: all whole/)
   }, 180_000)
 })
 
@@ -138,6 +138,32 @@ test('a second up on the same data directory says so and exits 1, and the first 
   expect(await stop(first)).toBe(0)
   const afterwards = shiplog('status', '--data-dir', dataDir)
   expect(await afterwards.exit).toBe(1)
+})
+
+test('a log that is gone or older than what was acknowledged stops the start, and verify says it too', async () => {
+  const first = await up('--log', 'embedded')
+  await api('POST', '/api/v1/namespaces/default/configmaps', configMap('one'))
+  expect(await stop(first)).toBe(0)
+  cpSync(join(dataDir, 'log.db'), join(dataDir, 'older.db'))
+  const second = await up()
+  await api('POST', '/api/v1/namespaces/default/configmaps', configMap('two'))
+  expect(await stop(second)).toBe(0)
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(dataDir, `log.db${suffix}`), { force: true })
+
+  const empty = shiplog('up', '--data-dir', dataDir, '--port', '0')
+  expect(await empty.exit).toBe(1)
+  expect(empty.stderr).toContain('The log is another one')
+
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(dataDir, `log.db${suffix}`), { force: true })
+  cpSync(join(dataDir, 'older.db'), join(dataDir, 'log.db'))
+  const older = shiplog('up', '--data-dir', dataDir, '--port', '0')
+  expect(await older.exit).toBe(1)
+  expect(older.stderr).toMatch(
+    /The log was shortened: it ends at sequence \d+, but \S+ was acknowledged at sequence \d+/,
+  )
+  const verified = shiplog('verify', '--data-dir', dataDir)
+  expect(await verified.exit).toBe(1)
+  expect(verified.stderr).toContain('The log was shortened')
 })
 
 test('a port that is taken is said so, exit 1, and the data directory is free again', async () => {

@@ -74,14 +74,10 @@ const controllerRevisionStrategy: Strategy = {
 }
 
 const strategies = new Map<string, Strategy>([
-<<<<<<< HEAD
-  ['certificatesigningrequests.certificates.k8s.io', certificateSigningRequestStrategy],
-=======
   ['apiservices.apiregistration.k8s.io', apiServiceStrategy],
   ['certificatesigningrequests.certificates.k8s.io', certificateSigningRequestStrategy],
   ['clusterrolebindings.rbac.authorization.k8s.io', clusterRoleBindingStrategy],
   ['clusterroles.rbac.authorization.k8s.io', clusterRoleStrategy],
->>>>>>> domain
   ['configmaps', configMapStrategy],
   ['controllerrevisions.apps', controllerRevisionStrategy],
   ['cronjobs.batch', cronJobStrategy],

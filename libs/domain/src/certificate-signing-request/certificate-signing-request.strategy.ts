@@ -1,24 +1,3 @@
-<<<<<<< HEAD
-// Certificate signing requests: what is asked for never changes, and each part of the status has its own subresource.
-import type { KubeObject } from '@shiplog/api/kube-object'
-import type { Strategy } from '../strategy.ts'
-
-/** `approval` writes conditions, and nothing else. */
-const prepareForSubresource = (draft: KubeObject, before: KubeObject, subresource: string): void => {
-  if (subresource !== 'approval') return
-  const conditions = draft['status']?.conditions
-  draft['spec'] = before['spec']
-  draft['status'] = { ...before['status'], ...(conditions ? { conditions } : {}) }
-}
-
-export const certificateSigningRequestStrategy: Strategy = {
-  hasGeneration: false,
-  prepareForUpdate: (draft, before) => {
-    draft['spec'] = before['spec']
-    draft['status'] = before['status']
-  },
-  prepareForSubresource,
-=======
 // CertificateSigningRequests: who asks is recorded by the server, and the request never changes.
 import { required } from '@shiplog/api/field-errors'
 import type { KubeObject } from '@shiplog/api/kube-object'
@@ -47,7 +26,8 @@ export const certificateSigningRequestStrategy: Strategy = {
     keep(draft, before, 'status')
   },
   // Approval writes conditions only; the certificate is the signer's.
-  prepareForSubresource: (draft, before) => {
+  prepareForSubresource: (draft, before, subresource) => {
+    if (subresource !== 'approval') return
     keepSpec(draft, before)
     const { conditions } = draft['status'] ?? {}
     draft['status'] = { ...before['status'], ...(conditions ? { conditions } : {}) }
@@ -60,5 +40,4 @@ export const certificateSigningRequestStrategy: Strategy = {
   validateUpdate: (next, before) => immutable(next['spec'], before['spec'], 'spec'),
   selectableFieldNames: ['spec.signerName'],
   selectableFields: (request) => ({ 'spec.signerName': request['spec']?.signerName ?? '' }),
->>>>>>> domain
 }
