@@ -18,7 +18,7 @@ import {
   unionOfFields,
   valueElement,
 } from './fieldset.ts'
-import { type FieldDifference, fieldsOfNewObject, itemElement } from './fieldset-diff.ts'
+import { differenceOfObjects, type FieldDifference, fieldsOfNewObject, itemElement } from './fieldset-diff.ts'
 import {
   type ApplyType,
   applyTypeOf,
@@ -463,7 +463,7 @@ const inheritedFields = (apply: ServerSideApply, live: JsonObject): FieldTree =>
   }
   if (!isObject(lastApplied) || lastApplied['apiVersion'] !== apply.apiVersion) return {}
   const type = ownedTypeOf(apply.registry, apply.definition, apply.subresource ?? '', apply.resetFields)
-  const difference = differencesByVersion(apply, lastApplied, live)(apply.apiVersion)
+  const difference = differenceOfObjects(type, lastApplied, live)
   return fieldsLeft(appliedChildren(type, lastApplied), difference)
 }
 
@@ -557,7 +557,9 @@ const attempt = (apply: ServerSideApply, force: boolean): Applied | { readonly c
     const clashes: Conflict[] = []
     for (const entry of others) {
       const held = fieldsOfEntry(entry)
-      const difference = withTaken(differenceIn(entry.apiVersion ?? ''), taken)
+      const seen = differenceIn(entry.apiVersion ?? '')
+      if (seen === 'gone') continue
+      const difference = withTaken(seen, taken)
       if (difference?.changed && !force) {
         for (const path of fieldPaths(intersectionOfFields(held, difference.changed))) clashes.push({ entry, path })
       }
