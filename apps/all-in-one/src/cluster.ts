@@ -34,6 +34,10 @@ export interface ClusterOptions {
   readonly host?: string
   readonly log: LogChoice
   readonly simulatedNodes: number
+  /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
+  readonly tokenAuthFile?: string
+  /** Admission plugins to leave out, by upstream's names. */
+  readonly disabledAdmissionPlugins?: readonly string[]
   readonly logger: Logger
   /** One line for people, as things happen. */
   readonly progress?: (line: string) => void
@@ -136,6 +140,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const gateway = createApiGateway({
       log,
       onStored: guarded.onStored,
+      ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
+      ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
@@ -155,7 +161,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       client: client('system:apiserver', 'system:masters'),
       clock,
       port: gateway.port,
-      address: isLoopback(host) ? undefined : isWildcard(host) ? machineAddress() : host,
+      address: isWildcard(host) ? machineAddress() : host === 'localhost' ? '127.0.0.1' : host,
     })
 
     const machine = controlPlaneNode({
@@ -181,14 +187,14 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       client: client('system:kube-scheduler'),
       clock,
       ids,
-      log: logger.child({ component: 'kube-scheduler' }),
+      log: logger,
     })
     const controllers = createControllerManager({
       feed,
       client: client('system:kube-controller-manager'),
       clock,
       ids,
-      log: logger.child({ component: 'kube-controller-manager' }),
+      log: logger,
       rootCa: pki.ca,
     })
     const services: Service[] = [controllers, nodeAgent, scheduler]
@@ -225,8 +231,6 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 }
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
-
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.')
 
 /** The first address by which other machines know this one, else loopback. */
 function machineAddress(): string {

@@ -70,7 +70,15 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
   const authorizer = createAuthorizer(view)
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const admission = defaultAdmissionPlugins().filter((plugin) => !disabled.has(plugin.name))
+  const plugins = defaultAdmissionPlugins()
+  for (const name of disabled) {
+    if (!plugins.some((plugin) => plugin.name === name)) {
+      throw new Error(
+        `there is no admission plugin ${name}; there are ${plugins.map((plugin) => plugin.name).join(', ')}`,
+      )
+    }
+  }
+  const admission = plugins.filter((plugin) => !disabled.has(plugin.name))
   const reader = createReader(streams)
   const writer = createWriter({ registry, streams, admission, view, clock, ids })
   const operations = createOperations({

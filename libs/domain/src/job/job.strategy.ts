@@ -1,9 +1,9 @@
 // Jobs: pods that end. The selector is made from the job's uid, so that no two jobs own one pod.
 import { invalidValue, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { compileLabelSelector, validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { fill, immutable, section, semanticEqual } from '../fields.ts'
-import { selectorMatches, validateLabelSelector } from '../label-selectors.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import type { DecisionContext, Strategy } from '../strategy.ts'
 import { validateJobSpec } from './job-spec.ts'
@@ -54,7 +54,7 @@ const validate = (job: KubeObject): StatusCause[] => {
   if (!spec['selector']) causes.push(required('spec.selector'))
   else causes.push(...validateLabelSelector(spec['selector'], 'spec.selector'))
   const labels = spec['template']?.metadata?.labels
-  if (spec['selector'] && !selectorMatches(spec['selector'], labels ?? {}))
+  if (spec['selector'] && causes.length === 0 && !compileLabelSelector(spec['selector']).matches(labels ?? {}))
     causes.push(
       invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
     )

@@ -1,9 +1,9 @@
 // NetworkPolicies: who may talk to a pod, and to whom it may talk.
 import { invalidValue, notSupported } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { fillText, items, section } from '../fields.ts'
-import { validateLabelSelector } from '../label-selectors.ts'
 import { validatePortNumberOrName } from '../pod/container-validation.ts'
 import type { Strategy } from '../strategy.ts'
 

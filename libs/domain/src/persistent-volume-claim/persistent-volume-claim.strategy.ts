@@ -1,9 +1,9 @@
 // PersistentVolumeClaims: a wish for storage, fixed once made but for its size.
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { items, keep, section, semanticEqual } from '../fields.ts'
-import { validateLabelSelector } from '../label-selectors.ts'
 import { compareQuantities, nanosOf } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
 import { setClaimSpecDefaults } from './claim-defaults.ts'

@@ -1,8 +1,8 @@
 // PodDisruptionBudgets: how many pods of a kind may be evicted at a time.
 import { invalidValue, notSupported } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { validateLabelSelector } from '../label-selectors.ts'
 import type { Strategy } from '../strategy.ts'
 import { validateAtMostAll, validateIntOrPercent } from '../workload/workload-rules.ts'
 

@@ -1,9 +1,9 @@
 // ReplicationControllers: what ReplicaSets were before, selecting by a plain map.
 import { invalidValue, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { compileLabelMap } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { fill, nonNegative, section } from '../fields.ts'
-import { selectorMatches } from '../label-selectors.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 import type { Strategy } from '../strategy.ts'
@@ -32,7 +32,7 @@ const validate = (controller: KubeObject): StatusCause[] => {
   const template = spec['template']
   if (!template) return [...causes, required('spec.template')]
   const labels = template.metadata?.labels
-  if (!selectorMatches({ matchLabels: selector }, labels))
+  if (!compileLabelMap(selector).matches(labels))
     causes.push(
       invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
     )
