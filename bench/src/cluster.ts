@@ -17,8 +17,15 @@ export interface BenchCluster {
   /** From the start of the process to its own word that it is ready, by the clock of this process. */
   readonly readyMs: number
   readonly startedMicros: number
-  /** Stops it; prints where its time went between two moments when it was started with `profile`. */
-  remove(profileOf?: { readonly title: string; readonly fromMicros: number; readonly toMicros: number }): Promise<void>
+  /** Stops it; when it was started with `profile`, prints where its time went meanwhile. */
+  remove(...profileOf: readonly TimeSpan[]): Promise<void>
+}
+
+/** Something that was done between two moments of the monotonic clock. */
+export interface TimeSpan {
+  readonly title: string
+  readonly fromMicros: number
+  readonly toMicros: number
 }
 
 const root = resolve(import.meta.dirname, '..', '..')
@@ -72,6 +79,10 @@ export async function startCluster(options: {
     discard()
     throw error
   }
+  const watched = (code: number | null, signal: NodeJS.Signals | null): void =>
+    void process.stderr.write(`bench: the server ended by itself with ${signal ?? code}\n`)
+  child.on('exit', watched)
+  child.stderr.pipe(process.stderr)
   const readyMs = (monotonicMicros() - startedMicros) / 1_000
   const kubeconfig = join(directory, 'data', 'kubeconfig')
   return {
@@ -80,13 +91,17 @@ export async function startCluster(options: {
     credentials: readCredentials(kubeconfig),
     readyMs,
     startedMicros,
-    async remove(profileOf) {
+    async remove(...profileOf) {
+      child.off('exit', watched)
+      child.stderr.unpipe()
       await stop()
-      if (profileOf && options.profile) {
+      if (options.profile && profileOf.length > 0) {
         for (const file of readdirSync(profiles)) {
           const profile = JSON.parse(readFileSync(join(profiles, file), 'utf8')) as CpuProfile
-          const times = selfTimes(profile, profileOf.fromMicros, profileOf.toMicros)
-          process.stdout.write(`\nSelf time of the server, ${profileOf.title}:\n${formatSelfTimes(times)}\n`)
+          for (const { title, fromMicros, toMicros } of profileOf) {
+            const times = selfTimes(profile, fromMicros, toMicros)
+            process.stdout.write(`\nSelf time of the server, ${title}:\n${formatSelfTimes(times)}\n`)
+          }
         }
       }
       discard()

@@ -1,6 +1,6 @@
 // Durable creates over HTTPS, beside raw atomic appends of the same payload to a log of the same kind: the two take turns,
 // so that a machine whose speed changes changes both.
-import { type LogKind, startCluster } from '../cluster.ts'
+import { type LogKind, startCluster, type TimeSpan } from '../cluster.ts'
 import { perSecond, runLoad } from '../load.ts'
 import type { LoadResult } from '../load-jobs.ts'
 import type { Part, PartOptions } from '../part.ts'
@@ -27,8 +27,7 @@ async function measure(log: LogKind, options: PartOptions): Promise<Figure[]> {
   const payload = Buffer.alloc(payloadBytes, 'x')
   const { credentials } = cluster
   const figures: Figure[] = []
-  let fromMicros = 0
-  let toMicros = 0
+  const spans: TimeSpan[] = []
   try {
     await ensureServiceAccount(credentials)
     for (const { kind, path, body } of kinds) {
@@ -43,10 +42,8 @@ async function measure(log: LogKind, options: PartOptions): Promise<Figure[]> {
           const begun = monotonicMicros()
           const cpuBefore = usageOfTree(cluster.pid).cpuMs
           const ours = await runLoad({ ...job, connections, prefix, milliseconds: roundMs })
-          if (connections === 64 && fromMicros === 0) {
-            fromMicros = begun
-            toMicros = monotonicMicros()
-          }
+          const title = `${kind} creates at ${connections} connections, ${log}, ${ours.count} of them`
+          if (round === 0) spans.push({ title, fromMicros: begun, toMicros: monotonicMicros() })
           rounds.push({ ours, raw: beside, cpuMs: usageOfTree(cluster.pid).cpuMs - cpuBefore })
         }
         const rates = rounds.map(({ ours }) => perSecond(ours))
@@ -92,7 +89,7 @@ async function measure(log: LogKind, options: PartOptions): Promise<Figure[]> {
     }
   } finally {
     await raw.close()
-    await cluster.remove({ title: `ConfigMap creates at 64 connections, first round, ${log}`, fromMicros, toMicros })
+    await cluster.remove(...spans)
   }
   return figures
 }
