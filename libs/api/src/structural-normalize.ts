@@ -106,11 +106,17 @@ const compileField = (
   index,
   convert: converterOf(type),
   omitZero: type.omitZero ?? false,
-  goType: goTypeOf(type),
-  items: type.items ? compileField(registry, known, name, 0, type.items) : undefined,
+  goType: type.goType ?? goTypeOf(type),
+  items: type.items ? compileField(registry, known, name, 0, itemsOf(type)) : undefined,
   type,
   object: type.ref ? (known.get(type.ref) ?? compile(registry, known, registry.definition(type.ref))) : undefined,
 })
+
+/** The items with the name that the list's or map's own name gives them: `[]v1.Capability`. */
+const itemsOf = (type: Field): Field => {
+  const goType = /^(?:\[\]|map\[[^\]]*\])(.*)$/.exec(type.goType ?? '')?.[1]
+  return goType ? { ...type.items!, goType } : type.items!
+}
 
 const goTypeOf = (type: FieldType): string => {
   switch (type.type) {
@@ -289,6 +295,8 @@ const convertIntOrString: Convert = (run, value) => {
 /** The same few quantities come for ever; a full memo starts over. */
 const quantityTextsMax = 4096
 const quantityTextLengthMax = 64
+/** Exact arithmetic on longer texts would cost more than any of them is worth. */
+const quantityLengthMax = 1000
 const canonicalTexts = new Map<string | number, string>()
 
 const convertQuantity: Convert = (run, value) => {
@@ -297,6 +305,8 @@ const convertQuantity: Convert = (run, value) => {
   }
   const known = canonicalTexts.get(value)
   if (known !== undefined) return known
+  if (typeof value === 'string' && value.length > quantityLengthMax)
+    return fail(run, 'unable to parse numeric part of quantity')
   let canonical: string
   try {
     canonical = canonicalQuantity(value)
@@ -452,7 +462,7 @@ const convertStrings: Convert = (run, value, field) => {
     if (typeof item === 'string') result.push(item)
     else if (item === null) result.push('')
     else {
-      mismatch(run, { ...field, goType: 'string' }, goKindOf(item), true)
+      mismatch(run, { ...field, goType: field.items!.goType }, goKindOf(item), true)
     }
   }
   return result
@@ -472,7 +482,7 @@ const convertMap: Convert = (run, value, field) => {
     if (plain) {
       if (typeof raw === 'string') define(result, key, raw)
       else if (raw === null) define(result, key, '')
-      else mismatch(run, { ...field, goType: 'string' }, goKindOf(raw), true)
+      else mismatch(run, { ...field, goType: field.items!.goType }, goKindOf(raw), true)
       continue
     }
     run.path.push(`.${key}`)
