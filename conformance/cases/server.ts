@@ -271,7 +271,7 @@ export const serverCases: readonly Case[] = topic('server', {
       const future = await t.http({ path: `${path}&resourceVersion=999999999999&resourceVersionMatch=NotOlderThan` })
       assert.equal(future.code, 504)
       has(future.text, 'Too large resource version')
-      assert.equal((await t.http({ path: `${path}&resourceVersionMatch=Exact` })).code, 400)
+      assert.equal((await t.http({ path: `${path}&resourceVersionMatch=Exact` })).code, 422)
     },
   },
   'yaml-bodies': {
