@@ -15,6 +15,7 @@ import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Service } from '@shiplog/runtime/service'
+import { createScheduler } from '@shiplog/scheduler/scheduler'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from './lock.ts'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
@@ -155,7 +156,14 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       nodes: { count: options.simulatedNodes },
       extraNodes: [machine],
     })
-    const services: Service[] = [nodeAgent]
+    const scheduler = createScheduler({
+      feed,
+      client: client('system:kube-scheduler'),
+      clock,
+      ids,
+      log: logger.child({ component: 'kube-scheduler' }),
+    })
+    const services: Service[] = [nodeAgent, scheduler]
     const logPart: Service = {
       name: 'shiplog-log',
       start: () => Promise.resolve(),

@@ -112,7 +112,33 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
   if (decision.kind === 'embedded') {
     const { openSqliteClusterLog } = await import('@shiplog/events/sqlite/sqlite-log')
     const log = await openSqliteClusterLog({ dataDir, clock })
-    return { log, description: `${log.description}: ${decision.why}`, stop: () => Promise.resolve() }
+    return { log, description: `${log.description}: ${decision.why}`, stop: nothing }
   }
-  throw new Error(`the log ${decision.kind} is not available: ${String(logger)}`)
+  const { connectJetStreamClusterLog } = await import('@shiplog/events/jetstream/jetstream-log')
+  if (decision.binary === undefined) {
+    const log = await connectJetStreamClusterLog({ servers: decision.url!, clock, name: 'shiplog' })
+    return {
+      log,
+      description: `${log.description} at ${withoutPassword(decision.url!)}: ${decision.why}`,
+      stop: nothing,
+    }
+  }
+  const { startNatsServer } = await import('@shiplog/events/jetstream/nats-child')
+  const server = await startNatsServer({ binary: decision.binary.path, dataDir, clock, logger })
+  try {
+    const log = await connectJetStreamClusterLog({
+      servers: server.url,
+      credentials: server.credentials.gateway,
+      clock,
+      name: 'shiplog',
+    })
+    return { log, description: `${log.description}: ${decision.why}`, stop: () => server.stop() }
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
 }
+
+const nothing = (): Promise<void> => Promise.resolve()
+
+const withoutPassword = (url: string): string => url.replace(/\/\/[^@/]*@/, '//')

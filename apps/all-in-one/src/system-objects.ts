@@ -68,9 +68,16 @@ export async function ensureSystemObjects(client: ApiClient, clock: Clock, port:
 
 async function ensure(client: ApiClient, clock: Clock, wish: Wish): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const result = await client.request({ ...wish, verb: 'create', query: { fieldManager: 'kube-apiserver' } })
-    if (result.ok || result.code === 409) return
     const { metadata } = wish.body
+    const { body: _, ...address } = wish
+    // Looked for first: to make a Service again is refused for its address before it is refused for its name.
+    const found = await client.request({ ...address, verb: 'get', name: metadata.name })
+    if (found.ok) return
+    const result =
+      found.code === 404
+        ? await client.request({ ...wish, verb: 'create', query: { fieldManager: 'kube-apiserver' } })
+        : found
+    if (result.ok || result.code === 409) return
     // A refusal for good will not turn into something else; an unavailable log may.
     if (attempt === attemptsMax || (result.code < 500 && result.code !== 429)) {
       throw new Error(`${wish.resource} "${metadata.name}" could not be made: ${result.status.message}`)

@@ -83,7 +83,7 @@ Progress goes to standard error; standard output gets two lines when all nodes a
   )
   .action(async (options) => {
     const { up } = await import('./up.ts')
-    process.exitCode = await up(options)
+    await up(options)
   })
 
 program

@@ -20,8 +20,8 @@ const stopTimeoutMs = 4_800
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`)
 
-/** Gives the exit code. */
-export async function up(options: UpOptions): Promise<number> {
+/** Ends the process: 0 after a signal, 1 when the cluster could not be started. */
+export async function up(options: UpOptions): Promise<never> {
   const logger = createPinoLogger({ level: options.logLevel, name: 'shiplog' })
   const asked = Promise.withResolvers<NodeJS.Signals>()
   // A terminal signals the whole process group and the bootstrap passes signals on: the second one says nothing new.
@@ -41,7 +41,7 @@ export async function up(options: UpOptions): Promise<number> {
     progress(`shiplog: ${explain(error, options)}`)
     return 'failed' as const
   })
-  if (cluster === 'failed') return 1
+  if (cluster === 'failed') process.exit(1)
   if (cluster !== undefined) {
     const seconds = (systemClock.nowMs() - performance.timeOrigin) / 1_000
     process.stdout.write(

@@ -43,19 +43,23 @@ function filter(pod: PodInfo, node: NodeInfo): Rejection | undefined {
   return explainShortage(pod, node)
 }
 
+const basicResources = ['cpu', 'memory', 'ephemeral-storage'] as const
+
 /** All resources that are short; nothing can be done about those of which the whole node has too little. */
 function explainShortage(pod: PodInfo, node: NodeInfo): Rejection | undefined {
   const { requests } = pod.shape
   const reasons: string[] = []
   let resolvable = true
   if (node.pods.size + 1 > node.podsMax) reasons.push('Too many pods')
-  for (const name of ['cpu', 'memory', 'ephemeral-storage', ...(requests.scalars?.keys() ?? [])]) {
+  const check = (name: string): void => {
     const wanted = amountOf(requests, name)
     const offered = node.offers(name)
-    if (wanted === 0 || wanted <= offered - node.requested(name)) continue
+    if (wanted === 0 || wanted <= offered - node.requested(name)) return
     reasons.push(`Insufficient ${name}`)
     if (wanted > offered) resolvable = false
   }
+  for (const name of basicResources) check(name)
+  if (requests.scalars !== undefined) for (const name of requests.scalars.keys()) check(name)
   return reasons.length === 0 ? undefined : { reasons, resolvable }
 }
 

@@ -2,10 +2,11 @@
 // the nodes that changed since the last such pod are looked at again. Its decisions equal those of the plain path
 // (schedule.ts); a property test holds the two against each other.
 import type { Profile, Scorer } from './configuration.ts'
+import { evaluate } from './evaluate.ts'
 import type { NodeInfo } from './node-info.ts'
 import type { PodInfo, PodShape } from './pod-info.ts'
 import { RankSet } from './rank-set.ts'
-import { type Decision, evaluate, normalize, type ScoredNode, schedule, topScores } from './schedule.ts'
+import { type Decision, normalize, type ScoredNode, schedule, topScores } from './schedule.ts'
 import type { Snapshot } from './snapshot.ts'
 import { nodePoint, podPoint } from './tie-break.ts'
 
@@ -14,8 +15,16 @@ export interface PlacementIndex {
   schedule(pod: PodInfo): Decision
 }
 
-/** How many shapes of pods are kept sorted at a time; the one that was used longest ago goes first. */
-export const shapesIndexedMax = 100
+/** How many nodes of how many shapes are kept sorted at most: some 30 bytes each. */
+const indexedMax = 2_000_000
+const shapesMin = 32
+
+/** How many shapes are kept sorted at a time; the one that was used longest ago goes first. */
+export const shapesIndexedMax = (nodes: number): number =>
+  Math.max(shapesMin, Math.trunc(indexedMax / Math.max(nodes, 500)))
+
+/** How many failures are remembered while nothing changes. */
+const failuresMax = 1000
 
 /** Nodes in the order of their points on the ring; rebuilt when a node comes or goes. */
 interface Ring {
@@ -51,7 +60,7 @@ export function createPlacementIndex(snapshot: Snapshot, profile: Profile, seed:
     let decision = failures.get(key)
     if (decision === undefined) {
       decision = schedule(pod, snapshot, profile, seed)
-      if (failures.size < shapesIndexedMax) failures.set(key, decision)
+      if (failures.size < failuresMax) failures.set(key, decision)
     }
     return decision
   }
@@ -66,7 +75,7 @@ export function createPlacementIndex(snapshot: Snapshot, profile: Profile, seed:
       let index = shapes.get(pod.shape)
       if (index === undefined) {
         index = new ShapeIndex(pod, profile, nodes)
-        if (shapes.size >= shapesIndexedMax) shapes.delete(shapes.keys().next().value!)
+        if (shapes.size >= shapesIndexedMax(nodes.nodes.length)) shapes.delete(shapes.keys().next().value!)
       } else {
         shapes.delete(pod.shape)
       }

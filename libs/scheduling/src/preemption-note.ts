@@ -2,9 +2,8 @@
 // is computed, not assumed: a node counts as "no victims" only when no pod of lower priority is on it, and when removing
 // all of those would let the pod in, nothing is said, as upstream says nothing when it found victims.
 import type { ActivePlugins } from './configuration.ts'
+import { evaluate, type RejectedNode } from './evaluate.ts'
 import { fitError } from './fit-error.ts'
-import type { Rejection } from './framework.ts'
-import type { NodeInfo } from './node-info.ts'
 import type { PodInfo } from './pod-info.ts'
 
 const notHelpful = 'Preemption is not helpful for scheduling'
@@ -18,7 +17,7 @@ export interface PreemptionQuestion {
   readonly active: ActivePlugins
   readonly nodes: number
   /** The nodes that were looked at and why each was rejected; all others could not be helped by making room. */
-  readonly rejected: ReadonlyMap<NodeInfo, Rejection>
+  readonly rejected: readonly RejectedNode[]
 }
 
 /** The note, or undefined when making room would have helped. */
@@ -27,24 +26,16 @@ export function preemptionNote(question: PreemptionQuestion): string | undefined
   if (pod.preemptionPolicy === 'Never') return `${claims}, preemption: not eligible due to preemptionPolicy=Never.`
   const reasons = new Map<string, number>()
   const count = (reason: string, by = 1): void => void reasons.set(reason, (reasons.get(reason) ?? 0) + by)
-  if (nodes > rejected.size) count(notHelpful, nodes - rejected.size)
-  for (const [node, rejection] of rejected) {
+  if (nodes > rejected.length) count(notHelpful, nodes - rejected.length)
+  for (const { node, rejection } of rejected) {
     if (!rejection.resolvable) count(notHelpful)
     else if (!node.holdsLowerPriority(pod.priority)) count(noVictims)
     else {
       const emptied = node.withoutLowerPriority(pod.priority)
-      const still = firstRejection(active, pod, emptied)
+      const still = evaluate(active.filters, pod, emptied)
       if (still === undefined) return undefined
-      for (const reason of still.reasons) count(reason)
+      for (const reason of still.rejection.reasons) count(reason)
     }
   }
   return `${claims}, preemption: ${fitError({ nodes, reasons })}`
-}
-
-function firstRejection(active: ActivePlugins, pod: PodInfo, node: NodeInfo): Rejection | undefined {
-  for (const plugin of active.filters) {
-    const rejection = plugin.filter!(pod, node)
-    if (rejection !== undefined) return rejection
-  }
-  return undefined
 }

@@ -3,7 +3,8 @@
 // depends on the pod, the snapshot, the profile and the seed, and on nothing else.
 import type { Profile, Scorer } from './configuration.ts'
 import { fitError, noNodesAvailable } from './fit-error.ts'
-import type { Plugin, Rejection, ScoreRange } from './framework.ts'
+import { evaluate, type RejectedNode } from './evaluate.ts'
+import type { Plugin, ScoreRange } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
 import type { PodInfo } from './pod-info.ts'
 import { preemptionNote } from './preemption-note.ts'
@@ -42,21 +43,17 @@ export const topScores = 3
 /** Decides where the pod goes. */
 export function schedule(pod: PodInfo, snapshot: Snapshot, profile: Profile, seed: number): Decision {
   const { active, candidates, refused } = prepare(pod, snapshot, profile)
-  const rejected = new Map<NodeInfo, Rejection & { plugin: string }>()
+  const rejected: RejectedNode[] = []
   const feasible: NodeInfo[] = []
   for (const node of candidates) {
-    const rejection = evaluate(active.filters, pod, node)
-    if (rejection === undefined) feasible.push(node)
-    else rejected.set(node, rejection)
+    const verdict = evaluate(active.filters, pod, node)
+    if (verdict === undefined) feasible.push(node)
+    else rejected.push(verdict)
   }
+  const evaluated = feasible.length + rejected.length
   if (feasible.length === 0) {
-    return {
-      node: undefined,
-      feasible: 0,
-      evaluated: rejected.size,
-      top: [],
-      failure: explainFailure(pod, snapshot, profile, rejected, refused),
-    }
+    const failure = explainFailure(pod, snapshot, profile, rejected, refused)
+    return { node: undefined, feasible: 0, evaluated, top: [], failure }
   }
   const totals = scoreNodes(active.scorers, pod, feasible)
   const from = podPoint(seed, pod.uid)
@@ -64,13 +61,8 @@ export function schedule(pod: PodInfo, snapshot: Snapshot, profile: Profile, see
     .map((node, index) => ({ name: node.name, point: nodePoint(seed, node.name), score: totals[index]! }))
     .sort((a, b) => b.score - a.score || compareTies(a, b, from))
     .slice(0, topScores)
-  return {
-    node: ranked[0]!.name,
-    feasible: feasible.length,
-    evaluated: feasible.length + rejected.size,
-    top: ranked.map(({ name, score }) => ({ node: name, score })),
-    failure: undefined,
-  }
+  const top = ranked.map(({ name, score }) => ({ node: name, score }))
+  return { node: top[0]!.node, feasible: feasible.length, evaluated, top, failure: undefined }
 }
 
 /** What one plugin said about one node. */
@@ -155,19 +147,6 @@ export function prepare(pod: PodInfo, snapshot: Snapshot, profile: Profile) {
 
 type Refused = ReturnType<typeof prepare>['refused']
 
-/** The first filter's verdict against the node. */
-export function evaluate(
-  filters: readonly Plugin[],
-  pod: PodInfo,
-  node: NodeInfo,
-): (Rejection & { plugin: string }) | undefined {
-  for (const plugin of filters) {
-    const rejection = plugin.filter!(pod, node)
-    if (rejection !== undefined) return { plugin: plugin.name, ...rejection }
-  }
-  return undefined
-}
-
 export const normalize = (plugin: Plugin, raw: number, range: ScoreRange): number =>
   plugin.normalize ? plugin.normalize(raw, range) : raw
 
@@ -191,34 +170,37 @@ function explainFailure(
   pod: PodInfo,
   snapshot: Snapshot,
   profile: Profile,
-  rejected: ReadonlyMap<NodeInfo, Rejection & { plugin: string }>,
+  rejected: readonly RejectedNode[],
   refused: Refused,
 ): Failure {
   const nodes = snapshot.nodeCount
   if (nodes === 0) return { message: noNodesAvailable, plugins: [], rejections: [] }
-  const reasons = new Map<string, number>()
-  const perPlugin = new Map<string, { plugin: string; reason: string; nodes: number }>()
+  const perPlugin = new Map<string, Map<string, number>>()
   const count = (plugin: string, reason: string, by: number): void => {
+    let reasons = perPlugin.get(plugin)
+    if (reasons === undefined) perPlugin.set(plugin, (reasons = new Map()))
     reasons.set(reason, (reasons.get(reason) ?? 0) + by)
-    const key = `${plugin} ${reason}`
-    const entry = perPlugin.get(key) ?? { plugin, reason, nodes: 0 }
-    entry.nodes += by
-    perPlugin.set(key, entry)
   }
-  for (const rejection of rejected.values()) {
-    for (const reason of rejection.reasons) count(rejection.plugin, reason, 1)
-  }
-  const absent = nodes - rejected.size
+  for (const { plugin, rejection } of rejected) for (const reason of rejection.reasons) count(plugin, reason, 1)
+  const absent = nodes - rejected.length
   let preFilter: string | undefined
   if (refused !== undefined && 'message' in refused) {
     preFilter = refused.message
     count(refused.plugin, refused.message, nodes)
   } else if (refused !== undefined && absent > 0) {
-    count(refused.restricting.join(' '), `node(s) didn't satisfy plugin(s) [${refused.restricting.join(' ')}]`, absent)
+    const names = refused.restricting.join(' ')
+    count(refused.restricting[0]!, `node(s) didn't satisfy plugin(s) [${names}]`, absent)
   }
-  const rejections = [...perPlugin.values()].sort((a, b) =>
-    a.plugin !== b.plugin ? (a.plugin < b.plugin ? -1 : 1) : a.reason < b.reason ? -1 : 1,
-  )
+  const reasons = new Map<string, number>()
+  const rejections: { plugin: string; reason: string; nodes: number }[] = []
+  for (const plugin of [...perPlugin.keys()].sort()) {
+    for (const reason of [...perPlugin.get(plugin)!.keys()].sort()) {
+      const by = perPlugin.get(plugin)!.get(reason)!
+      rejections.push({ plugin, reason, nodes: by })
+      reasons.set(reason, (reasons.get(reason) ?? 0) + by)
+    }
+  }
+  const restricting = refused !== undefined && 'restricting' in refused && absent > 0 ? refused.restricting : []
   return {
     message: fitError({
       nodes,
@@ -226,7 +208,7 @@ function explainFailure(
       reasons,
       postFilter: preemptionNote({ pod, active: profile.active(pod), nodes, rejected }),
     }),
-    plugins: [...new Set(rejections.flatMap(({ plugin }) => plugin.split(' ')))].sort(),
+    plugins: [...new Set([...perPlugin.keys(), ...restricting])].sort(),
     rejections,
   }
 }

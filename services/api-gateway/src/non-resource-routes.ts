@@ -1,5 +1,5 @@
 // Paths that are not of a resource: discovery, OpenAPI, version, health, metrics.
-import { apiVersions, discoveryDocument } from '@shiplog/api/discovery'
+import { apiVersions, discoveryDocument, etagOf } from '@shiplog/api/discovery'
 import type { SchemaRegistry } from '@shiplog/api/schema'
 import { methodNotAllowed } from '@shiplog/api/status'
 import type { HealthCheck } from '@shiplog/runtime/service'
@@ -34,6 +34,9 @@ export function createNonResourceRoutes(deps: {
   readonly streams: Streams
 }): NonResourceRoutes {
   const { registry } = deps
+  /** OpenAPI documents that were asked for, as they go out. */
+  const documents = new Map<string, { readonly body: Buffer; readonly etag: string; readonly contentType: string }>()
+
   /** An answer with an ETag, or 304 when the client has it. */
   function conditional(
     document: { readonly body: Buffer | string; readonly etag: string; readonly contentType: string },
@@ -68,10 +71,18 @@ export function createNonResourceRoutes(deps: {
 
   async function openApi(path: string, query: URLSearchParams, headers: Headers): Promise<Answer | undefined> {
     // The texts are half a megabyte that only clients which explain and validate need.
-    const { openApiDocument } = await import('@shiplog/api/openapi')
-    const document = openApiDocument(registry, path)
+    const { openApiDocument, openApiIndex } = await import('@shiplog/api/openapi')
+    let document = documents.get(path)
+    if (!document) {
+      const value =
+        path === '/openapi/v3' ? openApiIndex(registry) : openApiDocument(registry, path.slice('/openapi/v3/'.length))
+      if (!value) return undefined
+      const body = Buffer.from(JSON.stringify(value))
+      document = { body, etag: etagOf(body.toString()), contentType: 'application/json' }
+      documents.set(path, document)
+    }
     // The hash in a URL names the content, so that clients may keep it for good.
-    return document && conditional(document, headers, query.get('hash') ? 'public, immutable' : 'public')
+    return conditional(document, headers, query.get('hash') ? 'public, immutable' : 'public')
   }
 
   return {

@@ -479,12 +479,11 @@ export function createWriter(deps: WriterDeps): Writer {
       }
       const subject = subjectOf(resource, request.namespace, name)
       const outcome = await exclusively(subject, async () => {
+        if (tableOf(resource).current.has(keyOf(request.namespace, name))) return 'exists'
         const allocation = allocate(stream, kind, draft, undefined, context)
         const decision = decideCreate(kind, draft)
         if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
         admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
-        const existing = tableOf(resource).current.get(keyOf(request.namespace, name))
-        if (existing) return 'exists'
         if (dryRun) {
           await catchUp(stream)
           return tableOf(resource).current.has(keyOf(request.namespace, name)) ? 'exists' : 'dry'

@@ -1,6 +1,6 @@
 // Event objects about pods (`kubectl describe pod` shows them): Pulled, Created, Started, Killing, BackOff. They are for
 // people, so they are dropped rather than queued when more happens than a person could read.
-import type { ApiClient } from '@shiplog/api/api-client'
+import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { FeedObject } from '@shiplog/events/object-feed'
 import { type Clock, rfc3339 } from '@shiplog/runtime/clock'
@@ -23,11 +23,22 @@ const burstMax = 60
 const perSecond = 5
 const inFlightMax = 32
 
+/** The same thing said again is the same Event object with a higher count, for as long as it is among the last so many. */
+const rememberedMax = 2_000
+
+interface Remembered {
+  readonly name: string
+  readonly namespace: string
+  count: number
+}
+
 export function createEventRecorder(deps: { readonly client: ApiClient; readonly clock: Clock }): EventRecorder {
   const { client, clock } = deps
+  const remembered = new Map<string, Remembered>()
   let tokens = burstMax
   let filledAtMs = clock.nowMs()
   let inFlight = 0
+  let serial = 0
 
   const allowed = (): boolean => {
     const nowMs = clock.nowMs()
@@ -38,16 +49,51 @@ export function createEventRecorder(deps: { readonly client: ApiClient; readonly
     return true
   }
 
+  const send = (request: ApiRequest, key: string): void => {
+    inFlight++
+    // An Event object that is refused (its namespace is going) or lost is no loss to the cluster.
+    client
+      .request({ ...request, group: '', resource: 'events', query: { fieldManager: 'kubelet' } })
+      .then(
+        (result) => {
+          if (!result.ok) remembered.delete(key)
+        },
+        () => remembered.delete(key),
+      )
+      .finally(() => inFlight--)
+  }
+
   return {
     pod(pod, nodeName, type, reason, message, field) {
       if (!allowed()) return
       const nowMs = clock.nowMs()
       const { name, namespace = 'default', uid, resourceVersion } = pod.metadata
+      const key = `${uid} ${reason} ${field ?? ''} ${message}`
+      const known = remembered.get(key)
+      if (known) {
+        known.count++
+        send(
+          {
+            verb: 'patch',
+            group: '',
+            resource: 'events',
+            namespace,
+            name: known.name,
+            patchType: 'application/merge-patch+json',
+            body: { count: known.count, lastTimestamp: rfc3339(nowMs) },
+          },
+          key,
+        )
+        return
+      }
+      // Upstream's form: the object's name and a time in hexadecimal nanoseconds; the counter keeps them apart.
+      const eventName = `${name}.${(nowMs * 1_000 + (serial++ % 1_000)).toString(16)}`
+      remembered.set(key, { name: eventName, namespace, count: 1 })
+      if (remembered.size > rememberedMax) remembered.delete(remembered.keys().next().value!)
       const body: JsonObject = {
         apiVersion: 'v1',
         kind: 'Event',
-        // Upstream's form: the object's name and a time in hexadecimal nanoseconds; the counter keeps them apart.
-        metadata: { name: `${name}.${(nowMs * 1_000 + (serial++ % 1_000)).toString(16)}`, namespace },
+        metadata: { name: eventName, namespace },
         involvedObject: {
           apiVersion: 'v1',
           kind: 'Pod',
@@ -67,14 +113,7 @@ export function createEventRecorder(deps: { readonly client: ApiClient; readonly
         lastTimestamp: rfc3339(nowMs),
         count: 1,
       }
-      inFlight++
-      // An Event object that is refused (its namespace is going) or lost is no loss to the cluster.
-      client
-        .request({ verb: 'create', group: '', resource: 'events', namespace, body })
-        .catch(() => undefined)
-        .finally(() => inFlight--)
+      send({ verb: 'create', group: '', resource: 'events', namespace, body }, key)
     },
   }
 }
-
-let serial = 0

@@ -1,8 +1,10 @@
 // The outbox: messages that nobody waits for (conditions, Event objects, records of attempts). Bounded in flight and in
-// waiting; a newer message of the same key replaces one that has not gone out yet.
+// waiting; a newer message of the same key replaces one that has not gone out yet. Messages go out in waves: those of
+// one wave share a group commit, where a trickle would cost the log a sync to disk for each.
+import type { Clock } from '@shiplog/runtime/clock'
 
 export interface Outbox {
-  /** Sends when there is room. False when the outbox is full and the message was dropped. */
+  /** Takes a message. False when the outbox is full and the message was dropped. */
   put(key: string, send: () => Promise<unknown>): boolean
   readonly waiting: number
   readonly inFlight: number
@@ -10,26 +12,46 @@ export interface Outbox {
   clear(): void
 }
 
-export function createOutbox(options: {
-  readonly inFlightMax: number
+export interface OutboxOptions {
+  readonly clock: Clock
+  /** Messages of one wave; the next wave starts when all of it have been answered. */
+  readonly waveMax: number
   readonly waitingMax: number
+  /** How long a message may wait for others to join its wave. */
+  readonly lingerMs: number
+  /** While this says true, waves are put off, but never longer than `patienceMs`: there is more urgent work. */
+  readonly isBusy?: () => boolean
   readonly onError: (error: unknown) => void
-}): Outbox {
+}
+
+/** How long a wave may be put off. */
+export const patienceMs = 1_000
+
+export function createOutbox(options: OutboxOptions): Outbox {
   const messages = new Map<string, () => Promise<unknown>>()
   let inFlight = 0
+  let timer: Disposable | undefined
 
-  function drain(): void {
-    while (inFlight < options.inFlightMax) {
-      const next = messages.entries().next()
-      if (next.done) return
-      const [key, send] = next.value
+  function schedule(waitedMs = 0): void {
+    if (timer !== undefined || inFlight > 0 || messages.size === 0) return
+    timer = options.clock.after(options.lingerMs, () => {
+      timer = undefined
+      const waited = waitedMs + options.lingerMs
+      if (waited < patienceMs && options.isBusy?.()) schedule(waited)
+      else sendWave()
+    })
+  }
+
+  function sendWave(): void {
+    for (const [key, send] of messages) {
+      if (inFlight >= options.waveMax) break
       messages.delete(key)
       inFlight++
       send()
         .catch(options.onError)
         .finally(() => {
           inFlight--
-          drain()
+          schedule()
         })
     }
   }
@@ -38,7 +60,7 @@ export function createOutbox(options: {
     put(key, send) {
       if (messages.size >= options.waitingMax && !messages.has(key)) return false
       messages.set(key, send)
-      drain()
+      schedule()
       return true
     },
     get waiting() {
@@ -47,6 +69,10 @@ export function createOutbox(options: {
     get inFlight() {
       return inFlight
     },
-    clear: () => messages.clear(),
+    clear() {
+      messages.clear()
+      timer?.[Symbol.dispose]()
+      timer = undefined
+    },
   }
 }

@@ -38,7 +38,7 @@ const attemptsTotal = (scheduler: ReturnType<typeof createScheduler>, result: st
 
 describe('scheduling', () => {
   test('1,000 pods go to 50 nodes, and no node gets more than it has', async () => {
-    const { cluster, scheduler } = setUp()
+    const { cluster, scheduler, clock } = setUp()
     for (let node = 0; node < 50; node++) cluster.put('nodes', testNode(`n${node}`, { allocatable: { pods: '20' } }))
     for (let pod = 0; pod < 300; pod++) cluster.put('pods', testPod(`p${pod}`))
     await scheduler.start()
@@ -47,6 +47,7 @@ describe('scheduling', () => {
       if (pod % 50 === 0) await settle(1)
     }
     await settle(200)
+    await clock.advance(1_000)
     const perNode = new Map<string, number>()
     for (let pod = 0; pod < 1000; pod++) {
       const node = nodeOf(cluster, `p${pod}`)!
@@ -200,12 +201,12 @@ describe('a pod that fits nowhere', () => {
 
   async function failed() {
     const setup = setUp()
-    const { cluster, scheduler } = setup
+    const { cluster, scheduler, clock } = setup
     cluster.put('nodes', testNode('a'))
     cluster.put('nodes', testNode('b', { spec: { taints: [{ key: 'x', effect: 'NoSchedule' }] } }))
     cluster.put('pods', testPod('p', { requests: { cpu: '8' } }))
     await scheduler.start()
-    await settle()
+    await clock.advance(100)
     return setup
   }
 
@@ -245,7 +246,7 @@ describe('a pod that fits nowhere', () => {
     cluster.put('nodes', testNode('b', { allocatable: { cpu: '9' }, spec: { unschedulable: true } }))
     cluster.put('nodes', testNode('b', { allocatable: { cpu: '9' } }))
     cluster.put('nodes', testNode('b', { allocatable: { cpu: '1' } }))
-    await settle()
+    await clock.advance(100)
     expect(condition(cluster, 'p')).toMatchObject({
       message:
         '0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.',
@@ -260,7 +261,7 @@ describe('a pod that fits nowhere', () => {
     await scheduler.stop()
     const next = setUp({ cluster })
     await next.scheduler.start()
-    await settle()
+    await next.clock.advance(100)
     expect(attemptsTotal(next.scheduler, 'unschedulable')).toBe(1)
     expect([cluster.attempts.length, cluster.events.length]).toEqual([1, 1])
     await next.scheduler.stop()
@@ -299,10 +300,11 @@ describe('a binding that does not go as planned', () => {
     await settle()
     cluster.onBinding = undefined
     expect(scheduler.queueDepths().backoff).toBe(1)
+    await clock.advance(500)
     expect(cluster.attempts).toMatchObject([
       { pod: 'p', record: { number: 1, node: 'a', refused: { code: 403, message: 'pods "p" is forbidden: no' } } },
     ])
-    await clock.advance(999)
+    await clock.advance(499)
     expect(nodeOf(cluster, 'p')).toBeUndefined()
     await clock.advance(1)
     expect(nodeOf(cluster, 'p')).toBe('a')

@@ -40,13 +40,16 @@ export interface Scheduler extends Service {
 /** Bindings under way at once: enough to fill group commits, few enough that a refusal does not undo much. */
 export const bindingsInFlightMax = 512
 /** Decisions in one turn of the event loop; then I/O gets its turn. */
-const decisionsPerTurnMax = 64
+const decisionsPerTurnMax = 128
 /** A binding whose outcome is unknown is sent again so many times, after doubling pauses. */
 const bindingTriesMax = 6
 const bindingRetryMs = 100
 /** How long to wait before following a feed again that failed. */
 const feedRetryMs = 1_000
 const flushEveryMs = 30_000
+/** How long conditions and Event objects wait for company on their way to the log. */
+const reportLingerMs = 5
+const noteLingerMs = 50
 /** How long `stop` waits for bindings under way. */
 const stopTimeoutMs = 3_000
 
@@ -83,9 +86,16 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
   const onError = (err: unknown): void => log.warn({ err }, 'message of the scheduler was not delivered')
   /** Conditions and records of attempts: what people and replays need. */
-  const reports = createOutbox({ inFlightMax: 64, waitingMax: 50_000, onError })
+  const reports = createOutbox({ clock, waveMax: 256, waitingMax: 50_000, lingerMs: reportLingerMs, onError })
   /** Event objects: nice to have. */
-  const notes = createOutbox({ inFlightMax: 16, waitingMax: 10_000, onError })
+  const notes = createOutbox({
+    clock,
+    waveMax: 256,
+    waitingMax: 10_000,
+    lingerMs: noteLingerMs,
+    isBusy: () => bindings > 0,
+    onError,
+  })
 
   /** Decisions by pod, oldest first; they outlive a feed that has to be followed anew. */
   const flights = new Map<string, Flight>()

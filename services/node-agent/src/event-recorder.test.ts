@@ -1,0 +1,49 @@
+import type { ApiRequest } from '@shiplog/api/api-client'
+import type { FeedObject } from '@shiplog/events/object-feed'
+import { expect, test } from 'vitest'
+import { createEventRecorder } from './event-recorder.ts'
+import { createFakeCluster, createManualClock, settle } from './fake-cluster.ts'
+
+const pod = (name: string): FeedObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: '1' },
+})
+
+test('the same thing said again raises the count of one Event object', async () => {
+  const clock = createManualClock()
+  const { client, requests, get } = createFakeCluster(clock)
+  const recorder = createEventRecorder({ client, clock })
+  for (let time = 0; time < 3; time++) {
+    recorder.pod(pod('a'), 'node-0', 'Warning', 'BackOff', 'again', 'spec.containers{main}')
+    await settle()
+    await clock.advance(1_000)
+  }
+  recorder.pod(pod('b'), 'node-0', 'Warning', 'BackOff', 'again', 'spec.containers{main}')
+  await settle()
+  expect(requests.map(({ verb }: ApiRequest) => verb)).toEqual(['create', 'patch', 'patch', 'create'])
+  expect(get('events', 'default', requests[1]!.name!)).toMatchObject({
+    count: 3,
+    firstTimestamp: '2026-01-01T00:00:00Z',
+    lastTimestamp: '2026-01-01T00:00:02Z',
+    involvedObject: { kind: 'Pod', name: 'a', uid: 'uid-a', fieldPath: 'spec.containers{main}' },
+  })
+})
+
+test('more than a person could read is dropped, and after a while there is room again', async () => {
+  const clock = createManualClock()
+  const { client, requests } = createFakeCluster(clock)
+  const recorder = createEventRecorder({ client, clock })
+  const say = async (count: number): Promise<number> => {
+    const before = requests.length
+    for (let index = 0; index < count; index++) {
+      recorder.pod(pod(`p-${before + index}`), 'node-0', 'Normal', 'Started', 'x')
+      if (index % 10 === 9) await settle()
+    }
+    await settle()
+    return requests.length - before
+  }
+  expect(await say(1_000)).toBe(60)
+  await clock.advance(2_000)
+  expect(await say(1_000)).toBe(10)
+})
