@@ -50,6 +50,9 @@ async function createNamespace(bench: Bench, name: string): Promise<void> {
   const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
   const answer = await bench.http.send({ method: 'POST', path: '/api/v1/namespaces', body })
   if (answer.code !== 201) throw new Error(`cannot create namespace ${name}: ${answer.code} ${answer.text}`)
+  if (process.env['DEBUG_SA']) {
+    await bench.http.send({ method: 'POST', path: `/api/v1/namespaces/${name}/serviceaccounts`, body: {apiVersion:'v1',kind:'ServiceAccount',metadata:{name:'default'}} })
+  }
   // Pods need the service account; a controller makes it a moment later.
   await eventually(async () => {
     const account = await bench.http.send({ path: `/api/v1/namespaces/${name}/serviceaccounts/default` })
