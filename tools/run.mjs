@@ -12,6 +12,8 @@ const modules = join(root, 'node_modules')
 const nodePackage = `node-${process.platform}-${process.arch}`
 export const nodeBinary = join(modules, nodePackage, 'bin', 'node')
 
+const natsServerTimeoutMs = 180_000
+
 /** Runs `npm ci` unless the installed tree is the one that package-lock.json describes. */
 function install() {
   const lock = createHash('sha256')
@@ -38,6 +40,13 @@ function install() {
   }
   mkdirSync(modules, { recursive: true })
   writeFileSync(stamp, lock)
+  // JetStream is the log of choice: one try to have a nats-server. Without one `up` runs on the embedded log and says so.
+  process.stderr.write('Providing a nats-server …\n')
+  spawnSync(nodeBinary, [join(root, 'tools', 'nats-server', 'main.ts')], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    timeout: natsServerTimeoutMs,
+  })
 }
 
 /** Replaces this process as far as Node can: same streams, forwarded signals, same exit code. */

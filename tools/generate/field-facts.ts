@@ -3,6 +3,7 @@
 // 2.5     protobuf number 5 inside the message that field 2 holds (JSON inlines that message); "-" has no number
 // drop    the zero value ("", 0, false, empty list or map) is left out; always: an empty struct is kept and written
 // list:, map:, struct:  merge rules of server-side apply; patch:  those of strategic merge
+// go:     the type as Go's decoder names it in errors, where it is not the obvious one
 // quantity, micro, format:  formats that the client package's types do not tell; enum: a name in enums.json
 
 export interface FieldFact {
@@ -19,6 +20,8 @@ export interface FieldFact {
   readonly patchStrategy?: string
   readonly patchMergeKey?: string
   readonly enumName?: string
+  /** Named types of Go, which its decoder shows in errors; only where the schema does not tell. */
+  readonly goType?: string
   readonly default?: unknown
 }
 
@@ -37,6 +40,10 @@ export const parseFieldFact = (text: string): FieldFact => {
     if (numbers.length > 0) fact.inlined = numbers
   }
   for (const word of words) {
+    if (word.startsWith('go:')) {
+      fact.goType = word.slice('go:'.length)
+      continue
+    }
     const match = /^([a-z]+)(?::([^(]*)(?:\(([^)]*)\))?)?$/.exec(word)
     if (!match) throw new Error(`not a field fact: ${word} in ${text}`)
     const [, name, value, inner] = match

@@ -190,6 +190,7 @@ const joinField = (
     ...(fact.inlined ? { inlined: fact.inlined } : {}),
     ...(fact.omitZero ? { omitZero: true as const } : {}),
     ...(fact.always ? { always: true as const } : {}),
+    ...(fact.goType ? { goType: fact.goType } : {}),
     ...('default' in fact ? { default: fact.default } : {}),
   }
 }

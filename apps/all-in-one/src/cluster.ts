@@ -15,7 +15,9 @@ import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Service } from '@shiplog/runtime/service'
+import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
+import { guardLog, markOf } from './guarded-log.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from './lock.ts'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
@@ -32,6 +34,10 @@ export interface ClusterOptions {
   readonly host?: string
   readonly log: LogChoice
   readonly simulatedNodes: number
+  /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
+  readonly tokenAuthFile?: string
+  /** Admission plugins to leave out, by upstream's names. */
+  readonly disabledAdmissionPlugins?: readonly string[]
   readonly logger: Logger
   /** One line for people, as things happen. */
   readonly progress?: (line: string) => void
@@ -92,12 +98,14 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 
   async function compose(): Promise<RunningCluster> {
     const previousEnd = takeNoteOfEnd(dataDir)
+    const mark = await markOf(dataDir)
     const opening = openLog({
       choice: options.log,
       dataDir,
       clock,
       logger: logger.child({ component: 'log' }),
       progress,
+      ...(mark ? { expectIncarnation: mark.incarnation } : {}),
       findNatsServer: options.findNatsServer,
     })
     // Whatever becomes of the log, its fault is met where it is awaited.
@@ -108,9 +116,19 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       nowMs: clock.nowMs(),
       hosts: isWildcard(host) ? [] : [host],
     })
-    const { log, description, stop: stopLog } = await opening
-    undo.push(['log server', stopLog], ['log', () => log.close()])
+    const opened = await opening
+    const { description } = opened
+    undo.push(['log server', opened.stop], ['log', () => opened.log.close()])
     progress(`log: ${description}`)
+    const guarded = await guardLog({
+      log: opened.log,
+      dataDir,
+      mark,
+      clock,
+      logger: logger.child({ component: 'log' }),
+    })
+    const { log } = guarded
+    undo.push(['seal', () => guarded.end()])
 
     const startedAtMs = new Map<string, number>()
     const begin = async (service: Service): Promise<void> => {
@@ -121,6 +139,9 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 
     const gateway = createApiGateway({
       log,
+      onStored: guarded.onStored,
+      ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
+      ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
@@ -136,7 +157,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['feed', () => feed.stop()])
     const client = (name: string, ...groups: string[]) =>
       gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })
-    await ensureSystemObjects(client('system:apiserver', 'system:masters'), clock, gateway.port)
+    await ensureSystemObjects({
+      client: client('system:apiserver', 'system:masters'),
+      clock,
+      port: gateway.port,
+      address: isLoopback(host) ? undefined : isWildcard(host) ? machineAddress() : host,
+    })
 
     const machine = controlPlaneNode({
       cpus: availableParallelism(),
@@ -163,7 +189,15 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ids,
       log: logger.child({ component: 'kube-scheduler' }),
     })
-    const services: Service[] = [nodeAgent, scheduler]
+    const controllers = createControllerManager({
+      feed,
+      client: client('system:kube-controller-manager'),
+      clock,
+      ids,
+      log: logger.child({ component: 'kube-controller-manager' }),
+      rootCa: pki.ca,
+    })
+    const services: Service[] = [controllers, nodeAgent, scheduler]
     const logPart: Service = {
       name: 'shiplog-log',
       start: () => Promise.resolve(),
@@ -190,12 +224,15 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     })
     await Promise.all([running, begin(parts)])
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
+    guarded.begin()
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     return { url, port: gateway.port, kubeconfig, dataDir, logDescription: description, gateway, log, stop }
   }
 }
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.')
 
 /** The first address by which other machines know this one, else loopback. */
 function machineAddress(): string {

@@ -33,6 +33,8 @@ export interface OpenLogOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly progress: (line: string) => void
+  /** The stream that this data is known to have had (see guarded-log.ts); another one, or none, is damage. */
+  readonly expectIncarnation?: string
   /** Looks for a nats-server that is new enough; with `fetch`, provides one if need be (that may take minutes). */
   readonly findNatsServer: (options: { fetch: boolean }) => Promise<NatsServerBinary | undefined>
 }
@@ -114,9 +116,10 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     const log = await openSqliteClusterLog({ dataDir, clock })
     return { log, description: `${log.description}: ${decision.why}`, stop: nothing }
   }
+  const known = options.expectIncarnation === undefined ? {} : { expectIncarnation: options.expectIncarnation }
   const { connectJetStreamClusterLog } = await import('@shiplog/events/jetstream/jetstream-log')
   if (decision.binary === undefined) {
-    const log = await connectJetStreamClusterLog({ servers: decision.url!, clock, name: 'shiplog' })
+    const log = await connectJetStreamClusterLog({ servers: decision.url!, clock, name: 'shiplog', ...known })
     return {
       log,
       description: `${log.description} at ${withoutPassword(decision.url!)}: ${decision.why}`,
@@ -131,6 +134,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
       credentials: server.credentials.gateway,
       clock,
       name: 'shiplog',
+      ...known,
     })
     return { log, description: `${log.description}: ${decision.why}`, stop: () => server.stop() }
   } catch (error) {

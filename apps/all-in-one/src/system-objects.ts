@@ -1,86 +1,60 @@
-// What every cluster has from its first second, as upstream's API server makes it when it starts: the namespaces of the
-// system, its priority classes, and the `kubernetes` Service. Making them again does nothing; what was deleted comes back.
-import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
+// What every cluster has from its first second, as upstream's API server makes it when it starts; libs/domain says what
+// that is. Making them again does nothing; what was deleted comes back at the next start.
+import type { ApiClient } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { bootstrapObjects } from '@shiplog/domain/bootstrap-objects'
 import type { Clock } from '@shiplog/runtime/clock'
 
-type Wish = Pick<ApiRequest, 'group' | 'resource' | 'namespace'> & { readonly body: JsonObject }
-
-const namespace = (name: string): Wish => ({
-  group: '',
-  resource: 'namespaces',
-  body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
-})
-
-const priorityClass = (name: string, value: number, description: string): Wish => ({
-  group: 'scheduling.k8s.io',
-  resource: 'priorityclasses',
-  body: { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value, description },
-})
-
-/** First what others live in, then the others. */
-const stages = (port: number): readonly (readonly Wish[])[] => [
-  [
-    ...['default', 'kube-system', 'kube-public', 'kube-node-lease'].map(namespace),
-    priorityClass(
-      'system-cluster-critical',
-      2_000_000_000,
-      'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
-    ),
-    priorityClass(
-      'system-node-critical',
-      2_000_001_000,
-      'Used for system critical pods that must not be moved from their current node.',
-    ),
-  ],
-  [
-    {
-      group: '',
-      resource: 'services',
-      namespace: 'default',
-      body: {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: {
-          name: 'kubernetes',
-          namespace: 'default',
-          labels: { component: 'apiserver', provider: 'kubernetes' },
-        },
-        spec: {
-          clusterIP: '10.96.0.1',
-          clusterIPs: ['10.96.0.1'],
-          ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }],
-          sessionAffinity: 'None',
-          type: 'ClusterIP',
-        },
-      },
-    },
-  ],
-]
+const resources: Readonly<Record<string, string>> = {
+  Namespace: 'namespaces',
+  PriorityClass: 'priorityclasses',
+  Service: 'services',
+  Endpoints: 'endpoints',
+  EndpointSlice: 'endpointslices',
+}
 
 const attemptsMax = 20
 const pauseMs = 100
 
-/** Resolves when all of them are there. */
-export async function ensureSystemObjects(client: ApiClient, clock: Clock, port: number): Promise<void> {
-  for (const wishes of stages(port)) await Promise.all(wishes.map((wish) => ensure(client, clock, wish)))
+export interface SystemObjectsOptions {
+  readonly client: ApiClient
+  readonly clock: Clock
+  readonly port: number
+  /** Where other machines reach the API; undefined when it listens on loopback alone. */
+  readonly address: string | undefined
 }
 
-async function ensure(client: ApiClient, clock: Clock, wish: Wish): Promise<void> {
+/** Resolves when all of them are there. */
+export async function ensureSystemObjects({ client, clock, port, address }: SystemObjectsOptions): Promise<void> {
+  const all = bootstrapObjects({ apiServerAddress: address ?? '0.0.0.0', port })
+  // An address that nobody can reach would be a lie; loopback is none that an endpoint may have.
+  const wanted = address === undefined ? all.filter(({ kind }) => !/^Endpoint/.test(kind)) : all
+  const isHome = ({ kind }: JsonObject): boolean => kind === 'Namespace'
+  const ensureAll = (objects: JsonObject[]): Promise<unknown> =>
+    Promise.all(objects.map((object) => ensure(client, clock, object)))
+  await ensureAll(wanted.filter(isHome))
+  await ensureAll(wanted.filter((object) => !isHome(object)))
+}
+
+async function ensure(client: ApiClient, clock: Clock, object: JsonObject): Promise<void> {
+  const { name, namespace } = object['metadata'] as { name: string; namespace?: string }
+  const apiVersion = object['apiVersion'] as string
+  const resource = resources[object['kind'] as string]
+  if (resource === undefined) throw new Error(`no resource is known for a system object of kind ${object['kind']}`)
+  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
+  const address = { group, resource, ...(namespace === undefined ? {} : { namespace }) }
   for (let attempt = 1; ; attempt++) {
-    const { metadata } = wish.body
-    const { body: _, ...address } = wish
     // Looked for first: to make a Service again is refused for its address before it is refused for its name.
-    const found = await client.request({ ...address, verb: 'get', name: metadata.name })
+    const found = await client.request({ ...address, verb: 'get', name })
     if (found.ok) return
     const result =
       found.code === 404
-        ? await client.request({ ...wish, verb: 'create', query: { fieldManager: 'kube-apiserver' } })
+        ? await client.request({ ...address, verb: 'create', body: object, query: { fieldManager: 'kube-apiserver' } })
         : found
     if (result.ok || result.code === 409) return
     // A refusal for good will not turn into something else; an unavailable log may.
     if (attempt === attemptsMax || (result.code < 500 && result.code !== 429)) {
-      throw new Error(`${wish.resource} "${metadata.name}" could not be made: ${result.status.message}`)
+      throw new Error(`${resource} "${name}" could not be made: ${result.status.message}`)
     }
     await clock.sleep(pauseMs)
   }

@@ -63,6 +63,17 @@ program
       .argParser(wholeNumber(30_000)),
   )
   .addOption(
+    new Option('--token-auth-file <file>', 'static bearer tokens, a line each: token,user,uid,"group1,group2"'),
+  )
+  .addOption(
+    new Option(
+      '--disable-admission-plugins <names>',
+      "admission plugins to leave out, by upstream's names, comma-separated",
+    )
+      .default([], 'none')
+      .argParser((text) => text.split(',').filter((name) => name !== '')),
+  )
+  .addOption(
     new Option('--log-level <level>', 'least level of the log lines on standard error')
       .choices(['debug', 'info', 'warn', 'error', 'silent'])
       .default('warn'),

@@ -12,6 +12,8 @@ export interface UpOptions {
   readonly port: number
   readonly log: string
   readonly simulatedNodes: number
+  readonly tokenAuthFile?: string | undefined
+  readonly disableAdmissionPlugins: readonly string[]
   readonly logLevel: LogLevel
 }
 
@@ -33,6 +35,8 @@ export async function up(options: UpOptions): Promise<never> {
     port: options.port,
     log: options.log as LogChoice,
     simulatedNodes: options.simulatedNodes,
+    ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
+    disabledAdmissionPlugins: options.disableAdmissionPlugins,
     logger,
     progress,
     findNatsServer: findNatsServer(progress),

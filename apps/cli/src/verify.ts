@@ -1,21 +1,27 @@
-// `shiplog verify`: reads the whole log of a stopped cluster and checks that every record is what was once written.
+// `shiplog verify`: reads the whole log of a stopped cluster and checks that every record is what was once written, that
+// none is missing, that every seal holds, and that the log reaches the high-water mark.
 import { resolve } from 'node:path'
+import { markOf } from '@shiplog/all-in-one/guarded-log'
 import { lockDirectory } from '@shiplog/all-in-one/lock'
 import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
-import { checksumHeader, verifyRecord } from '@shiplog/events/checksum'
+import { verifyRecord } from '@shiplog/events/checksum'
 import { header } from '@shiplog/events/envelope'
-import { type EventLog, LogDamaged } from '@shiplog/events/event-log'
+import type { EventLog } from '@shiplog/events/event-log'
+import { describeFinding, verifyAtStart, verifyLog } from '@shiplog/events/verify-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { findNatsServer } from './find-nats-server.ts'
 
-/** Gives the exit code. */
+/** Findings that are printed; more are only counted. */
+const findingsShownMax = 20
+
+/** Gives the exit code: 0 whole, 1 damaged. */
 export async function verify(options: { readonly dataDir: string }): Promise<number> {
   const dataDir = resolve(options.dataDir)
-  const say = (line: string): void => void process.stdout.write(`${line}\n`)
   if (recordedLog(dataDir) === undefined) throw new Error(`there is no log in ${dataDir}`)
   const lock = lockDirectory(dataDir)
   try {
+    const mark = await markOf(dataDir)
     const opened = await openLog({
       choice: 'auto',
       dataDir,
@@ -23,68 +29,43 @@ export async function verify(options: { readonly dataDir: string }): Promise<num
       logger: silentLogger,
       progress: (line) => void process.stderr.write(`${line}\n`),
       findNatsServer: findNatsServer(() => undefined),
+      ...(mark ? { expectIncarnation: mark.incarnation } : {}),
     })
     try {
       const { events, leases, objectEvents } = opened.log
-      for (const [name, log] of Object.entries({ events, leases, objectEvents })) {
-        const { records, subjects, lastSequence } = await verifyStream(log)
-        say(`${name}: ${records} records of ${subjects} subjects up to sequence ${lastSequence}, all whole`)
+      const report = await verifyLog(events)
+      if (!report.ok) {
+        for (const finding of report.findings.slice(0, findingsShownMax)) {
+          process.stderr.write(`shiplog: ${describeFinding(finding)}\n`)
+        }
+        process.stderr.write(`shiplog: the log is damaged: ${report.damaged} findings\n`)
+        return 1
       }
+      await verifyAtStart(events, mark)
+      const compacted = report.compacted > 0 ? `, ${report.compacted} compacted` : ''
+      process.stdout.write(
+        `events: ${report.records} records${compacted}, ${report.seals} seals, up to sequence ${report.lastSequence}: all whole\n`,
+      )
+      process.stdout.write(`leases: ${await verifyRecords(leases)} records: all whole\n`)
+      process.stdout.write(`event objects: ${await verifyRecords(objectEvents)} records: all whole\n`)
+      return 0
     } finally {
       await opened.log.close()
       await opened.stop()
     }
-    return 0
-  } catch (error) {
-    if ((error as Error).name !== 'LogDamaged') throw error
-    process.stderr.write(`shiplog: ${(error as Error).message}\n`)
-    return 1
   } finally {
     lock.release()
   }
 }
 
-export interface Verified {
-  readonly records: number
-  readonly subjects: number
-  readonly lastSequence: number
-}
-
-/**
- * Every record by itself, and each as the successor of its subject's record before it. The first record of a subject that
- * is still there may name one that was compacted away; every other link must lead to the record before it.
- */
-export async function verifyStream(log: EventLog): Promise<Verified> {
-  const newest = new Map<string, { checksum: string; sequence: number }>()
-  let records = 0
-  let lastSequence = 0
+/** Streams that age hold no unbroken chain: each record is checked by itself. Expiry markers carry nothing to check. */
+async function verifyRecords(log: EventLog): Promise<number> {
+  let count = 0
   for await (const page of log.read()) {
     for (const record of page) {
-      if (record.sequence <= lastSequence) {
-        throw new LogDamaged(`${record.subject} at sequence ${record.sequence} stands after sequence ${lastSequence}`)
-      }
-      lastSequence = record.sequence
-      records++
-      // Guards and markers carry no envelope of an object, hence no checksum.
-      if (record.headers[header.checksum] === undefined && record.headers[header.type] === undefined) continue
-      verifyRecord(record)
-      const before = newest.get(record.subject)
-      const chain = record.headers[header.chain] ?? ''
-      const previous = Number(record.headers[header.previous] ?? 0)
-      if (before !== undefined && previous !== 0 && previous !== before.sequence) {
-        throw new LogDamaged(
-          `${record.subject} at sequence ${record.sequence} follows sequence ${previous}, but the record before it is at ${before.sequence}`,
-        )
-      }
-      if (before !== undefined && chain !== '' && chain !== before.checksum) {
-        throw new LogDamaged(
-          `${record.subject} at sequence ${record.sequence} is not chained to the record before it at ${before.sequence}`,
-        )
-      }
-      newest.set(record.subject, { checksum: checksumHeader(record), sequence: record.sequence })
+      count++
+      if (record.headers[header.type] !== undefined) verifyRecord(record)
     }
   }
-  const end = await log.lastSequence()
-  if (end < lastSequence) throw new LogDamaged(`the log ends at sequence ${end}, but holds one at ${lastSequence}`)
-  return { records, subjects: newest.size, lastSequence: end }
+  return count
 }

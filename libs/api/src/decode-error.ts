@@ -12,3 +12,7 @@ export class DecodeError extends Error {
     this.syntax = options.syntax ?? false
   }
 }
+
+/** Go's name of a JSON value that does not fit. */
+export const goKindOf = (value: unknown): string =>
+  value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value

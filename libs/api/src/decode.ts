@@ -4,7 +4,7 @@
 import { Buffer } from 'node:buffer'
 import { decodeJson } from './decode-json.ts'
 import { decodeYaml } from './decode-yaml.ts'
-import { DecodeError, depthMax } from './decode-error.ts'
+import { DecodeError, depthMax, goKindOf } from './decode-error.ts'
 import type { JsonObject } from './kube-object.ts'
 import { decodeProtobuf } from './protobuf.ts'
 import type { SchemaRegistry } from './schema.ts'
@@ -27,7 +27,7 @@ export interface DecodeOptions {
 }
 
 export interface DecodedBody {
-  /** As the client wrote it: unchecked, with fields that no definition knows. Not an object only for JSON and YAML. */
+  /** As the client wrote it: unchecked, with fields that no definition knows. Without a definition it may be any JSON value. */
   readonly value: JsonObject
   /** Sentences such as `duplicate field "spec.replicas"`, in the order of the body. */
   readonly duplicates: readonly string[]
@@ -46,8 +46,11 @@ export const decodeBody = (
 ): DecodedBody => {
   try {
     const decoded = decodeAs(bytes, contentType, registry, options)
+    if (!options.definition) return decoded
     // Go reads `null` into an object as an object without fields.
-    return decoded.value === null && options.definition ? { value: {}, duplicates: [] } : decoded
+    if (decoded.value === null) return { value: {}, duplicates: [] }
+    checkKind(decoded.value)
+    return decoded
   } catch (error) {
     if (error instanceof DecodeError) throw new ApiError(badRequest(unrecognized(error.message, bytes, options)))
     throw error
@@ -74,6 +77,25 @@ const decodeAs = (
       throw new ApiError(unsupportedMediaType(bodyMediaTypes))
   }
 }
+
+const interpreted =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+
+/** Upstream reads kind and apiVersion first, into a struct of their own, whose errors look different. */
+const checkKind = (value: unknown): void => {
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new DecodeError(cannotRead(value, `Go value of type ${interpreted}`))
+  }
+  for (const name of ['apiVersion', 'kind']) {
+    const field = (value as JsonObject)[name] as unknown
+    if (field !== undefined && field !== null && typeof field !== 'string') {
+      throw new DecodeError(cannotRead(field, `Go struct field .${name} of type string`))
+    }
+  }
+}
+
+const cannotRead = (value: unknown, into: string): string =>
+  `couldn't get version/kind; json parse error: json: cannot unmarshal ${goKindOf(value)} into ${into}`
 
 const decodeJsonOrYaml = (text: string): DecodedBody => {
   if (/^\s*[{[]/.test(text)) {

@@ -124,7 +124,7 @@ const keyedOf = (registry: SchemaRegistry, names: readonly string[], item: Field
     kind: 'keyed',
     keys,
     defaults: keys.map((key) => fields?.[key]?.default),
-    items: item?.ref ? structOf(registry, item.ref) : deduced,
+    items: item?.ref ? referenceOf(registry, item.ref, undefined) : deduced,
   }
 }
 

@@ -1,5 +1,6 @@
 // JSON Patch (RFC 6902) as the API server answers it: a malformed patch is 400, too many operations 413, an operation that
-// does not apply 422. Documents are shared and immutable, so the patch copies only the nodes on the paths it touches.
+// does not apply 422. Where upstream is more lenient than the RFC so are we, because clients lean on it: replace adds a
+// missing key, indexes may count from the end, a missing value is null. Documents are shared and immutable, so the patch copies only the nodes on the paths it touches.
 import type { JsonObject } from './kube-object.ts'
 import { patchDoesNotApply, patchIsMalformed } from './patch-errors.ts'
 import { ApiError, requestEntityTooLarge } from './status.ts'
@@ -50,11 +51,12 @@ const pointerTokens = (pointer: string, operation: string): string[] => {
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-/** The index that a token names in a list; `length` is the first one past the end that may be named. */
+/** The index that a token names among `length` places; negative ones count from the end, as upstream allows. */
 const indexOf = (token: string, length: number): number | undefined => {
-  if (!/^(0|[1-9][0-9]{0,9})$/.test(token)) return undefined
+  if (!/^[+-]?[0-9]{1,10}$/.test(token)) return undefined
   const index = Number(token)
-  return index < length ? index : undefined
+  const place = index < 0 ? index + length : index
+  return place >= 0 && place < length ? place : undefined
 }
 
 const childOf = (container: Container, token: string): { readonly value: unknown } | undefined => {
@@ -82,6 +84,14 @@ class PatchedDocument {
     return copy
   }
 
+  /** As get, but what an object lacks is null there: upstream tests and copies it as such. */
+  getOrNull(tokens: readonly string[]): { readonly value: unknown } | undefined {
+    const found = this.get(tokens)
+    if (found || tokens.length === 0) return found
+    const holder = this.get(tokens.slice(0, -1))
+    return holder && isContainer(holder.value) && !Array.isArray(holder.value) ? { value: null } : undefined
+  }
+
   get(tokens: readonly string[]): { readonly value: unknown } | undefined {
     let found: { readonly value: unknown } | undefined = { value: this.root }
     for (const token of tokens) {
@@ -99,7 +109,7 @@ class PatchedDocument {
     this.root = node
     for (const token of tokens.slice(0, -1)) {
       const child = this.#writable(childOf(node, token)!.value as Container)
-      if (Array.isArray(node)) node[Number(token)] = child
+      if (Array.isArray(node)) node[indexOf(token, node.length)!] = child
       else setOwn(node, token, child)
       node = child
     }
@@ -107,11 +117,7 @@ class PatchedDocument {
   }
 
   add(tokens: readonly string[], value: unknown, path: string, operation: string): void {
-    if (tokens.length === 0) {
-      this.root = value
-      return
-    }
-    const parent = this.#parent(tokens)
+    const parent = tokens.length > 0 ? this.#parent(tokens) : undefined
     if (!parent)
       throw patchDoesNotApply(`${operation} operation does not apply: doc is missing path: "${path}": missing value`)
     const token = tokens[tokens.length - 1]!
@@ -140,7 +146,7 @@ class PatchedDocument {
     }
     const parent = this.#parent(tokens)!
     const token = tokens[tokens.length - 1]!
-    if (Array.isArray(parent)) parent.splice(Number(token), 1)
+    if (Array.isArray(parent)) parent.splice(indexOf(token, parent.length)!, 1)
     else delete parent[token]
   }
 
@@ -149,17 +155,24 @@ class PatchedDocument {
       this.root = value
       return
     }
-    if (!this.get(tokens)) {
+    const parent = this.#parent(tokens)
+    const token = tokens[tokens.length - 1]!
+    if (!parent) {
+      throw patchDoesNotApply(`replace operation does not apply: doc is missing path: ${path}: missing value`)
+    }
+    if (!Array.isArray(parent)) {
+      setOwn(parent, token, value)
+      return
+    }
+    const index = indexOf(token, parent.length)
+    if (index === undefined) {
       throw patchDoesNotApply(`replace operation does not apply: doc is missing key: ${path}: missing value`)
     }
-    const parent = this.#parent(tokens)!
-    const token = tokens[tokens.length - 1]!
-    if (Array.isArray(parent)) parent[Number(token)] = value
-    else setOwn(parent, token, value)
+    parent[index] = value
   }
 
   copy(from: readonly string[], fromPath: string, to: readonly string[], path: string): void {
-    const source = this.get(from)
+    const source = this.getOrNull(from)
     if (!source) {
       throw patchDoesNotApply(`copy operation does not apply: doc is missing from path: ${fromPath}: missing value`)
     }
@@ -207,7 +220,8 @@ const decodeOperations = (patch: unknown): Operation[] => {
       op: text('op') ?? 'unknown',
       path: text('path'),
       from: text('from'),
-      value: Object.hasOwn(entry, 'value') ? entry['value'] : undefined,
+      // As upstream, no value is null.
+      value: Object.hasOwn(entry, 'value') ? entry['value'] : null,
     }
   })
 }
@@ -224,8 +238,6 @@ export const applyJsonPatch = (document: JsonObject, patch: unknown): JsonObject
       throw patchDoesNotApply(`Unexpected kind: ${op}`)
     if (path === undefined) throw patchDoesNotApply(`${op} operation failed to decode path: missing value`)
     const tokens = pointerTokens(path, op)
-    const needsValue = op === 'add' || op === 'replace' || op === 'test'
-    if (needsValue && value === undefined) throw patchDoesNotApply(`${op} operation does not apply: missing value`)
     switch (op) {
       case 'add':
         target.add(tokens, value, path, op)
@@ -237,9 +249,9 @@ export const applyJsonPatch = (document: JsonObject, patch: unknown): JsonObject
         target.replace(tokens, value, path)
         break
       case 'test': {
-        const found = target.get(tokens)
-        if (!jsonEqual(found ? found.value : null, value))
-          throw patchDoesNotApply(`testing value ${path} failed: test failed`)
+        const found = target.getOrNull(tokens)
+        if (!found) throw patchDoesNotApply(`test operation does not apply: is missing path: ${path}: missing value`)
+        if (!jsonEqual(found.value, value)) throw patchDoesNotApply(`testing value ${path} failed: test failed`)
         break
       }
       default: {

@@ -43,12 +43,14 @@ export const scanJson = (text: string): JsonScan => {
   }
   const string = (): string => {
     const start = at++
+    let escaped = false
     for (;;) {
       const code = text.charCodeAt(at)
       if (Number.isNaN(code)) fail('')
       if (code === 0x22) break
       if (code < 0x20) fail('in string literal')
       if (code === 0x5c) {
+        escaped = true
         at++
         const letter = text[at]
         if (letter === 'u') {
@@ -61,7 +63,7 @@ export const scanJson = (text: string): JsonScan => {
       at++
     }
     at++
-    return JSON.parse(text.slice(start, at)) as string
+    return escaped ? (JSON.parse(text.slice(start, at)) as string) : text.slice(start + 1, at - 1)
   }
   const digits = (where: string): void => {
     if (!isDigit(text[at])) fail(where)

@@ -57,10 +57,10 @@ const divideUp = (amount: bigint, divisor: bigint): bigint => {
 export const parseQuantity = (value: string | number): Quantity => {
   const text = typeof value === 'number' ? String(value) : value.trim()
   const parts = shape.exec(text)
-  if (!parts) throw new QuantityError(formatWrong)
+  if (!parts || text === '') throw new QuantityError(formatWrong)
+  // Upstream reads no digits at all (`m`) as zero.
   const whole = parts[2]!
   const fraction = parts[3] ?? ''
-  if (whole.length + fraction.length === 0) throw new QuantityError(formatWrong)
   const suffix = parts[4]!
   let format: QuantityFormat = 'DecimalSI'
   let exponent = decimalExponents.get(suffix)

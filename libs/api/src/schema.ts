@@ -34,6 +34,8 @@ export interface Field extends FieldType {
   readonly omitZero?: true
   /** A struct that upstream always writes, if only as `{}`: `resources` of a container, `status`. */
   readonly always?: true
+  /** The type as Go's decoder names it in errors (`v1.Protocol`), where it does not follow from the type. */
+  readonly goType?: string
   /** OpenAPI default (also used for keys of associative lists, e.g. protocol: TCP). */
   readonly default?: unknown
 }

@@ -172,6 +172,7 @@ describe('field selectors', () => {
     ['a=x\\,y\\=z\\\\', { a: 'x,y=z\\' }, true],
     ['a=b!c', { a: 'b!c' }, true],
     [',,a=b,', { a: 'b' }, true],
+    ['!=', {}, true],
   ] as const)('%j on %j: %s', (text, fields, expected) => {
     expect(parseFieldSelector(text).matches(fields)).toBe(expected)
   })

@@ -551,7 +551,10 @@ export const parseFieldSelector = (text: string): FieldSelector => {
     if (term === '') continue
     const parts = /^([^=!]*(?:!(?!=)[^=!]*)*)(!=|==|=)(.*)$/s.exec(term)
     if (!parts) return refuse(`invalid selector: '${text}'; can't understand '${term}'`)
-    requirements.push({ field: parts[1]!, operator: parts[2] === '!=' ? '!=' : '=', value: unescapeValue(parts[3]!) })
+    const value = unescapeValue(parts[3]!)
+    // As upstream, a requirement that names neither field nor value asks nothing.
+    if (parts[1] === '' && value === '') continue
+    requirements.push({ field: parts[1]!, operator: parts[2] === '!=' ? '!=' : '=', value })
   }
   return {
     requirements,

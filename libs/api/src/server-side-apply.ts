@@ -141,7 +141,7 @@ const appliedChildren = (type: ApplyType, value: unknown): FieldTree => {
     const childOf = childType(type, name)
     if (child === undefined || childOf === undefined) continue
     const granular = childOf.kind !== 'leaf' && !(childOf.kind === 'deduced' && !isObject(child))
-    if (!granular || child === null || isEmptyObject(child)) {
+    if (!granular || child === null || child === emptiedList || isEmptyObject(child)) {
       tree[`f:${name}`] = leafTree
       continue
     }
@@ -173,32 +173,45 @@ const withNamedFields = (type: ApplyType, tree: FieldTree): FieldTree => {
   return result
 }
 
-/** The object without the fields of a set; undefined when nothing is left of it. */
+/**
+ * What stands where pruning left nothing of a map or a list. Its owners keep it (upstream has a null there), so it must be
+ * told from what is absent until ownership is settled; then it goes.
+ */
+const emptiedMap: JsonObject = Object.freeze({})
+const emptiedList: readonly unknown[] = Object.freeze([])
+
+/** The object without the fields of a set. */
 const withoutFields = (type: ApplyType, value: unknown, gone: FieldTree): unknown => {
   if (type.kind === 'keyed' || type.kind === 'set') {
-    if (!Array.isArray(value)) return undefined
+    if (!Array.isArray(value)) return value
     const kept: unknown[] = []
     for (const item of value) {
       const node = gone[elementOf(type, item)]
       if (node === undefined) kept.push(item)
       else if (!isMember(node)) kept.push(withoutFields(itemTypeOf(type), item, node))
     }
-    return kept.length > 0 ? kept : undefined
+    return kept.length > 0 ? kept : emptiedList
   }
   if (type.kind === 'leaf' || !isObject(value)) return value
   const kept: JsonObject = {}
-  let names = 0
   for (const name of Object.keys(value)) {
     const node = gone[`f:${name}`]
     if (node === undefined) setOwn(kept, name, value[name])
-    else if (isMember(node)) continue
-    else {
-      const left = withoutFields(childType(type, name) ?? deducedType, value[name], node)
-      if (left !== undefined) setOwn(kept, name, left)
+    else if (!isMember(node)) {
+      setOwn(kept, name, withoutFields(childType(type, name) ?? deducedType, value[name], node))
     }
-    names++
   }
-  return names > 0 ? kept : undefined
+  return isBare(kept) ? emptiedMap : kept
+}
+
+const withoutEmptied = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withoutEmptied)
+  if (!isObject(value)) return value
+  const kept: JsonObject = {}
+  for (const name of Object.keys(value)) {
+    if (value[name] !== emptiedMap && value[name] !== emptiedList) setOwn(kept, name, withoutEmptied(value[name]))
+  }
+  return kept
 }
 
 // ── merging ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -330,14 +343,14 @@ const takenByNull = (type: ApplyType, live: unknown, applied: unknown): FieldTre
 const prune = (type: StructType, merged: JsonObject, last: FieldTree, owned: FieldTree): JsonObject => {
   const lastNamed = withNamedFields(type, last)
   const all = withNamedFields(type, appliedChildren(type, merged))
-  const withoutLast = withoutFields(type, merged, lastNamed) ?? {}
+  const withoutLast = withoutFields(type, merged, lastNamed)
   const kept = unionOfFields(withNamedFields(type, appliedChildren(type, withoutLast)), withNamedFields(type, owned))
-  const onlyKept = withoutFields(type, merged, differenceOfFields(all, kept)) ?? {}
+  const onlyKept = withoutFields(type, merged, differenceOfFields(all, kept))
   const gone = intersectionOfFields(
     differenceOfFields(all, withNamedFields(type, appliedChildren(type, onlyKept))),
     lastNamed,
   )
-  return (withoutFields(type, merged, gone) ?? {}) as JsonObject
+  return withoutFields(type, merged, gone) as JsonObject
 }
 
 // ── refusals ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -554,6 +567,7 @@ const attempt = (apply: ServerSideApply, force: boolean): Applied | { readonly c
     }
     if (clashes.length > 0) return { clashes }
   }
+  if (mine) object = withoutEmptied(object) as JsonObject
   if (manager === kubectlManager) object = withLastApplied(object, apply.applied)
 
   const sameObject = live !== undefined && jsonEqual(withManagedFields(object, []), withManagedFields(live, []))

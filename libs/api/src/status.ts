@@ -93,7 +93,9 @@ export const nameUsedBefore = (subject: Subject, name: string): Status =>
     409,
     'AlreadyExists',
     `${qualified(subject)} "${name}" existed before`,
-    about(subject, name, { causes: [{ reason: usedNameCause, message: 'the name was used before', field: 'metadata.name' }] }),
+    about(subject, name, {
+      causes: [{ reason: usedNameCause, message: 'the name was used before', field: 'metadata.name' }],
+    }),
   )
 
 export const generateNameConflict = (subject: Subject, name: string): Status =>
@@ -180,6 +182,9 @@ export const versionTooLarge = (requested: number, current: number): Status =>
   })
 
 export const requestEntityTooLarge = (message: string): Status => failure(413, 'RequestEntityTooLarge', message)
+
+export const requestHeadersTooLarge = (): Status =>
+  failure(431, 'RequestHeaderFieldsTooLarge', 'the headers of the request are too large')
 
 export const tooManyRequests = (message: string, retryAfterSeconds: number): Status =>
   failure(429, 'TooManyRequests', message, { retryAfterSeconds })

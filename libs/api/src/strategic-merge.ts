@@ -95,7 +95,7 @@ const elementKind = (...lists: List[]): 'map' | 'scalar' => {
       if (isList(item)) throw patchDoesNotApply('lists of lists are not supported')
       const found = isObject(item) ? 'map' : typeof item
       if (kind !== undefined && kind !== found)
-        throw unclassified(`list element types are not identical: ${goFormat(list)}`)
+        throw unclassified(`list element types are not identical: ${goFormat(lists)}`)
       kind = found
     }
   }
@@ -218,9 +218,7 @@ class StrategicMerge {
       if (isObject(current) && isObject(value)) {
         next = strategyOf(field).replace ? withoutDirectives(value) : this.map(current, value, field)
       } else if (isList(current) && isList(value)) next = this.#list(current, value, field)
-      else if (current === undefined && isObject(value) && own(value, directive) === 'replace') {
-        next = this.map({}, value, field)
-      } else next = withoutDirectives(value)
+      else next = withoutDirectives(value)
       if (next === undefined) delete result[key]
       else setOwn(result, key, next)
     }
@@ -272,8 +270,7 @@ class StrategicMerge {
 
   #deleteFromList(result: JsonObject, key: string, values: unknown): void {
     const current = own(result, key)
-    if (!isList(values)) throw patchIsMalformed('invalid patch format of primitive list')
-    if (!isList(current)) return
+    if (!isList(values) || !isList(current)) return
     if (elementKind(current, values) === 'map') throw patchIsMalformed('invalid patch format of primitive list')
     const gone = new Set(values)
     setOwn(
@@ -291,7 +288,10 @@ class StrategicMerge {
       const both = [...new Set([...original, ...patch])]
       return inOrder(both, patch, original, '')
     }
-    if (!mergeKey) throw unclassified(`cannot merge lists without merge key for ${field?.items?.ref ?? 'list'}`)
+    if (!mergeKey)
+      throw unclassified(
+        `cannot merge lists without merge key for ${field?.items?.ref?.split('.').at(-1) ?? field?.items?.type ?? 'list'}`,
+      )
     let kept = original
     const changes: JsonObject[] = []
     let replaced = false

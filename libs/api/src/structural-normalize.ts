@@ -1,7 +1,7 @@
 // Turns a raw object into the canonical object of its definition in one pass: fields in schema order (kind, apiVersion,
 // metadata first), nulls and unset values dropped, unknown fields dropped and named, scalars checked as Go's decoder
 // checks them. It runs on every write, so a definition is compiled once into plans that need no look-ups by type.
-import { depthMax } from './decode-error.ts'
+import { depthMax, goKindOf } from './decode-error.ts'
 import { strictErrorsMax } from './json-scanner.ts'
 import type { JsonObject } from './kube-object.ts'
 import { canonicalQuantity, QuantityError } from './quantity.ts'
@@ -106,11 +106,17 @@ const compileField = (
   index,
   convert: converterOf(type),
   omitZero: type.omitZero ?? false,
-  goType: goTypeOf(type),
-  items: type.items ? compileField(registry, known, name, 0, type.items) : undefined,
+  goType: type.goType ?? goTypeOf(type),
+  items: type.items ? compileField(registry, known, name, 0, itemsOf(type)) : undefined,
   type,
   object: type.ref ? (known.get(type.ref) ?? compile(registry, known, registry.definition(type.ref))) : undefined,
 })
+
+/** The items with the name that the list's or map's own name gives them: `[]v1.Capability`. */
+const itemsOf = (type: Field): Field => {
+  const goType = /^(?:\[\]|map\[[^\]]*\])(.*)$/.exec(type.goType ?? '')?.[1]
+  return goType ? { ...type.items!, goType } : type.items!
+}
 
 const goTypeOf = (type: FieldType): string => {
   switch (type.type) {
@@ -212,10 +218,6 @@ const fail = (run: Run, message: string): undefined => {
   return undefined
 }
 
-/** Go's name of a JSON value that does not fit. */
-const described = (value: unknown): string =>
-  value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
-
 const mismatch = (run: Run, field: FieldPlan, what: string, own: boolean): undefined => {
   const fields = own ? [...run.fields, field.name] : run.fields
   return fail(
@@ -235,19 +237,19 @@ const leave = (run: Run): void => {
 }
 
 const convertString: Convert = (run, value, field) => {
-  if (typeof value !== 'string') return mismatch(run, field, described(value), true)
+  if (typeof value !== 'string') return mismatch(run, field, goKindOf(value), true)
   return value === '' && field.omitZero ? undefined : value
 }
 
 const convertBoolean: Convert = (run, value, field) => {
-  if (typeof value !== 'boolean') return mismatch(run, field, described(value), true)
+  if (typeof value !== 'boolean') return mismatch(run, field, goKindOf(value), true)
   return value === false && field.omitZero ? undefined : value
 }
 
 const integerConverter =
   (min: number, max: number): Convert =>
   (run, value, field) => {
-    if (typeof value !== 'number') return mismatch(run, field, described(value), true)
+    if (typeof value !== 'number') return mismatch(run, field, goKindOf(value), true)
     if (!Number.isInteger(value) || value < min || value > max) {
       return mismatch(run, field, `number ${Object.is(value, -0) ? '-0' : value}`, true)
     }
@@ -259,14 +261,14 @@ const convertInt32 = integerConverter(-(2 ** 31), 2 ** 31 - 1)
 const convertInt64 = integerConverter(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
 
 const convertNumber: Convert = (run, value, field) => {
-  if (typeof value !== 'number' || !Number.isFinite(value)) return mismatch(run, field, described(value), true)
+  if (typeof value !== 'number' || !Number.isFinite(value)) return mismatch(run, field, goKindOf(value), true)
   return value === 0 && field.omitZero ? undefined : value
 }
 
 const base64Form = /^[A-Za-z0-9+/]*={0,2}$/
 
 const convertBytes: Convert = (run, value, field) => {
-  if (typeof value !== 'string') return mismatch(run, field, described(value), true)
+  if (typeof value !== 'string') return mismatch(run, field, goKindOf(value), true)
   if (value === '') return field.omitZero ? undefined : value
   // Go skips line breaks inside base64, and writes none.
   const text = value.includes('\n') || value.includes('\r') ? value.replace(/[\r\n]/g, '') : value
@@ -283,7 +285,7 @@ const convertBytes: Convert = (run, value, field) => {
 const convertIntOrString: Convert = (run, value) => {
   if (typeof value === 'string') return value
   if (typeof value !== 'number')
-    return fail(run, `json: cannot unmarshal ${described(value)} into Go value of type int32`)
+    return fail(run, `json: cannot unmarshal ${goKindOf(value)} into Go value of type int32`)
   if (!Number.isInteger(value) || value < -(2 ** 31) || value > 2 ** 31 - 1) {
     return fail(run, `json: cannot unmarshal number ${value} into Go value of type int32`)
   }
@@ -293,6 +295,8 @@ const convertIntOrString: Convert = (run, value) => {
 /** The same few quantities come for ever; a full memo starts over. */
 const quantityTextsMax = 4096
 const quantityTextLengthMax = 64
+/** Exact arithmetic on longer texts would cost more than any of them is worth. */
+const quantityLengthMax = 1000
 const canonicalTexts = new Map<string | number, string>()
 
 const convertQuantity: Convert = (run, value) => {
@@ -301,6 +305,8 @@ const convertQuantity: Convert = (run, value) => {
   }
   const known = canonicalTexts.get(value)
   if (known !== undefined) return known
+  if (typeof value === 'string' && value.length > quantityLengthMax)
+    return fail(run, 'unable to parse numeric part of quantity')
   let canonical: string
   try {
     canonical = canonicalQuantity(value)
@@ -322,7 +328,7 @@ const timeConverter =
   (micro: boolean): Convert =>
   (run, value) => {
     if (typeof value !== 'string')
-      return fail(run, `json: cannot unmarshal ${described(value)} into Go value of type string`)
+      return fail(run, `json: cannot unmarshal ${goKindOf(value)} into Go value of type string`)
     const layout = micro ? goMicroLayout : goLayout
     const parts = timeForm.exec(value)
     const wrong = (rest: string): undefined => fail(run, `parsing time ${JSON.stringify(value)}${rest}`)
@@ -386,7 +392,7 @@ const stopped = (value: string, micro: boolean): readonly [string, string] => {
 const convertAny: Convert = (_run, value) => value
 
 const convertObject: Convert = (run, value, field) => {
-  if (typeof value !== 'object' || Array.isArray(value)) return mismatch(run, field, described(value), true)
+  if (typeof value !== 'object' || Array.isArray(value)) return mismatch(run, field, goKindOf(value), true)
   enter(run, field.name)
   const result = nested(run, field.object!, value as JsonObject)
   leave(run)
@@ -405,7 +411,7 @@ const nested = (run: Run, plan: ObjectPlan, value: JsonObject): JsonObject => {
 const convertItem = (run: Run, items: FieldPlan, value: unknown): unknown => {
   if (value === null || value === undefined) return zeroOf(run, items)
   if (items.object) {
-    if (typeof value !== 'object' || Array.isArray(value)) return mismatch(run, items, described(value), false)
+    if (typeof value !== 'object' || Array.isArray(value)) return mismatch(run, items, goKindOf(value), false)
     return nested(run, items.object, value as JsonObject)
   }
   return items.convert(run, value, items)
@@ -432,7 +438,7 @@ const zeroOf = (run: Run, plan: FieldPlan): unknown => {
 
 /** Lists and maps of plain strings (labels, args) are most of all: they need no path. */
 const convertArray: Convert = (run, value, field) => {
-  if (!Array.isArray(value)) return mismatch(run, field, described(value), true)
+  if (!Array.isArray(value)) return mismatch(run, field, goKindOf(value), true)
   if (value.length === 0) return field.omitZero ? undefined : []
   const items = field.items!
   const result: unknown[] = []
@@ -449,21 +455,21 @@ const convertArray: Convert = (run, value, field) => {
 }
 
 const convertStrings: Convert = (run, value, field) => {
-  if (!Array.isArray(value)) return mismatch(run, field, described(value), true)
+  if (!Array.isArray(value)) return mismatch(run, field, goKindOf(value), true)
   if (value.length === 0) return field.omitZero ? undefined : []
   const result: string[] = []
   for (const item of value) {
     if (typeof item === 'string') result.push(item)
     else if (item === null) result.push('')
     else {
-      mismatch(run, { ...field, goType: 'string' }, described(item), true)
+      mismatch(run, { ...field, goType: field.items!.goType }, goKindOf(item), true)
     }
   }
   return result
 }
 
 const convertMap: Convert = (run, value, field) => {
-  if (typeof value !== 'object' || Array.isArray(value)) return mismatch(run, field, described(value), true)
+  if (typeof value !== 'object' || Array.isArray(value)) return mismatch(run, field, goKindOf(value), true)
   const source = value as JsonObject
   const items = field.items!
   const plain = items.convert === convertString
@@ -476,7 +482,7 @@ const convertMap: Convert = (run, value, field) => {
     if (plain) {
       if (typeof raw === 'string') define(result, key, raw)
       else if (raw === null) define(result, key, '')
-      else mismatch(run, { ...field, goType: 'string' }, described(raw), true)
+      else mismatch(run, { ...field, goType: field.items!.goType }, goKindOf(raw), true)
       continue
     }
     run.path.push(`.${key}`)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from './kube-object.ts'
@@ -98,10 +99,29 @@ describe('normalize', () => {
       "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     ],
     [
+      {
+        spec: {
+          containers: [
+            { ports: [{ protocol: 6 }], resources: { limits: 'all' }, securityContext: { capabilities: { add: [1] } } },
+          ],
+        },
+      },
+      'json: cannot unmarshal number into Go struct field ContainerPort.spec.containers.ports.protocol of type v1.Protocol',
+    ],
+    [{ spec: { overhead: { cpu: '1'.repeat(1_000_000) } } }, 'unable to parse numeric part of quantity'],
+    [
+      { spec: { containers: [{ resources: { limits: 'all' } }] } },
+      'json: cannot unmarshal string into Go struct field ResourceRequirements.spec.containers.resources.limits of type v1.ResourceList',
+    ],
+    [
+      { spec: { containers: [{ securityContext: { capabilities: { add: [1] } } }] } },
+      'json: cannot unmarshal number into Go struct field Capabilities.spec.containers.securityContext.capabilities.add of type v1.Capability',
+    ],
+    [
       { spec: { containers: [{ livenessProbe: { httpGet: { port: true } } }] } },
       'json: cannot unmarshal bool into Go value of type int32',
     ],
-  ])('refuses a wrong type as Go does: %j', (object, message) => {
+  ])('refuses a wrong type as Go does (%#)', (object, message) => {
     expect(errorsOf(object)[0]).toBe(message)
   })
 
@@ -195,6 +215,17 @@ describe('normalize', () => {
 })
 
 describe('structural validation', () => {
+  test('takes all that kubectl creates', () => {
+    const fixtures = JSON.parse(readFileSync(new URL('./protobuf.fixtures.json', import.meta.url), 'utf8')) as any[]
+    for (const { definition, expected, command } of fixtures) {
+      if (!expected) continue
+      expect([
+        command,
+        structuralErrors(registry, definition, normalize(registry, definition, expected).object),
+      ]).toEqual([command, []])
+    }
+  })
+
   test('names what is required and missing, and what no enum lists', () => {
     expect(
       structuralErrors(registry, 'io.k8s.api.networking.v1.Ingress', {

@@ -17,7 +17,6 @@ import {
 import { deepEqual } from './deep-equal.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from './metadata-validation.ts'
 import type { DecisionContext, Strategy } from './strategy.ts'
-import { subresourceRule } from './subresources/rules.ts'
 
 /** What is to be appended for one object. */
 export interface ObjectEvent {
@@ -111,7 +110,6 @@ export interface UpdateOptions {
 /** Keeps in the draft what this write may not touch, and fills in what the server keeps. Changes the draft. */
 export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObject, options: UpdateOptions): void {
   const { strategy, info } = kind
-  const rule = subresourceRule(info.resource, options.subresource)
   const metadata = draft.metadata
   const old = before.metadata
   metadata.name = old.name
@@ -128,9 +126,6 @@ export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObje
   if (options.subresource === 'status') {
     if (strategy.prepareForStatusUpdate) strategy.prepareForStatusUpdate(draft, before)
     else keepAllButStatus(draft, before)
-  } else if (rule) {
-    rule.prepare(draft, before)
-    delete draft.metadata.resourceVersion
   } else if (options.subresource === '') {
     if (strategy.prepareForUpdate) strategy.prepareForUpdate(draft, before)
     else if (hasStatus(kind)) copyOrDelete(draft, before, 'status')
@@ -169,12 +164,9 @@ function movesGeneration(kind: Kind, next: KubeObject, before: KubeObject): bool
 /** Validates a prepared draft and decides the update; the removal of the last finalizer of a dying object ends it. */
 export function decideUpdate(kind: Kind, next: KubeObject, before: KubeObject, options: UpdateOptions): Decision {
   const { info, strategy } = kind
-  const rule = subresourceRule(info.resource, options.subresource)
   const causes: StatusCause[] = []
   if (options.subresource === 'status') {
     causes.push(...validateObjectMetaUpdate(next, before), ...(strategy.validateStatusUpdate?.(next, before) ?? []))
-  } else if (rule) {
-    causes.push(...validateObjectMetaUpdate(next, before), ...(rule.validate?.(next, before) ?? []))
   } else {
     causes.push(...validate(kind, next), ...validateObjectMetaUpdate(next, before))
     causes.push(...(strategy.validateUpdate?.(next, before, options.subresource) ?? []))

@@ -37,6 +37,13 @@ export const items = (value: unknown): readonly any[] => (Array.isArray(value) ?
 export const entries = (value: unknown): [string, any][] =>
   value !== null && typeof value === 'object' ? Object.entries(value) : []
 
+/** Sets a field under a name that a user chose, `__proto__` included. */
+export const setOwn = (target: JsonObject, key: string, value: unknown): void => {
+  if (key === '__proto__')
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+  else target[key] = value
+}
+
 /** True for what a Go struct with `omitempty` cannot tell from absence: nothing, '', [] and {}. */
 export const isBlank = (value: unknown): boolean => {
   if (value === undefined || value === null || value === '') return true
@@ -61,8 +68,9 @@ export const semanticEqual = (left: unknown, right: unknown): boolean => {
   if (Array.isArray(right)) return false
   const a = left as JsonObject
   const b = right as JsonObject
-  for (const key in a) if (!semanticEqual(a[key], b[key])) return false
-  for (const key in b) if (!(key in a) && !isBlank(b[key])) return false
+  // Own fields only: a key may be called `constructor` or `__proto__`.
+  for (const key of Object.keys(a)) if (!semanticEqual(a[key], Object.hasOwn(b, key) ? b[key] : undefined)) return false
+  for (const key of Object.keys(b)) if (!Object.hasOwn(a, key) && !isBlank(b[key])) return false
   return true
 }
 

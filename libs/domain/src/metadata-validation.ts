@@ -1,9 +1,10 @@
 // ObjectMeta's rules, the same for all kinds, in the sentences of k8s.io/apimachinery/pkg/api/validation/objectmeta.go.
 import { forbiddenField, invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, entries, immutable, items } from './fields.ts'
-import { dns1123Label, dns1123Subdomain, labelValue, type NameRule, qualifiedName } from './names.ts'
+import { dns1123Label, dns1123Subdomain, type NameRule, qualifiedName } from './names.ts'
 
 /** All annotations of an object together, keys and values. */
 export const annotationsBytesMax = 256 * 1024
@@ -19,16 +20,6 @@ export interface MetadataRules {
 const utf8 = new TextEncoder()
 // A text can take at most three bytes a UTF-16 unit; only near the bound is it worth encoding.
 const bytesOf = (text: string): number => utf8.encode(text).length
-
-/** Keys and values of labels. */
-export const validateLabels = (labels: unknown, field: string): StatusCause[] => {
-  const causes: StatusCause[] = []
-  for (const [key, value] of entries(labels)) {
-    causes.push(...byRule(qualifiedName, key, field))
-    if (typeof value === 'string') causes.push(...byRule(labelValue, value, field))
-  }
-  return causes
-}
 
 /** Keys and total size of annotations. */
 export const validateAnnotations = (annotations: unknown, field: string): StatusCause[] => {

@@ -1,6 +1,8 @@
 // What a name may look like, in the sentences of k8s.io/apimachinery/pkg/util/validation and pkg/api/validate/content.
 // Each rule answers with the sentences that say what is wrong; an empty list means the value is fine.
 
+import { labelKeyProblems, labelValueProblems } from '@shiplog/api/selectors'
+
 /** A rule for names: the sentences that say why `value` is not one. */
 export type NameRule = (value: string) => readonly string[]
 
@@ -15,16 +17,12 @@ export const regexSentence = (message: string, pattern: string, ...examples: rea
 /** `must be no more than 63 characters`. */
 export const tooManyCharacters = (max: number): string => `must be no more than ${max} characters`
 
-const tooManyBytes = (max: number): string => `must be no more than ${max} bytes`
-
 /** `must be between 1 and 65535, inclusive`. */
 export const inclusiveRange = (low: number, high: number): string => `must be between ${low} and ${high}, inclusive`
 
 const labelPattern = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const subdomainPattern = `${labelPattern}(\\.${labelPattern})*`
 const dns1035Pattern = '[a-z]([-a-z0-9]*[a-z0-9])?'
-const labelKeyPattern = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
-const labelValuePattern = `(${labelKeyPattern})?`
 const configMapKeyPattern = '[-._a-zA-Z0-9]+'
 const wildcardPattern = `\\*\\.${subdomainPattern}`
 const headerPattern = '[-A-Za-z0-9]+'
@@ -33,8 +31,6 @@ const percentPattern = '[0-9]+%'
 const labelRegex = new RegExp(`^${labelPattern}$`)
 const subdomainRegex = new RegExp(`^${subdomainPattern}$`)
 const dns1035Regex = new RegExp(`^${dns1035Pattern}$`)
-const labelKeyRegex = new RegExp(`^${labelKeyPattern}$`)
-const labelValueRegex = new RegExp(`^${labelValuePattern}$`)
 const configMapKeyRegex = new RegExp(`^${configMapKeyPattern}$`)
 const wildcardRegex = new RegExp(`^${wildcardPattern}$`)
 const headerRegex = new RegExp(`^${headerPattern}$`)
@@ -110,55 +106,11 @@ export const wildcardSubdomain: NameRule = (value) => {
   return sentences
 }
 
-const labelKeySentence = regexSentence(
-  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-  labelKeyPattern,
-  'MyName',
-  'my.name',
-  '123-abc',
-)
-
 /** Keys of labels and annotations, finalizers, taints: `example.com/MyName`. */
-export const qualifiedName: NameRule = (value) => {
-  const slash = value.indexOf('/')
-  if (slash !== -1 && value.indexOf('/', slash + 1) !== -1)
-    return [
-      `a valid label key ${labelKeySentence} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
-    ]
-  const sentences: string[] = []
-  if (slash === 0) sentences.push('prefix part must be non-empty')
-  else if (slash > 0) for (const text of prefixRule(value.slice(0, slash))) sentences.push(`prefix part ${text}`)
-  const name = slash === -1 ? value : value.slice(slash + 1)
-  if (name.length === 0) sentences.push('name part must be non-empty')
-  else if (name.length > dnsLabelCharactersMax) sentences.push(`name part ${tooManyBytes(dnsLabelCharactersMax)}`)
-  if (!labelKeyRegex.test(name)) sentences.push(`name part ${labelKeySentence}`)
-  return sentences
-}
-
-const prefixRule: NameRule = (value) => {
-  const sentences: string[] = []
-  if (value.length > dnsSubdomainCharactersMax) sentences.push(tooManyBytes(dnsSubdomainCharactersMax))
-  if (!subdomainRegex.test(value)) sentences.push(subdomainSentence)
-  return sentences
-}
+export const qualifiedName: NameRule = labelKeyProblems
 
 /** Values of labels. */
-export const labelValue: NameRule = (value) => {
-  if (value.length <= dnsLabelCharactersMax && labelValueRegex.test(value)) return none
-  const sentences: string[] = []
-  if (value.length > dnsLabelCharactersMax) sentences.push(tooManyBytes(dnsLabelCharactersMax))
-  if (!labelValueRegex.test(value))
-    sentences.push(
-      regexSentence(
-        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-        labelValuePattern,
-        'MyValue',
-        'my_value',
-        '12345',
-      ),
-    )
-  return sentences
-}
+export const labelValue: NameRule = labelValueProblems
 
 const changesDirectory = (value: string): readonly string[] =>
   value === '.'

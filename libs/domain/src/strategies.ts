@@ -1,27 +1,134 @@
 // Which rules a kind has: `strategyFor('deployments.apps')`. Kinds without an entry have the generic rules only.
+import { certificateSigningRequestStrategy } from './certificate-signing-request/certificate-signing-request.strategy.ts'
 import { configMapStrategy } from './config-map/config-map.strategy.ts'
+import { cronJobStrategy } from './cron-job/cron-job.strategy.ts'
+import { csiDriverStrategy, volumeAttachmentStrategy } from './csi/csi.strategies.ts'
+import { customResourceDefinitionStrategy } from './custom-resource-definition/custom-resource-definition.strategy.ts'
+import { daemonSetStrategy } from './daemon-set/daemon-set.strategy.ts'
 import { deploymentStrategy } from './deployment/deployment.strategy.ts'
+import { endpointSliceStrategy } from './endpoint-slice/endpoint-slice.strategy.ts'
+import { endpointsStrategy } from './endpoints/endpoints.strategy.ts'
+import { eventStrategy } from './event/event.strategy.ts'
+import { immutable, section } from './fields.ts'
+import { flowSchemaStrategy, priorityLevelConfigurationStrategy } from './flow-control/flow-control.strategies.ts'
+import { horizontalPodAutoscalerStrategy } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.strategy.ts'
+import { ingressClassStrategy } from './ingress/ingress-class.strategy.ts'
+import { ingressStrategy } from './ingress/ingress.strategy.ts'
+import { jobStrategy } from './job/job.strategy.ts'
+import { leaseStrategy } from './lease/lease.strategy.ts'
+import { limitRangeStrategy } from './limit-range/limit-range.strategy.ts'
+import { pathSegment } from './names.ts'
 import { namespaceStrategy } from './namespace/namespace.strategy.ts'
+import { networkPolicyStrategy } from './network-policy/network-policy.strategy.ts'
 import { nodeStrategy } from './node/node.strategy.ts'
+import { persistentVolumeClaimStrategy } from './persistent-volume-claim/persistent-volume-claim.strategy.ts'
+import { persistentVolumeStrategy } from './persistent-volume/persistent-volume.strategy.ts'
+import { setPodTemplateDefaults } from './pod/pod-defaults.ts'
+import { validatePodTemplate } from './pod/pod-spec-validation.ts'
 import { podStrategy } from './pod/pod.strategy.ts'
+import { podDisruptionBudgetStrategy } from './pod-disruption-budget/pod-disruption-budget.strategy.ts'
+import { priorityClassStrategy } from './priority-class/priority-class.strategy.ts'
+import {
+  clusterRoleBindingStrategy,
+  clusterRoleStrategy,
+  roleBindingStrategy,
+  roleStrategy,
+} from './rbac/rbac.strategies.ts'
 import { replicaSetStrategy } from './replica-set/replica-set.strategy.ts'
+import { replicationControllerStrategy } from './replication-controller/replication-controller.strategy.ts'
+import { resourceQuotaStrategy } from './resource-quota/resource-quota.strategy.ts'
+import { runtimeClassStrategy } from './runtime-class/runtime-class.strategy.ts'
 import { secretStrategy } from './secret/secret.strategy.ts'
 import { serviceAccountStrategy } from './service-account/service-account.strategy.ts'
 import { serviceStrategy } from './service/service.strategy.ts'
+import { statefulSetStrategy } from './stateful-set/stateful-set.strategy.ts'
+import { storageClassStrategy } from './storage-class/storage-class.strategy.ts'
 import type { Strategy } from './strategy.ts'
+import {
+  admissionPolicyBindingStrategy,
+  admissionPolicyStrategy,
+  mutatingWebhookConfigurationStrategy,
+  validatingWebhookConfigurationStrategy,
+} from './webhook-configuration/webhook-configuration.strategies.ts'
 
 const generic: Strategy = {}
+/** Kinds whose only peculiarity is that upstream keeps no generation for them. */
+const withoutGeneration: Strategy = { hasGeneration: false }
+const withGeneration: Strategy = { hasGeneration: true }
+
+const apiServiceStrategy: Strategy = {
+  hasGeneration: false,
+  allowUnconditionalUpdate: false,
+  validateName: pathSegment,
+}
+
+const podTemplateStrategy: Strategy = {
+  hasGeneration: true,
+  setDefaults: (draft) => setPodTemplateDefaults(section(draft, 'template')),
+  validate: (object) => validatePodTemplate(object['template'], 'template'),
+}
+
+const controllerRevisionStrategy: Strategy = {
+  hasGeneration: false,
+  validateUpdate: (next, before) => immutable(next['data'], before['data'], 'data'),
+}
 
 const strategies = new Map<string, Strategy>([
+  ['apiservices.apiregistration.k8s.io', apiServiceStrategy],
+  ['certificatesigningrequests.certificates.k8s.io', certificateSigningRequestStrategy],
+  ['clusterrolebindings.rbac.authorization.k8s.io', clusterRoleBindingStrategy],
+  ['clusterroles.rbac.authorization.k8s.io', clusterRoleStrategy],
   ['configmaps', configMapStrategy],
+  ['controllerrevisions.apps', controllerRevisionStrategy],
+  ['cronjobs.batch', cronJobStrategy],
+  ['csidrivers.storage.k8s.io', csiDriverStrategy],
+  ['csinodes.storage.k8s.io', withoutGeneration],
+  ['customresourcedefinitions.apiextensions.k8s.io', customResourceDefinitionStrategy],
+  ['daemonsets.apps', daemonSetStrategy],
   ['deployments.apps', deploymentStrategy],
+  ['deviceclasses.resource.k8s.io', withGeneration],
+  ['endpoints', endpointsStrategy],
+  ['endpointslices.discovery.k8s.io', endpointSliceStrategy],
+  ['events', eventStrategy],
+  ['flowschemas.flowcontrol.apiserver.k8s.io', flowSchemaStrategy],
+  ['horizontalpodautoscalers.autoscaling', horizontalPodAutoscalerStrategy],
+  ['ingressclasses.networking.k8s.io', ingressClassStrategy],
+  ['ingresses.networking.k8s.io', ingressStrategy],
+  ['ipaddresses.networking.k8s.io', withoutGeneration],
+  ['jobs.batch', jobStrategy],
+  ['leases.coordination.k8s.io', leaseStrategy],
+  ['limitranges', limitRangeStrategy],
+  ['mutatingadmissionpolicies.admissionregistration.k8s.io', admissionPolicyStrategy],
+  ['mutatingadmissionpolicybindings.admissionregistration.k8s.io', admissionPolicyBindingStrategy],
+  ['mutatingwebhookconfigurations.admissionregistration.k8s.io', mutatingWebhookConfigurationStrategy],
   ['namespaces', namespaceStrategy],
+  ['networkpolicies.networking.k8s.io', networkPolicyStrategy],
   ['nodes', nodeStrategy],
+  ['persistentvolumeclaims', persistentVolumeClaimStrategy],
+  ['persistentvolumes', persistentVolumeStrategy],
+  ['poddisruptionbudgets.policy', podDisruptionBudgetStrategy],
   ['pods', podStrategy],
+  ['podtemplates', podTemplateStrategy],
+  ['priorityclasses.scheduling.k8s.io', priorityClassStrategy],
+  ['prioritylevelconfigurations.flowcontrol.apiserver.k8s.io', priorityLevelConfigurationStrategy],
   ['replicasets.apps', replicaSetStrategy],
+  ['replicationcontrollers', replicationControllerStrategy],
+  ['resourceclaims.resource.k8s.io', withoutGeneration],
+  ['resourcequotas', resourceQuotaStrategy],
+  ['resourceslices.resource.k8s.io', withGeneration],
+  ['rolebindings.rbac.authorization.k8s.io', roleBindingStrategy],
+  ['roles.rbac.authorization.k8s.io', roleStrategy],
+  ['runtimeclasses.node.k8s.io', runtimeClassStrategy],
   ['secrets', secretStrategy],
   ['serviceaccounts', serviceAccountStrategy],
+  ['servicecidrs.networking.k8s.io', withoutGeneration],
   ['services', serviceStrategy],
+  ['statefulsets.apps', statefulSetStrategy],
+  ['storageclasses.storage.k8s.io', storageClassStrategy],
+  ['validatingadmissionpolicies.admissionregistration.k8s.io', admissionPolicyStrategy],
+  ['validatingadmissionpolicybindings.admissionregistration.k8s.io', admissionPolicyBindingStrategy],
+  ['validatingwebhookconfigurations.admissionregistration.k8s.io', validatingWebhookConfigurationStrategy],
+  ['volumeattachments.storage.k8s.io', volumeAttachmentStrategy],
 ])
 
 /** The rules of a resource by its group and plural: `pods`, `deployments.apps`. */

@@ -86,11 +86,23 @@ export interface EventLog {
   /** The oldest sequence that reads may start from. */
   firstSequence(): Promise<number>
 
-  /** Forgets all but the newest record of a subject; compare-and-set on it stays intact. */
-  compact(subject: string): Promise<void>
+  /** How many records the log holds; sequences of what was forgotten have none. */
+  recordCount(): Promise<number>
 
-  /** Forgets a subject as if it had never existed. Only for subjects whose last record is a long-past tombstone. */
-  purge(subject: string): Promise<void>
+  /** How many records each subject has by the log's own index; to find out what is damaged, not for daily use. */
+  countBySubject(): Promise<ReadonlyMap<string, number>>
+
+  /**
+   * Forgets the records of a subject before a sequence at which it has a record (default: all but the newest);
+   * compare-and-set on it stays intact, also while others write.
+   */
+  compact(subject: string, before?: number): Promise<void>
+
+  /**
+   * Forgets a subject as if it had never existed, up to and with a sequence (default: whatever there is). Only for
+   * subjects whose last record is a long-past tombstone, never for the tombstone alone.
+   */
+  purge(subject: string, through?: number): Promise<void>
 
   /**
    * True when the adapter itself makes appends that are in flight together durable together (one fsync), each group still

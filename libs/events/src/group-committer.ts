@@ -1,5 +1,6 @@
 // The group committer: many writers, one atomic batch, one fsync. Groups that arrive while an append is under way share
 // the next batch; a lone group goes out at once. A stale group is found and refused alone, its neighbours go again.
+import { sealRecord } from './checksum.ts'
 import { header } from './envelope.ts'
 import { type Append, type AppendResult, type Conflict, type EventLog, LogUnavailable } from './event-log.ts'
 
@@ -144,8 +145,14 @@ export function createGroupCommitter(log: EventLog, options: GroupCommitterOptio
     }
   }
 
-  /** Members of a group of several say so: readers treat them as one. */
-  const mark = (group: readonly Append[]): readonly Append[] => {
+  /**
+   * Members of a group of several say so: readers treat them as one. What nobody has sealed (guards, decisions: they have
+   * no chain) is sealed here, so that every record of the log can be verified.
+   */
+  const mark = (unsealed: readonly Append[]): readonly Append[] => {
+    const group = unsealed.map((member) =>
+      member.headers[header.checksum] === undefined ? sealRecord(member) : member,
+    )
     if (group.length === 1) return group
     batchSerial += 1
     const id = `${batchIdPrefix}-${batchSerial.toString(36)}`

@@ -8,8 +8,9 @@ import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
 import { isApiError, routeNotFound, serviceUnavailable, timeout } from '@shiplog/api/status'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
+import { sealRecord } from '@shiplog/events/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
-import type { ClusterLog, LogRecord, LogUnavailable } from '@shiplog/events/event-log'
+import type { ClusterLog, LogUnavailable } from '@shiplog/events/event-log'
 import { encodeToken } from '@shiplog/events/subjects'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
@@ -22,7 +23,7 @@ import { createHttpServer } from './http-server.ts'
 import { createNonResourceRoutes } from './non-resource-routes.ts'
 import { createOperations } from './operations.ts'
 import { createReader } from './reader.ts'
-import { createStreams } from './streams.ts'
+import { createStreams, type OnStored } from './streams.ts'
 import { createView } from './view.ts'
 import { createWatchHub } from './watch.ts'
 import { createWriter } from './writer.ts'
@@ -44,8 +45,8 @@ export interface ApiGatewayDeps {
   readonly tokenFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
-  /** Sees every record of EVENTS in order: the keeper of high-water mark and seals. */
-  readonly onRecord?: (record: LogRecord) => void
+  /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
+  readonly onStored?: OnStored
 }
 
 export interface ApiGateway extends Service {
@@ -63,13 +64,21 @@ const closeTimeoutMs = 2_000
 export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const { clock, ids, logger } = deps
   const registry = builtInRegistry()
-  const streams = createStreams(deps.log, { clock, ...(deps.onRecord ? { onRecord: deps.onRecord } : {}) })
+  const streams = createStreams(deps.log, { clock, ...(deps.onStored ? { onStored: deps.onStored } : {}) })
   const view = createView(streams)
   const nowMs = (): number => clock.nowMs()
   const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
   const authorizer = createAuthorizer(view)
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const admission = defaultAdmissionPlugins().filter((plugin) => !disabled.has(plugin.name))
+  const plugins = defaultAdmissionPlugins()
+  for (const name of disabled) {
+    if (!plugins.some((plugin) => plugin.name === name)) {
+      throw new Error(
+        `there is no admission plugin ${name}; there are ${plugins.map((plugin) => plugin.name).join(', ')}`,
+      )
+    }
+  }
+  const admission = plugins.filter((plugin) => !disabled.has(plugin.name))
   const reader = createReader(streams)
   const writer = createWriter({ registry, streams, admission, view, clock, ids })
   const operations = createOperations({
@@ -129,7 +138,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       async recordAttempt({ scheduler, namespace, pod, record }) {
         const subject = `dec.${encodeToken(scheduler)}.${encodeToken(namespace)}.${encodeToken(pod)}`
         const result = await streams.events.committer.commit([
-          {
+          sealRecord({
             subject,
             expected: undefined,
             payload: Buffer.from(JSON.stringify(record)),
@@ -142,7 +151,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
               deleted: false,
               ...(typeof record['basis'] === 'number' ? { basis: record['basis'] } : {}),
             }),
-          },
+          }),
         ])
         if (!result.ok) throw new Error(`the attempt to schedule ${namespace}/${pod} could not be recorded`)
       },
@@ -163,6 +172,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       user,
       userAgent: user.name.replace(/^system:/, ''),
       requestId: ids.uuid(),
+      ...(request.onlyNew ? { onlyNew: true } : {}),
       provenance: {
         ...(request.cause === undefined ? {} : { cause: request.cause }),
         ...(request.basis === undefined ? {} : { basis: request.basis }),

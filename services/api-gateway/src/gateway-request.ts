@@ -28,6 +28,8 @@ export interface GatewayRequest {
   readonly userAgent: string
   readonly requestId: string
   readonly provenance: Provenance
+  /** Create only: refuse a name that an object had before (see ApiRequest.onlyNew). */
+  readonly onlyNew?: boolean
 }
 
 /** What a write came to. */

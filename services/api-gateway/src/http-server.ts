@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema'
 import {
@@ -13,6 +14,7 @@ import {
   isApiError,
   methodNotAllowed,
   requestEntityTooLarge,
+  requestHeadersTooLarge,
   routeNotFound,
   type Status,
   timeout,
@@ -43,8 +45,9 @@ export const bodyBytesMax = 3 * 1024 * 1024
 const concurrentStreamsMax = 1_000
 
 const keepAliveTimeoutMs = 120_000
-/** A client gets this long to send its headers. */
+/** A client gets this long to send its headers, and this long for the whole request. */
 const headersTimeoutMs = 30_000
+const requestTimeoutMs = 120_000
 
 export interface HttpServerDeps {
   readonly registry: SchemaRegistry
@@ -85,6 +88,19 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     forceCloseConnections: true,
     return503OnClosing: false,
     routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: (error: Error & { statusCode?: number }, request: FastifyRequest, reply: FastifyReply) =>
+      void answerStatus(reply, statusOf(error, request.raw as never)),
+    clientErrorHandler: (error: Error & { code?: string }, socket: Socket) => {
+      if (!socket.writable) return socket.destroy()
+      const status =
+        error.code === 'HPE_HEADER_OVERFLOW'
+          ? requestHeadersTooLarge()
+          : badRequest(`the request is not HTTP: ${error.message}`)
+      const body = json(status)
+      socket.end(
+        `HTTP/1.1 ${status.code} ${status.reason}\r\ncontent-type: ${jsonType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+      )
+    },
     logger: false,
   } as never) as unknown as FastifyInstance
 
@@ -316,6 +332,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     }
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
       return unsupportedMediaType([jsonType, 'application/yaml', 'application/vnd.kubernetes.protobuf'])
+    if (error.statusCode === 404) return routeNotFound()
     if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500)
       return badRequest(error.message)
     logger.error({ err: error, method: raw.method, url: raw.url }, 'request failed')

@@ -136,13 +136,11 @@ export class StreamProjection {
   #windowStart = 0
   #windowBytes = 0
   #batch: LogRecord[] = []
-  readonly #onRecord: ((record: LogRecord) => void) | undefined
   #settled = Promise.withResolvers<void>()
 
-  constructor(log: EventLog, options: { clock: Clock; onRecord?: (record: LogRecord) => void }) {
+  constructor(log: EventLog, options: { clock: Clock }) {
     this.log = log
     this.#clock = options.clock
-    this.#onRecord = options.onRecord
   }
 
   /** Follows the log until the signal aborts. Resolves when the snapshot is complete. */
@@ -215,7 +213,6 @@ export class StreamProjection {
   }
 
   #applyToSnapshot(record: LogRecord): void {
-    this.#onRecord?.(record)
     this.applied = Math.max(this.applied, record.sequence)
     const address = parseObjectSubject(record.subject)
     if (!address) return this.#applyOther(record)
@@ -240,7 +237,6 @@ export class StreamProjection {
   #apply(records: readonly LogRecord[]): void {
     const changes = new Map<ResourceTable, Version[]>()
     for (const record of records) {
-      this.#onRecord?.(record)
       const place = batchOf(record.headers)
       if (!place || place.size === 1) {
         this.#applyRecord(record, changes)

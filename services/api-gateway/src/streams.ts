@@ -1,8 +1,11 @@
 // The three streams of the cluster as the gateway works with them: each a log, its projection and its committer.
-import { createGroupCommitter, type GroupCommitter } from '@shiplog/events/group-committer'
-import type { ClusterLog, EventLog, LogRecord } from '@shiplog/events/event-log'
+import { createGroupCommitter, type GroupCommitter, type GroupCommitterOptions } from '@shiplog/events/group-committer'
+import type { ClusterLog, EventLog } from '@shiplog/events/event-log'
 import type { Clock } from '@shiplog/runtime/clock'
 import { StreamProjection } from './projection.ts'
+
+/** Told of every group that EVENTS has stored. */
+export type OnStored = NonNullable<GroupCommitterOptions['onStored']>
 
 export interface Stream {
   readonly log: EventLog
@@ -25,16 +28,16 @@ export interface Streams {
 
 export function createStreams(
   cluster: ClusterLog,
-  options: { readonly clock: Clock; readonly onRecord?: (record: LogRecord) => void },
+  options: { readonly clock: Clock; readonly onStored?: OnStored },
 ): Streams {
-  const { clock, onRecord } = options
-  const stream = (log: EventLog, ttlSeconds?: number, observe?: (record: LogRecord) => void): Stream => ({
+  const { clock, onStored } = options
+  const stream = (log: EventLog, ttlSeconds?: number, observe?: OnStored): Stream => ({
     log,
-    projection: new StreamProjection(log, { clock, ...(observe ? { onRecord: observe } : {}) }),
-    committer: createGroupCommitter(log),
+    projection: new StreamProjection(log, { clock }),
+    committer: createGroupCommitter(log, observe ? { onStored: observe } : {}),
     ttlSeconds,
   })
-  const events = stream(cluster.events, undefined, onRecord)
+  const events = stream(cluster.events, undefined, onStored)
   const leases = stream(cluster.leases)
   const objectEvents = stream(cluster.objectEvents, objectEventTtlSeconds)
   return {

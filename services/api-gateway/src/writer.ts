@@ -19,6 +19,7 @@ import {
   generateNameConflict,
   invalid,
   isApiError,
+  nameUsedBefore,
   notFound,
   requestEntityTooLarge,
   serviceUnavailable,
@@ -489,6 +490,7 @@ export function createWriter(deps: WriterDeps): Writer {
           return tableOf(resource).current.has(keyOf(request.namespace, name)) ? 'exists' : 'dry'
         }
         const tombstone = stream.projection.tombstone(subject)
+        if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
         const expected = { sequence: tombstone?.sequence ?? 0, checksum: tombstone?.checksum ?? '', previous: 0 }
         return await append(stream, request, kind, subject, decision.event, expected, allocation)
       })

@@ -1,5 +1,6 @@
 // The controller manager: all reconcilers over one view, as one service.
 import type { ApiClient } from '@shiplog/api/api-client'
+import { builtInRegistry } from '@shiplog/api/registry'
 import type { ObjectFeed } from '@shiplog/events/object-feed'
 import type { Reconciler } from '@shiplog/reconcile/reconciler'
 import { createControllerRunner, type ControllerRunner } from '@shiplog/reconcile/runner'
@@ -7,7 +8,16 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
+import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
+import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
+import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
+import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
+import { nodeLifecycleReconciler } from './node-lifecycle/node-lifecycle.reconciler.ts'
+import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.reconciler.ts'
 import { replicaSetReconciler } from './replica-set/replica-set.reconciler.ts'
+import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
+import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
+import { followedResources } from './shared/resources.ts'
 
 /** The field manager of all writes. */
 export const controllerManagerName = 'kube-controller-manager'
@@ -25,10 +35,21 @@ export interface ControllerManagerDeps {
 }
 
 /** All reconcilers of the manager. */
-export const createReconcilers = (_options: { readonly rootCa: string }): readonly Reconciler[] => [
-  deploymentReconciler,
-  replicaSetReconciler,
-]
+export function createReconcilers(options: { readonly rootCa: string }): readonly Reconciler[] {
+  const resources = followedResources(builtInRegistry())
+  return [
+    createNamespaceReconciler(resources),
+    serviceAccountReconciler,
+    createRootCaReconciler(options.rootCa),
+    deploymentReconciler,
+    replicaSetReconciler,
+    createGarbageCollector(resources),
+    endpointSliceReconciler,
+    endpointsReconciler,
+    nodeLifecycleReconciler,
+    createPodGarbageCollector(),
+  ]
+}
 
 /** Creates the service; it works once `start` has resolved. */
 export function createControllerManager(deps: ControllerManagerDeps): ControllerRunner {

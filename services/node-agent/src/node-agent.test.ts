@@ -139,6 +139,29 @@ describe('nodes', () => {
     expect(cluster.get('leases', 'kube-node-lease', 'node-1')).toBeDefined()
   })
 
+  test('that play dead renew and report nothing until they are back, and then catch up', async () => {
+    const { cluster, clock } = await start()
+    const annotate = (value: string): void => {
+      const node = structuredClone(cluster.get('nodes', '', 'node-0')!)
+      node.metadata.annotations = { 'simulated.shiplog.dev/stopped': value }
+      cluster.put('nodes', node)
+    }
+    cluster.put('pods', podObject())
+    await clock.advance(10_000)
+    annotate('true')
+    await clock.advance(10)
+    const before = cluster.requests.length
+    cluster.put('pods', podObject({ name: 'late' }))
+    cluster.remove('pods', 'default', 'web')
+    await clock.advance(60_000)
+    expect(cluster.requests.length).toBe(before)
+    expect(cluster.get('pods', 'default', 'late')!['status'].phase).toBe('Pending')
+    annotate('false')
+    await clock.advance(100)
+    expect(cluster.get('pods', 'default', 'late')!['status'].phase).toBe('Running')
+    expect(cluster.requests.slice(before).some(({ resource }) => resource === 'leases')).toBe(true)
+  })
+
   test('are registered in the end although the API refuses at first', async () => {
     const clock = createManualClock()
     const cluster = createFakeCluster(clock)

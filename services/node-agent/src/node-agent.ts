@@ -128,11 +128,16 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
 
   /** Looks at one pod, has the runtime do what is due, and queues a report. Level-triggered: may be called at any time. */
   function advance(entry: PodEntry): void {
-    if (entry.gone || state === 'stopped') return
+    if (entry.gone || state === 'stopped' || heartbeats.isStopped(entry.node.name)) return
     const plan = nextSteps(entry.work, entry.pod, clock.nowMs())
     for (const step of plan.steps) perform(entry, step)
     wakeAt(entry, plan.wakeAtMs)
     writes.enqueue(entry)
+  }
+
+  /** A node that played dead is back: what happened to its pods meanwhile is caught up with. */
+  function advanceNode(name: string): void {
+    for (const entry of pods.values()) if (entry.node.name === name) advance(entry)
   }
 
   /** One timer a pod at most: the earliest moment at which something is due without a cause from outside. */
@@ -235,7 +240,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
 
   /** Sends what the API does not show yet: the status first, then, when nothing runs any more, the end of a deletion. */
   async function writePod(entry: PodEntry): Promise<WriteOutcome> {
-    if (entry.gone || entry.deleted) return 'settled'
+    if (entry.gone || entry.deleted || heartbeats.isStopped(entry.node.name)) return 'settled'
     const { metadata } = entry.pod
     const address = { group: '', resource: 'pods', namespace: metadata.namespace ?? '', name: metadata.name }
     const config = sandboxConfig(entry)
@@ -380,8 +385,9 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
         let snapshot: Set<string> | undefined = new Set()
         for await (const batch of feed.follow(['nodes', 'pods'], abort.signal)) {
           for (const change of batch.changes) {
-            if (change.groupResource !== 'pods') heartbeats.onNodeChange(change)
-            else {
+            if (change.groupResource !== 'pods') {
+              if (heartbeats.onNodeChange(change)) advanceNode(change.name)
+            } else {
               snapshot?.add(`${change.namespace}/${change.name}`)
               onPod(change)
             }

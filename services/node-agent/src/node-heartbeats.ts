@@ -32,16 +32,27 @@ export interface NodeHeartbeats {
   start(): void
   /** Resolves when every node has been registered. */
   registered(): Promise<void>
-  onNodeChange(change: ObjectChange): void
+  /** Gives true when the node plays dead no more: its pods have to be reported again. */
+  onNodeChange(change: ObjectChange): boolean
   stop(): void
   readyCount(): number
+  /** True for a node that plays dead; see `stoppedAnnotation`. */
+  isStopped(name: string): boolean
 }
+
+/**
+ * On a Node, with the value `true`: the simulated node plays dead. It renews no Lease and reports nothing until the
+ * annotation goes, as a machine that lost its network; its containers run on.
+ */
+export const stoppedAnnotation = 'simulated.shiplog.dev/stopped'
 
 interface NodeEntry {
   readonly config: NodeConfig
   readonly index: number
   readonly slot: WriteSlot
   object: FeedObject | undefined
+  /** It plays dead. */
+  stopped: boolean
   /** Newest sequence that was taken into account. */
   sequence: number
   registered: boolean
@@ -73,6 +84,7 @@ export function createNodeHeartbeats(deps: {
       index,
       slot: newWriteSlot(),
       object: undefined,
+      stopped: false,
       sequence: 0,
       registered: false,
       gone: false,
@@ -105,6 +117,10 @@ export function createNodeHeartbeats(deps: {
   async function writeNode(entry: NodeEntry): Promise<WriteOutcome> {
     const { config } = entry
     if (entry.gone) return 'settled'
+    if (entry.stopped) {
+      setRegistered(entry)
+      return 'settled'
+    }
     if (entry.object === undefined) {
       const result = await client.request({
         verb: 'create',
@@ -167,7 +183,7 @@ export function createNodeHeartbeats(deps: {
   async function writeLease(lease: LeaseEntry): Promise<WriteOutcome> {
     const { node } = lease
     const { name } = node.config
-    if (node.gone || node.object === undefined) return 'settled'
+    if (node.gone || node.stopped || node.object === undefined) return 'settled'
     const address = { group: 'coordination.k8s.io', resource: 'leases', namespace: leaseNamespace }
     if (!lease.exists) {
       const body = leaseObject(name, node.object.metadata.uid, clock.nowMs())
@@ -214,7 +230,7 @@ export function createNodeHeartbeats(deps: {
     const to = Math.ceil(((position + 1) * all.length) / stepsPerRound)
     for (let index = from; index < to; index++) {
       const entry = all[index]!
-      if (entry.gone || !entry.registered) continue
+      if (entry.gone || entry.stopped || !entry.registered) continue
       leases.enqueue(entry.lease)
       if ((round + index) % roundsPerStatus === 0 && round > 0) {
         entry.refresh = true
@@ -231,17 +247,23 @@ export function createNodeHeartbeats(deps: {
     registered: () => allRegistered.promise,
     onNodeChange(change) {
       const entry = entries.get(change.name)
-      if (entry === undefined || change.sequence <= entry.sequence) return
+      if (entry === undefined || change.sequence <= entry.sequence) return false
       entry.sequence = change.sequence
       if (change.deleted) {
         entry.object = undefined
         entry.gone = entry.registered
+        entry.stopped = false
         entry.lease.exists = false
-        return
+        return false
       }
       entry.object = change.object
       entry.gone = false
+      const annotations = change.object.metadata['annotations'] as Record<string, string> | undefined
+      const woke = entry.stopped && annotations?.[stoppedAnnotation] !== 'true'
+      entry.stopped = annotations?.[stoppedAnnotation] === 'true'
+      if (woke && hand) leases.enqueue(entry.lease)
       if (hand && nodeStatusDiffers(change.object['status'] as JsonObject, identity.bootID)) nodes.enqueue(entry)
+      return woke
     },
     stop() {
       hand?.[Symbol.dispose]()
@@ -249,5 +271,6 @@ export function createNodeHeartbeats(deps: {
       leases.stop()
     },
     readyCount: () => all.length - unregistered,
+    isStopped: (name) => entries.get(name)?.stopped ?? false,
   }
 }

@@ -83,6 +83,9 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
 
 export const deploymentStrategy: Strategy = {
   setDefaults,
+  prepareForCreate: (draft) => {
+    draft['status'] = {}
+  },
   // Annotations count: the deployment controller copies them to its ReplicaSets.
   changesGeneration: (next, before) =>
     !semanticEqual(next['spec'], before['spec']) ||

@@ -8,9 +8,10 @@ import {
   required,
 } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, isBlank, items, requiredName } from '../fields.ts'
-import { validateAnnotations, validateLabels } from '../metadata-validation.ts'
+import { validateAnnotations } from '../metadata-validation.ts'
 import { dns1123Label, dns1123Subdomain, inclusiveRange, qualifiedName } from '../names.ts'
 import {
   validateContainerCommon,

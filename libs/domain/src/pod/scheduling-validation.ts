@@ -1,9 +1,9 @@
 // What a pod says about where it may run: tolerations, affinity, topology spread.
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, items } from '../fields.ts'
-import { validateLabelSelector } from '../label-selectors.ts'
 import { dns1123Label, labelValue, qualifiedName } from '../names.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']

@@ -5,7 +5,7 @@ import type { StatusCause } from '@shiplog/api/status'
 import type { Strategy } from '../strategy.ts'
 import { validateImmutability } from '../config-map/config-map.strategy.ts'
 import { base64Bytes, dataBytesMax } from '../config-map/data-size.ts'
-import { byRule, entries, fillText, immutable, section } from '../fields.ts'
+import { byRule, entries, fillText, immutable, section, setOwn } from '../fields.ts'
 import { configMapKey } from '../names.ts'
 
 const utf8 = new TextEncoder()
@@ -30,7 +30,7 @@ const setDefaults = (draft: JsonObject): void => {
   const pairs = entries(texts)
   if (pairs.length === 0) return
   const data = section(draft, 'data')
-  for (const [key, value] of pairs) if (typeof value === 'string') data[key] = base64OfText(value)
+  for (const [key, value] of pairs) if (typeof value === 'string') setOwn(data, key, base64OfText(value))
 }
 
 const requireKeys = (data: JsonObject, ...keys: readonly string[]): StatusCause[] =>

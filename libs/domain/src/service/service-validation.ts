@@ -1,9 +1,9 @@
 // Validation of services (ValidateService and ValidateServiceUpdate of k8s.io/kubernetes/pkg/apis/core/validation).
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, items, requiredName, semanticEqual } from '../fields.ts'
-import { validateLabels } from '../metadata-validation.ts'
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts'
 import { validatePortNumberOrName } from '../pod/container-validation.ts'
 import { isIpv4, isIpv6 } from './ip-range.ts'

@@ -7,7 +7,7 @@ import { validateService, validateServiceUpdate } from './service-validation.ts'
 
 export const serviceStrategy: Strategy = {
   hasGeneration: false,
-  allowUnconditionalUpdate: true,
+  allowCreateOnUpdate: true,
   validateName: dns1035Label,
   setDefaults: setServiceDefaults,
   prepareForCreate: (draft) => {

@@ -1,8 +1,8 @@
 // pods/eviction: a deletion that a PodDisruptionBudget may refuse for now.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { compileLabelSelector } from '@shiplog/api/selectors'
 import { internalError, type Status, tooManyRequests } from '@shiplog/api/status'
 import { items, section } from '../fields.ts'
-import { selectorMatches } from '../label-selectors.ts'
 
 const budgetCause = 'DisruptionBudget'
 const processingRetrySeconds = 10
@@ -39,7 +39,7 @@ export const budgetsOf = (pod: KubeObject, budgets: readonly KubeObject[]): read
   budgets.filter(
     (budget) =>
       budget.metadata.namespace === pod.metadata.namespace &&
-      selectorMatches(budget['spec']?.selector, pod.metadata.labels),
+      compileLabelSelector(budget['spec']?.selector).matches(pod.metadata.labels),
   )
 
 /** Why the pod may not be evicted now; undefined when it may. */

@@ -1,13 +1,15 @@
 // The scale subresource: autoscaling/v1 Scale as a view on the kinds that have replicas.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { compileLabelMap, compileLabelSelector, formatSelector } from '@shiplog/api/selectors'
 import { ApiError, conflict, invalid } from '@shiplog/api/status'
 import { nonNegative, section } from '../fields.ts'
-import { selectorText } from '../label-selectors.ts'
 
 const selectorOf = (object: KubeObject, groupResource: string): string => {
   const selector = object['spec']?.selector
   // ReplicationControllers select by a plain map.
-  return selectorText(groupResource === 'replicationcontrollers' ? { matchLabels: selector } : selector)
+  return formatSelector(
+    groupResource === 'replicationcontrollers' ? compileLabelMap(selector) : compileLabelSelector(selector),
+  )
 }
 
 /** The Scale of a Deployment, ReplicaSet, StatefulSet or ReplicationController. */

@@ -2,9 +2,10 @@
 // that always restart.
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { compileLabelSelector, validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { nonNegative, semanticEqual } from '../fields.ts'
-import { isEmptySelector, selectorMatches, validateLabelSelector } from '../label-selectors.ts'
+import { isEmptySelector } from '../label-selectors.ts'
 import { percent } from '../names.ts'
 import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 
@@ -12,16 +13,19 @@ import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 export const validateSelectorAndTemplate = (spec: JsonObject, what: string): StatusCause[] => {
   const causes: StatusCause[] = []
   const selector: JsonObject | undefined = spec['selector'] ?? undefined
+  let usable = false
   if (!selector) causes.push(required('spec.selector'))
   else {
-    causes.push(...validateLabelSelector(selector, 'spec.selector'))
+    const wrong = validateLabelSelector(selector, 'spec.selector')
+    causes.push(...wrong)
+    usable = wrong.length === 0 && !isEmptySelector(selector)
     if (isEmptySelector(selector))
       causes.push(invalidValue('spec.selector', selector, `empty selector is invalid for ${what}`))
   }
   const template: JsonObject | undefined = spec['template'] ?? undefined
   if (!template) return [...causes, required('spec.template')]
   const labels = template['metadata']?.labels
-  if (selector && !isEmptySelector(selector) && !selectorMatches(selector, labels ?? {}))
+  if (usable && !compileLabelSelector(selector).matches(labels ?? {}))
     causes.push(
       invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
     )

@@ -1,6 +1,12 @@
 // One connection to NATS, with what the log needs of it: requests that fail at once when the connection breaks (the
 // client itself lets each wait for its own timeout), and word of every reconnection.
-import { connect, type Msg, type NatsConnection, type PublishOptions } from '@nats-io/transport-node'
+import {
+  connect,
+  type Msg,
+  type NatsConnection,
+  type PermissionViolationError,
+  type PublishOptions,
+} from '@nats-io/transport-node'
 import type { Clock } from '@shiplog/runtime/clock'
 import { LogUnavailable } from '../event-log.ts'
 import type { EncodedHeaders } from './wire.ts'
@@ -54,6 +60,7 @@ export interface RequestOptions {
 }
 
 interface Pending {
+  readonly subject: string
   deadlineMs: number
   readonly timeoutMs: number
   onAnswer(message: Msg): boolean
@@ -123,6 +130,14 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
     each.deadlineMs = clock.nowMs() + each.timeoutMs
     if (each.onAnswer(message)) pending.delete(token)
   }
+  /** The server tells of a forbidden subject beside the requests; those on it will never be answered. */
+  const refuse = (subject: string): void => {
+    for (const [token, each] of pending) {
+      if (each.subject !== subject) continue
+      pending.delete(token)
+      each.reject(new LogUnavailable(`NATS does not permit this user to publish to ${subject}`, { ambiguous: false }))
+    }
+  }
   const replies = `${base}.r.`
   nats.subscribe(`${replies}*`, {
     callback: (error, message) => {
@@ -142,6 +157,8 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
       if (status.type === 'disconnect') {
         up = false
         failAll('the connection broke')
+      } else if (status.type === 'error' && status.error.name === 'PermissionViolationError') {
+        refuse((status.error as PermissionViolationError).subject)
       } else if (status.type === 'reconnect') {
         up = true
         const woken = waiting
@@ -158,7 +175,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
     for (const resolve of waiting) resolve()
   })
 
-  const send = (subject: string, payload: Uint8Array, entry: Pending, headers?: EncodedHeaders): void => {
+  const send = (payload: Uint8Array, entry: Pending, headers?: EncodedHeaders): void => {
     if (closed || !up || pending.size >= requestsMax) {
       entry.reject(new NoAnswer(closed || !up ? notConnected : 'too many requests without an answer'))
       return
@@ -167,7 +184,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
     const token = serial.toString(36)
     pending.set(token, entry)
     try {
-      publish(subject, payload, { reply: `${replies}${token}`, ...(headers === undefined ? {} : { headers }) })
+      publish(entry.subject, payload, { reply: `${replies}${token}`, ...(headers === undefined ? {} : { headers }) })
     } catch (error) {
       pending.delete(token)
       entry.reject(error as Error)
@@ -186,7 +203,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
           resolve(message)
           return true
         }
-        send(subject, payload, { deadlineMs: clock.nowMs() + timeoutMs, timeoutMs, onAnswer, reject }, headers)
+        send(payload, { subject, deadlineMs: clock.nowMs() + timeoutMs, timeoutMs, onAnswer, reject }, headers)
       }),
     requestMany: (subject, payload, timeoutMs, onEach) =>
       new Promise((resolve, reject) => {
@@ -199,7 +216,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
           }
           return true
         }
-        send(subject, payload, { deadlineMs: clock.nowMs() + timeoutMs, timeoutMs, onAnswer, reject })
+        send(payload, { subject, deadlineMs: clock.nowMs() + timeoutMs, timeoutMs, onAnswer, reject })
       }),
     publish,
     listen: (onMessage) => {

@@ -40,6 +40,8 @@ const pageRecordsMax = 512
 const pageBytesMax = 2 * 1024 * 1024
 /** Least message size that the server must accept: an object of 4 MB with its headers. */
 const maxPayloadBytesMin = 4 * 1024 * 1024
+/** Direct gets side by side when a snapshot is doubted. */
+const auditsInFlight = 128
 /** A replica that has not been heard of for longer says nothing about who leads. */
 const replicaActiveMs = 2000
 
@@ -65,7 +67,12 @@ interface StreamConfig {
 interface StreamInfo {
   readonly created: string
   readonly config: StreamConfig & { readonly num_replicas: number }
-  readonly state: { readonly first_seq: number; readonly last_seq: number; readonly messages: number }
+  readonly state: {
+    readonly first_seq: number
+    readonly last_seq: number
+    readonly messages: number
+    readonly subjects?: Record<string, number>
+  }
   readonly cluster?: { readonly leader?: string; readonly replicas?: readonly Replica[] }
 }
 
@@ -600,6 +607,8 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     let answers: (() => void)[] = []
     let reached = 0
     let left = Number.POSITIVE_INFINITY
+    /** The server has nothing more to send, though not all that it promised has come. */
+    let short = false
     let failure: { readonly error: unknown } | undefined
     let wake = (): void => undefined
     const consumer = createOrderedConsumer({
@@ -610,10 +619,12 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       start: 'last-per-subject',
       onBegin: (pending) => {
         left = pending
+        short = false
         wake()
       },
       onRecord: (record, pending) => {
-        left = pending === 0 ? 0 : left - 1
+        left -= 1
+        if (pending === 0 && left > 0) short = true
         // After a restart the snapshot comes again from its start: what was handed over before is skipped.
         if (record.sequence > reached) {
           waiting.push(record)
@@ -622,7 +633,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
         wake()
       },
       onIdle: () => {
-        left = 0
+        short = left > 0
         wake()
       },
       onFlowControl: (answer) => {
@@ -641,15 +652,18 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
         if (abort.aborted) return
         if (failure) throw failure.error
         // What came after the snapshot's end is left to the tail.
-        const done = left <= 0
+        const done = left <= 0 || short
         const records = waiting
         waiting = []
         const due = answers
         answers = []
         if (records.length > 0) yield records
         for (const answer of due) answer()
-        if (done && waiting.length === 0) return
-        if (waiting.length === 0 && answers.length === 0 && left > 0) {
+        if (done && waiting.length === 0) {
+          if (short) await audit(options.subjects)
+          return
+        }
+        if (waiting.length === 0 && answers.length === 0 && !done) {
           await new Promise<void>((resolve) => {
             wake = resolve
           })
@@ -658,6 +672,43 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     } finally {
       abort.removeEventListener('abort', onAbort)
       consumer.stop()
+    }
+  }
+
+  const countBySubject = async (): Promise<Map<string, number>> => {
+    const counts = new Map<string, number>()
+    for (;;) {
+      const answer = await api<StreamInfo & { total?: number }>(
+        connection,
+        clock,
+        `STREAM.INFO.${stream}`,
+        { subjects_filter: '>', offset: counts.size },
+        clock.nowMs() + readTimeoutMs,
+      )
+      if ('error' in answer) throw refused(stream, answer.error)
+      const found = Object.entries(answer.state.subjects ?? {})
+      for (const [subject, count] of found) counts.set(subject, count)
+      if (found.length === 0 || counts.size >= (answer.total ?? 0)) return counts
+    }
+  }
+
+  /**
+   * A snapshot brought fewer records than its beginning promised: they were superseded meanwhile, or the server cannot
+   * read them and passes over them in silence. Every subject of its index must still have a last record.
+   */
+  const audit = async (subjects: readonly string[]): Promise<void> => {
+    const matches = compileFilter(subjects)
+    const names = [...(await countBySubject()).keys()].filter(matches)
+    for (let index = 0; index < names.length; index += auditsInFlight) {
+      const some = names.slice(index, index + auditsInFlight)
+      const lasts = await Promise.all(some.map(lastOf))
+      const gone = some.filter((_, place) => lasts[place] === undefined)
+      if (gone.length === 0) continue
+      // A record may have expired or been purged since the index was read.
+      const now = await countBySubject()
+      const damaged = gone.find((subject) => now.has(subject))
+      if (damaged !== undefined)
+        throw new LogDamaged(`Stream ${stream} is damaged: the last record of ${damaged} cannot be read`)
     }
   }
 
@@ -696,8 +747,10 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       const { state } = await info()
       return state.messages === 0 ? state.last_seq + 1 : state.first_seq
     },
-    compact: (subject) => purge({ filter: subject, keep: 1 }),
-    purge: (subject) => purge({ filter: subject }),
+    countBySubject,
+    recordCount: async () => (await info()).state.messages,
+    compact: (subject, before) => purge({ filter: subject, ...(before === undefined ? { keep: 1 } : { seq: before }) }),
+    purge: (subject, through) => purge({ filter: subject, ...(through === undefined ? {} : { seq: through + 1 }) }),
     close: async () => stop(),
   }
   return { log, stop }

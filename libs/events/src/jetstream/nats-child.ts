@@ -15,7 +15,7 @@ const stopTimeoutMs = 3000
 const respawnDelayMs = 50
 /** A server that dies this often in a row, each time within `respawnQuickMs`, stays dead. */
 const respawnsMax = 20
-const respawnQuickMs = 1000
+const respawnQuickMs = 75
 
 /** Who may connect. Only gateways write to the streams; readers see everything in them; see DESIGN.md, law 2 and 11. */
 export type NatsUser = 'gateway' | 'reader'

@@ -1,11 +1,11 @@
 // The embedded log: the EventLog port on one SQLite file, for one process on one machine. Appends of one turn of the event
 // loop share one transaction, so concurrent writers share one fsync and a lone append waits for nobody. node:sqlite is
 // synchronous: an append blocks the loop for the time of its commit, which is the price of having no second thread.
-import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
+import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import { checkGroup, checkHeader } from '../append-checks.ts'
 import {
   type Append,
@@ -37,6 +37,7 @@ export interface SqliteLogOptions {
   /** Where the file `log.db` lies; `:memory:` for a log that ends with the process (tests, simulations). */
   readonly dataDir: string
   readonly clock?: Clock
+  readonly ids?: Ids
 }
 
 interface Row {
@@ -86,13 +87,14 @@ interface Waiting {
 /** Opens the embedded log, making it when it does not exist. Fails when another process has it open. */
 export async function openSqliteClusterLog(options: SqliteLogOptions): Promise<ClusterLog> {
   const clock = options.clock ?? systemClock
+  const ids = options.ids ?? systemIds
   const inMemory = options.dataDir === ':memory:'
   const file = inMemory ? ':memory:' : join(options.dataDir, 'log.db')
   if (!inMemory) mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
   const database = openDatabase(file)
   const committer = createTransactions(database)
   const open = (name: string, shape: StreamShape): SqliteStream =>
-    openStream({ database, committer, clock, name, shape, file })
+    openStream({ database, committer, clock, ids, name, shape, file })
   let streams: SqliteStream[]
   try {
     database.exec('BEGIN IMMEDIATE')
@@ -256,12 +258,13 @@ interface StreamDeps {
   readonly database: DatabaseSync
   readonly committer: Transactions
   readonly clock: Clock
+  readonly ids: Ids
   readonly name: string
   readonly shape: StreamShape
   readonly file: string
 }
 
-function openStream({ database, committer, clock, name, shape, file }: StreamDeps): SqliteStream {
+function openStream({ database, committer, clock, ids, name, shape, file }: StreamDeps): SqliteStream {
   database.exec(`
     CREATE TABLE IF NOT EXISTS ${name} (
       sequence INTEGER PRIMARY KEY, subject TEXT NOT NULL, time_ms INTEGER NOT NULL, headers TEXT NOT NULL,
@@ -269,7 +272,7 @@ function openStream({ database, committer, clock, name, shape, file }: StreamDep
     ) STRICT;
     CREATE INDEX IF NOT EXISTS ${name}_subject ON ${name} (subject, sequence);
     ${shape.expiry ? `CREATE INDEX IF NOT EXISTS ${name}_expires ON ${name} (expires_ms) WHERE expires_ms IS NOT NULL;` : ''}
-    INSERT OR IGNORE INTO stream VALUES ('${name}', '${randomUUID()}', 0);
+    INSERT OR IGNORE INTO stream VALUES ('${name}', '${ids.uuid()}', 0);
   `)
   const columns = 'sequence, subject, time_ms, headers, payload'
   const prepare = (sql: string): StatementSync => database.prepare(sql)
@@ -284,7 +287,7 @@ function openStream({ database, committer, clock, name, shape, file }: StreamDep
   const first = prepare(`SELECT min(sequence) AS sequence FROM ${name}`)
   const newest = prepare(`SELECT sequence, time_ms FROM ${name} ORDER BY sequence DESC LIMIT 1`)
   const dropBefore = prepare(`DELETE FROM ${name} WHERE subject = ? AND sequence < ?`)
-  const dropSubject = prepare(`DELETE FROM ${name} WHERE subject = ?`)
+  const count = prepare(`SELECT count(*) AS count FROM ${name}`)
   const setLast = prepare('UPDATE stream SET last_sequence = ? WHERE name = ?')
 
   const { incarnation, last_sequence } = prepare('SELECT incarnation, last_sequence FROM stream WHERE name = ?').get(
@@ -497,12 +500,19 @@ function openStream({ database, committer, clock, name, shape, file }: StreamDep
     follow,
     lastSequence: async () => lastSequence,
     firstSequence: async () => guarded(() => (first.get() as { sequence: number | null }).sequence ?? lastSequence + 1),
-    compact: async (subject) =>
+    recordCount: async () => guarded(() => (count.get() as { count: number }).count),
+    countBySubject: async () =>
+      guarded(() => {
+        const rows = database.prepare(`SELECT subject, count(*) AS count FROM ${name} GROUP BY subject`).all()
+        return new Map((rows as unknown as { subject: string; count: number }[]).map((row) => [row.subject, row.count]))
+      }),
+    compact: async (subject, before) =>
       guarded(() => {
         const { sequence } = lastSequenceOf.get(subject) as { sequence: number | null }
-        if (sequence !== null) dropBefore.run(subject, sequence)
+        if (sequence !== null) dropBefore.run(subject, Math.min(sequence, before ?? sequence))
       }, ` at ${subject}`),
-    purge: async (subject) => guarded(() => void dropSubject.run(subject), ` at ${subject}`),
+    purge: async (subject, through) =>
+      guarded(() => void dropBefore.run(subject, (through ?? lastSequence) + 1), ` at ${subject}`),
     close: async () => hub.end(),
   }
   return { log, hub, sweep }

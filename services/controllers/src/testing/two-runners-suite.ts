@@ -51,6 +51,8 @@ function mortalClient(client: ApiClient, dieAt: number, death: Death, onDeath: (
         return never
       }
       const answer = await client.request(request)
+      // Only what was appended counts as a step: a runner that starts anew must first find out which names were used.
+      if (!answer.ok) sent--
       return dead ? never : answer
     },
   }

@@ -1,6 +1,6 @@
 // What the tool reads from the system: versions and package sources.
 import { expect, test } from 'vitest'
-import { findSource, isNewEnough, parseDeb822, parseOneLine } from './provide.ts'
+import { findSource, isNewEnough, parseDeb822, parseOneLine } from './nats-binary.ts'
 
 test('a server is new enough from 2.12 on', () => {
   expect(['2.12.0', '2.12.0-RC.1', '2.15.1', '3.0.0'].map((version) => isNewEnough(version))).toEqual([

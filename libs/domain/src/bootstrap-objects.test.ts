@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { bootstrapObjects } from './bootstrap-objects.ts'
+import { validateObjectMeta } from './metadata-validation.ts'
+import { strategyFor } from './strategies.ts'
+import { heldBy, testContext } from './testing/objects.ts'
+
+const resources: Readonly<Record<string, string>> = {
+  Namespace: 'namespaces',
+  PriorityClass: 'priorityclasses.scheduling.k8s.io',
+  Service: 'services',
+  Endpoints: 'endpoints',
+  EndpointSlice: 'endpointslices.discovery.k8s.io',
+}
+
+test('a fresh cluster has namespaces, priority classes and its own service', () => {
+  const names = bootstrapObjects({ apiServerAddress: '10.0.0.9', port: 6443 }).map(
+    (draft) => `${draft['kind']}/${draft['metadata'].name}`,
+  )
+  expect(names).toEqual([
+    'Namespace/default',
+    'Namespace/kube-system',
+    'Namespace/kube-public',
+    'Namespace/kube-node-lease',
+    'PriorityClass/system-node-critical',
+    'PriorityClass/system-cluster-critical',
+    'Service/kubernetes',
+    'Endpoints/kubernetes',
+    'EndpointSlice/kubernetes',
+  ])
+})
+
+test.each([
+  '127.0.0.1',
+  '10.0.0.9',
+])('all of them pass their own rules with the API server at %s', (apiServerAddress) => {
+  for (const draft of bootstrapObjects({ apiServerAddress, port: 6443 }) as KubeObject[]) {
+    const strategy = strategyFor(resources[draft.kind]!)
+    strategy.setDefaults?.(draft)
+    strategy.prepareForCreate?.(draft, testContext())
+    const namespaced = draft.metadata.namespace !== undefined
+    expect(validateObjectMeta(draft, { namespaced, validateName: strategy.validateName })).toEqual([])
+    expect(strategy.validate?.(draft)).toEqual([])
+    const change = strategy.allocate?.(draft, undefined, heldBy(), testContext())
+    if (draft.kind === 'Service') expect(change?.take).toEqual(['clusterip/10.96.0.1'])
+  }
+})

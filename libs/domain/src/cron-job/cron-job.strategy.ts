@@ -1,0 +1,106 @@
+// CronJobs: jobs by the clock.
+import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { fill, fillText, nonNegative, requiredText, section } from '../fields.ts'
+import { validateJobSpec, validateNoManualSelector } from '../job/job-spec.ts'
+import { tooManyCharacters } from '../names.ts'
+import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
+import type { Strategy } from '../strategy.ts'
+
+/** A job's name adds eleven characters to its CronJob's, and both fit into a label. */
+const nameCharactersMax = 52
+const policies = ['Allow', 'Forbid', 'Replace']
+const defaultSuccessfulHistory = 3
+const defaultFailedHistory = 1
+
+const bounds: readonly (readonly [number, number])[] = [
+  [0, 59],
+  [0, 23],
+  [1, 31],
+  [1, 12],
+  [0, 6],
+]
+const macros = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly']
+const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
+const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
+
+const numberOf = (text: string, position: number): number => {
+  const names = position === 3 ? months : position === 4 ? days : []
+  const index = names.indexOf(text.toLowerCase())
+  if (index >= 0) return position === 3 ? index + 1 : index
+  return /^\d+$/.test(text) ? Number(text) : Number.NaN
+}
+
+const isScheduleField = (text: string, position: number): boolean => {
+  const [low, high] = bounds[position] ?? [0, 0]
+  return text.split(',').every((part) => {
+    const [range = '', step, ...rest] = part.split('/')
+    if (rest.length > 0 || (step !== undefined && !(/^\d+$/.test(step) && Number(step) > 0))) return false
+    if (range === '*' || range === '?') return true
+    const [from = '', to, ...more] = range.split('-')
+    const first = numberOf(from, position)
+    const last = to === undefined ? first : numberOf(to, position)
+    return more.length === 0 && first >= low && last <= high && first <= last
+  })
+}
+
+const scheduleProblem = (schedule: string): string | undefined => {
+  if (schedule.startsWith('@'))
+    return macros.includes(schedule) || /^@every (\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(schedule)
+      ? undefined
+      : `unrecognized descriptor: ${schedule}`
+  const fields = schedule.trim().split(/\s+/)
+  if (fields.length !== bounds.length) return `expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`
+  const wrong = fields.find((text, position) => !isScheduleField(text, position))
+  return wrong === undefined ? undefined : `failed to parse int from ${wrong}`
+}
+
+const validate = (cronJob: KubeObject): StatusCause[] => {
+  const spec: JsonObject = cronJob['spec'] ?? {}
+  const causes: StatusCause[] = []
+  const { name } = cronJob.metadata
+  if (name && name.length > nameCharactersMax)
+    causes.push(invalidValue('metadata.name', name, tooManyCharacters(nameCharactersMax)))
+  causes.push(...requiredText(spec['schedule'], 'spec.schedule'))
+  const schedule = String(spec['schedule'] ?? '')
+  if (schedule) {
+    if (/TZ=/.test(schedule))
+      causes.push(
+        invalidValue('spec.schedule', schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'),
+      )
+    else {
+      const problem = scheduleProblem(schedule)
+      if (problem) causes.push(invalidValue('spec.schedule', schedule, problem))
+    }
+  }
+  if (spec['timeZone'] === '')
+    causes.push(invalidValue('spec.timeZone', '', 'timeZone must be nil or non-empty string'))
+  causes.push(...nonNegative(spec['startingDeadlineSeconds'], 'spec.startingDeadlineSeconds'))
+  if (!spec['concurrencyPolicy']) causes.push(required('spec.concurrencyPolicy'))
+  else if (!policies.includes(spec['concurrencyPolicy']))
+    causes.push(notSupported('spec.concurrencyPolicy', spec['concurrencyPolicy'], policies))
+  const jobSpec: JsonObject = spec['jobTemplate']?.spec ?? {}
+  causes.push(
+    ...nonNegative(spec['successfulJobsHistoryLimit'], 'spec.successfulJobsHistoryLimit'),
+    ...nonNegative(spec['failedJobsHistoryLimit'], 'spec.failedJobsHistoryLimit'),
+    ...validateJobSpec(jobSpec, 'spec.jobTemplate.spec'),
+    ...validateNoManualSelector(jobSpec, 'spec.jobTemplate.spec'),
+  )
+  return causes
+}
+
+export const cronJobStrategy: Strategy = {
+  setDefaults: (draft) => {
+    const spec = section(draft, 'spec')
+    fillText(spec, 'concurrencyPolicy', 'Allow')
+    fill(spec, 'suspend', false)
+    fill(spec, 'successfulJobsHistoryLimit', defaultSuccessfulHistory)
+    fill(spec, 'failedJobsHistoryLimit', defaultFailedHistory)
+    if (spec['jobTemplate']?.spec?.template) setPodTemplateDefaults(spec['jobTemplate'].spec.template)
+  },
+  prepareForCreate: (draft) => {
+    draft['status'] = {}
+  },
+  validate,
+}

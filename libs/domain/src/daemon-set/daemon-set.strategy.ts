@@ -1,0 +1,69 @@
+// DaemonSets: one pod a node.
+import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { fill, fillText, immutable, nonNegative, section } from '../fields.ts'
+import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
+import type { Strategy } from '../strategy.ts'
+import {
+  isZero,
+  validateAlwaysRestarts,
+  validateAtMostAll,
+  validateIntOrPercent,
+  validateSelectorAndTemplate,
+} from '../workload/workload-rules.ts'
+
+const defaultRevisionHistory = 10
+
+const setDefaults = (draft: JsonObject): void => {
+  const spec = section(draft, 'spec')
+  const update = section(spec, 'updateStrategy')
+  fillText(update, 'type', 'RollingUpdate')
+  if (update['type'] === 'RollingUpdate') {
+    const rolling = section(update, 'rollingUpdate')
+    fill(rolling, 'maxUnavailable', 1)
+    fill(rolling, 'maxSurge', 0)
+  }
+  fill(spec, 'revisionHistoryLimit', defaultRevisionHistory)
+  if (spec['template']) setPodTemplateDefaults(spec['template'])
+}
+
+const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
+  const field = 'spec.updateStrategy'
+  if (update['type'] === 'OnDelete') return []
+  if (update['type'] !== 'RollingUpdate')
+    return [notSupported(`${field}.type`, update['type'] ?? '', ['RollingUpdate', 'OnDelete'])]
+  const rolling = update['rollingUpdate']
+  const at = `${field}.rollingUpdate`
+  if (!rolling) return [required(at)]
+  const { maxUnavailable, maxSurge } = rolling
+  const causes = [
+    ...validateIntOrPercent(maxUnavailable, `${at}.maxUnavailable`),
+    ...validateIntOrPercent(maxSurge, `${at}.maxSurge`),
+    ...validateAtMostAll(maxUnavailable, `${at}.maxUnavailable`),
+    ...validateAtMostAll(maxSurge, `${at}.maxSurge`),
+  ]
+  if (!isZero(maxUnavailable) && !isZero(maxSurge))
+    causes.push(invalidValue(`${at}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'))
+  if (isZero(maxUnavailable) && isZero(maxSurge))
+    causes.push(required(`${at}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'))
+  return causes
+}
+
+export const daemonSetStrategy: Strategy = {
+  setDefaults,
+  prepareForCreate: (draft) => {
+    draft['status'] = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }
+  },
+  validate: (set: KubeObject) => {
+    const spec: JsonObject = set['spec'] ?? {}
+    return [
+      ...validateSelectorAndTemplate(spec, 'daemonset'),
+      ...validateAlwaysRestarts(spec, 'DaemonSet'),
+      ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
+      ...validateUpdateStrategy(spec['updateStrategy'] ?? {}),
+      ...nonNegative(spec['revisionHistoryLimit'], 'spec.revisionHistoryLimit'),
+    ]
+  },
+  validateUpdate: (next, before) => immutable(next['spec']?.selector, before['spec']?.selector, 'spec.selector'),
+}

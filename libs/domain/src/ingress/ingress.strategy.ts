@@ -1,0 +1,86 @@
+// Ingresses: which host and path leads to which service.
+import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { byRule, items, requiredName } from '../fields.ts'
+import { dns1035Label, dns1123Subdomain, portName, portNumber, wildcardSubdomain } from '../names.ts'
+import type { Strategy } from '../strategy.ts'
+
+const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix']
+const badSequences = ['//', '/./', '/../', '%2f', '%2F']
+const badSuffixes = ['/..', '/.']
+
+const validateBackend = (backend: JsonObject | undefined, field: string): StatusCause[] => {
+  const service = backend?.['service']
+  if (backend?.['resource'])
+    return service ? [invalidValue(field, '', 'cannot set both resource and service backends')] : []
+  if (!service) return [required(field, 'resource or service backend is required')]
+  const causes = requiredName(dns1035Label, service.name, `${field}.service.name`)
+  const { name, number } = service.port ?? {}
+  const at = `${field}.service.port`
+  if (name && number) causes.push(invalidValue(`${at}.name`, name, 'cannot set both port name & port number'))
+  else if (name) causes.push(...byRule(portName, name, `${at}.name`))
+  else if (number)
+    for (const sentence of portNumber(number)) causes.push(invalidValue(`${at}.number`, number, sentence))
+  else causes.push(required(at, 'port name or number is required'))
+  return causes
+}
+
+const validatePath = (path: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const type = path['pathType']
+  const text: string = path['path'] ?? ''
+  if (!type) return [required(`${field}.pathType`, 'pathType must be specified')]
+  if (!pathTypes.includes(type)) causes.push(notSupported(`${field}.pathType`, type, pathTypes))
+  else if (type === 'ImplementationSpecific') {
+    if (text !== '' && !text.startsWith('/'))
+      causes.push(invalidValue(`${field}.path`, text, 'must be an absolute path'))
+  } else {
+    if (!text.startsWith('/')) causes.push(invalidValue(`${field}.path`, text, 'must be an absolute path'))
+    for (const bad of badSequences)
+      if (text.includes(bad)) causes.push(invalidValue(`${field}.path`, text, `must not contain '${bad}'`))
+    for (const bad of badSuffixes)
+      if (text.endsWith(bad)) causes.push(invalidValue(`${field}.path`, text, `cannot end with '${bad}'`))
+  }
+  return [...causes, ...validateBackend(path['backend'], `${field}.backend`)]
+}
+
+const validateRule = (rule: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const host: string = rule['host'] ?? ''
+  if (host) {
+    if (/^[\d.]+$/.test(host) || host.includes(':'))
+      causes.push(invalidValue(`${field}.host`, host, 'must be a DNS name, not an IP address'))
+    causes.push(...byRule(host.includes('*') ? wildcardSubdomain : dns1123Subdomain, host, `${field}.host`))
+  }
+  if (!rule['http']) return causes
+  const paths = items(rule['http'].paths)
+  if (paths.length === 0) causes.push(required(`${field}.http.paths`))
+  return [...causes, ...paths.flatMap((path, index) => validatePath(path, `${field}.http.paths[${index}]`))]
+}
+
+const validate = (ingress: KubeObject): StatusCause[] => {
+  const spec: JsonObject = ingress['spec'] ?? {}
+  const rules = items(spec['rules'])
+  const causes: StatusCause[] = []
+  if (rules.length === 0 && !spec['defaultBackend'])
+    causes.push(invalidValue('spec', rules, 'either `defaultBackend` or `rules` must be specified'))
+  causes.push(...rules.flatMap((rule, index) => validateRule(rule, `spec.rules[${index}]`)))
+  if (spec['defaultBackend']) causes.push(...validateBackend(spec['defaultBackend'], 'spec.defaultBackend'))
+  if (spec['ingressClassName'])
+    causes.push(...byRule(dns1123Subdomain, spec['ingressClassName'], 'spec.ingressClassName'))
+  items(spec['tls']).forEach((entry: JsonObject, index) => {
+    items(entry['hosts']).forEach((host, position) => {
+      const rule = String(host).includes('*') ? wildcardSubdomain : dns1123Subdomain
+      causes.push(...byRule(rule, String(host), `spec.tls[${index}].hosts[${position}]`))
+    })
+  })
+  return causes
+}
+
+export const ingressStrategy: Strategy = {
+  prepareForCreate: (draft) => {
+    draft['status'] = { loadBalancer: {} }
+  },
+  validate,
+}

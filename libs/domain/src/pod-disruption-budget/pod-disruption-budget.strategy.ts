@@ -1,0 +1,33 @@
+// PodDisruptionBudgets: how many pods of a kind may be evicted at a time.
+import { invalidValue, notSupported } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { validateLabelSelector } from '@shiplog/api/selectors'
+import type { StatusCause } from '@shiplog/api/status'
+import type { Strategy } from '../strategy.ts'
+import { validateAtMostAll, validateIntOrPercent } from '../workload/workload-rules.ts'
+
+const policies = ['AlwaysAllow', 'IfHealthyBudget']
+
+const validate = (budget: KubeObject): StatusCause[] => {
+  const spec: JsonObject = budget['spec'] ?? {}
+  const given = (key: string): boolean => spec[key] !== undefined && spec[key] !== null
+  const causes: StatusCause[] = []
+  if (given('minAvailable') && given('maxUnavailable'))
+    causes.push(invalidValue('spec', spec, 'minAvailable and maxUnavailable cannot be both set'))
+  for (const key of ['minAvailable', 'maxUnavailable'])
+    if (given(key))
+      causes.push(...validateIntOrPercent(spec[key], `spec.${key}`), ...validateAtMostAll(spec[key], `spec.${key}`))
+  causes.push(...validateLabelSelector(spec['selector'], 'spec.selector'))
+  const policy = spec['unhealthyPodEvictionPolicy']
+  if (policy && !policies.includes(policy))
+    causes.push(notSupported('spec.unhealthyPodEvictionPolicy', policy, policies))
+  return causes
+}
+
+export const podDisruptionBudgetStrategy: Strategy = {
+  allowUnconditionalUpdate: false,
+  prepareForCreate: (draft) => {
+    draft['status'] = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 }
+  },
+  validate,
+}

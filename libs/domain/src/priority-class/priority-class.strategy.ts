@@ -1,0 +1,49 @@
+// PriorityClasses: a name for a number that never changes.
+import { forbiddenField } from '@shiplog/api/field-errors'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { fillText, immutable } from '../fields.ts'
+import type { Strategy } from '../strategy.ts'
+import { highestUserPriority, systemPriorityClasses } from './system-priority-classes.ts'
+
+const systemPrefix = 'system-'
+
+const systemProblem = (object: KubeObject): string | undefined => {
+  const { name } = object.metadata
+  const known = systemPriorityClasses.find((candidate) => candidate.name === name)
+  if (!known) return `${name} is not a known system priority class`
+  if (object['value'] !== known.value) return `value of ${name} PriorityClass must be ${known.value}`
+  return object['globalDefault'] === true ? `globalDefault of ${name} PriorityClass must be false` : undefined
+}
+
+const validate = (object: KubeObject): StatusCause[] => {
+  if (object.metadata.name.startsWith(systemPrefix)) {
+    const problem = systemProblem(object)
+    return problem
+      ? [
+          forbiddenField(
+            'metadata.name',
+            `priority class names with '${systemPrefix}' prefix are reserved for system use only. error: ${problem}`,
+          ),
+        ]
+      : []
+  }
+  return object['value'] > highestUserPriority
+    ? [forbiddenField('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`)]
+    : []
+}
+
+export const priorityClassStrategy: Strategy = {
+  // Upstream's priority classes carry generation 1 from their creation on.
+  hasGeneration: true,
+  setDefaults: (draft) => {
+    fillText(draft, 'preemptionPolicy', 'PreemptLowerPriority')
+    // Zero is a value of its own, and is served.
+    if (draft['value'] === undefined) draft['value'] = 0
+  },
+  validate,
+  validateUpdate: (next, before) => [
+    ...(next['value'] === before['value'] ? [] : [forbiddenField('value', 'may not be changed in an update.')]),
+    ...immutable(next['preemptionPolicy'], before['preemptionPolicy'], 'preemptionPolicy'),
+  ],
+}

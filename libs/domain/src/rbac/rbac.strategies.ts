@@ -1,0 +1,121 @@
+// Roles and their bindings: who may do what. Names only have to fit into a URL, and a binding never changes its role.
+import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { items, requiredName, section, semanticEqual } from '../fields.ts'
+import { dns1123Subdomain, pathSegment } from '../names.ts'
+import type { Strategy } from '../strategy.ts'
+
+const group = 'rbac.authorization.k8s.io'
+
+const validateRules =
+  (namespaced: boolean) =>
+  (role: KubeObject): StatusCause[] =>
+    items(role['rules']).flatMap((rule: JsonObject, index) => {
+      const at = `rules[${index}]`
+      const causes: StatusCause[] = []
+      if (items(rule['verbs']).length === 0)
+        causes.push(required(`${at}.verbs`, 'verbs must contain at least one value'))
+      if (items(rule['nonResourceURLs']).length > 0) {
+        if (namespaced)
+          causes.push(
+            invalidValue(
+              `${at}.nonResourceURLs`,
+              rule['nonResourceURLs'],
+              'namespaced rules cannot apply to non-resource URLs',
+            ),
+          )
+        if (items(rule['apiGroups']).length + items(rule['resources']).length + items(rule['resourceNames']).length > 0)
+          causes.push(
+            invalidValue(
+              `${at}.nonResourceURLs`,
+              rule['nonResourceURLs'],
+              'rules cannot apply to both regular resources and non-resource URLs',
+            ),
+          )
+        return causes
+      }
+      if (items(rule['apiGroups']).length === 0)
+        causes.push(required(`${at}.apiGroups`, 'resource rules must supply at least one api group'))
+      if (items(rule['resources']).length === 0)
+        causes.push(required(`${at}.resources`, 'resource rules must supply at least one resource'))
+      return causes
+    })
+
+const setBindingDefaults = (draft: JsonObject): void => {
+  const roleRef = section(draft, 'roleRef')
+  if (!roleRef['apiGroup']) roleRef['apiGroup'] = group
+  for (const subject of items(draft['subjects'])) {
+    if (subject.apiGroup) continue
+    if (subject.kind === 'User' || subject.kind === 'Group') subject.apiGroup = group
+    else delete subject.apiGroup
+  }
+}
+
+const validateSubject = (subject: JsonObject, field: string, namespaced: boolean): StatusCause[] => {
+  const causes: StatusCause[] = []
+  if (!subject['name']) causes.push(required(`${field}.name`))
+  const apiGroup: string = subject['apiGroup'] ?? ''
+  if (subject['kind'] === 'ServiceAccount') {
+    if (subject['name']) causes.push(...requiredName(dns1123Subdomain, subject['name'], `${field}.name`))
+    if (apiGroup !== '') causes.push(notSupported(`${field}.apiGroup`, apiGroup, ['']))
+    if (!namespaced && !subject['namespace']) causes.push(required(`${field}.namespace`))
+  } else if (subject['kind'] === 'User' || subject['kind'] === 'Group') {
+    if (apiGroup !== group) causes.push(notSupported(`${field}.apiGroup`, apiGroup, [group]))
+  } else causes.push(notSupported(`${field}.kind`, subject['kind'] ?? '', ['ServiceAccount', 'User', 'Group']))
+  return causes
+}
+
+const validateBinding =
+  (namespaced: boolean) =>
+  (binding: KubeObject): StatusCause[] => {
+    const roleRef: JsonObject = binding['roleRef'] ?? {}
+    const causes: StatusCause[] = []
+    if (roleRef['apiGroup'] !== group) causes.push(notSupported('roleRef.apiGroup', roleRef['apiGroup'] ?? '', [group]))
+    const kinds = namespaced ? ['Role', 'ClusterRole'] : ['ClusterRole']
+    if (!kinds.includes(roleRef['kind'])) causes.push(notSupported('roleRef.kind', roleRef['kind'] ?? '', kinds))
+    causes.push(...requiredName(pathSegment, roleRef['name'], 'roleRef.name'))
+    items(binding['subjects']).forEach((subject, index) => {
+      causes.push(...validateSubject(subject, `subjects[${index}]`, namespaced))
+    })
+    return causes
+  }
+
+const validateBindingUpdate = (next: KubeObject, before: KubeObject): StatusCause[] =>
+  semanticEqual(next['roleRef'], before['roleRef'])
+    ? []
+    : [invalidValue('roleRef', next['roleRef'], 'cannot change roleRef')]
+
+const roles = (namespaced: boolean): Strategy => ({
+  hasGeneration: false,
+  allowCreateOnUpdate: true,
+  validateName: pathSegment,
+  validate: validateRules(namespaced),
+})
+
+const bindings = (namespaced: boolean): Strategy => ({
+  hasGeneration: false,
+  allowCreateOnUpdate: true,
+  validateName: pathSegment,
+  setDefaults: setBindingDefaults,
+  validate: validateBinding(namespaced),
+  validateUpdate: validateBindingUpdate,
+})
+
+export const roleStrategy = roles(true)
+export const clusterRoleStrategy: Strategy = {
+  ...roles(false),
+  validate: (role) => [
+    ...validateRules(false)(role),
+    ...(role['aggregationRule'] && items(role['aggregationRule'].clusterRoleSelectors).length === 0
+      ? [
+          required(
+            'aggregationRule.clusterRoleSelectors',
+            'at least one clusterRoleSelector required if aggregationRule is non-nil',
+          ),
+        ]
+      : []),
+  ],
+}
+export const roleBindingStrategy = bindings(true)
+export const clusterRoleBindingStrategy = bindings(false)

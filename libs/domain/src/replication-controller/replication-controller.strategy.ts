@@ -1,0 +1,55 @@
+// ReplicationControllers: what ReplicaSets were before, selecting by a plain map.
+import { invalidValue, required } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { compileLabelMap } from '@shiplog/api/selectors'
+import type { StatusCause } from '@shiplog/api/status'
+import { fill, nonNegative, section } from '../fields.ts'
+import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
+import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
+import type { Strategy } from '../strategy.ts'
+import { scaledEvent, validateAlwaysRestarts } from '../workload/workload-rules.ts'
+
+const setDefaults = (draft: JsonObject): void => {
+  const spec = section(draft, 'spec')
+  const labels = spec['template']?.metadata?.labels
+  if (labels) {
+    if (Object.keys(spec['selector'] ?? {}).length === 0) spec['selector'] = { ...labels }
+    if (draft['metadata'] && Object.keys(draft['metadata'].labels ?? {}).length === 0)
+      draft['metadata'].labels = { ...labels }
+  }
+  fill(spec, 'replicas', 1)
+  if (spec['template']) setPodTemplateDefaults(spec['template'])
+}
+
+const validate = (controller: KubeObject): StatusCause[] => {
+  const spec: JsonObject = controller['spec'] ?? {}
+  const selector: JsonObject = spec['selector'] ?? {}
+  const causes = [
+    ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
+    ...(Object.keys(selector).length === 0 ? [required('spec.selector')] : []),
+    ...nonNegative(spec['replicas'], 'spec.replicas'),
+  ]
+  const template = spec['template']
+  if (!template) return [...causes, required('spec.template')]
+  const labels = template.metadata?.labels
+  if (!compileLabelMap(selector).matches(labels))
+    causes.push(
+      invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
+    )
+  return [
+    ...causes,
+    ...validatePodTemplate(template, 'spec.template'),
+    ...validateAlwaysRestarts(spec, 'ReplicationController'),
+  ]
+}
+
+export const replicationControllerStrategy: Strategy = {
+  setDefaults,
+  prepareForCreate: (draft) => {
+    draft['status'] = { replicas: 0 }
+  },
+  validate,
+  selectableFieldNames: ['status.replicas'],
+  selectableFields: (controller) => ({ 'status.replicas': String(controller['status']?.replicas ?? 0) }),
+  eventType: scaledEvent('ReplicationController'),
+}

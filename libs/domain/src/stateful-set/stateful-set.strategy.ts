@@ -1,0 +1,108 @@
+// StatefulSets: pods with names and volumes of their own.
+import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { fill, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
+import { setClaimSpecDefaults } from '../persistent-volume-claim/claim-defaults.ts'
+import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
+import type { Strategy } from '../strategy.ts'
+import { scaledEvent, validateAlwaysRestarts, validateSelectorAndTemplate } from '../workload/workload-rules.ts'
+
+const defaultRevisionHistory = 10
+const managementPolicies = ['OrderedReady', 'Parallel']
+const retentionPolicies = ['Delete', 'Retain']
+const mutableFields = [
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+]
+
+const setDefaults = (draft: JsonObject): void => {
+  const spec = section(draft, 'spec')
+  fillText(spec, 'podManagementPolicy', 'OrderedReady')
+  const update = section(spec, 'updateStrategy')
+  if (!update['type']) {
+    update['type'] = 'RollingUpdate'
+    if (!update['rollingUpdate']) update['rollingUpdate'] = { partition: 0 }
+  }
+  if (update['type'] === 'RollingUpdate' && update['rollingUpdate']) fill(update['rollingUpdate'], 'partition', 0)
+  const retention = section(spec, 'persistentVolumeClaimRetentionPolicy')
+  fillText(retention, 'whenDeleted', 'Retain')
+  fillText(retention, 'whenScaled', 'Retain')
+  fill(spec, 'replicas', 1)
+  fill(spec, 'revisionHistoryLimit', defaultRevisionHistory)
+  if (spec['template']) setPodTemplateDefaults(spec['template'])
+  for (const claim of items(spec['volumeClaimTemplates'])) {
+    claim.apiVersion ??= 'v1'
+    claim.kind ??= 'PersistentVolumeClaim'
+    setClaimSpecDefaults(section(claim, 'spec'))
+    section(claim, 'status')['phase'] ??= 'Pending'
+  }
+}
+
+const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
+  const field = 'spec.updateStrategy'
+  if (update['type'] === 'OnDelete')
+    return update['rollingUpdate']
+      ? [
+          invalidValue(
+            `${field}.rollingUpdate`,
+            update['rollingUpdate'],
+            "only allowed for updateStrategy 'RollingUpdate'",
+          ),
+        ]
+      : []
+  if (update['type'] !== 'RollingUpdate')
+    return [invalidValue(`${field}`, update, "must be 'RollingUpdate' or 'OnDelete'")]
+  return nonNegative(update['rollingUpdate']?.partition, `${field}.rollingUpdate.partition`)
+}
+
+const validate = (set: KubeObject): StatusCause[] => {
+  const spec: JsonObject = set['spec'] ?? {}
+  const causes: StatusCause[] = []
+  const policy = spec['podManagementPolicy']
+  if (!policy) causes.push(required('spec.podManagementPolicy'))
+  else if (!managementPolicies.includes(policy))
+    causes.push(invalidValue('spec.podManagementPolicy', policy, "must be 'OrderedReady' or 'Parallel'"))
+  causes.push(...validateUpdateStrategy(spec['updateStrategy'] ?? {}))
+  for (const key of ['whenDeleted', 'whenScaled']) {
+    const value = spec['persistentVolumeClaimRetentionPolicy']?.[key]
+    if (value && !retentionPolicies.includes(value))
+      causes.push(notSupported(`spec.persistentVolumeClaimRetentionPolicy.${key}`, value, retentionPolicies))
+  }
+  return [
+    ...causes,
+    ...nonNegative(spec['replicas'], 'spec.replicas'),
+    ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
+    ...nonNegative(spec['ordinals']?.start, 'spec.ordinals.start'),
+    ...validateSelectorAndTemplate(spec, 'statefulset'),
+    ...validateAlwaysRestarts(spec, 'StatefulSet'),
+  ]
+}
+
+const withoutMutable = (spec: JsonObject | undefined): JsonObject =>
+  Object.fromEntries(Object.entries(spec ?? {}).filter(([key]) => !mutableFields.includes(key)))
+
+const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] =>
+  semanticEqual(withoutMutable(next['spec']), withoutMutable(before['spec']))
+    ? []
+    : [
+        forbiddenField(
+          'spec',
+          "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+        ),
+      ]
+
+export const statefulSetStrategy: Strategy = {
+  setDefaults,
+  prepareForCreate: (draft) => {
+    draft['status'] = { replicas: 0, availableReplicas: 0 }
+  },
+  validate,
+  validateUpdate,
+  eventType: scaledEvent('StatefulSet'),
+}

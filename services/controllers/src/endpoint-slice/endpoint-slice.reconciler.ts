@@ -1,0 +1,239 @@
+// EndpointSlice: the addresses behind each Service with a selector, 100 to a slice. Endpoints stay in the slice where they
+// are; what is new fills slices that have room, so that one pod's change rewrites one slice.
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { jsonEqual } from '@shiplog/api/json-patch'
+import {
+  forResource,
+  settled,
+  watchesResource,
+  type Command,
+  type Reconciler,
+  type ReconcileResult,
+} from '@shiplog/reconcile/reconciler'
+import { keyOf, type ObjectView } from '@shiplog/reconcile/view'
+import { canonicalJson, nextChildNames } from '../shared/names.ts'
+import { controllerReference, isBeingDeleted } from '../shared/ownership.ts'
+import { isFinished, isReady } from '../shared/pods.ts'
+import {
+  addressesOf,
+  headlessLabel,
+  hostnameOf,
+  isHeadless,
+  managedByLabel,
+  podLabelsIndex,
+  podReference,
+  podsOf,
+  portsOf,
+  selectorOf,
+  serviceNameLabel,
+  servicesOfPod,
+} from '../shared/service-endpoints.ts'
+
+/** Upstream's --max-endpoints-per-slice. */
+export const endpointsPerSliceMax = 100
+const manager = 'endpointslice-controller.k8s.io'
+const slicesResource = { group: 'discovery.k8s.io', resource: 'endpointslices' }
+const groupResource = 'endpointslices.discovery.k8s.io'
+const zoneLabel = 'topology.kubernetes.io/zone'
+
+type Family = 'IPv4' | 'IPv6'
+
+/** Keeps the slices of Services with a selector. */
+export const endpointSliceReconciler: Reconciler = {
+  name: 'endpointslice',
+  component: 'endpoint-slice-controller',
+  indexes: [podLabelsIndex],
+  resources: [
+    forResource('services'),
+    watchesResource('pods', servicesOfPod),
+    watchesResource(groupResource, (change) => {
+      const labels = (change.object as unknown as KubeObject).metadata.labels
+      const service = labels?.[serviceNameLabel]
+      return service && labels?.[managedByLabel] === manager ? [keyOf(change.namespace, service)] : []
+    }),
+    // The zone of an endpoint is its node's; it is read when the endpoint is written.
+    watchesResource('nodes', () => []),
+  ],
+  reconcile: (key, view) => {
+    const service = view.get('services', key)
+    // Without the Service its slices go by garbage collection.
+    if (!service || isBeingDeleted(service) || !selectorOf(service)) return settled
+    return reconcileSlices(service, view)
+  },
+}
+
+/** Slices that should exist: endpoints that share their ports and address family. */
+interface Group {
+  readonly family: Family
+  readonly ports: readonly JsonObject[]
+  readonly endpoints: Map<string, JsonObject>
+}
+
+function familiesOf(service: KubeObject): readonly Family[] {
+  const families = service['spec']?.ipFamilies as Family[] | undefined
+  return families?.length ? families : ['IPv4']
+}
+
+function endpointOf(service: KubeObject, pod: KubeObject, addresses: readonly string[], view: ObjectView): JsonObject {
+  const serving = isReady(pod)
+  const terminating = isBeingDeleted(pod)
+  const nodeName = pod['spec']?.nodeName as string | undefined
+  const zone = nodeName ? view.get('nodes', keyOf('', nodeName))?.metadata.labels?.[zoneLabel] : undefined
+  const hostname = hostnameOf(service, pod)
+  const ready = service['spec']?.publishNotReadyAddresses === true || (serving && !terminating)
+  return {
+    addresses: [...addresses],
+    conditions: { ready, serving, terminating },
+    ...(hostname ? { hostname } : {}),
+    ...(nodeName ? { nodeName } : {}),
+    targetRef: podReference(pod),
+    ...(zone ? { zone } : {}),
+  }
+}
+
+function desiredGroups(service: KubeObject, view: ObjectView): Map<string, Group> {
+  const groups = new Map<string, Group>()
+  const pods = podsOf(service, view).filter((pod) => !isFinished(pod))
+  for (const family of familiesOf(service)) {
+    for (const pod of pods) {
+      const addresses = addressesOf(pod, family)
+      if (addresses.length === 0) continue
+      const ports = portsOf(service, pod)
+      const key = groupKey(family, ports)
+      let group = groups.get(key)
+      if (!group) groups.set(key, (group = { family, ports, endpoints: new Map() }))
+      group.endpoints.set(pod.metadata.uid, endpointOf(service, pod, addresses, view))
+    }
+    // Never nothing: an empty slice says that there is a Service and nobody behind it.
+    if (![...groups.values()].some((group) => group.family === family)) {
+      groups.set(groupKey(family, []), { family, ports: [], endpoints: new Map() })
+    }
+  }
+  return groups
+}
+
+const groupKey = (family: string, ports: readonly JsonObject[]): string => `${family} ${canonicalJson(ports)}`
+
+function labelsFor(service: KubeObject): Record<string, string> {
+  const labels = { ...service.metadata.labels }
+  delete labels[headlessLabel]
+  return {
+    ...labels,
+    [managedByLabel]: manager,
+    [serviceNameLabel]: service.metadata.name,
+    ...(isHeadless(service) ? { [headlessLabel]: '' } : {}),
+  }
+}
+
+function reconcileSlices(service: KubeObject, view: ObjectView): ReconcileResult {
+  const namespace = service.metadata.namespace!
+  const labels = labelsFor(service)
+  const groups = desiredGroups(service, view)
+  const commands: Command[] = []
+  const kept = new Map<string, { readonly slice: KubeObject; readonly endpoints: JsonObject[] }[]>()
+  for (const slice of ownSlices(service, view)) {
+    const key = groupKey(slice['addressType'], (slice['ports'] ?? []) as JsonObject[])
+    const group = groups.get(key)
+    if (!group) {
+      commands.push(deleteSlice(slice))
+      continue
+    }
+    const endpoints: JsonObject[] = []
+    for (const endpoint of (slice['endpoints'] ?? []) as JsonObject[]) {
+      const uid = endpoint['targetRef']?.uid as string
+      const wanted = group.endpoints.get(uid)
+      if (!wanted) continue
+      endpoints.push(wanted)
+      group.endpoints.delete(uid)
+    }
+    const list = kept.get(key) ?? []
+    list.push({ slice, endpoints })
+    kept.set(key, list)
+  }
+  let newSlices: { readonly group: Group; readonly endpoints: readonly JsonObject[] }[] = []
+  for (const [key, group] of groups) {
+    const slices = kept.get(key) ?? []
+    const missing = [...group.endpoints.values()]
+    // The fullest first: slices fill up, and the emptiest can go.
+    for (const { endpoints } of [...slices].sort((a, b) => b.endpoints.length - a.endpoints.length)) {
+      endpoints.push(...missing.splice(0, Math.max(0, endpointsPerSliceMax - endpoints.length)))
+    }
+    const parts: JsonObject[][] = []
+    while (missing.length > 0) parts.push(missing.splice(0, endpointsPerSliceMax))
+    if (slices.length === 0 && parts.length === 0) parts.push([])
+    newSlices = [...newSlices, ...parts.map((endpoints) => ({ group, endpoints }))]
+    const filled = slices.filter(({ endpoints }) => endpoints.length > 0)
+    // One empty slice may stay when the group has no other.
+    const surviving = filled.length > 0 || parts.length > 0 ? filled : slices.slice(0, 1)
+    for (const { slice, endpoints } of slices) {
+      if (!surviving.some((one) => one.slice === slice)) commands.push(deleteSlice(slice))
+      else if (!jsonEqual(endpoints, slice['endpoints'] ?? []) || !jsonEqual(labels, slice.metadata.labels ?? {})) {
+        commands.push(updateSlice(slice, labels, endpoints))
+      }
+    }
+  }
+  const taken = (name: string): boolean => {
+    const key = keyOf(namespace, name)
+    return view.get(groupResource, key) !== undefined || view.deletedAtMs(groupResource, key) !== undefined
+  }
+  const names = nextChildNames(`${service.metadata.name}-`, service.metadata.uid, newSlices.length, taken)
+  newSlices.forEach(({ group, endpoints }, i) => {
+    commands.push({
+      request: {
+        verb: 'create',
+        ...slicesResource,
+        namespace,
+        onlyNew: true,
+        body: {
+          apiVersion: 'discovery.k8s.io/v1',
+          kind: 'EndpointSlice',
+          metadata: {
+            name: names[i]!,
+            generateName: `${service.metadata.name}-`,
+            namespace,
+            labels,
+            ownerReferences: [controllerReference(service)],
+          },
+          addressType: group.family,
+          endpoints: [...endpoints],
+          ports: [...group.ports],
+        },
+      },
+    })
+  })
+  return { commands }
+}
+
+/** In order of their names, so that two runners go through them alike. */
+function ownSlices(service: KubeObject, view: ObjectView): readonly KubeObject[] {
+  const slices: KubeObject[] = []
+  for (const entry of view.ownedBy(service.metadata.uid)) {
+    if (entry.groupResource !== groupResource || isBeingDeleted(entry.object)) continue
+    if (entry.object.metadata.labels?.[managedByLabel] === manager) slices.push(entry.object)
+  }
+  return slices.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+}
+
+const deleteSlice = (slice: KubeObject): Command => ({
+  request: {
+    verb: 'delete',
+    ...slicesResource,
+    namespace: slice.metadata.namespace!,
+    name: slice.metadata.name,
+    body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: slice.metadata.uid } },
+  },
+})
+
+const updateSlice = (
+  slice: KubeObject,
+  labels: Readonly<Record<string, string>>,
+  endpoints: readonly JsonObject[],
+): Command => ({
+  request: {
+    verb: 'update',
+    ...slicesResource,
+    namespace: slice.metadata.namespace!,
+    name: slice.metadata.name,
+    body: { ...slice, metadata: { ...slice.metadata, labels }, endpoints },
+  },
+})
