@@ -24,8 +24,10 @@ interface Target {
   readonly path: string
   /** A valid object of this kind. */
   readonly object: Any
-  /** A path into the object that holds a scalar, and a value of another type for it. */
+  /** The object with a value of a wrong type in it. */
   readonly wrongType: (object: Any) => Any
+  /** A PUT to a name that does not exist creates it: so upstream has it for services and RBAC. */
+  readonly createsOnUpdate?: boolean
 }
 
 const core = `/api/v1/namespaces/${namespace}`
@@ -52,6 +54,7 @@ export const targets: readonly Target[] = [
   {
     ...{ resource: 'services', kind: 'Service', apiVersion: 'v1', path: `${core}/services` },
     object: service('target', 'web'),
+    createsOnUpdate: true,
     wrongType: (object) => ({ ...object, spec: { ...object.spec, ports: [{ port: 'eighty' }] } }),
   },
   {
@@ -88,6 +91,7 @@ export const targets: readonly Target[] = [
     apiVersion: 'rbac.authorization.k8s.io/v1',
     path: `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`,
     object: named('rbac.authorization.k8s.io/v1', 'Role', { rules: [] }),
+    createsOnUpdate: true,
     wrongType: (object) => ({ ...object, rules: 'all' }),
   },
 ]
@@ -281,9 +285,9 @@ function general(target: Target): readonly BadRequest[] {
       resource,
       'a malformed version',
       { method: 'PUT', path: item, body: { ...object, metadata: { name: 'target', resourceVersion: 'new' } } },
-      422,
-      'Invalid',
-      /metadata\.resourceVersion: Invalid value/,
+      409,
+      'Conflict',
+      /the object has been modified/,
     ),
     bad(
       'update',
@@ -298,15 +302,19 @@ function general(target: Target): readonly BadRequest[] {
       'Conflict',
       /Precondition failed: UID in precondition: 00000000-0000-4000-8000-000000000000/,
     ),
-    bad(
-      'update',
-      resource,
-      'what does not exist',
-      { method: 'PUT', path: `${path}/none`, body: renamed(object, 'none') },
-      404,
-      'NotFound',
-      /"none" not found$/,
-    ),
+    ...(target.createsOnUpdate
+      ? []
+      : [
+          bad(
+            'update',
+            resource,
+            'what does not exist',
+            { method: 'PUT', path: `${path}/none`, body: renamed(object, 'none') },
+            404,
+            'NotFound',
+            /"none" not found$/,
+          ),
+        ]),
     bad('update', resource, 'the collection', { method: 'PUT', path, body: object }, 405, 'MethodNotAllowed', /./),
     bad(
       'patch',
@@ -685,7 +693,11 @@ const podFaults: readonly BadRequest[] = [
     container({ imagePullPolicy: 'Maybe' }),
     /imagePullPolicy: Unsupported value: "Maybe"/,
   ),
-  invalidPod('a negative grace period', { terminationGracePeriodSeconds: -5 }, /terminationGracePeriodSeconds/),
+  invalidPod(
+    'a deadline of no seconds',
+    { activeDeadlineSeconds: 0 },
+    /spec\.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive/,
+  ),
   invalidPod('a bad label', {}, /metadata\.labels: Invalid value: "not allowed!"/, { labels: { a: 'not allowed!' } }),
   invalidPod('a bad annotation key', {}, /metadata\.annotations: Invalid value: "a b"/, {
     annotations: { 'a b': 'c' },

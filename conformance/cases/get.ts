@@ -281,7 +281,8 @@ export const getCases: readonly Case[] = topic('get', {
   },
   'by-an-unknown-field': {
     rows: ['B6', 'A7'],
-    source: 'observed: the server names the field; kubectl tells what it looked for. Kinds without fields of their own list what there is',
+    source:
+      'observed: the server names the field; kubectl tells what it looked for. Kinds without fields of their own list what there is',
     async run(t) {
       has(
         await t.kFails('get cm --field-selector=data.a=1'),

@@ -23,9 +23,7 @@ const { values, positionals } = parseArgs({
 })
 
 const tools = await provideKubectl()
-const cluster: Cluster | undefined = values.kubeconfig
-  ? undefined
-  : await startCluster({ log: values.log as LogKind })
+const cluster: Cluster | undefined = values.kubeconfig ? undefined : await startCluster({ log: values.log as LogKind })
 const kubeconfig = values.kubeconfig ?? cluster!.kubeconfig
 const directory = mkdtempSync(join(tmpdir(), 'shiplog-conformance-'))
 const http = createHttpClient(await readKubeconfig(tools.kubectl, kubeconfig))
@@ -59,7 +57,9 @@ try {
   rmSync(directory, { recursive: true, force: true })
   if (values.output && cluster) process.stderr.write(cluster.output().slice(-20_000))
   if (cluster && cluster.process.exitCode !== null) {
-    process.stderr.write(`the cluster ended by itself, code ${cluster.process.exitCode}:\n${cluster.output().slice(-4000)}\n`)
+    process.stderr.write(
+      `the cluster ended by itself, code ${cluster.process.exitCode}:\n${cluster.output().slice(-4000)}\n`,
+    )
   }
   await cluster?.remove()
 }

@@ -15,11 +15,7 @@ export interface RunOptions {
   readonly onOutcome?: (outcome: Outcome) => void
 }
 
-export async function runCases(
-  cases: readonly Case[],
-  bench: Bench,
-  options: RunOptions,
-): Promise<readonly Outcome[]> {
+export async function runCases(cases: readonly Case[], bench: Bench, options: RunOptions): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
   const runOne = async (given: Case): Promise<void> => {
     const started = performance.now()
