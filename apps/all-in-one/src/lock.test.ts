@@ -45,6 +45,14 @@ test('a lock file that was cut off holds nothing', () => {
   lockDirectory(directory).release()
 })
 
+test('what a process left that was killed while it took the lock is swept away', () => {
+  writeFileSync(`${lockFile(directory)}.4194999`, '')
+  writeFileSync(`${lockFile(directory)}.stale.4194999`, '')
+  const lock = lockDirectory(directory)
+  expect(readdirSync(directory)).toEqual(['lock'])
+  lock.release()
+})
+
 test('releasing twice, or after somebody took it over, leaves the lock of the other alone', () => {
   const lock = lockDirectory(directory)
   lock.release()

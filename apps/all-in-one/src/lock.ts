@@ -1,6 +1,6 @@
 // One process per data directory. The lock is a file that names its holder; a holder that is no more (kill -9, a crash,
 // a reboot) is told by its process id and start time, and its lock is taken over.
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface LockHolder {
@@ -52,12 +52,21 @@ export function lockDirectory(dataDir: string): DirectoryLock {
   } finally {
     unlinkSync(candidate)
   }
+  sweep(dataDir)
   return {
     takenOverFrom,
     release() {
       const holder = lockHolder(dataDir)
       if (holder?.pid === mine.pid && holder.startTime === mine.startTime) unlinkSync(path)
     },
+  }
+}
+
+/** What a process left that was killed while it took the lock. */
+function sweep(dataDir: string): void {
+  for (const file of readdirSync(dataDir)) {
+    const pid = /^lock\.(?:stale\.)?(\d+)$/.exec(file)?.[1]
+    if (pid !== undefined && !isAlive({ pid: Number(pid), startTime: '' })) rmSync(join(dataDir, file), { force: true })
   }
 }
 

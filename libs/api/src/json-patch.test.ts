@@ -65,6 +65,7 @@ describe('JSON Patch', () => {
     [[{ op: 'move', path: '/a/b' }]],
     [[{ op: 'copy', from: '/nope/deep', path: '/e' }]],
     [[{ op: 'remove', path: '' }]],
+    [[{ op: 'copy', from: '', path: '/e' }]],
     [[{ op: 'replace', path: '', value: [] }]],
     [[{ op: 'remove', path: '/constructor' }]],
     [[{ op: 'add', path: '/__proto__/polluted', value: 1 }]],

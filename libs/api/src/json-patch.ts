@@ -172,7 +172,7 @@ class PatchedDocument {
   }
 
   copy(from: readonly string[], fromPath: string, to: readonly string[], path: string): void {
-    const source = this.getOrNull(from)
+    const source = from.length > 0 ? this.getOrNull(from) : undefined
     if (!source) {
       throw patchDoesNotApply(`copy operation does not apply: doc is missing from path: ${fromPath}: missing value`)
     }

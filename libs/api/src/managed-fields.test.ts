@@ -25,6 +25,9 @@ const stored = (object: JsonObject, managedFields: ManagedFieldsEntry[]): JsonOb
   metadata: { ...object['metadata'], managedFields },
 })
 
+const entryOf = (entries: readonly ManagedFieldsEntry[], manager: string): ManagedFieldsEntry | undefined =>
+  entries.find((entry) => entry.manager === manager)
+
 const pod = (): JsonObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
@@ -288,6 +291,33 @@ describe('an update', () => {
     expect(
       Object.keys(entries.find(({ manager }) => manager === 'editor')!.fieldsV1!['f:metadata']['f:labels']),
     ).toEqual(['f:__proto__', 'f:constructor', 'f:toString'])
+  })
+
+  test('is compared in the version that each manager speaks', () => {
+    const old: ManagedFieldsEntry = {
+      manager: 'old',
+      operation: 'Update',
+      apiVersion: 'old/v1',
+      fieldsType: 'FieldsV1',
+      fieldsV1: { 'f:spec': { 'f:nodeName': {}, 'f:hostname': {} } },
+    }
+    const gone: ManagedFieldsEntry = { ...old, manager: 'gone', apiVersion: 'gone/v1' }
+    const tracked = stored(pod(), [old, gone])
+    const next = structuredClone(tracked)
+    next['spec'].schedulerName = 'mine'
+    const entries = write({
+      before: tracked,
+      next,
+      manager: 'editor',
+      // The old version has the name of the scheduler in another field.
+      versionConverter: (object, apiVersion) =>
+        apiVersion === 'old/v1'
+          ? { object: { spec: { hostname: object['spec'].schedulerName ?? 'none' } }, definition: podDefinition }
+          : undefined,
+    })
+    expect(entryOf(entries, 'old')!.fieldsV1).toEqual({ 'f:spec': { 'f:nodeName': {} } })
+    expect(entryOf(entries, 'editor')!.fieldsV1).toEqual({ 'f:spec': { 'f:schedulerName': {} } })
+    expect(entryOf(entries, 'gone')).toBeUndefined()
   })
 
   test('an item that moves in a list with keys changes no owner', () => {

@@ -171,6 +171,9 @@ const capped = (entries: ManagedFieldsEntry[]): ManagedFieldsEntry[] => {
   return kept
 }
 
+/** What differs as a version sees it; `gone` when the kind no longer has that version: its entries go, too. */
+export type VersionDifference = FieldDifference | 'gone' | undefined
+
 /** The difference of two objects in each version that some manager speaks; computed once per version. */
 export const differencesByVersion = (
   update: Pick<
@@ -179,11 +182,11 @@ export const differencesByVersion = (
   >,
   before: JsonObject,
   next: JsonObject,
-): ((apiVersion: string) => FieldDifference | undefined) => {
+): ((apiVersion: string) => VersionDifference) => {
   const { registry, definition, subresource = '', resetFields, versionConverter } = update
   const own = differenceOfObjects(ownedTypeOf(registry, definition, subresource, resetFields), before, next)
   if (!versionConverter) return () => own
-  const known = new Map([[update.apiVersion, own]])
+  const known = new Map<string, VersionDifference>([[update.apiVersion, own]])
   return (apiVersion) => {
     if (known.has(apiVersion)) return known.get(apiVersion)
     const was = versionConverter(before, apiVersion)
@@ -191,7 +194,7 @@ export const differencesByVersion = (
     const found =
       was && is
         ? differenceOfObjects(ownedTypeOf(registry, is.definition, subresource, resetFields), was.object, is.object)
-        : undefined
+        : 'gone'
     known.set(apiVersion, found)
     return found
   }
@@ -238,7 +241,7 @@ export const updateManagedFields = (update: ManagedFieldsUpdate): ManagedFieldsE
   const entries = startingEntries(update, live)
   if (entries === undefined) return []
 
-  let differenceIn: (apiVersion: string) => FieldDifference | undefined
+  let differenceIn: (apiVersion: string) => VersionDifference
   if (before) differenceIn = differencesByVersion(update, before, next)
   else {
     const type = ownedTypeOf(update.registry, update.definition, subresource, update.resetFields)
@@ -246,7 +249,7 @@ export const updateManagedFields = (update: ManagedFieldsUpdate): ManagedFieldsE
     const created: FieldDifference = { changed: isBare(fields) ? undefined : fields, removed: undefined }
     differenceIn = () => created
   }
-  const mine = differenceIn(apiVersion)
+  const mine = differenceIn(apiVersion) as FieldDifference | undefined
   if (mine === undefined && !update.versionConverter) {
     return (entries === live ? live : sortManagedFields([...entries])) as ManagedFieldsEntry[]
   }
@@ -267,7 +270,9 @@ export const updateManagedFields = (update: ManagedFieldsUpdate): ManagedFieldsE
       changed = undefined
       continue
     }
-    const left = fieldsLeft(held, isMine ? mine : differenceIn(entry.apiVersion ?? ''))
+    const difference = isMine ? mine : differenceIn(entry.apiVersion ?? '')
+    if (difference === 'gone') continue
+    const left = fieldsLeft(held, difference)
     if (left === held) result.push(entry)
     else if (!isBare(left)) result.push(withFields(entry, left))
   }

@@ -18,7 +18,7 @@ import {
   unionOfFields,
   valueElement,
 } from './fieldset.ts'
-import { type FieldDifference, fieldsOfNewObject, itemElement } from './fieldset-diff.ts'
+import { differenceOfObjects, type FieldDifference, fieldsOfNewObject, itemElement } from './fieldset-diff.ts'
 import {
   type ApplyType,
   applyTypeOf,
@@ -74,7 +74,10 @@ export interface ServerSideApply {
   readonly versionConverter?: VersionConverter
 }
 
-/** The object with its managedFields in place; `changed` is false, and the object `live` itself, when nothing changed. */
+/**
+ * The object with its managedFields in place. When nothing changed it equals `live` and holds its very managedFields. The
+ * object and its metadata are fresh, what is below is shared with `live`.
+ */
 export interface Applied {
   readonly object: JsonObject
   readonly managedFields: ManagedFieldsEntry[]
@@ -463,7 +466,7 @@ const inheritedFields = (apply: ServerSideApply, live: JsonObject): FieldTree =>
   }
   if (!isObject(lastApplied) || lastApplied['apiVersion'] !== apply.apiVersion) return {}
   const type = ownedTypeOf(apply.registry, apply.definition, apply.subresource ?? '', apply.resetFields)
-  const difference = differencesByVersion(apply, lastApplied, live)(apply.apiVersion)
+  const difference = differenceOfObjects(type, lastApplied, live)
   return fieldsLeft(appliedChildren(type, lastApplied), difference)
 }
 
@@ -496,6 +499,12 @@ const withLastApplied = (object: JsonObject, applied: JsonObject): JsonObject =>
 const withManagedFields = (object: JsonObject, managedFields: readonly ManagedFieldsEntry[]): JsonObject => {
   const { managedFields: _, ...metadata } = object['metadata'] ?? {}
   return { ...object, metadata: managedFields.length > 0 ? { ...metadata, managedFields } : metadata }
+}
+
+/** What counts when asking whether anything changed: a precondition on the version does not. */
+const comparable = (object: JsonObject): JsonObject => {
+  const { managedFields: _managedFields, resourceVersion: _resourceVersion, ...metadata } = object['metadata'] ?? {}
+  return { ...object, metadata }
 }
 
 /** Entries of a live object; one that was never tracked gets an owner for all that it holds. */
@@ -557,7 +566,9 @@ const attempt = (apply: ServerSideApply, force: boolean): Applied | { readonly c
     const clashes: Conflict[] = []
     for (const entry of others) {
       const held = fieldsOfEntry(entry)
-      const difference = withTaken(differenceIn(entry.apiVersion ?? ''), taken)
+      const seen = differenceIn(entry.apiVersion ?? '')
+      if (seen === 'gone') continue
+      const difference = withTaken(seen, taken)
       if (difference?.changed && !force) {
         for (const path of fieldPaths(intersectionOfFields(held, difference.changed))) clashes.push({ entry, path })
       }
@@ -570,7 +581,7 @@ const attempt = (apply: ServerSideApply, force: boolean): Applied | { readonly c
   if (mine) object = withoutEmptied(object) as JsonObject
   if (manager === kubectlManager) object = withLastApplied(object, apply.applied)
 
-  const sameObject = live !== undefined && jsonEqual(withManagedFields(object, []), withManagedFields(live, []))
+  const sameObject = live !== undefined && jsonEqual(comparable(object), comparable(live))
   if (!isBare(fields)) {
     const unchanged =
       sameObject && mine !== undefined && mine.apiVersion === apiVersion && jsonEqual(mine.fieldsV1, fields)
@@ -583,7 +594,7 @@ const attempt = (apply: ServerSideApply, force: boolean): Applied | { readonly c
   sortManagedFields(result)
   const liveManaged: ManagedFieldsEntry[] | undefined = live?.['metadata']?.managedFields
   if (sameObject && liveManaged && jsonEqual(liveManaged, result)) {
-    return { object: live, managedFields: liveManaged, changed: false }
+    return { object: { ...object, metadata: { ...object['metadata'] } }, managedFields: liveManaged, changed: false }
   }
   return { object: withManagedFields(object, result), managedFields: result, changed: true }
 }

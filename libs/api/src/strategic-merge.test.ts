@@ -71,6 +71,13 @@ describe('as kubectl computes it', () => {
       withContainers({ name: 'a' }, { name: 'b', image: 'x' }, { name: 'c', image: 'y' }),
     ],
     [
+      'elements of both stand in the order of the patch',
+      pod,
+      withContainers({ name: 'a' }, { name: 's' }, { name: 'b' }),
+      withContainers({ name: 'b' }, { name: 'a' }),
+      withContainers({ name: 's' }, { name: 'b' }, { name: 'a' }),
+    ],
+    [
       'changing the strategy to Recreate drops the parameters of the other',
       deployment,
       { spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } } },

@@ -6,7 +6,7 @@ import { compileFilter } from './subject-filter.ts'
 
 /** Most records and payload bytes that the tail holds; older ones are read from the log again. */
 const tailRecordsMax = 16_384
-const tailBytesMax = 32 * 1024 * 1024
+const tailBytesMax = 16 * 1024 * 1024
 /** Most records that one step hands over. */
 const stepRecordsMax = 1024
 

@@ -11,7 +11,10 @@ export interface GroupCommitterOptions {
   readonly batchBytesMax?: number
   /** Most batches under way at the same time. */
   readonly batchesInFlightMax?: number
-  /** Fewer waiting groups than this go out one by one, side by side: an atomic batch has a fixed price. */
+  /**
+   * Fewer groups than this go out one by one, side by side: an atomic batch has a fixed price, about that of a dozen
+   * single appends (measured on nats-server 2.15 with `sync_interval: always`).
+   */
   readonly batchGroupsMin?: number
   /** Most groups that wait; more are refused with LogUnavailable. */
   readonly queuedGroupsMax?: number
@@ -37,13 +40,16 @@ interface Waiting {
 export function createGroupCommitter(log: EventLog, options: GroupCommitterOptions = {}): GroupCommitter {
   const batchMembersMax = options.batchMembersMax ?? 500
   const batchBytesMax = options.batchBytesMax ?? 4 * 1024 * 1024
-  const batchesInFlightMax = options.batchesInFlightMax ?? 2
-  const batchGroupsMin = options.batchGroupsMin ?? 4
+  const batchesInFlightMax = options.batchesInFlightMax ?? 1
+  const batchGroupsMin = options.batchGroupsMin ?? 12
   const queuedGroupsMax = options.queuedGroupsMax ?? 10_000
   const batchIdPrefix = `${log.incarnation.slice(0, 4)}${process.pid.toString(36)}${process.hrtime.bigint().toString(36)}`
   let batchSerial = 0
   let queue: Waiting[] = []
-  let inFlight = 0
+  /** What is under way: shared batches, and groups that went out alone. */
+  let batches = 0
+  let singles = 0
+  let scheduled = false
   /** Subjects of what is under way: two groups of one subject go one after the other. */
   const busy = new Set<string>()
 
@@ -130,18 +136,42 @@ export function createGroupCommitter(log: EventLog, options: GroupCommitterOptio
     return batch
   }
 
+  /** All that one turn of the event loop brings goes together; a lone group waits for nothing but the end of the turn. */
+  const schedule = (): void => {
+    if (scheduled) return
+    scheduled = true
+    setImmediate(pump)
+  }
+
+  const release = (batch: readonly Waiting[]): void => {
+    for (const { group } of batch) for (const { subject } of group) busy.delete(subject)
+    schedule()
+  }
+
   const pump = (): void => {
-    while (queue.length > 0 && inFlight < batchesInFlightMax) {
-      const batch = take()
-      if (batch.length === 0) return
-      for (const { group } of batch) for (const { subject } of group) busy.add(subject)
-      inFlight += 1
-      const sent = batch.length < batchGroupsMin ? Promise.all(batch.map(sendOne)) : sendBatch(batch)
-      void sent.finally(() => {
-        inFlight -= 1
-        for (const { group } of batch) for (const { subject } of group) busy.delete(subject)
-        pump()
-      })
+    scheduled = false
+    while (queue.length > 0) {
+      const few = batches === 0 && singles + queue.length < batchGroupsMin
+      const many = batches < batchesInFlightMax && (queue.length >= batchGroupsMin || singles === 0)
+      if (!few && !many) return
+      const taken = take()
+      if (taken.length === 0) return
+      for (const { group } of taken) for (const { subject } of group) busy.add(subject)
+      if (few) {
+        singles += taken.length
+        for (const waiting of taken) {
+          void sendOne(waiting).finally(() => {
+            singles -= 1
+            release([waiting])
+          })
+        }
+      } else {
+        batches += 1
+        void sendBatch(taken).finally(() => {
+          batches -= 1
+          release(taken)
+        })
+      }
     }
   }
 
@@ -173,7 +203,7 @@ export function createGroupCommitter(log: EventLog, options: GroupCommitterOptio
         let bytes = 0
         for (const { payload } of group) bytes += payload.length + memberOverheadBytes
         queue.push({ group, bytes, resolve, reject })
-        pump()
+        schedule()
       })
     },
   }

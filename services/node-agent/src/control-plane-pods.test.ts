@@ -124,6 +124,17 @@ test('a pod that someone deletes comes back; one of a part that is no more goes'
   expect(pod('old')).toBeUndefined()
 })
 
+test('a pod whose deletion was asked for is ended, and a new one shows the part again', async () => {
+  const { live, pod, clock, cluster } = world()
+  await live()
+  const deleted = structuredClone(pod('kube-scheduler')!)
+  deleted.metadata.deletionTimestamp = '2026-01-01T00:00:30Z'
+  cluster.put('pods', deleted)
+  await clock.advance(3_000)
+  expect(pod('kube-scheduler')!.metadata.deletionTimestamp).toBeUndefined()
+  expect(pod('kube-scheduler')!.metadata.uid).not.toBe(deleted.metadata.uid)
+})
+
 test('another version of a part replaces its pod', async () => {
   const { live, pod } = world()
   const stop = await live()

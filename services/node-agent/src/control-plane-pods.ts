@@ -85,8 +85,9 @@ export function createControlPlanePods(deps: ControlPlanePodsDeps): Service {
   async function write(entry: PartEntry): Promise<WriteOutcome> {
     const { part, object } = entry
     const address = { group: '', resource: 'pods', namespace }
-    if (object !== undefined && (part === undefined || imageOf(object) !== part.image)) {
-      // A part that is no more, or another version of it: mirror pods are replaced, not changed.
+    const ending = object?.metadata['deletionTimestamp'] !== undefined
+    if (object !== undefined && (part === undefined || ending || imageOf(object) !== part.image)) {
+      // A part that is no more, another version of it, or somebody deleted its pod: mirror pods are replaced, not changed.
       const result = await client.request({
         ...address,
         verb: 'delete',

@@ -4,7 +4,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Logger, silentLogger } from '@shiplog/runtime/logger'
@@ -51,13 +51,14 @@ export interface NatsChild {
 export async function startNatsServer(options: NatsChildOptions): Promise<NatsChild> {
   const clock = options.clock ?? systemClock
   const logger = options.logger ?? silentLogger
-  const home = join(options.dataDir, 'nats')
+  const home = resolve(options.dataDir, 'nats')
   await mkdir(home, { recursive: true, mode: 0o700 })
   const configFile = join(home, 'nats.conf')
   const pidFile = join(home, 'nats.pid')
   await stopStale(pidFile, configFile, clock)
   const credentials = await loadCredentials(join(home, 'credentials.json'))
   const port = options.port ?? (await freePort())
+  await writeFile(ownerFile(pidFile), `${process.pid}\n`)
   await writeFile(configFile, configuration({ home, port, pidFile, credentials }), { mode: 0o600 })
 
   let child: ChildProcess
@@ -212,12 +213,15 @@ async function waitUntilReady(port: number, clock: Clock, hopeless: () => boolea
   }
 }
 
-/** Ends the server that an earlier process on this data directory left behind. */
+/** Ends the server that an earlier process on this data directory left behind; refuses while that process lives. */
 async function stopStale(pidFile: string, configFile: string, clock: Clock): Promise<void> {
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).trim())
   if (!Number.isSafeInteger(pid) || pid <= 1) return
   // The pid may belong to somebody else by now: only a process that runs with our configuration is ours.
-  if (!(await commandLine(pid)).includes(configFile)) return
+  const [parent, commandLine] = await describeProcess(pid)
+  if (!commandLine.includes(configFile)) return
+  const owner = Number((await readFile(ownerFile(pidFile), 'utf8').catch(() => '')).trim())
+  if (parent === owner) throw new Error(`The data directory is in use by process ${owner}`)
   const deadlineMs = clock.nowMs() + stopTimeoutMs
   process.kill(pid, 'SIGTERM')
   for (;;) {
@@ -231,15 +235,27 @@ async function stopStale(pidFile: string, configFile: string, clock: Clock): Pro
   }
 }
 
+/** Holds the pid of the process that started the server: an orphan has another parent. */
+const ownerFile = (pidFile: string): string => `${pidFile}.owner`
+
 const execute = promisify(execFile)
 
-async function commandLine(pid: number): Promise<string> {
+/** Parent and command line of a process; 0 and '' when there is none. */
+async function describeProcess(pid: number): Promise<readonly [parent: number, commandLine: string]> {
+  const { stdout } = await execute('ps', ['-ww', '-p', String(pid), '-o', 'ppid=,command='], { timeout: 5000 }).catch(
+    () => readProc(pid),
+  )
+  const match = /^\s*(\d+)\s+(.*)/s.exec(stdout)
+  return match ? [Number(match[1]), match[2]!] : [0, '']
+}
+
+/** The same from Linux' own files, where no `ps` is installed. */
+async function readProc(pid: number): Promise<{ readonly stdout: string }> {
   try {
-    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')
+    const status = await readFile(`/proc/${pid}/status`, 'utf8')
+    const commandLine = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')
+    return { stdout: `${/^PPid:\s*(\d+)/m.exec(status)?.[1] ?? 0} ${commandLine}` }
   } catch {
-    return execute('ps', ['-p', String(pid), '-o', 'command='], { timeout: 5000 }).then(
-      ({ stdout }) => stdout,
-      () => '',
-    )
+    return { stdout: '' }
   }
 }
