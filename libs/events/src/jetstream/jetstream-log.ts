@@ -17,6 +17,7 @@ import {
 } from '../event-log.ts'
 import { markerTtlSeconds } from '../expiry.ts'
 import { createFollowHub, type FollowHub } from '../follow-hub.ts'
+import { shareCalls } from '../shared-call.ts'
 import { compileFilter, disjointFilters } from '../subject-filter.ts'
 import {
   type Connection,
@@ -516,26 +517,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     }
   }
 
-  /** Concurrent callers share the next round trip, never one that began before they asked. */
-  let next: Promise<number> | undefined
-  let current: Promise<number> | undefined
-  const lastSequence = (): Promise<number> => {
-    if (current === undefined) {
-      current = askLastSequence().finally(() => {
-        current = undefined
-      })
-      return current
-    }
-    next ??= current
-      .catch(() => undefined)
-      .then(() => {
-        next = undefined
-        return lastSequence()
-      })
-    return next
-  }
-
-  const askLastSequence = async (): Promise<number> => {
+  const lastSequence = shareCalls(async (): Promise<number> => {
     const { state, config, cluster } = await info()
     if (config.num_replicas > 1) {
       const alive = (cluster?.replicas ?? []).filter(
@@ -547,7 +529,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     }
     see(state.last_seq)
     return state.last_seq
-  }
+  })
 
   // ---- follow ----
 
