@@ -17,7 +17,7 @@ function childMaker(onRound: (context: ReconcileContext) => void = () => undefin
     resources: [forResource('configmaps'), ownsResource('secrets', 'ConfigMap')],
     reconcile: (key, view, context) => {
       const parent = view.get('configmaps', key)
-      if (!parent || parent.metadata.name !== 'parent') return settled
+      if (parent?.metadata.name !== 'parent') return settled
       onRound(context)
       if (view.get('secrets', keyOf('default', 'child'))) return settled
       return {
