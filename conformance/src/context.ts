@@ -82,7 +82,7 @@ function createContext(bench: Bench, namespace: string): CaseContext {
   const env = {
     KUBECONFIG: bench.kubeconfig,
     HOME: bench.directory,
-    KUBECACHEDIR: join(bench.directory, 'cache'),
+    KUBECACHEDIR: join(bench.directory, `cache${bench.suffix}`),
     // The warnings about the age of a kubectl, and colours, are of no use here.
     KUBECTL_COLORS: 'false',
     HELM_PLUGINS: join(bench.directory, 'no-plugins'),

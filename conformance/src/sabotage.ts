@@ -57,6 +57,8 @@ writeFileSync(
 const found = new Map<string, string>(
   values.resume ? Object.entries(JSON.parse(readFileSync(recordPath, 'utf8')) as Record<string, string>) : [],
 )
+/** The cases that this run is about. */
+const sought = allCases.filter((one) => !found.has(one.id))
 /** Cases that fail though nothing is broken. */
 const broken = new Set<string>()
 // Namespaces are made past the saboteur: it is the case that shall fail, not its set-up.
@@ -67,8 +69,8 @@ try {
   for (const [index, sabotage] of [undefined, ...sabotages, undefined].entries()) {
     const cases =
       sabotage === undefined
-        ? allCases
-        : allCases.filter((one) => !found.has(one.id) && !broken.has(one.id) && sabotage.concerns(one))
+        ? sought
+        : sought.filter((one) => !found.has(one.id) && !broken.has(one.id) && sabotage.concerns(one))
     if (cases.length === 0) continue
     saboteur.use(sabotage)
     const outcomes = await runCases(
