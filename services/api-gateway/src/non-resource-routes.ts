@@ -85,6 +85,21 @@ export function createNonResourceRoutes(deps: {
     return conditional(document, headers, query.get('hash') ? 'public, immutable' : 'public')
   }
 
+  /** The one document of v2: kubectl checks the items of a `kind: List` against it, in protobuf. */
+  async function openApiOfV2(headers: Headers): Promise<Answer> {
+    const { encodeOpenApiV2, openApiV2, openApiV2Protobuf } = await import('@shiplog/api/openapi-v2')
+    const contentType = headers['accept']?.includes(openApiV2Protobuf) ? openApiV2Protobuf : 'application/json'
+    const key = `/openapi/v2 ${contentType}`
+    let document = documents.get(key)
+    if (!document) {
+      const value = openApiV2(registry)
+      const body = contentType === openApiV2Protobuf ? encodeOpenApiV2(value) : Buffer.from(JSON.stringify(value))
+      document = { body, etag: etagOf(body.toString('latin1')), contentType }
+      documents.set(key, document)
+    }
+    return conditional(document, headers)
+  }
+
   return {
     isHealth: (path) => healthPath.test(path),
     health(path, query) {
@@ -136,6 +151,7 @@ export function createNonResourceRoutes(deps: {
           body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }),
         }
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
+      if (clean === '/openapi/v2') return await openApiOfV2(headers)
       if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
         return discovery(clean, headers)
       return undefined
@@ -170,7 +186,18 @@ export function createNonResourceRoutes(deps: {
 }
 
 function* rootPaths(registry: SchemaRegistry): Generator<string> {
-  yield* ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version']
+  yield* [
+    '/api',
+    '/api/v1',
+    '/apis',
+    '/healthz',
+    '/livez',
+    '/metrics',
+    '/openapi/v2',
+    '/openapi/v3',
+    '/readyz',
+    '/version',
+  ]
   const seen = new Set<string>()
   for (const { group, version } of registry.resources) {
     if (group === '') continue

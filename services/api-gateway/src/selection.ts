@@ -41,7 +41,7 @@ export function compileSelection(
   ])
   for (const { field } of requirements) {
     if (!known.has(field)) {
-      throw new ApiError(badRequest(`field label not supported: ${field}`))
+      throw new ApiError(badRequest(unknownField(strategy, field)))
     }
   }
   const extract = (object: KubeObject): Readonly<Record<string, string>> =>
@@ -68,3 +68,9 @@ export function compileSelection(
     },
   }
 }
+
+/** Upstream words it in two ways: kinds with fields of their own name the wrong one, the others list what there is. */
+const unknownField = (strategy: Strategy, field: string): string =>
+  strategy.selectableFieldNames?.length
+    ? `field label not supported: ${field}`
+    : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
