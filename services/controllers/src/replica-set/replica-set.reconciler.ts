@@ -1,5 +1,6 @@
 // ReplicaSet: exactly spec.replicas active pods. Pods get names from a counter over the owner's uid (shared/names.ts),
 // so that racing or restarted runners can never make one too many.
+import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelMap, compileLabelSelector } from '@shiplog/api/selectors'
 import { jsonEqual } from '@shiplog/api/json-patch'
@@ -41,7 +42,7 @@ export function podFromTemplate(owner: KubeObject, template: JsonObject, name: s
       ...(meta['finalizers'] ? { finalizers: [...meta['finalizers']] } : {}),
       ownerReferences: [controllerReference(owner)],
     },
-    spec: structuredClone(template['spec'] ?? {}),
+    spec: cloneJson(template['spec'] ?? {}),
   }
 }
 
