@@ -1,6 +1,7 @@
 // The generic decider: what a create, an update or a delete does to any object. Pure: state, command, time and ids are
 // arguments; the answer is the event to append, "nothing changes", or a refusal. Kinds add their rules by a Strategy.
 // The rules are those of k8s.io/apiserver/pkg/registry/rest and …/registry/generic/registry/store.go.
+import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject, ObjectMeta } from '@shiplog/api/kube-object'
 import { apiVersionOf, groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
 import {
@@ -245,7 +246,7 @@ export function decideDelete(
   }
   const finalizers = finalizersAfterDelete(metadata.finalizers ?? [], command.propagationPolicy)
   const grace = strategy.gracePeriodSeconds?.(before, command.gracePeriodSeconds) ?? 0
-  const next = structuredClone(before)
+  const next = cloneJson(before)
   delete next.metadata.resourceVersion
   if (finalizers.length > 0) next.metadata.finalizers = finalizers
   else delete next.metadata.finalizers
@@ -263,7 +264,7 @@ export function decideDelete(
   }
   if (endsLife(kind, next)) {
     // An object that goes at once never had a deletionTimestamp that anyone could see.
-    const last = metadata.deletionTimestamp === undefined ? structuredClone(before) : next
+    const last = metadata.deletionTimestamp === undefined ? cloneJson(before) : next
     delete last.metadata.resourceVersion
     return { kind: 'event', event: { type: `${info.kind}Deleted`, object: last, deleted: true } }
   }

@@ -110,7 +110,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   Object.assign(server.server, {
     keepAliveTimeout: keepAliveTimeoutMs,
     headersTimeout: headersTimeoutMs,
-    requestTimeout: 0,
+    requestTimeout: requestTimeoutMs,
   })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(
@@ -166,7 +166,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
       reply.code(answer.code)
       if (answer.contentType) reply.header('content-type', answer.contentType)
-      return reply.send(answer.body)
+      // As bytes: Fastify rewrites the content type of text.
+      return reply.send(typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body)
     }
     return await serveResource(reply, raw, {
       method,

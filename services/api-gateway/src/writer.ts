@@ -366,6 +366,10 @@ export function createWriter(deps: WriterDeps): Writer {
       return { sequence, bytes: servedBytes(payload, sequence) }
     }
     await catchUp(stream)
+    // A subject that was purged since (a long-past tombstone, an expired marker) begins anew.
+    const { conflict: lost } = result
+    if (!lost.actual && (await stream.log.last(lost.subject)) === undefined)
+      stream.projection.forgetSubject(lost.subject)
     return undefined
   }
 
@@ -484,12 +488,12 @@ export function createWriter(deps: WriterDeps): Writer {
         const decision = decideCreate(kind, draft)
         if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
         admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
+        const tombstone = stream.projection.tombstone(subject)
+        if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
         if (dryRun) {
           await catchUp(stream)
           return tableOf(resource).current.has(keyOf(request.namespace, name)) ? 'exists' : 'dry'
         }
-        const tombstone = stream.projection.tombstone(subject)
-        if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
         const expected = { sequence: tombstone?.sequence ?? 0, checksum: tombstone?.checksum ?? '', previous: 0 }
         return await append(stream, request, kind, subject, decision.event, expected, allocation)
       })
