@@ -374,15 +374,15 @@ describe('refusals', () => {
     ],
     [
       withContainers({ name: 'a' }, { name: 'a' }),
-      '500 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name="a"]',
+      '400 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name="a"]',
     ],
     [
       withContainers({ image: 'a' }),
-      '500 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn\'t have default values for any key fields)',
+      '400 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn\'t have default values for any key fields)',
     ],
     [
       deployment({}, { finalizers: ['a', 'a', 'a'] }),
-      '500 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): errors:\n  .metadata.finalizers: duplicate entries for key [="a"]\n  .metadata.finalizers: duplicate entries for key [="a"]',
+      '400 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): errors:\n  .metadata.finalizers: duplicate entries for key [="a"]\n  .metadata.finalizers: duplicate entries for key [="a"]',
     ],
   ])('%j', (configuration, sentence) => {
     expect(refusal(() => apply(configuration))).toBe(sentence)

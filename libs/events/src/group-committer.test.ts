@@ -151,6 +151,16 @@ test('members of a group are marked and sealed; a lone member is not marked', as
   expect(stored).toEqual([[1, 2], [3]])
 })
 
+test('a group that no log would take is refused before it can harm its neighbours', async () => {
+  const { log, answerAll } = heldLog()
+  const committer = createGroupCommitter(log, { batchGroupsMin: 2 })
+  const good = committer.commit([create('a')])
+  await expect(committer.commit([create('not a subject')])).rejects.toThrow(TypeError)
+  await expect(committer.commit([{ ...create('b'), headers: { 'Nats-Rollup': 'all' } }])).rejects.toThrow(TypeError)
+  await answerAll()
+  expect(await good).toEqual({ ok: true, sequences: [1] })
+})
+
 test('a full queue refuses, unambiguously; a fault reaches everyone of the batch', async () => {
   const { log } = heldLog()
   const committer = createGroupCommitter(log, { queuedGroupsMax: 3 })

@@ -522,9 +522,7 @@ export function createWriter(deps: WriterDeps): Writer {
       )
     }
     const { name } = draft.metadata
-    admit(request, 'CREATE', draft, undefined, dryRun, 'admit', name)
-    prepareForCreate(kind, draft, context)
-    // A prepared draft (server-side apply) brings its managed fields; so does none other.
+    // A prepared draft (server-side apply) brings its managed fields. What admission adds belongs to nobody, as upstream.
     if (!prepared) {
       keepManagedFields(
         draft,
@@ -540,6 +538,8 @@ export function createWriter(deps: WriterDeps): Writer {
         }),
       )
     }
+    admit(request, 'CREATE', draft, undefined, dryRun, 'admit', name)
+    prepareForCreate(kind, draft, context)
     const subject = subjectOf(resource, request.namespace, name)
     return await exclusively(subject, async () => {
       if (tableOf(resource).current.has(keyOf(request.namespace, name)))
@@ -627,13 +627,6 @@ export function createWriter(deps: WriterDeps): Writer {
       )
     }
     kind.strategy.setDefaults?.(draft)
-    admit(request, 'UPDATE', draft, before, dryRun, 'admit', name)
-    prepareForUpdate(kind, draft, before, { subresource })
-    if (before.metadata.deletionTimestamp !== undefined) {
-      const held = new Set(before.metadata.finalizers)
-      const added = (draft.metadata.finalizers ?? []).filter((finalizer) => !held.has(finalizer))
-      if (added.length > 0) throw new ApiError(finalizersAfterDeletion(resource, name, added))
-    }
     if (managed !== 'done') {
       keepManagedFields(
         draft,
@@ -648,6 +641,13 @@ export function createWriter(deps: WriterDeps): Writer {
           nowMs: context.nowMs,
         }),
       )
+    }
+    admit(request, 'UPDATE', draft, before, dryRun, 'admit', name)
+    prepareForUpdate(kind, draft, before, { subresource })
+    if (before.metadata.deletionTimestamp !== undefined) {
+      const held = new Set(before.metadata.finalizers)
+      const added = (draft.metadata.finalizers ?? []).filter((finalizer) => !held.has(finalizer))
+      if (added.length > 0) throw new ApiError(finalizersAfterDeletion(resource, name, added))
     }
     const allocation = subresource === '' ? allocate(stream, kind, draft, before, context) : nothing
     const decision = decideUpdate(kind, draft, before, { subresource })
