@@ -380,7 +380,7 @@ export function createWriter(deps: WriterDeps): Writer {
     kind: Kind,
     subject: string,
     event: ObjectEvent,
-    expected: { readonly sequence: number; readonly checksum: string; readonly previous: number },
+    expected: { readonly sequence: number; readonly checksum: string },
     allocation: AllocationChange,
   ): Promise<Appended | undefined> {
     const payload = storedBytes(event.object)
@@ -399,7 +399,7 @@ export function createWriter(deps: WriterDeps): Writer {
         schema: schemaVersionOf(groupResourceOf(info.group, info.resource)),
         actor: request.user.name,
         requestId: request.requestId,
-        previous: expected.previous,
+        previous: expected.sequence,
         deleted: event.deleted,
         ...request.provenance,
       }),
@@ -552,7 +552,7 @@ export function createWriter(deps: WriterDeps): Writer {
       if (dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings: said } }
       const tombstone = stream.projection.tombstone(subject)
       if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
-      const expected = { sequence: tombstone?.sequence ?? 0, checksum: tombstone?.checksum ?? '', previous: 0 }
+      const expected = { sequence: tombstone?.sequence ?? 0, checksum: tombstone?.checksum ?? '' }
       const appended = await append(stream, request, kind, subject, decision.event, expected, allocation)
       if (!appended) return 'raced'
       return {
@@ -661,7 +661,7 @@ export function createWriter(deps: WriterDeps): Writer {
     }
     const { event } = decision
     const released = event.deleted ? allocate(stream, kind, undefined, before, context) : allocation
-    const expected = { sequence: version.sequence, checksum: version.checksum, previous: version.sequence }
+    const expected = { sequence: version.sequence, checksum: version.checksum }
     const appended = await append(stream, request, kind, subject, event, expected, released)
     if (!appended) return 'raced'
     const object = withVersion(event.object, appended.sequence)
@@ -904,7 +904,7 @@ export function createWriter(deps: WriterDeps): Writer {
     }
     if (command.dryRun) return { stored: false, result: outcome(withVersion(event.object, version.sequence), 0) }
     const allocation = event.deleted ? allocate(stream, kind, undefined, before, context) : nothing
-    const expected = { sequence: version.sequence, checksum: version.checksum, previous: version.sequence }
+    const expected = { sequence: version.sequence, checksum: version.checksum }
     const subject = subjectOf(resource, namespace, name)
     const appended = await append(stream, request, kind, subject, event, expected, allocation)
     if (!appended) return 'raced'
