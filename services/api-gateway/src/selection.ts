@@ -41,11 +41,7 @@ export function compileSelection(
   ])
   for (const { field } of requirements) {
     if (!known.has(field)) {
-      throw new ApiError(
-        badRequest(
-          `Unable to find ${JSON.stringify(`${resource.group ? `${resource.group}/` : ''}${resource.version}, Resource=${resource.resource}`)} that match label selector ${JSON.stringify(query.labelSelector)}, field selector ${JSON.stringify(query.fieldSelector)}: field label not supported: ${field}`,
-        ),
-      )
+      throw new ApiError(badRequest(`field label not supported: ${field}`))
     }
   }
   const extract = (object: KubeObject): Readonly<Record<string, string>> =>

@@ -36,7 +36,6 @@ import {
   decideUpdate,
   type Decision,
   type DeleteCommand,
-  finalizersAfterDeletion,
   generateName,
   type Kind,
   type ObjectEvent,
@@ -644,11 +643,6 @@ export function createWriter(deps: WriterDeps): Writer {
     }
     admit(request, 'UPDATE', draft, before, dryRun, 'admit', name)
     prepareForUpdate(kind, draft, before, { subresource })
-    if (before.metadata.deletionTimestamp !== undefined) {
-      const held = new Set(before.metadata.finalizers)
-      const added = (draft.metadata.finalizers ?? []).filter((finalizer) => !held.has(finalizer))
-      if (added.length > 0) throw new ApiError(finalizersAfterDeletion(resource, name, added))
-    }
     const allocation = subresource === '' ? allocate(stream, kind, draft, before, context) : nothing
     const decision = decideUpdate(kind, draft, before, { subresource })
     if (decision.kind === 'refused') throw new ApiError(decision.status)
