@@ -275,3 +275,22 @@ describe('reads', () => {
     await later.stop()
   })
 })
+
+describe('subjects that the log has forgotten', () => {
+  test('a name whose tombstone was purged can be used again', async () => {
+    await must(configMap('gone'))
+    await must(of('delete', 'gone'))
+    await log.events.purge('evt.core.configmaps.default.gone')
+    expect((await must(configMap('gone'))).object.metadata.name).toBe('gone')
+  })
+
+  test('a name used before is refused to those who ask for a new one, also in a dry run', async () => {
+    await must(configMap('once'))
+    await must(of('delete', 'once'))
+    for (const query of [{}, { dryRun: 'All' }]) {
+      const result = await refusal({ ...configMap('once'), onlyNew: true, query })
+      expect(result.status.details?.causes?.[0]?.reason).toBe('NameUsedBefore')
+    }
+    expect((await client.request(configMap('once'))).ok).toBe(true)
+  })
+})

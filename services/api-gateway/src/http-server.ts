@@ -110,7 +110,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   Object.assign(server.server, {
     keepAliveTimeout: keepAliveTimeoutMs,
     headersTimeout: headersTimeoutMs,
-    requestTimeout: 0,
+    requestTimeout: requestTimeoutMs,
   })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(

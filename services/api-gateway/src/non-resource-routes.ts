@@ -175,9 +175,9 @@ export function createNonResourceRoutes(deps: {
     ]
     lines.push('# TYPE shiplog_projection_sequence gauge')
     const names = ['EVENTS', 'LEASES', 'OBJEVENTS']
-    deps.streams.all.forEach((stream, index) =>
-      lines.push(`shiplog_projection_sequence{stream="${names[index]!}"} ${stream.projection.applied}`),
-    )
+    for (const [index, stream] of deps.streams.all.entries()) {
+      lines.push(`shiplog_projection_sequence{stream="${names[index]!}"} ${stream.projection.applied}`)
+    }
     lines.push('# TYPE apiserver_resource_objects gauge')
     for (const stream of deps.streams.all) {
       for (const table of stream.projection.tables()) {

@@ -48,7 +48,7 @@ export function compileSelection(
     strategy.selectableFields?.(object) ?? emptyFields()
   const everything = labels === undefined && requirements.length === 0
   const exact = requirements.find(({ field, operator }) => field === 'metadata.name' && operator === '=')
-  const valueOf = (version: Version, field: string): string =>
+  const fieldValue = (version: Version, field: string): string =>
     field === 'metadata.name'
       ? version.name
       : field === 'metadata.namespace'
@@ -62,7 +62,7 @@ export function compileSelection(
     matches: (version) => {
       if (namespace !== '' && version.namespace !== namespace) return false
       for (const { field, operator, value } of requirements) {
-        if ((valueOf(version, field) === value) !== (operator === '=')) return false
+        if ((fieldValue(version, field) === value) !== (operator === '=')) return false
       }
       return labels === undefined || labels.matches(version.labels())
     },

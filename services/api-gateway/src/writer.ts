@@ -418,6 +418,10 @@ export function createWriter(deps: WriterDeps): Writer {
       return { sequence, bytes: servedBytes(payload, sequence) }
     }
     await catchUp(stream)
+    // A subject that was purged since (a long-past tombstone, an expired marker) begins anew.
+    const { conflict: lost } = result
+    if (!lost.actual && (await stream.log.last(lost.subject)) === undefined)
+      stream.projection.forgetSubject(lost.subject)
     return undefined
   }
 
@@ -548,9 +552,9 @@ export function createWriter(deps: WriterDeps): Writer {
       if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
       admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
       const said = [...warnings, ...(kind.strategy.warnings?.(draft) ?? [])]
-      if (dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings: said } }
       const tombstone = stream.projection.tombstone(subject)
       if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
+      if (dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings: said } }
       const expected = { sequence: tombstone?.sequence ?? 0, checksum: tombstone?.checksum ?? '' }
       const appended = await append(stream, request, kind, subject, decision.event, expected, allocation)
       if (!appended) return 'raced'
