@@ -7,7 +7,6 @@ import { apiVersionOf, groupResourceOf, type ResourceInfo } from '@shiplog/api/s
 import {
   badRequest,
   conflict,
-  forbidden,
   generateNameConflict,
   invalid,
   notFound,
@@ -324,14 +323,6 @@ export function checkIdentity(
   }
   return undefined
 }
-
-/** No finalizer may be added once deletion has begun (upstream: Forbidden). */
-export const finalizersAfterDeletion = (info: ResourceInfo, name: string, added: readonly string[]): Status =>
-  forbidden(
-    info,
-    name,
-    `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
-  )
 
 export const missing = (info: ResourceInfo, name: string): Status => notFound(info, name)
 
