@@ -11,7 +11,7 @@ import { isFull } from './size.ts'
 /** Commands of a rollout of 4 pods and an update, each a moment to be killed at. */
 const everyStep = Array.from({ length: 24 }, (_, step) => step + 1)
 const someSteps: Readonly<Record<LogKind, readonly number[]>> = {
-  embedded: [1, 2, 3, 5, 7, 9, 12, 15, 18, 21],
+  embedded: [1, 2, 3, 5, 7, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21],
   jetstream: [1, 4, 8, 14],
 }
 
