@@ -54,8 +54,8 @@ export function endOfBatch(record: LogRecord): number {
  * record: what it forgot may be missing from any state before the record that tells of it.
  */
 export async function oldestWholeSequence(log: EventLog): Promise<number> {
-  const first = await log.firstSequence()
-  if ((await log.last(compactionSubject)) === undefined) return first
+  const [first, compaction] = await Promise.all([log.firstSequence(), log.last(compactionSubject)])
+  if (compaction === undefined) return first
   let oldest = first
   for await (const records of log.read({ subjects: [compactionSubject] })) {
     for (const record of records) {

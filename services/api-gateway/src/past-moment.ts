@@ -49,10 +49,8 @@ export function createMoments(deps: { readonly events: Stream; readonly nowMs: (
       const last = await log.lastSequence()
       if (sequence > last) throw new ApiError(versionTooLarge(sequence, last))
     }
-    const oldest = await oldestWholeSequence(log)
-    if (sequence < oldest) throw tooOld(`sequence ${sequence}`, oldest)
-    const record = await recordUpTo(log, sequence)
-    if (!record) throw tooOld(`sequence ${sequence}`, oldest)
+    const [oldest, record] = await Promise.all([oldestWholeSequence(log), recordUpTo(log, sequence)])
+    if (sequence < oldest || !record) throw tooOld(`sequence ${sequence}`, oldest)
     const end = Math.max(sequence, endOfBatch(record))
     await reach(end)
     return { sequence: end, timeMs: record.timeMs }

@@ -86,4 +86,3 @@ export async function servePastWatch(request: PastWatchRequest, clock: Clock, st
     }
   }
 }
-
