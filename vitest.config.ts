@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 // Tiers by file name: x.test.ts is pure and fast; x.int.test.ts starts real servers; conformance/ runs real kubectl.
 export default defineConfig({
   test: {
-    include: ['{libs,services,apps,conformance,tools}/**/*.test.ts'],
+    include: ['{libs,services,apps,bench,conformance,tools}/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     experimental: { viteModuleRunner: false },
     pool: 'forks',

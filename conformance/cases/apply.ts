@@ -100,10 +100,15 @@ export const applyCases: readonly Case[] = topic('apply', {
     source: 'kubectl apply --prune -l: deletes what the files no longer hold',
     async run(t) {
       const labels = { app: t.namespace }
-      await t.feed('apply -f -', configMap('a', {}, { labels }), configMap('b', {}, { labels }), configMap('c', {}))
+      await t.feed(
+        'apply -f -',
+        configMap('a', { x: '1' }, { labels }),
+        configMap('b', {}, { labels }),
+        configMap('c', {}),
+      )
       const out = await t.feed(
         `apply --prune -l app=${t.namespace} --prune-allowlist=core/v1/ConfigMap -f -`,
-        configMap('a', {}, { labels }),
+        configMap('a', { x: '1' }, { labels }),
       )
       has(out, 'configmap/a unchanged', 'configmap/b pruned')
       has(await t.k('get cm -o name'), 'configmap/a', 'configmap/c')

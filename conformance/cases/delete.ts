@@ -121,7 +121,7 @@ export const deleteCases: readonly Case[] = topic('delete', {
       const patch = '{"metadata":{"finalizers":["example.com/hold","example.com/late"]}}'
       has(
         await t.kFails(['patch', 'cm', 'h', '--type=merge', '-p', patch]),
-        'metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted',
+        /metadata\.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers \[\]string\{"example\.com\/late"\}/,
       )
       await t.k(['patch', 'cm', 'h', '--type=merge', '-p', '{"metadata":{"finalizers":null}}'])
     },

@@ -84,7 +84,7 @@ export const getCases: readonly Case[] = topic('get', {
         out,
         /^NAME +STATUS +ROLES +AGE +VERSION +INTERNAL-IP +EXTERNAL-IP +OS-IMAGE +KERNEL-VERSION +CONTAINER-RUNTIME$/m,
       )
-      assert.equal(out.split('\n').filter((line) => / Ready[, ]/.test(line)).length, 3)
+      assert.ok(out.split('\n').filter((line) => / Ready[, ]/.test(line)).length >= 3, out)
     },
   },
   'tables-of-several-kinds': {
@@ -191,7 +191,7 @@ export const getCases: readonly Case[] = topic('get', {
     source: 'kubernetes.io/docs/reference/kubectl/#custom-columns',
     async run(t) {
       await t.feed('apply -f -', configMap('a', { k: '1' }))
-      assert.equal(await t.k('get cm a -o custom-columns=N:.metadata.name,K:.data.k'), 'N   K\na   1\n')
+      assert.equal(await t.k('get cm a -o custom-columns=N:.metadata.name,K:.data.k'), 'N     K\na     1\n')
     },
   },
   names: {
@@ -281,11 +281,16 @@ export const getCases: readonly Case[] = topic('get', {
   },
   'by-an-unknown-field': {
     rows: ['B6', 'A7'],
-    source: 'field-selectors: an unsupported field is refused',
+    source:
+      'observed: the server names the field; kubectl tells what it looked for. Kinds without fields of their own list what there is',
     async run(t) {
       has(
         await t.kFails('get cm --field-selector=data.a=1'),
-        'Error from server (BadRequest): Unable to find "/v1, Resource=configmaps" that match label selector "", field selector "data.a=1": field label not supported: data.a',
+        'Error from server (BadRequest): Unable to find "/v1, Resource=configmaps" that match label selector "", field selector "data.a=1": "data.a" is not a known field selector: only "metadata.name", "metadata.namespace"',
+      )
+      has(
+        await t.kFails('get pods --field-selector=spec.colour=red'),
+        'Error from server (BadRequest): Unable to find "/v1, Resource=pods" that match label selector "", field selector "spec.colour=red": field label not supported: spec.colour',
       )
     },
   },
@@ -334,15 +339,14 @@ export const getCases: readonly Case[] = topic('get', {
     },
   },
   'terminating-is-shown': {
-    rows: ['A8', 'C17'],
-    source: 'observed: a pod that is being deleted shows Terminating',
+    rows: ['A8', 'C17', 'C18'],
+    source: 'observed: a pod that is being deleted and has not ended shows Terminating',
     async run(t) {
-      await t.feed('apply -f -', pod('p', { terminationGracePeriodSeconds: 30 }, { finalizers: ['example.com/hold'] }))
-      await t.k('wait --for=condition=Ready pod/p --timeout=60s')
+      await t.feed('apply -f -', pod('p', { nodeSelector: { nowhere: 'x' } }, { finalizers: ['example.com/hold'] }))
       await t.k('delete pod p --wait=false')
       has(await t.k('get pod p --no-headers'), / Terminating /)
       await t.k(['patch', 'pod', 'p', '--type=merge', '-p', '{"metadata":{"finalizers":null}}'])
-      await t.k('delete pod p --force --grace-period=0 --ignore-not-found')
+      await t.k('wait --for=delete pod/p --timeout=30s')
     },
   },
   raw: {

@@ -447,7 +447,7 @@ export const modifyCases: readonly Case[] = topic('modify', {
       assert.equal(dry.code, 201, dry.text)
       assert.ok(!Number(dry.json.metadata.resourceVersion))
       const bad = await post('b', '?dryRun=Some')
-      assert.equal(bad.code, 400, bad.text)
+      assert.equal(bad.code, 422, bad.text)
     },
   },
   'a-service-keeps-its-address': {

@@ -14,11 +14,17 @@ export interface Bench {
   readonly directory: string
   /** Added to every name, so that one cluster can see the same case twice. */
   readonly suffix: string
+  /** Makes and removes the namespaces; default `http`. */
+  readonly setUp?: HttpClient
+  /** Cuts every wait of a case to this, when the case is meant to fail. */
+  readonly patienceMs?: number
 }
 
 const eventuallyTimeoutMs = 30_000
 const eventuallyPauseMs = 150
 const readyTimeoutMs = 20_000
+/** How much longer than a wait a whole command may take, when the case is meant to fail. */
+const commandPatience = 3
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -42,17 +48,19 @@ export async function runCase(given: Case, bench: Bench): Promise<void> {
   try {
     await given.run(createContext(bench, name))
   } finally {
-    await bench.http.send({ method: 'DELETE', path: `/api/v1/namespaces/${name}` }).catch(() => undefined)
+    const setUp = bench.setUp ?? bench.http
+    await setUp.send({ method: 'DELETE', path: `/api/v1/namespaces/${name}` }).catch(() => undefined)
   }
 }
 
 async function createNamespace(bench: Bench, name: string): Promise<void> {
+  const setUp = bench.setUp ?? bench.http
   const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
-  const answer = await bench.http.send({ method: 'POST', path: '/api/v1/namespaces', body })
+  const answer = await setUp.send({ method: 'POST', path: '/api/v1/namespaces', body })
   if (answer.code !== 201) throw new Error(`cannot create namespace ${name}: ${answer.code} ${answer.text}`)
   // Pods need the service account; a controller makes it a moment later.
   await eventually(async () => {
-    const account = await bench.http.send({ path: `/api/v1/namespaces/${name}/serviceaccounts/default` })
+    const account = await setUp.send({ path: `/api/v1/namespaces/${name}/serviceaccounts/default` })
     if (account.code !== 200) throw new Error(`namespace ${name} has no service account: ${account.text}`)
   }, readyTimeoutMs)
 }
@@ -68,11 +76,15 @@ function createContext(bench: Bench, namespace: string): CaseContext {
     KUBECTL_COLORS: 'false',
     HELM_PLUGINS: join(bench.directory, 'no-plugins'),
   }
-  const start = (path: string, line: string | readonly string[], options: CommandOptions): Promise<CommandResult> =>
-    runCommand(path, ['--namespace', namespace, ...(typeof line === 'string' ? words(line) : line)], {
+  const { patienceMs } = bench
+  const start = (path: string, line: string | readonly string[], options: CommandOptions): Promise<CommandResult> => {
+    const args = ['--namespace', namespace, ...(typeof line === 'string' ? words(line) : line)]
+    return runCommand(path, patienceMs === undefined ? args : args.map((arg) => hurried(arg, patienceMs)), {
       ...options,
+      ...(patienceMs === undefined ? {} : { timeoutMs: commandPatience * patienceMs }),
       env: { ...env, ...options.env },
     })
+  }
   const must = async (running: Promise<CommandResult>): Promise<string> => {
     const result = await running
     if (result.code !== 0) throw new Error(told(result))
@@ -96,16 +108,28 @@ function createContext(bench: Bench, namespace: string): CaseContext {
       k(line, { stdin: manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n') }),
     helm: (line, options = {}) => must(start(bench.helm, line, options)),
     helmFails: (line, options = {}) => mustFail(start(bench.helm, line, options)),
-    http: (request) => bench.http.send({ ...request, path: request.path.replaceAll('{ns}', namespace) }),
+    http: (request) =>
+      bench.http.send({
+        ...(patienceMs === undefined ? {} : { timeoutMs: patienceMs }),
+        ...request,
+        path: request.path.replaceAll('{ns}', namespace),
+      }),
     file(name, content) {
       const path = join(directory, name)
       mkdirSync(join(path, '..'), { recursive: true })
       writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content), { mode: 0o755 })
       return path
     },
-    eventually,
+    eventually: (check, timeoutMs) => eventually(check, patienceMs ?? timeoutMs),
   }
 }
+
+/** `--timeout=60s` with less patience. */
+const hurried = (arg: string, patienceMs: number): string =>
+  arg.replace(
+    /^(--timeout=)?\d+s$/,
+    (_all, flag: string | undefined) => `${flag ?? ''}${Math.ceil(patienceMs / 1000)}s`,
+  )
 
 const told = (result: CommandResult): string =>
   `${result.command}\nexit code ${result.code}${result.timedOut ? ' (deadline)' : ''}\n${result.stderr}${result.stdout}`.slice(

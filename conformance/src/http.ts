@@ -1,4 +1,5 @@
 // Requests straight to the API, for what kubectl would never send: broken bodies, foreign media types, odd paths.
+import { Agent as PlainAgent, request as plainRequest } from 'node:http'
 import { Agent, request } from 'node:https'
 import type { Credentials } from './kubeconfig.ts'
 
@@ -30,21 +31,40 @@ export interface HttpClient {
 
 const defaultTimeoutMs = 30_000
 
-export function createHttpClient(credentials: Credentials): HttpClient {
-  const agent = new Agent({ ...credentials, keepAlive: true, maxSockets: 16 })
-  const anonymousAgent = new Agent({ ca: credentials.ca, keepAlive: true, maxSockets: 4 })
-  const base = new URL(credentials.server)
+/** Tells a proxy not to add its credentials to this request; a cluster ignores it. */
+export const anonymousHeader = 'shiplog-conformance-anonymous'
 
+/** Talks HTTPS with a client certificate. */
+export function createHttpClient(credentials: Credentials): HttpClient {
+  return clientOf(
+    new URL(credentials.server),
+    request,
+    new Agent({ ...credentials, keepAlive: true, maxSockets: 16 }),
+    new Agent({ ca: credentials.ca, keepAlive: true, maxSockets: 4 }),
+  )
+}
+
+/** Talks plain HTTP, to a proxy that has the credentials. */
+export const createPlainHttpClient = (server: string): HttpClient =>
+  clientOf(new URL(server), plainRequest, new PlainAgent({ keepAlive: true }), new PlainAgent({ keepAlive: true }))
+
+function clientOf(
+  base: URL,
+  start: typeof plainRequest,
+  agent: PlainAgent | Agent,
+  anonymousAgent: PlainAgent | Agent,
+): HttpClient {
   const send = (given: HttpRequest): Promise<HttpAnswer> =>
     new Promise((resolve, reject) => {
       const body = bodyOf(given.body)
       const headers: Record<string, string> = { accept: 'application/json' }
+      if (given.authenticated === false) headers[anonymousHeader] = 'true'
       for (const [name, value] of Object.entries(given.headers ?? {})) headers[name.toLowerCase()] = value
       if (body !== undefined) {
         headers['content-type'] ??= 'application/json'
         headers['content-length'] ??= String(body.length)
       }
-      const sent = request({
+      const sent = start({
         agent: given.authenticated === false ? anonymousAgent : agent,
         host: base.hostname,
         port: base.port,

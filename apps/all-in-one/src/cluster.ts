@@ -161,7 +161,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       client: client('system:apiserver', 'system:masters'),
       clock,
       port: gateway.port,
-      address: isLoopback(host) ? undefined : isWildcard(host) ? machineAddress() : host,
+      address: isWildcard(host) ? machineAddress() : host === 'localhost' ? '127.0.0.1' : host,
     })
 
     const machine = controlPlaneNode({
@@ -231,8 +231,6 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 }
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
-
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.')
 
 /** The first address by which other machines know this one, else loopback. */
 function machineAddress(): string {

@@ -20,20 +20,26 @@ export interface SystemObjectsOptions {
   readonly client: ApiClient
   readonly clock: Clock
   readonly port: number
-  /** Where other machines reach the API; undefined when it listens on loopback alone. */
-  readonly address: string | undefined
+  /** Where the API server listens; loopback is the truth when it listens there alone. */
+  readonly address: string
 }
 
 /** Resolves when all of them are there. */
 export async function ensureSystemObjects({ client, clock, port, address }: SystemObjectsOptions): Promise<void> {
-  const all = bootstrapObjects({ apiServerAddress: address ?? '0.0.0.0', port })
-  // An address that nobody can reach would be a lie; loopback is none that an endpoint may have.
-  const wanted = address === undefined ? all.filter(({ kind }) => !/^Endpoint/.test(kind)) : all
+  const wanted = bootstrapObjects({ apiServerAddress: address, port })
   const isHome = ({ kind }: JsonObject): boolean => kind === 'Namespace'
   const ensureAll = (objects: JsonObject[]): Promise<unknown> =>
     Promise.all(objects.map((object) => ensure(client, clock, object)))
   await ensureAll(wanted.filter(isHome))
   await ensureAll(wanted.filter((object) => !isHome(object)))
+}
+
+/** `127.0.0.1:6443` of Endpoints and EndpointSlices with one address; undefined for other objects. */
+function placeOf(object: JsonObject): string | undefined {
+  if (!/^Endpoint/.test(object['kind'] as string)) return undefined
+  const [subset] = object['subsets'] ?? []
+  const address = subset ? subset.addresses?.[0]?.ip : object['endpoints']?.[0]?.addresses?.[0]
+  return `${address}:${(subset ? subset.ports : object['ports'])?.[0]?.port}`
 }
 
 async function ensure(client: ApiClient, clock: Clock, object: JsonObject): Promise<void> {
@@ -46,12 +52,21 @@ async function ensure(client: ApiClient, clock: Clock, object: JsonObject): Prom
   for (let attempt = 1; ; attempt++) {
     // Looked for first: to make a Service again is refused for its address before it is refused for its name.
     const found = await client.request({ ...address, verb: 'get', name })
-    if (found.ok) return
-    const result =
-      found.code === 404
-        ? await client.request({ ...address, verb: 'create', body: object, query: { fieldManager: 'kube-apiserver' } })
+    if (found.ok && placeOf(found.object) === placeOf(object)) return
+    const query = { fieldManager: 'kube-apiserver' }
+    const result = found.ok
+      ? await client.request({
+          ...address,
+          verb: 'update',
+          name,
+          body: { ...object, metadata: found.object.metadata },
+          query,
+        })
+      : found.code === 404
+        ? await client.request({ ...address, verb: 'create', body: object, query })
         : found
-    if (result.ok || result.code === 409) return
+    if (result.ok) return
+    if (result.code === 409) continue
     // A refusal for good will not turn into something else; an unavailable log may.
     if (attempt === attemptsMax || (result.code < 500 && result.code !== 429)) {
       throw new Error(`${resource} "${name}" could not be made: ${result.status.message}`)

@@ -5,7 +5,10 @@ import { request } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+
+// Each starts a whole cluster several times, on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const main = join(import.meta.dirname, 'main.ts')
 let dataDir = ''

@@ -21,8 +21,8 @@ export const patchDoesNotApply = (why: string): ApiError => {
 /** 400: the patch itself is malformed. */
 export const patchIsMalformed = (message: string): ApiError => new ApiError(badRequest(message))
 
-/** Upstream does not classify these refusals: code 500, no reason, and the sentence is all there is. */
-export const unclassified = (message: string): ApiError => new ApiError(failure(500, message))
+/** Upstream leaves these refusals unclassified (code 500, no reason). They are the client's fault, so here they say so. */
+export const unclassified = (message: string): ApiError => new ApiError(badRequest(message))
 
 /** A value as Go's %v prints it: `map[image:x name:y]`. */
 export const goFormat = (value: unknown): string => {

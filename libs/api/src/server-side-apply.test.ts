@@ -149,8 +149,19 @@ describe('applying again', () => {
       },
     )
     expect(again.changed).toBe(false)
-    expect(again.object).toBe(first.object)
+    expect(again.object).toEqual(first.object)
+    expect(again.object['metadata']).not.toBe(first.object['metadata'])
     expect(again.managedFields).toBe(first.managedFields)
+  })
+
+  test('the same with a precondition on the version changes nothing', () => {
+    const live = { ...first.object, metadata: { ...first.object['metadata'], resourceVersion: '7' } }
+    const configuration = deployment(
+      { replicas: 3, paused: true },
+      { labels: { a: '1', b: '2' }, finalizers: ['x/f'], resourceVersion: '7' },
+    )
+    expect(apply(configuration, { live }).changed).toBe(false)
+    expect(apply(configuration, { live: first.object }).changed).toBe(false)
   })
 
   test('less removes what nobody else owns', () => {
@@ -363,15 +374,15 @@ describe('refusals', () => {
     ],
     [
       withContainers({ name: 'a' }, { name: 'a' }),
-      '500 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name="a"]',
+      '400 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name="a"]',
     ],
     [
       withContainers({ image: 'a' }),
-      '500 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn\'t have default values for any key fields)',
+      '400 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn\'t have default values for any key fields)',
     ],
     [
       deployment({}, { finalizers: ['a', 'a', 'a'] }),
-      '500 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): errors:\n  .metadata.finalizers: duplicate entries for key [="a"]\n  .metadata.finalizers: duplicate entries for key [="a"]',
+      '400 failed to create typed patch object (default/web; apps/v1, Kind=Deployment): errors:\n  .metadata.finalizers: duplicate entries for key [="a"]\n  .metadata.finalizers: duplicate entries for key [="a"]',
     ],
   ])('%j', (configuration, sentence) => {
     expect(refusal(() => apply(configuration))).toBe(sentence)
@@ -506,7 +517,8 @@ test('property: applying the same again changes nothing', () => {
       const once = apply(mine, { live, manager, force: true })
       const twice = apply(structuredClone(mine), { live: once.object, manager, nowMs: at + 60_000 })
       expect(twice.changed).toBe(false)
-      expect(twice.object).toBe(once.object)
+      expect(twice.object).toEqual(once.object)
+      expect(twice.managedFields).toBe(once.managedFields)
     }),
   )
 })

@@ -74,7 +74,10 @@ export interface ServerSideApply {
   readonly versionConverter?: VersionConverter
 }
 
-/** The object with its managedFields in place; `changed` is false, and the object `live` itself, when nothing changed. */
+/**
+ * The object with its managedFields in place. When nothing changed it equals `live` and holds its very managedFields. The
+ * object and its metadata are fresh, what is below is shared with `live`.
+ */
 export interface Applied {
   readonly object: JsonObject
   readonly managedFields: ManagedFieldsEntry[]
@@ -498,6 +501,12 @@ const withManagedFields = (object: JsonObject, managedFields: readonly ManagedFi
   return { ...object, metadata: managedFields.length > 0 ? { ...metadata, managedFields } : metadata }
 }
 
+/** What counts when asking whether anything changed: a precondition on the version does not. */
+const comparable = (object: JsonObject): JsonObject => {
+  const { managedFields: _managedFields, resourceVersion: _resourceVersion, ...metadata } = object['metadata'] ?? {}
+  return { ...object, metadata }
+}
+
 /** Entries of a live object; one that was never tracked gets an owner for all that it holds. */
 const liveEntries = (apply: ServerSideApply, type: StructType): readonly ManagedFieldsEntry[] => {
   const { live } = apply
@@ -572,7 +581,7 @@ const attempt = (apply: ServerSideApply, force: boolean): Applied | { readonly c
   if (mine) object = withoutEmptied(object) as JsonObject
   if (manager === kubectlManager) object = withLastApplied(object, apply.applied)
 
-  const sameObject = live !== undefined && jsonEqual(withManagedFields(object, []), withManagedFields(live, []))
+  const sameObject = live !== undefined && jsonEqual(comparable(object), comparable(live))
   if (!isBare(fields)) {
     const unchanged =
       sameObject && mine !== undefined && mine.apiVersion === apiVersion && jsonEqual(mine.fieldsV1, fields)
@@ -585,7 +594,7 @@ const attempt = (apply: ServerSideApply, force: boolean): Applied | { readonly c
   sortManagedFields(result)
   const liveManaged: ManagedFieldsEntry[] | undefined = live?.['metadata']?.managedFields
   if (sameObject && liveManaged && jsonEqual(liveManaged, result)) {
-    return { object: live, managedFields: liveManaged, changed: false }
+    return { object: { ...object, metadata: { ...object['metadata'] } }, managedFields: liveManaged, changed: false }
   }
   return { object: withManagedFields(object, result), managedFields: result, changed: true }
 }

@@ -182,14 +182,14 @@ describe('as kubectl computes it', () => {
 describe('refusals are upstream’s', () => {
   test.each<[unknown, string]>([
     [[], '400 json: cannot unmarshal array into Go value of type map[string]interface {}'],
-    [withContainers({ image: 'x' }), '500 map: map[image:x] does not contain declared merge key: name'],
-    [{ metadata: { labels: { $patch: 'explode' } } }, '500 unknown patch type: explode in map: map[$patch:explode]'],
+    [withContainers({ image: 'x' }), '400 map: map[image:x] does not contain declared merge key: name'],
+    [{ metadata: { labels: { $patch: 'explode' } } }, '400 unknown patch type: explode in map: map[$patch:explode]'],
     [{ spec: { $retainKeys: 'x' } }, '400 invalid patch format of retainKeys'],
     [{ spec: { $retainKeys: ['a'], nodeName: 'x' } }, '400 invalid patch format of retainKeys'],
     [{ spec: { $setElementOrder: [] } }, '400 invalid patch format of setElementOrder list'],
     [{ metadata: { $deleteFromPrimitiveList: ['x'] } }, '400 invalid patch format of primitive list'],
     [{ metadata: { finalizers: [['x']] } }, '422 the server rejected our request due to an error in our request'],
-    [withContainers({ $patch: 'merge', name: 'a' }), '500 merging lists cannot yet be specified in the patch'],
+    [withContainers({ $patch: 'merge', name: 'a' }), '400 merging lists cannot yet be specified in the patch'],
   ])('%j → %s', (patch, expected) => {
     const original = { ...withContainers({ name: 'a' }), metadata: { labels: { a: 'b' }, finalizers: ['f'] } }
     expect(patched(pod, original, patch)).toBe(expected)
@@ -202,7 +202,7 @@ describe('refusals are upstream’s', () => {
         containers: [{ name: 'a' }, { name: 'b' }],
       },
     }
-    expect(patched(pod, withContainers({ name: 'a' }), patch)).toMatch(/^500 The order in patch list:\n/)
+    expect(patched(pod, withContainers({ name: 'a' }), patch)).toMatch(/^400 The order in patch list:\n/)
   })
 
   test('a bottomless patch is refused, not a crash', () => {

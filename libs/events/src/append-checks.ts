@@ -5,8 +5,8 @@ import { subjectBytesMax } from './subjects.ts'
 
 /** Most members of one atomic group; a JetStream batch holds 1,000. */
 export const groupMembersMax = 1000
-/** Most bytes of one payload. */
-export const payloadBytesMax = 4 * 1024 * 1024
+/** Most bytes of one payload: with its headers it fits a server whose `max_payload` is 4 MB. */
+export const payloadBytesMax = 4 * 1024 * 1024 - 64 * 1024
 /** Most bytes of one group, headers aside. */
 export const groupBytesMax = 64 * 1024 * 1024
 
@@ -25,6 +25,7 @@ export function checkGroup(group: readonly Append[]): void {
       )
     }
     bytes += member.payload.length
+    for (const name in member.headers) checkHeader(name, member.headers[name]!)
   }
   if (bytes > groupBytesMax) throw new TypeError(`A group holds at most ${groupBytesMax} bytes, this one has ${bytes}`)
   if (group.length > 1 && new Set(group.map((member) => member.subject)).size !== group.length) {
@@ -36,7 +37,7 @@ export function checkGroup(group: readonly Append[]): void {
 const forbidden = /[\u0000-\u0020*>\u007f-\uffff]/
 
 /** Throws a TypeError unless the subject is one that names a place, without wildcards and empty tokens. */
-export function checkSubject(subject: string): void {
+function checkSubject(subject: string): void {
   if (
     subject === '' ||
     subject.length > subjectBytesMax ||
@@ -53,8 +54,14 @@ export function checkSubject(subject: string): void {
 const unprintable = /[\u0000-\u001f\u007f-\uffff]/
 
 /** Throws a TypeError when a header cannot be stored as it is. */
-export function checkHeader(name: string, value: string): void {
-  if (unprintable.test(value) || unprintable.test(name) || name.includes(':') || name === '') {
+function checkHeader(name: string, value: string): void {
+  if (
+    unprintable.test(value) ||
+    unprintable.test(name) ||
+    name.includes(':') ||
+    name === '' ||
+    name.startsWith('Nats-')
+  ) {
     throw new TypeError(`Header ${JSON.stringify(name)} holds characters that a header cannot hold`)
   }
 }

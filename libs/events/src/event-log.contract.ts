@@ -353,6 +353,22 @@ export function describeEventLogContract(name: string, subject: ContractSubject)
       expect(records.map((record) => record.sequence)).toEqual(written.slice(10))
     })
 
+    test('filters may overlap or cross: a record comes once', async () => {
+      const at = fresh()
+      for (const name of ['a', 'b', 'c']) await put(log, `${at}.${name}`, 0)
+      const area = at.split('.').at(-1)!
+      for (const subjects of [
+        [`${at}.>`, `${at}.a`, 'evt.core.pods.*.b'],
+        [`evt.*.pods.${area}.a`, `evt.core.*.${area}.a`, `${at}.b`, `${at}.c`],
+      ]) {
+        const { records } = await followUntil(log, { subjects }, (got, size) => {
+          return size !== undefined && got.filter((record) => record.subject.startsWith(at)).length === 3
+        })
+        const own = records.filter((record) => record.subject.startsWith(at)).map((record) => record.subject)
+        expect(own).toEqual([`${at}.a`, `${at}.b`, `${at}.c`])
+      }
+    })
+
     test('a follower of an empty place gets the mark at once, and ends when its signal aborts', async () => {
       const { records, snapshotSize } = await followUntil(
         log,

@@ -1,5 +1,6 @@
 // The group committer: many writers, one atomic batch, one fsync. Groups that arrive while an append is under way share
 // the next batch; a lone group goes out at once. A stale group is found and refused alone, its neighbours go again.
+import { checkGroup } from './append-checks.ts'
 import { sealRecord } from './checksum.ts'
 import { header } from './envelope.ts'
 import { type Append, type AppendResult, type Conflict, type EventLog, LogUnavailable } from './event-log.ts'
@@ -194,6 +195,8 @@ export function createGroupCommitter(log: EventLog, options: GroupCommitterOptio
 
   return {
     commit: async (unmarked) => {
+      // Here, because a batch that the log will not take would take the neighbours down with it.
+      checkGroup(unmarked)
       const group = mark(unmarked)
       if (log.groupsAppends) return stored(group, await log.append(group))
       if (queue.length >= queuedGroupsMax) {

@@ -1,6 +1,6 @@
 // What can be asked of a resource, once it is known who asks and that they may: verbs and subresources are told apart
 // here and nowhere else, for HTTP and for components of this process alike.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { normalize } from '@shiplog/api/decode'
 import { applyJsonPatch } from '@shiplog/api/json-patch'
 import { applyMergePatch } from '@shiplog/api/merge-patch'
@@ -10,7 +10,7 @@ import { strategicMergePatch } from '@shiplog/api/strategic-merge'
 import type { AdmissionView } from '@shiplog/domain/admission'
 import { strategyFor } from '@shiplog/domain/strategies'
 import { applyBinding } from '@shiplog/domain/subresources/binding'
-import { checkEviction } from '@shiplog/domain/subresources/eviction'
+import { budgetsOf, chargeBudget, checkEviction } from '@shiplog/domain/subresources/eviction'
 import { readScale, writeScale } from '@shiplog/domain/subresources/scale'
 import type { Body, GatewayRequest, WriteOutcome } from './gateway-request.ts'
 import { type ListOptions, parseListOptions, parseResourceVersion } from './list-options.ts'
@@ -122,8 +122,11 @@ export function createOperations(deps: {
       apiVersion: 'policy/v1',
     })
     const pod = await get(request)
-    const refusal = checkEviction(pod.parse(), view.list('poddisruptionbudgets.policy', request.namespace))
+    const victim = pod.parse()
+    const budgets = view.list('poddisruptionbudgets.policy', request.namespace)
+    const refusal = checkEviction(victim, budgets)
     if (refusal) throw new ApiError(refusal)
+    for (const budget of budgetsOf(victim, budgets)) await charge(request, victim, budget)
     const options = (eviction['deleteOptions'] ?? {}) as JsonObject
     const outcome = await writer.delete({
       ...request,
@@ -131,6 +134,19 @@ export function createOperations(deps: {
       body: { value: options, contentType: 'application/json' },
     })
     return ask(201, success() as unknown as JsonObject, outcome.sequence)
+  }
+
+  /** Takes one disruption from a budget, by compare-and-set: evictions at once cannot overspend it. */
+  async function charge(request: GatewayRequest, victim: KubeObject, budget: KubeObject): Promise<void> {
+    const resource = registry.resource('policy', 'v1', 'poddisruptionbudgets')!
+    const { name } = budget.metadata
+    await writer.modify({ ...request, resource, name, subresource: 'status', body: undefined }, (before) => {
+      const refusal = checkEviction(victim, [before])
+      if (refusal) throw new ApiError(refusal)
+      const draft = structuredClone(before)
+      chargeBudget(draft, victim.metadata.name, deps.nowMs())
+      return { draft }
+    })
   }
 
   async function scale(verb: string, request: GatewayRequest): Promise<WriteOutcome> {

@@ -452,17 +452,7 @@ export function createWriter(deps: WriterDeps): Writer {
         )
       }
       const { name } = draft.metadata
-      try {
-        admit(request, 'CREATE', draft, undefined, dryRun, 'admit', name)
-      } catch (error) {
-        // What admission misses may have been written through another gateway a moment ago.
-        if (synced || !isApiError(error)) throw error
-        synced = true
-        await catchUp(streams.events)
-        continue
-      }
-      prepareForCreate(kind, draft, context)
-      // A prepared draft (server-side apply) brings its managed fields; so does none other.
+      // A prepared draft (server-side apply) brings its managed fields. What admission adds belongs to nobody, as upstream.
       if (!prepared) {
         keepManagedFields(
           draft,
@@ -478,6 +468,16 @@ export function createWriter(deps: WriterDeps): Writer {
           }),
         )
       }
+      try {
+        admit(request, 'CREATE', draft, undefined, dryRun, 'admit', name)
+      } catch (error) {
+        // What admission misses may have been written through another gateway a moment ago.
+        if (synced || !isApiError(error)) throw error
+        synced = true
+        await catchUp(streams.events)
+        continue
+      }
+      prepareForCreate(kind, draft, context)
       const subject = subjectOf(resource, request.namespace, name)
       const outcome = await exclusively(subject, async () => {
         if (tableOf(resource).current.has(keyOf(request.namespace, name))) return 'exists'
@@ -568,20 +568,6 @@ export function createWriter(deps: WriterDeps): Writer {
           )
         }
         kind.strategy.setDefaults?.(draft)
-        try {
-          admit(request, 'UPDATE', draft, before, dryRun, 'admit', name)
-        } catch (error) {
-          if (synced || !isApiError(error)) throw error
-          synced = true
-          await catchUp(streams.events)
-          continue
-        }
-        prepareForUpdate(kind, draft, before, { subresource })
-        if (before.metadata.deletionTimestamp !== undefined) {
-          const held = new Set(before.metadata.finalizers)
-          const added = (draft.metadata.finalizers ?? []).filter((finalizer) => !held.has(finalizer))
-          if (added.length > 0) throw new ApiError(finalizersAfterDeletion(resource, name, added))
-        }
         if (managed !== 'done') {
           keepManagedFields(
             draft,
@@ -596,6 +582,20 @@ export function createWriter(deps: WriterDeps): Writer {
               nowMs: context.nowMs,
             }),
           )
+        }
+        try {
+          admit(request, 'UPDATE', draft, before, dryRun, 'admit', name)
+        } catch (error) {
+          if (synced || !isApiError(error)) throw error
+          synced = true
+          await catchUp(streams.events)
+          continue
+        }
+        prepareForUpdate(kind, draft, before, { subresource })
+        if (before.metadata.deletionTimestamp !== undefined) {
+          const held = new Set(before.metadata.finalizers)
+          const added = (draft.metadata.finalizers ?? []).filter((finalizer) => !held.has(finalizer))
+          if (added.length > 0) throw new ApiError(finalizersAfterDeletion(resource, name, added))
         }
         const allocation = subresource === '' ? allocate(stream, kind, draft, before, context) : nothing
         const decision = decideUpdate(kind, draft, before, { subresource })

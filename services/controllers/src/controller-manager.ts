@@ -11,12 +11,14 @@ import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
+import { jobReconciler } from './job/job.reconciler.ts'
 import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
 import { nodeLifecycleReconciler } from './node-lifecycle/node-lifecycle.reconciler.ts'
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.reconciler.ts'
 import { replicaSetReconciler } from './replica-set/replica-set.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
+import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.reconciler.ts'
 import { followedResources } from './shared/resources.ts'
 
 /** The field manager of all writes. */
@@ -48,6 +50,8 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     endpointsReconciler,
     nodeLifecycleReconciler,
     createPodGarbageCollector(),
+    jobReconciler,
+    ttlAfterFinishedReconciler,
   ]
 }
 

@@ -2,7 +2,7 @@
 // batch drops it), an unanswered append is asked again and recognises its own records, and everything is refused that a
 // server older than 2.12 would silently ignore.
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
-import { checkGroup, checkHeader } from '../append-checks.ts'
+import { checkGroup } from '../append-checks.ts'
 import {
   type Append,
   type AppendResult,
@@ -17,7 +17,8 @@ import {
 } from '../event-log.ts'
 import { markerTtlSeconds } from '../expiry.ts'
 import { createFollowHub, type FollowHub } from '../follow-hub.ts'
-import { compileFilter } from '../subject-filter.ts'
+import { shareCalls } from '../shared-call.ts'
+import { compileFilter, disjointFilters } from '../subject-filter.ts'
 import {
   type Connection,
   type ConnectionOptions,
@@ -98,8 +99,8 @@ export async function connectJetStreamClusterLog(options: JetStreamLogOptions): 
     const [events, leases, objectEvents] = await Promise.all(
       streamConfigs(options.replicas ?? 1).map(async (config, index) => {
         const expected = index === 0 ? options.expectIncarnation : undefined
-        const never = options.readOnly === true || options.expectIncarnation !== undefined
-        const info = await ensureStream(connection, clock, config, never, expected)
+        const never = options.expectIncarnation !== undefined
+        const info = await ensureStream(connection, clock, config, never, options.readOnly === true, expected)
         return createStreamLog(connection, clock, info)
       }),
     )
@@ -186,6 +187,7 @@ async function ensureStream(
   clock: Clock,
   config: StreamConfig,
   mustExist: boolean,
+  readOnly: boolean,
   expectIncarnation: string | undefined,
 ): Promise<StreamInfo> {
   const deadlineMs = clock.nowMs() + appendDeadlineMs
@@ -196,6 +198,9 @@ async function ensureStream(
       return found
     }
     if (found.error.code !== 404) throw refused(config.name, found.error)
+    if (readOnly) {
+      throw new LogUnavailable(`Stream ${config.name} does not exist yet: a gateway makes it`, { ambiguous: false })
+    }
     if (mustExist) {
       throw new LogDamaged(
         `Stream ${config.name} is gone: it existed before, and a stream that once existed is never made anew. ` +
@@ -362,7 +367,6 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
 
   const append = async (group: readonly Append[]): Promise<AppendResult> => {
     checkGroup(group)
-    for (const member of group) for (const name in member.headers) checkHeader(name, member.headers[name]!)
     const deadlineMs = clock.nowMs() + appendDeadlineMs
     const floor = seenSequence
     let members = group
@@ -552,26 +556,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     }
   }
 
-  /** Concurrent callers share the next round trip, never one that began before they asked. */
-  let next: Promise<number> | undefined
-  let current: Promise<number> | undefined
-  const lastSequence = (): Promise<number> => {
-    if (current === undefined) {
-      current = askLastSequence().finally(() => {
-        current = undefined
-      })
-      return current
-    }
-    next ??= current
-      .catch(() => undefined)
-      .then(() => {
-        next = undefined
-        return lastSequence()
-      })
-    return next
-  }
-
-  const askLastSequence = async (): Promise<number> => {
+  const lastSequence = shareCalls(async (): Promise<number> => {
     const { state, config, cluster } = await info()
     if (config.num_replicas > 1) {
       const alive = (cluster?.replicas ?? []).filter(
@@ -583,7 +568,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     }
     see(state.last_seq)
     return state.last_seq
-  }
+  })
 
   // ---- follow ----
 
@@ -642,6 +627,8 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
   /** The last record of every subject in ascending order; ends when everything as of its beginning has come. */
   async function* snapshot(options: FollowOptions): AsyncIterable<readonly LogRecord[]> {
     const abort = AbortSignal.any([options.signal, stopping.signal])
+    const filters = disjointFilters(options.subjects)
+    const matches = compileFilter(options.subjects)
     let waiting: LogRecord[] = []
     let answers: (() => void)[] = []
     let reached = 0
@@ -654,7 +641,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       connection,
       clock,
       stream,
-      subjects: options.subjects.includes('>') ? [] : options.subjects,
+      subjects: filters === undefined || filters.includes('>') ? [] : filters,
       start: 'last-per-subject',
       onBegin: (pending) => {
         left = pending
@@ -666,7 +653,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
         if (pending === 0 && left > 0) short = true
         // After a restart the snapshot comes again from its start: what was handed over before is skipped.
         if (record.sequence > reached) {
-          waiting.push(record)
+          if (matches(record.subject)) waiting.push(record)
           reached = record.sequence
         }
         wake()

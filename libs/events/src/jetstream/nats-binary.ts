@@ -1,7 +1,20 @@
 // Provides a nats-server that is new enough, without root: from PATH, the checkout's cache, Docker, Go, or the
 // distribution's packages of a newer release, unpacked into the cache. What it finds it runs once before it believes it.
 import { execFile } from 'node:child_process'
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import {
+  access,
+  chmod,
+  constants,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -52,7 +65,7 @@ export async function provideNatsServer(options: ProvideOptions = {}): Promise<P
     if (version) context.progress(`${candidate} is ${version}, older than ${oldestVersion}`)
   }
   const cached = join(context.cacheDir, 'nats-server')
-  const cachedVersion = await versionOf(cached)
+  const cachedVersion = (await rememberedVersion(cached)) ?? (await versionOf(cached))
   if (cachedVersion && isNewEnough(cachedVersion)) return { path: cached, version: cachedVersion, how: 'cache' }
   if (options.fetch === false) return undefined
 
@@ -75,6 +88,7 @@ export async function provideNatsServer(options: ProvideOptions = {}): Promise<P
     }
     await chmod(found, 0o755)
     await rename(found, cached)
+    await remember(cached, version)
     return { path: cached, version, how }
   }
   return undefined
@@ -114,8 +128,27 @@ const onPath = (name: string): string[] =>
     .filter((directory) => directory !== '')
     .map((directory) => join(directory, name))
 
+/** What a cached binary said of itself when it came, as long as it is the same file: asking costs part of a cold start. */
+async function rememberedVersion(path: string): Promise<string | undefined> {
+  try {
+    const [version, stamp] = (await readFile(`${path}.version`, 'utf8')).trim().split(' ')
+    return stamp === (await stampOf(path)) ? version : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const remember = async (path: string, version: string): Promise<void> =>
+  writeFile(`${path}.version`, `${version} ${await stampOf(path)}\n`)
+
+async function stampOf(path: string): Promise<string> {
+  const { size, mtimeMs } = await stat(path)
+  return `${size}-${Math.floor(mtimeMs)}`
+}
+
 async function versionOf(path: string): Promise<string | undefined> {
   try {
+    await access(path, constants.X_OK)
     return /v(\d+\.\d+\.\d+\S*)/.exec(await run(path, ['--version'], { timeoutMs: askTimeoutMs }))?.[1]
   } catch {
     return undefined
@@ -140,11 +173,14 @@ async function fromDocker({ cacheDir, progress }: Context): Promise<string | und
 async function fromGo({ cacheDir, progress }: Context): Promise<string | undefined> {
   await run('go', ['version'], { timeoutMs: askTimeoutMs })
   progress(`Go: building nats-server ${pinnedVersion}`)
-  const target = join(cacheDir, 'go')
+  const place = await mkdtemp(join(cacheDir, 'go-'))
   await run('go', ['install', '-trimpath', `github.com/nats-io/nats-server/v2@v${pinnedVersion}`], {
-    env: { GOBIN: target, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
+    env: { GOBIN: place, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
   })
-  return join(target, 'nats-server')
+  const target = join(cacheDir, `go-${process.pid}`)
+  await rename(join(place, 'nats-server'), target)
+  await rm(place, { recursive: true, force: true })
+  return target
 }
 
 /** The rolling release of each distribution that has nats-server. */

@@ -3,7 +3,8 @@
 // silent for the better part of a minute after a restart of the server.
 import type { Msg } from '@nats-io/transport-node'
 import type { Clock } from '@shiplog/runtime/clock'
-import { type Connection, jsonBytes } from './connection.ts'
+import { LogDamaged, LogUnavailable } from '../event-log.ts'
+import { type Connection, jsonBytes, NoAnswer } from './connection.ts'
 import { headerValue, JetStreamRecord, parseDelivery, splitMessage, statusOf } from './wire.ts'
 
 const heartbeatMs = 1000
@@ -41,6 +42,18 @@ export interface OrderedConsumer {
 }
 
 let serial = 0
+
+/** The server says no, and would say it again. */
+class Refused extends LogUnavailable {}
+
+/** A consumer that cannot be made because the server is starting is asked for again. */
+const refusal = (stream: string, error: { readonly code: number; readonly description: string }): Error =>
+  error.code >= 500
+    ? new NoAnswer(error.description)
+    : new Refused(`Stream ${stream} cannot be followed: ${error.description}`, { ambiguous: false })
+
+/** Damage and refusals stay; everything else goes away with time. */
+const isFinal = (error: unknown): boolean => error instanceof LogDamaged || error instanceof Refused
 
 export function createOrderedConsumer(options: OrderedConsumerOptions): OrderedConsumer {
   const { connection, clock, stream } = options
@@ -97,14 +110,14 @@ export function createOrderedConsumer(options: OrderedConsumerOptions): OrderedC
           { timeoutMs: createTimeoutMs },
         )
         const created = answer.json<{ num_pending?: number; error?: { description: string; code: number } }>()
-        if (created.error) throw new Error(created.error.description)
+        if (created.error) throw refusal(stream, created.error)
         options.onBegin?.(created.num_pending ?? 0)
         open = true
         for (const message of held) if (generation === mine && !stopped) receive(message)
         return
       } catch (error) {
         drop()
-        if (connection.closed || (error as Error).name === 'LogDamaged') {
+        if (connection.closed || isFinal(error)) {
           stop()
           options.onError(error)
           return

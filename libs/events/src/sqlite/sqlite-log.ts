@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
-import { checkGroup, checkHeader } from '../append-checks.ts'
+import { checkGroup } from '../append-checks.ts'
 import {
   type Append,
   type AppendResult,
@@ -510,7 +510,6 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
     append: (group) =>
       new Promise((resolve, reject) => {
         checkGroup(group)
-        for (const member of group) for (const key in member.headers) checkHeader(key, member.headers[key]!)
         committer.enqueue(part, { group, resolve, reject })
       }),
     read,

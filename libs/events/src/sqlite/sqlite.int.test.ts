@@ -1,4 +1,5 @@
 // The embedded log against the contract, and what is its own: the lock, the file.
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -52,3 +53,47 @@ test('a closed log refuses with LogUnavailable, and ends its followers', async (
   expect(seen).toEqual([1, 0])
   await expect(put(log.events, 'evt.core.pods.default.b', 0)).rejects.toMatchObject({ name: 'LogUnavailable' })
 })
+
+test('after kill -9 of the writing process every acknowledged append is there at its sequence', async () => {
+  const dataDir = freshDir()
+  const script = `
+    import { openSqliteClusterLog } from ${JSON.stringify(new URL('sqlite-log.ts', import.meta.url).href)}
+    import { writeSync } from 'node:fs'
+    const { events } = await openSqliteClusterLog({ dataDir: ${JSON.stringify(dataDir)} })
+    const run = (await events.lastSequence()) + 1
+    await Promise.all(Array.from({ length: 8 }, async (_, writer) => {
+      for (let turn = 0; ; turn += 1) {
+        const subject = 'evt.core.pods.run-' + run + '.w' + writer + '-' + turn
+        const member = (name) => ({ subject: subject + name, expected: 0, headers: { n: subject + name }, payload: Buffer.from(subject) })
+        const result = await events.append([member('a'), member('b')])
+        if (result.ok) writeSync(1, subject + ' ' + result.sequences.join(' ') + '\\n')
+      }
+    }))`
+  let checked = 0
+  for (let kill = 0; kill < 5; kill += 1) {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let output = ''
+    const ended = new Promise((resolve) => child.once('close', resolve))
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (data) => {
+        output += String(data)
+        if (output.length > 20_000) resolve()
+      })
+    })
+    child.kill('SIGKILL')
+    await ended
+    const log = await openSqliteClusterLog({ dataDir })
+    for (const line of output.split('\n').slice(0, -1)) {
+      const [subject, a, b] = line.split(' ') as [string, string, string]
+      expect((await log.events.get(Number(a)))?.subject).toBe(`${subject}a`)
+      expect((await log.events.get(Number(b)))?.subject).toBe(`${subject}b`)
+      checked += 1
+    }
+    expect(await log.events.recordCount()).toBe(await log.events.lastSequence())
+    await log.close()
+  }
+  expect(checked).toBeGreaterThan(1000)
+  rmSync(dataDir, { recursive: true, force: true })
+}, 60_000)

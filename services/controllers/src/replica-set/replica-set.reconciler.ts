@@ -14,8 +14,9 @@ import {
 } from '@shiplog/reconcile/reconciler'
 import { keyOf, keyOfObject, type ObjectView } from '@shiplog/reconcile/view'
 import { rfc3339 } from '@shiplog/runtime/clock'
-import { claimChildren, controllerOf, controllerReference, isBeingDeleted, orphansIndex } from '../shared/ownership.ts'
+import { claimChildren, controllerOf, isBeingDeleted, orphansIndex } from '../shared/ownership.ts'
 import { isActive, isReady, isTerminating, untilAvailableMs } from '../shared/pods.ts'
+import { podFromTemplate } from '../shared/pod-from-template.ts'
 import { nextChildNames } from '../shared/names.ts'
 import { comparePodsForDeletion } from './pod-ranking.ts'
 
@@ -25,25 +26,6 @@ export const burstReplicas = 500
 const nameProbesMax = 256
 
 const pods = { group: '', resource: 'pods' }
-
-/** A pod from a template, as upstream's controllers make it. */
-export function podFromTemplate(owner: KubeObject, template: JsonObject, name: string): JsonObject {
-  const meta = (template['metadata'] ?? {}) as JsonObject
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name,
-      generateName: `${owner.metadata.name}-`,
-      namespace: owner.metadata.namespace,
-      ...(meta['labels'] ? { labels: { ...meta['labels'] } } : {}),
-      ...(meta['annotations'] ? { annotations: { ...meta['annotations'] } } : {}),
-      ...(meta['finalizers'] ? { finalizers: [...meta['finalizers']] } : {}),
-      ownerReferences: [controllerReference(owner)],
-    },
-    spec: structuredClone(template['spec'] ?? {}),
-  }
-}
 
 /** ReplicaSets whose selector matches a pod without a controller, so that they can adopt it. */
 function* adoptersOf(view: ObjectView, pod: KubeObject): Iterable<string> {

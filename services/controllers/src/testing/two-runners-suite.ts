@@ -220,6 +220,10 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
           expect(witness.excesses).toEqual([])
           expect(witness.list('replicasets.apps')).toHaveLength(2)
           expect([...witness.created.values()]).toEqual([4, 4])
+          // The revision is written without moving the generation: it counts what people asked for, twice.
+          const [deployment] = witness.list('deployments.apps')
+          expect(deployment!.metadata.generation).toBe(2)
+          expect(deployment!.metadata.annotations).toMatchObject({ 'deployment.kubernetes.io/revision': '2' })
         }),
       deadlineMs * 3,
     )
