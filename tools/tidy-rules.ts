@@ -17,7 +17,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'apps/cli': ['libs/*', 'services/*', 'apps/all-in-one'],
   sim: ['libs/*', 'services/*', 'apps/*'],
   bench: ['libs/*', 'services/*', 'apps/*', 'tools'],
-  conformance: ['libs/*', 'tools'],
+  conformance: ['libs/*', 'services/*', 'apps/*', 'tools'],
   tools: ['libs/api', 'libs/events', 'libs/runtime'],
 }
 
