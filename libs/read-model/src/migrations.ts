@@ -22,7 +22,7 @@ create table shiplog.versions (
   sequence bigint not null,
   recorded_at timestamptz not null,
   group_resource text collate "C" not null,
-  namespace text collate "C" not null,
+  "namespace" text collate "C" not null,
   name text collate "C" not null,
   uid text,
   scheduler text,
@@ -46,7 +46,7 @@ create index versions_by_time on shiplog.versions (recorded_at, sequence) where 
 create index versions_unreadable on shiplog.versions (stream, sequence) where unreadable is not null;
 create table shiplog.objects (
   group_resource text collate "C" not null,
-  namespace text collate "C" not null,
+  "namespace" text collate "C" not null,
   name text collate "C" not null,
   stream smallint not null,
   sequence bigint not null,

@@ -137,9 +137,9 @@ export function createRandomLog(log: ClusterLog, seed: number): RandomLog {
         const result = await committer.commit(members.map(({ append }) => append))
         if (!result.ok) throw new Error(`conflict on ${result.conflict.subject}`)
         poisoned += members.filter(({ poison }) => poison).length
-        members.forEach(({ append, deleted }, index) =>
-          known.set(append.subject, { sequence: result.sequences[index]!, deleted }),
-        )
+        for (const [index, { append, deleted }] of members.entries()) {
+          known.set(append.subject, { sequence: result.sequences[index]!, deleted })
+        }
         done += members.length
         const lease = `lease.kube-node-lease.node-${random(5)}`
         await log.leases.append([
