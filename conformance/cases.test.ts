@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import { allCases } from './cases/all.ts'
+import record from './sabotage.json' with { type: 'json' }
+import { sabotages } from './src/sabotages.ts'
 
 test('there are at least 150 cases, each with an id of its own, rows and a source', () => {
   expect(allCases.length).toBeGreaterThanOrEqual(150)
@@ -21,4 +23,11 @@ test('every row of the first issue is checked by some case', () => {
     ...['C21', 'C22', 'C23', 'D5', 'E9', 'E14', 'E15', 'H1'],
   ]
   expect(promised.filter((row) => !rows.has(row))).toEqual([])
+})
+
+test('every case has been seen to fail while its feature was broken', () => {
+  const seen: Readonly<Record<string, string>> = record
+  const names = new Set(sabotages.map((one) => one.name))
+  const blind = allCases.filter((one) => !names.has(seen[one.id] ?? ''))
+  expect(blind.map((one) => one.id)).toEqual([])
 })

@@ -44,83 +44,94 @@ export interface AppendFigure {
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
-  /** Against the raw figure of the same concurrency. */
+  /** Against the raw primitive beside it, the same number of appends at a time. */
   readonly ofRaw?: number
 }
 
-/** Keeps `inFlight` calls under way for some seconds; `weight` appends per call. */
-async function measure(
-  what: string,
-  seconds: number,
-  inFlight: number,
-  weight: number,
-  call: () => unknown,
-): Promise<AppendFigure> {
+interface Slice {
+  readonly perSecond: number
+  readonly times: readonly number[]
+}
+
+/** Keeps `inFlight` calls under way for a slice of time; `weight` appends per call. */
+async function slice(inFlight: number, weight: number, call: () => unknown): Promise<Slice> {
   const times: number[] = []
-  const warm = performance.now() + 200
-  const end = warm + seconds * 1000
+  const began = performance.now()
   await Promise.all(
     Array.from({ length: inFlight }, async () => {
       for (;;) {
-        const began = performance.now()
-        if (began > end) return
+        const start = performance.now()
+        if (start > began + sliceMs) return
         await call()
-        if (began > warm) times.push(performance.now() - began)
+        times.push(performance.now() - start)
       }
     }),
   )
-  times.sort((a, b) => a - b)
+  return { perSecond: (times.length * weight * 1000) / (performance.now() - began), times }
+}
+
+const sliceMs = 300
+const median = (values: readonly number[]): number =>
+  [...values].sort((x, y) => x - y)[values.length >> 1] ?? Number.NaN
+
+function figureOf(what: string, slices: readonly Slice[]): AppendFigure {
+  const times = slices.flatMap((each) => each.times).sort((x, y) => x - y)
   const at = (share: number): number => Number((times[Math.floor(times.length * share)] ?? 0).toFixed(2))
-  return { what, perSecond: Math.round((times.length * weight) / seconds), p50Ms: at(0.5), p99Ms: at(0.99) }
+  return { what, perSecond: Math.round(median(slices.map((each) => each.perSecond))), p50Ms: at(0.5), p99Ms: at(0.99) }
 }
 
 const concurrencies = [1, 64, 256] as const
 
-async function measureLog(
-  name: string,
-  log: ClusterLog,
-  seconds: number,
-  raw: ReadonlyMap<number, number>,
-  options?: GroupCommitterOptions,
-): Promise<AppendFigure[]> {
-  const committer = createGroupCommitter(log.events, options)
+/** Raw and ours in turns, so that a busy machine disturbs both alike; the ratio is the median over the turns. */
+async function compare(name: string, seconds: number, raw: (size: number) => unknown, ours: () => unknown) {
+  const turns = Math.max(3, Math.round((seconds * 1000) / sliceMs))
   const figures: AppendFigure[] = []
-  for (const inFlight of concurrencies) {
-    const figure = await measure(`${name}, ${inFlight} in flight`, seconds, inFlight, 1, async () => {
-      const result = await committer.commit([sealRecord(create())])
-      if (!result.ok) throw new Error('a create lost')
+  for (const size of concurrencies) {
+    const rawSlices: Slice[] = []
+    const ourSlices: Slice[] = []
+    for (let turn = 0; turn < turns; turn += 1) {
+      rawSlices.push(await slice(1, size, () => raw(size)))
+      ourSlices.push(await slice(size, 1, ours))
+    }
+    const ratios = ourSlices.map((each, turn) => each.perSecond / rawSlices[turn]!.perSecond)
+    figures.push(figureOf(`${name} raw, batches of ${size}`, rawSlices))
+    figures.push({
+      ...figureOf(`${name} log, ${size} in flight`, ourSlices),
+      ofRaw: Number(median(ratios).toFixed(2)),
     })
-    figures.push({ ...figure, ofRaw: Number((figure.perSecond / (raw.get(inFlight) ?? Number.NaN)).toFixed(2)) })
   }
   return figures
 }
 
+/** A create through the committer, as a gateway does it. */
+function committed(log: ClusterLog, options?: GroupCommitterOptions): () => Promise<void> {
+  const committer = createGroupCommitter(log.events, options)
+  return async () => {
+    const result = await committer.commit([sealRecord(create())])
+    if (!result.ok) throw new Error('a create lost')
+  }
+}
+
 export async function benchSqlite(seconds: number): Promise<AppendFigure[]> {
   const dir = mkdtempSync(join(tmpdir(), 'shiplog-bench-'))
-  const figures: AppendFigure[] = []
-  const raw = new Map<number, number>()
   const database = new DatabaseSync(join(dir, 'raw.db'))
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA locking_mode = EXCLUSIVE')
   database.exec('CREATE TABLE e (sequence INTEGER PRIMARY KEY, subject TEXT, headers TEXT, payload BLOB) STRICT')
   database.exec('CREATE INDEX s ON e (subject, sequence)')
   const insert = database.prepare('INSERT INTO e (subject, headers, payload) VALUES (?, ?, ?)')
-  for (const size of concurrencies) {
-    const figure = await measure(`SQLite raw, transactions of ${size}`, seconds, 1, size, () => {
-      database.exec('BEGIN IMMEDIATE')
-      for (let index = 0; index < size; index += 1) {
-        const { subject, headers } = create()
-        insert.run(subject, JSON.stringify(headers), payload)
-      }
-      database.exec('COMMIT')
-      return new Promise((resolve) => setImmediate(resolve))
-    })
-    raw.set(size, figure.perSecond)
-    figures.push(figure)
+  const raw = (size: number): Promise<unknown> => {
+    database.exec('BEGIN IMMEDIATE')
+    for (let index = 0; index < size; index += 1) {
+      const { subject, headers } = create()
+      insert.run(subject, JSON.stringify(headers), payload)
+    }
+    database.exec('COMMIT')
+    return new Promise((resolve) => setImmediate(resolve))
   }
-  database.close()
   const log = await openSqliteClusterLog({ dataDir: dir })
-  figures.push(...(await measureLog('SQLite log', log, seconds, raw)))
+  const figures = await compare('SQLite', seconds, raw, committed(log))
   await log.close()
+  database.close()
   rmSync(dir, { recursive: true, force: true })
   return figures
 }
@@ -130,39 +141,26 @@ export async function benchJetStream(seconds: number, options?: GroupCommitterOp
   if (server === undefined) throw new Error('no nats-server to be had')
   const dir = mkdtempSync(join(tmpdir(), 'shiplog-bench-'))
   const child = await startNatsServer({ binary: server.path, dataDir: dir })
-  const log = await connectJetStreamClusterLog({ servers: child.url, credentials: child.credentials.gateway })
-  const connection = await openConnection({
-    servers: child.url,
-    credentials: child.credentials.gateway,
-    clock: systemClock,
-  })
-  const figures: AppendFigure[] = []
-  const raw = new Map<number, number>()
+  const credentials = child.credentials.gateway
+  const log = await connectJetStreamClusterLog({ servers: child.url, credentials })
+  const connection = await openConnection({ servers: child.url, credentials, clock: systemClock })
   let batch = 0
-  for (const size of concurrencies) {
-    const figure = await measure(`JetStream raw, atomic batches of ${size}`, seconds, 1, size, () => {
-      batch += 1
-      for (let index = 1; ; index += 1) {
-        const { subject, headers } = create()
-        const encoded = encodeHeaders(headers, {
-          'Nats-Expected-Last-Subject-Sequence': 0,
-          ...(size === 1
-            ? {}
-            : {
-                'Nats-Batch-Id': `bench${batch}`,
-                'Nats-Batch-Sequence': index,
-                'Nats-Batch-Commit': index === size ? 1 : undefined,
-              }),
-        })
-        if (index === size) return connection.request(subject, payload, { timeoutMs: 5000, headers: encoded })
-        connection.publish(subject, payload, { headers: encoded })
-      }
-    })
-    raw.set(size, figure.perSecond)
-    figures.push(figure)
+  const raw = (size: number): unknown => {
+    batch += 1
+    for (let index = 1; ; index += 1) {
+      const { subject, headers } = create()
+      const encoded = encodeHeaders(headers, {
+        'Nats-Expected-Last-Subject-Sequence': 0,
+        'Nats-Batch-Id': size === 1 ? undefined : `bench${batch}`,
+        'Nats-Batch-Sequence': size === 1 ? undefined : index,
+        'Nats-Batch-Commit': size > 1 && index === size ? 1 : undefined,
+      })
+      if (index === size) return connection.request(subject, payload, { timeoutMs: 5000, headers: encoded })
+      connection.publish(subject, payload, { headers: encoded })
+    }
   }
+  const figures = await compare('JetStream', seconds, raw, committed(log, options))
   await connection.close()
-  figures.push(...(await measureLog('JetStream log', log, seconds, raw, options)))
   await log.close()
   await child.stop()
   rmSync(dir, { recursive: true, force: true })

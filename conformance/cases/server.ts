@@ -112,7 +112,7 @@ export const serverCases: readonly Case[] = topic('server', {
     rows: ['A1', 'C22'],
     source: 'kubectl cluster-info',
     async run(t) {
-      has(await t.k('cluster-info'), /Kubernetes control plane is running at https:\/\/127\.0\.0\.1:\d+/)
+      has(await t.k('cluster-info'), /Kubernetes control plane is running at https?:\/\/127\.0\.0\.1:\d+/)
     },
   },
   health: {
@@ -295,9 +295,12 @@ export const serverCases: readonly Case[] = topic('server', {
       const tooBig = await t.http({ method: 'POST', path, body: configMap('huge', { a: 'x'.repeat(1_100_000) }) })
       assert.equal(tooBig.code, 422)
       has(tooBig.text, 'Too long: may not be more than 1048576 bytes')
-      const enormous = await t.http({ method: 'POST', path, body: configMap('enormous', { a: 'x'.repeat(4_000_000) }) })
-      assert.equal(enormous.code, 413)
-      assert.equal(enormous.json.reason, 'RequestEntityTooLarge')
+      // A server that has refused a body closes the connection: a client that is still sending may not see the answer.
+      await t.eventually(async () => {
+        const body = configMap('enormous', { a: 'x'.repeat(4_000_000) })
+        const enormous = await t.http({ method: 'POST', path, body })
+        assert.deepEqual([enormous.code, enormous.json?.reason], [413, 'RequestEntityTooLarge'])
+      })
     },
   },
   'the-first-namespaces': {

@@ -23,6 +23,7 @@ export interface Bench {
 const eventuallyTimeoutMs = 30_000
 const eventuallyPauseMs = 150
 const readyTimeoutMs = 20_000
+const namespaceCharactersMax = 63
 /** How much longer than a wait a whole command may take, when the case is meant to fail. */
 const commandPatience = 3
 
@@ -41,10 +42,20 @@ export async function eventually<T>(check: () => Promise<T>, timeoutMs = eventua
   }
 }
 
+/** The case could not even begin: this says nothing about what it checks. */
+export class SetUpError extends Error {
+  override readonly name = 'SetUpError'
+}
+
 /** Runs one case in a namespace of its own; rejects when it fails. */
 export async function runCase(given: Case, bench: Bench): Promise<void> {
-  const name = `${given.id.replace(/[^a-z0-9]+/g, '-')}${bench.suffix}`.slice(0, 63).replace(/-+$/, '')
-  await createNamespace(bench, name)
+  const base = given.id.replace(/[^a-z0-9]+/g, '-').slice(0, namespaceCharactersMax - bench.suffix.length)
+  const name = `${base}${bench.suffix}`
+  try {
+    await createNamespace(bench, name)
+  } catch (cause) {
+    throw new SetUpError(`set-up of ${given.id}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
   try {
     await given.run(createContext(bench, name))
   } finally {
@@ -71,7 +82,7 @@ function createContext(bench: Bench, namespace: string): CaseContext {
   const env = {
     KUBECONFIG: bench.kubeconfig,
     HOME: bench.directory,
-    KUBECACHEDIR: join(bench.directory, 'cache'),
+    KUBECACHEDIR: join(bench.directory, `cache${bench.suffix}`),
     // The warnings about the age of a kubectl, and colours, are of no use here.
     KUBECTL_COLORS: 'false',
     HELM_PLUGINS: join(bench.directory, 'no-plugins'),

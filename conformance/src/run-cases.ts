@@ -1,13 +1,15 @@
 // Runs cases outside vitest: several at a time, those that need the cluster for themselves at the end. The sabotage check
 // and `npm run conformance` use it.
 import type { Case } from './case.ts'
-import { type Bench, runCase } from './context.ts'
+import { type Bench, runCase, SetUpError } from './context.ts'
 
 export interface Outcome {
   readonly id: string
   readonly ms: number
   /** Undefined when it passed. */
   readonly error: string | undefined
+  /** True when the case could not even begin. */
+  readonly neverBegan: boolean
 }
 
 export interface RunOptions {
@@ -20,12 +22,14 @@ export async function runCases(cases: readonly Case[], bench: Bench, options: Ru
   const runOne = async (given: Case): Promise<void> => {
     const started = performance.now()
     let error: string | undefined
+    let neverBegan = false
     try {
       await runCase(given, bench)
     } catch (thrown) {
+      neverBegan = thrown instanceof SetUpError
       error = thrown instanceof Error ? thrown.message : String(thrown)
     }
-    const outcome = { id: given.id, ms: Math.round(performance.now() - started), error }
+    const outcome = { id: given.id, ms: Math.round(performance.now() - started), error, neverBegan }
     outcomes.push(outcome)
     options.onOutcome?.(outcome)
   }

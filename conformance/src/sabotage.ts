@@ -57,13 +57,20 @@ writeFileSync(
 const found = new Map<string, string>(
   values.resume ? Object.entries(JSON.parse(readFileSync(recordPath, 'utf8')) as Record<string, string>) : [],
 )
+/** The cases that this run is about. */
+const sought = allCases.filter((one) => !found.has(one.id))
+/** Cases that fail though nothing is broken. */
+const broken = new Set<string>()
 // Namespaces are made past the saboteur: it is the case that shall fail, not its set-up.
 const honest = createHttpClient(credentials)
 const sabotaged = createPlainHttpClient(saboteur.url)
 try {
-  for (const [index, sabotage] of [undefined, ...sabotages].entries()) {
-    // The first round breaks nothing: a case that fails here cannot show anything later.
-    const cases = allCases.filter((one) => !found.has(one.id) && (sabotage === undefined || sabotage.concerns(one)))
+  // The first and the last round break nothing: a case that fails there has not shown that it noticed a sabotage.
+  for (const [index, sabotage] of [undefined, ...sabotages, undefined].entries()) {
+    const cases =
+      sabotage === undefined
+        ? sought
+        : sought.filter((one) => !found.has(one.id) && !broken.has(one.id) && sabotage.concerns(one))
     if (cases.length === 0) continue
     saboteur.use(sabotage)
     const outcomes = await runCases(
@@ -81,9 +88,17 @@ try {
       { concurrency: Number(values.concurrency) },
     )
     saboteur.use(undefined)
+    // A dead cluster fails every case: that would prove nothing.
+    const health = await honest.send({ path: '/readyz' })
+    if (health.text !== 'ok') throw new Error(`the cluster is not well after "${sabotage?.name}": ${health.text}`)
+    const idle = outcomes.find((one) => one.neverBegan)
+    if (idle) throw new Error(idle.error)
     const failed = outcomes.filter((one) => one.error !== undefined)
     if (sabotage === undefined) {
-      for (const { id, error } of failed) say(`FAILED without sabotage: ${id}\n${error?.replace(/^/gm, '    ')}`)
+      for (const { id, error } of failed) {
+        broken.add(id)
+        say(`FAILED without sabotage: ${id}\n${error?.replace(/^/gm, '    ')}`)
+      }
     } else {
       for (const { id } of failed) found.set(id, sabotage.name)
     }
@@ -96,6 +111,7 @@ try {
   rmSync(directory, { recursive: true, force: true })
   await cluster.remove()
 }
+for (const id of broken) found.delete(id)
 const record = Object.fromEntries([...found].sort(([left], [right]) => (left < right ? -1 : 1)))
 writeFileSync(recordPath, `${JSON.stringify(record, null, 2)}\n`)
 const blind = allCases.filter((one) => !found.has(one.id))

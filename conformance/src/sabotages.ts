@@ -294,6 +294,27 @@ export const sabotages: readonly Sabotage[] = [
     },
   },
   {
+    name: 'discovery invents a resource',
+    concerns: rows('A4'),
+    request(request) {
+      if (!request.url.pathname.endsWith('/gizmos')) return undefined
+      return json(200, { kind: 'GizmoList', apiVersion: 'v1', metadata: {}, items: [] })
+    },
+    answer(answer, request) {
+      if (request.url.pathname !== '/api' || !answer.body.includes('APIGroupDiscoveryList')) return
+      const list = JSON.parse(answer.body.toString('utf8'))
+      list.items[0].versions[0].resources.push({
+        resource: 'gizmos',
+        responseKind: { group: '', version: 'v1', kind: 'Gizmo' },
+        scope: 'Namespaced',
+        singularResource: 'gizmo',
+        verbs: ['get', 'list'],
+      })
+      answer.body = Buffer.from(JSON.stringify(list))
+      delete answer.headers['etag']
+    },
+  },
+  {
     name: 'schemas are not served',
     concerns: rows('A5'),
     request: (request) => (request.url.pathname.startsWith('/openapi') ? refusal(404, 'NotFound') : undefined),

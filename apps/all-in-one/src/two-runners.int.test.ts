@@ -11,7 +11,8 @@ import { silentLogger } from '@shiplog/runtime/logger'
 const admin = { name: 'system:kube-controller-manager', groups: ['system:masters', 'system:authenticated'] }
 
 describeTwoRunners('a gateway each, on one SQLite log', {
-  killAt: Array.from({ length: 20 }, (_, i) => i + 1),
+  // A runner sends some 76 commands in this story: every one of them is tried.
+  killAt: Array.from({ length: 78 }, (_, i) => i + 1),
   chaosSeeds: [1, 2, 3],
   deadlineMs: 10_000,
   open: async () => {

@@ -11,6 +11,7 @@ import {
   quantityMilliValue,
   quantityOf,
   quantityOfMilli,
+  QuantityError,
   quantityProblem,
   quantityValue,
   subtractQuantities,
@@ -141,4 +142,21 @@ test('property: what is formatted from numbers is counted as those numbers', () 
       expect(quantityValue(parseQuantity(formatQuantity(quantityOf(n, 'BinarySI'))))).toBe(BigInt(n))
     }),
   )
+})
+
+describe('remembered texts', () => {
+  test('are read the same every time, and cannot be changed by a reader', () => {
+    const first = parseQuantity('1.5Gi')
+    expect(parseQuantity('1.5Gi')).toEqual(first)
+    expect(first.nano).toBe(1_610_612_736_000_000_000n)
+    expect(() => Object.assign(first, { nano: 0n })).toThrow(TypeError)
+    expect(parseQuantity('1.5Gi').nano).toBe(1_610_612_736_000_000_000n)
+  })
+  test('do not turn what is wrong into what is right', () => {
+    for (let i = 0; i < 2; i++) expect(() => parseQuantity('1.5Giraffes')).toThrow(QuantityError)
+  })
+  test('stay right when more texts come than are remembered', () => {
+    for (let i = 0; i < 10_000; i++) expect(parseQuantity(`${i}m`).nano).toBe(BigInt(i) * 1_000_000n)
+    expect(parseQuantity('7m').nano).toBe(7_000_000n)
+  })
 })

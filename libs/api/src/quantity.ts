@@ -53,8 +53,7 @@ const divideUp = (amount: bigint, divisor: bigint): bigint => {
   return amount < 0n ? -magnitude : magnitude
 }
 
-/** Reads a quantity; numbers are what JSON allows in its place. Throws QuantityError. */
-export const parseQuantity = (value: string | number): Quantity => {
+const readQuantity = (value: string | number): Quantity => {
   const text = typeof value === 'number' ? String(value) : value.trim()
   const parts = shape.exec(text)
   if (!parts || text === '') throw new QuantityError(formatWrong)
@@ -85,6 +84,25 @@ export const parseQuantity = (value: string | number): Quantity => {
     if (amount > 0n && amount < nanoOfOne) format = 'DecimalSI'
   }
   return { nano: parts[1] === '-' ? -amount : amount, format }
+}
+
+/** Texts remembered by each memo; a full memo starts over. */
+const memoTextsMax = 4096
+/** Longer texts are rare and might be anything: they are read each time. */
+const memoTextLengthMax = 32
+
+const quantities = new Map<string, Quantity>()
+
+/** Reads a quantity; numbers are what JSON allows in its place. Throws QuantityError. */
+export const parseQuantity = (value: string | number): Quantity => {
+  if (typeof value !== 'string' || value.length > memoTextLengthMax) return readQuantity(value)
+  // Validation, defaults and canonical form read the same few texts several times for every pod.
+  const known = quantities.get(value)
+  if (known !== undefined) return known
+  const quantity = Object.freeze(readQuantity(value))
+  if (quantities.size >= memoTextsMax) quantities.clear()
+  quantities.set(value, quantity)
+  return quantity
 }
 
 /** The reason why this is no quantity, or undefined. */
@@ -162,9 +180,6 @@ export const quantityOf = (value: bigint | number, format: QuantityFormat = 'Dec
   nano: BigInt(value) * nanoOfOne,
   format,
 })
-
-/** Texts remembered by each memo; a full memo starts over. */
-const memoTextsMax = 4096
 
 const remembered = (compute: (quantity: Quantity) => bigint): ((value: string | number) => number) => {
   const memo = new Map<string | number, number>()

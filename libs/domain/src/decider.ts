@@ -1,12 +1,12 @@
 // The generic decider: what a create, an update or a delete does to any object. Pure: state, command, time and ids are
 // arguments; the answer is the event to append, "nothing changes", or a refusal. Kinds add their rules by a Strategy.
 // The rules are those of k8s.io/apiserver/pkg/registry/rest and …/registry/generic/registry/store.go.
+import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject, ObjectMeta } from '@shiplog/api/kube-object'
 import { apiVersionOf, groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
 import {
   badRequest,
   conflict,
-  forbidden,
   generateNameConflict,
   invalid,
   notFound,
@@ -246,7 +246,7 @@ export function decideDelete(
   }
   const finalizers = finalizersAfterDelete(metadata.finalizers ?? [], command.propagationPolicy)
   const grace = strategy.gracePeriodSeconds?.(before, command.gracePeriodSeconds) ?? 0
-  const next = structuredClone(before)
+  const next = cloneJson(before)
   delete next.metadata.resourceVersion
   if (finalizers.length > 0) next.metadata.finalizers = finalizers
   else delete next.metadata.finalizers
@@ -264,7 +264,7 @@ export function decideDelete(
   }
   if (endsLife(kind, next)) {
     // An object that goes at once never had a deletionTimestamp that anyone could see.
-    const last = metadata.deletionTimestamp === undefined ? structuredClone(before) : next
+    const last = metadata.deletionTimestamp === undefined ? cloneJson(before) : next
     delete last.metadata.resourceVersion
     return { kind: 'event', event: { type: `${info.kind}Deleted`, object: last, deleted: true } }
   }
@@ -323,14 +323,6 @@ export function checkIdentity(
   }
   return undefined
 }
-
-/** No finalizer may be added once deletion has begun (upstream: Forbidden). */
-export const finalizersAfterDeletion = (info: ResourceInfo, name: string, added: readonly string[]): Status =>
-  forbidden(
-    info,
-    name,
-    `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
-  )
 
 export const missing = (info: ResourceInfo, name: string): Status => notFound(info, name)
 

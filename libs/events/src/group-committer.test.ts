@@ -81,6 +81,15 @@ test('a lone group goes out at once and alone, few go side by side', async () =>
   ])
 })
 
+test('groups of several share a batch even when they are few', async () => {
+  const { log, appended, answerAll } = heldLog()
+  const committer = createGroupCommitter(log)
+  const results = ['a', 'b', 'c'].map((name) => committer.commit([create(`${name}.1`), create(`${name}.2`)]))
+  await answerAll()
+  expect(sizes(appended)).toEqual([6])
+  expect((await Promise.all(results)).every((result) => result.ok)).toBe(true)
+})
+
 test('what arrives while a batch is under way shares the next one', async () => {
   const { log, appended, answerAll, settle } = heldLog()
   const committer = createGroupCommitter(log, { batchGroupsMin: 4 })

@@ -144,6 +144,16 @@ export function createGroupCommitter(log: EventLog, options: GroupCommitterOptio
     setImmediate(pump)
   }
 
+  /** How much waits, in groups of one; a group of several is an atomic batch anyway and pays its price. */
+  const worthOf = (groups: readonly Waiting[]): number => {
+    let worth = 0
+    for (const { group } of groups) {
+      worth += group.length === 1 ? 1 : batchGroupsMin
+      if (worth >= batchGroupsMin) break
+    }
+    return worth
+  }
+
   const release = (batch: readonly Waiting[]): void => {
     for (const { group } of batch) for (const { subject } of group) busy.delete(subject)
     schedule()
@@ -152,8 +162,9 @@ export function createGroupCommitter(log: EventLog, options: GroupCommitterOptio
   const pump = (): void => {
     scheduled = false
     while (queue.length > 0) {
-      const few = batches === 0 && singles + queue.length < batchGroupsMin
-      const many = batches < batchesInFlightMax && (queue.length >= batchGroupsMin || singles === 0)
+      const worth = worthOf(queue)
+      const few = batches === 0 && singles + worth < batchGroupsMin
+      const many = batches < batchesInFlightMax && (worth >= batchGroupsMin || singles === 0)
       if (!few && !many) return
       const taken = take()
       if (taken.length === 0) return

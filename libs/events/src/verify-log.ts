@@ -280,5 +280,5 @@ export function verifying(log: EventLog): EventLog {
       throw error
     }
   }
-  return Object.create(log, { follow: { value: follow } }) as EventLog
+  return { ...log, follow }
 }

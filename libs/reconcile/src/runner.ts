@@ -3,7 +3,7 @@
 // starts from their effects. Killed at any point, or run twice beside itself, it converges: names are deterministic and
 // every update is a compare-and-set.
 import type { ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
-import type { ApiClient, ApiResult } from '@shiplog/api/api-client'
+import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { type Status, usedNameCause } from '@shiplog/api/status'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -52,6 +52,11 @@ const isNamespaceTerminating = (status: Status): boolean =>
 /** Refused because the name was used before (see ApiRequest.onlyNew): the next round takes another. */
 const isUsedName = (status: Status): boolean =>
   status.details?.causes?.some((cause) => cause.reason === usedNameCause) ?? false
+
+/** Leases and Event objects stand in streams of their own, whose sequences say nothing about the view's. */
+const isInView = ({ group, resource }: ApiRequest): boolean =>
+  !(resource === 'leases' && group === 'coordination.k8s.io') &&
+  !(resource === 'events' && (group === '' || group === 'events.k8s.io'))
 
 const unreachable = (err: unknown): Status => ({
   kind: 'Status',
@@ -193,7 +198,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
         let sequence = 0
         for (const [command, answer] of results) {
           if (answer.ok) {
-            sequence = Math.max(sequence, answer.sequence)
+            if (isInView(command.request)) sequence = Math.max(sequence, answer.sequence)
             if (command.event) recorder.record(reconciler.component, command.event)
             continue
           }

@@ -5,6 +5,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { header } from '@shiplog/events/envelope'
 import type { ClusterLog, LogRecord } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
+import { verifyLog } from '@shiplog/events/verify-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
@@ -128,6 +129,14 @@ describe('writes', () => {
     const second = await must(configMap('a'))
     expect(second.object.metadata.uid).not.toBe(first.object.metadata.uid)
     expect(second.sequence).toBeGreaterThan(first.sequence + 1)
+  })
+
+  test('a name that is used again continues the history of its subject, so that the log verifies', async () => {
+    await must(configMap('a'))
+    const gone = await must(of('delete', 'a'))
+    await must(configMap('a'))
+    expect((await records()).at(-1)!.headers[header.previous]).toBe(String(gone.sequence))
+    expect(await verifyLog(log.events)).toMatchObject({ ok: true, findings: [] })
   })
 
   test('dry runs leave no event', async () => {
@@ -264,5 +273,24 @@ describe('reads', () => {
     const [a, b] = [await client.request(list), await later.clientFor(admin).request(list)]
     expect(JSON.stringify(a)).toBe(JSON.stringify(b))
     await later.stop()
+  })
+})
+
+describe('subjects that the log has forgotten', () => {
+  test('a name whose tombstone was purged can be used again', async () => {
+    await must(configMap('gone'))
+    await must(of('delete', 'gone'))
+    await log.events.purge('evt.core.configmaps.default.gone')
+    expect((await must(configMap('gone'))).object.metadata.name).toBe('gone')
+  })
+
+  test('a name used before is refused to those who ask for a new one, also in a dry run', async () => {
+    await must(configMap('once'))
+    await must(of('delete', 'once'))
+    for (const query of [{}, { dryRun: 'All' }]) {
+      const result = await refusal({ ...configMap('once'), onlyNew: true, query })
+      expect(result.status.details?.causes?.[0]?.reason).toBe('NameUsedBefore')
+    }
+    expect((await client.request(configMap('once'))).ok).toBe(true)
   })
 })

@@ -5,6 +5,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema'
 import {
   ApiError,
@@ -22,6 +23,7 @@ import {
   unauthorized,
   unsupportedMediaType,
 } from '@shiplog/api/status'
+import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import type { User } from '@shiplog/domain/strategy'
 import type { EventLog, LogUnavailable } from '@shiplog/events/event-log'
 import type { Ids } from '@shiplog/runtime/ids'
@@ -116,7 +118,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   Object.assign(server.server, {
     keepAliveTimeout: keepAliveTimeoutMs,
     headersTimeout: headersTimeoutMs,
-    requestTimeout: 0,
+    requestTimeout: requestTimeoutMs,
   })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(
@@ -167,7 +169,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       if (method !== 'GET' && method !== 'HEAD') return answerStatus(reply, pastIsReadOnly(method, travel.moment))
       if (!info && !isTimeless(path)) return answerStatus(reply, routeNotFound())
       past = await deps.past.view(travel.moment)
-      if (deps.routes.isHealth(path)) return reply.type('text/plain; charset=utf-8').send('ok')
+      if (deps.routes.isHealth(path)) return reply.header('content-type', 'text/plain; charset=utf-8').send('ok')
     }
     if (!info) {
       const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
@@ -182,8 +184,9 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       if (!answer) return answerStatus(reply, routeNotFound())
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
       reply.code(answer.code)
-      if (answer.contentType) reply.type(answer.contentType)
-      return reply.send(answer.body)
+      if (answer.contentType) reply.header('content-type', answer.contentType)
+      // As bytes: Fastify rewrites the content type of text.
+      return reply.send(typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body)
     }
     return await serveResource(reply, raw, {
       method,
@@ -204,7 +207,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     query: URLSearchParams,
   ): Promise<FastifyReply | undefined> {
     if (method !== 'GET') return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
-    if (path === logPath) return reply.type(jsonType).send(json(await describeLog(deps.events, query)))
+    if (path === logPath)
+      return reply.header('content-type', jsonType).send(json(await describeLog(deps.events, query)))
     const asked = parseEventsQuery(query)
     reply.hijack()
     const raw = reply.raw as unknown as ServerResponse
@@ -273,20 +277,24 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       if (subresource !== '' && !resource.subresources.some((known) => known.name === subresource))
         return answerStatus(reply, routeNotFound())
       const version = await operations.get(gatewayRequest)
-      if (isPlain(resource, representation)) return reply.type(jsonType).send(version.bytes)
+      if (isPlain(resource, representation)) return reply.header('content-type', jsonType).send(version.bytes)
       const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
       return await sendBytes(reply, representation, presenter.object(version))
     }
     const outcome = await operations.write(verb, gatewayRequest)
     for (const warning of outcome.warnings) reply.raw.appendHeader?.('warning', warningHeader(warning))
     reply.code(outcome.code)
+    if (outcome.object === undefined && representation.as === 'table' && outcome.answer?.['kind'] === 'Scale') {
+      return await sendBytes(reply, representation, scaleTable(outcome.answer, past?.moment.timeMs ?? deps.nowMs()))
+    }
     if (outcome.object === undefined)
       return await sendBytes(
         reply,
         { as: 'object', yaml: representation.as === 'object' && representation.yaml },
         json(outcome.answer),
       )
-    if (outcome.bytes && isPlain(resource, representation)) return reply.type(jsonType).send(outcome.bytes)
+    if (outcome.bytes && isPlain(resource, representation))
+      return reply.header('content-type', jsonType).send(outcome.bytes)
     const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
     return await sendBytes(reply, representation, presenter.object(outcome.object))
   }
@@ -385,14 +393,14 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const iterator = parts[Symbol.iterator]()
     const head = iterator.next()
     const second = iterator.next()
-    if (second.done) return reply.type(contentType(representation)).send(head.value as Buffer)
+    if (second.done) return reply.header('content-type', contentType(representation)).send(head.value as Buffer)
     const all = function* (): Generator<Buffer> {
       yield head.value as Buffer
       yield second.value as Buffer
       for (let next = iterator.next(); !next.done; next = iterator.next()) yield next.value
     }
     return reply
-      .type(contentType(representation))
+      .header('content-type', contentType(representation))
       .send(Readable.from(all(), { objectMode: false, highWaterMark: 1 << 20 }))
   }
 
@@ -403,7 +411,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
         .type('application/yaml')
         .send(dump(JSON.parse(bytes.toString('utf8')), { noRefs: true, lineWidth: -1 }))
     }
-    return reply.type(contentType(representation)).send(bytes)
+    return reply.header('content-type', contentType(representation)).send(bytes)
   }
 
   function statusOf(error: Error & { statusCode?: number; code?: string }, raw: RawRequest): Status {
@@ -427,7 +435,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
 
   const answerStatus = (reply: FastifyReply, status: Status): FastifyReply => {
     if (status.details?.retryAfterSeconds) reply.header('retry-after', String(status.details.retryAfterSeconds))
-    return reply.code(status.code).type(jsonType).send(json(status))
+    return reply.code(status.code).header('content-type', jsonType).send(json(status))
   }
 
   server.route({
@@ -437,6 +445,16 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   })
   return server
 }
+
+/** A Scale as `kubectl get --subresource=scale` shows it. */
+const scaleTable = (scale: JsonObject, nowMs: number): Buffer =>
+  json(
+    tableOf([scale as KubeObject], printerFor('scales.autoscaling'), {
+      includeObject: 'Metadata',
+      nowMs,
+      listMetadata: { resourceVersion: scale['metadata']?.resourceVersion },
+    }),
+  )
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 

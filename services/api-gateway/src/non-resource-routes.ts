@@ -24,6 +24,17 @@ export interface NonResourceRoutes {
 /** The Kubernetes version whose API this is. */
 export const kubernetesVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0+shiplog' }
 
+const swaggerInfo = { title: 'Kubernetes', version: kubernetesVersion.gitVersion }
+
+/** gnostic's openapi.v2.Document: swagger = 1, info = 2 { title = 1, version = 2 }, paths = 8, definitions = 9. */
+const emptySwaggerProtobuf = (() => {
+  const field = (number: number, bytes: Buffer): Buffer =>
+    Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes])
+  const info = Buffer.concat([field(1, Buffer.from(swaggerInfo.title)), field(2, Buffer.from(swaggerInfo.version))])
+  const none = Buffer.alloc(0)
+  return Buffer.concat([field(1, Buffer.from('2.0')), field(2, info), field(8, none), field(9, none)])
+})()
+
 const healthPath = /^\/(healthz|livez|readyz)(?:\/([a-z0-9-]+))?$/
 
 export function createNonResourceRoutes(deps: {
@@ -85,6 +96,20 @@ export function createNonResourceRoutes(deps: {
     return conditional(document, headers, query.get('hash') ? 'public, immutable' : 'public')
   }
 
+  /**
+   * A Swagger 2.0 document without definitions: those are in v3, and which clients take first. kubectl still asks for
+   * this one when it validates a `List`, and takes a kind that is not in it for one that it need not check.
+   */
+  function openApiV2(headers: Headers): Answer {
+    const accept = headers['accept'] ?? ''
+    if (accept.includes('application/com.github.proto-openapi.spec.v2')) {
+      const contentType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+      return { code: 200, contentType, headers: { vary: 'Accept' }, body: emptySwaggerProtobuf }
+    }
+    const body = JSON.stringify({ swagger: '2.0', info: swaggerInfo, paths: {}, definitions: {} })
+    return { code: 200, contentType: 'application/json', headers: { vary: 'Accept' }, body }
+  }
+
   return {
     isHealth: (path) => healthPath.test(path),
     health(path, query) {
@@ -135,6 +160,7 @@ export function createNonResourceRoutes(deps: {
           contentType: 'application/json',
           body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }),
         }
+      if (clean === '/openapi/v2') return openApiV2(headers)
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
       if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
         return discovery(clean, headers)
@@ -149,9 +175,9 @@ export function createNonResourceRoutes(deps: {
     ]
     lines.push('# TYPE shiplog_projection_sequence gauge')
     const names = ['EVENTS', 'LEASES', 'OBJEVENTS']
-    deps.streams.all.forEach((stream, index) =>
-      lines.push(`shiplog_projection_sequence{stream="${names[index]!}"} ${stream.projection.applied}`),
-    )
+    for (const [index, stream] of deps.streams.all.entries()) {
+      lines.push(`shiplog_projection_sequence{stream="${names[index]!}"} ${stream.projection.applied}`)
+    }
     lines.push('# TYPE apiserver_resource_objects gauge')
     for (const stream of deps.streams.all) {
       for (const table of stream.projection.tables()) {
@@ -170,7 +196,18 @@ export function createNonResourceRoutes(deps: {
 }
 
 function* rootPaths(registry: SchemaRegistry): Generator<string> {
-  yield* ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version']
+  yield* [
+    '/api',
+    '/api/v1',
+    '/apis',
+    '/healthz',
+    '/livez',
+    '/metrics',
+    '/openapi/v2',
+    '/openapi/v3',
+    '/readyz',
+    '/version',
+  ]
   const seen = new Set<string>()
   for (const { group, version } of registry.resources) {
     if (group === '') continue

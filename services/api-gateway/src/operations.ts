@@ -1,5 +1,6 @@
 // What can be asked of a resource, once it is known who asks and that they may: verbs and subresources are told apart
 // here and nowhere else, for HTTP and for components of this process alike.
+import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { normalize } from '@shiplog/api/decode'
 import { applyJsonPatch } from '@shiplog/api/json-patch'
@@ -107,7 +108,7 @@ export function createOperations(deps: {
     const outcome = await writer.modify(
       { ...request, resource: pods, name: podName, subresource: 'binding' },
       (before) => {
-        const draft = structuredClone(before)
+        const draft = cloneJson(before)
         applyBinding(draft, binding, { nowMs: deps.nowMs() })
         return { draft }
       },
@@ -143,7 +144,7 @@ export function createOperations(deps: {
     await writer.modify({ ...request, resource, name, subresource: 'status', body: undefined }, (before) => {
       const refusal = checkEviction(victim, [before])
       if (refusal) throw new ApiError(refusal)
-      const draft = structuredClone(before)
+      const draft = cloneJson(before)
       chargeBudget(draft, victim.metadata.name, deps.nowMs())
       return { draft }
     })
@@ -157,7 +158,7 @@ export function createOperations(deps: {
     if (verb === 'get') return ask(200, readScale((await get(request)).parse(), groupResource))
     const outcome = await writer.modify(request, (before) => {
       const current = readScale(before, groupResource)
-      const draft = structuredClone(before)
+      const draft = cloneJson(before)
       const next =
         verb === 'update' ? writer.decode(request, definition, what).object : patched(request, definition, current)
       writeScale(draft, next, groupResource)

@@ -2,7 +2,7 @@
 // When it asks for the storage version as JSON, nothing is parsed: the stored bytes are the served bytes.
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
-import { type Printer } from '@shiplog/api/tables/printer'
+import type { Printer } from '@shiplog/api/tables/printer'
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { convert } from '@shiplog/domain/conversions'
 import type { Representation } from './negotiation.ts'

@@ -191,6 +191,12 @@ export class StreamProjection {
     return this.#tombstones.get(subject)
   }
 
+  /** The log has forgotten a subject whole: what was known of its last record says nothing any more. */
+  forgetSubject(subject: string): void {
+    this.#tombstones.delete(subject)
+    this.#guards.delete(subject)
+  }
+
   /** Resolves true when everything up to `sequence` is applied, false when that took too long. */
   async waitFor(sequence: number, timeoutMs = catchUpTimeoutMs): Promise<boolean> {
     if (this.applied >= sequence) return true
@@ -215,7 +221,10 @@ export class StreamProjection {
   #applyToSnapshot(record: LogRecord): void {
     this.applied = Math.max(this.applied, record.sequence)
     const address = parseObjectSubject(record.subject)
-    if (!address) return this.#applyOther(record)
+    if (!address) {
+      this.#applyOther(record)
+      return
+    }
     if (isDeletion(record)) {
       this.#tombstones.set(record.subject, {
         sequence: record.sequence,
@@ -259,7 +268,10 @@ export class StreamProjection {
 
   #applyRecord(record: LogRecord, changes: Map<ResourceTable, Version[]>): void {
     const address = parseObjectSubject(record.subject)
-    if (!address) return this.#applyOther(record)
+    if (!address) {
+      this.#applyOther(record)
+      return
+    }
     const table = this.table(groupResourceOf(address.group, address.resource))
     const version = this.#version(record, table, address.namespace, address.name)
     if (version.deleted) {

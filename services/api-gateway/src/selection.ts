@@ -41,9 +41,12 @@ export function compileSelection(
   ])
   for (const { field } of requirements) {
     if (!known.has(field)) {
+      // Kinds with fields of their own, and kinds without, are worded by different parts of upstream.
       throw new ApiError(
         badRequest(
-          `Unable to find ${JSON.stringify(`${resource.group ? `${resource.group}/` : ''}${resource.version}, Resource=${resource.resource}`)} that match label selector ${JSON.stringify(query.labelSelector)}, field selector ${JSON.stringify(query.fieldSelector)}: field label not supported: ${field}`,
+          strategy.selectableFieldNames
+            ? `field label not supported: ${field}`
+            : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
         ),
       )
     }
@@ -52,7 +55,7 @@ export function compileSelection(
     strategy.selectableFields?.(object) ?? emptyFields()
   const everything = labels === undefined && requirements.length === 0
   const exact = requirements.find(({ field, operator }) => field === 'metadata.name' && operator === '=')
-  const valueOf = (version: Version, field: string): string =>
+  const fieldValue = (version: Version, field: string): string =>
     field === 'metadata.name'
       ? version.name
       : field === 'metadata.namespace'
@@ -66,7 +69,7 @@ export function compileSelection(
     matches: (version) => {
       if (namespace !== '' && version.namespace !== namespace) return false
       for (const { field, operator, value } of requirements) {
-        if ((valueOf(version, field) === value) !== (operator === '=')) return false
+        if ((fieldValue(version, field) === value) !== (operator === '=')) return false
       }
       return labels === undefined || labels.matches(version.labels())
     },

@@ -4,11 +4,14 @@ import { describeTwoRunners } from './testing/two-runners-suite.ts'
 
 // Views lag by up to 6 ms, each runner's by its own rhythm, so that they often act on different pasts.
 describeTwoRunners('the fake cluster', {
-  killAt: Array.from({ length: 24 }, (_, i) => i + 1),
+  // A runner sends some 76 commands in this story: every one of them is tried.
+  killAt: Array.from({ length: 78 }, (_, i) => i + 1),
   chaosSeeds: [1, 2, 3, 4, 5, 6],
   deadlineMs: 5_000,
   open: () => {
     const cluster = createFakeCluster(systemClock)
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }
+    cluster.must({ verb: 'create', group: '', resource: 'namespaces', body: namespace })
     let turn = 0
     return Promise.resolve({
       feed: () => {

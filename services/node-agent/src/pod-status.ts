@@ -1,6 +1,5 @@
 // What a node agent says about a pod, told from its work: pure, and in the words of the kubelet. Times of transition are
 // carried over from the status before, so that telling the same again gives the same bytes and needs no write.
-import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { FeedObject } from '@shiplog/events/object-feed'
 import { rfc3339 } from '@shiplog/runtime/clock'
@@ -228,18 +227,19 @@ export function podReport(input: StatusInput): PodReport {
   }
 }
 
-/** Absent, null and empty are the same to the API: an omitted optional field. */
-const withoutNulls = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(withoutNulls)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, field]) => field !== null && field !== undefined)
-      .map(([key, field]) => [key, withoutNulls(field)]),
-  )
+/** Equal for the API, to which an absent field and null are the same: an omitted optional field. */
+const same = (left: unknown, right: unknown): boolean => {
+  if (Object.is(left, right)) return true
+  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false
+  if (Array.isArray(left) || Array.isArray(right)) {
+    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false
+    return left.every((item, index) => same(item, right[index]))
+  }
+  const [a, b] = [left as JsonObject, right as JsonObject]
+  for (const key in a) if (!same(a[key] ?? undefined, b[key] ?? undefined)) return false
+  for (const key in b) if ((b[key] ?? undefined) !== undefined && (a[key] ?? undefined) === undefined) return false
+  return true
 }
-
-const same = (left: unknown, right: unknown): boolean => isDeepStrictEqual(withoutNulls(left), withoutNulls(right))
 
 /**
  * The strategic merge patch that turns the status of `pod` into `status`, or undefined when nothing differs. Conditions of

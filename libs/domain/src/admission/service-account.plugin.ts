@@ -1,4 +1,5 @@
 // ServiceAccount: every pod runs as one, and gets its token, the cluster's CA and its namespace as files.
+import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { ApiError, forbidden } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
@@ -77,8 +78,7 @@ const admit = (attributes: AdmissionAttributes, view: AdmissionView): void => {
   const automount = spec['automountServiceAccountToken'] ?? account['automountServiceAccountToken'] ?? true
   if (automount) mountToken(pod, spec, namespace)
   const secrets = items(account['imagePullSecrets'])
-  if (items(spec['imagePullSecrets']).length === 0 && secrets.length > 0)
-    spec['imagePullSecrets'] = structuredClone(secrets)
+  if (items(spec['imagePullSecrets']).length === 0 && secrets.length > 0) spec['imagePullSecrets'] = cloneJson(secrets)
 }
 
 export const serviceAccount: AdmissionPlugin = { name: 'ServiceAccount', admit }

@@ -7,13 +7,14 @@ import { connect as rawConnect } from '@nats-io/transport-node'
 import { systemClock } from '@shiplog/runtime/clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sealRecord } from '../checksum.ts'
+import { compactLog } from '../compactor.ts'
 import { batchOf, decodeEnvelope, header } from '../envelope.ts'
 import { describeEventLogContract, followUntil, put, sample } from '../event-log.contract.ts'
 import type { LogRecord } from '../event-log.ts'
 import { createGroupCommitter } from '../group-committer.ts'
 import { openHighWaterMark, readMark } from '../high-water-mark.ts'
 import { createSealer } from '../seals.ts'
-import { verifyAtStart, verifying } from '../verify-log.ts'
+import { describeFinding, verifyAtStart, verifying, verifyLog } from '../verify-log.ts'
 import { connectJetStreamClusterLog, type JetStreamLogOptions } from './jetstream-log.ts'
 import { provideNatsServer } from './nats-binary.ts'
 import { type NatsChild, startNatsServer } from './nats-child.ts'
@@ -166,6 +167,56 @@ describe.runIf(available)('on nats-server', () => {
       expect(() => process.kill(stale, 0)).toThrow()
       await next.stop()
     })
+
+    test('after compaction under load, and kills of the server, the log still verifies', async () => {
+      const cluster = await connectLog()
+      const log = cluster.events
+      const sealer = createSealer({ log, clock: systemClock, recordsPerSeal: 50 })
+      await sealer.start()
+      const committer = createGroupCommitter(log)
+      const lasts = new Map<number, { sequence: number; checksum: string }>()
+      const write = async (pod: number, deleted = false): Promise<void> => {
+        const last = lasts.get(pod)
+        const append = sample(`evt.core.pods.default.pod-${pod}`, last?.sequence ?? 0)
+        const headers = deleted ? { ...append.headers, [header.deleted]: '1' } : append.headers
+        const sealed = sealRecord({ ...append, headers }, last?.checksum)
+        const result = await committer.commit([sealed, sample(`guard.room.node-${pod}`, undefined)])
+        if (!result.ok) throw new Error(`pod ${pod} lost: ${JSON.stringify(result.conflict)}`)
+        lasts.set(pod, { sequence: result.sequences[0]!, checksum: sealed.headers[header.checksum]! })
+      }
+      const writing = Promise.all(
+        Array.from({ length: 10 }, async (_, pod) => {
+          for (let turn = 0; turn < 40; turn += 1) await write(pod)
+        }),
+      )
+      const later = { ...systemClock, nowMs: () => systemClock.nowMs() + 60_000 }
+      const compact = () =>
+        compactLog({ log, clock: later, subjects: ['evt.>', 'guard.>'], tombstonesOlderThanMs: 1000 })
+      let forgotten = 0
+      for (let round = 0; round < 3; round += 1) {
+        await systemClock.sleep(150)
+        forgotten += (await compact()).forgotten
+        child.kill()
+      }
+      await writing
+      await write(3, true)
+      await sealer.stop()
+      const report = await compact()
+      expect(report.purged).toBe(1)
+      forgotten += report.forgotten
+      expect(forgotten).toBeGreaterThan(500)
+      lasts.delete(3)
+      child.kill()
+      for (let pod = 0; pod < 10; pod += 1) await write(pod)
+      const whole = await verifyLog(log)
+      expect(whole.findings.map(describeFinding)).toEqual([])
+      expect(whole.compacted).toBe(forgotten)
+      await cluster.close()
+      const again = await connectLog()
+      await verifyAtStart(again.events, undefined)
+      expect(await again.events.recordCount()).toBe((await again.events.lastSequence()) - forgotten)
+      await again.close()
+    }, 60_000)
 
     test('a stream that once existed is never made anew', async () => {
       const first = await connectLog()

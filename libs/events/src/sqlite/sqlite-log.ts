@@ -139,7 +139,7 @@ function openDatabase(file: string): DatabaseSync {
     database.exec('PRAGMA page_size = 8192')
     database.exec('PRAGMA journal_mode = WAL')
     database.exec('PRAGMA synchronous = FULL')
-    database.exec('PRAGMA wal_autocheckpoint = 1000')
+    database.exec('PRAGMA wal_autocheckpoint = 4000')
     database.exec('PRAGMA cell_size_check = ON')
     return database
   } catch (error) {

@@ -1,4 +1,5 @@
 // Pods from templates: what ReplicaSets, Jobs and their like have in common when they make a child.
+import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { controllerReference } from './ownership.ts'
 
@@ -17,6 +18,6 @@ export function podFromTemplate(owner: KubeObject, template: JsonObject, name: s
       ...(meta['finalizers'] ? { finalizers: [...meta['finalizers']] } : {}),
       ownerReferences: [controllerReference(owner)],
     },
-    spec: structuredClone(template['spec'] ?? {}),
+    spec: cloneJson(template['spec'] ?? {}),
   }
 }

@@ -12,6 +12,7 @@ export async function runSimulatedNodes(
 ): Promise<void> {
   const { feed, client, nodes } = deps
   let turn = 0
+  let address = 0
   const move = async (pod: KubeObject): Promise<void> => {
     const at = { group: '', resource: 'pods', namespace: pod.metadata.namespace!, name: pod.metadata.name }
     if (pod.metadata.deletionTimestamp) {
@@ -31,6 +32,7 @@ export async function runSimulatedNodes(
       })
     } else if (!isReady(pod) && !isFinished(pod)) {
       const now = `${new Date().toISOString().slice(0, 19)}Z`
+      const podIP = `10.0.${Math.floor(++address / 250)}.${(address % 250) + 1}`
       const conditions = ['PodScheduled', 'Initialized', 'ContainersReady', 'Ready'].map((type) => ({
         type,
         status: 'True',
@@ -41,7 +43,7 @@ export async function runSimulatedNodes(
         ...at,
         subresource: 'status',
         patchType: 'application/merge-patch+json',
-        body: { status: { phase: 'Running', conditions } },
+        body: { status: { phase: 'Running', conditions, podIP, podIPs: [{ ip: podIP }] } },
       })
     }
   }

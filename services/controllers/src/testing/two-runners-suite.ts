@@ -1,4 +1,4 @@
-// The suite that proves "exactly N children, never a duplicate": two runners of the Deployment and ReplicaSet reconcilers
+// The suite that proves "exactly N children, never a duplicate": two runners with all reconcilers
 // work on one cluster, and one of them is killed at every command of a rollout, before the command is sent or after it
 // was appended and before any view has seen it. The backend is a parameter: the fake cluster, or a gateway on a real log.
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
@@ -8,8 +8,7 @@ import { createControllerRunner, type ControllerRunner } from '@shiplog/reconcil
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { describe, expect, test } from 'vitest'
-import { deploymentReconciler } from '../deployment/deployment.reconciler.ts'
-import { replicaSetReconciler } from '../replica-set/replica-set.reconciler.ts'
+import { createReconcilers } from '../controller-manager.ts'
 import { controllerOf } from '../shared/ownership.ts'
 import { isActive } from '../shared/pods.ts'
 import { deploymentManifest, deployments, pods } from './manifests.ts'
@@ -31,6 +30,24 @@ export interface SuiteOptions {
   readonly killAt: readonly number[]
   readonly chaosSeeds: readonly number[]
   readonly deadlineMs: number
+}
+
+/** What the suite looks at. */
+const followed = [
+  'pods',
+  'replicasets.apps',
+  'deployments.apps',
+  'endpoints',
+  'endpointslices.discovery.k8s.io',
+  'serviceaccounts',
+  'configmaps',
+]
+
+const serviceManifest = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'web', namespace: 'default' },
+  spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }] },
 }
 
 type Death = 'before the command is sent' | 'after the append, before the answer'
@@ -136,9 +153,7 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
     const witness = new Witness()
     const client = backend.client()
     const watching = (async () => {
-      for await (const batch of backend
-        .truth()
-        .follow(['pods', 'replicasets.apps', 'deployments.apps'], ending.signal)) {
+      for await (const batch of backend.truth().follow(followed, ending.signal)) {
         for (const change of batch.changes) witness.see(change)
       }
     })()
@@ -155,7 +170,7 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
             client: own,
             clock: systemClock,
             log: silentLogger,
-            reconcilers: [deploymentReconciler, replicaSetReconciler],
+            reconcilers: createReconcilers({ rootCa: 'CA' }),
           })
           runners.push(runner)
           void runner.start()
@@ -184,6 +199,26 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
     }
   }
 
+  /** The Service's endpoints are the active pods, each once, in one slice, and the namespace has what every one has. */
+  const expectOneOfEach = async (witness: Witness): Promise<void> => {
+    const slices = (): KubeObject[] => witness.list('endpointslices.discovery.k8s.io')
+    const shown = (): string[] =>
+      slices()
+        .flatMap((slice) => (slice['endpoints'] ?? []) as JsonObject[])
+        .map((endpoint) => endpoint['targetRef'].name as string)
+        .sort()
+    const wanted = witness
+      .list('pods')
+      .filter(isActive)
+      .map((pod) => pod.metadata.name)
+      .sort()
+    await until(deadlineMs, 'endpoints of the active pods', () => shown().join() === wanted.join())
+    expect(slices()).toHaveLength(1)
+    expect(witness.list('endpoints')).toHaveLength(1)
+    expect(witness.list('serviceaccounts').map((one) => one.metadata.name)).toEqual(['default'])
+    expect(witness.list('configmaps').map((one) => one.metadata.name)).toEqual(['kube-root-ca.crt'])
+  }
+
   const setImage = async (client: ApiClient, image: string): Promise<void> => {
     const result = await client.request({
       verb: 'patch',
@@ -208,6 +243,9 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
           })
           victim = start(mortal)
           start()
+          const service = { group: '', resource: 'services', namespace: 'default', body: serviceManifest }
+          const exposed = await client.request({ verb: 'create', ...service })
+          if (!exposed.ok) throw new Error(exposed.status.message)
           const made = await client.request({
             verb: 'create',
             ...deployments,
@@ -220,6 +258,7 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
           expect(witness.excesses).toEqual([])
           expect(witness.list('replicasets.apps')).toHaveLength(2)
           expect([...witness.created.values()]).toEqual([4, 4])
+          await expectOneOfEach(witness)
           // The revision is written without moving the generation: it counts what people asked for, twice.
           const [deployment] = witness.list('deployments.apps')
           expect(deployment!.metadata.generation).toBe(2)

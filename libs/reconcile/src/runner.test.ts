@@ -1,0 +1,248 @@
+import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
+import { systemClock } from '@shiplog/runtime/clock'
+import { silentLogger } from '@shiplog/runtime/logger'
+import { createFakeCluster, type Fate, type FakeCluster } from '@shiplog/testing/fake-cluster'
+import { describe, expect, test } from 'vitest'
+import { forResource, ownsResource, settled, type ReconcileContext, type Reconciler } from './reconciler.ts'
+import { type ControllerRunner, createControllerRunner } from './runner.ts'
+import { keyOf } from './view.ts'
+
+const configMaps = { group: '', resource: 'configmaps', namespace: 'default' }
+
+/** A reconciler that gives every ConfigMap named `parent` a child, and notes what it was told. */
+function childMaker(onRound: (context: ReconcileContext) => void = () => undefined): Reconciler {
+  return {
+    name: 'childmaker',
+    component: 'child-controller',
+    resources: [forResource('configmaps'), ownsResource('secrets', 'ConfigMap')],
+    reconcile: (key, view, context) => {
+      const parent = view.get('configmaps', key)
+      if (parent?.metadata.name !== 'parent') return settled
+      onRound(context)
+      if (view.get('secrets', keyOf('default', 'child'))) return settled
+      return {
+        commands: [
+          {
+            request: {
+              verb: 'create',
+              group: '',
+              resource: 'secrets',
+              namespace: 'default',
+              body: {
+                apiVersion: 'v1',
+                kind: 'Secret',
+                metadata: {
+                  name: 'child',
+                  namespace: 'default',
+                  ownerReferences: [
+                    { apiVersion: 'v1', kind: 'ConfigMap', name: 'parent', uid: parent.metadata.uid, controller: true },
+                  ],
+                },
+              },
+            },
+            event: { object: parent, type: 'Normal', reason: 'Made', message: 'Made a child' },
+          },
+        ],
+      }
+    },
+  }
+}
+
+const makeParent = (cluster: FakeCluster) =>
+  cluster.must({
+    verb: 'create',
+    ...configMaps,
+    body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'parent', namespace: 'default' } },
+  })
+
+async function until(holds: () => boolean): Promise<void> {
+  const endMs = systemClock.nowMs() + 5_000
+  while (!holds()) {
+    if (systemClock.nowMs() > endMs) throw new Error('not in time')
+    await systemClock.sleep(2)
+  }
+}
+
+async function withRunner(
+  options: {
+    readonly cluster: FakeCluster
+    readonly client?: ApiClient
+    readonly reconciler: Reconciler
+    readonly delayMs?: number
+  },
+  play: (runner: ControllerRunner) => Promise<void>,
+): Promise<void> {
+  const { cluster, reconciler } = options
+  const runner = createControllerRunner({
+    name: 'test',
+    feed: cluster.delayedFeed(() => options.delayMs ?? 0),
+    client: options.client ?? cluster.client(),
+    clock: systemClock,
+    log: silentLogger,
+    reconcilers: [reconciler],
+    fieldManager: 'tester',
+  })
+  await runner.start()
+  try {
+    await play(runner)
+  } finally {
+    await runner.stop()
+  }
+}
+
+const creates = (cluster: FakeCluster): ApiRequest[] =>
+  cluster.requests
+    .map(({ request }) => request)
+    .filter((request) => request.verb === 'create' && request.resource === 'secrets')
+
+describe('the runner', () => {
+  test('waits until its view has seen what it wrote, however late that is, and so never asks twice', async () => {
+    const cluster = createFakeCluster(systemClock)
+    const parent = makeParent(cluster)
+    await withRunner({ cluster, reconciler: childMaker(), delayMs: 30 }, async (runner) => {
+      await until(() => cluster.get('secrets', 'default/child') !== undefined)
+      // Touched while the view lags: the key runs again only with the child in the view.
+      cluster.must({
+        verb: 'patch',
+        ...configMaps,
+        name: 'parent',
+        patchType: 'application/merge-patch+json',
+        body: { data: { a: 'b' } },
+      })
+      await until(() => runner.view.sequence === cluster.sequence && runner.idle())
+      expect(creates(cluster)).toHaveLength(1)
+      expect(creates(cluster)[0]).toMatchObject({
+        cause: Number(parent.metadata.resourceVersion),
+        query: { fieldManager: 'tester' },
+      })
+    })
+  })
+
+  test('tries again after refusals and lost answers, tells the reconciler why, and forgets it after success', async () => {
+    const cluster = createFakeCluster(systemClock)
+    const told: (number | undefined)[] = []
+    const status = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      code: 422,
+      message: 'no',
+    } as const
+    const fates: Fate[] = [{ refuse: status }, 'lose-request', 'lose-answer']
+    const client = cluster.client({
+      fate: (request) => (request.resource === 'secrets' ? (fates.shift() ?? 'deliver') : 'deliver'),
+    })
+    makeParent(cluster)
+    const reconciler = childMaker((context) => {
+      told.push(context.failures[0]?.status.code)
+    })
+    await withRunner({ cluster, client, reconciler }, async (runner) => {
+      await until(() => cluster.get('secrets', 'default/child') !== undefined && runner.idle())
+      expect(told.slice(0, 3)).toEqual([undefined, 422, 503])
+      expect(cluster.list('secrets')).toHaveLength(1)
+      expect(runner.metrics()['childmaker']!.retries).toBeGreaterThanOrEqual(2)
+      cluster.must({
+        verb: 'patch',
+        ...configMaps,
+        name: 'parent',
+        patchType: 'application/merge-patch+json',
+        body: { data: { a: 'b' } },
+      })
+      const rounds = told.length
+      await until(() => told.length > rounds)
+      expect(told.at(-1)).toBeUndefined()
+    })
+  })
+
+  test('records the event of a command only when the command was done', async () => {
+    const cluster = createFakeCluster(systemClock)
+    makeParent(cluster)
+    await withRunner({ cluster, reconciler: childMaker() }, async () => {
+      await until(() => cluster.list('events').length === 1)
+      expect(cluster.list('events')[0]).toMatchObject({ reason: 'Made', source: { component: 'child-controller' } })
+    })
+  })
+
+  test('goes on after a reconciler throws', async () => {
+    const cluster = createFakeCluster(systemClock)
+    makeParent(cluster)
+    let rounds = 0
+    const reconciler = childMaker(() => {
+      if (++rounds <= 3) throw new Error('a bug')
+    })
+    await withRunner({ cluster, reconciler }, async () => {
+      await until(() => cluster.get('secrets', 'default/child') !== undefined)
+      expect(rounds).toBeGreaterThanOrEqual(4)
+    })
+  })
+
+  test('makes the child again when it is deleted, woken by the deletion', async () => {
+    const cluster = createFakeCluster(systemClock)
+    makeParent(cluster)
+    await withRunner({ cluster, reconciler: childMaker() }, async () => {
+      await until(() => cluster.list('secrets').length === 1)
+      const { uid } = cluster.list('secrets')[0]!.metadata
+      cluster.must({ verb: 'delete', group: '', resource: 'secrets', namespace: 'default', name: 'child' })
+      await until(() => cluster.list('secrets').length === 1 && cluster.list('secrets')[0]!.metadata.uid !== uid)
+    })
+  })
+
+  test('does not wait for the sequence of a lease, which counts in another stream', async () => {
+    const cluster = createFakeCluster(systemClock)
+    const inner = cluster.client()
+    const client: ApiClient = {
+      ...inner,
+      request: async (request) => {
+        const result = await inner.request(request)
+        return result.ok && request.resource === 'leases' ? { ...result, sequence: 1_000_000 } : result
+      },
+    }
+    let rounds = 0
+    const reconciler: Reconciler = {
+      name: 'leaser',
+      component: 'leaser',
+      resources: [forResource('configmaps')],
+      reconcile: () => {
+        rounds++
+        const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'l' } }
+        const at = { group: 'coordination.k8s.io', resource: 'leases', namespace: 'default' }
+        return rounds > 1 ? settled : { commands: [{ request: { verb: 'create', ...at, body } }] }
+      },
+    }
+    makeParent(cluster)
+    await withRunner({ cluster, client, reconciler }, async (runner) => {
+      await until(() => rounds === 1 && runner.idle())
+      expect(cluster.list('leases.coordination.k8s.io')).toHaveLength(1)
+    })
+  })
+
+  test('stops while a command hangs, and sends nothing more', async () => {
+    const cluster = createFakeCluster(systemClock)
+    makeParent(cluster)
+    let asked = 0
+    const client: ApiClient = {
+      request: () => {
+        asked++
+        return new Promise(() => undefined)
+      },
+      recordAttempt: () => Promise.resolve(),
+    }
+    const runner = createControllerRunner({
+      name: 'test',
+      feed: cluster.feed,
+      client,
+      clock: systemClock,
+      log: silentLogger,
+      reconcilers: [childMaker()],
+    })
+    await runner.start()
+    await until(() => asked === 1)
+    const begin = systemClock.nowMs()
+    await runner.stop()
+    expect(systemClock.nowMs() - begin).toBeLessThan(5_000)
+    makeParent(createFakeCluster(systemClock))
+    await systemClock.sleep(20)
+    expect(asked).toBe(1)
+  })
+})

@@ -1,0 +1,29 @@
+import type { FeedObject } from '@shiplog/events/object-feed'
+import { describe, expect, test } from 'vitest'
+import { statusPatch } from './pod-status.ts'
+
+const pod = (status: object): FeedObject =>
+  ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace: 'b' }, status }) as unknown as FeedObject
+
+const statuses = (state: object) => [{ name: 'web', ready: true, restartCount: 0, state }]
+
+describe('statusPatch', () => {
+  test('says nothing when only absent fields and nulls differ, however deep', () => {
+    const now = { phase: 'Running', containerStatuses: statuses({ running: { startedAt: 'x', more: null } }) }
+    const next = { phase: 'Running', containerStatuses: statuses({ running: { startedAt: 'x' }, waiting: null }) }
+    expect(statusPatch(pod(now), next)).toBeUndefined()
+    expect(statusPatch(pod(next), now)).toBeUndefined()
+  })
+  test.each([
+    ['a value', statuses({ running: { startedAt: 'y' } })],
+    ['a field more', statuses({ running: { startedAt: 'x', z: 1 } })],
+    ['a field less', statuses({ running: {} })],
+    ['another shape', statuses([])],
+    ['an item more', [...statuses({ running: { startedAt: 'x' } }), { name: 'second' }]],
+  ])('names a field in which %s differs', (_what, containerStatuses) => {
+    const now = { phase: 'Running', containerStatuses: statuses({ running: { startedAt: 'x' } }) }
+    const patch = statusPatch(pod(now), { phase: 'Running', containerStatuses })
+    expect(patch?.['status']).toHaveProperty('containerStatuses')
+    expect(patch?.['status']).not.toHaveProperty('phase')
+  })
+})
