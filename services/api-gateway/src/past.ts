@@ -16,7 +16,7 @@ export async function listAt(
   resource: { readonly group: string; readonly resource: string },
   namespace: string,
   sequence: number,
-): Promise<Version[]> {
+): Promise<readonly Version[]> {
   const { projection } = stream
   if (sequence >= projection.windowFloor) return undoSince(table, namespace, sequence)
   const all = await stateOf(stream, table, resource, sequence)
@@ -107,7 +107,7 @@ async function readState(
 }
 
 /** The present, with every event after `sequence` taken back, newest first. */
-function undoSince(table: ResourceTable, namespace: string, sequence: number): Version[] {
+function undoSince(table: ResourceTable, namespace: string, sequence: number): readonly Version[] {
   const present = table.list(namespace)
   const later = table.since(sequence)
   if (later.length === 0) return present

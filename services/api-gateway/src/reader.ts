@@ -77,7 +77,7 @@ export function createReader(streams: Streams): Reader {
       const { projection } = stream
       let token: ContinueToken | undefined
       let at: number
-      let versions: Version[]
+      let versions: readonly Version[]
       if (options.continueToken !== '') {
         if (options.resourceVersion) {
           throw new ApiError({
