@@ -61,6 +61,8 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   fastify: ['services/api-gateway/src'],
   pino: ['libs/runtime/src'],
   commander: ['apps/cli/src'],
+  kysely: ['libs/read-model/src'],
+  pg: ['libs/read-model/src'],
 }
 
 /** Packages for tests and tools alone; the product never ships them. */

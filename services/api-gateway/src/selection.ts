@@ -41,7 +41,14 @@ export function compileSelection(
   ])
   for (const { field } of requirements) {
     if (!known.has(field)) {
-      throw new ApiError(badRequest(`field label not supported: ${field}`))
+      // Kinds with fields of their own, and kinds without, are worded by different parts of upstream.
+      throw new ApiError(
+        badRequest(
+          strategy.selectableFieldNames
+            ? `field label not supported: ${field}`
+            : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+        ),
+      )
     }
   }
   const extract = (object: KubeObject): Readonly<Record<string, string>> =>

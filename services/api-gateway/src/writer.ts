@@ -2,6 +2,7 @@
 // event (and its guards) in the log. A decision is made against the projection; the log's compare-and-set says whether
 // it was right, and if not, it is made again.
 import { schemaVersionOf, servedBytes, storedBytes } from '@shiplog/api/codec'
+import { forbiddenField } from '@shiplog/api/field-errors'
 import { decodeBody, normalize, structuralErrors, type NormalizeResult } from '@shiplog/api/decode'
 import { applyJsonPatch } from '@shiplog/api/json-patch'
 import type { JsonObject, KubeObject, ManagedFieldsEntry } from '@shiplog/api/kube-object'
@@ -688,6 +689,13 @@ export function createWriter(deps: WriterDeps): Writer {
     const { resource } = request
     const type = request.body?.contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
     if (type === 'application/apply-patch+yaml') return await apply(request)
+    if (request.query.has('force')) {
+      throw new ApiError(
+        invalid('meta.k8s.io', 'PatchOptions', '', [
+          forbiddenField('force', 'may not be specified for non-apply patch'),
+        ]),
+      )
+    }
     const body = request.body
     if (!body) throw new ApiError(badRequest('the request must have a body'))
     const change = (read: (document: JsonObject) => JsonObject): Promise<WriteOutcome> => {
@@ -750,6 +758,7 @@ export function createWriter(deps: WriterDeps): Writer {
         ]),
       )
     }
+    managerOf(request)
     const force = request.query.get('force') === 'true'
     const body = request.body!
     const yaml: Body =
