@@ -34,7 +34,7 @@ for (const kind of ['embedded', 'jetstream'] as const) {
           const rhythm = turn++ % 3
           let tick = 0
           const feed = createObjectFeed(
-            laggingLog(direct, systemClock, () => (rhythm === 0 ? 0 : (tick++ * (rhythm + 1)) % 11)),
+            laggingLog(direct, systemClock, () => (rhythm === 0 ? 0 : (tick++ * (rhythm + 1)) % 1)),
           )
           feeds.push(feed)
           return feed
