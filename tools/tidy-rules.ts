@@ -17,7 +17,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'apps/cli': ['libs/*', 'services/*', 'apps/all-in-one'],
   sim: ['libs/*', 'services/*', 'apps/*'],
   bench: ['libs/*', 'services/*', 'apps/*', 'tools'],
-  conformance: ['libs/*', 'tools'],
+  conformance: ['libs/*', 'services/*', 'apps/*', 'tools'],
   tools: ['libs/api', 'libs/events', 'libs/runtime'],
 }
 
@@ -61,6 +61,8 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   fastify: ['services/api-gateway/src'],
   pino: ['libs/runtime/src'],
   commander: ['apps/cli/src'],
+  kysely: ['libs/read-model/src'],
+  pg: ['libs/read-model/src'],
 }
 
 /** Packages for tests and tools alone; the product never ships them. */

@@ -1,8 +1,10 @@
-// GET of single pods, linearizable as kubectl asks for them.
+// GET of single pods, linearizable as kubectl asks for them, beside a bare node:https server that answers as many bytes.
 import { startCluster } from '../cluster.ts'
 import { perSecond, runLoad } from '../load.ts'
+import type { LoadResult } from '../load-jobs.ts'
 import type { Part } from '../part.ts'
 import { monotonicMicros, nameOf, podBody } from '../payloads.ts'
+import { startRawServer } from '../raw-gets.ts'
 import { type Figure, formatNumber } from '../report.ts'
 import { ensureServiceAccount } from '../service-account.ts'
 import { median, percentile } from '../statistics.ts'
@@ -10,10 +12,17 @@ import { usageOfTree } from '../usage.ts'
 
 const objects = 1_000
 const roundMs = 3_000
+const warmUpMs = 1_500
+
+interface Round {
+  readonly result: LoadResult
+  /** CPU of the server for each answer. */
+  readonly cpuMicros: number
+}
 
 export const gets: Part = {
   name: 'gets',
-  about: 'GET of single pods',
+  about: 'GET of single pods beside a bare node:https server',
   async run(options) {
     const figures: Figure[] = []
     for (const log of options.logs) {
@@ -21,56 +30,77 @@ export const gets: Part = {
       const { credentials } = cluster
       const path = '/api/v1/namespaces/default/pods'
       const paths = Array.from({ length: objects }, (_, number) => `${path}/${nameOf('get', number)}`)
+      const job = { kind: 'get', credentials, paths, milliseconds: roundMs } as const
       let fromMicros = 0
       let toMicros = 0
+      const round = async (given: typeof job, pid: number, connections: number): Promise<Round> => {
+        const before = usageOfTree(pid).cpuMs
+        const result = await runLoad({ ...given, connections })
+        return { result, cpuMicros: ((usageOfTree(pid).cpuMs - before) / result.count) * 1_000 }
+      }
       try {
         await ensureServiceAccount(credentials)
         const body = podBody('bench-nobody')
         await runLoad({ kind: 'create', credentials, path, body, prefix: 'get', connections: 32, count: objects })
-        await runLoad({ kind: 'get', credentials, paths, connections: 64, milliseconds: 1_500 })
+        const warm = await runLoad({ ...job, connections: 64, milliseconds: warmUpMs })
+        const raw = await startRawServer(cluster, Math.round(warm.bytes / warm.count))
+        const rawJob = { ...job, credentials: raw.credentials }
+        await runLoad({ ...rawJob, connections: 64, milliseconds: warmUpMs })
         for (const connections of [1, 64]) {
-          const results = []
-          const cpuBefore = usageOfTree(cluster.pid).cpuMs
-          for (let round = 0; round < options.repeat; round++) {
-            options.progress(`gets: ${log}, ${connections} connections, round ${round + 1}`)
+          const ours: Round[] = []
+          const beside: Round[] = []
+          for (let number = 1; number <= options.repeat; number++) {
+            options.progress(`gets: ${log}, ${connections} connections, round ${number}`)
+            beside.push(await round(rawJob, raw.pid, connections))
             fromMicros = monotonicMicros()
-            results.push(await runLoad({ kind: 'get', credentials, paths, connections, milliseconds: roundMs }))
+            ours.push(await round(job, cluster.pid, connections))
             toMicros = monotonicMicros()
           }
-          const cpuMs = usageOfTree(cluster.pid).cpuMs - cpuBefore
-          const rates = results.map(perSecond)
-          const latencies = results.flatMap((result) => result.latenciesMs)
+          const rate = (rounds: readonly Round[]): number => median(rounds.map(({ result }) => perSecond(result)))
+          const latency = (rounds: readonly Round[], share: number): number =>
+            percentile(
+              rounds.flatMap(({ result }) => result.latenciesMs),
+              share,
+            )
+          const cpu = (rounds: readonly Round[]): number => median(rounds.map(({ cpuMicros }) => cpuMicros))
           const what = `${log}: GET, ${connections} conn`
-          figures.push({
-            what,
-            value: median(rates),
-            unit: '/s',
-            better: 'higher',
-            ...(connections === 64 ? { floor: 12_000, aim: 20_000 } : {}),
-            note: `${rates.length} rounds: ${rates.map(formatNumber).join(', ')}`,
-          })
-          if (connections === 1)
-            figures.push({
+          const many = connections > 1
+          figures.push(
+            {
+              what,
+              value: rate(ours),
+              unit: '/s',
+              better: 'higher',
+              raw: rate(beside),
+              ...(many ? { floor: 12_000, aim: 20_000 } : {}),
+              note: `${ours.length} rounds: ${ours.map(({ result }) => formatNumber(perSecond(result))).join(', ')}`,
+            },
+            {
               what: `${what}, p50`,
-              value: percentile(latencies, 0.5),
+              value: latency(ours, 0.5),
               unit: 'ms',
               better: 'lower',
-              aim: 0.15,
-            })
-          figures.push({
-            what: `${what}, p99`,
-            value: percentile(latencies, 0.99),
-            unit: 'ms',
-            better: 'lower',
-            ...(connections === 64 ? { aim: 5 } : {}),
-          })
-          figures.push({
-            what: `${what}, CPU of the server`,
-            value: (cpuMs / latencies.length) * 1_000,
-            unit: 'µs each',
-            better: 'lower',
-          })
+              raw: latency(beside, 0.5),
+              ...(many ? {} : { aim: 0.15 }),
+            },
+            {
+              what: `${what}, p99`,
+              value: latency(ours, 0.99),
+              unit: 'ms',
+              better: 'lower',
+              raw: latency(beside, 0.99),
+              ...(many ? { aim: 5 } : {}),
+            },
+            {
+              what: `${what}, CPU of the server`,
+              value: cpu(ours),
+              unit: 'µs each',
+              better: 'lower',
+              raw: cpu(beside),
+            },
+          )
         }
+        raw.close()
       } finally {
         await cluster.remove({ title: `GET at 64 connections, ${log}`, fromMicros, toMicros })
       }

@@ -10,7 +10,7 @@ export interface Envelope {
   readonly actor: string
   /** Unique per request; the same when an ambiguous append is sent again. */
   readonly requestId: string
-  /** Sequence of the object's event before this one, 0 for the first. */
+  /** Sequence of the subject's event before this one (also when that ended an earlier object's life), 0 for the first. */
   readonly previous: number
   /** True for the event that ends the object's life; its payload is the last object. */
   readonly deleted: boolean

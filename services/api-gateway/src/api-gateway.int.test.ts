@@ -5,6 +5,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { header } from '@shiplog/events/envelope'
 import type { ClusterLog, LogRecord } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
+import { verifyLog } from '@shiplog/events/verify-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
@@ -128,6 +129,14 @@ describe('writes', () => {
     const second = await must(configMap('a'))
     expect(second.object.metadata.uid).not.toBe(first.object.metadata.uid)
     expect(second.sequence).toBeGreaterThan(first.sequence + 1)
+  })
+
+  test('a name that is used again continues the history of its subject, so that the log verifies', async () => {
+    await must(configMap('a'))
+    const gone = await must(of('delete', 'a'))
+    await must(configMap('a'))
+    expect((await records()).at(-1)!.headers[header.previous]).toBe(String(gone.sequence))
+    expect(await verifyLog(log.events)).toMatchObject({ ok: true, findings: [] })
   })
 
   test('dry runs leave no event', async () => {

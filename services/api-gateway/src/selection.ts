@@ -41,7 +41,14 @@ export function compileSelection(
   ])
   for (const { field } of requirements) {
     if (!known.has(field)) {
-      throw new ApiError(badRequest(unknownField(strategy, field)))
+      // Kinds with fields of their own, and kinds without, are worded by different parts of upstream.
+      throw new ApiError(
+        badRequest(
+          strategy.selectableFieldNames
+            ? `field label not supported: ${field}`
+            : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+        ),
+      )
     }
   }
   const extract = (object: KubeObject): Readonly<Record<string, string>> =>
@@ -68,9 +75,3 @@ export function compileSelection(
     },
   }
 }
-
-/** Upstream words it in two ways: kinds with fields of their own name the wrong one, the others list what there is. */
-const unknownField = (strategy: Strategy, field: string): string =>
-  strategy.selectableFieldNames?.length
-    ? `field label not supported: ${field}`
-    : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`

@@ -1,0 +1,223 @@
+// The read model in Postgres. One connection a claimed stream: it holds the advisory lock, and every batch is one
+// transaction that first moves the stream's position (which fences whoever else believes to own it) and then writes
+// the rows. The commit does not wait for the disk: what a crash of the server takes, it takes with its position.
+import { builtInRegistry } from '@shiplog/api/registry'
+import type { LogRecord } from '@shiplog/events/event-log'
+import { type Kysely, sql, type Transaction } from 'kysely'
+import { contractHash, contractOf, contractSql } from './contract.ts'
+import { createDatabase, type Database, projectorRole } from './database.ts'
+import { migrate } from './migrations.ts'
+import {
+  type ClaimedStream,
+  type LogIdentity,
+  PositionMoved,
+  type ReadModel,
+  type StreamName,
+  streamNames,
+} from './read-model.ts'
+import { attemptsResource, rowsOf } from './rows.ts'
+import type pg from 'pg'
+
+/** First key of the advisory locks, so that they clash with nobody else's; the second is the stream. */
+const lockSpace = 0x5091_0601
+
+/** Makes or brings up to date tables, views, comments and roles. */
+export async function prepare(pool: pg.Pool): Promise<void> {
+  const db = createDatabase(pool)
+  await migrate(db)
+  const text = contractSql(contractOf(builtInRegistry()))
+  const hash = contractHash(text)
+  await db.transaction().execute(async (tx) => {
+    await sql`select pg_advisory_xact_lock(${lockSpace}, 0)`.execute(tx)
+    const known = await tx.selectFrom('shiplog.contract').select('hash').where('hash', '=', hash).executeTakeFirst()
+    if (known) return
+    await sql.raw(text).execute(tx)
+    await tx.deleteFrom('shiplog.contract').execute()
+    await tx.insertInto('shiplog.contract').values({ hash }).execute()
+  })
+}
+
+/** The model over a pool; `prepare` must have run once. */
+export function createPostgresReadModel(pool: pg.Pool): ReadModel {
+  const db = createDatabase(pool)
+  return {
+    withStream: (stream, identity, work) =>
+      db.connection().execute(async (connection) => {
+        const number = streamNames.indexOf(stream) + 1
+        await settings(connection)
+        const lock = await sql<{
+          locked: boolean
+        }>`select pg_try_advisory_lock(${lockSpace}, ${number}) as locked`.execute(connection)
+        if (!lock.rows[0]!.locked) return 'taken'
+        try {
+          await work(await claim(connection, stream, number, identity))
+        } finally {
+          // A broken connection has no lock to give back.
+          await sql`select pg_advisory_unlock(${lockSpace}, ${number}), set_config('role', 'none', false)`
+            .execute(connection)
+            .catch(() => undefined)
+        }
+        return 'done'
+      }),
+    close: () => db.destroy(),
+  }
+}
+
+/** What the session runs with. A user who is no member of the role writes under its own name. */
+async function settings(connection: Kysely<Database>): Promise<void> {
+  await sql`select set_config('synchronous_commit', 'off', false), set_config('work_mem', '64MB', false),
+    set_config('role', case when exists (select from pg_roles where rolname = ${projectorRole})
+      and pg_has_role(${projectorRole}, 'member') then ${projectorRole} else 'none' end, false)`.execute(connection)
+}
+
+async function claim(
+  connection: Kysely<Database>,
+  stream: StreamName,
+  number: number,
+  identity: LogIdentity,
+): Promise<ClaimedStream> {
+  let position = await connection.transaction().execute(async (tx) => {
+    const known = await tx
+      .selectFrom('shiplog.streams')
+      .select(['incarnation', 'position'])
+      .where('stream', '=', number)
+      .forUpdate()
+      .executeTakeFirst()
+    if (known?.incarnation === identity.incarnation && Number(known.position) <= identity.lastSequence) {
+      return Number(known.position)
+    }
+    // Another log, or one that was cut: what came from it is no longer true.
+    await tx.deleteFrom('shiplog.versions').where('stream', '=', number).execute()
+    await tx.deleteFrom('shiplog.objects').where('stream', '=', number).execute()
+    await tx.deleteFrom('shiplog.streams').where('stream', '=', number).execute()
+    await tx
+      .insertInto('shiplog.streams')
+      .values({ stream: number, incarnation: identity.incarnation, position: '0', position_time: null })
+      .execute()
+    return 0
+  })
+
+  const inTransaction = async (
+    through: number,
+    timeMs: number | undefined,
+    write: (tx: Transaction<Database>) => Promise<void>,
+  ): Promise<void> => {
+    const next = Math.max(position, through)
+    await connection.transaction().execute(async (tx) => {
+      const moved = await tx
+        .updateTable('shiplog.streams')
+        .set({
+          position: String(next),
+          updated_at: sql<Date>`now()`,
+          ...(timeMs === undefined ? {} : { position_time: sql<Date>`to_timestamp(${timeMs} / 1000.0)` }),
+        })
+        .where('stream', '=', number)
+        .where('incarnation', '=', identity.incarnation)
+        .where('position', '=', String(position))
+        .executeTakeFirst()
+      if (Number(moved.numUpdatedRows) !== 1) {
+        throw new PositionMoved(`another projector moved the position of ${stream} from ${position}`)
+      }
+      await write(tx)
+    })
+    position = next
+  }
+
+  return {
+    get position() {
+      return position
+    },
+    async apply(records, through) {
+      const timeMs = records.at(-1)?.timeMs
+      try {
+        await inTransaction(through, timeMs, (tx) => writeRows(tx, number, records, false))
+      } catch (error) {
+        if (!isDataProblem(error)) throw error
+        // Something in here is no jsonb: the same batch again, each payload tried by itself.
+        await inTransaction(through, timeMs, (tx) => writeRows(tx, number, records, true))
+      }
+    },
+    keepOnly: (sequences, through) =>
+      inTransaction(through, undefined, async (tx) => {
+        for (const table of ['shiplog.objects', 'shiplog.versions'] as const) {
+          await tx
+            .deleteFrom(table)
+            .where('stream', '=', number)
+            .where('sequence', '<=', String(through))
+            .where(sql<boolean>`sequence <> all(${[...sequences]}::bigint[])`)
+            .execute()
+        }
+      }),
+  }
+}
+
+/** SQLSTATE classes of values that cannot be: 22 (data exception) and 54 (beyond a limit of the program). */
+const isDataProblem = (error: unknown): boolean => {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' && (code.startsWith('22') || code.startsWith('54'))
+}
+
+/** All rows of a batch in one statement. With `careful`, what jsonb refuses is kept as bytes, and why. */
+async function writeRows(
+  tx: Transaction<Database>,
+  stream: number,
+  records: readonly LogRecord[],
+  careful: boolean,
+): Promise<void> {
+  const rows = rowsOf(records)
+  if (rows.sequence.length === 0) return
+  const problem = careful ? sql`case when i.length > 0 then shiplog.problem_of(i.payload) end` : sql`null::text`
+  const ages = stream !== 1
+  await sql`
+with cut as materialized (
+  select i.sequence, to_timestamp(i.time_ms / 1000.0) as recorded_at, i.group_resource, i.namespace, i.name, i.scheduler,
+    i.type, i.actor, i.request_id, i.previous, i.cause, i.basis, i.decision, i.schema, i.deleted, i.checksum, i.length,
+    substring(${rows.payloads}::bytea from i.at for i.length) as payload
+  from unnest(${rows.sequence}::bigint[], ${rows.timeMs}::bigint[], ${rows.groupResource}::text[], ${rows.namespace}::text[],
+    ${rows.name}::text[], ${rows.scheduler}::text[], ${rows.type}::text[], ${rows.actor}::text[], ${rows.requestId}::text[],
+    ${rows.previous}::bigint[], ${rows.cause}::bigint[], ${rows.basis}::bigint[], ${rows.decision}::text[],
+    ${rows.schema}::integer[], ${rows.deleted}::boolean[], ${rows.checksum}::text[], ${rows.at}::integer[],
+    ${rows.length}::integer[])
+    as i(sequence, time_ms, group_resource, namespace, name, scheduler, type, actor, request_id, previous, cause, basis,
+      decision, schema, deleted, checksum, at, length)
+), judged as materialized (
+  select i.*, ${problem} as unreadable from cut i
+), parsed as materialized (
+  select j.*, case when j.length > 0 and j.unreadable is null then convert_from(j.payload, 'UTF8')::jsonb end as object
+  from judged j
+), latest as materialized (
+  select distinct on (group_resource, namespace, name) group_resource, namespace, name, sequence, deleted, object
+  from parsed where group_resource <> ${attemptsResource}
+  order by group_resource, namespace, name, sequence desc
+), versioned as (
+  insert into shiplog.versions (stream, sequence, recorded_at, group_resource, namespace, name, uid, scheduler, type, actor,
+    request_id, previous, cause, basis, decision, schema, deleted, checksum, payload, unreadable)
+  select ${stream}::smallint, p.sequence, p.recorded_at, p.group_resource, p.namespace, p.name,
+    p.object->'metadata'->>'uid', p.scheduler, p.type, p.actor, p.request_id, p.previous, p.cause, p.basis, p.decision,
+    p.schema, p.deleted, p.checksum, p.payload, p.unreadable
+  from parsed p ${ages ? sql`join latest l on l.sequence = p.sequence and not l.deleted` : sql``}
+  order by p.sequence
+  ${ages ? sql`on conflict (stream, sequence) do nothing` : sql``}
+), superseded as (
+  delete from shiplog.versions v using latest l
+  where ${ages}::boolean and v.stream = ${stream}::smallint and v.group_resource = l.group_resource
+    and v.namespace = l.namespace and v.name = l.name and v.sequence < l.sequence
+), gone as (
+  delete from shiplog.objects o using latest l
+  where l.deleted and o.group_resource = l.group_resource and o.namespace = l.namespace and o.name = l.name
+    and o.sequence < l.sequence
+)
+insert into shiplog.objects as o (group_resource, namespace, name, stream, sequence, object)
+select group_resource, namespace, name, ${stream}::smallint, sequence, object from latest where not deleted
+on conflict (group_resource, namespace, name) do update
+  set stream = excluded.stream, sequence = excluded.sequence, object = excluded.object
+  where o.sequence < excluded.sequence`.execute(tx)
+}
+
+/** How far each stream is, for those who wait. */
+export async function positionsOf(pool: pg.Pool): Promise<ReadonlyMap<StreamName, number>> {
+  const { rows } = await pool.query<{ stream: StreamName; position: string }>(
+    'select stream, position from v1.projection',
+  )
+  return new Map(rows.map(({ stream, position }) => [stream, Number(position)]))
+}
