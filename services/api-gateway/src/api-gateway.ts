@@ -24,6 +24,7 @@ import { createNonResourceRoutes } from './non-resource-routes.ts'
 import { createOperations, type Operations } from './operations.ts'
 import { createPast } from './past-views.ts'
 import { createReader, type Reader } from './reader.ts'
+import { createRequestBodies } from './request-body.ts'
 import { createStreams, type OnStored } from './streams.ts'
 import { createView } from './view.ts'
 import { createWatchHub } from './watch.ts'
@@ -81,12 +82,14 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   }
   const admission = plugins.filter((plugin) => !disabled.has(plugin.name))
   const reader = createReader(streams)
-  const writer = createWriter({ registry, streams, admission, view, clock, ids })
+  const bodies = createRequestBodies(registry)
+  const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })
   const operationsOver = (reader: Reader): Operations =>
     createOperations({
       registry,
       reader,
       writer,
+      bodies,
       view,
       nowMs,
       reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
