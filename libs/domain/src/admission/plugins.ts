@@ -2,6 +2,7 @@
 import type { AdmissionPlugin } from '../admission.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.plugin.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.plugin.ts'
+import { nodeRestriction } from './node-restriction.plugin.ts'
 import { priority } from './priority.plugin.ts'
 import { serviceAccount } from './service-account.plugin.ts'
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.plugin.ts'
@@ -9,6 +10,7 @@ import { storageObjectInUseProtection } from './storage-object-in-use-protection
 /** A fresh list: filter it by `name` to switch plugins off. */
 export const defaultAdmissionPlugins = (): AdmissionPlugin[] => [
   namespaceLifecycle,
+  nodeRestriction,
   serviceAccount,
   priority,
   defaultTolerationSeconds,
