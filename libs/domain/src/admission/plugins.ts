@@ -10,8 +10,8 @@ import { storageObjectInUseProtection } from './storage-object-in-use-protection
 /** A fresh list: filter it by `name` to switch plugins off. */
 export const defaultAdmissionPlugins = (): AdmissionPlugin[] => [
   namespaceLifecycle,
-  nodeRestriction,
   serviceAccount,
+  nodeRestriction,
   priority,
   defaultTolerationSeconds,
   storageObjectInUseProtection,
