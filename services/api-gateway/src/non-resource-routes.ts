@@ -42,6 +42,7 @@ export function createNonResourceRoutes(deps: {
   readonly health: () => readonly HealthCheck[]
   readonly stopping: () => boolean
   readonly watchers: () => number
+  readonly moreMetrics: () => string
   readonly streams: Streams
 }): NonResourceRoutes {
   const { registry } = deps
@@ -191,7 +192,7 @@ export function createNonResourceRoutes(deps: {
       '# TYPE process_resident_memory_bytes gauge',
       `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
     )
-    return `${lines.join('\n')}\n`
+    return `${lines.join('\n')}\n${deps.moreMetrics()}`
   }
 }
 
