@@ -223,7 +223,9 @@ describe.each<LogKind>(['embedded', 'jetstream'])('200 watchers on the %s log', 
       expect(await victim!.stop()).toBe(0)
       victim = undefined
 
-      const records = (await readStoppedLog(dataDir)).filter(({ subject }) => subject.startsWith('evt.core.configmaps.'))
+      const records = (await readStoppedLog(dataDir)).filter(({ subject }) =>
+        subject.startsWith('evt.core.configmaps.'),
+      )
       const truths = new Map<string, readonly WatchFrame[]>()
       let frames = 0
       let left = 0

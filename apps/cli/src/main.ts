@@ -43,6 +43,11 @@ Examples:
   $ kubectl get nodes
   $ shiplog up --port 0 --simulated-nodes 100    any free port, a hundred nodes
   $ shiplog verify                               checks the whole log
+  $ shiplog log deploy/web --since 10m           what happened to it
+  $ shiplog history deploy/web                   field by field, also after its deletion
+  $ shiplog diff 10m now -n default              what is different
+  $ shiplog explain pod/web-1                    why it is where it is, or waits
+  $ shiplog replay                               computes all decisions again
 
 Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 failed, and the message says why; 2 wrong usage.`,
   )
@@ -158,6 +163,94 @@ program
   .action(async (options) => {
     const { verify } = await import('./verify.ts')
     process.exitCode = await verify(options)
+  })
+
+const kubeconfigOption = (): Option =>
+  new Option('--kubeconfig <file>', 'ask the running cluster of this kubeconfig, wherever it runs')
+const namespaceOption = (): Option => new Option('-n, --namespace <name>', 'only this namespace')
+const outputOption = (): Option =>
+  new Option('-o, --output <format>', 'text, or json: one value a line').choices(['text', 'json']).default('text')
+const momentHelp = `
+A moment is a sequence (any resourceVersion), a time (2026-01-31T12:00:00Z), an age (10m, 2h30m), or now.
+A running cluster is asked through its gateway; of a stopped one (or a copy) the log is read in its data directory.`
+
+program
+  .command('log [object]')
+  .description('tell what happened, newest first: to the whole cluster, to a KIND, or to a KIND/NAME')
+  .addOption(dataDirOption())
+  .addOption(kubeconfigOption())
+  .addOption(namespaceOption())
+  .addOption(new Option('--since <moment>', 'only what came after it'))
+  .addOption(new Option('--until <moment>', 'only what came up to it'))
+  .addOption(new Option('--type <types>', 'only events of these types, comma-separated; * stands for anything'))
+  .addOption(new Option('--actor <name>', 'only what somebody did whose name holds this'))
+  .addOption(new Option('--max-count <count>', 'no more than so many').argParser(wholeNumber(1_000_000_000)))
+  .addOption(new Option('-f, --follow', 'tell what happens from now (or --since) on, as it happens'))
+  .addOption(new Option('-p, --patch', 'with the fields that changed'))
+  .addOption(outputOption())
+  .addHelpText('after', momentHelp)
+  .action(async (object, options) => {
+    const { log } = await import('./log.ts')
+    process.exitCode = await log(object, options)
+  })
+
+program
+  .command('history <object>')
+  .description('tell all that happened to KIND/NAME, field by field, also after its deletion')
+  .addOption(dataDirOption())
+  .addOption(kubeconfigOption())
+  .addOption(namespaceOption())
+  .addOption(new Option('--since <moment>', 'only what came after it'))
+  .addOption(new Option('--all-fields', 'every field of every change'))
+  .addOption(outputOption())
+  .addHelpText('after', momentHelp)
+  .action(async (object, options) => {
+    const { history } = await import('./history.ts')
+    process.exitCode = await history(object, options)
+  })
+
+program
+  .command('diff <from> <to> [object]')
+  .description('tell what is different between two moments: everywhere, in a KIND, or in a KIND/NAME')
+  .addOption(dataDirOption())
+  .addOption(kubeconfigOption())
+  .addOption(namespaceOption())
+  .addOption(new Option('-l, --selector <labels>', 'only objects with these labels, then or now'))
+  .addOption(outputOption())
+  .addHelpText('after', `${momentHelp}\nExit code 0: no difference; 1: there are some, or it failed.`)
+  .action(async (from, to, object, options) => {
+    const { diff } = await import('./diff.ts')
+    process.exitCode = await diff(from, to, object, options)
+  })
+
+program
+  .command('explain <pod>')
+  .description('tell why pod/NAME is where it is, or waits: every node, plugin and score of its last decision')
+  .addOption(dataDirOption())
+  .addOption(kubeconfigOption())
+  .addOption(namespaceOption())
+  .addOption(new Option('--at <moment>', 'the last decision up to then'))
+  .addOption(new Option('--config <file>', 'under another scheduler configuration'))
+  .addOption(outputOption())
+  .addHelpText('after', momentHelp)
+  .action(async (pod, options) => {
+    const { explainDecision } = await import('./explain-decision.ts')
+    process.exitCode = await explainDecision(pod, options)
+  })
+
+program
+  .command('replay')
+  .description('compute every recorded attempt to schedule again, and tell which differ')
+  .addOption(dataDirOption())
+  .addOption(kubeconfigOption())
+  .addOption(
+    new Option('--config <file>', 'under another scheduler configuration (KubeSchedulerConfiguration will do)'),
+  )
+  .addOption(outputOption())
+  .addHelpText('after', '\nExit code 0: all as recorded; 1: some differ or cannot be computed again.')
+  .action(async (options) => {
+    const { replay } = await import('./replay.ts')
+    process.exitCode = await replay(options)
   })
 
 program

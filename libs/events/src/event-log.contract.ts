@@ -114,6 +114,42 @@ export function describeEventLogContract(name: string, subject: ContractSubject)
     })
     afterAll(async () => opened?.dispose())
 
+    test('the state as of any sequence is what a reader of the prefix would have folded', async () => {
+      const area = fresh()
+      const names = Array.from({ length: 12 }, (_, index) => `${area}.n${index}`)
+      const written: { readonly subject: string; readonly sequence: number }[] = []
+      const lasts = new Map<string, number>()
+      for (let step = 0; step < 60; step += 1) {
+        const subject = names[(step * 7 + (step >> 3)) % names.length]!
+        const sequence = await put(log, subject, lasts.get(subject) ?? 0, { step })
+        lasts.set(subject, sequence)
+        written.push({ subject, sequence })
+      }
+      for (const { sequence: at } of [{ sequence: written[0]!.sequence - 1 }, ...written, written.at(-1)!]) {
+        const expected = new Map<string, number>()
+        for (const { subject, sequence } of written) if (sequence <= at) expected.set(subject, sequence)
+        const state = await collect(log.stateAt(at, [`${area}.>`]))
+        expect(state.map((record) => record.sequence)).toEqual([...expected.values()].sort((a, b) => a - b))
+        for (const subject of names) {
+          expect((await log.lastUpTo(subject, at))?.sequence).toBe(expected.get(subject))
+        }
+      }
+    })
+
+    test('the state of more subjects than one answer holds is complete', async () => {
+      const area = fresh()
+      const count = 1_100
+      for (let from = 0; from < count; from += 100) {
+        const group = Array.from({ length: 100 }, (_, index) => sample(`${area}.n${from + index}`, 0))
+        expect((await log.append(group)).ok).toBe(true)
+      }
+      const at = await log.lastSequence()
+      await put(log, `${area}.n7`, undefined)
+      const state = await collect(log.stateAt(at, [`${area}.>`]))
+      expect(state).toHaveLength(count)
+      expect(state.every((record) => record.sequence <= at)).toBe(true)
+    })
+
     test('an appended record is read back as it was written, at its sequence', async () => {
       const at = `${fresh()}.web`
       const append = sample(at, 0, { hello: 'wörld' })

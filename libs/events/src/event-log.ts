@@ -69,6 +69,12 @@ export interface EventLog {
   /** The last record of a subject. */
   last(subject: string): Promise<LogRecord | undefined>
 
+  /** The newest record of a subject at or before a sequence: what `last` would have said then. */
+  lastUpTo(subject: string, sequence: number): Promise<LogRecord | undefined>
+
+  /** The last record of every subject that matches, tombstones included, as of a sequence, in sequence order. */
+  stateAt(sequence: number, subjects: readonly string[]): AsyncIterable<readonly LogRecord[]>
+
   /**
    * The last record per subject as an exact snapshot, then every later record: nothing missed, nothing twice.
    * Yields arrays in order. Between the snapshot and the rest stands one empty array, which says that the snapshot is

@@ -118,6 +118,57 @@ describe('the runner', () => {
     })
   })
 
+  test('takes another name only once its view shows why the first one was used and let go', async () => {
+    const cluster = createFakeCluster(systemClock)
+    const parentAt = (wanted: string): void =>
+      void cluster.must({
+        verb: 'patch',
+        ...configMaps,
+        name: 'parent',
+        patchType: 'application/merge-patch+json',
+        body: { data: { wanted } },
+      })
+    const secret = (name: string): ApiRequest => ({
+      verb: 'create',
+      group: '',
+      resource: 'secrets',
+      namespace: 'default',
+      onlyNew: true,
+      body: { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'default' } },
+    })
+    const oneChild: Reconciler = {
+      ...childMaker(),
+      resources: [forResource('configmaps'), forResource('secrets')],
+      reconcile: (key, view) => {
+        if (view.get('configmaps', key)?.['data']?.wanted !== 'yes' || view.count('secrets') > 0) return settled
+        let counter = 0
+        while (view.deletedAtMs('secrets', keyOf('default', `child-${counter}`)) !== undefined) counter++
+        return { commands: [{ request: secret(`child-${counter}`) }] }
+      },
+    }
+    const client = cluster.client()
+    let raced = false
+    const racing: ApiClient = {
+      ...client,
+      request: (request) => {
+        // Another runner was faster by a whole life of the child, and by the end of the wish for one.
+        if (request.verb === 'create' && request.resource === 'secrets' && !raced) {
+          raced = true
+          cluster.must(secret('child-0'))
+          parentAt('no')
+          cluster.must({ verb: 'delete', group: '', resource: 'secrets', namespace: 'default', name: 'child-0' })
+        }
+        return client.request(request)
+      },
+    }
+    makeParent(cluster)
+    await withRunner({ cluster, client: racing, reconciler: oneChild, delayMs: 30 }, async (runner) => {
+      parentAt('yes')
+      await until(() => raced && runner.view.sequence === cluster.sequence && runner.idle())
+      expect(creates(cluster).map(({ body }) => (body as any).metadata.name)).toEqual(['child-0', 'child-0'])
+    })
+  })
+
   test('tries again after refusals and lost answers, tells the reconciler why, and forgets it after success', async () => {
     const cluster = createFakeCluster(systemClock)
     const told: (number | undefined)[] = []

@@ -149,6 +149,21 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
     }
   }
 
+  /** How far the log is: a list sees everything that was acknowledged before it. */
+  const logEnd = ({ group, resource, namespace, name }: ApiRequest): Promise<ApiResult> =>
+    sendOne(
+      {
+        request: {
+          verb: 'list',
+          group,
+          resource,
+          ...(namespace === undefined ? {} : { namespace }),
+          query: { fieldSelector: `metadata.name=${name}` },
+        },
+      },
+      undefined,
+    )
+
   /** Sends all at once; after a failure, one first, then twice as many each time, until one fails again. */
   const send = async (
     commands: readonly Command[],
@@ -191,7 +206,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
       const costMs = clock.nowMs() - beginMs
       for (const event of result.events ?? []) recorder.record(reconciler.component, event)
       const failures: CommandFailure[] = []
-      let namesWereUsed = false
+      let usedName: ApiRequest | undefined
       let again = false
       if (result.commands && result.commands.length > 0) {
         const { results, skipped } = await send(result.commands, cause, failed.length > 0)
@@ -207,7 +222,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
             const groupResource = request.group ? `${request.resource}.${request.group}` : request.resource
             const named = (request.name ?? (request.body as KubeObject | undefined)?.metadata.name) as string
             view.noteDeleted(groupResource, keyOf(request.namespace, named), beginMs)
-            namesWereUsed = true
+            usedName = { ...request, name: named }
             continue
           }
           if (isNamespaceTerminating(answer.status)) continue
@@ -216,7 +231,14 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
             recorder.record(reconciler.component, command.failureEvent(answer.status))
           }
         }
-        again = namesWereUsed || (skipped && failures.length === 0)
+        again = usedName !== undefined || (skipped && failures.length === 0)
+        if (usedName) {
+          // Whoever used the name did so for a reason that this view may not show yet, and may have had another one to let
+          // the object go. Another name is a second child, unless the next round knows all that.
+          const end = await logEnd(usedName)
+          if (end.ok) sequence = Math.max(sequence, end.sequence)
+          else failures.push({ request: usedName, status: end.status })
+        }
         if (sequence > view.sequence) {
           const deadline = new AbortController()
           using _timer = clock.after(viewWaitMs, () => {
@@ -225,7 +247,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
           await view.waitForSequence(sequence, AbortSignal.any([stopping.signal, deadline.signal]))
         }
       }
-      if (namesWereUsed) usedNameRoundsOf.set(key, usedNameRounds + 1)
+      if (usedName) usedNameRoundsOf.set(key, usedNameRounds + 1)
       else usedNameRoundsOf.delete(key)
       if (failures.length > 0) {
         failuresOf.set(key, failures)

@@ -21,8 +21,9 @@ import { createAuthorizer } from './authorization.ts'
 import type { GatewayRequest } from './gateway-request.ts'
 import { createHttpServer } from './http-server.ts'
 import { createNonResourceRoutes } from './non-resource-routes.ts'
-import { createOperations } from './operations.ts'
-import { createReader } from './reader.ts'
+import { createOperations, type Operations } from './operations.ts'
+import { createPast } from './past-views.ts'
+import { createReader, type Reader } from './reader.ts'
 import { createStreams, type OnStored } from './streams.ts'
 import { createView } from './view.ts'
 import { createWatchHub } from './watch.ts'
@@ -83,16 +84,21 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const admission = plugins.filter((plugin) => !disabled.has(plugin.name))
   const reader = createReader(streams)
   const writer = createWriter({ registry, streams, admission, view, clock, ids })
-  const operations = createOperations({
-    registry,
-    reader,
-    writer,
-    view,
-    nowMs,
-    reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
-  })
+  const operationsOver = (reader: Reader): Operations =>
+    createOperations({
+      registry,
+      reader,
+      writer,
+      view,
+      nowMs,
+      reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
+    })
+  const operations = operationsOver(reader)
   const hub = createWatchHub({ clock, integer: (below) => ids.integer(below) })
   const stopping = new AbortController()
+  /** Ends what was begun for clients and has no end of its own. */
+  const closing = new AbortController()
+  const past = createPast({ streams, reader, operationsOver, clock, stopped: closing.signal })
   let port = 0
 
   const health = (): HealthCheck[] => [
@@ -111,8 +117,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     registry,
     health,
     stopping: () => stopping.signal.aborted,
-    watchers: () => hub.watchers,
     moreMetrics: deps.moreMetrics ?? (() => ''),
+    watchers: () => hub.watchers + past.watchers,
     streams,
   })
   const server =
@@ -122,6 +128,9 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       operations,
       reader,
       hub,
+      past,
+      events: deps.log.events,
+      stopped: closing.signal,
       authenticator,
       authorizer,
       routes,
@@ -233,7 +242,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       return port
     },
     get watchers() {
-      return hub.watchers
+      return hub.watchers + past.watchers
     },
     clientFor,
     health,
@@ -246,6 +255,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     async stop() {
       if (stopping.signal.aborted) return
       hub.close()
+      closing.abort()
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
       stopping.abort()
     },

@@ -25,7 +25,7 @@ import {
 } from '@shiplog/api/status'
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import type { User } from '@shiplog/domain/strategy'
-import type { LogUnavailable } from '@shiplog/events/event-log'
+import type { EventLog, LogUnavailable } from '@shiplog/events/event-log'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -36,10 +36,14 @@ import type { GatewayRequest, Provenance } from './gateway-request.ts'
 import { negotiate, type Representation } from './negotiation.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
 import type { Operations, Verb } from './operations.ts'
+import { describeLog, eventsPath, logPath, parseEventsQuery, serveEvents } from './past-events-route.ts'
+import { parsePastPath } from './past-moment.ts'
+import { isTimeless, type Past, type PastView, pastIsReadOnly } from './past-views.ts'
+import { checkPastStart } from './past-watch.ts'
 import { createPresenter, type Presenter } from './presenter.ts'
 import type { Reader } from './reader.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
-import { checkStart, type WatchHub } from './watch.ts'
+import { checkStart, type FrameSink, type WatchHub } from './watch.ts'
 
 /** Largest request body, as upstream's. */
 export const bodyBytesMax = 3 * 1024 * 1024
@@ -56,6 +60,10 @@ export interface HttpServerDeps {
   readonly operations: Operations
   readonly reader: Reader
   readonly hub: WatchHub
+  readonly past: Past
+  /** The log of events, for those who may read it raw. */
+  readonly events: EventLog
+  readonly stopped: AbortSignal
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly routes: NonResourceRoutes
@@ -131,7 +139,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     reply.header('cache-control', 'no-cache, private')
     const url = raw.url ?? '/'
     const mark = url.indexOf('?')
-    const path = mark < 0 ? url : url.slice(0, mark)
+    let path = mark < 0 ? url : url.slice(0, mark)
     const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
     const method = raw.method ?? 'GET'
 
@@ -148,10 +156,20 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       return answerStatus(reply, unauthorized())
     }
     let info: ResourcePath | undefined
+    let travel: ReturnType<typeof parsePastPath>
     try {
+      travel = parsePastPath(path)
+      if (travel) path = travel.path
       info = parseResourcePath(path)
     } catch {
       return answerStatus(reply, badRequest('the path holds an escape that is not UTF-8'))
+    }
+    let past: PastView | undefined
+    if (travel) {
+      if (method !== 'GET' && method !== 'HEAD') return answerStatus(reply, pastIsReadOnly(method, travel.moment))
+      if (!info && !isTimeless(path)) return answerStatus(reply, routeNotFound())
+      past = await deps.past.view(travel.moment)
+      if (deps.routes.isHealth(path)) return reply.header('content-type', 'text/plain; charset=utf-8').send('ok')
     }
     if (!info) {
       const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
@@ -161,6 +179,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
           forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot ${verb} path "${path}"`),
         )
       }
+      if (path === eventsPath || path === logPath) return await serveLog(reply, method, path, query)
       const answer = await deps.routes.answer(method, path, query, raw.headers as Record<string, string | undefined>)
       if (!answer) return answerStatus(reply, routeNotFound())
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
@@ -176,7 +195,29 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       user,
       requestId,
       body: request.body as Buffer | undefined,
+      past,
     })
+  }
+
+  /** What is no part of the Kubernetes API: the log itself. */
+  async function serveLog(
+    reply: FastifyReply,
+    method: string,
+    path: string,
+    query: URLSearchParams,
+  ): Promise<FastifyReply | undefined> {
+    if (method !== 'GET') return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
+    if (path === logPath)
+      return reply.header('content-type', jsonType).send(json(await describeLog(deps.events, query)))
+    const asked = parseEventsQuery(query)
+    reply.hijack()
+    const raw = reply.raw as unknown as ServerResponse
+    raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), 'content-type': 'application/x-ndjson' })
+    raw.flushHeaders()
+    await serveEvents(deps.events, asked, frameSink(raw), deps.stopped).catch((error: unknown) =>
+      logger.error({ err: error }, 'the log could not be read for a client'),
+    )
+    return undefined
   }
 
   async function serveResource(
@@ -189,9 +230,11 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       user: User
       requestId: string
       body: Buffer | undefined
+      past: PastView | undefined
     },
   ): Promise<FastifyReply | undefined> {
-    const { method, info, query, user } = asked
+    const { method, info, query, user, past } = asked
+    const operations = past?.operations ?? deps.operations
     const resource = registry.resource(info.group, info.version, info.resource)
     if (!resource || (!resource.namespaced && info.namespace !== '')) return answerStatus(reply, routeNotFound())
     const verb = verbOf(method, info, query)
@@ -220,10 +263,14 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       requestId: asked.requestId,
       provenance: deps.trusted(user) ? provenanceOf(raw) : traceOf(raw),
     }
-    if (verb === 'watch') return await serveWatch(reply, gatewayRequest, representation)
+    if (verb === 'watch') {
+      return past
+        ? await servePastWatch(reply, gatewayRequest, representation, past)
+        : await serveWatch(reply, gatewayRequest, representation)
+    }
     if (verb === 'list') {
       const { result, options } = await operations.list(gatewayRequest)
-      const presenter = presenterOf(resource, representation, options.includeObject)
+      const presenter = presenterOf(resource, representation, options.includeObject, past)
       return await sendParts(reply, representation, presenter.list(result.versions, result.meta))
     }
     if (verb === 'get' && (subresource === '' || subresource === 'status')) {
@@ -231,14 +278,14 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
         return answerStatus(reply, routeNotFound())
       const version = await operations.get(gatewayRequest)
       if (isPlain(resource, representation)) return reply.header('content-type', jsonType).send(version.bytes)
-      const presenter = presenterOf(resource, representation, includeObjectOf(query))
+      const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
       return await sendBytes(reply, representation, presenter.object(version))
     }
     const outcome = await operations.write(verb, gatewayRequest)
     for (const warning of outcome.warnings) reply.raw.appendHeader?.('warning', warningHeader(warning))
     reply.code(outcome.code)
     if (outcome.object === undefined && representation.as === 'table' && outcome.answer?.['kind'] === 'Scale') {
-      return await sendBytes(reply, representation, scaleTable(outcome.answer, deps.nowMs()))
+      return await sendBytes(reply, representation, scaleTable(outcome.answer, past?.moment.timeMs ?? deps.nowMs()))
     }
     if (outcome.object === undefined)
       return await sendBytes(
@@ -248,7 +295,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       )
     if (outcome.bytes && isPlain(resource, representation))
       return reply.header('content-type', jsonType).send(outcome.bytes)
-    const presenter = presenterOf(resource, representation, includeObjectOf(query))
+    const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
     return await sendBytes(reply, representation, presenter.object(outcome.object))
   }
 
@@ -290,11 +337,51 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     return undefined
   }
 
+  async function servePastWatch(
+    reply: FastifyReply,
+    request: GatewayRequest,
+    representation: Representation,
+    past: PastView,
+  ): Promise<undefined> {
+    const { resource, requestId } = request
+    const { selection, options } = past.operations.select(request)
+    await checkPastStart(past.reader, resource, options)
+    const presenter = presenterOf(resource, representation, options.includeObject, past)
+    const sink = beginFrames(reply, representation)
+    try {
+      await deps.past.watch({ reader: past.reader, resource, selection, presenter, options, sink })
+    } catch (error) {
+      logger.error({ err: error, requestId }, 'watch of the past failed')
+      sink.destroy()
+    }
+    return undefined
+  }
+
+  /** Begins the answer of a watch. */
+  function beginFrames(reply: FastifyReply, representation: Representation): FrameSink {
+    reply.hijack()
+    const raw = reply.raw as unknown as RawResponse
+    const headers = reply.getHeaders()
+    ;(raw as ServerResponse).writeHead(200, {
+      ...(headers as Record<string, string>),
+      'content-type': representation.as === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : jsonType,
+    })
+    // kubectl's `rollout status` and `wait` hang until they see the headers.
+    ;(raw as ServerResponse).flushHeaders()
+    return frameSink(raw)
+  }
+
+  /** In the past, ages are told against the moment. */
   const presenterOf = (
     resource: ResourceInfo,
     representation: Representation,
     includeObject: 'None' | 'Metadata' | 'Object',
-  ): Presenter => createPresenter(resource, representation, { nowMs: deps.nowMs, includeObject })
+    past?: PastView,
+  ): Presenter =>
+    createPresenter(resource, representation, {
+      nowMs: past ? () => past.moment.timeMs : deps.nowMs,
+      includeObject,
+    })
 
   async function sendParts(
     reply: FastifyReply,

@@ -1,8 +1,9 @@
-// The past of a resource: from memory while the window reaches back far enough, from the log otherwise.
+// The past of a resource: from memory while the window reaches back far enough, from the log otherwise. States that were
+// put together from the log are kept for a while: a person who looks at a moment asks for it more than once.
 import { servedBytes, upgradeStored } from '@shiplog/api/codec'
 import { header } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
-import { parseObjectSubject, resourceFilter } from '@shiplog/events/subjects'
+import { type ObjectAddress, objectSubject, parseObjectSubject, resourceFilter } from '@shiplog/events/subjects'
 import { keyOf, type ResourceTable } from './projection.ts'
 import type { Stream } from './streams.ts'
 import { noBytes, Version } from './version.ts'
@@ -15,26 +16,98 @@ export async function listAt(
   resource: { readonly group: string; readonly resource: string },
   namespace: string,
   sequence: number,
-): Promise<Version[]> {
+): Promise<readonly Version[]> {
   const { projection } = stream
   if (sequence >= projection.windowFloor) return undoSince(table, namespace, sequence)
-  const state = new Map<string, Version>()
-  for await (const records of stream.log.read({
-    to: sequence,
-    subjects: [resourceFilter(resource.group, resource.resource)],
-  })) {
+  const all = await stateOf(stream, table, resource, sequence)
+  return namespace === '' ? all : all.filter((version) => version.namespace === namespace)
+}
+
+/** The version of one object that was current at a sequence; the caller has checked the sequence as for `listAt`. */
+export async function getAt(
+  stream: Stream,
+  table: ResourceTable,
+  address: ObjectAddress,
+  sequence: number,
+): Promise<Version | undefined> {
+  const key = keyOf(address.namespace, address.name)
+  if (sequence >= stream.projection.windowFloor) {
+    let version = table.current.get(key)
+    while (version && version.sequence > sequence) version = version.previous
+    // No version of this life is old enough: the first event after the sequence knows what was before it.
+    return version ?? table.since(sequence).find((later) => later.key === key)?.previous
+  }
+  const record = await stream.log.lastUpTo(objectSubject(address), sequence)
+  const version = record && versionOf(record, table.groupResource, undefined)
+  return version?.deleted ? undefined : version
+}
+
+/** States that were read from the log are kept up to this size, all resources and moments together. */
+const statesBytesMax = 64 * 1024 * 1024
+
+interface KeptState {
+  readonly versions: Promise<Version[]>
+  bytes: number
+}
+
+const states = new WeakMap<Stream, Map<string, KeptState>>()
+
+/** All live versions of a resource at a sequence before the window, in key order. */
+async function stateOf(
+  stream: Stream,
+  table: ResourceTable,
+  resource: { readonly group: string; readonly resource: string },
+  sequence: number,
+): Promise<Version[]> {
+  let kept = states.get(stream)
+  if (!kept) {
+    kept = new Map()
+    states.set(stream, kept)
+  }
+  const id = `${table.groupResource}@${sequence}`
+  const present = kept.get(id)
+  if (present) {
+    kept.delete(id)
+    kept.set(id, present)
+    return await present.versions
+  }
+  const state: KeptState = { versions: readState(stream, table, resource, sequence), bytes: 0 }
+  kept.set(id, state)
+  try {
+    const versions = await state.versions
+    for (const version of versions) state.bytes += version.bytes.length
+    let total = 0
+    for (const { bytes } of kept.values()) total += bytes
+    for (const [oldest, { bytes }] of kept) {
+      if (total <= statesBytesMax) break
+      kept.delete(oldest)
+      total -= bytes
+    }
+    return versions
+  } catch (error) {
+    kept.delete(id)
+    throw error
+  }
+}
+
+async function readState(
+  stream: Stream,
+  table: ResourceTable,
+  resource: { readonly group: string; readonly resource: string },
+  sequence: number,
+): Promise<Version[]> {
+  const versions: Version[] = []
+  for await (const records of stream.log.stateAt(sequence, [resourceFilter(resource.group, resource.resource)])) {
     for (const record of records) {
       const version = versionOf(record, table.groupResource, undefined)
-      if (!version || (namespace !== '' && version.namespace !== namespace)) continue
-      if (version.deleted) state.delete(version.key)
-      else state.set(version.key, version)
+      if (version && !version.deleted) versions.push(version)
     }
   }
-  return [...state.values()].sort(byKey)
+  return versions.sort(byKey)
 }
 
 /** The present, with every event after `sequence` taken back, newest first. */
-function undoSince(table: ResourceTable, namespace: string, sequence: number): Version[] {
+function undoSince(table: ResourceTable, namespace: string, sequence: number): readonly Version[] {
   const present = table.list(namespace)
   const later = table.since(sequence)
   if (later.length === 0) return present

@@ -12,6 +12,8 @@ import { noBytes, Version } from './version.ts'
 /** The recent past that is kept in memory: past this, older versions are read from the log. */
 export const historyEventsMax = 50_000
 export const historyBytesMax = 64 * 1024 * 1024
+/** Lists of one table that are kept until its next change. */
+const listsMax = 64
 /** How long a read waits for the projection to reach the log's end before it answers 504. */
 export const catchUpTimeoutMs = 3_000
 
@@ -43,10 +45,17 @@ export class ResourceTable {
   /** Events of the window, oldest first. `#start` is the index of the first one still kept. */
   #history: Version[] = []
   #start = 0
+  /** What was listed since the last change, by namespace: admission and clients ask for the same lists over and over. */
+  readonly #listed = new Map<string, readonly Version[]>()
   readonly listeners = new Set<ChangeListener>()
 
   constructor(groupResource: string) {
     this.groupResource = groupResource
+  }
+
+  /** Clearing an empty map would allocate on every write. */
+  #changed(): void {
+    if (this.#listed.size > 0) this.#listed.clear()
   }
 
   put(version: Version): void {
@@ -57,10 +66,12 @@ export class ResourceTable {
       else this.#keys.push(version.key)
     }
     this.current.set(version.key, version)
+    this.#changed()
   }
 
   remove(key: string): void {
     if (!this.current.delete(key)) return
+    this.#changed()
     const at = lowerBound(this.keys(), key)
     this.#keys.splice(at, 1)
   }
@@ -78,13 +89,17 @@ export class ResourceTable {
     return this.#keys
   }
 
-  /** Versions of a namespace ('' for all), in key order. */
-  list(namespace: string): Version[] {
+  /** Versions of a namespace ('' for all), in key order. Shared with whoever asks for the same before the next change. */
+  list(namespace: string): readonly Version[] {
+    const known = this.#listed.get(namespace)
+    if (known) return known
     const keys = this.keys()
     const [from, to] =
       namespace === '' ? [0, keys.length] : [lowerBound(keys, `${namespace}/`), lowerBound(keys, `${namespace}0`)]
     const versions: Version[] = Array.from({ length: to - from })
     for (let i = from; i < to; i++) versions[i - from] = this.current.get(keys[i]!)!
+    if (this.#listed.size >= listsMax) this.#listed.clear()
+    this.#listed.set(namespace, versions)
     return versions
   }
 

@@ -10,6 +10,7 @@ import {
   versionTooLarge,
   versionTooOld,
 } from '@shiplog/api/status'
+import { oldestWholeSequence } from '@shiplog/events/history'
 import { type ContinueToken, decodeContinue, encodeContinue, type ListOptions } from './list-options.ts'
 import { listAt } from './past.ts'
 import type { ListMeta } from './presenter.ts'
@@ -76,7 +77,7 @@ export function createReader(streams: Streams): Reader {
       const { projection } = stream
       let token: ContinueToken | undefined
       let at: number
-      let versions: Version[]
+      let versions: readonly Version[]
       if (options.continueToken !== '') {
         if (options.resourceVersion) {
           throw new ApiError({
@@ -113,29 +114,37 @@ export function createReader(streams: Streams): Reader {
           at,
         )
       }
-      if (!selection.everything) versions = versions.filter((version) => selection.matches(version))
-      if (token) {
-        const { start } = token
-        versions = versions.filter((version) => version.key > start)
-      }
-      const meta: { resourceVersion: string; continue?: string; remainingItemCount?: number } = {
-        resourceVersion: String(at),
-      }
-      if (options.limit > 0 && versions.length > options.limit) {
-        const remaining = versions.length - options.limit
-        versions = versions.slice(0, options.limit)
-        meta.continue = encodeContinue({ sequence: at, start: versions[versions.length - 1]!.key })
-        if (options.labelSelector === '' && options.fieldSelector === '') meta.remainingItemCount = remaining
-      }
-      return { versions, meta }
+      return pageOf(versions, selection, options, at, token?.start)
     },
   }
 
   /** Streams that keep only the last record of each subject cannot show the past beyond the window. */
   async function oldestKept(stream: Stream): Promise<number> {
     if (stream !== streams.events) return stream.projection.windowFloor
-    return await stream.log.firstSequence()
+    return await oldestWholeSequence(stream.log)
   }
+}
+
+/** What is selected of the versions at a sequence, after the key `start`, as far as the limit goes. */
+export function pageOf(
+  all: readonly Version[],
+  selection: Selection,
+  options: ListOptions,
+  at: number,
+  start: string | undefined,
+): ListResult {
+  let versions = selection.everything ? all : all.filter((version) => selection.matches(version))
+  if (start !== undefined) versions = versions.filter((version) => version.key > start)
+  const meta: { resourceVersion: string; continue?: string; remainingItemCount?: number } = {
+    resourceVersion: String(at),
+  }
+  if (options.limit > 0 && versions.length > options.limit) {
+    const remaining = versions.length - options.limit
+    versions = versions.slice(0, options.limit)
+    meta.continue = encodeContinue({ sequence: at, start: versions[versions.length - 1]!.key })
+    if (options.labelSelector === '' && options.fieldSelector === '') meta.remainingItemCount = remaining
+  }
+  return { versions, meta }
 }
 
 const single = (table: ResourceTable, selection: Selection): Version[] => {

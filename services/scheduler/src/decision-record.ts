@@ -4,7 +4,7 @@
 // Those are not listed one by one (there may be hundreds): a run numbers its decisions, and the record says from which
 // number on some were still open, how many they were, and a digest of them. A reader takes the decisions of the same run
 // with numbers in [openFrom, number), leaves out those whose binding or deletion the basis shows and those that an
-// attempt record of the same run calls refused before this number, and checks count and digest.
+// attempt record of the same run calls refused (or its pod gone) before this number, and checks count and digest.
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { Decision } from '@shiplog/scheduling/schedule'
 

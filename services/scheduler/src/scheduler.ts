@@ -184,7 +184,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     const isBound = Boolean(spec['nodeName'])
     if (deleted || isBound) {
       leaveQueue(uid)
+      const flight = flights.get(uid)
       flights.delete(uid)
+      // What was assumed and will never be in the log must be told, or decisions made meanwhile cannot be computed again.
+      if (flight !== undefined && spec['nodeName'] !== flight.node)
+        recordRefusal(flight, { message: 'the pod is gone' })
       const freed = deleted ? snapshot.removePod(uid) : snapshot.setPod(object as JsonObject).freed
       if (freed !== undefined) queue.wake({ type: 'PodFreed', pod: freed })
       return
@@ -374,13 +378,17 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
   /** Forgets an assumption: the room is free for others, and the pod is tried again after a while. */
   function takeBack(flight: Flight, why: Refusal): void {
-    const { pod, node, number } = flight
+    const { pod, node } = flight
     // When the feed has shown the pod bound or deleted, it has taken the flight away already.
     if (flights.get(pod.uid) !== flight) return
     flights.delete(pod.uid)
     log.warn({ pod: reference(pod), node, why }, 'assumed pod was forgotten')
     view.queue.retry(pod.uid)
     if (view.snapshot.forget(pod.uid)) view.queue.wake({ type: 'PodFreed', pod })
+    recordRefusal(flight, why)
+  }
+
+  function recordRefusal({ pod, node, number }: Flight, why: Refusal): void {
     const record = {
       scheduler: configuration.schedulerName,
       run,

@@ -469,16 +469,55 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
 
   const lastOf = (subject: string): Promise<JetStreamRecord | undefined> => directGet(undefined, subject)
 
+  /** The last record of each subject as of a sequence; undefined when there are more than the server gives at once. */
+  const lastOfEach = async (
+    subjects: readonly string[],
+    sequence: number,
+  ): Promise<readonly JetStreamRecord[] | undefined> => {
+    // To the server, 0 means "no bound".
+    if (sequence < 1) return []
+    const { status, records } = await directGetMany({ multi_last: subjects, up_to_seq: sequence })
+    return status === 413 ? undefined : records
+  }
+
+  async function* stateAt(sequence: number, subjects: readonly string[]): AsyncIterable<readonly LogRecord[]> {
+    const few = await lastOfEach(subjects, sequence)
+    if (few !== undefined) {
+      if (few.length > 0) yield [...few].sort((a, b) => a.sequence - b.sequence)
+      return
+    }
+    const state = new Map<string, LogRecord>()
+    for await (const records of read({ to: sequence, subjects })) {
+      for (const record of records) {
+        state.delete(record.subject)
+        state.set(record.subject, record)
+      }
+    }
+    yield [...state.values()]
+  }
+
   /** One page of records from a sequence on; `more` tells whether the server has others behind it. */
   const page = async (from: number, filter: string): Promise<{ records: JetStreamRecord[]; more: boolean }> => {
+    const { records, pending } = await directGetMany({
+      seq: from,
+      batch: pageRecordsMax,
+      max_bytes: pageBytesMax,
+      next_by_subj: filter,
+    })
+    return { records, more: pending > 0 }
+  }
+
+  /** Many records by one direct get; asked again while nobody answers. Status 204 is its end, 413 too many of them. */
+  const directGetMany = async (
+    body: object,
+  ): Promise<{ readonly status: number; readonly records: JetStreamRecord[]; readonly pending: number }> => {
     const deadlineMs = clock.nowMs() + readTimeoutMs
     for (;;) {
       await connection.connected(deadlineMs)
       const records: JetStreamRecord[] = []
-      let more = false
+      let pending = 0
       let status = 0
       try {
-        const body = { seq: from, batch: pageRecordsMax, max_bytes: pageBytesMax, next_by_subj: filter }
         await connection.requestMany(`$JS.API.DIRECT.GET.${stream}`, jsonBytes(body), attemptTimeoutMs, (answer) => {
           const { head } = splitMessage(answer)
           status = statusOf(head)
@@ -487,10 +526,10 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
             if (record) records.push(record)
             return false
           }
-          more = status === 204 && Number(headerValue(head, 'Nats-Num-Pending') ?? 0) > 0
+          if (status === 204) pending = Number(headerValue(head, 'Nats-Num-Pending') ?? 0)
           return true
         })
-        if (status === 204 || status === 404) return { records, more }
+        if (status === 204 || status === 404 || status === 413) return { status, records, pending }
         if (status !== 503)
           throw new LogUnavailable(`Stream ${stream} refuses to be read (${status})`, { ambiguous: false })
       } catch (error) {
@@ -728,6 +767,8 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     read,
     get: (sequence) => directGet({ seq: sequence }),
     last: lastOf,
+    lastUpTo: async (subject, sequence) => (await lastOfEach([subject], sequence))?.at(-1),
+    stateAt,
     follow,
     lastSequence,
     firstSequence: async () => {

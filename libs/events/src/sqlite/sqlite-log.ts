@@ -283,6 +283,9 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
   )
   const lastSequenceOf = prepare(`SELECT max(sequence) AS sequence FROM ${name} WHERE subject = ?`)
   const lastOf = prepare(`SELECT ${columns} FROM ${name} WHERE subject = ? ORDER BY sequence DESC LIMIT 1`)
+  const lastUpToOf = prepare(
+    `SELECT ${columns} FROM ${name} WHERE subject = ? AND sequence <= ? ORDER BY sequence DESC LIMIT 1`,
+  )
   const at = prepare(`SELECT ${columns} FROM ${name} WHERE sequence = ?`)
   const first = prepare(`SELECT min(sequence) AS sequence FROM ${name}`)
   const newest = prepare(`SELECT sequence, time_ms FROM ${name} ORDER BY sequence DESC LIMIT 1`)
@@ -393,6 +396,44 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
     }
   }
 
+  /** Sequences by the index alone (it holds both columns), then the records that they name. */
+  async function* stateAt(sequence: number, subjects: readonly string[]): AsyncIterable<readonly LogRecord[]> {
+    const matches = compileFilter(subjects)
+    const { sql, parameters } = subjectClause(subjects)
+    const sequences = guarded(() => {
+      const found: number[] = []
+      const rows = database
+        .prepare(
+          `SELECT subject, max(sequence) AS sequence FROM ${name} INDEXED BY ${name}_subject WHERE sequence <= ? ${sql} GROUP BY subject`,
+        )
+        .iterate(sequence, ...parameters) as Iterable<unknown>
+      for (const row of rows as Iterable<{ subject: string; sequence: number }>) {
+        if (matches(row.subject)) found.push(row.sequence)
+      }
+      return found.sort((a, b) => a - b)
+    }, ` up to sequence ${sequence}`)
+    yield* pagesOf(sequences)
+  }
+
+  /** The records at these sequences, in pages; one that has gone since is left out. */
+  async function* pagesOf(sequences: readonly number[], signal?: AbortSignal): AsyncIterable<readonly LogRecord[]> {
+    for (let index = 0; index < sequences.length && signal?.aborted !== true; ) {
+      const page: LogRecord[] = []
+      let bytes = 0
+      guarded(() => {
+        while (index < sequences.length && page.length < pageRecordsMax && bytes < pageBytesMax) {
+          const row = at.get(sequences[index]!) as Row | undefined
+          index += 1
+          if (row === undefined) continue
+          page.push(new SqliteRecord(row))
+          bytes += row.payload.length
+        }
+      }, ` near sequence ${sequences[index]}`)
+      if (page.length > 0) yield page
+      await turn()
+    }
+  }
+
   /** The sequences of the last record of every matching subject, ascending. */
   const lastSequences = (subjects: readonly string[]): number[] => {
     const matches = compileFilter(subjects)
@@ -426,22 +467,8 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
       const through = lastSequence
       from = through + 1
       const sequences = guarded(() => lastSequences(options.subjects))
-      for (let index = 0; index < sequences.length && !options.signal.aborted; ) {
-        const page: LogRecord[] = []
-        let bytes = 0
-        guarded(() => {
-          while (index < sequences.length && page.length < pageRecordsMax && bytes < pageBytesMax) {
-            // A record that has gone since was superseded, and its successor comes with what follows.
-            const row = at.get(sequences[index]!) as Row | undefined
-            index += 1
-            if (row === undefined) continue
-            page.push(new SqliteRecord(row))
-            bytes += row.payload.length
-          }
-        }, ` near sequence ${sequences[index]}`)
-        if (page.length > 0) yield page
-        await turn()
-      }
+      // A record that has gone since was superseded, and its successor comes with what follows.
+      yield* pagesOf(sequences, options.signal)
     }
     if (options.signal.aborted) return
     yield []
@@ -496,6 +523,12 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
         const row = lastOf.get(subject) as Row | undefined
         return row && new SqliteRecord(row)
       }, ` at ${subject}`),
+    lastUpTo: async (subject, sequence) =>
+      guarded(() => {
+        const row = lastUpToOf.get(subject, sequence) as Row | undefined
+        return row && new SqliteRecord(row)
+      }, ` at ${subject}`),
+    stateAt,
     follow,
     lastSequence: async () => lastSequence,
     firstSequence: async () => guarded(() => (first.get() as { sequence: number | null }).sequence ?? lastSequence + 1),

@@ -1,0 +1,111 @@
+// `shiplog log`: the story of the cluster or of one object, newest first, or with --follow as it happens.
+import type { LogRecord } from '@shiplog/events/event-log'
+import { changeLine, fieldChanges, withoutSecrets } from './history-changes.ts'
+import { endWithReader, objectOf, say, tell, type Told, whoAndWhy } from './history-records.ts'
+import { type HistorySource, type SourceOptions, withHistory } from './history-source.ts'
+import { sequenceOf, targetOf } from './history-target.ts'
+
+export interface LogOptions extends SourceOptions {
+  readonly namespace?: string | undefined
+  readonly since?: string | undefined
+  readonly until?: string | undefined
+  readonly type?: string | undefined
+  readonly actor?: string | undefined
+  readonly maxCount?: number | undefined
+  readonly follow?: boolean | undefined
+  readonly patch?: boolean | undefined
+  readonly output: 'text' | 'json'
+}
+
+/** Sequences that are read at a time, going back; more when little of them is wanted. */
+const stepMin = 2_000
+const stepMax = 262_144
+
+export async function log(target: string | undefined, options: LogOptions): Promise<number> {
+  endWithReader()
+  const subjects = subjectsOf(target, options.namespace)
+  return await withHistory(options, async (source) => {
+    const wanted = filterOf(options)
+    const print = async (record: LogRecord): Promise<boolean> => {
+      const told = tell(record)
+      if (!told || !wanted(told)) return false
+      if (options.output === 'json') say(JSON.stringify({ ...told, payload: objectOf(record) }))
+      else {
+        say(line(told))
+        if (options.patch) for (const change of await changesOf(source, record, told)) say(`        ${change}`)
+      }
+      return true
+    }
+    if (options.follow) {
+      const from =
+        options.since === undefined ? (await source.ends()).newest + 1 : (await sequenceOf(source, options.since)) + 1
+      const stop = new AbortController()
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+      for await (const records of source.follow(from, subjects, stop.signal))
+        for (const record of records) await print(record)
+      return 0
+    }
+    const { oldest, newest } = await source.ends()
+    const floor = options.since === undefined ? oldest : Math.max(oldest, (await sequenceOf(source, options.since)) + 1)
+    const until = options.until === undefined ? newest : Math.min(newest, await sequenceOf(source, options.until))
+    let left = options.maxCount ?? Number.POSITIVE_INFINITY
+    for (let to = until, step = stepMin; to >= floor && left > 0; ) {
+      const from = Math.max(floor, to - step + 1)
+      const page: LogRecord[] = []
+      for await (const records of source.read({ from, to, subjects })) page.push(...records)
+      for (let i = page.length - 1; i >= 0 && left > 0; i--) if (await print(page[i]!)) left--
+      to = from - 1
+      if (page.length < stepMin / 10) step = Math.min(stepMax, step * 4)
+      else step = stepMin
+    }
+    return 0
+  })
+}
+
+/** The filters of what was asked for; a pod's story includes the attempts to schedule it. */
+function subjectsOf(target: string | undefined, namespace: string | undefined): string[] {
+  if (target === undefined) return ['evt.>', 'dec.>']
+  const { subject, resource } = targetOf(target, namespace)
+  if (resource.resource !== 'pods') return [subject]
+  return [subject, subject.replace(/^evt\.core\.pods\./, 'dec.*.')]
+}
+
+function filterOf(options: LogOptions): (told: Told) => boolean {
+  const types = options.type?.split(',').map(
+    (pattern) =>
+      new RegExp(
+        `^${pattern
+          .split('*')
+          .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+          .join('.*')}$`,
+        'i',
+      ),
+  )
+  return (told) =>
+    (types === undefined || types.some((type) => type.test(told.type))) &&
+    (options.actor === undefined || told.actor.includes(options.actor)) &&
+    (options.namespace === undefined || told.namespace === '' || told.namespace === options.namespace)
+}
+
+const line = (told: Told): string =>
+  [
+    String(told.sequence).padStart(7),
+    told.time.replace('T', ' ').replace('Z', ''),
+    told.type.padEnd(24),
+    `${told.object}${told.namespace === '' ? '' : ` in ${told.namespace}`}`.padEnd(44),
+    whoAndWhy(told),
+  ].join('  ')
+
+async function changesOf(source: HistorySource, record: LogRecord, told: Told): Promise<string[]> {
+  if (record.subject.startsWith('dec.')) return [String(objectOf(record)['message'] ?? '')]
+  if (told.deleted) return []
+  let before: LogRecord | undefined
+  if (told.previous > 0) {
+    for await (const records of source.read({ from: told.previous, to: told.previous })) before = records[0] ?? before
+  }
+  const after = objectOf(record)
+  const alive = before && !tell(before)?.deleted
+  return withoutSecrets(String(after['kind']), fieldChanges(alive ? objectOf(before!) : undefined, after)).map(
+    changeLine,
+  )
+}

@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest'
+import { keyOf, ResourceTable } from './projection.ts'
+import { noBytes, Version } from './version.ts'
+
+const version = (namespace: string, name: string, sequence: number): Version =>
+  new Version({
+    key: keyOf(namespace, name),
+    namespace,
+    name,
+    sequence,
+    timeMs: 0,
+    deleted: false,
+    previousSequence: 0,
+    checksum: '',
+    bytes: noBytes,
+    previous: undefined,
+  })
+
+const shown = (table: ResourceTable, namespace: string): string[] =>
+  table.list(namespace).map(({ key, sequence }) => `${key}@${sequence}`)
+
+describe('lists of a table', () => {
+  test('show what was put, replaced and removed after the list before', () => {
+    const table = new ResourceTable('pods')
+    expect(shown(table, '')).toEqual([])
+    table.put(version('b', 'x', 1))
+    table.put(version('a', 'x', 2))
+    expect(shown(table, '')).toEqual(['a/x@2', 'b/x@1'])
+    expect(shown(table, 'b')).toEqual(['b/x@1'])
+    table.put(version('b', 'x', 3))
+    expect(shown(table, 'b')).toEqual(['b/x@3'])
+    table.remove('b/x')
+    expect(shown(table, 'b')).toEqual([])
+    expect(shown(table, '')).toEqual(['a/x@2'])
+  })
+  test('are made once for all who ask between two changes', () => {
+    const table = new ResourceTable('pods')
+    table.put(version('a', 'x', 1))
+    const first = table.list('a')
+    expect(table.list('a')).toBe(first)
+    table.put(version('a', 'y', 2))
+    expect(table.list('a')).not.toBe(first)
+    expect(first).toHaveLength(1)
+  })
+  test('stay right when more namespaces are listed than are kept', () => {
+    const table = new ResourceTable('pods')
+    for (let i = 0; i < 200; i++) table.put(version(`n${i}`, 'x', i))
+    for (let i = 0; i < 200; i++) expect(shown(table, `n${i}`)).toEqual([`n${i}/x@${i}`])
+  })
+})
