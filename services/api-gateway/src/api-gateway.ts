@@ -50,6 +50,8 @@ export interface ApiGatewayDeps {
   readonly disabledAdmissionPlugins?: readonly string[]
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
+  /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
+  readonly moreMetrics?: () => string
 }
 
 export interface ApiGateway extends Service {
@@ -119,6 +121,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     registry,
     health,
     stopping: () => stopping.signal.aborted,
+    moreMetrics: deps.moreMetrics ?? (() => ''),
     watchers: () => hub.watchers + past.watchers,
     streams,
   })
