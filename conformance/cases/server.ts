@@ -222,6 +222,21 @@ export const serverCases: readonly Case[] = topic('server', {
       ])
     },
   },
+  'openapi-v2': {
+    rows: ['A5', 'A6'],
+    source: 'API: /openapi/v2 as JSON, and as protobuf for the kubectl that checks the items of a List',
+    async run(t) {
+      const document = JSON.parse(await t.k('get --raw /openapi/v2'))
+      assert.equal(document.swagger, '2.0')
+      assert.equal(
+        document.definitions['io.k8s.api.core.v1.Pod'].properties.spec.$ref,
+        '#/definitions/io.k8s.api.core.v1.PodSpec',
+      )
+      const wrong = { ...configMap('a', {}), data: { a: 1 } }
+      const list = t.file('list.json', { apiVersion: 'v1', kind: 'List', items: [wrong] })
+      has(await t.kFails(`create -f ${list}`), /got "integer", expected "string"|cannot unmarshal number/)
+    },
+  },
   'tables-on-the-wire': {
     rows: ['A8'],
     source: `${concepts}#receiving-resources-as-tables`,

@@ -24,17 +24,6 @@ export interface NonResourceRoutes {
 /** The Kubernetes version whose API this is. */
 export const kubernetesVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0+shiplog' }
 
-const swaggerInfo = { title: 'Kubernetes', version: kubernetesVersion.gitVersion }
-
-/** gnostic's openapi.v2.Document: swagger = 1, info = 2 { title = 1, version = 2 }, paths = 8, definitions = 9. */
-const emptySwaggerProtobuf = (() => {
-  const field = (number: number, bytes: Buffer): Buffer =>
-    Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes])
-  const info = Buffer.concat([field(1, Buffer.from(swaggerInfo.title)), field(2, Buffer.from(swaggerInfo.version))])
-  const none = Buffer.alloc(0)
-  return Buffer.concat([field(1, Buffer.from('2.0')), field(2, info), field(8, none), field(9, none)])
-})()
-
 const healthPath = /^\/(healthz|livez|readyz)(?:\/([a-z0-9-]+))?$/
 
 export function createNonResourceRoutes(deps: {
@@ -96,18 +85,19 @@ export function createNonResourceRoutes(deps: {
     return conditional(document, headers, query.get('hash') ? 'public, immutable' : 'public')
   }
 
-  /**
-   * A Swagger 2.0 document without definitions: those are in v3, and which clients take first. kubectl still asks for
-   * this one when it validates a `List`, and takes a kind that is not in it for one that it need not check.
-   */
-  function openApiV2(headers: Headers): Answer {
-    const accept = headers['accept'] ?? ''
-    if (accept.includes('application/com.github.proto-openapi.spec.v2')) {
-      const contentType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
-      return { code: 200, contentType, headers: { vary: 'Accept' }, body: emptySwaggerProtobuf }
+  /** The one document of v2: kubectl checks the items of a `kind: List` against it, in protobuf. */
+  async function openApiOfV2(headers: Headers): Promise<Answer> {
+    const { encodeOpenApiV2, openApiV2, openApiV2Protobuf } = await import('@shiplog/api/openapi-v2')
+    const contentType = headers['accept']?.includes(openApiV2Protobuf) ? openApiV2Protobuf : 'application/json'
+    const key = `/openapi/v2 ${contentType}`
+    let document = documents.get(key)
+    if (!document) {
+      const value = openApiV2(registry)
+      const body = contentType === openApiV2Protobuf ? encodeOpenApiV2(value) : Buffer.from(JSON.stringify(value))
+      document = { body, etag: etagOf(body.toString('latin1')), contentType }
+      documents.set(key, document)
     }
-    const body = JSON.stringify({ swagger: '2.0', info: swaggerInfo, paths: {}, definitions: {} })
-    return { code: 200, contentType: 'application/json', headers: { vary: 'Accept' }, body }
+    return conditional(document, headers)
   }
 
   return {
@@ -160,8 +150,8 @@ export function createNonResourceRoutes(deps: {
           contentType: 'application/json',
           body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }),
         }
-      if (clean === '/openapi/v2') return openApiV2(headers)
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
+      if (clean === '/openapi/v2') return await openApiOfV2(headers)
       if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
         return discovery(clean, headers)
       return undefined

@@ -33,7 +33,7 @@ export function createPastReader(streams: Streams, reader: Reader, moment: Momen
     return sequence
   }
 
-  async function versionsAt(resource: ResourceInfo, namespace: string, sequence: number): Promise<Version[]> {
+  async function versionsAt(resource: ResourceInfo, namespace: string, sequence: number): Promise<readonly Version[]> {
     const stream = reader.streamOf(resource)
     const address = { group: resource.storageGroup, resource: resource.resource }
     const { windowFloor } = stream.projection
