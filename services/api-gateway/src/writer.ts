@@ -881,22 +881,16 @@ export function createWriter(deps: WriterDeps): Writer {
           () => tooManyWriters(resource, name),
         ),
       )
-    if (!once) return await work()
-    // The first of a round takes the guard, alone; the others find it taken by their own round and go side by side.
-    const guard = onceSubject(once.matter)
-    const first = await exclusively(guard, async () =>
-      stream.projection.guard(guard)?.holder === once.round ? undefined : await work(),
-    )
-    return first ?? (await work())
+    // Every request of a round moves the guard, one after the other: who has not seen the last of them comes too late.
+    return once ? await exclusively(onceSubject(once.matter), work) : await work()
   }
 
-  /** The guard that a request of a round must take with it; undefined when its round has it. Throws when it came too late. */
+  /** The guard that a request of a round takes with it. Throws when another round was faster. */
   function guardOfRound(request: GatewayRequest, stream: Stream, name: string): Append | undefined {
     const { once, resource } = request
     if (!once) return undefined
     const state = stream.projection.guard(onceSubject(once.matter))
-    if (state?.holder === once.round) return undefined
-    if (state && state.sequence > (request.provenance?.basis ?? 0)) {
+    if (state && state.holder !== once.round && state.sequence > (request.provenance?.basis ?? 0)) {
       throw new ApiError(
         conflict(resource, name, `the same was decided at sequence ${state.sequence}, which this decision did not see`),
       )
