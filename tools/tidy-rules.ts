@@ -10,6 +10,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'libs/scheduling': ['libs/api', 'libs/events'],
   'libs/reconcile': ['libs/api', 'libs/events', 'libs/runtime'],
   'libs/node': ['libs/api', 'libs/events', 'libs/runtime'],
+  'libs/api-client': ['libs/api', 'libs/events', 'libs/runtime'],
   'libs/read-model': ['libs/api', 'libs/events', 'libs/runtime'],
   'libs/testing': ['libs/*'],
   'services/*': ['libs/*'],

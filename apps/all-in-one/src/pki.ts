@@ -17,6 +17,8 @@ export interface Pki {
   readonly ca: string
   readonly server: { readonly certificate: string; readonly key: string }
   readonly admin: { readonly certificate: string; readonly key: string }
+  /** By their names in `PkiOptions.clients`. */
+  readonly clients: Readonly<Record<string, { readonly certificate: string; readonly key: string }>>
   /** Signs the tokens of service accounts. */
   readonly serviceAccountKey: string
   /** How many of them had to be made now; 0 at an ordinary start. */
@@ -46,6 +48,16 @@ export interface PkiOptions {
   readonly nowMs: number
   /** Further names and addresses under which the server is reached. */
   readonly hosts?: readonly string[]
+  /** Components that run apart, each with a certificate in `<name>.crt` and `<name>.key`. */
+  readonly clients?: readonly Client[]
+}
+
+/** Who a client certificate speaks for. */
+export interface Client {
+  /** Of the files. */
+  readonly name: string
+  readonly user: string
+  readonly groups?: readonly string[]
 }
 
 /** Loads what is there and makes what is missing, about to end, or not signed by the authority any more. */
@@ -150,7 +162,13 @@ export function loadPki(options: PkiOptions): Pki {
     commonName: 'kubernetes-admin',
     organizations: ['system:masters'],
   })
-  return { ca: ca.certificate, server, admin, serviceAccountKey: serviceAccountKey(), made }
+  const clients = Object.fromEntries(
+    (options.clients ?? []).map(({ name, user, groups }) => [
+      name,
+      leaf(name, { use: 'client', commonName: user, ...(groups ? { organizations: [...groups] } : {}) }),
+    ]),
+  )
+  return { ca: ca.certificate, server, admin, clients, serviceAccountKey: serviceAccountKey(), made }
 }
 
 const publicPem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }) as string

@@ -1,7 +1,7 @@
 // `shiplog verify`: reads the whole log of a stopped cluster and checks that every record is what was once written, that
 // none is missing, that every seal holds, and that the log reaches the high-water mark.
 import { resolve } from 'node:path'
-import { markOf } from '@shiplog/all-in-one/guarded-log'
+import { markOf } from '@shiplog/api-gateway/guarded-log'
 import { lockDirectory } from '@shiplog/all-in-one/lock'
 import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { verifyRecord } from '@shiplog/events/checksum'

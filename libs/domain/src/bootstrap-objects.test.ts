@@ -11,13 +11,15 @@ const resources: Readonly<Record<string, string>> = {
   Service: 'services',
   Endpoints: 'endpoints',
   EndpointSlice: 'endpointslices.discovery.k8s.io',
+  ClusterRole: 'clusterroles.rbac.authorization.k8s.io',
+  ClusterRoleBinding: 'clusterrolebindings.rbac.authorization.k8s.io',
 }
 
 test('a fresh cluster has namespaces, priority classes and its own service', () => {
   const names = bootstrapObjects({ apiServerAddress: '10.0.0.9', port: 6443 }).map(
     (draft) => `${draft['kind']}/${draft['metadata'].name}`,
   )
-  expect(names).toEqual([
+  expect(names.filter((name) => !name.startsWith('ClusterRole'))).toEqual([
     'Namespace/default',
     'Namespace/kube-system',
     'Namespace/kube-public',
@@ -40,8 +42,37 @@ test.each([
     strategy.prepareForCreate?.(draft, testContext())
     const namespaced = draft.metadata.namespace !== undefined
     expect(validateObjectMeta(draft, { namespaced, validateName: strategy.validateName })).toEqual([])
-    expect(strategy.validate?.(draft)).toEqual([])
+    expect(strategy.validate?.(draft) ?? []).toEqual([])
     const change = strategy.allocate?.(draft, undefined, heldBy(), testContext())
     if (draft.kind === 'Service') expect(change?.take).toEqual(['clusterip/10.96.0.1'])
   }
+})
+
+test('every default role is bound, but the one of nodes, for whom the Node authorizer speaks', () => {
+  const drafts = bootstrapObjects({ apiServerAddress: '10.0.0.9', port: 6443 })
+  const namesOf = (kind: string): string[] =>
+    drafts.filter((draft) => draft['kind'] === kind).map((draft) => draft['metadata'].name)
+  const bindings = drafts.filter((draft) => draft['kind'] === 'ClusterRoleBinding')
+  expect(bindings.map((binding) => binding['roleRef'].name)).toEqual(namesOf('ClusterRoleBinding'))
+  const unbound = namesOf('ClusterRole').filter((name) => !namesOf('ClusterRoleBinding').includes(name))
+  expect(unbound).toEqual(['system:node'])
+})
+
+test('nobody but the administrators can write roles or read Secrets, the controller manager apart', () => {
+  const drafts = bootstrapObjects({ apiServerAddress: '10.0.0.9', port: 6443 })
+  const mayAll = drafts
+    .filter((draft) => draft['kind'] === 'ClusterRole')
+    .filter((role) =>
+      (role['rules'] as { resources?: string[] }[]).some((rule) =>
+        rule.resources?.some((resource) => ['*', 'secrets', 'clusterroles', 'roles'].includes(resource)),
+      ),
+    )
+    .map((role) => role['metadata'].name)
+  expect(mayAll).toEqual([
+    'cluster-admin',
+    'system:kube-controller-manager',
+    'system:node',
+    'system:controller:generic-garbage-collector',
+    'system:controller:namespace-controller',
+  ])
 })

@@ -1,6 +1,7 @@
 // What exists on a fresh cluster before anybody writes: namespaces, the API server's own service, the system's
-// priority classes. As drafts: the gateway creates those that are missing, through the same pipeline as any write.
+// priority classes, the default roles. As drafts: the gateway creates those that are missing, through the same pipeline as any write.
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { bootstrapRoles } from './bootstrap-roles.ts'
 import { kubernetesServiceIp } from './service/ip-range.ts'
 import { systemPriorityClasses } from './priority-class/system-priority-classes.ts'
 
@@ -57,6 +58,7 @@ export const bootstrapObjects = ({ apiServerAddress, port }: BootstrapOptions): 
   return [
     ...namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
     ...classes,
+    ...bootstrapRoles(),
     service,
     endpoints,
     endpointSlice,

@@ -18,12 +18,14 @@ import type { Logger } from '@shiplog/runtime/logger'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { createAuthenticator, parseTokenFile } from './authentication.ts'
 import { createAuthorizer } from './authorization.ts'
+import { type Attempt, attemptOf, isComponent } from './components.ts'
 import type { GatewayRequest } from './gateway-request.ts'
 import { createHttpServer } from './http-server.ts'
 import { createNonResourceRoutes } from './non-resource-routes.ts'
 import { createOperations, type Operations } from './operations.ts'
 import { createPast } from './past-views.ts'
 import { createReader, type Reader } from './reader.ts'
+import { createRequestBodies } from './request-body.ts'
 import { createStreams, type OnStored } from './streams.ts'
 import { createView } from './view.ts'
 import { createWatchHub } from './watch.ts'
@@ -48,6 +50,8 @@ export interface ApiGatewayDeps {
   readonly disabledAdmissionPlugins?: readonly string[]
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
+  /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
+  readonly moreMetrics?: () => string
 }
 
 export interface ApiGateway extends Service {
@@ -81,12 +85,14 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   }
   const admission = plugins.filter((plugin) => !disabled.has(plugin.name))
   const reader = createReader(streams)
-  const writer = createWriter({ registry, streams, admission, view, clock, ids })
+  const bodies = createRequestBodies(registry)
+  const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })
   const operationsOver = (reader: Reader): Operations =>
     createOperations({
       registry,
       reader,
       writer,
+      bodies,
       view,
       nowMs,
       reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
@@ -115,6 +121,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     registry,
     health,
     stopping: () => stopping.signal.aborted,
+    moreMetrics: deps.moreMetrics ?? (() => ''),
     watchers: () => hub.watchers + past.watchers,
     streams,
   })
@@ -135,36 +142,37 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       ids,
       nowMs,
       tls: deps.https,
-      trusted: (user) =>
-        user.name.startsWith('system:') &&
-        !user.name.startsWith('system:serviceaccount:') &&
-        !user.name.startsWith('system:bootstrap:'),
+      trusted: isComponent,
+      recordAttempt: async (user, body) => await recordAttempt(user, attemptOf(user, body)),
     })
 
   function clientFor(user: User): ApiClient {
     return {
       request: async (request) => await serveLocally(user, request),
-      async recordAttempt({ scheduler, namespace, pod, record }) {
-        const subject = `dec.${encodeToken(scheduler)}.${encodeToken(namespace)}.${encodeToken(pod)}`
-        const result = await streams.events.committer.commit([
-          sealRecord({
-            subject,
-            expected: undefined,
-            payload: Buffer.from(JSON.stringify(record)),
-            headers: encodeEnvelope({
-              type: 'SchedulingAttempted',
-              schema: 1,
-              actor: user.name,
-              requestId: ids.uuid(),
-              previous: 0,
-              deleted: false,
-              ...(typeof record['basis'] === 'number' ? { basis: record['basis'] } : {}),
-            }),
-          }),
-        ])
-        if (!result.ok) throw new Error(`the attempt to schedule ${namespace}/${pod} could not be recorded`)
-      },
+      recordAttempt: async (attempt) => await recordAttempt(user, attempt),
     }
+  }
+
+  async function recordAttempt(user: User, attempt: Attempt): Promise<void> {
+    const { scheduler, namespace, pod, record } = attempt
+    const subject = `dec.${encodeToken(scheduler)}.${encodeToken(namespace)}.${encodeToken(pod)}`
+    const result = await streams.events.committer.commit([
+      sealRecord({
+        subject,
+        expected: undefined,
+        payload: Buffer.from(JSON.stringify(record)),
+        headers: encodeEnvelope({
+          type: 'SchedulingAttempted',
+          schema: 1,
+          actor: user.name,
+          requestId: ids.uuid(),
+          previous: 0,
+          deleted: false,
+          ...(typeof record['basis'] === 'number' ? { basis: record['basis'] } : {}),
+        }),
+      }),
+    ])
+    if (!result.ok) throw new Error(`the attempt to schedule ${namespace}/${pod} could not be recorded`)
   }
 
   async function serveLocally(user: User, request: ApiRequest): Promise<ApiResult> {

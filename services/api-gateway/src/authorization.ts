@@ -1,8 +1,9 @@
 // Who may do what: `system:masters` may do everything; everybody else what Roles and ClusterRoles that are bound to them
-// allow, by the rules of rbac.authorization.k8s.io/v1.
+// allow, by the rules of rbac.authorization.k8s.io/v1; nodes besides what node-authorizer.ts allows.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { AdmissionView } from '@shiplog/domain/admission'
 import type { User } from '@shiplog/domain/strategy'
+import { createNodeAuthorizer } from './node-authorizer.ts'
 
 export interface Access {
   readonly user: User
@@ -12,6 +13,8 @@ export interface Access {
   readonly subresource: string
   readonly namespace: string
   readonly name: string
+  /** Of a list or watch, as it was asked for. */
+  readonly fieldSelector?: string
 }
 
 export interface Authorizer {
@@ -28,6 +31,8 @@ const openPaths = ['/api', '/apis', '/openapi', '/version', '/healthz', '/livez'
 const openResources = new Set(['selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews'])
 
 export function createAuthorizer(view: AdmissionView): Authorizer {
+  const nodes = createNodeAuthorizer(view)
+
   function* rules(user: User, namespace: string): Generator<JsonObject> {
     for (const binding of view.list('clusterrolebindings.rbac.authorization.k8s.io')) {
       if (binds(binding, user, '')) yield* rulesOf(binding, '')
@@ -56,6 +61,7 @@ export function createAuthorizer(view: AdmissionView): Authorizer {
       if (isMaster(user)) return true
       if (!isAuthenticated(user)) return false
       if (openResources.has(resource) && access.verb === 'create') return true
+      if (nodes.allows(access)) return true
       const full = access.subresource ? `${resource}/${access.subresource}` : resource
       for (const rule of rules(user, access.namespace)) {
         if (

@@ -20,10 +20,12 @@ import {
   type Status,
   timeout,
   serviceUnavailable,
+  success,
   unauthorized,
   unsupportedMediaType,
 } from '@shiplog/api/status'
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
+import { attemptsPath, wireHeader } from '@shiplog/api/wire-headers'
 import type { User } from '@shiplog/domain/strategy'
 import type { EventLog, LogUnavailable } from '@shiplog/events/event-log'
 import type { Ids } from '@shiplog/runtime/ids'
@@ -73,6 +75,8 @@ export interface HttpServerDeps {
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string }
   /** Components whose word on cause, basis and decision is recorded. */
   readonly trusted: (user: User) => boolean
+  /** Serves `POST` of an attempt to schedule that failed. */
+  readonly recordAttempt: (user: User, body: Buffer | undefined) => Promise<void>
 }
 
 type RawRequest = IncomingMessage | Http2ServerRequest
@@ -164,6 +168,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     } catch {
       return answerStatus(reply, badRequest('the path holds an escape that is not UTF-8'))
     }
+    if (!travel && path === attemptsPath && method === 'POST') {
+      await deps.recordAttempt(user, request.body as Buffer | undefined)
+      return reply.code(201).header('content-type', jsonType).send(json(success()))
+    }
     let past: PastView | undefined
     if (travel) {
       if (method !== 'GET' && method !== 'HEAD') return answerStatus(reply, pastIsReadOnly(method, travel.moment))
@@ -240,7 +248,17 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const verb = verbOf(method, info, query)
     if (!verb) return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
     const { name, namespace, subresource } = info
-    const access = { user, verb, group: info.group, resource: info.resource, subresource, namespace, name }
+    const fieldSelector = query.get('fieldSelector') ?? ''
+    const access = {
+      user,
+      verb,
+      group: info.group,
+      resource: info.resource,
+      subresource,
+      namespace,
+      name,
+      fieldSelector,
+    }
     if (!deps.authorizer.allows(access)) return answerStatus(reply, forbidden(resource, name, whyForbidden(access)))
     if (subresource === '' && !resource.verbs.includes(verb))
       return answerStatus(reply, methodNotAllowed(resource, verb))
@@ -248,6 +266,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
     }
     const representation = negotiate(header(raw, 'accept'))
+    const trusted = deps.trusted(user)
     const gatewayRequest: GatewayRequest = {
       resource,
       subresource,
@@ -261,7 +280,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       user,
       userAgent: header(raw, 'user-agent') ?? '',
       requestId: asked.requestId,
-      provenance: deps.trusted(user) ? provenanceOf(raw) : traceOf(raw),
+      provenance: trusted ? provenanceOf(raw) : traceOf(raw),
+      ...(trusted && header(raw, wireHeader.onlyNew) === '1' ? { onlyNew: true } : {}),
     }
     if (verb === 'watch') {
       return past
@@ -284,6 +304,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const outcome = await operations.write(verb, gatewayRequest)
     for (const warning of outcome.warnings) reply.raw.appendHeader?.('warning', warningHeader(warning))
     reply.code(outcome.code)
+    if (trusted) reply.header(wireHeader.sequence, String(outcome.sequence))
     if (outcome.object === undefined && representation.as === 'table' && outcome.answer?.['kind'] === 'Scale') {
       return await sendBytes(reply, representation, scaleTable(outcome.answer, past?.moment.timeMs ?? deps.nowMs()))
     }
@@ -526,9 +547,9 @@ function provenanceOf(raw: RawRequest): Provenance {
     const text = header(raw, name)
     return text && /^\d{1,15}$/.test(text) ? Number(text) : undefined
   }
-  const cause = number('shiplog-cause')
-  const basis = number('shiplog-basis')
-  const decision = header(raw, 'shiplog-decision')
+  const cause = number(wireHeader.cause)
+  const basis = number(wireHeader.basis)
+  const decision = header(raw, wireHeader.decision)
   return {
     ...traceOf(raw),
     ...(cause === undefined ? {} : { cause }),

@@ -223,6 +223,7 @@ test('plugins come in upstream order, each with a name to switch it off by', () 
   expect(defaultAdmissionPlugins().map((plugin) => plugin.name)).toEqual([
     'NamespaceLifecycle',
     'ServiceAccount',
+    'NodeRestriction',
     'Priority',
     'DefaultTolerationSeconds',
     'StorageObjectInUseProtection',

@@ -2,6 +2,7 @@
 import type { AdmissionPlugin } from '../admission.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.plugin.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.plugin.ts'
+import { nodeRestriction } from './node-restriction.plugin.ts'
 import { priority } from './priority.plugin.ts'
 import { serviceAccount } from './service-account.plugin.ts'
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.plugin.ts'
@@ -10,6 +11,7 @@ import { storageObjectInUseProtection } from './storage-object-in-use-protection
 export const defaultAdmissionPlugins = (): AdmissionPlugin[] => [
   namespaceLifecycle,
   serviceAccount,
+  nodeRestriction,
   priority,
   defaultTolerationSeconds,
   storageObjectInUseProtection,

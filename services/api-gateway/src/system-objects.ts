@@ -11,6 +11,8 @@ const resources: Readonly<Record<string, string>> = {
   Service: 'services',
   Endpoints: 'endpoints',
   EndpointSlice: 'endpointslices',
+  ClusterRole: 'clusterroles',
+  ClusterRoleBinding: 'clusterrolebindings',
 }
 
 const attemptsMax = 20

@@ -1,0 +1,117 @@
+// The ApiClient port over HTTPS: what controllers, the scheduler and node agents use when they run apart from a gateway.
+// Cause, basis and decision travel in headers of our own, which gateways honour from components alone.
+//
+// What was surely not carried out is sent again, to another gateway if need be: a connection that could not be made, a
+// stream that was refused, 429 and 503. A write without an answer is not: it may have been stored, and only the caller
+// can tell (it throws ApiUnreachable with `ambiguous`). Reads are asked again in either case.
+import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { builtInRegistry } from '@shiplog/api/registry'
+import { routeNotFound, type Status } from '@shiplog/api/status'
+import type { Clock } from '@shiplog/runtime/clock'
+import { type ApiConnection, ApiUnreachable, type WireAnswer, type WireRequest } from './api-connection.ts'
+import { attemptsPath, wireHeader } from '@shiplog/api/wire-headers'
+import { wireTarget } from './request-path.ts'
+
+/** How long a request that was not carried out is tried again. */
+const retryForMs = 8_000
+const pauseMsMin = 20
+const pauseMsMax = 500
+/** A server that asks for more patience than this gets this much. */
+const retryAfterMsMax = 2_000
+
+/** Creates the client; the connection is the caller's to close. */
+export function createHttpApiClient(options: { readonly connection: ApiConnection; readonly clock: Clock }): ApiClient {
+  const { connection, clock } = options
+  const registry = builtInRegistry()
+
+  async function persist(request: WireRequest, isRead: boolean): Promise<WireAnswer> {
+    const deadlineMs = clock.nowMs() + retryForMs
+    for (let tries = 0; ; tries++) {
+      let pauseMs = Math.min(pauseMsMin * 2 ** Math.min(tries, 10), pauseMsMax)
+      try {
+        const answer = await connection.request(request)
+        if (answer.code !== 429 && answer.code !== 503) return answer
+        const seconds = Number(answer.headers['retry-after'])
+        if (seconds > 0) pauseMs = Math.min(seconds * 1_000, retryAfterMsMax)
+        if (clock.nowMs() + pauseMs > deadlineMs) return answer
+      } catch (error) {
+        if (!(error instanceof ApiUnreachable) || (error.ambiguous && !isRead)) throw error
+        if (clock.nowMs() + pauseMs > deadlineMs) throw error
+      }
+      await clock.sleep(pauseMs)
+    }
+  }
+
+  return {
+    async request(request) {
+      const target = wireTarget(request, registry)
+      if (target === undefined) return { ok: false, code: 404, status: routeNotFound() }
+      const answer = await persist(
+        {
+          ...target,
+          headers: headersOf(request),
+          ...(request.body === undefined ? {} : { body: Buffer.from(JSON.stringify(request.body)) }),
+        },
+        request.verb === 'get' || request.verb === 'list',
+      )
+      return resultOf(answer)
+    },
+
+    async recordAttempt(attempt) {
+      const answer = await persist(
+        {
+          method: 'POST',
+          path: attemptsPath,
+          headers: { 'content-type': 'application/json' },
+          body: Buffer.from(JSON.stringify(attempt)),
+        },
+        false,
+      )
+      if (answer.code >= 300) {
+        throw new Error(
+          `the attempt to schedule ${attempt.namespace}/${attempt.pod} could not be recorded: ${statusOf(answer).message}`,
+        )
+      }
+    },
+  }
+}
+
+function headersOf(request: ApiRequest): Record<string, string> {
+  const { cause, basis, decision } = request
+  return {
+    ...(request.body === undefined ? {} : { 'content-type': request.patchType ?? 'application/json' }),
+    ...(cause === undefined ? {} : { [wireHeader.cause]: String(cause) }),
+    ...(basis === undefined ? {} : { [wireHeader.basis]: String(basis) }),
+    ...(decision === undefined ? {} : { [wireHeader.decision]: asciiJson(decision) }),
+    ...(request.onlyNew ? { [wireHeader.onlyNew]: '1' } : {}),
+  }
+}
+
+/** JSON as a header can hold it: the same value, other characters escaped. */
+const asciiJson = (text: string): string =>
+  text.replace(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+function resultOf(answer: WireAnswer): ApiResult {
+  const { code } = answer
+  if (code >= 300) return { ok: false, code, status: statusOf(answer) }
+  const object = JSON.parse(answer.body.toString('utf8')) as KubeObject
+  const sequence = answer.headers[wireHeader.sequence]
+  return {
+    ok: true,
+    code,
+    object,
+    sequence: Number(sequence ?? object.metadata?.resourceVersion ?? 0) || 0,
+  }
+}
+
+function statusOf({ code, body }: WireAnswer): Status {
+  const text = body.toString('utf8')
+  try {
+    const parsed = JSON.parse(text) as Status
+    if (parsed.kind === 'Status') return parsed
+  } catch {
+    // Not a gateway's answer: a proxy's, perhaps. It is passed on as it is.
+  }
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code, message: text.slice(0, 1_000) }
+}
