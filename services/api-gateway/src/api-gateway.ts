@@ -50,6 +50,8 @@ export interface ApiGatewayDeps {
   readonly disabledAdmissionPlugins?: readonly string[]
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
+  /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
+  readonly moreMetrics?: () => string
 }
 
 export interface ApiGateway extends Service {
@@ -119,6 +121,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     registry,
     health,
     stopping: () => stopping.signal.aborted,
+    moreMetrics: deps.moreMetrics ?? (() => ''),
     watchers: () => hub.watchers + past.watchers,
     streams,
   })
@@ -187,6 +190,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       userAgent: user.name.replace(/^system:/, ''),
       requestId: ids.uuid(),
       ...(request.onlyNew ? { onlyNew: true } : {}),
+      ...(request.once ? { once: request.once } : {}),
       provenance: {
         ...(request.cause === undefined ? {} : { cause: request.cause }),
         ...(request.basis === undefined ? {} : { basis: request.basis }),
