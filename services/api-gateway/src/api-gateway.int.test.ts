@@ -308,3 +308,18 @@ describe('subjects that the log has forgotten', () => {
     expect((await client.request(configMap('once'))).ok).toBe(true)
   })
 })
+
+test('an invalid object is refused as invalid, also under a name that is taken', async () => {
+  await must(configMap('a'))
+  const result = await refusal({ ...configMap('a'), body: { metadata: { name: 'a' }, data: { 'no spaces': 'x' } } })
+  expect(result.status.reason).toBe('Invalid')
+  const service = (spec: object): ApiRequest => ({
+    verb: 'create',
+    group: '',
+    resource: 'services',
+    namespace: 'default',
+    body: { metadata: { name: 'web' }, spec },
+  })
+  await must(service({ ports: [{ port: 80 }] }))
+  expect((await refusal(service({ ports: [{ port: 80 }] }))).status.reason).toBe('AlreadyExists')
+})

@@ -402,12 +402,13 @@ export function createWriter(deps: WriterDeps): Writer {
     prepareForCreate(kind, draft, context)
     const subject = subjectOf(resource, request.namespace, name)
     return await exclusively(subject, async () => {
-      if (tableOf(resource).current.has(keyOf(request.namespace, name)))
-        return { stored: false, result: { taken: name, generated } }
-      const allocation = allocate(stream, kind, draft, undefined, context)
+      // What is invalid is said to be so before the name is; what an object would take is not taken for a name that is.
+      const taken = tableOf(resource).current.has(keyOf(request.namespace, name))
+      const allocation = taken ? nothing : allocate(stream, kind, draft, undefined, context)
       const decision = decideCreate(kind, draft)
       if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
       admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
+      if (taken) return { stored: false, result: { taken: name, generated } }
       const said = [...warnings, ...(kind.strategy.warnings?.(draft) ?? [])]
       const tombstone = stream.projection.tombstone(subject)
       if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
