@@ -190,6 +190,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       userAgent: user.name.replace(/^system:/, ''),
       requestId: ids.uuid(),
       ...(request.onlyNew ? { onlyNew: true } : {}),
+      ...(request.once ? { once: request.once } : {}),
       provenance: {
         ...(request.cause === undefined ? {} : { cause: request.cause }),
         ...(request.basis === undefined ? {} : { basis: request.basis }),

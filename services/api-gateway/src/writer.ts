@@ -236,6 +236,7 @@ export function createWriter(deps: WriterDeps): Writer {
     event: ObjectEvent,
     expected: { readonly sequence: number; readonly checksum: string },
     allocation: AllocationChange,
+    guardToTake?: Append,
   ): Promise<Appended | undefined> {
     const payload = storedBytes(event.object)
     if (payload.length > objectBytesMax) {
@@ -265,6 +266,7 @@ export function createWriter(deps: WriterDeps): Writer {
     }
     guards(allocation.release, '')
     guards(allocation.take, event.object.metadata.uid)
+    if (guardToTake) group.push(guardToTake)
     const result = await stream.committer.commit(group)
     if (result.ok) {
       const sequence = result.sequences[0]!
@@ -400,12 +402,13 @@ export function createWriter(deps: WriterDeps): Writer {
     prepareForCreate(kind, draft, context)
     const subject = subjectOf(resource, request.namespace, name)
     return await exclusively(subject, async () => {
-      if (tableOf(resource).current.has(keyOf(request.namespace, name)))
-        return { stored: false, result: { taken: name, generated } }
-      const allocation = allocate(stream, kind, draft, undefined, context)
+      // What is invalid is said to be so before the name is; what an object would take is not taken for a name that is.
+      const taken = tableOf(resource).current.has(keyOf(request.namespace, name))
+      const allocation = taken ? nothing : allocate(stream, kind, draft, undefined, context)
       const decision = decideCreate(kind, draft)
       if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
       admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
+      if (taken) return { stored: false, result: { taken: name, generated } }
       const said = [...warnings, ...(kind.strategy.warnings?.(draft) ?? [])]
       const tombstone = stream.projection.tombstone(subject)
       if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
@@ -540,15 +543,31 @@ export function createWriter(deps: WriterDeps): Writer {
     name: string,
     command: DeleteCommand & { readonly dryRun: boolean },
   ): Promise<WriteOutcome> {
-    const { resource } = request
+    const { resource, once } = request
     const stream = streamOf(resource)
-    return await exclusively(subjectOf(resource, request.namespace, name), () =>
-      untilItStands(
-        stream,
-        () => deleteOnce(request, stream, name, command),
-        () => tooManyWriters(resource, name),
-      ),
-    )
+    const work = (): Promise<WriteOutcome> =>
+      exclusively(subjectOf(resource, request.namespace, name), () =>
+        untilItStands(
+          stream,
+          () => deleteOnce(request, stream, name, command),
+          () => tooManyWriters(resource, name),
+        ),
+      )
+    // Every request of a round moves the guard, one after the other: who has not seen the last of them comes too late.
+    return once ? await exclusively(onceSubject(once.matter), work) : await work()
+  }
+
+  /** The guard that a request of a round takes with it. Throws when another round was faster. */
+  function guardOfRound(request: GatewayRequest, stream: Stream, name: string): Append | undefined {
+    const { once, resource } = request
+    if (!once) return undefined
+    const state = stream.projection.guard(onceSubject(once.matter))
+    if (state && state.holder !== once.round && state.sequence > (request.provenance?.basis ?? 0)) {
+      throw new ApiError(
+        conflict(resource, name, `the same was decided at sequence ${state.sequence}, which this decision did not see`),
+      )
+    }
+    return guardAppend(stream, request, `once/${once.matter}`, once.round)
   }
 
   async function deleteOnce(
@@ -569,6 +588,7 @@ export function createWriter(deps: WriterDeps): Writer {
     if (decision.kind === 'refused') throw new ApiError(decision.status)
     if (decision.kind === 'unchanged')
       return { stored: false, result: { code: 200, object: before, sequence: 0, warnings: [] } }
+    const guardToTake = guardOfRound(request, stream, name)
     const { event } = decision
     const outcome = (object: KubeObject, sequence: number, bytes?: Buffer): WriteOutcome => {
       if (!event.deleted) return { code: 200, object, sequence, ...(bytes ? { bytes } : {}), warnings: [] }
@@ -584,7 +604,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const allocation = event.deleted ? allocate(stream, kind, undefined, before, context) : nothing
     const expected = { sequence: version.sequence, checksum: version.checksum }
     const subject = subjectOf(resource, namespace, name)
-    const appended = await append(stream, request, kind, subject, event, expected, allocation)
+    const appended = await append(stream, request, kind, subject, event, expected, allocation, guardToTake)
     if (!appended) return 'raced'
     const object = withVersion(event.object, appended.sequence)
     return { stored: true, result: outcome(object, appended.sequence, appended.bytes) }
@@ -605,6 +625,8 @@ function keepManagedFields(draft: KubeObject, managedFields: ManagedFieldsEntry[
   if (managedFields.length > 0) draft.metadata.managedFields = managedFields
   else delete draft.metadata.managedFields
 }
+
+const onceSubject = (matter: string): string => guardSubject(`once/${matter}`)
 
 /** `clusterip/10.96.0.10` → `guard.clusterip.10%2E96%2E0%2E10`. */
 const guardSubject = (key: string): string => `guard.${key.split('/').map(encodeToken).join('.')}`
