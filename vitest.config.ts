@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['{libs,services,apps,bench,conformance,tools}/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     experimental: { viteModuleRunner: false },
+    // Clusters of tests have no SQL unless they ask for it.
+    env: { SHIPLOG_POSTGRES: 'off' },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -49,7 +49,7 @@ export async function startCluster(options: {
         ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`, `--cpu-prof-interval=${profileIntervalMicros}`]
         : []),
       join(root, 'apps', 'cli', 'src', 'main.ts'),
-      ...['up', '--data-dir', join(directory, 'data'), '--port', '0', '--log', options.log],
+      ...['up', '--data-dir', join(directory, 'data'), '--port', '0', '--log', options.log, '--postgres', 'off'],
       ...['--simulated-nodes', String(options.simulatedNodes ?? 3)],
     ],
     {

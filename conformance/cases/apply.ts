@@ -123,7 +123,7 @@ export const applyCases: readonly Case[] = topic('apply', {
       const apply = (...manifests: readonly Any[]): Promise<string> =>
         t.k(`apply --server-side --prune --applyset=secret/set -f -`, {
           env,
-          stdin: manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n'),
+          stdin: manifests.map((manifest) => JSON.stringify(manifest)).join('\n'),
         })
       await apply(configMap('a', {}), configMap('b', {}))
       const parent = await t.get('secret set')

@@ -415,7 +415,7 @@ function general(target: Target): readonly BadRequest[] {
       'patch',
       resource,
       'an unknown directive',
-      patch(strategic, { metadata: { labels: { $patch: 'explode' } } }),
+      patch(strategic, { metadata: { $patch: 'explode' } }),
       400,
       'BadRequest',
       /./,
@@ -732,7 +732,7 @@ const podFaults: readonly BadRequest[] = [
   invalidPod(
     'a volume of two kinds',
     { volumes: [{ name: 'v', emptyDir: {}, hostPath: { path: '/x' } }] },
-    /spec\.volumes\[0\]\.hostPath: Forbidden: may not specify more than 1 volume type/,
+    /spec\.volumes\[0\]\.(hostPath|emptyDir): Forbidden: may not specify more than 1 volume type/,
   ),
   bad(
     'create',

@@ -11,14 +11,14 @@ import { isFull } from './size.ts'
 /** Commands of a rollout of 4 pods and an update, each a moment to be killed at. */
 const everyStep = Array.from({ length: 24 }, (_, step) => step + 1)
 const someSteps: Readonly<Record<LogKind, readonly number[]>> = {
-  embedded: [1, 2, 3, 5, 7, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21],
+  embedded: [1, 2, 5, 9, 12, 14, 16, 18, 20],
   jetstream: [1, 4, 8, 14],
 }
 
 for (const kind of ['embedded', 'jetstream'] as const) {
   describeTwoRunners(`two gateways on the ${kind} log`, {
     killAt: isFull ? everyStep : someSteps[kind],
-    chaosSeeds: isFull ? Array.from({ length: 20 }, (_, seed) => seed + 1) : [1, 2],
+    chaosSeeds: isFull ? Array.from({ length: 20 }, (_, seed) => seed + 1) : [1],
     deadlineMs: 20_000,
     open: async () => {
       const log = await openRealLog(kind)
@@ -34,7 +34,7 @@ for (const kind of ['embedded', 'jetstream'] as const) {
           const rhythm = turn++ % 3
           let tick = 0
           const feed = createObjectFeed(
-            laggingLog(direct, systemClock, () => (rhythm === 0 ? 0 : (tick++ * (rhythm + 1)) % 1)),
+            laggingLog(direct, systemClock, () => (rhythm === 0 ? 0 : (tick++ * (rhythm + 1)) % 11)),
           )
           feeds.push(feed)
           return feed

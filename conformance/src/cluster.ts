@@ -45,6 +45,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const args = [
     join(root, 'apps', 'cli', 'src', 'main.ts'),
     'up',
+    '--postgres',
+    'off',
     ...['--data-dir', dataDir],
     ...['--port', '0'],
     ...['--log', options.log],

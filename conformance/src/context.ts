@@ -115,8 +115,7 @@ function createContext(bench: Bench, namespace: string): CaseContext {
     kFails: (line, options = {}) => mustFail(start(bench.kubectl, line, options)),
     kAll: (line, options = {}) => start(bench.kubectl, line, options),
     get: async (what) => JSON.parse(await k(`get ${what} -o json`)) as Any,
-    feed: (line, ...manifests) =>
-      k(line, { stdin: manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n') }),
+    feed: (line, ...manifests) => k(line, { stdin: manifests.map((manifest) => JSON.stringify(manifest)).join('\n') }),
     helm: (line, options = {}) => must(start(bench.helm, line, options)),
     helmFails: (line, options = {}) => mustFail(start(bench.helm, line, options)),
     http: (request) =>

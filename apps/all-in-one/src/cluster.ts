@@ -22,6 +22,7 @@ import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from './lock.ts'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
 import { loadPki } from './pki.ts'
+import type { RunningPostgres } from './postgres.ts'
 import { ensureSystemObjects } from '@shiplog/api-gateway/system-objects'
 
 export const shiplogVersion = '0.1.0'
@@ -44,6 +45,8 @@ export interface ClusterOptions {
   readonly findNatsServer: OpenLogOptions['findNatsServer']
   readonly clock?: Clock
   readonly ids?: Ids
+  /** `auto`, `off` (the default) or the URL of a PostgreSQL; see postgres.ts. */
+  readonly postgres?: string
   /** Delays of the simulated containers; all 0 by default. */
   readonly runtime?: Omit<SimulatedRuntimeOptions, 'clock' | 'ids'>
 }
@@ -64,6 +67,8 @@ export interface RunningCluster {
 /** After this long a stop goes on to the next part. */
 const stopStepMs = 1_500
 const startTimeoutMs = 60_000
+/** SQL leaves the machine to those who waited for the cluster, for this long. */
+const postgresDelayMs = 1_000
 
 /** Starts a cluster on a data directory; resolves when all its nodes are Ready. Undoes what it began when it fails. */
 export async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
@@ -83,6 +88,28 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         logger.warn({ err, what }, 'a part did not stop well'),
       )
     }
+  }
+
+  let sql: RunningPostgres | undefined
+  const beginPostgres = (choice: string, log: ClusterLog): void => {
+    const ending = new AbortController()
+    const begun = (async () => {
+      await clock.sleep(postgresDelayMs, ending.signal)
+      const { startPostgres } = await import('./postgres.ts')
+      sql = await startPostgres({ choice, dataDir, log, clock, ids, logger, progress })
+    })().catch((error: unknown) => {
+      if (ending.signal.aborted) return
+      logger.warn({ err: error }, 'SQL could not be started')
+      progress(`SQL: off: ${error instanceof Error ? error.message : String(error)}`)
+    })
+    undo.push([
+      'postgres',
+      async () => {
+        ending.abort()
+        await begun
+        await sql?.stop()
+      },
+    ])
   }
 
   const lock = lockDirectory(dataDir)
@@ -139,6 +166,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 
     const gateway = createApiGateway({
       log,
+      moreMetrics: () => sql?.projector.metrics() ?? '',
       onStored: guarded.onStored,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
       ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
@@ -226,6 +254,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
     guarded.begin()
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
+    if (options.postgres !== undefined && options.postgres !== 'off') beginPostgres(options.postgres, log)
     return { url, port: gateway.port, kubeconfig, dataDir, logDescription: description, gateway, log, stop }
   }
 }

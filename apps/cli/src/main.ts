@@ -20,6 +20,11 @@ function logChoice(text: string): string {
   throw new InvalidArgumentError('auto, embedded, jetstream or nats://…, please.')
 }
 
+function postgresChoice(text: string): string {
+  if (/^(auto|off)$/.test(text) || /^postgres(ql)?:\/\/\S+$/.test(text)) return text
+  throw new InvalidArgumentError('auto, off or postgres://…, please.')
+}
+
 const dataDirOption = (): Option =>
   new Option('-d, --data-dir <dir>', 'where the cluster keeps its state')
     .default(defaultDataDir)
@@ -63,6 +68,12 @@ program
       .argParser(logChoice),
   )
   .addOption(
+    new Option('--postgres <which>', 'SQL: auto, off, or the postgres:// URL of a server')
+      .default('auto')
+      .env('SHIPLOG_POSTGRES')
+      .argParser(postgresChoice),
+  )
+  .addOption(
     new Option('-n, --simulated-nodes <count>', 'nodes whose containers exist only as state')
       .default(3)
       .argParser(wholeNumber(30_000)),
@@ -93,6 +104,11 @@ The log:
   jetstream   a nats-server as a child process, on loopback; one is provided if the machine has none
   nats://…    a NATS server that runs elsewhere
 
+SQL:
+  auto         a PostgreSQL of the checkout's packages, as a child process on loopback, a second after the cluster is ready
+  off          none
+  postgres://… a server of version 14 or later; the user must be allowed to create schemas, and roles if there are to be any
+
 Progress goes to standard error; standard output gets two lines when all nodes are Ready:
   Shiplog is ready in 0.6 s
   export KUBECONFIG=/path/to/.shiplog/kubeconfig`,
@@ -110,6 +126,30 @@ program
   .action(async (options) => {
     const { status } = await import('./status.ts')
     process.exitCode = await status(options)
+  })
+
+program
+  .command('sql')
+  .description('ask the cluster in SQL, present and past; without a query: what there is to ask')
+  .argument('[query]', 'one statement; it can only read')
+  .addOption(dataDirOption())
+  .addOption(
+    new Option('-o, --output <format>', 'how rows are printed').choices(['table', 'json', 'csv']).default('table'),
+  )
+  .addOption(new Option('--fresh', 'wait until everything that was acknowledged before is there'))
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ shiplog sql "select namespace, name, phase, node_name from v1.pods"
+  $ shiplog sql --fresh -o json "select * from v1.deployments_history where name = 'web'"
+  $ shiplog sql "select name, ready from v1.nodes_as_of(now() - interval '1 hour')"
+
+docs/sql.md has more. Any client of PostgreSQL will do: the URL is in <data-dir>/postgres-url.`,
+  )
+  .action(async (query, options) => {
+    const { sql } = await import('./sql.ts')
+    process.exitCode = await sql(query, options)
   })
 
 program

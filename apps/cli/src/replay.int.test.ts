@@ -18,29 +18,17 @@ import { replayAll } from './replay.ts'
 
 const attemptsWanted = 2_000
 const nodesMade = 30
+const podsPerWave = 120
 
-let directory: string
-let cluster: RunningCluster
-let source: HistorySource
-
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'shiplog-replay-'))
-  cluster = await startCluster({
-    dataDir: join(directory, 'data'),
+const start = (dataDir: string, log: 'embedded' | 'jetstream'): Promise<RunningCluster> =>
+  startCluster({
+    dataDir,
     port: 0,
-    log: 'embedded',
+    log,
     simulatedNodes: 4,
     logger: silentLogger,
     findNatsServer: findNatsServer(() => undefined),
   })
-  source = logSource(cluster.log.events, () => Promise.resolve())
-  await workload(cluster)
-}, 120_000)
-
-afterAll(async () => {
-  await cluster.stop()
-  rmSync(directory, { recursive: true, force: true })
-})
 
 /** The same numbers every time. */
 function randomOf(seed: number): (below: number) => number {
@@ -52,9 +40,9 @@ function randomOf(seed: number): (below: number) => number {
 }
 
 /** Pods of all sorts in waves; between them nodes are lost, tainted, cordoned, labelled and made again, pods deleted. */
-async function workload({ gateway }: RunningCluster): Promise<void> {
+async function workload({ gateway }: RunningCluster, firstWave: number, endWave: number): Promise<void> {
   const client = gateway.clientFor({ name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] })
-  const random = randomOf(7)
+  const random = randomOf(firstWave + 7)
   const ask = async (request: Omit<ApiRequest, 'group'>): Promise<void> => {
     const result = await client.request({ group: '', ...request } as ApiRequest)
     if (!result.ok && result.code !== 404 && result.code !== 409)
@@ -126,9 +114,9 @@ async function workload({ gateway }: RunningCluster): Promise<void> {
       : {}),
   })
   await Promise.all(Array.from({ length: nodesMade }, (_, index) => addNode(index)))
-  let made = 0
-  for (let wave = 0; wave < 24; wave++) {
-    const pods = Array.from({ length: 120 }, () => made++)
+  let made = firstWave * podsPerWave
+  for (let wave = firstWave; wave < endWave; wave++) {
+    const pods = Array.from({ length: podsPerWave }, () => made++)
     const trouble = [
       () => ask({ verb: 'delete', resource: 'nodes', name: `made-${random(nodesMade)}` }),
       () => patchNode(random(nodesMade), { taints: [{ key: 'spot', value: 'yes', effect: 'NoSchedule' }] }),
@@ -173,14 +161,34 @@ function shiplog(...args: string[]): Promise<{ code: number; stdout: string; std
 }
 
 /** The log with one thing told otherwise. */
-const altered = (change: (record: LogRecord) => LogRecord): HistorySource => ({
+const altered = (source: HistorySource, change: (record: LogRecord) => LogRecord): HistorySource => ({
   ...source,
   async *read(options) {
     for await (const records of source.read(options)) yield records.map(change)
   },
 })
 
-describe('a replay', () => {
+describe.each(['embedded', 'jetstream'] as const)('a replay of the log %s', (log) => {
+  let directory: string
+  let cluster: RunningCluster
+  let source: HistorySource
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'shiplog-replay-'))
+    cluster = await start(join(directory, 'data'), log)
+    await workload(cluster, 0, 14)
+    // Another life of the scheduler, which numbers its decisions anew.
+    await cluster.stop()
+    cluster = await start(join(directory, 'data'), log)
+    await workload(cluster, 14, 24)
+    source = logSource(cluster.log.events, () => Promise.resolve())
+  }, 180_000)
+
+  afterAll(async () => {
+    await cluster.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
   test(`at least ${attemptsWanted} attempts come out as recorded, failures among them`, async () => {
     const report = await replayAll(source)
     process.stderr.write(
@@ -196,7 +204,7 @@ describe('a replay', () => {
   test('what was recorded plays no part: a falsified record is found, and only it', async () => {
     let falsified = 0
     const report = await replayAll(
-      altered((record) => {
+      altered(source, (record) => {
         const decision = record.headers[header.decision]
         if (decision === undefined || (falsified !== 0 && falsified !== record.sequence)) return record
         if (falsified === 0 && record.sequence < 500) return record

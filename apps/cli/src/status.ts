@@ -1,5 +1,5 @@
 // `shiplog status`: asks the lock who runs, and the running gateway how it is, with the administrator's certificate.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join, resolve } from 'node:path'
 import { isAlive, lockHolder } from '@shiplog/all-in-one/lock'
@@ -22,6 +22,10 @@ export async function status(options: { readonly dataDir: string }): Promise<num
   const answer = await ask(`${server}/readyz?verbose`, join(dataDir, 'pki'))
   say(`API: ${server} (${answer.code === 200 ? 'ready' : 'not ready'})`)
   for (const line of answer.text.trim().split('\n')) say(`  ${line}`)
+  if (existsSync(join(dataDir, 'postgres-url'))) {
+    const { sqlStatus } = await import('./sql-status.ts')
+    say(await sqlStatus(dataDir))
+  }
   return answer.code === 200 ? 0 : 1
 }
 

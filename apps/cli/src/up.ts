@@ -14,6 +14,7 @@ export interface UpOptions {
   readonly simulatedNodes: number
   readonly tokenAuthFile?: string | undefined
   readonly disableAdmissionPlugins: readonly string[]
+  readonly postgres: string
   readonly logLevel: LogLevel
 }
 
@@ -35,6 +36,7 @@ export async function up(options: UpOptions): Promise<never> {
     port: options.port,
     log: options.log as LogChoice,
     simulatedNodes: options.simulatedNodes,
+    postgres: options.postgres,
     ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
     disabledAdmissionPlugins: options.disableAdmissionPlugins,
     logger,

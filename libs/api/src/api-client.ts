@@ -30,6 +30,11 @@ export interface ApiRequest {
    * name derived from a counter is used at most once, however stale the view of the one who derived it.
    */
   readonly onlyNew?: boolean
+  /**
+   * Delete only: for what must not be decided twice from different pasts, as which pods a set gives up. Refused (409) when
+   * another round of the same matter was stored after `basis`; the requests of one round do not hinder one another.
+   */
+  readonly once?: { readonly matter: string; readonly round: string }
   /** The sequence of the event that made the caller act; recorded with the event. */
   readonly cause?: number
   /** The sequence that a decision saw, and the decision as JSON; recorded with the event. */

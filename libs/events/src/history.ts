@@ -49,19 +49,32 @@ export function endOfBatch(record: LogRecord): number {
   return batch ? record.sequence + batch.size - batch.index : record.sequence
 }
 
+/** What the compaction records up to `through` say; they are never taken back, so each is read once. */
+interface Holes {
+  readonly through: number
+  /** The newest record that tells of forgotten objects, 0 when there is none. */
+  readonly before: number
+}
+
+const holesOf = new WeakMap<EventLog, Holes>()
+
 /**
  * The oldest sequence whose state the log can still show whole. Compaction of objects punches holes behind the first
  * record: what it forgot may be missing from any state before the record that tells of it.
  */
 export async function oldestWholeSequence(log: EventLog): Promise<number> {
-  const [first, compaction] = await Promise.all([log.firstSequence(), log.last(compactionSubject)])
-  if (compaction === undefined) return first
-  let oldest = first
-  for await (const records of log.read({ subjects: [compactionSubject] })) {
-    for (const record of records) {
-      const { forgotten } = parseLogRecord<Compaction>(record)
-      if (Object.keys(forgotten).some((subject) => subject.startsWith('evt.'))) oldest = record.sequence
+  const [first, newest] = await Promise.all([log.firstSequence(), log.last(compactionSubject)])
+  if (newest === undefined) return first
+  let { through, before } = holesOf.get(log) ?? { through: 0, before: 0 }
+  if (newest.sequence > through) {
+    for await (const records of log.read({ from: through + 1, to: newest.sequence, subjects: [compactionSubject] })) {
+      for (const record of records) {
+        const { forgotten } = parseLogRecord<Compaction>(record)
+        if (Object.keys(forgotten).some((subject) => subject.startsWith('evt.'))) before = record.sequence
+      }
     }
+    through = newest.sequence
+    holesOf.set(log, { through, before })
   }
-  return oldest
+  return Math.max(first, before)
 }

@@ -37,6 +37,14 @@ export async function prepare(pool: pg.Pool): Promise<void> {
   })
 }
 
+/** Lets roles log in by themselves, with these passwords; for a server that is ours alone. */
+export async function allowLogin(pool: pg.Pool, passwords: Readonly<Record<string, string>>): Promise<void> {
+  const db = createDatabase(pool)
+  for (const [role, password] of Object.entries(passwords)) {
+    await sql`alter role ${sql.ref(role)} login password ${sql.lit(password)}`.execute(db)
+  }
+}
+
 /** The model over a pool; `prepare` must have run once. */
 export function createPostgresReadModel(pool: pg.Pool): ReadModel {
   const db = createDatabase(pool)

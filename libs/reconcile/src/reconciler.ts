@@ -20,6 +20,11 @@ export interface Command {
   readonly request: ApiRequest
   readonly event?: EventRecord
   readonly failureEvent?: (status: Status) => EventRecord
+  /**
+   * Deletions only: the matter (a uid, say) that this round decides, and that no other round may have decided since what
+   * the view shows; see ApiRequest.once.
+   */
+  readonly onceFor?: string
 }
 
 export interface CommandFailure {

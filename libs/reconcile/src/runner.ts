@@ -7,6 +7,7 @@ import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { type Status, usedNameCause } from '@shiplog/api/status'
 import type { Clock } from '@shiplog/runtime/clock'
+import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Service } from '@shiplog/runtime/service'
 import { createEventRecorder } from './events-recorder.ts'
@@ -35,6 +36,13 @@ export interface ControllerRunnerOptions {
   /** Keys that one reconciler works on at a time; default 64. */
   readonly workers?: number
   readonly fieldManager?: string
+  readonly ids?: Ids
+}
+
+/** What a round rests on: how far its view was, and its own name. */
+interface Decided {
+  readonly basis: number
+  readonly round: string
 }
 
 export interface ControllerRunner extends Service {
@@ -102,6 +110,9 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
   const view = createObjectView([...resources], [...indexes.values()])
   const recorder = createEventRecorder({ client, clock, log })
   const gate = createGate(commandsInFlightMax)
+  /** Names the rounds of this runner apart from those of all others. */
+  const instance = (options.ids ?? systemIds).uuid()
+  let rounds = 0
   const stopping = new AbortController()
   let startedMs = 0
   let running: Promise<void> | undefined
@@ -129,8 +140,8 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
     readonly shutDown: () => void
   }
 
-  const sendOne = async (command: Command, cause: number | undefined): Promise<ApiResult> => {
-    const { request } = command
+  const sendOne = async (command: Command, cause: number | undefined, decided: Decided): Promise<ApiResult> => {
+    const { request, onceFor } = command
     const writes = request.verb === 'create' || request.verb === 'update' || request.verb === 'patch'
     const query =
       writes && options.fieldManager ? { fieldManager: options.fieldManager, ...request.query } : request.query
@@ -141,7 +152,8 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
           ...request,
           ...(query ? { query } : {}),
           ...(cause === undefined ? {} : { cause }),
-          ...(request.basis === undefined ? { basis: view.sequence } : {}),
+          ...(request.basis === undefined ? { basis: decided.basis } : {}),
+          ...(onceFor === undefined ? {} : { once: { matter: onceFor, round: decided.round } }),
         })
       })
     } catch (err) {
@@ -162,6 +174,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
         },
       },
       undefined,
+      { basis: view.sequence, round: '' },
     )
 
   /** Sends all at once; after a failure, one first, then twice as many each time, until one fails again. */
@@ -169,12 +182,13 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
     commands: readonly Command[],
     cause: number | undefined,
     careful: boolean,
+    decided: Decided,
   ): Promise<{ readonly results: readonly (readonly [Command, ApiResult])[]; readonly skipped: boolean }> => {
     const results: (readonly [Command, ApiResult])[] = []
     let size = careful ? 1 : commands.length
     while (results.length < commands.length) {
       const part = commands.slice(results.length, results.length + size)
-      const answers = await Promise.all(part.map((command) => sendOne(command, cause)))
+      const answers = await Promise.all(part.map((command) => sendOne(command, cause, decided)))
       part.forEach((command, i) => {
         results.push([command, answers[i]!])
       })
@@ -202,6 +216,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
       const failed = failuresOf.get(key) ?? []
       const beginMs = clock.nowMs()
       const usedNameRounds = usedNameRoundsOf.get(key) ?? 0
+      const decided: Decided = { basis: view.sequence, round: `${instance}/${++rounds}` }
       const result = reconciler.reconcile(key, view, { nowMs: beginMs, startedMs, failures: failed, usedNameRounds })
       const costMs = clock.nowMs() - beginMs
       for (const event of result.events ?? []) recorder.record(reconciler.component, event)
@@ -209,7 +224,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
       let usedName: ApiRequest | undefined
       let again = false
       if (result.commands && result.commands.length > 0) {
-        const { results, skipped } = await send(result.commands, cause, failed.length > 0)
+        const { results, skipped } = await send(result.commands, cause, failed.length > 0, decided)
         let sequence = 0
         for (const [command, answer] of results) {
           if (answer.ok) {

@@ -139,6 +139,20 @@ describe('writes', () => {
     expect(await verifyLog(log.events)).toMatchObject({ ok: true, findings: [] })
   })
 
+  test('a deletion that was decided before another round of its matter was stored is refused', async () => {
+    const names = ['a', 'b', 'c', 'd']
+    for (const name of names) await must(configMap(name))
+    const basis = (await records()).at(-1)!.sequence
+    const give = (name: string, round: string, more: Partial<ApiRequest> = {}): ApiRequest =>
+      of('delete', name, { once: { matter: 'set', round }, basis, ...more })
+    const [one, two] = await Promise.all([client.request(give('a', 'one')), client.request(give('b', 'one'))])
+    expect([one.ok, two.ok]).toEqual([true, true])
+    expect((await refusal(give('c', 'two'))).status).toMatchObject({ code: 409, reason: 'Conflict' })
+    await must(of('get', 'c'))
+    await must(give('c', 'two', { basis: (await records()).at(-1)!.sequence }))
+    await must(of('delete', 'd', { once: { matter: 'another set', round: 'three' }, basis }))
+  })
+
   test('dry runs leave no event', async () => {
     await must(configMap('a', { x: '1' }))
     const before = (await records()).length
@@ -293,4 +307,19 @@ describe('subjects that the log has forgotten', () => {
     }
     expect((await client.request(configMap('once'))).ok).toBe(true)
   })
+})
+
+test('an invalid object is refused as invalid, also under a name that is taken', async () => {
+  await must(configMap('a'))
+  const result = await refusal({ ...configMap('a'), body: { metadata: { name: 'a' }, data: { 'no spaces': 'x' } } })
+  expect(result.status.reason).toBe('Invalid')
+  const service = (spec: object): ApiRequest => ({
+    verb: 'create',
+    group: '',
+    resource: 'services',
+    namespace: 'default',
+    body: { metadata: { name: 'web' }, spec },
+  })
+  await must(service({ ports: [{ port: 80 }] }))
+  expect((await refusal(service({ ports: [{ port: 80 }] }))).status.reason).toBe('AlreadyExists')
 })

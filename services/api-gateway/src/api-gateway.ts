@@ -25,6 +25,7 @@ import { createNonResourceRoutes } from './non-resource-routes.ts'
 import { createOperations, type Operations } from './operations.ts'
 import { createPast } from './past-views.ts'
 import { createReader, type Reader } from './reader.ts'
+import { createRequestBodies } from './request-body.ts'
 import { createStreams, type OnStored } from './streams.ts'
 import { createView } from './view.ts'
 import { createWatchHub } from './watch.ts'
@@ -49,6 +50,8 @@ export interface ApiGatewayDeps {
   readonly disabledAdmissionPlugins?: readonly string[]
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
+  /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
+  readonly moreMetrics?: () => string
 }
 
 export interface ApiGateway extends Service {
@@ -82,12 +85,14 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   }
   const admission = plugins.filter((plugin) => !disabled.has(plugin.name))
   const reader = createReader(streams)
-  const writer = createWriter({ registry, streams, admission, view, clock, ids })
+  const bodies = createRequestBodies(registry)
+  const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })
   const operationsOver = (reader: Reader): Operations =>
     createOperations({
       registry,
       reader,
       writer,
+      bodies,
       view,
       nowMs,
       reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
@@ -116,6 +121,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     registry,
     health,
     stopping: () => stopping.signal.aborted,
+    moreMetrics: deps.moreMetrics ?? (() => ''),
     watchers: () => hub.watchers + past.watchers,
     streams,
   })
@@ -184,6 +190,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       userAgent: user.name.replace(/^system:/, ''),
       requestId: ids.uuid(),
       ...(request.onlyNew ? { onlyNew: true } : {}),
+      ...(request.once ? { once: request.once } : {}),
       provenance: {
         ...(request.cause === undefined ? {} : { cause: request.cause }),
         ...(request.basis === undefined ? {} : { basis: request.basis }),

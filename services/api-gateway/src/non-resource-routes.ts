@@ -31,6 +31,7 @@ export function createNonResourceRoutes(deps: {
   readonly health: () => readonly HealthCheck[]
   readonly stopping: () => boolean
   readonly watchers: () => number
+  readonly moreMetrics: () => string
   readonly streams: Streams
 }): NonResourceRoutes {
   const { registry } = deps
@@ -181,7 +182,7 @@ export function createNonResourceRoutes(deps: {
       '# TYPE process_resident_memory_bytes gauge',
       `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
     )
-    return `${lines.join('\n')}\n`
+    return `${lines.join('\n')}\n${deps.moreMetrics()}`
   }
 }
 

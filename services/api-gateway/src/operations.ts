@@ -19,7 +19,9 @@ import type { ListResult, Reader } from './reader.ts'
 import { answerReview, type ReviewDeps } from './reviews.ts'
 import { compileSelection, type Selection } from './selection.ts'
 import type { Version } from './version.ts'
-import { patchTypes, type Writer } from './writer.ts'
+import { patchTypes } from './patcher.ts'
+import type { RequestBodies } from './request-body.ts'
+import type { Writer } from './writer.ts'
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
 
@@ -39,11 +41,12 @@ export function createOperations(deps: {
   readonly registry: SchemaRegistry
   readonly reader: Reader
   readonly writer: Writer
+  readonly bodies: RequestBodies
   readonly view: AdmissionView
   readonly reviews: ReviewDeps
   readonly nowMs: () => number
 }): Operations {
-  const { registry, reader, writer, view } = deps
+  const { registry, reader, writer, bodies, view } = deps
 
   function select(request: GatewayRequest): { selection: Selection; options: ListOptions } {
     const options = parseListOptions(request.query)
@@ -66,7 +69,7 @@ export function createOperations(deps: {
   }
 
   async function deleteCollection(request: GatewayRequest): Promise<WriteOutcome> {
-    const command = writer.deleteOptions(request)
+    const command = bodies.deleteOptions(request)
     const { result } = await list(request)
     let sequence = 0
     for (let i = 0; i < result.versions.length; i += deleteConcurrency) {
@@ -100,7 +103,7 @@ export function createOperations(deps: {
 
   /** Binds a pod: `pods/<name>/binding`, or the old `bindings` collection. */
   async function bind(request: GatewayRequest, podName: string): Promise<WriteOutcome> {
-    const { object: binding } = writer.decode(request, 'io.k8s.api.core.v1.Binding', {
+    const { object: binding } = bodies.decode(request, 'io.k8s.api.core.v1.Binding', {
       kind: 'Binding',
       apiVersion: 'v1',
     })
@@ -118,7 +121,7 @@ export function createOperations(deps: {
   }
 
   async function evict(request: GatewayRequest): Promise<WriteOutcome> {
-    const { object: eviction } = writer.decode(request, 'io.k8s.api.policy.v1.Eviction', {
+    const { object: eviction } = bodies.decode(request, 'io.k8s.api.policy.v1.Eviction', {
       kind: 'Eviction',
       apiVersion: 'policy/v1',
     })
@@ -160,7 +163,7 @@ export function createOperations(deps: {
       const current = readScale(before, groupResource)
       const draft = cloneJson(before)
       const next =
-        verb === 'update' ? writer.decode(request, definition, what).object : patched(request, definition, current)
+        verb === 'update' ? bodies.decode(request, definition, what).object : patched(request, definition, current)
       writeScale(draft, next, groupResource)
       // A stale version in the Scale is a stale version of the object; an absent one is unconditional.
       const { resourceVersion } = (next['metadata'] ?? {}) as JsonObject
@@ -201,7 +204,7 @@ export function createOperations(deps: {
 
   async function review(request: GatewayRequest): Promise<WriteOutcome> {
     const { resource } = request
-    const { object, warnings } = writer.decode(request, resource.definition, {
+    const { object, warnings } = bodies.decode(request, resource.definition, {
       kind: resource.kind,
       apiVersion: apiVersionOf(resource.group, resource.version),
     })
@@ -214,7 +217,7 @@ export function createOperations(deps: {
       if (!resource.verbs.includes(verb)) throw new ApiError(methodNotAllowed(resource, verb))
       if (!resource.stored) {
         if (resource.resource === 'bindings') {
-          const { object } = writer.decode(request, resource.definition, { kind: 'Binding', apiVersion: 'v1' })
+          const { object } = bodies.decode(request, resource.definition, { kind: 'Binding', apiVersion: 'v1' })
           return await bind(request, String(object['metadata']?.name ?? ''))
         }
         return await review(request)

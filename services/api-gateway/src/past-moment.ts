@@ -72,8 +72,8 @@ export function createMoments(deps: { readonly events: Stream; readonly nowMs: (
   return {
     async resolve(text) {
       const present = known.get(text)
-      // What was forgotten meanwhile must be refused, so only the log's own oldest sequence is asked again.
-      if (present && present.sequence >= (await log.firstSequence())) return present
+      // What was forgotten meanwhile must be refused.
+      if (present && present.sequence >= (await oldestWholeSequence(log))) return present
       let moment: Moment
       if (/^\d{1,15}$/.test(text)) moment = await atSequence(Number(text))
       else if (rfc3339.test(text)) moment = await atTime(text)

@@ -2,21 +2,15 @@
 // event (and its guards) in the log. A decision is made against the projection; the log's compare-and-set says whether
 // it was right, and if not, it is made again.
 import { schemaVersionOf, servedBytes, storedBytes } from '@shiplog/api/codec'
-import { forbiddenField } from '@shiplog/api/field-errors'
-import { decodeBody, normalize, structuralErrors, type NormalizeResult } from '@shiplog/api/decode'
-import { applyJsonPatch } from '@shiplog/api/json-patch'
+import { structuralErrors } from '@shiplog/api/decode'
 import type { JsonObject, KubeObject, ManagedFieldsEntry } from '@shiplog/api/kube-object'
 import { updateManagedFields } from '@shiplog/api/managed-fields'
-import { applyMergePatch } from '@shiplog/api/merge-patch'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
-import { applyServerSide } from '@shiplog/api/server-side-apply'
 import {
   alreadyExists,
   ApiError,
-  applyConflict,
   badRequest,
   conflict,
-  forbidden,
   generateNameConflict,
   invalid,
   isApiError,
@@ -25,13 +19,9 @@ import {
   requestEntityTooLarge,
   serviceUnavailable,
   success,
-  unsupportedMediaType,
 } from '@shiplog/api/status'
-import { strategicMergePatch } from '@shiplog/api/strategic-merge'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
-import { convert } from '@shiplog/domain/conversions'
 import {
-  checkIdentity,
   decideCreate,
   decideDelete,
   decideUpdate,
@@ -52,8 +42,11 @@ import type { Append } from '@shiplog/events/event-log'
 import { encodeToken, objectSubject, subjectBytesMax } from '@shiplog/events/subjects'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
-import type { Body, GatewayRequest, WriteOutcome } from './gateway-request.ts'
+import type { GatewayRequest, WriteOutcome } from './gateway-request.ts'
+import { createPatcher } from './patcher.ts'
 import { keyOf } from './projection.ts'
+import type { RequestBodies } from './request-body.ts'
+import { dryRunOf, managerOf } from './request-options.ts'
 import type { Stream, Streams } from './streams.ts'
 import type { Version } from './version.ts'
 
@@ -69,6 +62,7 @@ export const objectBytesMax = 1_572_864
 
 export interface WriterDeps {
   readonly registry: SchemaRegistry
+  readonly bodies: RequestBodies
   readonly streams: Streams
   readonly admission: readonly AdmissionPlugin[]
   readonly view: AdmissionView
@@ -94,31 +88,31 @@ export type Mutation = (
   kind: Kind,
 ) => { draft: KubeObject; managed?: 'done' } | Promise<{ draft: KubeObject; managed?: 'done' }>
 
+export interface ModifyOptions {
+  /** HTTP code of success; default 200. */
+  readonly code?: number
+  /** What to do when there is no such object; by default it is a 404. */
+  readonly onMissing?: () => Promise<WriteOutcome>
+}
+
 export interface Writer {
   create(request: GatewayRequest): Promise<WriteOutcome>
   update(request: GatewayRequest): Promise<WriteOutcome>
   patch(request: GatewayRequest): Promise<WriteOutcome>
   delete(request: GatewayRequest): Promise<WriteOutcome>
-  deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean }
   deleteOne(
     request: GatewayRequest,
     name: string,
     command: DeleteCommand & { readonly dryRun: boolean },
   ): Promise<WriteOutcome>
   /** A write of an existing object by a rule of its own (scale, binding, …). */
-  modify(request: GatewayRequest, mutate: Mutation, options?: { readonly code?: number }): Promise<WriteOutcome>
-  /** The body, decoded and checked against a definition. */
-  decode(
-    request: GatewayRequest,
-    definition: string,
-    what: { kind: string; apiVersion: string },
-  ): { object: JsonObject; warnings: string[] }
+  modify(request: GatewayRequest, mutate: Mutation, options?: ModifyOptions): Promise<WriteOutcome>
   /** The kind of a request's resource in its storage version. */
   kindOf(resource: ResourceInfo): Kind
 }
 
 export function createWriter(deps: WriterDeps): Writer {
-  const { registry, streams, clock, ids } = deps
+  const { registry, bodies, streams, clock, ids } = deps
   const kinds = new Map<string, Kind>()
   const busy = new Map<string, Promise<void>>()
 
@@ -143,146 +137,6 @@ export function createWriter(deps: WriterDeps): Writer {
     uuid: () => ids.uuid(),
     integer: (below) => ids.integer(below),
   })
-
-  const dryRunOf = (request: GatewayRequest, body?: JsonObject): boolean => {
-    const values = [...request.query.getAll('dryRun'), ...((body?.['dryRun'] as string[] | undefined) ?? [])]
-    for (const value of values) {
-      if (value !== 'All') {
-        throw new ApiError(
-          invalid('meta.k8s.io', 'CreateOptions', '', [
-            {
-              reason: 'FieldValueNotSupported',
-              message: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
-              field: 'dryRun',
-            },
-          ]),
-        )
-      }
-    }
-    return values.length > 0
-  }
-
-  function managerOf(request: GatewayRequest): string {
-    const named = request.query.get('fieldManager') ?? ''
-    if (Buffer.byteLength(named) > 128) {
-      throw new ApiError(
-        invalid('meta.k8s.io', 'CreateOptions', '', [
-          { reason: 'FieldValueTooLong', message: 'Too long: may not be more than 128 bytes', field: 'fieldManager' },
-        ]),
-      )
-    }
-    return named || (request.userAgent.split('/')[0] ?? '').slice(0, 128) || 'unknown'
-  }
-
-  /** What strict validation found, as the client asked to have it: refused, warned about, or ignored. */
-  function reportStrictness(
-    request: GatewayRequest,
-    found: readonly string[],
-    prefix: string,
-    warnings: string[],
-  ): void {
-    if (found.length === 0) return
-    const mode = request.query.get('fieldValidation') || 'Warn'
-    if (mode === 'Strict') throw new ApiError(badRequest(`${prefix}strict decoding error: ${found.join(', ')}`))
-    if (mode === 'Warn') warnings.push(...found)
-    else if (mode !== 'Ignore') {
-      throw new ApiError(
-        invalid('meta.k8s.io', 'CreateOptions', '', [
-          {
-            reason: 'FieldValueNotSupported',
-            message: `Unsupported value: ${JSON.stringify(mode)}: supported values: "Ignore", "Strict", "Warn"`,
-            field: 'fieldValidation',
-          },
-        ]),
-      )
-    }
-  }
-
-  function rawBody(body: Body | undefined, definition: string): { value: JsonObject; duplicates: readonly string[] } {
-    if (!body) throw new ApiError(badRequest('the request must have a body'))
-    if ('value' in body) return { value: body.value as JsonObject, duplicates: [] }
-    return decodeBody(body.bytes, body.contentType, registry, { definition })
-  }
-
-  function decode(
-    request: GatewayRequest,
-    definition: string,
-    what: { kind: string; apiVersion: string },
-  ): { object: JsonObject; warnings: string[] } {
-    const { value, duplicates } = rawBody(request.body, definition)
-    const warnings: string[] = []
-    const version = what.apiVersion.split('/').at(-1)!
-    const prefix = `${what.kind} in version "${version}" cannot be handled as a ${what.kind}: `
-    if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-      throw new ApiError(
-        badRequest(
-          `${prefix}json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${what.kind}`,
-        ),
-      )
-    }
-    if (typeof value['kind'] === 'string' && value['kind'] !== '' && value['kind'] !== what.kind) {
-      throw new ApiError(
-        badRequest(
-          `${value['kind']} in version "${version}" cannot be handled as a ${what.kind}: converting (${String(value['apiVersion'] ?? '')}.${value['kind']}) to (${what.apiVersion}.${what.kind}): unknown conversion`,
-        ),
-      )
-    }
-    if (
-      typeof value['apiVersion'] === 'string' &&
-      value['apiVersion'] !== '' &&
-      value['apiVersion'] !== what.apiVersion
-    ) {
-      throw new ApiError(
-        badRequest(
-          `the API version in the data (${value['apiVersion']}) does not match the expected API version (${what.apiVersion})`,
-        ),
-      )
-    }
-    const result = checked(
-      normalize(registry, definition, { ...value, kind: what.kind, apiVersion: what.apiVersion }),
-      what,
-    )
-    reportStrictness(
-      request,
-      [...duplicates, ...result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)],
-      prefix,
-      warnings,
-    )
-    return { object: result.object as JsonObject, warnings }
-  }
-
-  const checked = (result: NormalizeResult, what: { kind: string; apiVersion: string }): NormalizeResult => {
-    if (result.errors.length > 0) {
-      throw new ApiError(
-        badRequest(
-          `${what.kind} in version "${what.apiVersion.split('/').at(-1)!}" cannot be handled as a ${what.kind}: ${result.errors[0]!}`,
-        ),
-      )
-    }
-    return result
-  }
-
-  /** Decodes the body as the resource, checks identity, converts to the storage version. */
-  function decodeResource(request: GatewayRequest, create: boolean): { draft: KubeObject; warnings: string[] } {
-    const { resource } = request
-    const { object, warnings } = decode(request, resource.definition, {
-      kind: resource.kind,
-      apiVersion: apiVersionOf(resource.group, resource.version),
-    })
-    const status = checkIdentity(resource, object, { namespace: request.namespace, name: request.name, create })
-    if (status) throw new ApiError(status)
-    return { draft: toStorage(resource, object as KubeObject), warnings }
-  }
-
-  function toStorage(resource: ResourceInfo, object: KubeObject): KubeObject {
-    if (resource.version === resource.storageVersion && resource.group === resource.storageGroup) return object
-    return convert(object, resource.storageGroup, resource.storageVersion)
-  }
-
-  const fromStorage = (resource: ResourceInfo, object: KubeObject): KubeObject =>
-    resource.version === resource.storageVersion && resource.group === resource.storageGroup
-      ? object
-      : convert(object, resource.group, resource.version)
 
   function admit(
     request: GatewayRequest,
@@ -382,6 +236,7 @@ export function createWriter(deps: WriterDeps): Writer {
     event: ObjectEvent,
     expected: { readonly sequence: number; readonly checksum: string },
     allocation: AllocationChange,
+    guardToTake?: Append,
   ): Promise<Appended | undefined> {
     const payload = storedBytes(event.object)
     if (payload.length > objectBytesMax) {
@@ -411,6 +266,7 @@ export function createWriter(deps: WriterDeps): Writer {
     }
     guards(allocation.release, '')
     guards(allocation.take, event.object.metadata.uid)
+    if (guardToTake) group.push(guardToTake)
     const result = await stream.committer.commit(group)
     if (result.ok) {
       const sequence = result.sequences[0]!
@@ -477,7 +333,7 @@ export function createWriter(deps: WriterDeps): Writer {
 
   type Created = WriteOutcome | { readonly taken: string; readonly generated: boolean }
 
-  async function create(request: GatewayRequest, prepared?: (before: undefined) => KubeObject): Promise<WriteOutcome> {
+  async function create(request: GatewayRequest, prepared?: () => KubeObject): Promise<WriteOutcome> {
     const { resource } = request
     const stream = streamOf(resource)
     for (let attempt = 0; ; attempt++) {
@@ -495,7 +351,7 @@ export function createWriter(deps: WriterDeps): Writer {
   async function createOnce(
     request: GatewayRequest,
     stream: Stream,
-    prepared: ((before: undefined) => KubeObject) | undefined,
+    prepared: (() => KubeObject) | undefined,
   ): Promise<Decided<Created> | 'raced'> {
     const { resource } = request
     const kind = kindOf(resource)
@@ -505,9 +361,9 @@ export function createWriter(deps: WriterDeps): Writer {
     let warnings: string[] = []
     let draft: KubeObject
     if (prepared) {
-      draft = prepared(undefined)
+      draft = prepared()
     } else {
-      ;({ draft, warnings } = decodeResource(request, request.name === ''))
+      ;({ draft, warnings } = bodies.decodeResource(request, request.name === ''))
       if (draft.metadata.resourceVersion)
         throw new ApiError(badRequest('resourceVersion should not be set on objects to be created'))
     }
@@ -546,12 +402,13 @@ export function createWriter(deps: WriterDeps): Writer {
     prepareForCreate(kind, draft, context)
     const subject = subjectOf(resource, request.namespace, name)
     return await exclusively(subject, async () => {
-      if (tableOf(resource).current.has(keyOf(request.namespace, name)))
-        return { stored: false, result: { taken: name, generated } }
-      const allocation = allocate(stream, kind, draft, undefined, context)
+      // What is invalid is said to be so before the name is; what an object would take is not taken for a name that is.
+      const taken = tableOf(resource).current.has(keyOf(request.namespace, name))
+      const allocation = taken ? nothing : allocate(stream, kind, draft, undefined, context)
       const decision = decideCreate(kind, draft)
       if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
       admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
+      if (taken) return { stored: false, result: { taken: name, generated } }
       const said = [...warnings, ...(kind.strategy.warnings?.(draft) ?? [])]
       const tombstone = stream.projection.tombstone(subject)
       if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
@@ -569,11 +426,7 @@ export function createWriter(deps: WriterDeps): Writer {
   const present = (resource: ResourceInfo, namespace: string, name: string): Version | undefined =>
     tableOf(resource).current.get(keyOf(namespace, name))
 
-  async function modify(
-    request: GatewayRequest,
-    mutate: Mutation,
-    options: { readonly code?: number; readonly onMissing?: () => Promise<WriteOutcome> } = {},
-  ): Promise<WriteOutcome> {
+  async function modify(request: GatewayRequest, mutate: Mutation, options: ModifyOptions = {}): Promise<WriteOutcome> {
     const { resource, name } = request
     const stream = streamOf(resource)
     const outcome = await exclusively(subjectOf(resource, request.namespace, name), () =>
@@ -674,7 +527,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const outcome = await modify(
       request,
       () => {
-        const decoded = decodeResource(request, false)
+        const decoded = bodies.decodeResource(request, false)
         warnings = decoded.warnings
         return { draft: decoded.draft }
       },
@@ -685,199 +538,36 @@ export function createWriter(deps: WriterDeps): Writer {
     return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
   }
 
-  async function patch(request: GatewayRequest): Promise<WriteOutcome> {
-    const { resource } = request
-    const type = request.body?.contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
-    if (type === 'application/apply-patch+yaml') return await apply(request)
-    if (request.query.has('force')) {
-      throw new ApiError(
-        invalid('meta.k8s.io', 'PatchOptions', '', [
-          forbiddenField('force', 'may not be specified for non-apply patch'),
-        ]),
-      )
-    }
-    const body = request.body
-    if (!body) throw new ApiError(badRequest('the request must have a body'))
-    const change = (read: (document: JsonObject) => JsonObject): Promise<WriteOutcome> => {
-      let warnings: string[] = []
-      return modify(request, (before) => {
-        warnings = []
-        const document = fromStorage(resource, before)
-        const patched = read(document)
-        const result = normalize(registry, resource.definition, patched)
-        if (result.errors.length > 0) throw new ApiError(patchInvalid(result.errors[0]!))
-        if (result.unknown.length > 0) {
-          const found = result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)
-          const mode = request.query.get('fieldValidation') || 'Warn'
-          if (mode === 'Strict') throw new ApiError(patchInvalid(`strict decoding error: ${found.join(', ')}`))
-          if (mode === 'Warn') warnings.push(...found)
-        }
-        const draft = result.object as KubeObject
-        const status = checkIdentity(resource, draft, {
-          namespace: request.namespace,
-          name: request.name,
-          create: false,
-        })
-        if (status) throw new ApiError(status)
-        return { draft: toStorage(resource, draft) }
-      }).then((outcome) => ({ ...outcome, warnings: [...warnings, ...outcome.warnings] }))
-    }
-    const parse = (): unknown => {
-      if ('value' in body) return body.value
-      return decodeBody(body.bytes, 'application/json', registry, {}).value
-    }
-    switch (type) {
-      case 'application/json-patch+json': {
-        const operations = parse()
-        return await change((document) => applyJsonPatch(document, operations))
-      }
-      case 'application/merge-patch+json': {
-        const value = objectPatch(parse())
-        return await change((document) => applyMergePatch(document, value))
-      }
-      case 'application/strategic-merge-patch+json': {
-        const value = objectPatch(parse())
-        return await change((document) => strategicMergePatch(registry, resource.definition, document, value))
-      }
-      default:
-        throw new ApiError(unsupportedMediaType(patchTypes))
-    }
-  }
-
-  async function apply(request: GatewayRequest): Promise<WriteOutcome> {
-    const { resource } = request
-    const manager = request.query.get('fieldManager') ?? ''
-    if (manager === '') {
-      throw new ApiError(
-        invalid('meta.k8s.io', 'PatchOptions', '', [
-          {
-            reason: 'FieldValueRequired',
-            message: 'Required value: is required for apply patch',
-            field: 'fieldManager',
-          },
-        ]),
-      )
-    }
-    managerOf(request)
-    const force = request.query.get('force') === 'true'
-    const body = request.body!
-    const yaml: Body =
-      'bytes' in body
-        ? { bytes: body.bytes, contentType: 'application/yaml' }
-        : { value: body.value, contentType: undefined }
-    const applied = (): { draft: KubeObject; warnings: string[] } => {
-      const decoded = decodeResource({ ...request, body: yaml }, false)
-      if (decoded.draft.metadata.managedFields !== undefined)
-        throw new ApiError(badRequest('metadata.managedFields must be nil'))
-      return decoded
-    }
-    let warnings: string[] = []
-    const kind = kindOf(resource)
-    const merge = (live: KubeObject | undefined): KubeObject => {
-      const decoded = applied()
-      warnings = decoded.warnings
-      const result = applyServerSide({
-        registry,
-        definition: kind.info.definition,
-        live,
-        applied: decoded.draft,
-        manager,
-        force,
-        apiVersion: apiVersionOf(kind.info.group, kind.info.version),
-        subresource: request.subresource,
-        nowMs: clock.nowMs(),
-      })
-      if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))
-      const object = result.object as KubeObject
-      object.metadata.managedFields = result.managedFields
-      if (decoded.draft.metadata.resourceVersion)
-        object.metadata.resourceVersion = decoded.draft.metadata.resourceVersion
-      return object
-    }
-    const outcome = await modify(request, (before) => ({ draft: merge(before), managed: 'done' }), {
-      onMissing: async () => {
-        if (request.subresource !== '') throw new ApiError(notFound(resource, request.name))
-        const uid = applied().draft.metadata.uid
-        if (uid)
-          throw new ApiError(
-            conflict(
-              resource,
-              request.name,
-              `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
-            ),
-          )
-        return await create(request, () => merge(undefined))
-      },
-    })
-    return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
-  }
-
-  function deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean } {
-    let options: JsonObject = {}
-    const { body, query } = request
-    if (body && ('value' in body || body.bytes.length > 0)) {
-      const { value } = rawBody(body, 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions')
-      options = checked(normalize(registry, 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', value), {
-        kind: 'DeleteOptions',
-        apiVersion: 'v1',
-      }).object as JsonObject
-    }
-    const grace = options['gracePeriodSeconds'] ?? query.get('gracePeriodSeconds') ?? undefined
-    const policy = (options['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined) as
-      | DeleteCommand['propagationPolicy']
-      | undefined
-    if (grace !== undefined && !Number.isInteger(Number(grace)))
-      throw new ApiError(badRequest('gracePeriodSeconds must be an integer'))
-    const orphan =
-      options['orphanDependents'] ??
-      (query.has('orphanDependents') ? query.get('orphanDependents') === 'true' : undefined)
-    if (orphan !== undefined && policy !== undefined) {
-      throw new ApiError(
-        invalid('meta.k8s.io', 'DeleteOptions', '', [
-          {
-            reason: 'FieldValueInvalid',
-            message: `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`,
-            field: 'propagationPolicy',
-          },
-        ]),
-      )
-    }
-    if (policy !== undefined && !['Orphan', 'Background', 'Foreground'].includes(policy)) {
-      throw new ApiError(
-        invalid('meta.k8s.io', 'DeleteOptions', '', [
-          {
-            reason: 'FieldValueNotSupported',
-            message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
-            field: 'propagationPolicy',
-          },
-        ]),
-      )
-    }
-    const effective = policy ?? (orphan === undefined ? undefined : orphan ? 'Orphan' : 'Background')
-    return {
-      ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
-      ...(effective ? { propagationPolicy: effective } : {}),
-      ...(options['preconditions']
-        ? { preconditions: options['preconditions'] as NonNullable<DeleteCommand['preconditions']> }
-        : {}),
-      dryRun: dryRunOf(request, options),
-    }
-  }
-
   async function deleteOne(
     request: GatewayRequest,
     name: string,
     command: DeleteCommand & { readonly dryRun: boolean },
   ): Promise<WriteOutcome> {
-    const { resource } = request
+    const { resource, once } = request
     const stream = streamOf(resource)
-    return await exclusively(subjectOf(resource, request.namespace, name), () =>
-      untilItStands(
-        stream,
-        () => deleteOnce(request, stream, name, command),
-        () => tooManyWriters(resource, name),
-      ),
-    )
+    const work = (): Promise<WriteOutcome> =>
+      exclusively(subjectOf(resource, request.namespace, name), () =>
+        untilItStands(
+          stream,
+          () => deleteOnce(request, stream, name, command),
+          () => tooManyWriters(resource, name),
+        ),
+      )
+    // Every request of a round moves the guard, one after the other: who has not seen the last of them comes too late.
+    return once ? await exclusively(onceSubject(once.matter), work) : await work()
+  }
+
+  /** The guard that a request of a round takes with it. Throws when another round was faster. */
+  function guardOfRound(request: GatewayRequest, stream: Stream, name: string): Append | undefined {
+    const { once, resource } = request
+    if (!once) return undefined
+    const state = stream.projection.guard(onceSubject(once.matter))
+    if (state && state.holder !== once.round && state.sequence > (request.provenance?.basis ?? 0)) {
+      throw new ApiError(
+        conflict(resource, name, `the same was decided at sequence ${state.sequence}, which this decision did not see`),
+      )
+    }
+    return guardAppend(stream, request, `once/${once.matter}`, once.round)
   }
 
   async function deleteOnce(
@@ -898,6 +588,7 @@ export function createWriter(deps: WriterDeps): Writer {
     if (decision.kind === 'refused') throw new ApiError(decision.status)
     if (decision.kind === 'unchanged')
       return { stored: false, result: { code: 200, object: before, sequence: 0, warnings: [] } }
+    const guardToTake = guardOfRound(request, stream, name)
     const { event } = decision
     const outcome = (object: KubeObject, sequence: number, bytes?: Buffer): WriteOutcome => {
       if (!event.deleted) return { code: 200, object, sequence, ...(bytes ? { bytes } : {}), warnings: [] }
@@ -913,7 +604,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const allocation = event.deleted ? allocate(stream, kind, undefined, before, context) : nothing
     const expected = { sequence: version.sequence, checksum: version.checksum }
     const subject = subjectOf(resource, namespace, name)
-    const appended = await append(stream, request, kind, subject, event, expected, allocation)
+    const appended = await append(stream, request, kind, subject, event, expected, allocation, guardToTake)
     if (!appended) return 'raced'
     const object = withVersion(event.object, appended.sequence)
     return { stored: true, result: outcome(object, appended.sequence, appended.bytes) }
@@ -922,39 +613,20 @@ export function createWriter(deps: WriterDeps): Writer {
   return {
     create,
     update,
-    patch,
-    delete: (request) => deleteOne(request, request.name, deleteOptions(request)),
-    deleteOptions,
+    patch: createPatcher({ registry, clock, bodies, kindOf, modify, createFrom: create }),
+    delete: (request) => deleteOne(request, request.name, bodies.deleteOptions(request)),
     deleteOne,
     modify,
-    decode,
     kindOf,
   }
 }
-
-export const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-] as const
-
-const patchInvalid = (why: string) =>
-  invalid('', '', '', [{ reason: 'FieldValueInvalid', message: `Invalid value: ${why}`, field: 'patch' }])
 
 function keepManagedFields(draft: KubeObject, managedFields: ManagedFieldsEntry[]): void {
   if (managedFields.length > 0) draft.metadata.managedFields = managedFields
   else delete draft.metadata.managedFields
 }
 
-function objectPatch(value: unknown): JsonObject {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw new ApiError(badRequest('error decoding patch: the patch must be an object'))
-  }
-  return value as JsonObject
-}
+const onceSubject = (matter: string): string => guardSubject(`once/${matter}`)
 
 /** `clusterip/10.96.0.10` → `guard.clusterip.10%2E96%2E0%2E10`. */
 const guardSubject = (key: string): string => `guard.${key.split('/').map(encodeToken).join('.')}`
-
-export { forbidden }

@@ -66,6 +66,7 @@ export function createControllerManager(deps: ControllerManagerDeps): Controller
     feed: deps.feed,
     client: deps.client,
     clock: deps.clock,
+    ids: deps.ids,
     log: deps.log,
     reconcilers: all.filter((reconciler) => wanted?.has(reconciler.name) ?? true),
     fieldManager: controllerManagerName,

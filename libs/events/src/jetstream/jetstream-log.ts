@@ -41,6 +41,9 @@ const pageRecordsMax = 512
 const pageBytesMax = 2 * 1024 * 1024
 /** Least message size that the server must accept: an object of 4 MB with its headers. */
 const maxPayloadBytesMin = 4 * 1024 * 1024
+/** Subjects of one question for the state as of a sequence (the server gives at most 1,024), and questions side by side. */
+const statePartMax = 1000
+const statePartsInFlight = 2
 /** Direct gets side by side when a snapshot is doubted. */
 const auditsInFlight = 128
 /** A replica that has not been heard of for longer says nothing about who leads. */
@@ -486,14 +489,27 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       if (few.length > 0) yield [...few].sort((a, b) => a.sequence - b.sequence)
       return
     }
-    const state = new Map<string, LogRecord>()
-    for await (const records of read({ to: sequence, subjects })) {
-      for (const record of records) {
-        state.delete(record.subject)
-        state.set(record.subject, record)
+    const matches = compileFilter(subjects)
+    const names = new Set<string>()
+    for (const filter of subjects) for (const name of (await countBySubject(filter)).keys()) names.add(name)
+    const wanted = [...names].filter(matches)
+    const records: JetStreamRecord[] = []
+    for (let index = 0; index < wanted.length; index += statePartMax * statePartsInFlight) {
+      const parts = Array.from({ length: statePartsInFlight }, (_, part) => {
+        const from = index + part * statePartMax
+        return wanted.slice(from, from + statePartMax)
+      })
+      for (const some of await Promise.all(
+        parts.map((part) => (part.length === 0 ? Promise.resolve([]) : lastOfEach(part, sequence))),
+      )) {
+        if (some === undefined)
+          throw new LogUnavailable(`Stream ${stream} gives no state of so many subjects`, { ambiguous: false })
+        for (const record of some) records.push(record)
       }
     }
-    yield [...state.values()]
+    records.sort((a, b) => a.sequence - b.sequence)
+    for (let index = 0; index < records.length; index += pageRecordsMax)
+      yield records.slice(index, index + pageRecordsMax)
   }
 
   /** One page of records from a sequence on; `more` tells whether the server has others behind it. */
@@ -701,14 +717,14 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     }
   }
 
-  const countBySubject = async (): Promise<Map<string, number>> => {
+  const countBySubject = async (filter = '>'): Promise<Map<string, number>> => {
     const counts = new Map<string, number>()
     for (;;) {
       const answer = await api<StreamInfo & { total?: number }>(
         connection,
         clock,
         `STREAM.INFO.${stream}`,
-        { subjects_filter: '>', offset: counts.size },
+        { subjects_filter: filter, offset: counts.size },
         clock.nowMs() + readTimeoutMs,
       )
       if ('error' in answer) throw refused(stream, answer.error)
@@ -775,7 +791,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       const { state } = await info()
       return state.messages === 0 ? state.last_seq + 1 : state.first_seq
     },
-    countBySubject,
+    countBySubject: () => countBySubject(),
     recordCount: async () => (await info()).state.messages,
     compact: (subject, before) => purge({ filter: subject, ...(before === undefined ? { keep: 1 } : { seq: before }) }),
     purge: (subject, through) => purge({ filter: subject, ...(through === undefined ? {} : { seq: through + 1 }) }),

@@ -166,6 +166,8 @@ function deletePods(
       name: pod.metadata.name,
       body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: pod.metadata.uid } },
     },
+    // Another runner may see the same pods from another past, and choose others to go. Where all go there is no choice.
+    ...(count < active.length ? { onceFor: replicaSet.metadata.uid } : {}),
     event: {
       object: replicaSet,
       type: 'Normal',

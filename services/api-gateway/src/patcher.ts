@@ -1,0 +1,186 @@
+// Patches: JSON patch, merge patch, strategic merge patch and server-side apply. Each turns the object as it is into a
+// draft, in the request's version; the writer does the rest, and again when somebody else was faster.
+import { decodeBody, normalize } from '@shiplog/api/decode'
+import { forbiddenField } from '@shiplog/api/field-errors'
+import { applyJsonPatch } from '@shiplog/api/json-patch'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { applyMergePatch } from '@shiplog/api/merge-patch'
+import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
+import { applyServerSide } from '@shiplog/api/server-side-apply'
+import {
+  ApiError,
+  applyConflict,
+  badRequest,
+  conflict,
+  invalid,
+  notFound,
+  unsupportedMediaType,
+} from '@shiplog/api/status'
+import { strategicMergePatch } from '@shiplog/api/strategic-merge'
+import { checkIdentity, type Kind } from '@shiplog/domain/decider'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Body, GatewayRequest, WriteOutcome } from './gateway-request.ts'
+import { fromStorage, type RequestBodies, toStorage } from './request-body.ts'
+import { managerOf } from './request-options.ts'
+import type { ModifyOptions, Mutation } from './writer.ts'
+
+export interface PatcherDeps {
+  readonly registry: SchemaRegistry
+  readonly clock: Clock
+  readonly bodies: RequestBodies
+  kindOf(resource: ResourceInfo): Kind
+  modify(request: GatewayRequest, mutate: Mutation, options?: ModifyOptions): Promise<WriteOutcome>
+  /** Creates an object from a draft that brings its managed fields. */
+  createFrom(request: GatewayRequest, draft: () => KubeObject): Promise<WriteOutcome>
+}
+
+export const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+] as const
+
+/** Serves PATCH, whatever its type. */
+export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => Promise<WriteOutcome> {
+  const { registry, clock, bodies, kindOf, modify, createFrom } = deps
+
+  async function patch(request: GatewayRequest): Promise<WriteOutcome> {
+    const { resource } = request
+    const type = request.body?.contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
+    if (type === 'application/apply-patch+yaml') return await apply(request)
+    if (request.query.has('force')) {
+      throw new ApiError(
+        invalid('meta.k8s.io', 'PatchOptions', '', [
+          forbiddenField('force', 'may not be specified for non-apply patch'),
+        ]),
+      )
+    }
+    const body = request.body
+    if (!body) throw new ApiError(badRequest('the request must have a body'))
+    const change = (read: (document: JsonObject) => JsonObject): Promise<WriteOutcome> => {
+      let warnings: string[] = []
+      return modify(request, (before) => {
+        warnings = []
+        const document = fromStorage(resource, before)
+        const patched = read(document)
+        const result = normalize(registry, resource.definition, patched)
+        if (result.errors.length > 0) throw new ApiError(patchInvalid(result.errors[0]!))
+        if (result.unknown.length > 0) {
+          const found = result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)
+          const mode = request.query.get('fieldValidation') || 'Warn'
+          if (mode === 'Strict') throw new ApiError(patchInvalid(`strict decoding error: ${found.join(', ')}`))
+          if (mode === 'Warn') warnings.push(...found)
+        }
+        const draft = result.object as KubeObject
+        const status = checkIdentity(resource, draft, {
+          namespace: request.namespace,
+          name: request.name,
+          create: false,
+        })
+        if (status) throw new ApiError(status)
+        return { draft: toStorage(resource, draft) }
+      }).then((outcome) => ({ ...outcome, warnings: [...warnings, ...outcome.warnings] }))
+    }
+    const parse = (): unknown => {
+      if ('value' in body) return body.value
+      return decodeBody(body.bytes, 'application/json', registry, {}).value
+    }
+    switch (type) {
+      case 'application/json-patch+json': {
+        const operations = parse()
+        return await change((document) => applyJsonPatch(document, operations))
+      }
+      case 'application/merge-patch+json': {
+        const value = objectPatch(parse())
+        return await change((document) => applyMergePatch(document, value))
+      }
+      case 'application/strategic-merge-patch+json': {
+        const value = objectPatch(parse())
+        return await change((document) => strategicMergePatch(registry, resource.definition, document, value))
+      }
+      default:
+        throw new ApiError(unsupportedMediaType(patchTypes))
+    }
+  }
+
+  async function apply(request: GatewayRequest): Promise<WriteOutcome> {
+    const { resource } = request
+    const manager = request.query.get('fieldManager') ?? ''
+    if (manager === '') {
+      throw new ApiError(
+        invalid('meta.k8s.io', 'PatchOptions', '', [
+          {
+            reason: 'FieldValueRequired',
+            message: 'Required value: is required for apply patch',
+            field: 'fieldManager',
+          },
+        ]),
+      )
+    }
+    managerOf(request)
+    const force = request.query.get('force') === 'true'
+    const body = request.body!
+    const yaml: Body =
+      'bytes' in body
+        ? { bytes: body.bytes, contentType: 'application/yaml' }
+        : { value: body.value, contentType: undefined }
+    const applied = (): { draft: KubeObject; warnings: string[] } => {
+      const decoded = bodies.decodeResource({ ...request, body: yaml }, false)
+      if (decoded.draft.metadata.managedFields !== undefined)
+        throw new ApiError(badRequest('metadata.managedFields must be nil'))
+      return decoded
+    }
+    let warnings: string[] = []
+    const kind = kindOf(resource)
+    const merge = (live: KubeObject | undefined): KubeObject => {
+      const decoded = applied()
+      warnings = decoded.warnings
+      const result = applyServerSide({
+        registry,
+        definition: kind.info.definition,
+        live,
+        applied: decoded.draft,
+        manager,
+        force,
+        apiVersion: apiVersionOf(kind.info.group, kind.info.version),
+        subresource: request.subresource,
+        nowMs: clock.nowMs(),
+      })
+      if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))
+      const object = result.object as KubeObject
+      object.metadata.managedFields = result.managedFields
+      if (decoded.draft.metadata.resourceVersion)
+        object.metadata.resourceVersion = decoded.draft.metadata.resourceVersion
+      return object
+    }
+    const outcome = await modify(request, (before) => ({ draft: merge(before), managed: 'done' }), {
+      onMissing: async () => {
+        if (request.subresource !== '') throw new ApiError(notFound(resource, request.name))
+        const uid = applied().draft.metadata.uid
+        if (uid)
+          throw new ApiError(
+            conflict(
+              resource,
+              request.name,
+              `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+            ),
+          )
+        return await createFrom(request, () => merge(undefined))
+      },
+    })
+    return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
+  }
+
+  return patch
+}
+
+const patchInvalid = (why: string) =>
+  invalid('', '', '', [{ reason: 'FieldValueInvalid', message: `Invalid value: ${why}`, field: 'patch' }])
+
+function objectPatch(value: unknown): JsonObject {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw new ApiError(badRequest('error decoding patch: the patch must be an object'))
+  }
+  return value as JsonObject
+}
