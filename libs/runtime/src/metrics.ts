@@ -19,7 +19,7 @@ export const gauge = (name: string, value: number, labels: Readonly<Record<strin
 const familyOf = ({ name, type }: MetricSample): string =>
   type === 'histogram' ? name.replace(/_(bucket|sum|count)$/, '') : name
 
-const escape = (value: string): string =>
+const quoted = (value: string): string =>
   value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`))
 
 /** The text format 0.0.4: samples of one family together, each family with its type. */
@@ -32,7 +32,7 @@ export function metricsText(samples: Iterable<MetricSample>): string {
       family = { type: sample.type, lines: [] }
       families.set(name, family)
     }
-    const labels = Object.entries(sample.labels).map(([label, value]) => `${label}="${escape(value)}"`)
+    const labels = Object.entries(sample.labels).map(([label, value]) => `${label}="${quoted(value)}"`)
     family.lines.push(`${sample.name}${labels.length > 0 ? `{${labels.join(',')}}` : ''} ${sample.value}`)
   }
   return [...families].map(([name, { type, lines }]) => `# TYPE ${name} ${type}\n${lines.join('\n')}\n`).join('')
