@@ -22,10 +22,13 @@ const names = 40
 const namespaces = ['default', 'kube-public'] as const
 const colors = ['red', 'green', 'blue'] as const
 /** A watcher is cut after at most so long. */
-const stretchMsMax = 1_500
+const stretchMsMax = 2_500
 /** How long all watchers may take to catch up once nobody writes. */
 const catchUpMs = 60_000
 const writeMs = sized(4_000, 60_000)
+/** On a busy machine it goes on until so much was written, for a while at most. */
+const writesMin = 100
+const writeMsMax = writeMs + 30_000
 
 interface Selector {
   readonly query: string
@@ -182,7 +185,7 @@ describe.each<LogKind>(['embedded', 'jetstream'])('200 watchers on the %s log', 
         let position = first
         for (;;) {
           const done = !writing && Number.isFinite(end)
-          const stretch = await watch(selector, position, done ? 10_000 : 50 + random.below(stretchMsMax * 2))
+          const stretch = await watch(selector, position, done ? 10_000 : 50 + random.below(stretchMsMax))
           stretches.push({ selector, stretch })
           const last = stretch.frames.at(-1)
           position = Math.max(position, stretch.through ?? 0, Number(last?.object.metadata.resourceVersion ?? 0))
@@ -203,7 +206,11 @@ describe.each<LogKind>(['embedded', 'jetstream'])('200 watchers on the %s log', 
       const first = Number(listed.json.metadata.resourceVersion)
       const watching = Array.from({ length: watchers }, (_, watcher) => runWatcher(watcher, first))
       const writers_ = Array.from({ length: writers }, (_, writer) => write(writer))
-      await sleep(writeMs / 2)
+      const wrote = async (writes: number): Promise<void> => {
+        await sleep(writeMs / 2)
+        for (const endMs = Date.now() + writeMsMax; written < writes && Date.now() < endMs; ) await sleep(50)
+      }
+      await wrote(writesMin / 2)
       const before = await life
       // From here on everybody waits for the next life.
       const next = Promise.withResolvers<Life>()
@@ -212,7 +219,7 @@ describe.each<LogKind>(['embedded', 'jetstream'])('200 watchers on the %s log', 
       before.http.close()
       start().then(next.resolve, next.reject)
       await life
-      await sleep(writeMs / 2)
+      await wrote(written + writesMin / 2)
       writing = false
       await Promise.all(writers_)
       const now = await (await life).http.send({ path: '/api/v1/configmaps' })
@@ -251,7 +258,7 @@ describe.each<LogKind>(['embedded', 'jetstream'])('200 watchers on the %s log', 
       expect(frames).toBeGreaterThan(watchers * 10)
       expect(left).toBeGreaterThan(watchers)
     },
-    180_000 + writeMs * 3,
+    240_000 + writeMs * 3,
   )
 })
 

@@ -216,6 +216,15 @@ describe.each(adapters)('the ApiClient %s', (adapter, make) => {
     await must(client, configMap('create', name))
   })
 
+  test('refuses a deletion that was decided before another round of its matter was stored', async () => {
+    const [one, two] = [fresh(), fresh()]
+    await must(client, configMap('create', one))
+    const { sequence: basis } = await must(client, configMap('create', two))
+    await must(client, configMap('delete', one, { once: { matter: 'set', round: 'first/1' }, basis }))
+    const late = await client.request(configMap('delete', two, { once: { matter: 'set', round: 'second/1' }, basis }))
+    expect(late).toMatchObject({ ok: false, code: 409 })
+  })
+
   test('records why a component acted: cause, basis and decision', async () => {
     const name = fresh()
     await must(client, podOf(name))

@@ -85,6 +85,7 @@ function headersOf(request: ApiRequest): Record<string, string> {
     ...(basis === undefined ? {} : { [wireHeader.basis]: String(basis) }),
     ...(decision === undefined ? {} : { [wireHeader.decision]: asciiJson(decision) }),
     ...(request.onlyNew ? { [wireHeader.onlyNew]: '1' } : {}),
+    ...(request.once ? { [wireHeader.once]: `${request.once.round} ${request.once.matter}` } : {}),
   }
 }
 

@@ -52,6 +52,9 @@ const initTimeoutMs = 60_000
 const startTimeoutMs = 30_000
 const stopTimeoutMs = 4_000
 const pollMs = 50
+/** A server that ends this soon after its start, this often in a row, is left alone. */
+const quickEndMs = 30_000
+const quickEndsMax = 3
 /** Where a server that root started keeps its files: others may pass through, as they may not through root's own. */
 const rootHome = '/var/lib/shiplog-postgres'
 
@@ -191,13 +194,29 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const { stdout } = await run(join(home.bin, 'postgres'), ['--version'], { ...as, cwd: '/', timeout: initTimeoutMs })
   const version = /\d+(\.\d+)?/.exec(stdout)?.[0] ?? 'unknown'
   await endOrphan(data, options.clock)
-  if (!isOfVersion(data, version)) await makeData(home, data, passwordOf(superuser))
+  if (!isOfVersion(data, version) || !isMadeFor(home, secret)) {
+    await makeData(home, data, passwordOf(superuser))
+    writeFileSync(join(home.directory, 'made-for'), fingerprint(secret))
+  }
 
   const port = await freePort(wishedPort(dataDir))
-  const child = spawnServer(home, data, port)
+  let child = spawnServer(home, data, port)
+  let stopping = false
+  let quickEnds = 0
+  /** A server that ends by itself (out of memory, killed) is started again, unless it keeps ending. */
+  const watch = (): void => {
+    const startedMs = options.clock.nowMs()
+    child.once('exit', () => {
+      quickEnds = options.clock.nowMs() - startedMs < quickEndMs ? quickEnds + 1 : 0
+      if (stopping || quickEnds > quickEndsMax) return
+      child = spawnServer(home, data, port)
+      watch()
+    })
+  }
   const urlOf = (role: string): string =>
     `postgres://${role}:${passwordOf(role)}@127.0.0.1:${port}/${role === superuser ? 'postgres' : databaseName}`
   const stop = async (): Promise<void> => {
+    stopping = true
     const ended = new Promise<void>((settle) => {
       if (child.exitCode !== null || child.signalCode !== null) settle()
       else child.once('exit', () => settle())
@@ -211,6 +230,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   try {
     await untilReady(urlOf(superuser), options.clock, child, join(home.directory, 'postgres.log'))
     await makeDatabase(urlOf(superuser))
+    watch()
   } catch (error) {
     await stop()
     throw error
@@ -231,6 +251,14 @@ const isOfVersion = (data: string, version: string): boolean => {
   } catch {
     return false
   }
+}
+
+const fingerprint = (secret: string): string => createHash('sha256').update(secret).digest('hex')
+
+/** False when the cluster's data directory was made anew since: the passwords are others now. */
+const isMadeFor = (home: Home, secret: string): boolean => {
+  const file = join(home.directory, 'made-for')
+  return existsSync(file) && readFileSync(file, 'utf8') === fingerprint(secret)
 }
 
 /** Made beside and renamed, so that a data directory is whole or not there. */

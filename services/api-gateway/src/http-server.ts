@@ -282,6 +282,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       requestId: asked.requestId,
       provenance: trusted ? provenanceOf(raw) : traceOf(raw),
       ...(trusted && header(raw, wireHeader.onlyNew) === '1' ? { onlyNew: true } : {}),
+      ...(trusted ? onceOf(raw) : {}),
     }
     if (verb === 'watch') {
       return past
@@ -540,6 +541,12 @@ function whyForbidden(access: {
   const full = access.subresource ? `${access.resource}/${access.subresource}` : access.resource
   const where = access.namespace ? ` in the namespace "${access.namespace}"` : ' at the cluster scope'
   return `User "${access.user.name}" cannot ${access.verb} resource "${full}" in API group "${access.group}"${where}`
+}
+
+/** The round that a deletion belongs to, when it names one whole. */
+function onceOf(raw: RawRequest): Pick<GatewayRequest, 'once'> {
+  const [round, matter] = (header(raw, wireHeader.once) ?? '').split(' ')
+  return round && matter ? { once: { round, matter } } : {}
 }
 
 function provenanceOf(raw: RawRequest): Provenance {

@@ -106,6 +106,24 @@ async function expectTablesToBe(log: ClusterLog): Promise<void> {
   )
 }
 
+/** `v1.as_of` at random sequences is what a fold up to there gives. */
+async function expectThePastToBe(log: ClusterLog, random: (below: number) => number): Promise<void> {
+  const { records } = await fold(log)
+  for (let sample = 0; sample < 10; sample += 1) {
+    const at = 1 + random(records.at(-1)!.sequence)
+    const present = new Map<string, number>()
+    for (const { subject, sequence, headers } of records) {
+      if (sequence > at) break
+      if (headers['Shiplog-Deleted'] === '1') present.delete(subject)
+      else present.set(subject, sequence)
+    }
+    const { rows } = await pool.query<{ sequence: string }>('select sequence from v1.as_of($1::bigint) order by 1', [
+      at,
+    ])
+    expect(rows.map(({ sequence }) => Number(sequence))).toEqual([...present.values()].sort((a, b) => a - b))
+  }
+}
+
 /** A pool whose connections break at the n-th thing they are asked: before it, in its midst, or after it was done. */
 function breakingPool(real: Pool, dieAt: number, how: number): { pool: Pool; readonly died: boolean } {
   let asked = 0
@@ -186,6 +204,7 @@ describe('a projector', () => {
     const parked = await pool.query('select count(*)::int as count from v1.parked')
     expect(parked.rows[0].count).toBe(source.poisoned)
     expect(await rebuilt(log)).toEqual(killed)
+    await expectThePastToBe(log, random)
     await log.close()
   }, 180_000)
 

@@ -1,0 +1,82 @@
+// The embedded server as a child that may be killed, and whose parent may be.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '@shiplog/runtime/clock'
+import { systemIds } from '@shiplog/runtime/ids'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createPool } from './database.ts'
+import { startEmbeddedPostgres } from './embedded-postgres.ts'
+
+let dataDir = ''
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'shiplog-postgres-'))
+})
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
+
+const start = () => startEmbeddedPostgres({ dataDir, clock: systemClock, ids: systemIds })
+
+async function ask(url: string, query: string): Promise<any> {
+  const pool = createPool({ url, applicationName: 'test', statementTimeoutMs: 5_000 })
+  try {
+    return (await pool.query(query)).rows[0]
+  } finally {
+    await pool.end()
+  }
+}
+
+/** Asks until the answer is as expected, or time is up. */
+async function eventually(how: () => Promise<boolean>): Promise<boolean> {
+  const end = performance.now() + 20_000
+  while (performance.now() < end) {
+    if (await how().catch(() => false)) return true
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return false
+}
+
+test('keeps what it holds over stops and kills, and comes back by itself', async () => {
+  const first = await start()
+  await ask(first.adminUrl, 'create table kept (n int)')
+  const { pid } = await ask(first.adminUrl, `select split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int as pid`)
+  process.kill(pid, 'SIGKILL')
+  expect(await eventually(async () => (await ask(first.adminUrl, 'select count(*)::int as n from kept')).n === 0)).toBe(
+    true,
+  )
+  await first.stop()
+  await expect(ask(first.adminUrl, 'select 1')).rejects.toThrow()
+  const second = await start()
+  expect((await ask(second.adminUrl, 'select count(*)::int as n from kept')).n).toBe(0)
+  await expect(ask(second.adminUrl.replace(/:[0-9a-f]{32}@/, ':wrong@'), 'select 1')).rejects.toThrow(/password/)
+  await second.stop()
+}, 90_000)
+
+test('begins anew when the data directory was made anew', async () => {
+  const first = await start()
+  await ask(first.adminUrl, 'create table kept (n int)')
+  await first.stop()
+  rmSync(join(dataDir, 'postgres-secret'))
+  const second = await start()
+  await expect(ask(second.adminUrl, 'select * from kept')).rejects.toThrow(/does not exist/)
+  await second.stop()
+}, 90_000)
+
+test('ends when the process that started it is killed', async () => {
+  const holder = spawn(process.execPath, [join(import.meta.dirname, 'testing/postgres-holder.ts'), dataDir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const url = await new Promise<string>((resolve) =>
+    holder.stdout.once('data', (line: Buffer) => resolve(String(line).trim())),
+  )
+  expect((await ask(url, 'select 1 as one')).one).toBe(1)
+  holder.kill('SIGKILL')
+  expect(
+    await eventually(() =>
+      ask(url, 'select 1').then(
+        () => false,
+        () => true,
+      ),
+    ),
+  ).toBe(true)
+}, 90_000)
