@@ -254,6 +254,19 @@ program
   })
 
 program
+  .command('pki')
+  .description('make certificates and credentials for services that run apart, a directory for each')
+  .requiredOption('-o, --out <dir>', 'where to write them; what is there and still good is kept')
+  .option('--host <names...>', 'names and addresses of the gateways', [])
+  .option('--node <names...>', 'nodes whose agents run apart', ['node-0', 'node-1', 'node-2'])
+  .option('--server <url>', "the gateway in the administrator's kubeconfig", 'https://127.0.0.1:6443')
+  .addHelpText('after', '\nSee docs/running-services-apart.md.')
+  .action(async (options) => {
+    const { pki } = await import('./pki.ts')
+    await pki(options)
+  })
+
+program
   .command('info')
   .description('print where things are')
   .addOption(dataDirOption())

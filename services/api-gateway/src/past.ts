@@ -90,18 +90,37 @@ async function stateOf(
   }
 }
 
+/** Most objects that are looked up one by one; beyond, the log is asked for the state as a whole. */
+const lookupsMax = 512
+const lookupsInFlight = 64
+
+/** What has not changed since is taken from memory; only what has, or is gone, is asked of the log. */
 async function readState(
   stream: Stream,
   table: ResourceTable,
   resource: { readonly group: string; readonly resource: string },
   sequence: number,
 ): Promise<Version[]> {
+  const filter = resourceFilter(resource.group, resource.resource)
   const versions: Version[] = []
-  for await (const records of stream.log.stateAt(sequence, [resourceFilter(resource.group, resource.resource)])) {
-    for (const record of records) {
-      const version = versionOf(record, table.groupResource, undefined)
-      if (version && !version.deleted) versions.push(version)
+  const changed: string[] = []
+  for (const version of table.list('')) {
+    if (version.sequence <= sequence) versions.push(version)
+    else changed.push(objectSubject({ ...resource, namespace: version.namespace, name: version.name }))
+  }
+  for (const subject of stream.projection.deletedAfter(sequence, filter.slice(0, -1))) changed.push(subject)
+  const add = (record: LogRecord | undefined): void => {
+    const version = record && versionOf(record, table.groupResource, undefined)
+    if (version && !version.deleted) versions.push(version)
+  }
+  if (changed.length <= lookupsMax) {
+    for (let i = 0; i < changed.length; i += lookupsInFlight) {
+      const some = changed.slice(i, i + lookupsInFlight)
+      for (const record of await Promise.all(some.map((subject) => stream.log.lastUpTo(subject, sequence)))) add(record)
     }
+  } else {
+    versions.length = 0
+    for await (const records of stream.log.stateAt(sequence, [filter])) records.forEach(add)
   }
   return versions.sort(byKey)
 }

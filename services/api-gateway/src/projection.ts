@@ -212,6 +212,13 @@ export class StreamProjection {
     this.#guards.delete(subject)
   }
 
+  /** Subjects with this prefix whose object was deleted after a sequence and is still gone. */
+  *deletedAfter(sequence: number, prefix: string): Generator<string> {
+    for (const [subject, state] of this.#tombstones) {
+      if (state.sequence > sequence && subject.startsWith(prefix)) yield subject
+    }
+  }
+
   /** Resolves true when everything up to `sequence` is applied, false when that took too long. */
   async waitFor(sequence: number, timeoutMs = catchUpTimeoutMs): Promise<boolean> {
     if (this.applied >= sequence) return true

@@ -1,7 +1,7 @@
 // Watches. A watcher first catches up at its own pace (from the log, then from memory), then joins the class of all
 // watchers that want the same frames: each change is encoded once per class and written to every member.
 import type { Clock } from '@shiplog/runtime/clock'
-import { ApiError, expired, versionTooOld, type Status } from '@shiplog/api/status'
+import { ApiError, expired, type Status, versionTooLarge, versionTooOld } from '@shiplog/api/status'
 import type { ListOptions } from './list-options.ts'
 import { eventsBetween } from './past.ts'
 import type { Presenter } from './presenter.ts'
@@ -239,5 +239,7 @@ export async function checkStart(stream: Stream, resourceVersion: number | undef
       expired(`The resourceVersion for the provided watch is from the future: ${resourceVersion} (${last})`),
     )
   }
-  await stream.projection.waitFor(resourceVersion)
+  if (!(await stream.projection.waitFor(resourceVersion))) {
+    throw new ApiError(versionTooLarge(resourceVersion, stream.projection.applied))
+  }
 }

@@ -79,6 +79,17 @@ export function simulatedNodes(options: SimulatedNodes): NodeConfig[] {
   })
 }
 
+/** One node of those that an agent with `prefix` would have, by its name `<prefix>-<index>`. */
+export function simulatedNode(name: string): NodeConfig {
+  const [, prefix, digits] = /^(.+)-(\d{1,5})$/.exec(name) ?? []
+  if (prefix === undefined) throw new Error(`a simulated node is called <prefix>-<number>, as node-0: not ${name}`)
+  const index = Number(digits)
+  const node = simulatedNodes({ prefix, count: index + 1 })[index]!
+  if (node.name !== name)
+    throw new Error(`a simulated node is called <prefix>-<number>, without zeros before it: not ${name}`)
+  return node
+}
+
 /** The node that stands for this machine; it carries the control plane and nothing else unless a pod tolerates that. */
 export function controlPlaneNode(machine: {
   readonly cpus: number

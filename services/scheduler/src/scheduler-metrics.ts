@@ -1,11 +1,6 @@
 // The scheduler's counters, under upstream's names.
 
-export interface MetricSample {
-  readonly name: string
-  readonly type: 'counter' | 'gauge' | 'histogram'
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
-}
+import type { MetricSample } from '@shiplog/runtime/metrics'
 
 /** Upper bounds in seconds, upstream's for attempts: doubling from a millisecond. */
 const secondsBuckets = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** power)

@@ -9,6 +9,7 @@ import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/e
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
+import type { MetricSample } from '@shiplog/runtime/metrics'
 import type { Service } from '@shiplog/runtime/service'
 import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/configuration'
 import { createPlacementIndex } from '@shiplog/scheduling/placement-index'
@@ -18,7 +19,7 @@ import { Snapshot } from '@shiplog/scheduling/snapshot'
 import { type DecisionContext, decisionRecord } from './decision-record.ts'
 import { createOutbox } from './outbox.ts'
 import { bindingRequest, eventRequest, type PodNote, unschedulableRequest } from './pod-messages.ts'
-import { createSchedulerMetrics, type MetricSample } from './scheduler-metrics.ts'
+import { createSchedulerMetrics } from './scheduler-metrics.ts'
 import { createSchedulingQueue, type QueueDepths, type QueuedPod } from './scheduling-queue.ts'
 
 export interface SchedulerDeps {

@@ -1,13 +1,13 @@
 // A nats-server as a child of ours: JetStream in the data directory, loopback only, a user per component. It is started
 // again when it dies, and one that an earlier parent left behind (kill -9) is found and stopped first.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Logger, silentLogger } from '@shiplog/runtime/logger'
+import { loadNatsCredentials, natsAuthorization, type NatsCredentials, type NatsUser } from './nats-users.ts'
 
 const readyTimeoutMs = 10_000
 const readyPollMs = 5
@@ -16,16 +16,6 @@ const respawnDelayMs = 50
 /** A server that dies this often in a row, each time within `respawnQuickMs`, stays dead. */
 const respawnsMax = 20
 const respawnQuickMs = 75
-
-/** Who may connect. Only gateways write to the streams; readers see everything in them; see DESIGN.md, law 2 and 11. */
-export type NatsUser = 'gateway' | 'reader'
-
-export interface NatsCredentials {
-  readonly user: string
-  readonly password: string
-  /** Replies come under this prefix, and nobody else may listen there. */
-  readonly inboxPrefix: string
-}
 
 export interface NatsChildOptions {
   readonly binary: string
@@ -56,7 +46,7 @@ export async function startNatsServer(options: NatsChildOptions): Promise<NatsCh
   const configFile = join(home, 'nats.conf')
   const pidFile = join(home, 'nats.pid')
   await stopStale(pidFile, configFile, clock)
-  const credentials = await loadCredentials(join(home, 'credentials.json'))
+  const credentials = await loadNatsCredentials(join(home, 'credentials.json'))
   const port = options.port ?? (await freePort())
   await writeFile(ownerFile(pidFile), `${process.pid}\n`)
   await writeFile(configFile, configuration({ home, port, pidFile, credentials }), { mode: 0o600 })
@@ -117,7 +107,6 @@ interface Configuration {
 /** `sync_interval: always` is the promise that an acknowledged write is on disk. */
 function configuration({ home, port, pidFile, credentials }: Configuration): string {
   const quote = JSON.stringify
-  const { gateway, reader } = credentials
   return `host: "127.0.0.1"
 port: ${port}
 server_name: "shiplog"
@@ -132,53 +121,7 @@ jetstream {
   store_dir: ${quote(join(home, 'store'))}
   sync_interval: always
 }
-authorization {
-  users: [
-    {
-      user: ${quote(gateway.user)}
-      password: ${quote(gateway.password)}
-      permissions: {
-        publish: {
-          allow: [">"]
-          deny: ["$JS.API.STREAM.DELETE.>", "$JS.API.STREAM.RESTORE.>", "$JS.API.STREAM.MSG.DELETE.>", "$SYS.>"]
-        }
-        subscribe: { allow: ["${gateway.inboxPrefix}.>", "cmd.>", "feed.>", "tun.>"] }
-      }
-    }
-    {
-      user: ${quote(reader.user)}
-      password: ${quote(reader.password)}
-      permissions: {
-        publish: {
-          allow: [
-            "$JS.API.INFO", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*", "$JS.API.DIRECT.GET.>"
-            "$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.INFO.>", "$JS.API.CONSUMER.DELETE.>", "$JS.FC.>"
-          ]
-        }
-        subscribe: { allow: ["${reader.inboxPrefix}.>"] }
-      }
-    }
-  ]
-}
-`
-}
-
-/** Made once and kept, so that a component which runs alone finds them too. */
-async function loadCredentials(file: string): Promise<Record<NatsUser, NatsCredentials>> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as Record<NatsUser, NatsCredentials>
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
-  const make = (user: NatsUser): NatsCredentials => ({
-    user,
-    password: randomBytes(24).toString('base64url'),
-    inboxPrefix: `_INBOX_${user}`,
-  })
-  const credentials = { gateway: make('gateway'), reader: make('reader') }
-  await writeFile(`${file}.new`, JSON.stringify(credentials, undefined, 2), { mode: 0o600 })
-  await rename(`${file}.new`, file)
-  return credentials
+${natsAuthorization(credentials)}`
 }
 
 const freePort = (): Promise<number> =>

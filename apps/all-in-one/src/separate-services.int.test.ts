@@ -1,0 +1,293 @@
+// Every service as a process of its own, on a real nats-server that uses the configuration of the compose file: they come
+// up in any order, do their work, and go on when one of each kind is killed.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { ApiClient } from '@shiplog/api/api-client'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { type ApiConnection, createApiConnection } from '@shiplog/api-client/api-connection'
+import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
+import { provideNatsServer } from '@shiplog/events/jetstream/nats-binary'
+import { systemClock as clock } from '@shiplog/runtime/clock'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { writeComponentFiles } from './component-files.ts'
+
+const root = resolve(import.meta.dirname, '../../..')
+const files = mkdtempSync(join(tmpdir(), 'shiplog-apart-'))
+const replicas = 30
+
+interface Process {
+  readonly child: ChildProcess
+  readonly healthPort: number
+  output: string
+}
+
+let natsServer: ChildProcess
+let natsUrl = ''
+let connection: ApiConnection
+let admin: ApiClient
+const gatewayPorts: number[] = []
+const processes = new Map<string, Process>()
+
+const freePort = async (): Promise<number> => {
+  const server = createServer()
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  await new Promise((done) => server.close(done))
+  return port
+}
+
+async function start(name: string, service: string, own: Readonly<Record<string, string>>): Promise<void> {
+  const healthPort = await freePort()
+  const child = spawn(process.execPath, [join(root, 'services', service, 'src/main.ts')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      PATH: process.env['PATH'],
+      SHIPLOG_HEALTH_HOST: '127.0.0.1',
+      SHIPLOG_HEALTH_PORT: String(healthPort),
+      ...own,
+    },
+  })
+  const started: Process = { child, healthPort, output: '' }
+  child.stderr!.on('data', (chunk: Buffer) => {
+    started.output += chunk.toString()
+  })
+  processes.set(name, started)
+}
+
+const startGateway = (index: number): Promise<void> =>
+  start(`gateway-${index}`, 'api-gateway', {
+    SHIPLOG_NATS_URL: natsUrl,
+    SHIPLOG_NATS_CREDENTIALS: join(files, 'api-gateway/nats.json'),
+    SHIPLOG_DATA_DIR: join(files, `mark-${index}`),
+    SHIPLOG_HOST: '127.0.0.1',
+    SHIPLOG_PORT: String(gatewayPorts[index]),
+    SHIPLOG_CA: join(files, 'api-gateway/ca.crt'),
+    SHIPLOG_SERVER_CERT: join(files, 'api-gateway/server.crt'),
+    SHIPLOG_SERVER_KEY: join(files, 'api-gateway/server.key'),
+  })
+
+const clientOf = (place: string): Record<string, string> => ({
+  SHIPLOG_API_SERVERS: gatewayPorts.map((port) => `https://127.0.0.1:${port}`).join(','),
+  SHIPLOG_API_CA: join(files, place, 'ca.crt'),
+  SHIPLOG_API_CERT: join(files, place, 'client.crt'),
+  SHIPLOG_API_KEY: join(files, place, 'client.key'),
+})
+
+const startReader = (name: string, service: string, component: string): Promise<void> =>
+  start(name, service, {
+    ...clientOf(component),
+    SHIPLOG_NATS_URL: natsUrl,
+    SHIPLOG_NATS_CREDENTIALS: join(files, component, 'nats.json'),
+  })
+const startController = (name: string) => startReader(name, 'controllers', 'kube-controller-manager')
+const startScheduler = (name: string) => startReader(name, 'scheduler', 'kube-scheduler')
+const startAgent = (node: string) => start(node, 'node-agent', { ...clientOf(node), SHIPLOG_NODE_NAME: node })
+
+const health = async (name: string, path: string): Promise<{ readonly ok: boolean; readonly text: string }> => {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${processes.get(name)!.healthPort}${path}`)
+    return { ok: answer.ok, text: await answer.text() }
+  } catch {
+    return { ok: false, text: '' }
+  }
+}
+
+async function until<T>(what: string, limitMs: number, look: () => Promise<T | undefined | false>): Promise<T> {
+  const deadlineMs = clock.nowMs() + limitMs
+  for (;;) {
+    const found = await look().catch(() => undefined)
+    if (found) return found
+    if (clock.nowMs() > deadlineMs) {
+      const told = [...processes].map(([name, { output }]) => `── ${name}\n${output.slice(-1_500)}`).join('\n')
+      throw new Error(`not within ${limitMs} ms: ${what}\n${told}`)
+    }
+    await clock.sleep(100)
+  }
+}
+
+const list = async (resource: string, group = '', namespace = 'default'): Promise<KubeObject[]> => {
+  const result = await admin.request({ verb: 'list', group, resource, namespace })
+  if (!result.ok) throw new Error(result.status.message)
+  return result.object['items'] as KubeObject[]
+}
+const pods = (): Promise<KubeObject[]> => list('pods')
+
+async function running(count: number, limitMs: number): Promise<readonly string[]> {
+  const found = await until(`${count} pods run`, limitMs, async () => {
+    const all = await pods()
+    return all.length === count && all.every((pod) => pod['status']?.phase === 'Running') && all
+  })
+  return found.map((pod) => pod.metadata.uid!).sort()
+}
+
+async function scale(count: number): Promise<void> {
+  const result = await admin.request({
+    verb: 'patch',
+    group: 'apps',
+    resource: 'deployments',
+    namespace: 'default',
+    name: 'web',
+    patchType: 'application/merge-patch+json',
+    body: { spec: { replicas: count } },
+  })
+  expect(result.ok).toBe(true)
+}
+
+const leaders = async (...names: string[]): Promise<string[]> => {
+  const found: string[] = []
+  for (const name of names) {
+    if (/leader_election_master_status\{[^}]*\} 1/.test((await health(name, '/metrics')).text)) found.push(name)
+  }
+  return found
+}
+
+function kill(name: string): void {
+  processes.get(name)!.child.kill('SIGKILL')
+  processes.delete(name)
+}
+
+beforeAll(async () => {
+  for (let index = 0; index < 2; index++) gatewayPorts.push(await freePort())
+  await writeComponentFiles({
+    directory: files,
+    nowMs: clock.nowMs(),
+    hosts: [],
+    nodes: ['node-0'],
+    server: `https://127.0.0.1:${gatewayPorts[0]}`,
+  })
+  const binary = await provideNatsServer({})
+  if (binary === undefined) throw new Error('this test needs a nats-server')
+  // Laid out as the compose file mounts it.
+  const natsHome = join(files, 'nats-home')
+  mkdirSync(join(natsHome, 'auth'), { recursive: true })
+  const configuration = readFileSync(join(root, 'infra/nats/nats.conf'), 'utf8')
+  writeFileSync(join(natsHome, 'nats.conf'), configuration.replace('/data', join(files, 'store')))
+  cpSync(join(files, 'nats/authorization.conf'), join(natsHome, 'auth/authorization.conf'))
+  const natsPort = await freePort()
+  natsUrl = `nats://127.0.0.1:${natsPort}`
+  const where = ['-c', join(natsHome, 'nats.conf'), '-a', '127.0.0.1', '-p', String(natsPort)]
+  // Readers first: they wait for the server, and for the gateway that makes the streams.
+  await startController('controllers-0')
+  await startScheduler('scheduler-0')
+  await startAgent('node-0')
+  natsServer = spawn(binary.path, where, { stdio: 'ignore' })
+  await startGateway(0)
+  await startGateway(1)
+  await startController('controllers-1')
+  await startScheduler('scheduler-1')
+  const pem = (file: string): string => readFileSync(join(files, 'authority', file), 'utf8')
+  connection = createApiConnection({
+    servers: gatewayPorts.map((port) => `https://127.0.0.1:${port}`),
+    ca: pem('ca.crt'),
+    credentials: { certificate: pem('admin.crt'), key: pem('admin.key') },
+    userAgent: 'test',
+    clock,
+  })
+  admin = createHttpApiClient({ connection, clock })
+})
+
+afterAll(async () => {
+  connection?.close()
+  for (const { child } of processes.values()) child.kill('SIGKILL')
+  natsServer?.kill('SIGKILL')
+  await clock.sleep(100)
+  rmSync(files, { recursive: true, force: true })
+})
+
+describe('services that run apart', { timeout: 60_000 }, () => {
+  test('become ready, whatever the order, and one of each kind that has replicas leads', async () => {
+    for (const name of processes.keys()) {
+      await until(`${name} is ready`, 20_000, async () => (await health(name, '/readyz')).ok)
+    }
+    expect(await leaders('controllers-0', 'controllers-1')).toHaveLength(1)
+    expect(await leaders('scheduler-0', 'scheduler-1')).toHaveLength(1)
+  })
+
+  test('run a Deployment', async () => {
+    const labels = { app: 'web' }
+    const made = await until('the Deployment is accepted', 5_000, async () => {
+      const result = await admin.request({
+        verb: 'create',
+        group: 'apps',
+        resource: 'deployments',
+        namespace: 'default',
+        body: {
+          metadata: { name: 'web' },
+          spec: {
+            replicas,
+            selector: { matchLabels: labels },
+            template: { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'nginx' }] } },
+          },
+        },
+      })
+      return result.ok && result
+    })
+    expect(made.code).toBe(201)
+    await running(replicas, 15_000)
+    const events = await list('events')
+    const reporters = new Set(events.map((event) => event['reportingComponent'] || event['source']?.component))
+    expect([...reporters]).toEqual(expect.arrayContaining(['default-scheduler', 'deployment-controller', 'kubelet']))
+  })
+
+  test('tell their metrics under upstream names', async () => {
+    const [scheduler] = await leaders('scheduler-0', 'scheduler-1')
+    expect((await health(scheduler!, '/metrics')).text).toMatch(
+      /scheduler_schedule_attempts_total\{result="scheduled",profile="default-scheduler"\} 30/,
+    )
+    const [manager] = await leaders('controllers-0', 'controllers-1')
+    expect((await health(manager!, '/metrics')).text).toMatch(/workqueue_adds_total\{name="replicaset"\} [1-9]/)
+    expect((await health('node-0', '/metrics')).text).toContain('kubelet_running_pods 30')
+  })
+
+  test('go on when one of each kind is killed while the Deployment is scaled, with neither more nor fewer pods', async () => {
+    const before = await running(replicas, 1_000)
+    // Up, while the leading controller manager dies at once.
+    await scale(replicas + 10)
+    const [manager] = await leaders('controllers-0', 'controllers-1')
+    kill(manager!)
+    const grown = await running(replicas + 10, 12_000)
+    expect(grown).toEqual(expect.arrayContaining([...before]))
+    // Down, while a gateway dies.
+    await scale(replicas - 10)
+    kill('gateway-0')
+    await running(replicas - 10, 12_000)
+    await startGateway(0)
+    // Up, while the leading scheduler dies.
+    await scale(replicas)
+    const [scheduler] = await leaders('scheduler-0', 'scheduler-1')
+    kill(scheduler!)
+    const again = await running(replicas, 12_000)
+    // The agent dies and comes back: its pods are adopted or started again, and stay the same pods.
+    kill('node-0')
+    await startAgent('node-0')
+    await until('the agent is back', 10_000, async () => (await health('node-0', '/readyz')).ok)
+    await until('the gateway is back', 10_000, async () => (await health('gateway-0', '/readyz')).ok)
+    expect(await running(replicas, 10_000)).toEqual(again)
+    const nodes = await list('nodes', '', '')
+    expect(nodes).toHaveLength(1)
+  })
+
+  test('stop within five seconds of SIGTERM, the leader giving its lease back', async () => {
+    const startedMs = clock.nowMs()
+    const ended = [...processes].map(
+      ([name, { child }]) =>
+        new Promise<readonly [string, number | null]>((done) => {
+          child.once('exit', (code) => done([name, code]))
+          // Gateways last: the others still report through them.
+          if (!name.startsWith('gateway')) child.kill('SIGTERM')
+        }),
+    )
+    await clock.sleep(1_000)
+    const lease = (name: string) =>
+      admin.request({ verb: 'get', group: 'coordination.k8s.io', resource: 'leases', namespace: 'kube-system', name })
+    expect(await lease('kube-scheduler')).toMatchObject({ ok: true, object: { spec: { holderIdentity: '' } } })
+    for (const [name, { child }] of processes) if (name.startsWith('gateway')) child.kill('SIGTERM')
+    const codes = await Promise.all(ended)
+    expect(clock.nowMs() - startedMs).toBeLessThan(6_000)
+    expect(codes.filter(([, code]) => code !== 0)).toEqual([])
+    processes.clear()
+  })
+})

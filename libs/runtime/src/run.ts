@@ -1,0 +1,105 @@
+// What every service's main.ts does: read the environment, put the parts together, start, tell health and metrics on a
+// port, and stop in order within five seconds of SIGTERM. Logs are JSON lines on standard error.
+//
+//   SHIPLOG_HEALTH_PORT  port of /livez, /readyz and /metrics (default 8080; 0 takes any free one)
+//   SHIPLOG_HEALTH_HOST  address that it listens on (default 0.0.0.0)
+//   SHIPLOG_LOG_LEVEL    debug, info, warn, error or silent (default info)
+import { type Clock, systemClock } from './clock.ts'
+import { type Environment, readEnvironment } from './environment.ts'
+import { startHealthServer } from './health-server.ts'
+import { type Ids, systemIds } from './ids.ts'
+import type { Logger } from './logger.ts'
+import type { MetricSample } from './metrics.ts'
+import { createPinoLogger, type LogLevel } from './pino-logger.ts'
+import type { Service } from './service.ts'
+
+/** The promise is 5 s; what is not done by then is left to the next start. */
+const stopTimeoutMs = 4_800
+const stopStepMs = 3_500
+const defaultHealthPort = 8_080
+const levels: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'] satisfies LogLevel[]
+
+export interface RunContext {
+  readonly env: Environment
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+  /** Aborts when the process is asked to stop: whoever waits for something gives up. */
+  readonly signal: AbortSignal
+  /** What is to be undone at the stop; the newest is undone first. */
+  onStop(undo: () => Promise<void> | void): void
+}
+
+/** A service that is put together but not started. */
+export interface Composed {
+  readonly service: Service
+  readonly metrics?: () => readonly MetricSample[]
+}
+
+/** Runs a service until SIGTERM or SIGINT, then ends the process: 0 after a signal, 1 when it could not be started. */
+export async function run(name: string, compose: (context: RunContext) => Promise<Composed>): Promise<never> {
+  const env = readEnvironment(process.env)
+  const clock = systemClock
+  const level = env.optional('SHIPLOG_LOG_LEVEL') ?? 'info'
+  const logger = createPinoLogger({ level: levels.includes(level) ? (level as LogLevel) : 'info', name })
+  const stopping = new AbortController()
+  const undo: (() => Promise<void> | void)[] = []
+  const asked = Promise.withResolvers<NodeJS.Signals>()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => asked.resolve(signal))
+
+  const start = async (): Promise<void> => {
+    let composed: Composed | undefined
+    let started = false
+    const health = await startHealthServer({
+      host: env.optional('SHIPLOG_HEALTH_HOST') ?? '0.0.0.0',
+      port: env.number('SHIPLOG_HEALTH_PORT', defaultHealthPort),
+      readiness: () => [
+        started ? { name: 'started', ok: true } : { name: 'started', ok: false, reason: 'not started yet' },
+        stopping.signal.aborted
+          ? { name: 'shutdown', ok: false, reason: 'shutting down' }
+          : { name: 'shutdown', ok: true },
+        ...(composed?.service.health() ?? []),
+      ],
+      metrics: () => composed?.metrics?.() ?? [],
+    })
+    undo.push(() => health.close())
+    composed = await compose({
+      env,
+      clock,
+      ids: systemIds,
+      logger,
+      signal: stopping.signal,
+      onStop: (step) => void undo.push(step),
+    })
+    const { service } = composed
+    undo.push(() => service.stop())
+    await service.start()
+    started = true
+    logger.info({ healthPort: health.port }, 'started')
+  }
+
+  const starting = start()
+  const outcome = await Promise.race([
+    starting.then(
+      () => 'started' as const,
+      (err: unknown) => (stopping.signal.aborted ? ('stopped' as const) : { err }),
+    ),
+    asked.promise,
+  ])
+  let code = 0
+  if (typeof outcome === 'object') {
+    logger.error(outcome, 'could not be started')
+    code = 1
+  } else logger.info({ signal: await asked.promise }, 'stopping')
+  stopping.abort(new Error('the process is stopping'))
+  clock.after(stopTimeoutMs, () => process.exit(code))
+  for (const step of undo.reverse()) {
+    await Promise.race([step(), clock.sleep(stopStepMs)]).catch((err: unknown) =>
+      logger.warn({ err }, 'a part did not stop well'),
+    )
+  }
+  logger.info({}, 'stopped')
+  // Lines wait for pino to be loaded.
+  await clock.sleep(0)
+  process.exit(code)
+}

@@ -1,0 +1,34 @@
+// A gateway as a process of its own: any number of them on one log serve the same. Certificates are made by
+// `shiplog pki`; SHIPLOG_DATA_DIR keeps nothing but the high-water mark, which tells a damaged log from a whole one.
+import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
+import { gauge } from '@shiplog/runtime/metrics'
+import { run } from '@shiplog/runtime/run'
+import { createApiGateway } from './api-gateway.ts'
+import { guardedGateway } from './guarded-gateway.ts'
+import { markOf } from './guarded-log.ts'
+
+await run('kube-apiserver', async ({ env, clock, ids, logger, signal, onStop }) => {
+  const dataDir = env.required('SHIPLOG_DATA_DIR')
+  const mark = await markOf(dataDir)
+  const expected = mark ? { expectIncarnation: mark.incarnation } : {}
+  const log = await openLogFromEnvironment({
+    env,
+    clock,
+    logger,
+    signal,
+    name: 'api-gateway',
+    readOnly: false,
+    ...expected,
+  })
+  onStop(() => log.close())
+  const address = env.optional('SHIPLOG_ADVERTISE_ADDRESS') ?? '127.0.0.1'
+  const service = await guardedGateway({ log, dataDir, mark, clock, logger, address }, (guarded) => {
+    const [ca, cert, key] = [env.file('SHIPLOG_CA'), env.file('SHIPLOG_SERVER_CERT'), env.file('SHIPLOG_SERVER_KEY')]
+    const host = env.optional('SHIPLOG_HOST') ?? '0.0.0.0'
+    const https = { host, port: env.number('SHIPLOG_PORT', 6_443), ca, cert, key }
+    const tokenFile = env.optionalFile('SHIPLOG_TOKEN_FILE') ?? ''
+    return createApiGateway({ ...guarded, tokenFile, clock, ids, logger, https })
+  })
+  const watches = () => gauge('apiserver_longrunning_requests', service.gateway.watchers, { verb: 'WATCH' })
+  return { service, metrics: () => [watches()] }
+})
