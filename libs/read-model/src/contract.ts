@@ -35,8 +35,13 @@ export interface ContractFunction {
   readonly arguments: string
   readonly returns: string
   readonly comment: string
+  /** `%columns%` stands for the columns of `view`, in their order. */
   readonly definition: string
+  readonly view?: string
 }
+
+/** The columns of the views that a database has already, in order, with their types. */
+export type ExistingViews = ReadonlyMap<string, readonly { readonly name: string; readonly type: string }[]>
 
 export interface Contract {
   readonly views: readonly ContractView[]
@@ -188,13 +193,13 @@ ${nextVersion}
 ${parsedVersion}
 where v.stream = 1 and v.group_resource = ${literal(groupResource)}`,
   }
-  const list = columns.map((column) => `h.${identifier(column.name)}`).join(', ')
   const asOf = (argument: string, sequence: string): ContractFunction => ({
     name: `${view}_as_of`,
     arguments: argument,
     returns: `setof v1.${identifier(view)}`,
     comment: `The ${resource.kind} objects as they were at that ${argument.endsWith('bigint') ? 'sequence' : 'time'}; fails when the projection is not that far.`,
-    definition: `select ${list} from v1.${identifier(history.name)} h
+    view,
+    definition: `select %columns% from v1.${identifier(history.name)} h
 where h.sequence <= ${sequence} and not h.deleted and (h.valid_to_sequence is null or h.valid_to_sequence > ${sequence})`,
   })
   return {
@@ -429,14 +434,43 @@ const bound = (column: Column): string =>
     ? column.expression
     : column.expression.replaceAll(/(?<![\w.'"$])object\b(?!')/g, 'o.object')
 
+/**
+ * A view as it must be made where an older one stands: PostgreSQL lets columns be added at the end alone, so those that are
+ * there keep their places, and one that the kind has no longer stays, empty.
+ */
+const arranged = (view: ContractView, existing: ExistingViews): ContractView => {
+  const before = existing.get(view.name)
+  if (before === undefined) return view
+  const byName = new Map(view.columns.map((column) => [column.name, column]))
+  const known = new Set(before.map(({ name }) => name))
+  const kept = before.map(
+    ({ name, type }): Column =>
+      byName.get(name) ?? {
+        name,
+        type,
+        expression: `null::${type}`,
+        comment: 'Always null: the kind has it no longer.',
+      },
+  )
+  return { ...view, columns: [...kept, ...view.columns.filter(({ name }) => !known.has(name))] }
+}
+
 const functionSql = (made: ContractFunction): string =>
   `create or replace function v1.${identifier(made.name)}(${made.arguments}) returns ${made.returns} language sql ${
     made.name === 'quantity' || made.name === 'served' ? 'immutable' : 'stable'
   } as $fn$ ${made.definition} $fn$;
 comment on function v1.${identifier(made.name)}(${made.arguments}) is ${literal(made.comment)};`
 
-/** The statements that make the contract, in order. */
-export function contractSql(contract: Contract): string {
+/** The statements that make the contract, in order, over what a database has of it already. */
+export function contractSql(contract: Contract, existing: ExistingViews = new Map()): string {
+  const views = contract.views.map((view) => arranged(view, existing))
+  const columnsOf = new Map(
+    views.map((view) => [view.name, view.columns.map(({ name }) => `h.${identifier(name)}`).join(', ')]),
+  )
+  const functions = contract.functions.map((made) => ({
+    ...made,
+    definition: made.definition.replace('%columns%', columnsOf.get(made.view ?? '') ?? ''),
+  }))
   const grants = `do $do$ begin
   if exists (select from pg_roles where rolname = '${readerRole}') then
     grant usage on schema v1 to ${readerRole};
@@ -448,10 +482,10 @@ end $do$;`
     'create schema if not exists v1;',
     `comment on schema v1 is 'Shiplog: the cluster in SQL, present and past. Public: what is here stays.';`,
     ...baseFunctions.map(functionSql),
-    ...contract.views.slice(0, generalViews().length).map(viewSql),
+    ...views.slice(0, generalViews().length).map(viewSql),
     reached,
-    ...contract.views.slice(generalViews().length).map(viewSql),
-    ...contract.functions.map(functionSql),
+    ...views.slice(generalViews().length).map(viewSql),
+    ...functions.map(functionSql),
     grants,
   ].join('\n')
 }

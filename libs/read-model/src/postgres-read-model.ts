@@ -4,7 +4,7 @@
 import { builtInRegistry } from '@shiplog/api/registry'
 import type { LogRecord } from '@shiplog/events/event-log'
 import { type Kysely, sql, type Transaction } from 'kysely'
-import { contractHash, contractOf, contractSql } from './contract.ts'
+import { contractHash, contractOf, contractSql, type ExistingViews } from './contract.ts'
 import { createDatabase, type Database, projectorRole } from './database.ts'
 import { migrate } from './migrations.ts'
 import {
@@ -25,16 +25,25 @@ const lockSpace = 0x5091_0601
 export async function prepare(pool: pg.Pool): Promise<void> {
   const db = createDatabase(pool)
   await migrate(db)
-  const text = contractSql(contractOf(builtInRegistry()))
-  const hash = contractHash(text)
+  const contract = contractOf(builtInRegistry())
+  const hash = contractHash(contractSql(contract))
   await db.transaction().execute(async (tx) => {
     await sql`select pg_advisory_xact_lock(${lockSpace}, 0)`.execute(tx)
     const known = await tx.selectFrom('shiplog.contract').select('hash').where('hash', '=', hash).executeTakeFirst()
     if (known) return
-    await sql.raw(text).execute(tx)
+    await sql.raw(contractSql(contract, await existingViews(tx))).execute(tx)
     await tx.deleteFrom('shiplog.contract').execute()
     await tx.insertInto('shiplog.contract').values({ hash }).execute()
   })
+}
+
+async function existingViews(tx: Transaction<Database>): Promise<ExistingViews> {
+  const { rows } = await sql<{ view: string; name: string; type: string }>`
+    select c.relname as view, a.attname as name, format_type(a.atttypid, a.atttypmod) as type
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
+    where n.nspname = 'v1' and c.relkind = 'v' and a.attnum > 0 and not a.attisdropped
+    order by c.relname, a.attnum`.execute(tx)
+  return Map.groupBy(rows, ({ view }) => view)
 }
 
 /** Lets roles log in by themselves, with these passwords; for a server that is ours alone. */

@@ -5,10 +5,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { servedBytes } from '@shiplog/api/codec'
+import { builtInRegistry, createRegistry } from '@shiplog/api/registry'
 import { sealRecord } from '@shiplog/events/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { ClusterLog, LogRecord } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
+import { contractOf, contractSql } from '@shiplog/read-model/contract'
 import { createPool } from '@shiplog/read-model/database'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@shiplog/read-model/embedded-postgres'
 import { createPostgresReadModel, prepare } from '@shiplog/read-model/postgres-read-model'
@@ -332,6 +334,52 @@ describe('a projector', () => {
     expect(maps.rows[0]!.data).toEqual({ a: 'x\\u0000y' })
     expect((await pool.query('select * from v1.configmaps_history')).rowCount).toBe(8)
     expect((await pool.query(`select * from v1.as_of(${group.length})`)).rowCount).toBe(8)
+    await log.close()
+  })
+
+  test('brings views of an older release up to date: columns keep their places, new ones come last', async () => {
+    const columnsOf = async (view: string): Promise<string[]> =>
+      (
+        await pool.query<{ name: string }>(
+          `select column_name as name from information_schema.columns where table_schema = 'v1' and table_name = $1 order by ordinal_position`,
+          [view],
+        )
+      ).rows.map(({ name }) => name)
+    const present = await columnsOf('runtimeclasses')
+    const registry = builtInRegistry()
+    const definitions = Object.fromEntries(registry.definitions)
+    const name = 'io.k8s.api.node.v1.RuntimeClass'
+    const { handler: _, ...fields } = definitions[name]!.fields
+    definitions[name] = { ...definitions[name]!, fields: { retired: { type: 'integer' }, ...fields } }
+    await pool.query('drop schema v1 cascade')
+    await pool.query(contractSql(contractOf(createRegistry(definitions, registry.resources))))
+    await pool.query('truncate shiplog.contract')
+    const before = await columnsOf('runtimeclasses')
+    expect(before).toContain('retired')
+    expect(before).not.toContain('handler')
+    await prepare(pool)
+    expect(await columnsOf('runtimeclasses')).toEqual([...before, 'handler'])
+    expect(new Set([...before, 'handler'])).toEqual(new Set([...present, 'retired']))
+    const log = await memoryLog()
+    const payload = { kind: 'RuntimeClass', apiVersion: 'node.k8s.io/v1', metadata: { name: 'a' }, handler: 'runc' }
+    await log.events.append([
+      sealRecord({
+        subject: 'evt.node%2Ek8s%2Eio.runtimeclasses._.a',
+        expected: 0,
+        headers: encodeEnvelope({
+          type: 'Created',
+          schema: 1,
+          actor: 'a',
+          requestId: 'r',
+          previous: 0,
+          deleted: false,
+        }),
+        payload: Buffer.from(JSON.stringify(payload)),
+      }),
+    ])
+    await rebuilt(log)
+    const query = 'select name, handler, retired from v1.runtimeclasses_as_of(1)'
+    expect((await pool.query(query)).rows).toEqual([{ name: 'a', handler: 'runc', retired: null }])
     await log.close()
   })
 
