@@ -61,6 +61,7 @@ export async function writeComponentFiles(options: ComponentFilesOptions): Promi
   for (const component of components) {
     write(component.name, { ...clientFiles(component.name), ...natsFile(component.nats) })
   }
+  write('projector', natsFile('reader'))
   for (const node of nodes) write(node, clientFiles(node))
   write('admin', { kubeconfig: kubeconfigText({ server: options.server, ca: pki.ca, ...pki.admin }) })
   return written

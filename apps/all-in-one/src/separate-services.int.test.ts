@@ -17,6 +17,10 @@ import { writeComponentFiles } from './component-files.ts'
 const root = resolve(import.meta.dirname, '../../..')
 const files = mkdtempSync(join(tmpdir(), 'shiplog-apart-'))
 const replicas = 30
+/** The bundle of infra/bundle.mjs in this folder is run instead of the sources. */
+const bundle = process.env['SHIPLOG_TEST_BUNDLE']
+const mainOf = (service: string): string =>
+  bundle ? resolve(bundle, `${service}.mjs`) : join(root, 'services', service, 'src/main.ts')
 
 interface Process {
   readonly child: ChildProcess
@@ -41,7 +45,7 @@ const freePort = async (): Promise<number> => {
 
 async function start(name: string, service: string, own: Readonly<Record<string, string>>): Promise<void> {
   const healthPort = await freePort()
-  const child = spawn(process.execPath, [join(root, 'services', service, 'src/main.ts')], {
+  const child = spawn(process.execPath, [mainOf(service)], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       PATH: process.env['PATH'],
@@ -161,11 +165,11 @@ beforeAll(async () => {
   const binary = await provideNatsServer({})
   if (binary === undefined) throw new Error('this test needs a nats-server')
   // Laid out as the compose file mounts it.
-  const natsHome = join(files, 'nats-home')
-  mkdirSync(join(natsHome, 'auth'), { recursive: true })
+  const natsHome = join(files, 'etc/nats')
+  mkdirSync(natsHome, { recursive: true })
   const configuration = readFileSync(join(root, 'infra/nats/nats.conf'), 'utf8')
   writeFileSync(join(natsHome, 'nats.conf'), configuration.replace('/data', join(files, 'store')))
-  cpSync(join(files, 'nats/authorization.conf'), join(natsHome, 'auth/authorization.conf'))
+  cpSync(join(files, 'nats'), join(files, 'etc/nats-auth'), { recursive: true })
   const natsPort = await freePort()
   natsUrl = `nats://127.0.0.1:${natsPort}`
   const where = ['-c', join(natsHome, 'nats.conf'), '-a', '127.0.0.1', '-p', String(natsPort)]

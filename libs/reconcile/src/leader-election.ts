@@ -14,6 +14,8 @@ export const renewEveryMs = 1_000
 export const lookEveryMs = 500
 /** The leader stops this long before others may take the lease. */
 export const fenceMarginMs = 500
+/** A look or a renewal without an answer is given up after this, so that a hanging API cannot hide that the lease ran out. */
+const answerTimeoutMs = 1_500
 
 const leaseNamespace = 'kube-system'
 const group = 'coordination.k8s.io'
@@ -129,10 +131,23 @@ export function createLeaderElected<S extends Service>(options: LeaderElectionOp
     await ending?.service.stop()
   }
 
+  async function within(answer: Promise<boolean>): Promise<boolean> {
+    const limit = new AbortController()
+    try {
+      const late = clock.sleep(answerTimeoutMs, AbortSignal.any([limit.signal, signal])).then(() => {
+        throw new Error(`no answer within ${answerTimeoutMs} ms`)
+      })
+      return await Promise.race([answer, late])
+    } finally {
+      limit.abort()
+      answer.catch(() => undefined)
+    }
+  }
+
   async function work(): Promise<void> {
     while (!signal.aborted) {
       try {
-        const isOurs = await campaign()
+        const isOurs = await within(campaign())
         problem = undefined
         if (isOurs && leading === undefined && !signal.aborted) lead()
         if (!isOurs) {

@@ -18,7 +18,8 @@ export interface HealthServerOptions {
   readonly port: number
   /** Whether the process does its work. Liveness is that it answers at all. */
   readonly readiness: () => readonly HealthCheck[]
-  readonly metrics: () => readonly MetricSample[]
+  /** Samples, or the text of them. */
+  readonly metrics: () => readonly MetricSample[] | string
 }
 
 /** Resolves when it listens. */
@@ -30,7 +31,9 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, 'only GET\n')
     if (url.pathname === '/metrics') {
-      return answer(200, metricsText([...options.metrics(), ...processSamples()]), 'text/plain; version=0.0.4')
+      const own = options.metrics()
+      const text = typeof own === 'string' ? own : metricsText(own)
+      return answer(200, text + metricsText(processSamples()), 'text/plain; version=0.0.4')
     }
     const which = /^\/(livez|readyz|healthz)$/.exec(url.pathname)?.[1]
     if (which === undefined) return answer(404, '404 page not found\n')

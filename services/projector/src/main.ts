@@ -1,0 +1,25 @@
+// The projector as a process of its own: it reads the log with a reader's credentials and writes the SQL tables of the
+// PostgreSQL that SHIPLOG_POSTGRES_URL names. Of several replicas each stream is written by one.
+import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
+import { createPool } from '@shiplog/read-model/database'
+import { createPostgresReadModel, prepare } from '@shiplog/read-model/postgres-read-model'
+import { run } from '@shiplog/runtime/run'
+import { createProjector } from './projector.ts'
+
+const name = 'shiplog-projector'
+const statementTimeoutMs = 120_000
+
+await run(name, async ({ env, clock, logger, signal, onStop }) => {
+  const pool = createPool({
+    url: env.required('SHIPLOG_POSTGRES_URL'),
+    applicationName: name,
+    statementTimeoutMs,
+    onError: (err) => logger.debug({ err }, 'a connection to PostgreSQL broke'),
+  })
+  onStop(() => pool.end())
+  await prepare(pool)
+  const log = await openLogFromEnvironment({ env, clock, logger, signal, name, readOnly: true })
+  onStop(() => log.close())
+  const service = createProjector({ log, model: createPostgresReadModel(pool), clock, logger })
+  return { service, metrics: () => service.metrics() }
+})
