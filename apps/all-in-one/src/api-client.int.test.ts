@@ -10,7 +10,7 @@ import { createApiConnection, type ApiConnection } from '@shiplog/api-client/api
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { createWatchFeed } from '@shiplog/api-client/watch-feed'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
-import { ensureSystemObjects } from '@shiplog/api-gateway/system-objects'
+import { ensureDefaultRoles, ensureSystemObjects } from '@shiplog/api-gateway/system-objects'
 import { header } from '@shiplog/events/envelope'
 import type { ClusterLog, LogRecord } from '@shiplog/events/event-log'
 import type { ObjectChange } from '@shiplog/events/object-feed'
@@ -67,7 +67,9 @@ beforeAll(async () => {
   })
   await gateway.start()
   const client = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
-  await ensureSystemObjects({ client, clock, port: gateway.port, address: '127.0.0.1' })
+  const objects = { client, clock, port: gateway.port, address: '127.0.0.1' }
+  await ensureSystemObjects(objects)
+  await ensureDefaultRoles(objects)
   await must(client, {
     verb: 'create',
     group: '',
@@ -317,6 +319,61 @@ describe('over HTTPS', () => {
     expect(await httpAs('scheduler').request(climb)).toMatchObject({ ok: false, code: 403 })
     expect(await httpAs('controllers').request(climb)).toMatchObject({ ok: false, code: 403 })
     expect(await httpAs('node-0').request(climb)).toMatchObject({ ok: false, code: 403 })
+  })
+})
+
+describe('a user who may write roles', () => {
+  const group = 'rbac.authorization.k8s.io'
+  const role = (name: string, rules: object[]): ApiRequest => ({
+    verb: 'create',
+    group,
+    resource: 'roles',
+    namespace: 'default',
+    body: { metadata: { name }, rules },
+  })
+  const binding = (name: string, kind: string, to: string): ApiRequest => ({
+    verb: 'create',
+    group,
+    resource: 'rolebindings',
+    namespace: 'default',
+    body: { metadata: { name }, roleRef: { kind, name: to }, subjects: [{ kind: 'User', name: 'jane' }] },
+  })
+  const readPods = { verbs: ['get', 'list'], apiGroups: [''], resources: ['pods'] }
+  const writeRoles = { verbs: ['create', 'get', 'update'], apiGroups: [group], resources: ['roles', 'rolebindings'] }
+
+  beforeAll(async () => {
+    const admin = gateway.clientFor(scheduler)
+    await must(admin, role('janes', [readPods, writeRoles]))
+    await must(admin, binding('janes', 'Role', 'janes'))
+  })
+
+  test('may hand out what they have', async () => {
+    const jane = httpAs('jane')
+    await must(jane, role('readers', [{ ...readPods, verbs: ['get'], resourceNames: ['one'] }]))
+    await must(jane, binding('readers', 'Role', 'readers'))
+  })
+
+  test('may not hand out more, by a role or by a binding, nor to themselves', async () => {
+    const jane = httpAs('jane')
+    const more = await jane.request(role('more', [{ ...readPods, resources: ['secrets'] }]))
+    expect(more).toMatchObject({ ok: false, code: 403, status: { reason: 'Forbidden' } })
+    expect(more.ok ? '' : more.status.message).toBe(
+      'roles.rbac.authorization.k8s.io "more" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n' +
+        '{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}\n{APIGroups:[""], Resources:["secrets"], Verbs:["list"]}',
+    )
+    expect(await jane.request(binding('root', 'ClusterRole', 'cluster-admin'))).toMatchObject({ ok: false, code: 403 })
+    expect(await jane.request(binding('later', 'Role', 'not-there-yet'))).toMatchObject({ ok: false, code: 403 })
+    const own = await must(jane, { ...role('', []), verb: 'get', name: 'janes' })
+    const raise: ApiRequest = {
+      ...role('', []),
+      verb: 'update',
+      name: 'janes',
+      body: { ...own.object, rules: [readPods, { ...writeRoles, verbs: ['*'] }] },
+    }
+    expect(await jane.request(raise)).toMatchObject({ ok: false, code: 403 })
+    // What stays as it is may be written by whoever may write it.
+    const labelled = { ...own.object, metadata: { ...own.object.metadata, labels: { of: 'jane' } } }
+    await must(jane, { ...raise, body: labelled })
   })
 })
 

@@ -23,7 +23,7 @@ import { lockDirectory } from './lock.ts'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
 import { loadPki } from './pki.ts'
 import type { RunningPostgres } from './postgres.ts'
-import { ensureSystemObjects } from '@shiplog/api-gateway/system-objects'
+import { ensureDefaultRoles, ensureSystemObjects } from '@shiplog/api-gateway/system-objects'
 
 export const shiplogVersion = '0.1.0'
 
@@ -185,12 +185,13 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['feed', () => feed.stop()])
     const client = (name: string, ...groups: string[]) =>
       gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })
-    await ensureSystemObjects({
+    const systemObjects = {
       client: client('system:apiserver', 'system:masters'),
       clock,
       port: gateway.port,
       address: isWildcard(host) ? machineAddress() : host === 'localhost' ? '127.0.0.1' : host,
-    })
+    }
+    await ensureSystemObjects(systemObjects)
 
     const machine = controlPlaneNode({
       cpus: availableParallelism(),
@@ -252,6 +253,11 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     })
     await Promise.all([running, begin(parts)])
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
+    // Nobody here needs them: components in this process are not asked for their rights.
+    const roles = ensureDefaultRoles(systemObjects).catch((err: unknown) =>
+      logger.warn({ err }, 'the default roles could not be made'),
+    )
+    undo.push(['default roles', () => roles])
     guarded.begin()
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     if (options.postgres !== undefined && options.postgres !== 'off') beginPostgres(options.postgres, log)

@@ -19,6 +19,7 @@ import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { createAuthenticator, parseTokenFile } from './authentication.ts'
 import { createAuthorizer } from './authorization.ts'
 import { type Attempt, attemptOf, isComponent } from './components.ts'
+import { createEscalationCheck } from './escalation.ts'
 import type { GatewayRequest } from './gateway-request.ts'
 import { createHttpServer } from './http-server.ts'
 import { createNonResourceRoutes } from './non-resource-routes.ts'
@@ -83,7 +84,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       )
     }
   }
-  const admission = plugins.filter((plugin) => !disabled.has(plugin.name))
+  const admission = [...plugins.filter((plugin) => !disabled.has(plugin.name)), createEscalationCheck(authorizer)]
   const reader = createReader(streams)
   const bodies = createRequestBodies(registry)
   const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })

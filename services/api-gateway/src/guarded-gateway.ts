@@ -7,7 +7,7 @@ import type { Logger } from '@shiplog/runtime/logger'
 import type { Service } from '@shiplog/runtime/service'
 import type { ApiGateway, ApiGatewayDeps } from './api-gateway.ts'
 import { guardLog } from './guarded-log.ts'
-import { ensureSystemObjects } from './system-objects.ts'
+import { ensureDefaultRoles, ensureSystemObjects } from './system-objects.ts'
 
 export interface GuardedGatewayOptions {
   readonly log: ClusterLog
@@ -34,7 +34,9 @@ export async function guardedGateway(
     async start() {
       await gateway.start()
       const { clock, address } = options
-      await ensureSystemObjects({ client, clock, address, port: gateway.port })
+      const objects = { client, clock, address, port: gateway.port }
+      await ensureSystemObjects(objects)
+      await ensureDefaultRoles(objects)
       guarded.begin()
     },
     async stop() {

@@ -26,14 +26,29 @@ export interface SystemObjectsOptions {
   readonly address: string
 }
 
-/** Resolves when all of them are there. */
-export async function ensureSystemObjects({ client, clock, port, address }: SystemObjectsOptions): Promise<void> {
-  const wanted = bootstrapObjects({ apiServerAddress: address, port })
-  const isHome = ({ kind }: JsonObject): boolean => kind === 'Namespace'
-  const ensureAll = (objects: JsonObject[]): Promise<unknown> =>
-    Promise.all(objects.map((object) => ensure(client, clock, object)))
-  await ensureAll(wanted.filter(isHome))
-  await ensureAll(wanted.filter((object) => !isHome(object)))
+const isHome = ({ kind }: JsonObject): boolean => kind === 'Namespace'
+const isRole = ({ kind }: JsonObject): boolean => /^ClusterRole/.test(kind as string)
+
+/** Resolves when all of them are there, but for the default roles, which nothing in this process waits for. */
+export async function ensureSystemObjects(options: SystemObjectsOptions): Promise<void> {
+  const wanted = wantedOf(options)
+  await ensureAll(options, wanted.filter(isHome))
+  await ensureAll(
+    options,
+    wanted.filter((object) => !isHome(object) && !isRole(object)),
+  )
+}
+
+/** The default roles and bindings: what components that run apart, and people without system:masters, live by. */
+export async function ensureDefaultRoles(options: SystemObjectsOptions): Promise<void> {
+  await ensureAll(options, wantedOf(options).filter(isRole))
+}
+
+const wantedOf = ({ address, port }: SystemObjectsOptions): JsonObject[] =>
+  bootstrapObjects({ apiServerAddress: address, port })
+
+const ensureAll = async ({ client, clock }: SystemObjectsOptions, objects: readonly JsonObject[]): Promise<void> => {
+  await Promise.all(objects.map((object) => ensure(client, clock, object)))
 }
 
 /** `127.0.0.1:6443` of Endpoints and EndpointSlices with one address; undefined for other objects. */
