@@ -48,6 +48,8 @@ export async function startCluster(options: {
       ...(options.profile
         ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`, `--cpu-prof-interval=${profileIntervalMicros}`]
         : []),
+      // As tools/run.mjs starts it.
+      '--max-semi-space-size=64',
       join(root, 'apps', 'cli', 'src', 'main.ts'),
       ...['up', '--data-dir', join(directory, 'data'), '--port', '0', '--log', options.log, '--postgres', 'off'],
       ...['--simulated-nodes', String(options.simulatedNodes ?? 3)],
