@@ -459,7 +459,7 @@ export const watchCases: readonly Case[] = topic('watch', {
     source: 'api-concepts: leaving the selector is a deletion, entering it an addition',
     async run(t) {
       await t.feed('apply -f -', configMap('a', {}, { labels: { on: 'yes' } }))
-      const thrice = /(configmap\/a[^]*){3}\n/
+      const thrice = /(configmap\/a[\s\S]*){3}\n/
       const [watched, begun] = watching(t, 'get cm -l on=yes -w --output-watch-events -o name', thrice)
       await begun
       await t.k('label cm a on=no --overwrite')
