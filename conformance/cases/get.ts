@@ -1,6 +1,6 @@
 // `kubectl get` and `describe`: tables, all outputs, selectors, chunks, sorting, watches; and what errors look like.
 import assert from 'node:assert/strict'
-import { type Any, type Case, has, lacks, topic } from '../src/case.ts'
+import { type Any, type Case, type CaseContext, has, lacks, topic } from '../src/case.ts'
 import { configMap, deployment, held, pod, service } from '../src/manifests.ts'
 
 const reference = 'kubernetes.io/docs/reference/kubectl/generated/kubectl_get'
@@ -388,6 +388,20 @@ export const getCases: readonly Case[] = topic('get', {
   },
 })
 
+/** A watch that ends when its output matches; the second promise resolves when it has printed what there was. */
+function watching(t: CaseContext, line: string, end: RegExp): readonly [output: Promise<string>, begun: Promise<void>] {
+  const begun = Promise.withResolvers<void>()
+  const output = t.k(line, {
+    until: (out) => {
+      if (/^(?!EVENT|NAME).+\n/m.test(out)) begun.resolve()
+      return end.test(out)
+    },
+    timeoutMs: 20_000,
+  })
+  output.catch((error: unknown) => begun.reject(error as Error))
+  return [output, begun.promise]
+}
+
 async function labelled(t: Any): Promise<void> {
   await t.feed(
     'apply -f -',
@@ -404,7 +418,8 @@ export const watchCases: readonly Case[] = topic('watch', {
     bothVersions: true,
     async run(t) {
       await t.feed('apply -f -', configMap('a', {}))
-      const watched = t.k('get cm a -w', { until: (out) => / 2 /.test(out), timeoutMs: 20_000 })
+      const [watched, begun] = watching(t, 'get cm a -w', / 2 +\S+\n/)
+      await begun
       await t.eventually(async () => {
         await t.feed('apply -f -', configMap('a', { x: '1', y: String(Math.floor(performance.now())) }))
         await Promise.race([watched, new Promise((_, reject) => setTimeout(() => reject(new Error('not yet')), 300))])
@@ -431,11 +446,8 @@ export const watchCases: readonly Case[] = topic('watch', {
     source: `${reference}: --output-watch-events`,
     async run(t) {
       await t.feed('apply -f -', held('h'))
-      const watched = t.k('get cm h -w --output-watch-events', {
-        until: (out) => out.includes('DELETED'),
-        timeoutMs: 20_000,
-      })
-      await new Promise((resolve) => setTimeout(resolve, 500))
+      const [watched, begun] = watching(t, 'get cm h -w --output-watch-events', /^DELETED +h .*\n/m)
+      await begun
       await t.k('delete cm h --wait=false')
       await t.k(['patch', 'cm', 'h', '--type=merge', '-p', '{"metadata":{"finalizers":null}}'])
       const out = await watched
@@ -447,11 +459,9 @@ export const watchCases: readonly Case[] = topic('watch', {
     source: 'api-concepts: leaving the selector is a deletion, entering it an addition',
     async run(t) {
       await t.feed('apply -f -', configMap('a', {}, { labels: { on: 'yes' } }))
-      const watched = t.k('get cm -l on=yes -w --output-watch-events -o name', {
-        until: (out) => (out.match(/configmap\/a/g) ?? []).length >= 3,
-        timeoutMs: 20_000,
-      })
-      await new Promise((resolve) => setTimeout(resolve, 700))
+      const thrice = /(configmap\/a[\s\S]*){3}\n/
+      const [watched, begun] = watching(t, 'get cm -l on=yes -w --output-watch-events -o name', thrice)
+      await begun
       await t.k('label cm a on=no --overwrite')
       await t.k('label cm a on=yes --overwrite')
       has(await watched, 'configmap/a')

@@ -23,7 +23,7 @@ import { lockDirectory } from './lock.ts'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
 import { loadPki } from './pki.ts'
 import type { RunningPostgres } from './postgres.ts'
-import { ensureDefaultRoles, ensureSystemObjects } from '@shiplog/api-gateway/system-objects'
+import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects } from '@shiplog/api-gateway/system-objects'
 
 export const shiplogVersion = '0.1.0'
 
@@ -192,6 +192,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       address: isWildcard(host) ? machineAddress() : host === 'localhost' ? '127.0.0.1' : host,
     }
     await ensureSystemObjects(systemObjects)
+    const kept = keepSystemObjects({ ...systemObjects, logger: logger.child({ component: 'kube-apiserver' }) })
+    undo.push(['system objects', async () => kept[Symbol.asyncDispose]()])
 
     const machine = controlPlaneNode({
       cpus: availableParallelism(),

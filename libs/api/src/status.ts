@@ -186,6 +186,8 @@ export const requestEntityTooLarge = (message: string): Status => failure(413, '
 export const requestHeadersTooLarge = (): Status =>
   failure(431, 'RequestHeaderFieldsTooLarge', 'the headers of the request are too large')
 
+export const requestTooSlow = (): Status => failure(408, 'Timeout', 'the request did not arrive in time')
+
 export const tooManyRequests = (message: string, retryAfterSeconds: number): Status =>
   failure(429, 'TooManyRequests', message, { retryAfterSeconds })
 

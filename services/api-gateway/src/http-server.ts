@@ -1,6 +1,6 @@
 // The HTTPS face of the gateway: HTTP/2 and HTTP/1.1 on one port. Bytes in, bytes out; what they mean is decided by
 // operations.ts. Every failure becomes a Kubernetes Status here.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
 import type { Socket } from 'node:net'
@@ -16,6 +16,7 @@ import {
   methodNotAllowed,
   requestEntityTooLarge,
   requestHeadersTooLarge,
+  requestTooSlow,
   routeNotFound,
   type Status,
   timeout,
@@ -36,6 +37,7 @@ import type { Authenticator } from './authentication.ts'
 import type { Authorizer } from './authorization.ts'
 import { frameSink } from './frame-sink.ts'
 import type { GatewayRequest, Provenance } from './gateway-request.ts'
+import { impersonate } from './impersonation.ts'
 import { negotiate, type Representation } from './negotiation.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
 import type { Operations, Verb } from './operations.ts'
@@ -56,7 +58,7 @@ const concurrentStreamsMax = 1_000
 const keepAliveTimeoutMs = 120_000
 /** A client gets this long to send its headers, and this long for the whole request. */
 const headersTimeoutMs = 30_000
-const requestTimeoutMs = 120_000
+const requestTimeoutMs = 60_000
 
 export interface HttpServerDeps {
   readonly registry: SchemaRegistry
@@ -110,10 +112,12 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       const status =
         error.code === 'HPE_HEADER_OVERFLOW'
           ? requestHeadersTooLarge()
-          : badRequest(`the request is not HTTP: ${error.message}`)
+          : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+            ? requestTooSlow()
+            : badRequest(`the request is not HTTP: ${error.message}`)
       const body = json(status)
       socket.end(
-        `HTTP/1.1 ${status.code} ${status.reason}\r\ncontent-type: ${jsonType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+        `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code]}\r\ncontent-type: ${jsonType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
       )
     },
     logger: false,
@@ -155,11 +159,12 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
         .type('text/plain; charset=utf-8')
         .send(health.text)
     }
-    const user = deps.authenticator.authenticate(raw.socket as TLSSocket, header(raw, 'authorization'))
-    if (!user) {
+    const asking = deps.authenticator.authenticate(raw.socket as TLSSocket, header(raw, 'authorization'))
+    if (!asking) {
       // A known path without credentials is "who are you"; credentials that nobody knows are, too.
       return answerStatus(reply, unauthorized())
     }
+    const user = impersonate(asking, raw.rawHeaders, deps.authorizer)
     let info: ResourcePath | undefined
     let travel: ReturnType<typeof parsePastPath>
     try {

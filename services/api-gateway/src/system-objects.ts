@@ -1,9 +1,10 @@
 // What every cluster has from its first second, as upstream's API server makes it when it starts; libs/domain says what
-// that is. Making them again does nothing; what was deleted comes back at the next start.
+// that is. Making them again does nothing. What was deleted comes back: where somebody keeps them, soon; else at the next start.
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { bootstrapObjects } from '@shiplog/domain/bootstrap-objects'
 import type { Clock } from '@shiplog/runtime/clock'
+import type { Logger } from '@shiplog/runtime/logger'
 
 const resources: Readonly<Record<string, string>> = {
   Namespace: 'namespaces',
@@ -17,6 +18,8 @@ const resources: Readonly<Record<string, string>> = {
 
 const attemptsMax = 20
 const pauseMs = 100
+/** What was deleted is back after so long, as with upstream's controller of the Service kubernetes. */
+export const keepSystemObjectsMs = 10_000
 
 export interface SystemObjectsOptions {
   readonly client: ApiClient
@@ -42,6 +45,45 @@ export async function ensureSystemObjects(options: SystemObjectsOptions): Promis
 /** The default roles and bindings: what components that run apart, and people without system:masters, live by. */
 export async function ensureDefaultRoles(options: SystemObjectsOptions): Promise<void> {
   await ensureAll(options, wantedOf(options).filter(isRole))
+}
+
+/**
+ * Looks every 10 s whether they are all there, beginning in 10 s, and makes again what is not; nothing is written when
+ * nothing is missing. Disposing ends it and resolves when nothing is under way any more.
+ */
+export function keepSystemObjects(options: SystemObjectsOptions & { readonly logger: Logger }): AsyncDisposable {
+  const { clock, logger } = options
+  const ending = new AbortController()
+  const untilEnding: SystemObjectsOptions = {
+    ...options,
+    clock: { ...clock, sleep: (ms) => clock.sleep(ms, ending.signal) },
+  }
+  let failing = false
+  const look = async (): Promise<void> => {
+    try {
+      await ensureSystemObjects(untilEnding)
+      failing = false
+    } catch (err) {
+      if (ending.signal.aborted) return
+      // One warning a spell: the same sentence every 10 s would tell nobody more.
+      logger[failing ? 'debug' : 'warn']({ err }, 'the system objects could not be looked after; it is tried again')
+      failing = true
+    }
+  }
+  const kept = (async () => {
+    while (!ending.signal.aborted) {
+      await clock.sleep(keepSystemObjectsMs, ending.signal)
+      await look()
+    }
+  })().catch((error: unknown) => {
+    if (!ending.signal.aborted) throw error
+  })
+  return {
+    async [Symbol.asyncDispose]() {
+      ending.abort()
+      await kept
+    },
+  }
 }
 
 const wantedOf = ({ address, port }: SystemObjectsOptions): JsonObject[] =>

@@ -15,6 +15,8 @@ import { jobReconciler } from './job/job.reconciler.ts'
 import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
 import { nodeLifecycleReconciler } from './node-lifecycle/node-lifecycle.reconciler.ts'
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.reconciler.ts'
+import { pvProtectionReconciler } from './pv-protection/pv-protection.reconciler.ts'
+import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconciler.ts'
 import { replicaSetReconciler } from './replica-set/replica-set.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
@@ -52,6 +54,8 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     createPodGarbageCollector(),
     jobReconciler,
     ttlAfterFinishedReconciler,
+    pvcProtectionReconciler,
+    pvProtectionReconciler,
   ]
 }
 

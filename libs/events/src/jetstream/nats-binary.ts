@@ -155,10 +155,18 @@ async function versionOf(path: string): Promise<string | undefined> {
   }
 }
 
+/** Whether a program is here and works: that it is not is nothing to report, there are other ways. */
+const answers = (command: string, args: readonly string[]): Promise<boolean> =>
+  run(command, args, { timeoutMs: askTimeoutMs }).then(
+    () => true,
+    () => false,
+  )
+
 /** The official image holds one static binary: copy it out of a container that never runs. */
 async function fromDocker({ cacheDir, progress }: Context): Promise<string | undefined> {
   if (process.platform !== 'linux') return undefined
-  await run('docker', ['version', '--format', '{{.Server.Version}}'], { timeoutMs: askTimeoutMs })
+  const engine = await answers('docker', ['version', '--format', '{{.Server.Version}}'])
+  if (!engine) return undefined
   progress(`Docker: taking nats-server ${pinnedVersion} out of the image nats:${pinnedVersion}`)
   const container = (await run('docker', ['create', `nats:${pinnedVersion}`])).trim()
   const target = join(cacheDir, `docker-${process.pid}`)
@@ -171,7 +179,7 @@ async function fromDocker({ cacheDir, progress }: Context): Promise<string | und
 }
 
 async function fromGo({ cacheDir, progress }: Context): Promise<string | undefined> {
-  await run('go', ['version'], { timeoutMs: askTimeoutMs })
+  if (!(await answers('go', ['version']))) return undefined
   progress(`Go: building nats-server ${pinnedVersion}`)
   const place = await mkdtemp(join(cacheDir, 'go-'))
   await run('go', ['install', '-trimpath', `github.com/nats-io/nats-server/v2@v${pinnedVersion}`], {

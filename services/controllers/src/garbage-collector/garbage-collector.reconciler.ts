@@ -2,7 +2,7 @@
 // owner waits for the dependents that block it) and orphan (dependents lose the owner), as upstream's collector decides.
 // Its view is a consistent prefix of the log, so an owner that is not in it is truly absent: an object's owner was there
 // before the object.
-import type { JsonObject, KubeObject, OwnerReference } from '@shiplog/api/kube-object'
+import type { KubeObject, OwnerReference } from '@shiplog/api/kube-object'
 import { jsonEqual } from '@shiplog/api/json-patch'
 import {
   settled,
@@ -14,6 +14,7 @@ import {
 } from '@shiplog/reconcile/reconciler'
 import type { ObjectView, ViewEntry } from '@shiplog/reconcile/view'
 import { keyOf, keyOfObject } from '@shiplog/reconcile/view'
+import { dropFinalizer, hasFinalizer, isHeldBy } from '../shared/finalizers.ts'
 import { isBeingDeleted, setOwnersCommand } from '../shared/ownership.ts'
 import type { FollowedResource } from '../shared/resources.ts'
 
@@ -24,14 +25,9 @@ const workersMax = 256
 const leaseGraceMs = 60_000
 const leases = 'leases.coordination.k8s.io'
 
-const hasFinalizer = (object: KubeObject, finalizer: string): boolean =>
-  object.metadata.finalizers?.includes(finalizer) ?? false
+const waitsForDependents = (object: KubeObject): boolean => isHeldBy(object, foregroundFinalizer)
 
-const waitsForDependents = (object: KubeObject): boolean =>
-  isBeingDeleted(object) && hasFinalizer(object, foregroundFinalizer)
-
-const orphansDependents = (object: KubeObject): boolean =>
-  isBeingDeleted(object) && hasFinalizer(object, orphanFinalizer)
+const orphansDependents = (object: KubeObject): boolean => isHeldBy(object, orphanFinalizer)
 
 const groupOf = (apiVersion: string): string =>
   apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
@@ -229,15 +225,6 @@ const addressOf = (resource: FollowedResource, object: KubeObject) => ({
   ...(object.metadata.namespace ? { namespace: object.metadata.namespace } : {}),
   name: object.metadata.name,
 })
-
-const dropFinalizer = (resource: FollowedResource, object: KubeObject, finalizer: string): Command => {
-  const kept = (object.metadata.finalizers ?? []).filter((one) => one !== finalizer)
-  const { uid, resourceVersion } = object.metadata
-  const body: JsonObject = { metadata: { uid, resourceVersion, finalizers: kept.length > 0 ? kept : null } }
-  return {
-    request: { verb: 'patch', ...addressOf(resource, object), patchType: 'application/merge-patch+json', body },
-  }
-}
 
 /** Deletes what is still as it was seen: an owner added meanwhile must save it. */
 const remove = (resource: FollowedResource, object: KubeObject, propagationPolicy: string): Command => ({

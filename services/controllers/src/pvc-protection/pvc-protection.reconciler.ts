@@ -1,0 +1,75 @@
+// PVC protection: a claim that is deleted stays while a pod uses it; then this takes off the finalizer that admission
+// (StorageObjectInUseProtection) put on, and the claim goes. The view is a consistent prefix of the log, so a pod that was
+// there before the deletion is in it: no live list is needed to be sure.
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { settled, watchesResource, type Reconciler } from '@shiplog/reconcile/reconciler'
+import { keyOf, keyOfObject, type ObjectView, type ViewIndex } from '@shiplog/reconcile/view'
+import { dropFinalizer, isHeldBy } from '../shared/finalizers.ts'
+import { isBeingDeleted, isControlledBy } from '../shared/ownership.ts'
+import { isFinished } from '../shared/pods.ts'
+
+const finalizer = 'kubernetes.io/pvc-protection'
+const claims = { group: '', resource: 'persistentvolumeclaims' } as const
+
+/** Keys of claims: those that a pod names, and those that are made for its ephemeral volumes. */
+function claimKeysOf(pod: KubeObject): readonly string[] {
+  const keys: string[] = []
+  for (const volume of (pod['spec']?.volumes ?? []) as readonly JsonObject[]) {
+    const name = claimNameOf(pod, volume)
+    if (name !== undefined) keys.push(keyOf(pod.metadata.namespace, name))
+  }
+  return keys
+}
+
+const claimNameOf = (pod: KubeObject, volume: JsonObject): string | undefined =>
+  volume['persistentVolumeClaim']
+    ? (volume['persistentVolumeClaim'] as JsonObject)['claimName']
+    : volume['ephemeral']
+      ? `${pod.metadata.name}-${volume['name']}`
+      : undefined
+
+const podsByClaimIndex: ViewIndex = { name: 'pods by claim', groupResource: 'pods', keys: claimKeysOf }
+
+/** Nothing of it runs any more; it only waits for finalizers, perhaps for one that waits for its ephemeral claims. */
+const isShutDown = (pod: KubeObject): boolean => isBeingDeleted(pod) && pod.metadata.deletionGracePeriodSeconds === 0
+
+/** A pod uses a claim until it is finished, on a node or not yet; a claim made for another pod's volume is not its own. */
+function uses(pod: KubeObject, claim: KubeObject): boolean {
+  if (isFinished(pod)) return false
+  return ((pod['spec']?.volumes ?? []) as readonly JsonObject[]).some((volume) => {
+    if (claimNameOf(pod, volume) !== claim.metadata.name) return false
+    return volume['persistentVolumeClaim'] ? true : !isShutDown(pod) && isControlledBy(claim, pod)
+  })
+}
+
+function* heldClaimKeys(pod: KubeObject, view: ObjectView): Iterable<string> {
+  for (const key of claimKeysOf(pod)) {
+    const claim = view.get(claims.resource, key)
+    if (claim && isHeldBy(claim, finalizer)) yield key
+  }
+}
+
+export const pvcProtectionReconciler: Reconciler = {
+  name: 'persistentvolumeclaim-protection',
+  component: 'pvc-protection-controller',
+  indexes: [podsByClaimIndex],
+  resources: [
+    watchesResource(claims.resource, (change) => {
+      const claim = change.object as unknown as KubeObject
+      return !change.deleted && isHeldBy(claim, finalizer) ? [keyOfObject(claim)] : []
+    }),
+    watchesResource('pods', (change, before, view) => {
+      const pod = change.object as unknown as KubeObject
+      const keys = heldClaimKeys(pod, view)
+      // A name that changed hands unseen: the former bearer may have been what a claim waited for.
+      if (!before || before.metadata.uid === pod.metadata.uid) return keys
+      return new Set([...keys, ...heldClaimKeys(before, view)])
+    }),
+  ],
+  reconcile: (key, view) => {
+    const claim = view.get(claims.resource, key)
+    if (!claim || !isHeldBy(claim, finalizer)) return settled
+    for (const pod of view.byIndex(podsByClaimIndex.name, key)) if (uses(pod, claim)) return settled
+    return { commands: [dropFinalizer(claims, claim, finalizer)] }
+  },
+}
