@@ -21,6 +21,8 @@ export interface GroupCommitterOptions {
   readonly queuedGroupsMax?: number
   /** Called for every group that is stored: the high-water mark listens here. */
   readonly onStored?: (group: readonly Append[], sequences: readonly number[]) => void
+  /** Called with what the log threw at an append, and with undefined for one that it stored: health listens here. */
+  readonly onOutcome?: (error: unknown) => void
 }
 
 export interface GroupCommitter {
@@ -59,9 +61,20 @@ export function createGroupCommitter(log: EventLog, options: GroupCommitterOptio
     return result
   }
 
+  const append = async (group: readonly Append[]): Promise<AppendResult> => {
+    try {
+      const result = await log.append(group)
+      if (result.ok) options.onOutcome?.(undefined)
+      return result
+    } catch (error) {
+      options.onOutcome?.(error)
+      throw error
+    }
+  }
+
   const sendOne = async (waiting: Waiting): Promise<void> => {
     try {
-      waiting.resolve(stored(waiting.group, await log.append(waiting.group)))
+      waiting.resolve(stored(waiting.group, await append(waiting.group)))
     } catch (error) {
       waiting.reject(error)
     }
@@ -71,7 +84,7 @@ export function createGroupCommitter(log: EventLog, options: GroupCommitterOptio
     if (batch.length === 1) return sendOne(batch[0]!)
     let result: AppendResult
     try {
-      result = await log.append(batch.flatMap((waiting) => waiting.group))
+      result = await append(batch.flatMap((waiting) => waiting.group))
     } catch (error) {
       for (const waiting of batch) waiting.reject(error)
       return
@@ -209,7 +222,7 @@ export function createGroupCommitter(log: EventLog, options: GroupCommitterOptio
       // Here, because a batch that the log will not take would take the neighbours down with it.
       checkGroup(unmarked)
       const group = mark(unmarked)
-      if (log.groupsAppends) return stored(group, await log.append(group))
+      if (log.groupsAppends) return stored(group, await append(group))
       if (queue.length >= queuedGroupsMax) {
         throw new LogUnavailable('Too many writes wait for the log', { ambiguous: false })
       }

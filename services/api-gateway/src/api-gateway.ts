@@ -16,6 +16,7 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import { createAppendHealth, unavailableMessage } from './append-health.ts'
 import { createAuthenticator, parseTokenFile } from './authentication.ts'
 import { createAuthorizer } from './authorization.ts'
 import { type Attempt, attemptOf, isComponent } from './components.ts'
@@ -70,7 +71,12 @@ const closeTimeoutMs = 2_000
 export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const { clock, ids, logger } = deps
   const registry = builtInRegistry()
-  const streams = createStreams(deps.log, { clock, ...(deps.onStored ? { onStored: deps.onStored } : {}) })
+  const appendHealth = createAppendHealth({ clock, logger, probe: probeLog })
+  const streams = createStreams(deps.log, {
+    clock,
+    onOutcome: appendHealth.observe,
+    ...(deps.onStored ? { onStored: deps.onStored } : {}),
+  })
   const view = createView(streams)
   const nowMs = (): number => clock.nowMs()
   const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
@@ -116,6 +122,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
         ? { name, ok: true }
         : { name, ok: false, reason: 'the projection has not caught up with the log' }
     }),
+    appendHealth.check(),
   ]
 
   const routes = createNonResourceRoutes({
@@ -176,6 +183,23 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     if (!result.ok) throw new Error(`the attempt to schedule ${namespace}/${pod} could not be recorded`)
   }
 
+  /** A guard that nobody holds: compacted to one record, and no object's. */
+  async function probeLog(): Promise<void> {
+    const subject = 'guard.log-append-probe'
+    const state = streams.events.projection.guard(subject)
+    const headers = encodeEnvelope({
+      type: 'LogProbed',
+      schema: 1,
+      actor: 'system:apiserver',
+      requestId: ids.uuid(),
+      previous: state?.sequence ?? 0,
+      deleted: false,
+    })
+    const record = { subject, expected: state?.sequence ?? 0, payload: Buffer.alloc(0), headers }
+    const result = await streams.events.committer.commit([sealRecord(record, state?.checksum ?? '')])
+    if (!result.ok) throw new Error('the probe was refused')
+  }
+
   async function serveLocally(user: User, request: ApiRequest): Promise<ApiResult> {
     const resource = resourceOf(request)
     if (!resource) return { ok: false, code: 404, status: routeNotFound() }
@@ -229,8 +253,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       if (isApiError(error)) return { ok: false, code: error.status.code, status: error.status }
       if ((error as Error).name === 'LogUnavailable') {
         const status = (error as LogUnavailable).ambiguous
-          ? timeout('the log did not acknowledge in time')
-          : serviceUnavailable('the log is not available')
+          ? timeout(unavailableMessage(error as LogUnavailable))
+          : serviceUnavailable(unavailableMessage(error as LogUnavailable))
         return { ok: false, code: status.code, status }
       }
       throw error

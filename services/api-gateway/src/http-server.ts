@@ -32,6 +32,7 @@ import type { EventLog, LogUnavailable } from '@shiplog/events/event-log'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { unavailableMessage } from './append-health.ts'
 import type { Authenticator } from './authentication.ts'
 import type { Authorizer } from './authorization.ts'
 import { frameSink } from './frame-sink.ts'
@@ -444,9 +445,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   function statusOf(error: Error & { statusCode?: number; code?: string }, raw: RawRequest): Status {
     if (isApiError(error)) return error.status
     if (error.name === 'LogUnavailable') {
-      return (error as LogUnavailable).ambiguous
-        ? timeout('the log did not acknowledge the write in time; it may or may not have been stored')
-        : serviceUnavailable('the log is not available')
+      const message = unavailableMessage(error as LogUnavailable)
+      return (error as LogUnavailable).ambiguous ? timeout(message) : serviceUnavailable(message)
     }
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
       return requestEntityTooLarge(`Request entity too large: limit is ${bodyBytesMax}`)

@@ -7,6 +7,9 @@ import { StreamProjection } from './projection.ts'
 /** Told of every group that EVENTS has stored. */
 export type OnStored = NonNullable<GroupCommitterOptions['onStored']>
 
+/** Told of every append's outcome, by stream: what the log threw, or undefined for stored. */
+export type OnOutcome = (stream: string, error: unknown) => void
+
 export interface Stream {
   readonly log: EventLog
   readonly projection: StreamProjection
@@ -28,18 +31,21 @@ export interface Streams {
 
 export function createStreams(
   cluster: ClusterLog,
-  options: { readonly clock: Clock; readonly onStored?: OnStored },
+  options: { readonly clock: Clock; readonly onStored?: OnStored; readonly onOutcome?: OnOutcome },
 ): Streams {
-  const { clock, onStored } = options
-  const stream = (log: EventLog, ttlSeconds?: number, observe?: OnStored): Stream => ({
+  const { clock, onStored, onOutcome } = options
+  const stream = (name: string, log: EventLog, ttlSeconds?: number, observe?: OnStored): Stream => ({
     log,
     projection: new StreamProjection(log, { clock }),
-    committer: createGroupCommitter(log, observe ? { onStored: observe } : {}),
+    committer: createGroupCommitter(log, {
+      ...(observe ? { onStored: observe } : {}),
+      ...(onOutcome ? { onOutcome: (error: unknown) => onOutcome(name, error) } : {}),
+    }),
     ttlSeconds,
   })
-  const events = stream(cluster.events, undefined, onStored)
-  const leases = stream(cluster.leases)
-  const objectEvents = stream(cluster.objectEvents, objectEventTtlSeconds)
+  const events = stream('events', cluster.events, undefined, onStored)
+  const leases = stream('leases', cluster.leases)
+  const objectEvents = stream('objectevents', cluster.objectEvents, objectEventTtlSeconds)
   return {
     events,
     leases,

@@ -52,6 +52,8 @@ const replicaActiveMs = 2000
 const wrongLastSequence: readonly number[] = [10071, 10164]
 /** The batch was not stored, and sending it again may help: a gap after a reconnection, too many open batches. */
 const batchRetryable: readonly number[] = [10176, 10210]
+/** The server has no room (resources, memory, storage): it has stored nothing, and asking again at once does not help. */
+const noRoom: readonly number[] = [10023, 10028, 10047]
 
 export interface JetStreamLogOptions extends Omit<ConnectionOptions, 'clock'> {
   readonly clock?: Clock
@@ -330,6 +332,13 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       if (wrongLastSequence.includes(ack.error.err_code)) {
         const actual = /: (\d+)$/.exec(ack.error.description)?.[1]
         return { conflict: true, actual: actual === undefined ? undefined : Number(actual) }
+      }
+      if (noRoom.includes(ack.error.err_code)) {
+        throw new LogUnavailable(
+          `Stream ${stream}: nats-server says "${ack.error.description}" (${ack.error.err_code}): its store limit is ` +
+            'reached or its disk is full; make room and restart it',
+          { ambiguous: false },
+        )
       }
       if (ack.error.code === 503 || batchRetryable.includes(ack.error.err_code)) return { retry: ack.error.description }
       throw refused(stream, ack.error)

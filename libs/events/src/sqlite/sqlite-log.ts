@@ -160,6 +160,11 @@ function explain(error: unknown, file: string, where = ''): Error {
     case 11: // SQLITE_CORRUPT
     case 26: // SQLITE_NOTADB
       return new LogDamaged(`The log ${file} is damaged${where}: ${message}`, { cause: error })
+    case 13: // SQLITE_FULL
+      return new LogUnavailable(`The log ${file}: no space left on the log's disk (SQLite: ${message})`, {
+        ambiguous: false,
+        cause: error,
+      })
     default:
       return new LogUnavailable(`The log ${file}: ${message}`, { ambiguous: false, cause: error })
   }
