@@ -6,7 +6,6 @@ import { settled, watchesResource, type Reconciler } from '@shiplog/reconcile/re
 import { keyOf, keyOfObject, type ObjectView, type ViewIndex } from '@shiplog/reconcile/view'
 import { dropFinalizer, isHeldBy } from '../shared/finalizers.ts'
 import { isBeingDeleted, isControlledBy } from '../shared/ownership.ts'
-import { isFinished } from '../shared/pods.ts'
 
 const finalizer = 'kubernetes.io/pvc-protection'
 const claims = { group: '', resource: 'persistentvolumeclaims' } as const
@@ -33,9 +32,9 @@ const podsByClaimIndex: ViewIndex = { name: 'pods by claim', groupResource: 'pod
 /** Nothing of it runs any more; it only waits for finalizers, perhaps for one that waits for its ephemeral claims. */
 const isShutDown = (pod: KubeObject): boolean => isBeingDeleted(pod) && pod.metadata.deletionGracePeriodSeconds === 0
 
-/** A pod uses a claim until it is finished, on a node or not yet; a claim made for another pod's volume is not its own. */
+/** A pod uses a claim from when it has a node until it is gone, as upstream; a claim made for another pod's volume is not its own. */
 function uses(pod: KubeObject, claim: KubeObject): boolean {
-  if (isFinished(pod)) return false
+  if (!pod['spec']?.nodeName) return false
   return ((pod['spec']?.volumes ?? []) as readonly JsonObject[]).some((volume) => {
     if (claimNameOf(pod, volume) !== claim.metadata.name) return false
     return volume['persistentVolumeClaim'] ? true : !isShutDown(pod) && isControlledBy(claim, pod)

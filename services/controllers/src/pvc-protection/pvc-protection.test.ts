@@ -67,10 +67,7 @@ describe('a claim that is deleted', () => {
     expect(h.secondRun()).toEqual([])
   })
 
-  test.each([
-    ['on a node', { nodeName: 'node-0' }],
-    ['that waits for a node', {}],
-  ])('stays for a pod %s until that is gone', (_what, spec) => {
+  test.each([['on a node', { nodeName: 'node-0' }]])('stays for a pod %s until that is gone', (_what, spec) => {
     const h = harness()
     makeClaim(h)
     makePod(h, 'user', ofClaim(), spec)
@@ -83,7 +80,15 @@ describe('a claim that is deleted', () => {
     expect(isThere(h)).toBe(false)
   })
 
-  test('goes when the pod that used it has finished', () => {
+  test('does not wait for a pod that has no node yet', () => {
+    const h = harness()
+    makeClaim(h)
+    makePod(h, 'waiting', ofClaim(), {})
+    remove(h)
+    expect(isThere(h)).toBe(false)
+  })
+
+  test('stays for a pod that has finished, until that is gone', () => {
     const h = harness()
     makeClaim(h)
     makePod(h, 'user', ofClaim())
@@ -98,6 +103,8 @@ describe('a claim that is deleted', () => {
       body: { status: { phase: 'Succeeded' } },
     })
     h.settle(quiet)
+    expect(isThere(h)).toBe(true)
+    removePod(h, 'user')
     expect(isThere(h)).toBe(false)
   })
 
