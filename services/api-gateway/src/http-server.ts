@@ -52,6 +52,8 @@ import { checkStart, type FrameSink, type WatchHub } from './watch.ts'
 
 /** Largest request body, as upstream's. */
 export const bodyBytesMax = 3 * 1024 * 1024
+/** A larger body than this is not even read to be dropped. */
+const droppedBodyBytesMax = 64 * 1024 * 1024
 /** Streams that one HTTP/2 connection may have open; kubectl and client-go use far fewer. */
 const concurrentStreamsMax = 1_000
 
@@ -136,6 +138,15 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body),
   )
   server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
+    // Fastify would close the connection under a client that is still sending, which then sees a reset and no 413. Of a
+    // body that is not endless the rest is read and dropped, and the connection goes on.
+    if (
+      error.code === 'FST_ERR_CTP_BODY_TOO_LARGE' &&
+      Number(request.headers['content-length']) <= droppedBodyBytesMax
+    ) {
+      reply.removeHeader('connection')
+      request.raw.resume()
+    }
     answerStatus(reply as FastifyReply, statusOf(error, request.raw as never))
   })
   server.setNotFoundHandler((_request, reply) => answerStatus(reply as FastifyReply, routeNotFound()))
