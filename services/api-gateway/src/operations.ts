@@ -3,23 +3,20 @@
 import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { normalize } from '@shiplog/api/decode'
-import { applyJsonPatch } from '@shiplog/api/json-patch'
-import { applyMergePatch } from '@shiplog/api/merge-patch'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
 import { ApiError, badRequest, methodNotAllowed, notFound, routeNotFound, success } from '@shiplog/api/status'
-import { strategicMergePatch } from '@shiplog/api/strategic-merge'
 import type { AdmissionView } from '@shiplog/domain/admission'
 import { strategyFor } from '@shiplog/domain/strategies'
 import { applyBinding } from '@shiplog/domain/subresources/binding'
 import { budgetsOf, chargeBudget, checkEviction } from '@shiplog/domain/subresources/eviction'
 import { readScale, writeScale } from '@shiplog/domain/subresources/scale'
-import type { Body, GatewayRequest, WriteOutcome } from './gateway-request.ts'
+import type { GatewayRequest, WriteOutcome } from './gateway-request.ts'
 import { type ListOptions, parseListOptions, parseResourceVersion } from './list-options.ts'
 import type { ListResult, Reader } from './reader.ts'
 import { answerReview, type ReviewDeps } from './reviews.ts'
 import { compileSelection, type Selection } from './selection.ts'
 import type { Version } from './version.ts'
-import { patchTypes } from './patcher.ts'
+import { readPatch } from './patcher.ts'
 import type { RequestBodies } from './request-body.ts'
 import type { Writer } from './writer.ts'
 
@@ -178,15 +175,7 @@ export function createOperations(deps: {
 
   /** A patch of something that is not a stored object: a Scale. */
   function patched(request: GatewayRequest, definition: string, document: JsonObject): JsonObject {
-    const body = request.body as Body
-    const type = body.contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
-    const patch = 'value' in body ? body.value : (JSON.parse(Buffer.from(body.bytes).toString('utf8')) as JsonObject)
-    const result =
-      type === patchTypes[0]
-        ? applyJsonPatch(document, patch)
-        : type === patchTypes[2]
-          ? strategicMergePatch(registry, definition, document, patch as JsonObject)
-          : applyMergePatch(document, patch)
+    const result = readPatch(registry, definition, request.body)(document)
     const { object, errors } = normalize(registry, definition, result)
     if (errors.length > 0)
       throw new ApiError(badRequest(`Scale in version "v1" cannot be handled as a Scale: ${errors[0]!}`))

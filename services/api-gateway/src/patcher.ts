@@ -41,6 +41,33 @@ export const patchTypes = [
   'application/apply-patch+yaml',
 ] as const
 
+/** The change that a patch stands for, whatever its type but apply. Throws when the body is no such patch. */
+export function readPatch(
+  registry: SchemaRegistry,
+  definition: string,
+  body: Body | undefined,
+): (document: JsonObject) => JsonObject {
+  if (!body) throw new ApiError(badRequest('the request must have a body'))
+  const parsed = (): unknown =>
+    'value' in body ? body.value : decodeBody(body.bytes, 'application/json', registry, {}).value
+  switch (body.contentType?.split(';')[0]?.trim().toLowerCase()) {
+    case 'application/json-patch+json': {
+      const operations = parsed()
+      return (document) => applyJsonPatch(document, operations)
+    }
+    case 'application/merge-patch+json': {
+      const value = objectPatch(parsed())
+      return (document) => applyMergePatch(document, value)
+    }
+    case 'application/strategic-merge-patch+json': {
+      const value = objectPatch(parsed())
+      return (document) => strategicMergePatch(registry, definition, document, value)
+    }
+    default:
+      throw new ApiError(unsupportedMediaType(patchTypes))
+  }
+}
+
 /** Serves PATCH, whatever its type. */
 export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => Promise<WriteOutcome> {
   const { registry, clock, bodies, kindOf, modify, createFrom } = deps
@@ -82,26 +109,7 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
         return { draft: toStorage(resource, draft) }
       }).then((outcome) => ({ ...outcome, warnings: [...warnings, ...outcome.warnings] }))
     }
-    const parse = (): unknown => {
-      if ('value' in body) return body.value
-      return decodeBody(body.bytes, 'application/json', registry, {}).value
-    }
-    switch (type) {
-      case 'application/json-patch+json': {
-        const operations = parse()
-        return await change((document) => applyJsonPatch(document, operations))
-      }
-      case 'application/merge-patch+json': {
-        const value = objectPatch(parse())
-        return await change((document) => applyMergePatch(document, value))
-      }
-      case 'application/strategic-merge-patch+json': {
-        const value = objectPatch(parse())
-        return await change((document) => strategicMergePatch(registry, resource.definition, document, value))
-      }
-      default:
-        throw new ApiError(unsupportedMediaType(patchTypes))
-    }
+    return await change(readPatch(registry, resource.definition, body))
   }
 
   async function apply(request: GatewayRequest): Promise<WriteOutcome> {

@@ -142,11 +142,15 @@ export function createWatchHub(deps: { readonly clock: Clock; readonly integer: 
       ? options.timeoutSeconds * 1_000
       : watchTimeoutMsMin + integer(watchTimeoutMsMin)
     const ended = Promise.withResolvers<'timeout' | 'closed'>()
-    using _timer = clock.after(timeoutMs, () => ended.resolve('timeout'))
+    let joined: WatchClass | undefined
+    using _timer = clock.after(timeoutMs, () => {
+      // A client that has not even read what there was would be waited for without end.
+      if (!joined) sink.destroy()
+      ended.resolve('timeout')
+    })
     const onClose = (): void => ended.resolve('closed')
     sink.closed.addEventListener('abort', onClose, { once: true })
     stopped.signal.addEventListener('abort', onClose, { once: true })
-    let joined: WatchClass | undefined
     try {
       await catchUp(request, () => {
         joined = classOf(request)
