@@ -86,7 +86,7 @@ describe('what a client sees', () => {
     [2, undefined, 'three\nfour\n'],
     [3, undefined, 'two\nthree\nfour\n'],
     [4, undefined, undefined],
-    [1, 'stdout', 'three\nfour\n'],
+    [1, 'stdout', 'three\n'],
     [2, 'stdout', undefined],
   ] as const)('the last %i lines of stream %s', (lines, stream, expected) => {
     const found = createLogTail(lines, stream).look(disk)
