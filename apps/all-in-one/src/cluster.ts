@@ -20,7 +20,7 @@ import { createControllerManager } from '@shiplog/controllers/controller-manager
 import { createScheduler } from '@shiplog/scheduler/scheduler'
 import { guardLog, markOf } from '@shiplog/api-gateway/guarded-log'
 import { writeKubeconfig } from './kubeconfig.ts'
-import { lockDirectory } from './lock.ts'
+import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
 import { loadPki } from './pki.ts'
 import type { RunningPostgres } from './postgres.ts'

@@ -47,10 +47,13 @@ export function describeBusContract(name: string, open: () => Promise<ContractBu
     afterAll(async () => await contract.dispose())
 
     /** Until a subscription of `b` is known to `a`. */
+    let echoes = 0
     const known = async (): Promise<void> => {
-      using _echo = b.subscribe('tun.echo.open', ({ reply, payload }) => b.publish(reply!, payload))
+      echoes += 1
+      const subject = `tun.echo${echoes}.open`
+      using _echo = b.subscribe(subject, ({ reply, payload }) => b.publish(reply!, payload))
       for (let tries = 0; ; tries++) {
-        const answer = await failure(a.request('tun.echo.open', bytes('x'), { timeoutMs: 2_000 }))
+        const answer = await failure(a.request(subject, bytes('x'), { timeoutMs: 2_000 }))
         if (answer === undefined) return
         if (tries > 100) throw answer
         await clock.sleep(5)

@@ -5,9 +5,9 @@ export class ChannelBroken extends Error {
   override readonly name = 'ChannelBroken'
   /** True when the other side said so itself: it closed for a reason, or has given up. */
   readonly told: boolean
-  constructor(message: string, options: { told: boolean }) {
+  constructor(message: string, told: boolean) {
     super(message)
-    this.told = options.told
+    this.told = told
   }
 }
 

@@ -85,7 +85,7 @@ export function createChannelSide({ bus, clock, says, hears }: ChannelSideOption
     over = true
     failure = reason
     for (const handle of handles.splice(0)) handle[Symbol.dispose]()
-    const error = reason ?? new ChannelBroken('the channel is closed', { told: false })
+    const error = reason ?? new ChannelBroken('the channel is closed', false)
     for (const each of waiting.splice(0)) each.reject(error)
     wake?.()
     closed.abort(reason)
@@ -94,7 +94,7 @@ export function createChannelSide({ bus, clock, says, hears }: ChannelSideOption
   function breakOff(reason: string): void {
     if (over) return
     say({ type: 'gone', reason })
-    finish(new ChannelBroken(reason, { told: false }))
+    finish(new ChannelBroken(reason, false))
   }
 
   const hasRoom = (cost: number): boolean => {
@@ -158,11 +158,11 @@ export function createChannelSide({ bus, clock, says, hears }: ChannelSideOption
         return
       case 'close':
         if (isNext(frame.number)) {
-          finish(frame.reason === '' ? undefined : new ChannelBroken(frame.reason, { told: true }))
+          finish(frame.reason === '' ? undefined : new ChannelBroken(frame.reason, true))
         }
         return
       case 'gone':
-        finish(new ChannelBroken(frame.reason || 'the other side gave up', { told: true }))
+        finish(new ChannelBroken(frame.reason || 'the other side gave up', true))
     }
   }
 
@@ -240,7 +240,7 @@ export function createChannelSide({ bus, clock, says, hears }: ChannelSideOption
         if (message.length > messageBytesMax) {
           throw new RangeError(`a message of ${message.length} bytes is larger than ${messageBytesMax}`)
         }
-        if (over || closing) throw failure ?? new ChannelBroken('the channel is closed', { told: false })
+        if (over || closing) throw failure ?? new ChannelBroken('the channel is closed', false)
         if (waiting.length === 0 && hasRoom(costOf(message))) {
           transmit(message)
           return

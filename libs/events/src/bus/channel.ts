@@ -70,7 +70,7 @@ export async function openChannel(options: OpenChannelOptions): Promise<Channel>
       return side.channel
     }
     if (verdict === undefined || !('refusal' in verdict)) {
-      throw new NoBusAnswer(`${subject} answered with something else than a verdict`, { unheard: false })
+      throw new NoBusAnswer(`${subject} answered with something else than a verdict`, false)
     }
     throw new ChannelRefused(subject, verdict['refusal'])
   } catch (error) {

@@ -105,15 +105,15 @@ export function createMemoryBus(options: { readonly clock: Clock; readonly paylo
     async request(subject, payload, { timeoutMs, signal }) {
       checkSize(payload)
       signal?.throwIfAborted()
-      if (closed) throw new NoBusAnswer('the bus is closed', { unheard: true })
+      if (closed) throw new NoBusAnswer('the bus is closed', true)
       const listeners = listenersOf(subject)
-      if (listeners.length === 0) throw new NoBusAnswer(`nobody listens to ${subject}`, { unheard: true })
+      if (listeners.length === 0) throw new NoBusAnswer(`nobody listens to ${subject}`, true)
       serial += 1
       const reply = `_INBOX.${serial}`
       const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
       asked.set(reply, { answer: resolve, fail: reject })
       const timer = clock.after(timeoutMs, () =>
-        reject(new NoBusAnswer(`no answer on ${subject} within ${timeoutMs} ms`, { unheard: false })),
+        reject(new NoBusAnswer(`no answer on ${subject} within ${timeoutMs} ms`, false)),
       )
       const onAbort = (): void => reject(signal?.reason)
       signal?.addEventListener('abort', onAbort, { once: true })
@@ -155,7 +155,7 @@ export function createMemoryBus(options: { readonly clock: Clock; readonly paylo
       waiting = []
       exact.clear()
       patterns.clear()
-      for (const { fail } of asked.values()) fail(new NoBusAnswer('the bus is closed', { unheard: false }))
+      for (const { fail } of asked.values()) fail(new NoBusAnswer('the bus is closed', false))
       return Promise.resolve()
     },
   }

@@ -22,12 +22,12 @@ function busOver(connection: Connection): Bus {
 
   async function ask(subject: string, payload: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const answer = await connection.request(subject, payload, { timeoutMs }).catch((cause: unknown) => {
-      if (cause instanceof LogUnavailable) throw new NoBusAnswer(cause.message, { unheard: true, cause })
+      if (cause instanceof LogUnavailable) throw new NoBusAnswer(cause.message, true, cause)
       if (!(cause instanceof NoAnswer)) throw cause
-      throw new NoBusAnswer(`${subject}: ${cause.message}`, { unheard: cause.message === notConnected, cause })
+      throw new NoBusAnswer(`${subject}: ${cause.message}`, cause.message === notConnected, cause)
     })
     if (answer.headers?.code === noResponders && answer.data.length === 0) {
-      throw new NoBusAnswer(`nobody listens to ${subject}`, { unheard: true })
+      throw new NoBusAnswer(`nobody listens to ${subject}`, true)
     }
     return answer.data
   }
