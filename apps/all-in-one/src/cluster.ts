@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { availableParallelism, networkInterfaces, release, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
+import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
@@ -19,7 +20,7 @@ import { createControllerManager } from '@shiplog/controllers/controller-manager
 import { createScheduler } from '@shiplog/scheduler/scheduler'
 import { guardLog, markOf } from '@shiplog/api-gateway/guarded-log'
 import { writeKubeconfig } from './kubeconfig.ts'
-import { lockDirectory } from './lock.ts'
+import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
 import { loadPki } from './pki.ts'
 import type { RunningPostgres } from './postgres.ts'
@@ -164,8 +165,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       await within(clock, startTimeoutMs, () => service.start())
     }
 
+    // Node agents of this process meet the gateway here, as others do over NATS.
+    const bus = createMemoryBus({ clock })
+    undo.push(['bus', () => bus.close()])
     const gateway = createApiGateway({
       log,
+      bus,
       moreMetrics: () => sql?.projector.metrics() ?? '',
       onStored: guarded.onStored,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),

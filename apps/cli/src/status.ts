@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join, resolve } from 'node:path'
-import { isAlive, lockHolder } from '@shiplog/all-in-one/lock'
+import { isAlive, lockHolder } from '@shiplog/runtime/directory-lock'
 import { recordedLog } from '@shiplog/all-in-one/open-log'
 
 const askTimeoutMs = 5_000

@@ -2,7 +2,7 @@
 // none is missing, that every seal holds, and that the log reaches the high-water mark.
 import { resolve } from 'node:path'
 import { markOf } from '@shiplog/api-gateway/guarded-log'
-import { lockDirectory } from '@shiplog/all-in-one/lock'
+import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { verifyRecord } from '@shiplog/events/checksum'
 import { header } from '@shiplog/events/envelope'

@@ -157,6 +157,17 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     else container.timer = clock.after(leftMs, () => end(pod, container, exitCode))
   }
 
+  function remove(podUid: string): void {
+    const pod = pods.get(podUid)
+    if (pod === undefined) return
+    pods.delete(podUid)
+    for (const container of pod.containers.values()) {
+      container.ended = true
+      container.timer?.[Symbol.dispose]()
+    }
+    if (!pod.config.hostNetwork) for (const ip of pod.ips) rangeOf(pod.config.podCIDR).release(ip)
+  }
+
   return {
     version: 'simulated://1.36.0',
 
@@ -206,18 +217,10 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       else container.timer = clock.after(waitMs, () => end(pod, container, exitCode))
     },
 
-    removeSandbox(podUid) {
-      const pod = pods.get(podUid)
-      if (pod === undefined) return
-      pods.delete(podUid)
-      for (const container of pod.containers.values()) {
-        container.ended = true
-        container.timer?.[Symbol.dispose]()
-      }
-      if (!pod.config.hostNetwork) for (const ip of pod.ips) rangeOf(pod.config.podCIDR).release(ip)
-    },
+    removeSandbox: remove,
+    removePod: remove,
 
-    recover(config, podIPs, known) {
+    async recover(config, podIPs, known) {
       const pod: SimulatedPod = { config, ips: podIPs, containers: new Map() }
       pods.set(config.podUid, pod)
       if (!config.hostNetwork) for (const ip of podIPs) rangeOf(config.podCIDR).reserve(ip)
@@ -225,7 +228,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       for (const { config: container, containerID, startedAtMs } of known) {
         launch(pod, { config: container, containerID, ended: false }, Math.max(0, nowMs - startedAtMs))
       }
-      return known.map((container) => container.containerID)
+      return []
     },
 
     readyAtMs(config, container, startedAtMs) {
@@ -236,6 +239,10 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
 
     onExit(listener) {
       exitListener = listener
+    },
+
+    async stop() {
+      for (const podUid of [...pods.keys()]) remove(podUid)
     },
   }
 }

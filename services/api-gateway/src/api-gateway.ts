@@ -8,6 +8,7 @@ import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
 import { isApiError, routeNotFound, serviceUnavailable, timeout } from '@shiplog/api/status'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
+import type { Bus } from '@shiplog/events/bus/bus'
 import { sealRecord } from '@shiplog/events/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { ClusterLog, LogUnavailable } from '@shiplog/events/event-log'
@@ -38,6 +39,8 @@ export interface ApiGatewayDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
+  /** How node agents are reached, and reach it; without one their commands, feeds and tunnels are not served. */
+  readonly bus?: Bus
   /** Where it listens; without it only components of this process are served. Port 0 takes any free one. */
   readonly https?: {
     readonly host: string

@@ -19,6 +19,7 @@ import {
   configOf,
   type ContainerWork,
   newPodWork,
+  nextConfigOf,
   nextSteps,
   onExited,
   onSandboxFailed,
@@ -188,7 +189,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
   }
 
   function start(entry: PodEntry, container: ContainerWork): void {
-    runtime.startContainer(entry.uid, configOf(container)).then(
+    runtime.startContainer(entry.uid, nextConfigOf(container)).then(
       (started) => {
         if (entry.gone || entry.work.finished) return
         onStarted(container, started)
@@ -309,7 +310,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     entry.wake?.[Symbol.dispose]()
     entry.slot.retry?.[Symbol.dispose]()
     entry.slot.retry = undefined
-    runtime.removeSandbox(entry.uid)
+    runtime.removePod(entry.uid)
     byUid.delete(entry.uid)
     const { namespace, name } = podName(entry)
     const key = `${namespace}/${name}`
@@ -427,10 +428,8 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       synced.resolve()
       heartbeats.stop()
       writes.stop()
-      for (const entry of pods.values()) {
-        entry.wake?.[Symbol.dispose]()
-        runtime.removeSandbox(entry.uid)
-      }
+      for (const entry of pods.values()) entry.wake?.[Symbol.dispose]()
+      await runtime.stop()
     },
     health() {
       const ready = heartbeats.readyCount()

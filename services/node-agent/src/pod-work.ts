@@ -191,6 +191,7 @@ function restoreContainer(container: ContainerWork, known: JsonObject): void {
 const backoffAfter = (restarts: number): number =>
   Math.min(restartBackoffMs * 2 ** Math.min(restarts - 1, 10), restartBackoffMsMax)
 
+/** The container as it was last started. */
 export const configOf = (container: ContainerWork): ContainerConfig => ({
   name: container.name,
   image: container.image,
@@ -198,6 +199,15 @@ export const configOf = (container: ContainerWork): ContainerConfig => ({
   attempt: container.restartCount,
   probeDelaySeconds: container.probeDelaySeconds,
 })
+
+/** The container as it will be started next: one attempt later, if it ran before. */
+export const nextConfigOf = (container: ContainerWork): ContainerConfig => ({
+  ...configOf(container),
+  attempt: container.restartCount + (hasEnded(container) ? 1 : 0),
+})
+
+const hasEnded = ({ state, lastState }: ContainerWork): boolean =>
+  state.at === 'terminated' || (state.at === 'waiting' && lastState !== undefined)
 
 /** Whether a container that ended with this code runs again, by the pod's policy and its own role. */
 export function restarts(role: ContainerRole, policy: RestartPolicy, exitCode: number): boolean {
@@ -316,9 +326,8 @@ export function onSandboxFailed(work: PodWork, nowMs: number): void {
 
 export function onStarted(container: ContainerWork, started: StartedContainer): void {
   container.starting = false
-  const ended = container.state.at === 'terminated' ? container.state : undefined
-  if (ended) container.lastState = ended
-  if (container.lastState) container.restartCount++
+  if (hasEnded(container)) container.restartCount++
+  if (container.state.at === 'terminated') container.lastState = container.state
   container.state = { at: 'running', startedAtMs: started.startedAtMs }
   container.containerID = started.containerID
   container.imageID = started.imageID

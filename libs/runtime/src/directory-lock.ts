@@ -120,7 +120,7 @@ function setAside(path: string, stale: LockHolder | undefined, dataDir: string):
 }
 
 /** Field 22 of /proc/<pid>/stat with the boot it belongs to; undefined where there is no such file. */
-function startTimeOf(pid: number): string | undefined {
+export function startTimeOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { DirectoryLocked, lockDirectory, lockFile, lockHolder } from './lock.ts'
+import { DirectoryLocked, lockDirectory, lockFile, lockHolder } from './directory-lock.ts'
 
 let directory = ''
 beforeEach(() => {
@@ -22,7 +22,7 @@ test('a directory has one holder, who is named to the second', () => {
 })
 
 test('the lock of a process that was killed is taken over', async () => {
-  const script = `import { lockDirectory } from ${JSON.stringify(join(import.meta.dirname, 'lock.ts'))}
+  const script = `import { lockDirectory } from ${JSON.stringify(join(import.meta.dirname, 'directory-lock.ts'))}
     lockDirectory(${JSON.stringify(directory)}); console.log('locked'); setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script])
   await new Promise((resolve) => child.stdout.once('data', resolve))
