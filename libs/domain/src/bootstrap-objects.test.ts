@@ -16,7 +16,7 @@ const resources: Readonly<Record<string, string>> = {
 }
 
 test('a fresh cluster has namespaces, priority classes and its own service', () => {
-  const names = bootstrapObjects({ apiServerAddress: '10.0.0.9', port: 6443 }).map(
+  const names = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }] }).map(
     (draft) => `${draft['kind']}/${draft['metadata'].name}`,
   )
   expect(names.filter((name) => !name.startsWith('ClusterRole'))).toEqual([
@@ -49,7 +49,7 @@ test.each([
 })
 
 test('every default role is bound, but the one of nodes, for whom the Node authorizer speaks', () => {
-  const drafts = bootstrapObjects({ apiServerAddress: '10.0.0.9', port: 6443 })
+  const drafts = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }] })
   const namesOf = (kind: string): string[] =>
     drafts.filter((draft) => draft['kind'] === kind).map((draft) => draft['metadata'].name)
   const bindings = drafts.filter((draft) => draft['kind'] === 'ClusterRoleBinding')
@@ -59,7 +59,7 @@ test('every default role is bound, but the one of nodes, for whom the Node autho
 })
 
 test('nobody but the administrators can write roles or read Secrets, the controller manager apart', () => {
-  const drafts = bootstrapObjects({ apiServerAddress: '10.0.0.9', port: 6443 })
+  const drafts = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }] })
   const mayAll = drafts
     .filter((draft) => draft['kind'] === 'ClusterRole')
     .filter((role) =>
