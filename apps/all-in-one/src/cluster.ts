@@ -6,6 +6,7 @@ import { availableParallelism, release, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { type ComponentState, createComponentPods } from '@shiplog/api-gateway/component-pods'
+import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
@@ -170,8 +171,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       await within(clock, startTimeoutMs, () => service.start())
     }
 
+    // Node agents of this process meet the gateway here, as others do over NATS.
+    const bus = createMemoryBus({ clock })
+    undo.push(['bus', () => bus.close()])
     const gateway = createApiGateway({
       log,
+      bus,
       moreMetrics: () => sql?.projector.metrics() ?? '',
       onStored: guarded.onStored,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),

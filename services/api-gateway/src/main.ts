@@ -2,6 +2,7 @@
 // `shiplog pki`; SHIPLOG_DATA_DIR keeps nothing but the high-water mark, which tells a damaged log from a whole one.
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { probeNatsServers } from '@shiplog/events/jetstream/server-probe'
+import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
 import { gauge } from '@shiplog/runtime/metrics'
 import { run } from '@shiplog/runtime/run'
 import { createApiGateway } from './api-gateway.ts'
@@ -12,15 +13,10 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, replica, vitals, s
   const dataDir = env.required('SHIPLOG_DATA_DIR')
   const mark = await markOf(dataDir)
   const expected = mark ? { expectIncarnation: mark.incarnation } : {}
-  const log = await openLogFromEnvironment({
-    env,
-    clock,
-    logger,
-    signal,
-    name: 'api-gateway',
-    readOnly: false,
-    ...expected,
-  })
+  const nats = { env, clock, logger, signal, name: 'api-gateway' }
+  const bus = await openBusFromEnvironment(nats)
+  onStop(() => bus.close())
+  const log = await openLogFromEnvironment({ ...nats, readOnly: false, ...expected })
   onStop(() => log.close())
   const address = env.optional('SHIPLOG_ADVERTISE_ADDRESS') ?? '127.0.0.1'
   const probeLogServers = () => probeNatsServers(env.list('SHIPLOG_NATS_URL'), clock)
@@ -30,7 +26,7 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, replica, vitals, s
     const host = env.optional('SHIPLOG_HOST') ?? '0.0.0.0'
     const https = { host, port: env.number('SHIPLOG_PORT', 6_443), ca, cert, key }
     const tokenFile = env.optionalFile('SHIPLOG_TOKEN_FILE') ?? ''
-    return createApiGateway({ ...guarded, tokenFile, clock, ids, logger, https })
+    return createApiGateway({ ...guarded, bus, tokenFile, clock, ids, logger, https })
   })
   const watches = () => gauge('apiserver_longrunning_requests', service.gateway.watchers, { verb: 'WATCH' })
   return { service, metrics: () => [watches()] }
