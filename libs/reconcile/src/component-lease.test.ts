@@ -22,11 +22,14 @@ describe('the Lease of a component', () => {
     expect(lease.metadata).toMatchObject({ name: 'kube-scheduler-one', namespace: 'kube-system' })
     expect(readComponentLease(lease)).toEqual({
       leaseName: 'kube-scheduler-one',
+      leaseUid: '',
       component: 'kube-scheduler',
       holder: 'a',
       restarts: 0,
       startedAtMs: startMs,
       renewedAtMs: startMs + 1_000,
+      version: '',
+      address: '',
       complaint: '',
     })
   })
@@ -81,11 +84,14 @@ describe('the Lease of a component', () => {
     }
     expect(readComponentLease(odd as unknown as KubeObject)).toEqual({
       leaseName: 'x',
+      leaseUid: '',
       component: 'x',
       holder: '',
       restarts: 0,
       startedAtMs: 0,
       renewedAtMs: 0,
+      version: '',
+      address: '',
       complaint: '',
     })
   })
