@@ -20,6 +20,7 @@ import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { createAppendHealth, unavailableMessage } from './append-health.ts'
 import { createAuthenticator, parseTokenFile } from './authentication.ts'
 import { createAuthorizer } from './authorization.ts'
+import { componentLeaseNames } from './component-lease-rights.ts'
 import { type Attempt, attemptOf, isComponent } from './components.ts'
 import { createEscalationCheck } from './escalation.ts'
 import type { GatewayRequest } from './gateway-request.ts'
@@ -94,7 +95,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       )
     }
   }
-  const admission = [...plugins.filter((plugin) => !disabled.has(plugin.name)), createEscalationCheck(authorizer)]
+  const admission = [
+    ...plugins.filter((plugin) => !disabled.has(plugin.name)),
+    createEscalationCheck(authorizer),
+    componentLeaseNames,
+  ]
   const reader = createReader(streams)
   const bodies = createRequestBodies(registry)
   const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })
