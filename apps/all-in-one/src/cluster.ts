@@ -215,6 +215,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       architecture: process.arch,
     })
     const nodeAgent = createNodeAgent({
+      bus,
       feed,
       client: client('system:node-agent', 'system:nodes'),
       clock,
