@@ -3,6 +3,7 @@
 // writes as possible. Everything it knows can be told again from the feed, so it may be killed at any moment.
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Bus } from '@shiplog/events/bus/bus'
 import type { FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
 import type { ContainerRuntime, SandboxConfig } from '@shiplog/node/container-runtime'
 import { isRuntimeFailure } from '@shiplog/node/container-runtime'
@@ -11,6 +12,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Service } from '@shiplog/runtime/service'
 import { createEventRecorder, silentRecorder } from './event-recorder.ts'
+import { createLogTunnel } from './log-tunnel.ts'
 import { createNodeHeartbeats } from './node-heartbeats.ts'
 import { type NodeConfig, type SimulatedNodes, simulatedNodes } from './node-object.ts'
 import { podReport, statusPatch } from './pod-status.ts'
@@ -32,6 +34,7 @@ import {
   specOf,
   statusOf,
 } from './pod-work.ts'
+import { serveTunnels } from './tunnels.ts'
 import { createWriteQueue, newWriteSlot, type WriteOutcome, type WriteSlot } from './write-queue.ts'
 
 export interface NodeAgentDeps {
@@ -44,6 +47,8 @@ export interface NodeAgentDeps {
   readonly nodes: SimulatedNodes
   /** Nodes beside the simulated ones: the control plane's own. */
   readonly extraNodes?: readonly NodeConfig[]
+  /** Where gateways ask for what runs here; without it nobody can read logs. */
+  readonly bus?: Bus
   /** Write Event objects about pods (as long as they are few); default true. */
   readonly eventObjects?: boolean
 }
@@ -97,6 +102,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
   const synced = Promise.withResolvers<void>()
   let state: 'new' | 'running' | 'stopped' = 'new'
   let feedFault: string | undefined
+  let tunnels: Disposable | undefined
 
   const writes = createWriteQueue<PodEntry>({
     clock,
@@ -379,6 +385,17 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     )
   }
 
+  /** Opens the way to what runs here: logs. */
+  function acceptTunnels(): Disposable | undefined {
+    const { bus } = deps
+    const find = (uid: string) => {
+      const entry = byUid.get(uid)
+      return entry && { ...podName(entry), uid, nodeName: entry.node.name, work: entry.work }
+    }
+    const handlers = { logs: createLogTunnel({ runtime, clock, find }) }
+    return bus && serveTunnels({ bus, clock, log, nodeNames: nodes.keys(), handlers })
+  }
+
   /** Follows the feed; when it breaks, begins again from a new snapshot, in which what is missing was deleted. */
   async function run(): Promise<void> {
     while (!abort.signal.aborted) {
@@ -418,6 +435,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       void run()
       await synced.promise
       if (abort.signal.aborted) return
+      tunnels = acceptTunnels()
       heartbeats.start()
       await Promise.race([heartbeats.registered(), aborted(abort.signal)])
     },
@@ -426,6 +444,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       state = 'stopped'
       abort.abort()
       synced.resolve()
+      tunnels?.[Symbol.dispose]()
       heartbeats.stop()
       writes.stop()
       for (const entry of pods.values()) entry.wake?.[Symbol.dispose]()
