@@ -364,7 +364,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const headers = reply.getHeaders()
     ;(raw as ServerResponse).writeHead(200, {
       ...(headers as Record<string, string>),
-      'content-type': representation.as === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : jsonType,
+      'content-type': jsonType,
     })
     // kubectl's `rollout status` and `wait` hang until they see the headers.
     ;(raw as ServerResponse).flushHeaders()
@@ -435,7 +435,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const headers = reply.getHeaders()
     ;(raw as ServerResponse).writeHead(200, {
       ...(headers as Record<string, string>),
-      'content-type': representation.as === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : jsonType,
+      'content-type': jsonType,
     })
     // kubectl's `rollout status` and `wait` hang until they see the headers.
     ;(raw as ServerResponse).flushHeaders()
@@ -464,14 +464,14 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const iterator = parts[Symbol.iterator]()
     const head = iterator.next()
     const second = iterator.next()
-    if (second.done) return reply.header('content-type', contentType(representation)).send(head.value as Buffer)
+    if (second.done) return reply.header('content-type', jsonType).send(head.value as Buffer)
     const all = function* (): Generator<Buffer> {
       yield head.value as Buffer
       yield second.value as Buffer
       for (let next = iterator.next(); !next.done; next = iterator.next()) yield next.value
     }
     return reply
-      .header('content-type', contentType(representation))
+      .header('content-type', jsonType)
       .send(Readable.from(all(), { objectMode: false, highWaterMark: 1 << 20 }))
   }
 
@@ -482,7 +482,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
         .type('application/yaml')
         .send(dump(JSON.parse(bytes.toString('utf8')), { noRefs: true, lineWidth: -1 }))
     }
-    return reply.header('content-type', contentType(representation)).send(bytes)
+    return reply.header('content-type', jsonType).send(bytes)
   }
 
   function statusOf(error: Error & { statusCode?: number; code?: string }, raw: RawRequest): Status {
@@ -527,9 +527,6 @@ const scaleTable = (scale: JsonObject, nowMs: number): Buffer =>
   )
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
-
-const contentType = (representation: Representation): string =>
-  representation.as === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : jsonType
 
 /** Whether the stored bytes are the answer. */
 const isPlain = (resource: ResourceInfo, representation: Representation): boolean =>
