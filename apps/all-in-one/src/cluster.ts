@@ -2,19 +2,22 @@
 // starts them so that nothing waits for what it does not need; it stops them in the opposite order. No service knows
 // another: they meet here.
 import { mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { availableParallelism, hostname, networkInterfaces, release, totalmem } from 'node:os'
+import { availableParallelism, hostname, release, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
+import { type ComponentState, createComponentPods } from '@shiplog/api-gateway/component-pods'
+import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
-import { createControlPlanePods } from '@shiplog/node-agent/control-plane-pods'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
 import { controlPlaneNode, controlPlaneNodeName, processNode, processNodeName } from '@shiplog/node-agent/node-object'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
-import type { Service } from '@shiplog/runtime/service'
+import { machineAddress } from '@shiplog/runtime/machine-address'
+import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
 import { guardLog, markOf } from '@shiplog/api-gateway/guarded-log'
@@ -24,8 +27,6 @@ import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
 import { loadPki } from './pki.ts'
 import type { RunningPostgres } from './postgres.ts'
 import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects } from '@shiplog/api-gateway/system-objects'
-
-export const shiplogVersion = '0.1.0'
 
 export interface ClusterOptions {
   readonly dataDir: string
@@ -95,13 +96,19 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   }
 
   let sql: RunningPostgres | undefined
+  /** Whether SQL is there: its pod is gone, as it was, or tells its health. */
+  let sqlIs: 'off' | 'coming' | 'there' = (options.postgres ?? 'off') === 'off' ? 'off' : 'coming'
+  let sqlStartedAtMs = 0
   const beginPostgres = (choice: string, log: ClusterLog): void => {
     const ending = new AbortController()
     const begun = (async () => {
       await clock.sleep(postgresDelayMs, ending.signal)
       const { startPostgres } = await import('./postgres.ts')
       sql = await startPostgres({ choice, dataDir, log, clock, ids, logger, progress })
+      sqlStartedAtMs = clock.nowMs()
+      sqlIs = sql === undefined ? 'off' : 'there'
     })().catch((error: unknown) => {
+      sqlIs = 'off'
       if (ending.signal.aborted) return
       logger.warn({ err: error }, 'SQL could not be started')
       progress(`SQL: off: ${error instanceof Error ? error.message : String(error)}`)
@@ -168,8 +175,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       await within(clock, startTimeoutMs, () => service.start())
     }
 
+    // Node agents of this process meet the gateway here, as others do over NATS.
+    const bus = createMemoryBus({ clock })
+    undo.push(['bus', () => bus.close()])
     const gateway = createApiGateway({
       log,
+      bus,
       moreMetrics: () => sql?.projector.metrics() ?? '',
       onStored: guarded.onStored,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
@@ -260,21 +271,30 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     }
     startedAtMs.set(logPart.name, startedAtMs.get(gateway.name)!)
     const running = Promise.all(services.map(begin))
-    const parts = createControlPlanePods({
-      feed,
+    const life = ids.uuid()
+    const stateOf = (component: string, health: readonly HealthCheck[] | 'coming'): ComponentState => ({
+      component,
+      podName: `${component}-${controlPlaneNodeName}`,
+      identity: '',
+      image: `shiplog/${component}:${shiplogVersion}`,
+      life,
+      startedAtMs: startedAtMs.get(component) ?? sqlStartedAtMs,
+      ready: health !== 'coming' && health.every((check) => check.ok),
+      address: machine.internalIP,
+      ...(previousEnd ? { lifeBefore: { ...previousEnd, endedAtMs: previousEnd.finishedAtMs } } : {}),
+      ...(health === 'coming' ? { coming: true } : {}),
+    })
+    const parts = createComponentPods({
       client: client('system:node-agent', 'system:nodes'),
       clock,
-      ids,
       log: logger.child({ component: 'control-plane-pods' }),
       nodeName: controlPlaneNodeName,
-      nodeIP: machine.internalIP,
-      ...(previousEnd ? { previousEnd } : {}),
-      parts: [gateway, ...services, logPart].map((service) => ({
-        name: service.name,
-        startedAtMs: startedAtMs.get(service.name) ?? clock.nowMs(),
-        image: `shiplog/${service.name}:${shiplogVersion}`,
-        health: () => service.health(),
-      })),
+      states: () => [
+        ...[gateway, ...services, logPart].map((service) => stateOf(service.name, service.health())),
+        ...(sqlIs === 'off'
+          ? []
+          : [stateOf('shiplog-projector', sqlIs === 'coming' ? 'coming' : sql!.projector.health())]),
+      ],
     })
     await Promise.all([running, begin(parts)])
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
@@ -291,14 +311,6 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 }
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
-
-/** The first address by which other machines know this one, else loopback. */
-function machineAddress(): string {
-  for (const addresses of Object.values(networkInterfaces())) {
-    for (const { family, internal, address } of addresses ?? []) if (family === 'IPv4' && !internal) return address
-  }
-  return '127.0.0.1'
-}
 
 /** `Debian GNU/Linux 12 (bookworm)`, as a kubelet tells it. */
 function osImage(): string {

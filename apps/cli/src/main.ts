@@ -64,6 +64,7 @@ program
   .addOption(
     new Option('-p, --port <number>', 'port of the Kubernetes API; 0 takes any free one')
       .default(6443)
+      .env('SHIPLOG_PORT')
       .argParser(wholeNumber(65_535)),
   )
   .addOption(new Option('--host <address>', 'address to listen on').default('127.0.0.1'))

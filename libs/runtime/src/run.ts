@@ -4,14 +4,20 @@
 //   SHIPLOG_HEALTH_PORT  port of /livez, /readyz and /metrics (default 8080; 0 takes any free one)
 //   SHIPLOG_HEALTH_HOST  address that it listens on (default 0.0.0.0)
 //   SHIPLOG_LOG_LEVEL    debug, info, warn, error or silent (default info)
+//   SHIPLOG_REPLICA      what this replica is called among those of its component (default: the name of the host); the
+//                        same after a restart, and another's for each of several replicas on one host
+import { hostname } from 'node:os'
 import { type Clock, systemClock } from './clock.ts'
 import { type Environment, readEnvironment } from './environment.ts'
 import { startHealthServer } from './health-server.ts'
 import { type Ids, systemIds } from './ids.ts'
 import type { Logger } from './logger.ts'
+import { machineAddress } from './machine-address.ts'
 import type { MetricSample } from './metrics.ts'
 import { createPinoLogger, type LogLevel } from './pino-logger.ts'
-import type { Service } from './service.ts'
+import { replicaName } from './replica.ts'
+import type { HealthCheck, Service } from './service.ts'
+import { shiplogVersion } from './version.ts'
 
 /** The promise is 5 s; what is not done by then is left to the next start. */
 const stopTimeoutMs = 4_800
@@ -24,10 +30,24 @@ export interface RunContext {
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
+  /** What this replica is called among those of its component, a DNS label; the same after a restart. */
+  readonly replica: string
+  /** How this process fares now. */
+  vitals(): Vitals
   /** Aborts when the process is asked to stop: whoever waits for something gives up. */
   readonly signal: AbortSignal
   /** What is to be undone at the stop; the newest is undone first. */
   onStop(undo: () => Promise<void> | void): void
+}
+
+/** What a process tells about itself; see `componentLease` of libs/reconcile. */
+export interface Vitals {
+  readonly startedAtMs: number
+  readonly version: string
+  /** By which other machines know this one. */
+  readonly address: string
+  /** The checks of /readyz that fail now; empty when all is well. */
+  readonly failing: readonly HealthCheck[]
 }
 
 /** A service that is put together but not started. */
@@ -51,16 +71,19 @@ export async function run(name: string, compose: (context: RunContext) => Promis
   const start = async (): Promise<void> => {
     let composed: Composed | undefined
     let started = false
+    const startedAtMs = clock.nowMs()
+    const address = machineAddress()
+    const readiness = (): readonly HealthCheck[] => [
+      started ? { name: 'started', ok: true } : { name: 'started', ok: false, reason: 'not started yet' },
+      stopping.signal.aborted
+        ? { name: 'shutdown', ok: false, reason: 'shutting down' }
+        : { name: 'shutdown', ok: true },
+      ...(composed?.service.health() ?? []),
+    ]
     const health = await startHealthServer({
       host: env.optional('SHIPLOG_HEALTH_HOST') ?? '0.0.0.0',
       port: env.number('SHIPLOG_HEALTH_PORT', defaultHealthPort),
-      readiness: () => [
-        started ? { name: 'started', ok: true } : { name: 'started', ok: false, reason: 'not started yet' },
-        stopping.signal.aborted
-          ? { name: 'shutdown', ok: false, reason: 'shutting down' }
-          : { name: 'shutdown', ok: true },
-        ...(composed?.service.health() ?? []),
-      ],
+      readiness,
       metrics: () => composed?.metrics?.() ?? [],
     })
     undo.push(() => health.close())
@@ -69,6 +92,13 @@ export async function run(name: string, compose: (context: RunContext) => Promis
       clock,
       ids: systemIds,
       logger,
+      replica: replicaName(env.optional('SHIPLOG_REPLICA') ?? hostname()),
+      vitals: () => ({
+        startedAtMs,
+        version: shiplogVersion,
+        address,
+        failing: readiness().filter((check) => !check.ok),
+      }),
       signal: stopping.signal,
       onStop: (step) => void undo.push(step),
     })

@@ -8,6 +8,7 @@ import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
 import { isApiError, routeNotFound, serviceUnavailable, timeout } from '@shiplog/api/status'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
+import type { Bus } from '@shiplog/events/bus/bus'
 import { sealRecord } from '@shiplog/events/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { ClusterLog, LogUnavailable } from '@shiplog/events/event-log'
@@ -19,6 +20,7 @@ import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { createAppendHealth, unavailableMessage } from './append-health.ts'
 import { createAuthenticator, parseTokenFile } from './authentication.ts'
 import { createAuthorizer } from './authorization.ts'
+import { componentLeaseNames } from './component-lease-rights.ts'
 import { type Attempt, attemptOf, isComponent } from './components.ts'
 import { createEscalationCheck } from './escalation.ts'
 import type { GatewayRequest } from './gateway-request.ts'
@@ -38,6 +40,8 @@ export interface ApiGatewayDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
+  /** How node agents are reached, and reach it; without one their commands, feeds and tunnels are not served. */
+  readonly bus?: Bus
   /** Where it listens; without it only components of this process are served. Port 0 takes any free one. */
   readonly https?: {
     readonly host: string
@@ -90,7 +94,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       )
     }
   }
-  const admission = [...plugins.filter((plugin) => !disabled.has(plugin.name)), createEscalationCheck(authorizer)]
+  const admission = [
+    ...plugins.filter((plugin) => !disabled.has(plugin.name)),
+    createEscalationCheck(authorizer),
+    componentLeaseNames,
+  ]
   const reader = createReader(streams)
   const bodies = createRequestBodies(registry)
   const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })

@@ -56,9 +56,9 @@ export class NoBusAnswer extends Error {
   override readonly name = 'NoBusAnswer'
   /** True when nobody can have acted on it: nobody listened, or it was never sent. */
   readonly unheard: boolean
-  constructor(message: string, options: { readonly unheard: boolean; readonly cause?: unknown }) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    this.unheard = options.unheard
+  constructor(message: string, unheard: boolean, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.unheard = unheard
   }
 }
 

@@ -47,6 +47,10 @@ export interface Connection {
   publish(subject: string, payload: Uint8Array, options?: { headers?: EncodedHeaders; reply?: string }): void
   /** Messages of a subject of our own, under the inbox prefix. */
   listen(onMessage: (message: Msg) => void): { readonly subject: string; stop(): void }
+  /** Messages of a subject, which may hold wildcards; of those with the same queue one gets each. */
+  subscribe(subject: string, onMessage: (message: Msg) => void, queue?: string): { stop(): void }
+  /** True while the connection stands. */
+  readonly up: boolean
   /** Resolves when the connection stands, at once when it does; throws LogUnavailable at the deadline. */
   connected(deadlineMs: number): Promise<void>
   onReconnect(callback: () => void): Disposable
@@ -228,6 +232,18 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
         },
       })
       return { subject, stop: () => subscription.unsubscribe() }
+    },
+    subscribe: (subject, onMessage, queue) => {
+      const subscription = nats.subscribe(subject, {
+        ...(queue === undefined ? {} : { queue }),
+        callback: (error, message) => {
+          if (error === null) onMessage(message)
+        },
+      })
+      return { stop: () => subscription.unsubscribe() }
+    },
+    get up() {
+      return up
     },
     connected: async (deadlineMs) => {
       while (!up) {

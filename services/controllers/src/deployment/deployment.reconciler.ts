@@ -14,9 +14,17 @@ import {
   type Reconciler,
   type ReconcileResult,
 } from '@shiplog/reconcile/reconciler'
-import { keyOf, keyOfObject, type ObjectView } from '@shiplog/reconcile/view'
+import { keyOf, type ObjectView } from '@shiplog/reconcile/view'
 import { type Condition, findCondition } from '../shared/conditions.ts'
-import { claimChildren, controllerOf, controllerReference, isBeingDeleted, orphansIndex } from '../shared/ownership.ts'
+import {
+  adopterKeys,
+  claimChildren,
+  controllerKeys,
+  controllerOf,
+  controllerReference,
+  isBeingDeleted,
+  orphansIndex,
+} from '../shared/ownership.ts'
 import { isFinished } from '../shared/pods.ts'
 import { reasons, removeDeploymentCondition, renewProgress, setDeploymentCondition } from './deployment-conditions.ts'
 import {
@@ -37,6 +45,8 @@ const replicaSets = { group: 'apps', resource: 'replicasets' }
 /** What "no deadline" is written as. */
 const noDeadlineSeconds = 2_147_483_647
 
+const deploymentKeys = (replicaSet: KubeObject): readonly string[] => controllerKeys(replicaSet, 'Deployment')
+
 /** Rolls pods from template to template. */
 export const deploymentReconciler: Reconciler = {
   name: 'deployment',
@@ -46,13 +56,9 @@ export const deploymentReconciler: Reconciler = {
     forResource('deployments.apps'),
     watchesResource('replicasets.apps', (change, before, view) => {
       const replicaSet = change.object as unknown as KubeObject
-      const keys = new Set([...controllerKeys(replicaSet), ...(before ? controllerKeys(before) : [])])
+      const keys = new Set([...deploymentKeys(replicaSet), ...(before ? deploymentKeys(before) : [])])
       if (!controllerOf(replicaSet)) {
-        for (const deployment of view.list('deployments.apps', change.namespace)) {
-          if (compileLabelSelector(deployment['spec']?.selector).matches(replicaSet.metadata.labels)) {
-            keys.add(keyOfObject(deployment))
-          }
-        }
+        for (const key of adopterKeys(view, 'deployments.apps', replicaSet)) keys.add(key)
       }
       return keys
     }),
@@ -61,7 +67,7 @@ export const deploymentReconciler: Reconciler = {
       if (!change.deleted && !isFinished(change.object as unknown as KubeObject)) return []
       const owner = controllerOf(change.object as unknown as KubeObject)
       const replicaSet = owner?.kind === 'ReplicaSet' ? view.byUid(owner.uid)?.object : undefined
-      const keys = replicaSet ? controllerKeys(replicaSet) : []
+      const keys = replicaSet ? deploymentKeys(replicaSet) : []
       return keys.filter((key) => {
         const deployment = view.get('deployments.apps', key)
         return deployment !== undefined && !isRollingUpdate(deployment)
@@ -69,11 +75,6 @@ export const deploymentReconciler: Reconciler = {
     }),
   ],
   reconcile: reconcileDeployment,
-}
-
-const controllerKeys = (replicaSet: KubeObject): readonly string[] => {
-  const controller = controllerOf(replicaSet)
-  return controller?.kind === 'Deployment' ? [keyOf(replicaSet.metadata.namespace, controller.name)] : []
 }
 
 /** What one round decides, collected before it becomes commands. */

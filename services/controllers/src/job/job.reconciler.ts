@@ -21,6 +21,7 @@ import { nextChildNames } from '../shared/names.ts'
 import { claimChildren, controllerOf, isBeingDeleted, orphansIndex } from '../shared/ownership.ts'
 import { isActive, isReady, isTerminating, podRestarts } from '../shared/pods.ts'
 import { comparePodsForDeletion } from '../replica-set/pod-ranking.ts'
+import { createPodCommand, deletePodCommand } from '../shared/pod-commands.ts'
 import { podFromTemplate } from '../shared/pod-from-template.ts'
 import { formatIndexes, parseIndexes } from './completed-indexes.ts'
 
@@ -194,11 +195,11 @@ function reconcileJob(
         say('Normal', 'Completed', 'Job completed')
       } else say('Warning', verdict.reason, verdict.message)
     }
-    for (const pod of active) commands.push(deletePod(job, pod))
+    for (const pod of active) commands.push(deletePodCommand(job, pod, false))
   } else if (suspended) {
     set({ type: 'Suspended', status: 'True', reason: 'JobSuspended', message: 'Job suspended' })
     if (!wasSuspended) say('Normal', 'Suspended', 'Job suspended')
-    for (const pod of active) commands.push(deletePod(job, pod))
+    for (const pod of active) commands.push(deletePodCommand(job, pod, false))
   } else {
     if (wasSuspended) {
       set({ type: 'Suspended', status: 'False', reason: 'JobResumed', message: 'Job resumed' })
@@ -334,7 +335,7 @@ function manageActive(
       : Math.min(parallelism, completions - succeeded)
   if (active.length > wanted) {
     const surplus = [...active].sort(comparePodsForDeletion(() => 0, context.nowMs)).slice(0, active.length - wanted)
-    return { commands: surplus.map((pod) => deletePod(job, pod)) }
+    return { commands: surplus.map((pod) => deletePodCommand(job, pod, wanted > 0)) }
   }
   const held = job['spec'].podReplacementPolicy === 'Failed' ? terminating.length : 0
   const missing = Math.min(wanted - active.length - held, podsPerRoundMax)
@@ -380,14 +381,16 @@ function createPods(
   }
   const template = job['spec'].template as JsonObject
   if (!count.indexes) {
-    return nextChildNames(`${name}-`, uid, missing, taken).map((pod) => createPod(job, podOf(job, template, pod)))
+    return nextChildNames(`${name}-`, uid, missing, taken).map((pod) =>
+      createPodCommand(job, podOf(job, template, pod)),
+    )
   }
   const running = new Set(active.map(indexOf))
   const commands: Command[] = []
   for (let index = 0; index < job['spec'].completions && commands.length < missing; index++) {
     if (count.indexes.has(index) || running.has(index)) continue
     const [pod] = nextChildNames(`${name}-${index}-`, `${uid}/${index}`, 1, taken)
-    commands.push(createPod(job, indexedPod(podOf(job, template, pod!), name, index)))
+    commands.push(createPodCommand(job, indexedPod(podOf(job, template, pod!), name, index)))
   }
   return commands
 }
@@ -414,29 +417,6 @@ function indexedPod(pod: JsonObject, jobName: string, index: number): JsonObject
   }
   return pod
 }
-
-const createPod = (job: KubeObject, pod: JsonObject): Command => ({
-  request: { verb: 'create', ...pods, version: 'v1', namespace: job.metadata.namespace!, body: pod, onlyNew: true },
-  event: { object: job, type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${pod['metadata'].name}` },
-  failureEvent: (status) => ({
-    object: job,
-    type: 'Warning',
-    reason: 'FailedCreate',
-    message: `Error creating: ${status.message}`,
-  }),
-})
-
-const deletePod = (job: KubeObject, pod: KubeObject): Command => ({
-  request: {
-    verb: 'delete',
-    ...pods,
-    version: 'v1',
-    namespace: pod.metadata.namespace!,
-    name: pod.metadata.name,
-    body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: pod.metadata.uid } },
-  },
-  event: { object: job, type: 'Normal', reason: 'SuccessfulDelete', message: `Deleted pod: ${pod.metadata.name}` },
-})
 
 function untrack(pod: KubeObject): Command {
   const kept = (pod.metadata.finalizers ?? []).filter((finalizer) => finalizer !== trackingFinalizer)

@@ -12,9 +12,17 @@ import {
   type Reconciler,
   type ReconcileResult,
 } from '@shiplog/reconcile/reconciler'
-import { keyOf, keyOfObject, type ObjectView } from '@shiplog/reconcile/view'
+import { keyOf, type ObjectView } from '@shiplog/reconcile/view'
 import { rfc3339 } from '@shiplog/runtime/clock'
-import { claimChildren, controllerOf, isBeingDeleted, orphansIndex } from '../shared/ownership.ts'
+import {
+  adopterKeys,
+  claimChildren,
+  controllerKeys,
+  controllerOf,
+  isBeingDeleted,
+  orphansIndex,
+} from '../shared/ownership.ts'
+import { createPodCommand, deletePodCommand } from '../shared/pod-commands.ts'
 import { isActive, isReady, isTerminating, untilAvailableMs } from '../shared/pods.ts'
 import { podFromTemplate } from '../shared/pod-from-template.ts'
 import { nextChildNames } from '../shared/names.ts'
@@ -27,18 +35,6 @@ const nameProbesMax = 256
 
 const pods = { group: '', resource: 'pods' }
 
-/** ReplicaSets whose selector matches a pod without a controller, so that they can adopt it. */
-function* adoptersOf(view: ObjectView, pod: KubeObject): Iterable<string> {
-  for (const replicaSet of view.list('replicasets.apps', pod.metadata.namespace ?? '')) {
-    if (compileLabelSelector(replicaSet['spec']?.selector).matches(pod.metadata.labels)) yield keyOfObject(replicaSet)
-  }
-}
-
-const controllerKeys = (pod: KubeObject): readonly string[] => {
-  const controller = controllerOf(pod)
-  return controller?.kind === 'ReplicaSet' ? [keyOf(pod.metadata.namespace, controller.name)] : []
-}
-
 /** Keeps `spec.replicas` pods alive. */
 export const replicaSetReconciler: Reconciler = {
   name: 'replicaset',
@@ -48,14 +44,14 @@ export const replicaSetReconciler: Reconciler = {
     forResource('replicasets.apps'),
     watchesResource('pods', (change, before, view) => {
       const pod = change.object as unknown as KubeObject
-      const keys = new Set(controllerKeys(pod))
+      const keys = new Set(controllerKeys(pod, 'ReplicaSet'))
       if (before && before.metadata.ownerReferences !== pod.metadata.ownerReferences) {
-        for (const key of controllerKeys(before)) keys.add(key)
+        for (const key of controllerKeys(before, 'ReplicaSet')) keys.add(key)
       }
       const wasOrphan = before !== undefined && !controllerOf(before)
       // An orphan wakes those who may adopt it when it appears, is released or gets other labels; not at each status.
       if (!controllerOf(pod) && !(wasOrphan && jsonEqual(before.metadata.labels, pod.metadata.labels))) {
-        for (const key of adoptersOf(view, pod)) keys.add(key)
+        for (const key of adopterKeys(view, 'replicasets.apps', pod)) keys.add(key)
       }
       return keys
     }),
@@ -121,25 +117,8 @@ function createPods(
   }
   const probes = context.usedNameRounds === 0 ? 0 : Math.min(2 ** context.usedNameRounds, nameProbesMax)
   const names = nextChildNames(`${replicaSet.metadata.name}-`, replicaSet.metadata.uid, count + probes, taken)
-  const createCommand = (name: string): Command => ({
-    request: {
-      verb: 'create',
-      ...pods,
-      version: 'v1',
-      namespace,
-      body: podFromTemplate(replicaSet, replicaSet['spec'].template, name),
-      onlyNew: true,
-    },
-    event: { object: replicaSet, type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${name}` },
-    failureEvent: (status) => ({
-      object: replicaSet,
-      type: 'Warning',
-      reason: 'FailedCreate',
-      message: `Error creating: ${status.message}`,
-    }),
-  })
   return names.map((name, i) => {
-    const command = createCommand(name)
+    const command = createPodCommand(replicaSet, podFromTemplate(replicaSet, replicaSet['spec'].template, name))
     return i < count ? command : { request: { ...command.request, query: { dryRun: 'All' } } }
   })
 }
@@ -157,30 +136,7 @@ function deletePods(
     const rank = (pod: KubeObject): number => perNode.get(pod['spec']?.nodeName ?? '') ?? 0
     victims = [...active].sort(comparePodsForDeletion(rank, context.nowMs)).slice(0, count)
   }
-  return victims.map((pod) => ({
-    request: {
-      verb: 'delete',
-      ...pods,
-      version: 'v1',
-      namespace: pod.metadata.namespace!,
-      name: pod.metadata.name,
-      body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: pod.metadata.uid } },
-    },
-    // Another runner may see the same pods from another past, and choose others to go. Where all go there is no choice.
-    ...(count < active.length ? { onceFor: replicaSet.metadata.uid } : {}),
-    event: {
-      object: replicaSet,
-      type: 'Normal',
-      reason: 'SuccessfulDelete',
-      message: `Deleted pod: ${pod.metadata.name}`,
-    },
-    failureEvent: (status) => ({
-      object: replicaSet,
-      type: 'Warning',
-      reason: 'FailedDelete',
-      message: `Error deleting: ${status.message}`,
-    }),
-  }))
+  return victims.map((pod) => deletePodCommand(replicaSet, pod, count < active.length))
 }
 
 /** How many active pods of this ReplicaSet and its siblings (other revisions of one Deployment) stand on each node. */

@@ -1,9 +1,9 @@
 // Who controls whom: owner references as upstream's controllers write and read them, and the claiming of children
 // (adopt what matches and has no controller, release what matches no more).
 import type { KubeObject, OwnerReference } from '@shiplog/api/kube-object'
-import type { CompiledSelector } from '@shiplog/api/selectors'
+import { type CompiledSelector, compileLabelSelector } from '@shiplog/api/selectors'
 import type { Command } from '@shiplog/reconcile/reconciler'
-import type { ObjectView, ViewIndex } from '@shiplog/reconcile/view'
+import { keyOf, keyOfObject, type ObjectView, type ViewIndex } from '@shiplog/reconcile/view'
 
 /** The reference of an object's controller, if it has one. */
 export const controllerOf = (object: KubeObject): OwnerReference | undefined =>
@@ -11,6 +11,19 @@ export const controllerOf = (object: KubeObject): OwnerReference | undefined =>
 
 export const isControlledBy = (object: KubeObject, owner: KubeObject): boolean =>
   controllerOf(object)?.uid === owner.metadata.uid
+
+/** The keys of the controller of an object, when that is of the kind: one, or none. */
+export const controllerKeys = (object: KubeObject, kind: string): readonly string[] => {
+  const controller = controllerOf(object)
+  return controller?.kind === kind ? [keyOf(object.metadata.namespace, controller.name)] : []
+}
+
+/** The keys of those of a resource whose selector matches an object without a controller: they may adopt it. */
+export function* adopterKeys(view: ObjectView, groupResource: string, orphan: KubeObject): Iterable<string> {
+  for (const owner of view.list(groupResource, orphan.metadata.namespace ?? '')) {
+    if (compileLabelSelector(owner['spec']?.selector).matches(orphan.metadata.labels)) yield keyOfObject(owner)
+  }
+}
 
 /** The reference that a controller puts on its children. */
 export const controllerReference = (owner: KubeObject): OwnerReference => ({

@@ -1,0 +1,59 @@
+// NATS of a process that runs alone, as its environment says:
+//
+//   SHIPLOG_NATS_URL          `nats://host:port`, or several with commas
+//   SHIPLOG_NATS_CREDENTIALS  a JSON file with user, password and inboxPrefix (`shiplog pki` makes them)
+//
+// A server that is not there yet is waited for: processes are started in any order.
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Environment } from '@shiplog/runtime/environment'
+import type { Logger } from '@shiplog/runtime/logger'
+import type { Bus } from '../bus/bus.ts'
+import { LogUnavailable } from '../event-log.ts'
+import type { ConnectionOptions } from './connection.ts'
+import { openNatsBus } from './nats-bus.ts'
+
+const retryMs = 500
+
+export interface NatsFromEnvironmentOptions {
+  readonly env: Environment
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly signal: AbortSignal
+  /** Of the connection, for people who look at NATS. */
+  readonly name: string
+}
+
+/** Where NATS is, and who we are there. */
+export function natsFromEnvironment(env: Environment): Pick<ConnectionOptions, 'servers' | 'credentials'> {
+  const file = env.optionalFile('SHIPLOG_NATS_CREDENTIALS')
+  return {
+    servers: env.list('SHIPLOG_NATS_URL'),
+    ...(file === undefined ? {} : { credentials: JSON.parse(file) as NonNullable<ConnectionOptions['credentials']> }),
+  }
+}
+
+/** Tries until it succeeds, as long as it is only that NATS cannot be reached; throws when the signal aborts. */
+export async function whenReachable<T>(
+  options: NatsFromEnvironmentOptions,
+  what: string,
+  open: () => Promise<T>,
+): Promise<T> {
+  const { clock, logger, signal } = options
+  let told = ''
+  for (;;) {
+    try {
+      return await open()
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) throw error
+      if (told !== error.message) logger.warn({ reason: error.message, what }, 'NATS is not available yet')
+      told = error.message
+    }
+    await clock.sleep(retryMs, signal)
+  }
+}
+
+/** The bus, on a connection of its own. */
+export async function openBusFromEnvironment(options: NatsFromEnvironmentOptions): Promise<Bus> {
+  const { env, clock, name } = options
+  return await whenReachable(options, 'bus', () => openNatsBus({ ...natsFromEnvironment(env), clock, name }))
+}
