@@ -220,6 +220,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     }
     const machine = controlPlaneNode(facts)
     const nodeAgent = createNodeAgent({
+      bus,
       feed,
       client: client('system:node-agent', 'system:nodes'),
       clock,
@@ -241,7 +242,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         name: processAgentName,
         feed,
         client: client(`system:node:${node.name}`, 'system:nodes'),
-        ...{ clock, ids, log, runtime },
+        ...{ bus, clock, ids, log, runtime },
         nodes: { count: 0 },
         extraNodes: [node],
       })

@@ -194,6 +194,13 @@ export const tooManyRequests = (message: string, retryAfterSeconds: number): Sta
 export const serviceUnavailable = (message: string): Status =>
   failure(503, 'ServiceUnavailable', message, { retryAfterSeconds: 1 })
 
+/**
+ * The agent of a node does not answer. Without `retryAfterSeconds`: client-go would ask again and again, and whoever waits
+ * for the logs of a pod on a dead node wants to be told.
+ */
+export const agentUnreachable = (nodeName: string): Status =>
+  failure(503, 'ServiceUnavailable', `the agent of node "${nodeName}" cannot be reached`)
+
 export const timeout = (message: string): Status => failure(504, 'Timeout', message, { retryAfterSeconds: 1 })
 
 export const internalError = (message: string): Status =>

@@ -58,7 +58,7 @@ describe('the Lease of a component', () => {
     lease.metadata.labels!['team'] = 'y'
     expect(write(lease, holder('a', startMs), startMs).metadata).toMatchObject({
       annotations: { shares: 'x' },
-      labels: { team: 'y', 'shiplog.dev/component': 'kube-scheduler' },
+      labels: { team: 'y', 'shiplog.dev/heartbeat': 'kube-scheduler' },
     })
   })
 
@@ -78,7 +78,7 @@ describe('the Lease of a component', () => {
       ...lease,
       metadata: {
         name: 'x',
-        labels: { 'shiplog.dev/component': 'x' },
+        labels: { 'shiplog.dev/heartbeat': 'x' },
         annotations: { 'shiplog.dev/started-at': 'yesterday', 'shiplog.dev/serves': 'nowhere' },
       },
     }

@@ -15,8 +15,11 @@ export const leaseAddress = {
   resource: 'leases',
   namespace: componentNamespace,
 } as const
-/** Label of every such Lease; its value is the component's name. */
-export const componentLabel = 'shiplog.dev/component'
+/**
+ * Label of every such Lease; its value is the component's name. The Leases by which replicas divide their keys (replica.ts)
+ * have another: these bear the names of replicas, which outlast a process, and those the names of processes.
+ */
+export const heartbeatLabel = 'shiplog.dev/heartbeat'
 
 const startedAt = 'shiplog.dev/started-at'
 const health = 'shiplog.dev/health'
@@ -85,7 +88,7 @@ export function componentLease(before: KubeObject | undefined, own: ComponentHol
         name: componentLeaseName(own.component, own.replica),
         namespace: componentNamespace,
       }),
-      labels: { ...before?.metadata.labels, [componentLabel]: own.component },
+      labels: { ...before?.metadata.labels, [heartbeatLabel]: own.component },
       annotations: { ...told, ...own.annotations, ...ended },
     },
     spec: {
@@ -118,7 +121,7 @@ export interface ComponentReport {
 
 /** Undefined for a Lease that is no component's. */
 export function readComponentLease(lease: KubeObject | FeedObject): ComponentReport | undefined {
-  const component = (lease.metadata.labels as Record<string, string> | undefined)?.[componentLabel]
+  const component = (lease.metadata.labels as Record<string, string> | undefined)?.[heartbeatLabel]
   if (component === undefined || component === '') return undefined
   const told = (lease.metadata.annotations ?? {}) as Readonly<Record<string, string>>
   const spec = (lease['spec'] ?? {}) as JsonObject

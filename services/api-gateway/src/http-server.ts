@@ -45,9 +45,11 @@ import { describeLog, eventsPath, logPath, parseEventsQuery, serveEvents } from 
 import { parsePastPath } from './past-moment.ts'
 import { isTimeless, type Past, type PastView, pastIsReadOnly } from './past-views.ts'
 import { checkPastStart } from './past-watch.ts'
+import { isPodLogs, noLogsOfThePast, openPodLogs } from './pod-logs.ts'
 import { createPresenter, type Presenter } from './presenter.ts'
 import type { Reader } from './reader.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
+import { answerFromTunnel, type Tunnels } from './tunnels.ts'
 import { checkStart, type FrameSink, type WatchHub } from './watch.ts'
 
 /** Largest request body, as upstream's. */
@@ -71,6 +73,8 @@ export interface HttpServerDeps {
   /** The log of events, for those who may read it raw. */
   readonly events: EventLog
   readonly stopped: AbortSignal
+  /** The way to what runs on nodes. */
+  readonly tunnels: Tunnels
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly routes: NonResourceRoutes
@@ -312,6 +316,11 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       const presenter = presenterOf(resource, representation, options.includeObject, past)
       return await sendParts(reply, representation, presenter.list(result.versions, result.meta))
     }
+    if (isPodLogs(gatewayRequest)) {
+      if (verb !== 'get') return answerStatus(reply, methodNotAllowed(resource, verb))
+      if (past) return answerStatus(reply, noLogsOfThePast(String(past.moment.sequence)))
+      return await serveLogs(reply, gatewayRequest, method)
+    }
     if (verb === 'get' && (subresource === '' || subresource === 'status')) {
       if (subresource !== '' && !resource.subresources.some((known) => known.name === subresource))
         return answerStatus(reply, routeNotFound())
@@ -374,6 +383,28 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       logger.error({ err: error, requestId: request.requestId }, 'watch failed')
       sink.destroy()
     }
+    return undefined
+  }
+
+  async function serveLogs(
+    reply: FastifyReply,
+    request: GatewayRequest,
+    method: string,
+  ): Promise<FastifyReply | undefined> {
+    const raw = reply.raw as unknown as RawResponse
+    const sink = frameSink(raw)
+    const channel = await openPodLogs(deps, request, sink.closed)
+    // As upstream: a pod without a node has no log, not an empty one.
+    if (!channel) return reply.code(204).send()
+    reply.hijack()
+    const headers = reply.getHeaders() as Record<string, string>
+    ;(raw as ServerResponse).writeHead(200, { ...headers, 'content-type': 'text/plain' })
+    // `kubectl logs -f` waits for the headers, however long nothing is printed.
+    ;(raw as ServerResponse).flushHeaders()
+    if (method === 'HEAD') {
+      channel.close('only the headers were asked for')
+      sink.end()
+    } else await answerFromTunnel(channel, sink)
     return undefined
   }
 

@@ -18,7 +18,8 @@ export interface ListOptions {
   readonly includeObject: 'None' | 'Metadata' | 'Object'
 }
 
-const flag = (query: URLSearchParams, name: string): boolean | undefined => {
+/** A boolean of a query as upstream reads it; undefined when it is not there. */
+export const flag = (query: URLSearchParams, name: string): boolean | undefined => {
   const text = query.get(name)
   if (text === null) return undefined
   if (text === '' || text === '1' || text.toLowerCase() === 'true' || text.toLowerCase() === 't') return true

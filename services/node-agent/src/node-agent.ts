@@ -3,6 +3,7 @@
 // writes as possible. Everything it knows can be told again from the feed, so it may be killed at any moment.
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Bus } from '@shiplog/events/bus/bus'
 import type { FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
 import {
   type ContainerConfig,
@@ -19,6 +20,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Service } from '@shiplog/runtime/service'
 import { createEventRecorder, silentRecorder } from './event-recorder.ts'
+import { createLogTunnel } from './log-tunnel.ts'
 import { createNodeHeartbeats } from './node-heartbeats.ts'
 import { type NodeConfig, type SimulatedNodes, simulatedNodes } from './node-object.ts'
 import { podReport, statusPatch } from './pod-status.ts'
@@ -43,6 +45,7 @@ import {
 } from './pod-work.ts'
 import { createRealPods } from './real-pods.ts'
 import { referencesFromApi, type References } from './references.ts'
+import { serveTunnels } from './tunnels.ts'
 import { createWriteQueue, newWriteSlot, type WriteOutcome, type WriteSlot } from './write-queue.ts'
 
 export interface NodeAgentDeps {
@@ -59,6 +62,8 @@ export interface NodeAgentDeps {
   readonly extraNodes?: readonly NodeConfig[]
   /** What pods of a runtime with real containers refer to; default: asked of the API. */
   readonly references?: References
+  /** Where gateways ask for what runs here; without it nobody can read logs. */
+  readonly bus?: Bus
   /** Write Event objects about pods (as long as they are few); default true. */
   readonly eventObjects?: boolean
 }
@@ -136,6 +141,8 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
         if (entry !== undefined) advance(entry)
       },
     })
+
+  let tunnels: Disposable | undefined
 
   const writes = createWriteQueue<PodEntry>({
     clock,
@@ -500,6 +507,17 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     finishedAtMs: clock.nowMs(),
   })
 
+  /** Opens the way to what runs here: logs. */
+  function acceptTunnels(): Disposable | undefined {
+    const { bus } = deps
+    const find = (uid: string) => {
+      const entry = byUid.get(uid)
+      return entry && { ...podName(entry), uid, nodeName: entry.node.name, work: entry.work }
+    }
+    const handlers = { logs: createLogTunnel({ runtime, clock, find }) }
+    return bus && serveTunnels({ bus, clock, log, nodeNames: nodes.keys(), handlers })
+  }
+
   /** Follows the feed; when it breaks, begins again from a new snapshot, in which what is missing was deleted. */
   async function run(): Promise<void> {
     while (!abort.signal.aborted) {
@@ -542,6 +560,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       void run()
       await synced.promise
       if (abort.signal.aborted) return
+      tunnels = acceptTunnels()
       heartbeats.start()
       await Promise.race([heartbeats.registered(), aborted(abort.signal)])
     },
@@ -550,6 +569,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       state = 'stopped'
       abort.abort()
       synced.resolve()
+      tunnels?.[Symbol.dispose]()
       heartbeats.stop()
       writes.stop()
       realPods?.end()
