@@ -31,6 +31,7 @@ import { createPast } from './past-views.ts'
 import { createReader, type Reader } from './reader.ts'
 import { createRequestBodies } from './request-body.ts'
 import { createStreams, type OnStored } from './streams.ts'
+import { createTunnels } from './tunnels.ts'
 import { createView } from './view.ts'
 import { createWatchHub } from './watch.ts'
 import { createWriter } from './writer.ts'
@@ -151,6 +152,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       past,
       events: deps.log.events,
       stopped: closing.signal,
+      tunnels: createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal }),
       authenticator,
       authorizer,
       routes,
