@@ -45,9 +45,11 @@ import { describeLog, eventsPath, logPath, parseEventsQuery, serveEvents } from 
 import { parsePastPath } from './past-moment.ts'
 import { isTimeless, type Past, type PastView, pastIsReadOnly } from './past-views.ts'
 import { checkPastStart } from './past-watch.ts'
+import { isPodLogs, noLogsOfThePast, openPodLogs } from './pod-logs.ts'
 import { createPresenter, type Presenter } from './presenter.ts'
 import type { Reader } from './reader.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
+import { answerFromTunnel, type Tunnels } from './tunnels.ts'
 import { checkStart, type FrameSink, type WatchHub } from './watch.ts'
 
 /** Largest request body, as upstream's. */
@@ -71,6 +73,8 @@ export interface HttpServerDeps {
   /** The log of events, for those who may read it raw. */
   readonly events: EventLog
   readonly stopped: AbortSignal
+  /** The way to what runs on nodes. */
+  readonly tunnels: Tunnels
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly routes: NonResourceRoutes
@@ -279,7 +283,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     }
     if (!deps.authorizer.allows(access)) return answerStatus(reply, forbidden(resource, name, whyForbidden(access)))
     if (subresource === '' && !resource.verbs.includes(verb))
-      return answerStatus(reply, methodNotAllowed(resource, verb))
+      return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, verb))
     if (resource.namespaced && namespace === '' && !['list', 'watch'].includes(verb) && resource.stored) {
       return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
     }
@@ -292,7 +296,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       name,
       query,
       body:
-        asked.body && asked.body.length > 0
+        asked.body && (asked.body.length > 0 || verb === 'patch')
           ? { bytes: asked.body, contentType: header(raw, 'content-type') }
           : undefined,
       user,
@@ -311,6 +315,11 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       const { result, options } = await operations.list(gatewayRequest)
       const presenter = presenterOf(resource, representation, options.includeObject, past)
       return await sendParts(reply, representation, presenter.list(result.versions, result.meta))
+    }
+    if (isPodLogs(gatewayRequest)) {
+      if (verb !== 'get') return answerStatus(reply, methodNotAllowed(resource, verb))
+      if (past) return answerStatus(reply, noLogsOfThePast(String(past.moment.sequence)))
+      return await serveLogs(reply, gatewayRequest, method)
     }
     if (verb === 'get' && (subresource === '' || subresource === 'status')) {
       if (subresource !== '' && !resource.subresources.some((known) => known.name === subresource))
@@ -374,6 +383,28 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       logger.error({ err: error, requestId: request.requestId }, 'watch failed')
       sink.destroy()
     }
+    return undefined
+  }
+
+  async function serveLogs(
+    reply: FastifyReply,
+    request: GatewayRequest,
+    method: string,
+  ): Promise<FastifyReply | undefined> {
+    const raw = reply.raw as unknown as RawResponse
+    const sink = frameSink(raw)
+    const channel = await openPodLogs(deps, request, sink.closed)
+    // As upstream: a pod without a node has no log, not an empty one.
+    if (!channel) return reply.code(204).send()
+    reply.hijack()
+    const headers = reply.getHeaders() as Record<string, string>
+    ;(raw as ServerResponse).writeHead(200, { ...headers, 'content-type': 'text/plain' })
+    // `kubectl logs -f` waits for the headers, however long nothing is printed.
+    ;(raw as ServerResponse).flushHeaders()
+    if (method === 'HEAD') {
+      channel.close('only the headers were asked for')
+      sink.end()
+    } else await answerFromTunnel(channel, sink)
     return undefined
   }
 
@@ -461,7 +492,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       return (error as LogUnavailable).ambiguous ? timeout(message) : serviceUnavailable(message)
     }
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-      return requestEntityTooLarge(`Request entity too large: limit is ${bodyBytesMax}`)
+      return requestEntityTooLarge(`limit is ${bodyBytesMax}`)
     }
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
       return unsupportedMediaType([jsonType, 'application/yaml', 'application/vnd.kubernetes.protobuf'])
