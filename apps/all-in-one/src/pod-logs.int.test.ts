@@ -83,6 +83,7 @@ function playedRuntime(): {
     ...simulated,
     version: 'played://1',
     real: {
+      uid: 0,
       environment: () => ({}),
       updateVolumes: () => Promise.resolve(),
       exec: () => Promise.reject(new Error('not played')),

@@ -283,7 +283,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     }
     if (!deps.authorizer.allows(access)) return answerStatus(reply, forbidden(resource, name, whyForbidden(access)))
     if (subresource === '' && !resource.verbs.includes(verb))
-      return answerStatus(reply, methodNotAllowed(resource, verb))
+      return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, verb))
     if (resource.namespaced && namespace === '' && !['list', 'watch'].includes(verb) && resource.stored) {
       return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
     }
@@ -296,7 +296,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       name,
       query,
       body:
-        asked.body && asked.body.length > 0
+        asked.body && (asked.body.length > 0 || verb === 'patch')
           ? { bytes: asked.body, contentType: header(raw, 'content-type') }
           : undefined,
       user,
@@ -492,7 +492,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       return (error as LogUnavailable).ambiguous ? timeout(message) : serviceUnavailable(message)
     }
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-      return requestEntityTooLarge(`Request entity too large: limit is ${bodyBytesMax}`)
+      return requestEntityTooLarge(`limit is ${bodyBytesMax}`)
     }
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
       return unsupportedMediaType([jsonType, 'application/yaml', 'application/vnd.kubernetes.protobuf'])
