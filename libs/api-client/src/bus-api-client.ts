@@ -59,7 +59,7 @@ export function createBusApiClient(options: {
     async request(request: ApiRequest) {
       const command = encodeCommand(request)
       if (command.length > bus.payloadBytesMax) {
-        const status = requestEntityTooLarge(`Request entity too large: limit is ${bus.payloadBytesMax}`)
+        const status = requestEntityTooLarge(`limit is ${bus.payloadBytesMax}`)
         return { ok: false, code: status.code, status }
       }
       const isRead = request.verb === 'get' || request.verb === 'list'

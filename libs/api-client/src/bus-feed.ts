@@ -51,7 +51,7 @@ export function createBusFeed(options: BusFeedOptions): ObjectFeed {
       if (resource === undefined) throw new Error(`a node's feed holds no ${name}`)
       return resource
     })
-    const state = new FeedState(resources)
+    const state = createFeedState(resources)
     let failures = 0
     while (!signal.aborted) {
       let channel: Channel | undefined
@@ -98,58 +98,56 @@ export function createBusFeed(options: BusFeedOptions): ObjectFeed {
 }
 
 /** What was handed over: the fold of the feed. */
-class FeedState {
-  readonly #resources: readonly FeedResource[]
-  readonly #objects = new Map<string, FeedObject>()
-  #sequence = 0
+interface FeedState {
+  /** Asks for all that differs from it. */
+  request(): FeedRequest
+  /** Takes a batch whole. A fresh one tells all there is. */
+  apply(message: FeedMessage, entries: readonly FeedEntry[], how: { fresh: boolean; nowMs: number }): FeedBatch
+}
 
-  constructor(resources: readonly FeedResource[]) {
-    this.#resources = resources
-  }
+function createFeedState(resources: readonly FeedResource[]): FeedState {
+  const objects = new Map<string, FeedObject>()
+  let complete = 0
 
-  request(): FeedRequest {
-    const asked = { resources: this.#resources, from: this.#sequence }
-    if (this.#objects.size === 0 || this.#objects.size > knownMax) return asked
-    const known: Record<string, number> = {}
-    for (const [key, object] of this.#objects) known[key] = Number(object.metadata.resourceVersion)
-    return { ...asked, known }
-  }
+  return {
+    request() {
+      const asked = { resources, from: complete }
+      if (objects.size === 0 || objects.size > knownMax) return asked
+      const known: Record<string, number> = {}
+      for (const [key, object] of objects) known[key] = Number(object.metadata.resourceVersion)
+      return { ...asked, known }
+    },
 
-  apply(
-    { sequence }: FeedMessage,
-    entries: readonly FeedEntry[],
-    { fresh, nowMs }: { readonly fresh: boolean; readonly nowMs: number },
-  ): FeedBatch {
-    const changes: ObjectChange[] = []
-    const change = (
-      key: string,
-      object: FeedObject,
-      how: { deleted: boolean; sequence: number; timeMs: number },
-    ): void => {
-      const address = parseFeedKey(key)!
-      changes.push({ group: '', groupResource: address.resource, ...address, type: '', object, ...how })
-    }
-    const end = (key: string): void => {
-      const before = this.#objects.get(key)
-      this.#objects.delete(key)
-      if (before) change(key, before, { deleted: true, sequence, timeMs: nowMs })
-    }
-    const told = new Set(entries.map(({ key }) => key))
-    if (fresh) for (const key of [...this.#objects.keys()]) if (!told.has(key)) end(key)
-    for (const entry of entries) {
-      if ('gone' in entry) {
-        end(entry.key)
-        continue
+    apply({ sequence }, entries, { fresh, nowMs }) {
+      const changes: ObjectChange[] = []
+      const change = (key: string, object: FeedObject, how: Pick<ObjectChange, 'deleted' | 'sequence' | 'timeMs'>) => {
+        const address = parseFeedKey(key)!
+        changes.push({ group: '', groupResource: address.resource, ...address, type: '', object, ...how })
       }
-      const object = entry.object as unknown as FeedObject
-      const { uid, resourceVersion } = object.metadata
-      const before = this.#objects.get(entry.key)
-      // Another object of the same name: the end of the one before went unseen.
-      if (before && before.metadata.uid !== uid) end(entry.key)
-      this.#objects.set(entry.key, object)
-      change(entry.key, object, { deleted: false, sequence: Number(resourceVersion), timeMs: entry.timeMs })
-    }
-    this.#sequence = Math.max(this.#sequence, sequence)
-    return { changes, sequence: this.#sequence, synced: true }
+      const end = (key: string): void => {
+        const before = objects.get(key)
+        objects.delete(key)
+        if (before) change(key, before, { deleted: true, sequence, timeMs: nowMs })
+      }
+      if (fresh) {
+        const told = new Set(entries.map(({ key }) => key))
+        for (const key of [...objects.keys()]) if (!told.has(key)) end(key)
+      }
+      for (const entry of entries) {
+        if ('gone' in entry) {
+          end(entry.key)
+          continue
+        }
+        const object = entry.object as unknown as FeedObject
+        const { uid, resourceVersion } = object.metadata
+        const before = objects.get(entry.key)
+        // Another object of the same name: the end of the one before went unseen.
+        if (before && before.metadata.uid !== uid) end(entry.key)
+        objects.set(entry.key, object)
+        change(entry.key, object, { deleted: false, sequence: Number(resourceVersion), timeMs: entry.timeMs })
+      }
+      complete = Math.max(complete, sequence)
+      return { changes, sequence: complete, synced: true }
+    },
   }
 }

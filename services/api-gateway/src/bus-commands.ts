@@ -96,7 +96,7 @@ export function serveBusCommands(deps: BusCommandsDeps): Disposable {
 
   async function carryOut(user: User, { line, body }: ReceivedCommand): Promise<CommandOutcome> {
     if (body !== undefined && body.length > bodyBytesMax) {
-      return refused(requestEntityTooLarge(`Request entity too large: limit is ${bodyBytesMax}`))
+      return refused(requestEntityTooLarge(`limit is ${bodyBytesMax}`))
     }
     const query = new URLSearchParams(line.query)
     const target = targetOf(line)

@@ -43,10 +43,12 @@ import { describeLog, eventsPath, logPath, parseEventsQuery, serveEvents } from 
 import { parsePastPath } from './past-moment.ts'
 import { isTimeless, type Past, type PastView, pastIsReadOnly } from './past-views.ts'
 import { checkPastStart } from './past-watch.ts'
+import { isPodLogs, noLogsOfThePast, openPodLogs } from './pod-logs.ts'
 import { createPresenter, type Presenter } from './presenter.ts'
 import type { Reader } from './reader.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
 import { accessResource } from './resource-access.ts'
+import { answerFromTunnel, type Tunnels } from './tunnels.ts'
 import { checkStart, type FrameSink, type WatchHub } from './watch.ts'
 
 /** A larger body than this is not even read to be dropped. */
@@ -68,6 +70,8 @@ export interface HttpServerDeps {
   /** The log of events, for those who may read it raw. */
   readonly events: EventLog
   readonly stopped: AbortSignal
+  /** The way to what runs on nodes. */
+  readonly tunnels: Tunnels
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly routes: NonResourceRoutes
@@ -190,7 +194,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (travel) {
       if (method !== 'GET' && method !== 'HEAD') return answerStatus(reply, pastIsReadOnly(method, travel.moment))
       if (!info && !isTimeless(path)) return answerStatus(reply, routeNotFound())
-      past = await deps.past.view(travel.moment)
+      // kubectl shows no message of a refused discovery: it is told with the resource that it asks for next.
+      if (info) past = await deps.past.view(travel.moment)
       if (deps.routes.isHealth(path)) return reply.header('content-type', 'text/plain; charset=utf-8').send('ok')
     }
     if (!info) {
@@ -273,7 +278,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       name,
       query,
       body:
-        asked.body && asked.body.length > 0
+        asked.body && (asked.body.length > 0 || verb === 'patch')
           ? { bytes: asked.body, contentType: header(raw, 'content-type') }
           : undefined,
       user,
@@ -292,6 +297,11 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       const { result, options } = await operations.list(gatewayRequest)
       const presenter = presenterOf(resource, representation, options.includeObject, past)
       return await sendParts(reply, representation, presenter.list(result.versions, result.meta))
+    }
+    if (isPodLogs(gatewayRequest)) {
+      if (verb !== 'get') return answerStatus(reply, methodNotAllowed(resource, verb))
+      if (past) return answerStatus(reply, noLogsOfThePast(String(past.moment.sequence)))
+      return await serveLogs(reply, gatewayRequest, method)
     }
     if (verb === 'get' && (subresource === '' || subresource === 'status')) {
       if (subresource !== '' && !resource.subresources.some((known) => known.name === subresource))
@@ -355,6 +365,28 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       logger.error({ err: error, requestId: request.requestId }, 'watch failed')
       sink.destroy()
     }
+    return undefined
+  }
+
+  async function serveLogs(
+    reply: FastifyReply,
+    request: GatewayRequest,
+    method: string,
+  ): Promise<FastifyReply | undefined> {
+    const raw = reply.raw as unknown as RawResponse
+    const sink = frameSink(raw)
+    const channel = await openPodLogs(deps, request, sink.closed)
+    // As upstream: a pod without a node has no log, not an empty one.
+    if (!channel) return reply.code(204).send()
+    reply.hijack()
+    const headers = reply.getHeaders() as Record<string, string>
+    ;(raw as ServerResponse).writeHead(200, { ...headers, 'content-type': 'text/plain' })
+    // `kubectl logs -f` waits for the headers, however long nothing is printed.
+    ;(raw as ServerResponse).flushHeaders()
+    if (method === 'HEAD') {
+      channel.close('only the headers were asked for')
+      sink.end()
+    } else await answerFromTunnel(channel, sink)
     return undefined
   }
 
@@ -440,7 +472,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const unavailable = statusOfUnavailable(error)
     if (unavailable) return unavailable
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-      return requestEntityTooLarge(`Request entity too large: limit is ${bodyBytesMax}`)
+      return requestEntityTooLarge(`limit is ${bodyBytesMax}`)
     }
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
       return unsupportedMediaType([jsonType, 'application/yaml', 'application/vnd.kubernetes.protobuf'])

@@ -27,12 +27,6 @@ export function userOfCommand(subject: string): string | undefined {
 /** `feed.<node>`: the channels of a node's feed. */
 export const feedPrefix = (node: string): string => `feed.${encodeToken(node)}`
 
-/** `tun.<node>`: channels that a gateway opens to the agent of a node. */
-export const tunnelPrefix = (node: string): string => `tun.${encodeToken(node)}`
-
-/** Where the agent of a node is asked for a channel. */
-export const tunnelOpenSubject = (node: string): string => `${tunnelPrefix(node)}.open`
-
 /** Where answers to a user of NATS come; nobody else may listen there. */
 export const inboxPrefixOf = (user: string): string => `_INBOX_${encodeToken(user)}`
 
