@@ -1,8 +1,8 @@
 // The whole cluster in one process: log, gateway, controllers, scheduler, node agents. It composes the services and
 // starts them so that nothing waits for what it does not need; it stops them in the opposite order. No service knows
 // another: they meet here.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, release, totalmem } from 'node:os'
+import { mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { availableParallelism, hostname, release, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { type ComponentState, createComponentPods } from '@shiplog/api-gateway/component-pods'
@@ -11,7 +11,7 @@ import type { ClusterLog } from '@shiplog/events/event-log'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
-import { controlPlaneNode, controlPlaneNodeName } from '@shiplog/node-agent/node-object'
+import { controlPlaneNode, controlPlaneNodeName, processNode, processNodeName } from '@shiplog/node-agent/node-object'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -36,6 +36,8 @@ export interface ClusterOptions {
   readonly host?: string
   readonly log: LogChoice
   readonly simulatedNodes: number
+  /** A node whose pods are processes of this machine, run as the user who runs this; see docs/process-nodes.md. */
+  readonly processNode?: boolean
   /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenAuthFile?: string
   /** Admission plugins to leave out, by upstream's names. */
@@ -67,6 +69,9 @@ export interface RunningCluster {
 
 /** After this long a stop goes on to the next part. */
 const stopStepMs = 1_500
+/** Processes of pods are asked to end, and killed when they do not. */
+const stopProcessesMs = 3_200
+const processAgentName = 'process-node-agent'
 const startTimeoutMs = 60_000
 /** SQL leaves the machine to those who waited for the cluster, for this long. */
 const postgresDelayMs = 1_000
@@ -85,9 +90,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   const undo: (readonly [what: string, how: () => Promise<void> | void])[] = []
   const stop = async (): Promise<void> => {
     for (const [what, how] of undo.splice(0).reverse()) {
-      await within(clock, stopStepMs, how).catch((err: unknown) =>
-        logger.warn({ err, what }, 'a part did not stop well'),
-      )
+      const limitMs = what === processAgentName ? stopProcessesMs : stopStepMs
+      await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'a part did not stop well'))
     }
   }
 
@@ -206,14 +210,15 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const kept = keepSystemObjects({ ...systemObjects, logger: logger.child({ component: 'kube-apiserver' }) })
     undo.push(['system objects', async () => kept[Symbol.asyncDispose]()])
 
-    const machine = controlPlaneNode({
+    const facts = {
       cpus: availableParallelism(),
       memoryBytes: totalmem(),
       kernelVersion: release(),
       osImage: osImage(),
       internalIP: machineAddress(),
       architecture: process.arch,
-    })
+    }
+    const machine = controlPlaneNode(facts)
     const nodeAgent = createNodeAgent({
       bus,
       feed,
@@ -225,6 +230,23 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       nodes: { count: options.simulatedNodes },
       extraNodes: [machine],
     })
+    const processAgent = async (): Promise<Service> => {
+      const { createProcessRuntime } = await import('@shiplog/node/process-runtime')
+      const isTaken = (name: string): boolean => name === controlPlaneNodeName || /^node-\d+$/.test(name)
+      const { bsize, blocks } = statfsSync(dataDir)
+      const node = processNode(processNodeName(hostname(), isTaken), { ...facts, diskBytes: bsize * blocks })
+      const log = logger.child({ component: 'node-agent', node: node.name })
+      const runtime = createProcessRuntime({ directory: join(dataDir, 'node'), clock, ids, log, onStop: 'end' })
+      progress(`node ${node.name}: pods that ask for it run as processes of this machine, as this user`)
+      return createNodeAgent({
+        name: processAgentName,
+        feed,
+        client: client(`system:node:${node.name}`, 'system:nodes'),
+        ...{ bus, clock, ids, log, runtime },
+        nodes: { count: 0 },
+        extraNodes: [node],
+      })
+    }
     const scheduler = createScheduler({
       feed,
       client: client('system:kube-scheduler'),
@@ -241,6 +263,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       rootCa: pki.ca,
     })
     const services: Service[] = [controllers, nodeAgent, scheduler]
+    if (options.processNode === true) services.push(await processAgent())
     const logPart: Service = {
       name: 'shiplog-log',
       start: () => Promise.resolve(),
