@@ -268,7 +268,9 @@ export function decideDelete(
   }
   if (endsLife(kind, next)) {
     // An object that goes at once never had a deletionTimestamp that anyone could see.
-    const last = metadata.deletionTimestamp === undefined ? cloneJson(before) : next
+    // A kind with a period of grace shows that there was none.
+    const goesAtOnce = metadata.deletionTimestamp === undefined && !strategy.gracePeriodSeconds
+    const last = goesAtOnce ? cloneJson(before) : next
     delete last.metadata.resourceVersion
     return { kind: 'event', event: { type: `${info.kind}Deleted`, object: last, deleted: true } }
   }

@@ -188,7 +188,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     }
     if (!travel && path === attemptsPath && method === 'POST') {
       await deps.recordAttempt(user, request.body as Buffer | undefined)
-      return reply.code(201).header('content-type', jsonType).send(json(success()))
+      return reply
+        .code(201)
+        .header('content-type', jsonType)
+        .send(json(success(201)))
     }
     let past: PastView | undefined
     if (travel) {
