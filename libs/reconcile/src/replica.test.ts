@@ -224,47 +224,46 @@ function createModel(seed: number) {
 }
 
 describe('replicas', () => {
-  test.each(Array.from({ length: 60 }, (_, seed) => [seed]))(
-    'never own a key twice, and own every key again within five seconds of the trouble, seed %i',
-    async (seed) => {
-      const model = createModel(seed)
-      const { random, processes } = model
-      let made = 0
-      const join = () => model.start(`r${made++}`)
-      join()
-      await model.run(random.below(2_000))
-      join()
-      for (let trouble = 0; trouble < 12; trouble++) {
-        const victim = processes[random.below(processes.length)]!
-        const what = random.below(6)
-        if (what === 0 && model.living().length < 5) join()
-        else if (what === 1 && victim.state !== 'dead' && model.living().length > 1) victim.state = 'dead'
-        else if (what === 2 && victim.state === 'runs') victim.state = 'paused'
-        else if (what === 3 && victim.state === 'paused') model.wake(victim)
-        else if (what === 4) victim.cutOff = !victim.cutOff
-        else if (victim.state === 'runs') model.stop(victim)
-        await model.run(random.below(6_000))
-      }
-      for (const process of processes) {
-        process.cutOff = false
-        if (process.state === 'paused') model.wake(process)
-      }
-      join()
-      // Requests of before may still be late.
-      model.faults.isOn = false
-      await model.run(10_000)
-      expect(model.unowned()).toEqual([])
-      const living = model.living()
-      for (const { replica } of living) expect(replica.members).toEqual(living.map(({ id }) => id).sort())
-      const [victim] = living
-      join()
-      await model.run(3_000)
-      victim!.state = 'dead'
-      await model.run(takeoverMs)
-      expect(model.unowned()).toEqual([])
-      expect(model.violations.slice(0, 3)).toEqual([])
-    },
-  )
+  test.each(
+    Array.from({ length: 60 }, (_, seed) => [seed]),
+  )('never own a key twice, and own every key again within five seconds of the trouble, seed %i', async (seed) => {
+    const model = createModel(seed)
+    const { random, processes } = model
+    let made = 0
+    const join = () => model.start(`r${made++}`)
+    join()
+    await model.run(random.below(2_000))
+    join()
+    for (let trouble = 0; trouble < 12; trouble++) {
+      const victim = processes[random.below(processes.length)]!
+      const what = random.below(6)
+      if (what === 0 && model.living().length < 5) join()
+      else if (what === 1 && victim.state !== 'dead' && model.living().length > 1) victim.state = 'dead'
+      else if (what === 2 && victim.state === 'runs') victim.state = 'paused'
+      else if (what === 3 && victim.state === 'paused') model.wake(victim)
+      else if (what === 4) victim.cutOff = !victim.cutOff
+      else if (victim.state === 'runs') model.stop(victim)
+      await model.run(random.below(6_000))
+    }
+    for (const process of processes) {
+      process.cutOff = false
+      if (process.state === 'paused') model.wake(process)
+    }
+    join()
+    // Requests of before may still be late.
+    model.faults.isOn = false
+    await model.run(10_000)
+    expect(model.unowned()).toEqual([])
+    const living = model.living()
+    for (const { replica } of living) expect(replica.members).toEqual(living.map(({ id }) => id).sort())
+    const [victim] = living
+    join()
+    await model.run(3_000)
+    victim!.state = 'dead'
+    await model.run(takeoverMs)
+    expect(model.unowned()).toEqual([])
+    expect(model.violations.slice(0, 3)).toEqual([])
+  })
 
   const quiet = () => {
     const model = createModel(1)

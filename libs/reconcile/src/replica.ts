@@ -14,6 +14,8 @@ import { distinctViews, type MemberView, ownedInAll, sameView, type Shares } fro
 /** Where the Leases of components are, and the label that finds those of one component. */
 export const componentLeaseNamespace = 'kube-system'
 export const componentLabel = 'shiplog.dev/component'
+/** Random characters that tell the replicas of a component apart. */
+export const replicaIdLength = 8
 /** `<turn> <member>,<member>`. */
 export const viewAnnotation = 'shiplog.dev/view'
 
@@ -153,7 +155,11 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
 
   // ── The Lease ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  function leaseOf(draft: Omit<LeaseDraft, 'version'>, version: string | undefined, holder: string): ApiRequest['body'] {
+  function leaseOf(
+    draft: Omit<LeaseDraft, 'version'>,
+    version: string | undefined,
+    holder: string,
+  ): ApiRequest['body'] {
     const nowMs = clock.nowMs()
     if (acquiredMs === 0) acquiredMs = nowMs
     return {
