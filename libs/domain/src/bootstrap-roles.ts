@@ -22,8 +22,8 @@ const roles: Readonly<Record<string, readonly string[]>> = {
   'system:monitoring': ['get /healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*'],
   [controllerManager]: [
     events,
-    // Upstream's replicas have one Lease of a known name; ours have one each.
-    'create,delete,get,list,update,watch coordination.k8s.io leases',
+    'create coordination.k8s.io leases',
+    'get,update coordination.k8s.io leases=kube-controller-manager',
     'create core secrets,serviceaccounts',
     'delete core secrets',
     'get core configmaps,namespaces,secrets,serviceaccounts',
@@ -35,7 +35,8 @@ const roles: Readonly<Record<string, readonly string[]>> = {
   ],
   [scheduler]: [
     events,
-    'create,delete,get,list,update,watch coordination.k8s.io leases',
+    'create coordination.k8s.io leases',
+    'get,list,update,watch coordination.k8s.io leases=kube-scheduler',
     `${read} core nodes`,
     `delete,${read} core pods`,
     'create core bindings,pods/binding',

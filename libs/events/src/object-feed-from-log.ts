@@ -3,6 +3,7 @@
 import { batchOf, header } from './envelope.ts'
 import { type ClusterLog, type EventLog, type LogRecord, LogUnavailable } from './event-log.ts'
 import { isExpiryMarker } from './expiry.ts'
+import { leanObjectText } from './lean-object-text.ts'
 import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from './object-feed.ts'
 import { type ObjectAddress, parseObjectSubject } from './subjects.ts'
 
@@ -61,7 +62,7 @@ class Entry {
 function parse(record: LogRecord): FeedObject {
   const { payload } = record
   const text = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8')
-  const object = JSON.parse(text) as { metadata: { resourceVersion?: string } }
+  const object = JSON.parse(leanObjectText(text)) as { metadata: { resourceVersion?: string } }
   object.metadata.resourceVersion = String(record.sequence)
   return object as FeedObject
 }

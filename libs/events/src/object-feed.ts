@@ -11,7 +11,7 @@ export interface ObjectChange extends ObjectAddress {
   /** Past tense type of the event: `PodBound`. */
   readonly type: string
   readonly deleted: boolean
-  /** In the storage version, resourceVersion filled in. For a deletion, the last object. */
+  /** In the storage version, resourceVersion filled in, managedFields left out. For a deletion, the last object. */
   readonly object: FeedObject
 }
 

@@ -138,7 +138,7 @@ function createModel(seed: number) {
       recordAttempt: () => Promise.resolve(),
     }
     let inFlight = 0
-    let idle = Promise.withResolvers<void>()
+    const idle = Promise.withResolvers<void>()
     self.replica = createReplica({
       client,
       clock,

@@ -8,11 +8,11 @@ import { type Clock, rfc3339Micro } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { MetricSample } from '@shiplog/runtime/metrics'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import { leaseAddress } from './component-lease.ts'
 import { createMembership, leaseDurationMs, type LeaseDraft, type MemberLease } from './membership.ts'
 import { distinctViews, type MemberView, ownedInAll, sameView, type Shares } from './shares.ts'
 
-/** Where the Leases of components are, and the label that finds those of one component. */
-export const componentLeaseNamespace = 'kube-system'
+/** The label that finds the Leases of one component. Those that tell how a component fares have another (component-lease.ts). */
 export const componentLabel = 'shiplog.dev/component'
 /** Random characters that tell the replicas of a component apart. */
 export const replicaIdLength = 8
@@ -44,8 +44,6 @@ export interface ReplicaOptions<W extends Worker> {
   readonly component: string
   /** Unique to this process: a process that starts anew is another replica. */
   readonly id: string
-  /** More that the Lease is to say, asked at each renewal. */
-  readonly annotations?: () => Readonly<Record<string, string>>
   /** Makes the worker, once; it must send through the client, and only about keys that it owns at that moment. */
   readonly create: (client: ApiClient, shares: Shares) => W
 }
@@ -57,7 +55,7 @@ export interface Replica<W extends Worker> extends Service {
   metrics(): readonly MetricSample[]
 }
 
-const leases = { group: 'coordination.k8s.io', resource: 'leases', namespace: componentLeaseNamespace }
+const leases = leaseAddress
 
 /** Creates a replica. `start` resolves when its worker is complete and it has joined. */
 export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Replica<W> {
@@ -169,7 +167,7 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
         name,
         namespace: leases.namespace,
         labels: { [componentLabel]: component },
-        annotations: { ...options.annotations?.(), [viewAnnotation]: `${draft.turn} ${draft.view.join(',')}` },
+        annotations: { [viewAnnotation]: `${draft.turn} ${draft.view.join(',')}` },
         ...(version === undefined ? {} : { resourceVersion: version }),
       },
       spec: {

@@ -124,7 +124,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   /** Pods whose node another replica filled meanwhile, with the sequence that the next decision has to have seen. */
   const overtaken = new Map<string, number>()
   const seen = new Set<{ readonly sequence: number; readonly resolve: () => void }>()
-  let whenLetGo: (() => void)[] = []
+  const whenLetGo: (() => void)[] = []
   const owns = (uid: string): boolean => shares?.owns(uid) ?? true
   const firstSync = Promise.withResolvers<void>()
 

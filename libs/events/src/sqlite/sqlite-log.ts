@@ -139,7 +139,8 @@ function openDatabase(file: string): DatabaseSync {
     database.exec('PRAGMA page_size = 8192')
     database.exec('PRAGMA journal_mode = WAL')
     database.exec('PRAGMA synchronous = FULL')
-    database.exec('PRAGMA wal_autocheckpoint = 4000')
+    // A checkpoint holds up the commit that it comes with: with four times as much it was 33 ms instead of 11.
+    database.exec('PRAGMA wal_autocheckpoint = 1000')
     database.exec('PRAGMA cell_size_check = ON')
     return database
   } catch (error) {
