@@ -5,7 +5,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema'
+import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
 import {
   ApiError,
   badRequest,
@@ -272,6 +272,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     )
     if ('refusal' in access) return answerStatus(reply, access.refusal)
     const { resource, verb } = access
+    const outdated = deprecatedResources.get(`${apiVersionOf(info.group, info.version)}/${info.resource}`)
+    if (outdated) reply.raw.appendHeader?.('warning', warningHeader(outdated))
     const representation = negotiate(header(raw, 'accept'))
     const trusted = deps.trusted(user)
     const gatewayRequest: GatewayRequest = {
@@ -403,7 +405,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const { selection, options } = past.operations.select(request)
     await checkPastStart(past.reader, resource, options)
     const presenter = presenterOf(resource, representation, options.includeObject, past)
-    const sink = beginFrames(reply, representation)
+    const sink = beginFrames(reply)
     try {
       await deps.past.watch({ reader: past.reader, resource, selection, presenter, options, sink })
     } catch (error) {
@@ -414,7 +416,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   }
 
   /** Begins the answer of a watch. */
-  function beginFrames(reply: FastifyReply, representation: Representation): FrameSink {
+  function beginFrames(reply: FastifyReply): FrameSink {
     reply.hijack()
     const raw = reply.raw as unknown as RawResponse
     const headers = reply.getHeaders()
@@ -557,6 +559,12 @@ function verbOf(method: string, info: ResourcePath, query: URLSearchParams): Ver
 
 const isTrue = (text: string | null): boolean =>
   text !== null && text !== '0' && text.toLowerCase() !== 'false' && text.toLowerCase() !== 'f'
+
+/** Told whoever uses a kind that is on its way out. */
+const deprecatedResources: ReadonlyMap<string, string> = new Map([
+  ['v1/endpoints', 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+  ['v1/componentstatuses', 'v1 ComponentStatus is deprecated in v1.19+'],
+])
 
 /** RFC 7234 warning: code 299, agent "-", the text quoted. */
 const warningHeader = (text: string): string =>

@@ -4,7 +4,7 @@ import { decodeBody, normalize } from '@shiplog/api/decode'
 import { applyJsonPatch } from '@shiplog/api/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { applyMergePatch } from '@shiplog/api/merge-patch'
-import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
+import { apiVersionOf, type SchemaRegistry } from '@shiplog/api/schema'
 import { applyServerSide } from '@shiplog/api/server-side-apply'
 import {
   ApiError,
@@ -16,7 +16,7 @@ import {
   unsupportedPatchType,
 } from '@shiplog/api/status'
 import { strategicMergePatch } from '@shiplog/api/strategic-merge'
-import { checkIdentity, type Kind } from '@shiplog/domain/decider'
+import { checkIdentity } from '@shiplog/domain/decider'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Body, GatewayRequest, WriteOutcome } from './gateway-request.ts'
 import { fromStorage, type RequestBodies, severalVersions, toStorage, versionConverter } from './request-body.ts'
@@ -27,7 +27,6 @@ export interface PatcherDeps {
   readonly registry: SchemaRegistry
   readonly clock: Clock
   readonly bodies: RequestBodies
-  kindOf(resource: ResourceInfo): Kind
   modify(request: GatewayRequest, mutate: Mutation, options?: ModifyOptions): Promise<WriteOutcome>
   /** Creates an object from a draft that brings its managed fields. */
   createFrom(request: GatewayRequest, draft: () => KubeObject): Promise<WriteOutcome>
@@ -76,7 +75,7 @@ export function readPatch(
 
 /** Serves PATCH, whatever its type. */
 export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => Promise<WriteOutcome> {
-  const { registry, clock, bodies, kindOf, modify, createFrom } = deps
+  const { registry, clock, bodies, modify, createFrom } = deps
 
   async function patch(request: GatewayRequest): Promise<WriteOutcome> {
     const { resource } = request

@@ -629,7 +629,7 @@ export function createWriter(deps: WriterDeps): Writer {
   return {
     create,
     update,
-    patch: createPatcher({ registry, clock, bodies, kindOf, modify, createFrom: create }),
+    patch: createPatcher({ registry, clock, bodies, modify, createFrom: create }),
     delete: (request) => deleteOne(request, request.name, bodies.deleteOptions(request)),
     deleteOne,
     modify,

@@ -170,8 +170,8 @@ export const serviceCidrPrinter = printer(
 )
 
 export const ipAddressPrinter = printer(
-  [nameColumn, column('ParentRef', 'The object that holds the address.')],
-  (object) => {
+  [nameColumn, column('ParentRef', 'The object that holds the address.'), ageColumn],
+  (object, nowMs) => {
     const parent: JsonObject | undefined = object['spec']?.parentRef
     const resource = parent?.['group'] ? `${parent['resource']}.${parent['group']}` : parent?.['resource']
     return [
@@ -179,6 +179,7 @@ export const ipAddressPrinter = printer(
       parent
         ? [String(resource).toLowerCase(), parent['namespace'], parent['name']].filter(Boolean).join('/')
         : '<none>',
+      age(object, nowMs),
     ]
   },
 )

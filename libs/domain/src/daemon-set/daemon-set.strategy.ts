@@ -16,7 +16,11 @@ import {
 
 const defaultRevisionHistory = 10
 
+/** Kept by the API server for clients of long ago: how often the template changed. */
+const generationAnnotation = 'deprecated.daemonset.template.generation'
+
 const setDefaults = (draft: JsonObject): void => {
+  fill(section(section(draft, 'metadata'), 'annotations'), generationAnnotation, '0')
   const spec = section(draft, 'spec')
   const update = section(spec, 'updateStrategy')
   fillText(update, 'type', 'RollingUpdate')
@@ -28,9 +32,6 @@ const setDefaults = (draft: JsonObject): void => {
   fill(spec, 'revisionHistoryLimit', defaultRevisionHistory)
   if (spec['template']) setPodTemplateDefaults(spec['template'])
 }
-
-/** Kept by the API server for clients of long ago: how often the template changed. */
-const generationAnnotation = 'deprecated.daemonset.template.generation'
 
 const setTemplateGeneration = (draft: KubeObject, generation: number): void => {
   draft.metadata.annotations = { ...draft.metadata.annotations, [generationAnnotation]: String(generation) }

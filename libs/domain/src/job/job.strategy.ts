@@ -29,7 +29,8 @@ const setDefaults = (draft: JsonObject): void => {
   if (spec['template']) setPodTemplateDefaults(spec['template'])
   const labels = spec['template']?.metadata?.labels
   if (labels && Object.keys(draft['metadata']?.labels ?? {}).length === 0 && draft['metadata'])
-    draft['metadata'].labels = { ...labels }
+    // The very labels of the template: what it gets later, the job gets.
+    draft['metadata'].labels = labels
 }
 
 /** Selector and template labels by the job's uid. */

@@ -83,10 +83,14 @@ export const persistentVolumeClaimStrategy: Strategy = {
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     setClaimSpecDefaults(spec)
-    mirrorDataSource(spec)
   },
   prepareForCreate: (draft) => {
+    mirrorDataSource(section(draft, 'spec'))
     draft['status'] = { phase: 'Pending' }
+  },
+  prepareForUpdate: (draft, before) => {
+    keep(draft, before, 'status')
+    mirrorDataSource(section(draft, 'spec'))
   },
   validate,
   validateUpdate,

@@ -159,4 +159,8 @@ export const setPodDefaults = (draft: JsonObject): void => {
     }
   if (spec['resources']) requestsFromLimits(spec['resources'])
   setPodSpecDefaults(spec)
+  // The one address and the list of addresses say the same.
+  const status: JsonObject | undefined = draft['status']
+  if (status?.['podIP'] && items(status['podIPs'])[0]?.ip !== status['podIP'])
+    status['podIPs'] = [{ ip: status['podIP'] }]
 }

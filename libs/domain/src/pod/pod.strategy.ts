@@ -39,8 +39,6 @@ const prepareForStatusUpdate = (draft: KubeObject, before: KubeObject): void => 
   if (before.metadata.deletionTimestamp) metadata.deletionTimestamp = before.metadata.deletionTimestamp
   else delete metadata.deletionTimestamp
   const status = section(draft, 'status')
-  // The one address and the list of addresses say the same.
-  if (status['podIP'] && items(status['podIPs']).length === 0) status['podIPs'] = [{ ip: status['podIP'] }]
   const qos = before['status']?.qosClass
   if (qos !== undefined && status['qosClass'] === undefined) status['qosClass'] = qos
 }
