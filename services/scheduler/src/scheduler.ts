@@ -568,6 +568,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
     async waitForSequence(sequence, waiting) {
       if (view.synced && sequence <= view.sequence) return
+      waiting.throwIfAborted()
       const reached = Promise.withResolvers<void>()
       const waiter = { sequence, resolve: reached.resolve }
       const onAbort = (): void => reached.reject(waiting.reason)
