@@ -10,6 +10,7 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2'
 import type { Clock } from '@shiplog/runtime/clock'
+import { ApiUnreachable } from './api-unreachable.ts'
 
 /** Requests under way at once; fewer than the streams that a gateway grants to one connection. */
 export const requestsInFlightMax = 512
@@ -51,16 +52,6 @@ export interface WireAnswer {
 export interface WireStream {
   readonly code: number
   readonly chunks: AsyncIterable<Buffer>
-}
-
-/** No answer. `ambiguous` says whether the request may have been carried out. */
-export class ApiUnreachable extends Error {
-  override readonly name = 'ApiUnreachable'
-  readonly ambiguous: boolean
-  constructor(message: string, options: { ambiguous: boolean; cause?: unknown }) {
-    super(message, { cause: options.cause })
-    this.ambiguous = options.ambiguous
-  }
 }
 
 export interface ApiConnection {

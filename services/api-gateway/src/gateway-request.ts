@@ -3,6 +3,9 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo } from '@shiplog/api/schema'
 import type { User } from '@shiplog/domain/strategy'
 
+/** Largest request body, as upstream's. */
+export const bodyBytesMax = 3 * 1024 * 1024
+
 /** Why a component wrote what it wrote; recorded with the event. */
 export interface Provenance {
   readonly cause?: number

@@ -235,6 +235,32 @@ describe('a projector', () => {
     for (const own of pools) await own.end()
   })
 
+  test('answers about a time only when it has everything up to then, also while nothing happens', async () => {
+    const asOf = (time: string): Promise<number> =>
+      pool.query(`select * from v1.as_of($1::timestamptz)`, [time]).then(({ rowCount }) => rowCount ?? 0)
+    const log = await memoryLog()
+    await createRandomLog(log, 11).grow(60)
+    await rebuilt(log)
+    const { present } = await fold(log)
+    // The projector is down: what happens now is not known, and is not left out silently.
+    await createRandomLog(log, 12)
+      .grow(1)
+      .catch(() => undefined)
+    const missed = new Date(systemClock.nowMs()).toISOString()
+    await expect(asOf(missed)).rejects.toThrow(/^the projection is complete up to .*, not yet up to /)
+    await expect(pool.query('select * from v1.pods_as_of(now())')).rejects.toThrow('not yet up to')
+    const own = poolOf()
+    const projector = projectorOn(log, own)
+    await projector.start()
+    await expect.poll(() => asOf(missed).catch(() => 0), { timeout: 20_000 }).toBeGreaterThanOrEqual(present.size)
+    // Nothing happens: the time up to which it is complete goes on.
+    const later = new Date(systemClock.nowMs()).toISOString()
+    await expect.poll(() => asOf(later).catch(() => 0), { timeout: 20_000 }).toBeGreaterThanOrEqual(present.size)
+    await projector.stop()
+    await own.end()
+    await log.close()
+  })
+
   test('whose log is another one, or was cut, begins anew', async () => {
     const old = await memoryLog()
     await createRandomLog(old, 5).grow(100)
