@@ -42,6 +42,8 @@ export interface Apart {
   readonly admin: ApiClient
   /** Straight to each gateway, for bytes. */
   readonly gateways: readonly HttpClient[]
+  /** The nats-server that leads the stream EVENTS; undefined while none does, or it is not known. */
+  leader(): Promise<string | undefined>
   /** A way to the log that a gateway has, for looking only. */
   connectLog(): Promise<ClusterLog>
   readonly pool: ReturnType<typeof createPool>
@@ -97,6 +99,7 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
     if (binary === undefined) throw new Error('this test needs a nats-server')
     const gatewayPorts = await Promise.all(numbered(options.gateways).map(freePort))
     const natsPorts = await Promise.all(numbered(options.natsServers).map(freePort))
+    const monitorPorts = await Promise.all(numbered(options.natsServers).map(freePort))
     const routePorts = await Promise.all(numbered(options.natsServers).map(freePort))
     const nodes = numbered(options.nodes).map((index) => `node-${index}`)
     await writeComponentFiles({
@@ -152,7 +155,16 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
         .replace('port: 6222', `listen: "127.0.0.1:${routePorts[index]}"`)
         .replace(/routes: \[.*\]/, `routes: [${routes}]`)
       writeFileSync(join(home, 'nats.conf'), configuration)
-      const args = ['-c', join(home, 'nats.conf'), '-a', '127.0.0.1', '-p', String(natsPorts[index])]
+      const args = [
+        '-c',
+        join(home, 'nats.conf'),
+        '-a',
+        '127.0.0.1',
+        '-p',
+        String(natsPorts[index]),
+        '-m',
+        String(monitorPorts[index]),
+      ]
       const name = `nats-${index + 1}`
       addProcess(name, options.natsServers === 1 ? 'nats-shiplog' : `nats-${name}`, binary.path, args, {
         NATS_SERVER_NAME: name,
@@ -258,10 +270,20 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
       admin,
       gateways,
       pool,
+      async leader() {
+        for (const port of monitorPorts) {
+          const answer = await fetch(`http://127.0.0.1:${port}/jsz?streams=true`).catch(() => undefined)
+          const told = (await answer?.json().catch(() => undefined)) as { account_details?: any[] } | undefined
+          const streams = told?.account_details?.flatMap((account) => account.stream_detail ?? []) ?? []
+          const leader = streams.find(({ name }) => name === 'EVENTS')?.cluster?.leader
+          if (leader) return leader as string
+        }
+        return undefined
+      },
       async connectLog() {
         const { user, password, inboxPrefix } = JSON.parse(readFileSync(file('api-gateway', 'nats.json'), 'utf8'))
         const log = await connectJetStreamClusterLog({
-          servers: natsUrl,
+          servers: natsUrl.split(','),
           credentials: { user, password, inboxPrefix },
           readOnly: true,
         })
