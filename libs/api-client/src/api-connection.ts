@@ -41,6 +41,8 @@ export interface WireRequest {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Buffer
+  /** Asked just before it is sent; see ApiRequest.isWanted. */
+  readonly isWanted?: () => boolean
 }
 
 export interface WireAnswer {
@@ -156,6 +158,7 @@ export function createApiConnection(options: ApiConnectionOptions): ApiConnectio
     if (opened.destroyed || opened.closed) {
       throw new ApiUnreachable('the connection has just ended', { ambiguous: false })
     }
+    if (request.isWanted?.() === false) throw new Error('the request is not wanted any more')
     const stream = opened.request(headers, { endStream: request.body === undefined })
     if (request.body !== undefined) stream.end(request.body)
     return stream
