@@ -244,6 +244,14 @@ test('tables, CSV, wrong queries, and a role that can only read', async () => {
   expect(many.stdout.trimEnd().split('\n')).toHaveLength(2501)
 })
 
+test('the projector is a pod in kube-system, ready while SQL works', async () => {
+  const name = 'shiplog-projector-shiplog-control-plane'
+  await until('its pod is ready', async () => {
+    const { code, bytes } = await api('GET', `/api/v1/namespaces/kube-system/pods/${name}`)
+    return code === 200 && JSON.parse(bytes.toString()).status?.containerStatuses?.[0]?.ready === true
+  })
+})
+
 test('status and metrics tell how far SQL is', async () => {
   await rows('select 1 as one')
   const status = await shiplog('status', '-d', dataDir)
