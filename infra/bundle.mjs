@@ -14,7 +14,11 @@ const services = ['api-gateway', 'scheduler', 'controllers', 'node-agent', 'proj
 /** Loaded with `require` when the first YAML body comes (libs/api/src/decode-yaml.ts). */
 const packages = ['js-yaml', 'argparse']
 
-const input = { shiplog: join(root, 'apps/cli/src/main.ts') }
+const input = {
+  shiplog: join(root, 'apps/cli/src/main.ts'),
+  // Started by node agents that run processes; see libs/node/src/supervisor-link.ts.
+  'process-supervisor': join(root, 'libs/node/src/supervisor-main.ts'),
+}
 for (const service of services) {
   const main = join(root, 'services', service, 'src/main.ts')
   if (existsSync(main)) input[service] = main

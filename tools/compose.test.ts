@@ -58,6 +58,7 @@ test('every variable that is set is read by that program or by what it shares wi
   const shared = [
     'libs/runtime/src/run.ts',
     'libs/events/src/jetstream/log-from-environment.ts',
+    'libs/events/src/jetstream/nats-from-environment.ts',
     'libs/api-client/src/connection-from-environment.ts',
   ].map(read)
   for (const [name, service] of ours) {
@@ -89,6 +90,7 @@ test('the page about it tells every variable', () => {
   const sources = [
     'libs/runtime/src/run.ts',
     'libs/events/src/jetstream/log-from-environment.ts',
+    'libs/events/src/jetstream/nats-from-environment.ts',
     'libs/api-client/src/connection-from-environment.ts',
     ...readdirSync(join(root, 'services')).map((service) => `services/${service}/src/main.ts`),
   ]

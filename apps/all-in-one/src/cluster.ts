@@ -1,21 +1,23 @@
 // The whole cluster in one process: log, gateway, controllers, scheduler, node agents. It composes the services and
 // starts them so that nothing waits for what it does not need; it stops them in the opposite order. No service knows
 // another: they meet here.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, networkInterfaces, release, totalmem } from 'node:os'
+import { mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { availableParallelism, hostname, release, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
+import { type ComponentState, createComponentPods } from '@shiplog/api-gateway/component-pods'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
-import { createControlPlanePods } from '@shiplog/node-agent/control-plane-pods'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
-import { controlPlaneNode, controlPlaneNodeName } from '@shiplog/node-agent/node-object'
+import { controlPlaneNode, controlPlaneNodeName, processNode, processNodeName } from '@shiplog/node-agent/node-object'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
-import type { Service } from '@shiplog/runtime/service'
+import { machineAddress } from '@shiplog/runtime/machine-address'
+import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
 import { guardLog, markOf } from '@shiplog/api-gateway/guarded-log'
@@ -26,8 +28,6 @@ import { loadPki } from './pki.ts'
 import type { RunningPostgres } from './postgres.ts'
 import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects } from '@shiplog/api-gateway/system-objects'
 
-export const shiplogVersion = '0.1.0'
-
 export interface ClusterOptions {
   readonly dataDir: string
   /** 0 takes any free port. */
@@ -36,6 +36,8 @@ export interface ClusterOptions {
   readonly host?: string
   readonly log: LogChoice
   readonly simulatedNodes: number
+  /** A node whose pods are processes of this machine, run as the user who runs this; see docs/process-nodes.md. */
+  readonly processNode?: boolean
   /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenAuthFile?: string
   /** Admission plugins to leave out, by upstream's names. */
@@ -67,6 +69,9 @@ export interface RunningCluster {
 
 /** After this long a stop goes on to the next part. */
 const stopStepMs = 1_500
+/** Processes of pods are asked to end, and killed when they do not. */
+const stopProcessesMs = 3_200
+const processAgentName = 'process-node-agent'
 const startTimeoutMs = 60_000
 /** SQL leaves the machine to those who waited for the cluster, for this long. */
 const postgresDelayMs = 1_000
@@ -85,20 +90,25 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   const undo: (readonly [what: string, how: () => Promise<void> | void])[] = []
   const stop = async (): Promise<void> => {
     for (const [what, how] of undo.splice(0).reverse()) {
-      await within(clock, stopStepMs, how).catch((err: unknown) =>
-        logger.warn({ err, what }, 'a part did not stop well'),
-      )
+      const limitMs = what === processAgentName ? stopProcessesMs : stopStepMs
+      await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'a part did not stop well'))
     }
   }
 
   let sql: RunningPostgres | undefined
+  /** Whether SQL is there: its pod is gone, as it was, or tells its health. */
+  let sqlIs: 'off' | 'coming' | 'there' = (options.postgres ?? 'off') === 'off' ? 'off' : 'coming'
+  let sqlStartedAtMs = 0
   const beginPostgres = (choice: string, log: ClusterLog): void => {
     const ending = new AbortController()
     const begun = (async () => {
       await clock.sleep(postgresDelayMs, ending.signal)
       const { startPostgres } = await import('./postgres.ts')
       sql = await startPostgres({ choice, dataDir, log, clock, ids, logger, progress })
+      sqlStartedAtMs = clock.nowMs()
+      sqlIs = sql === undefined ? 'off' : 'there'
     })().catch((error: unknown) => {
+      sqlIs = 'off'
       if (ending.signal.aborted) return
       logger.warn({ err: error }, 'SQL could not be started')
       progress(`SQL: off: ${error instanceof Error ? error.message : String(error)}`)
@@ -200,15 +210,17 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const kept = keepSystemObjects({ ...systemObjects, logger: logger.child({ component: 'kube-apiserver' }) })
     undo.push(['system objects', async () => kept[Symbol.asyncDispose]()])
 
-    const machine = controlPlaneNode({
+    const facts = {
       cpus: availableParallelism(),
       memoryBytes: totalmem(),
       kernelVersion: release(),
       osImage: osImage(),
       internalIP: machineAddress(),
       architecture: process.arch,
-    })
+    }
+    const machine = controlPlaneNode(facts)
     const nodeAgent = createNodeAgent({
+      bus,
       feed,
       client: client('system:node-agent', 'system:nodes'),
       clock,
@@ -218,6 +230,23 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       nodes: { count: options.simulatedNodes },
       extraNodes: [machine],
     })
+    const processAgent = async (): Promise<Service> => {
+      const { createProcessRuntime } = await import('@shiplog/node/process-runtime')
+      const isTaken = (name: string): boolean => name === controlPlaneNodeName || /^node-\d+$/.test(name)
+      const { bsize, blocks } = statfsSync(dataDir)
+      const node = processNode(processNodeName(hostname(), isTaken), { ...facts, diskBytes: bsize * blocks })
+      const log = logger.child({ component: 'node-agent', node: node.name })
+      const runtime = createProcessRuntime({ directory: join(dataDir, 'node'), clock, ids, log, onStop: 'end' })
+      progress(`node ${node.name}: pods that ask for it run as processes of this machine, as this user`)
+      return createNodeAgent({
+        name: processAgentName,
+        feed,
+        client: client(`system:node:${node.name}`, 'system:nodes'),
+        ...{ bus, clock, ids, log, runtime },
+        nodes: { count: 0 },
+        extraNodes: [node],
+      })
+    }
     const scheduler = createScheduler({
       feed,
       client: client('system:kube-scheduler'),
@@ -234,6 +263,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       rootCa: pki.ca,
     })
     const services: Service[] = [controllers, nodeAgent, scheduler]
+    if (options.processNode === true) services.push(await processAgent())
     const logPart: Service = {
       name: 'shiplog-log',
       start: () => Promise.resolve(),
@@ -242,21 +272,30 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     }
     startedAtMs.set(logPart.name, startedAtMs.get(gateway.name)!)
     const running = Promise.all(services.map(begin))
-    const parts = createControlPlanePods({
-      feed,
+    const life = ids.uuid()
+    const stateOf = (component: string, health: readonly HealthCheck[] | 'coming'): ComponentState => ({
+      component,
+      podName: `${component}-${controlPlaneNodeName}`,
+      identity: '',
+      image: `shiplog/${component}:${shiplogVersion}`,
+      life,
+      startedAtMs: startedAtMs.get(component) ?? sqlStartedAtMs,
+      ready: health !== 'coming' && health.every((check) => check.ok),
+      address: machine.internalIP,
+      ...(previousEnd ? { lifeBefore: { ...previousEnd, endedAtMs: previousEnd.finishedAtMs } } : {}),
+      ...(health === 'coming' ? { coming: true } : {}),
+    })
+    const parts = createComponentPods({
       client: client('system:node-agent', 'system:nodes'),
       clock,
-      ids,
       log: logger.child({ component: 'control-plane-pods' }),
       nodeName: controlPlaneNodeName,
-      nodeIP: machine.internalIP,
-      ...(previousEnd ? { previousEnd } : {}),
-      parts: [gateway, ...services, logPart].map((service) => ({
-        name: service.name,
-        startedAtMs: startedAtMs.get(service.name) ?? clock.nowMs(),
-        image: `shiplog/${service.name}:${shiplogVersion}`,
-        health: () => service.health(),
-      })),
+      states: () => [
+        ...[gateway, ...services, logPart].map((service) => stateOf(service.name, service.health())),
+        ...(sqlIs === 'off'
+          ? []
+          : [stateOf('shiplog-projector', sqlIs === 'coming' ? 'coming' : sql!.projector.health())]),
+      ],
     })
     await Promise.all([running, begin(parts)])
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
@@ -273,14 +312,6 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 }
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
-
-/** The first address by which other machines know this one, else loopback. */
-function machineAddress(): string {
-  for (const addresses of Object.values(networkInterfaces())) {
-    for (const { family, internal, address } of addresses ?? []) if (family === 'IPv4' && !internal) return address
-  }
-  return '127.0.0.1'
-}
 
 /** `Debian GNU/Linux 12 (bookworm)`, as a kubelet tells it. */
 function osImage(): string {

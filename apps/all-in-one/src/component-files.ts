@@ -20,6 +20,7 @@ export interface ComponentFilesOptions {
 const components: readonly (Client & { readonly nats: NatsUser })[] = [
   { name: 'kube-scheduler', user: 'system:kube-scheduler', nats: 'reader' },
   { name: 'kube-controller-manager', user: 'system:kube-controller-manager', nats: 'reader' },
+  { name: 'projector', user: 'system:shiplog-projector', nats: 'reader' },
 ]
 
 /** Makes what is missing and renews what is about to end. Returns the directories that were written. */
@@ -61,7 +62,6 @@ export async function writeComponentFiles(options: ComponentFilesOptions): Promi
   for (const component of components) {
     write(component.name, { ...clientFiles(component.name), ...natsFile(component.nats) })
   }
-  write('projector', natsFile('reader'))
   for (const node of nodes) write(node, clientFiles(node))
   write('admin', { kubeconfig: kubeconfigText({ server: options.server, ca: pki.ca, ...pki.admin }) })
   return written

@@ -51,6 +51,7 @@ async function start(name: string, service: string, own: Readonly<Record<string,
       PATH: process.env['PATH'],
       SHIPLOG_HEALTH_HOST: '127.0.0.1',
       SHIPLOG_HEALTH_PORT: String(healthPort),
+      SHIPLOG_REPLICA: name,
       ...own,
     },
   })
@@ -246,6 +247,21 @@ describe('services that run apart', { timeout: 60_000 }, () => {
     expect((await health('node-0', '/metrics')).text).toContain('kubelet_running_pods 30')
   })
 
+  test('are pods in kube-system, and the gateways are the endpoints of the Service kubernetes', async () => {
+    await until('all are ready pods', 15_000, async () => {
+      const all = await list('pods', '', 'kube-system')
+      const ready = all.filter((pod) => pod['status']?.containerStatuses?.[0]?.ready)
+      const names = new Set(ready.map(({ metadata }) => metadata.name))
+      return ['kube-apiserver-gateway-0', 'kube-apiserver-gateway-1', 'node-agent-node-0', 'nats-shiplog'].every(
+        (name) => names.has(name),
+      )
+    })
+    const [endpoints] = await list('endpoints')
+    expect(endpoints!['subsets'].map(({ ports }: { ports: { port: number }[] }) => ports[0]!.port)).toEqual(
+      [...gatewayPorts].sort((a, b) => a - b),
+    )
+  })
+
   test('go on when one of each kind is killed while the Deployment is scaled, with neither more nor fewer pods', async () => {
     const before = await running(replicas, 1_000)
     // Up, while the leading controller manager dies at once.
@@ -270,8 +286,14 @@ describe('services that run apart', { timeout: 60_000 }, () => {
     await until('the agent is back', 10_000, async () => (await health('node-0', '/readyz')).ok)
     await until('the gateway is back', 10_000, async () => (await health('gateway-0', '/readyz')).ok)
     expect(await running(replicas, 10_000)).toEqual(again)
+    await until('the restarts are counted', 15_000, async () => {
+      const pods = await list('pods', '', 'kube-system')
+      const restarts = (name: string): unknown =>
+        pods.find(({ metadata }) => metadata.name === name)?.['status']?.containerStatuses?.[0]?.restartCount
+      return restarts('kube-apiserver-gateway-0') === 1 && restarts('node-agent-node-0') === 1
+    })
     const nodes = await list('nodes', '', '')
-    expect(nodes).toHaveLength(1)
+    expect(nodes.map(({ metadata }) => metadata.name).sort()).toEqual(['node-0', 'shiplog-control-plane'])
   })
 
   test('stop within five seconds of SIGTERM, the leader giving its lease back', async () => {

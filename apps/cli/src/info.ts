@@ -1,8 +1,8 @@
 // `shiplog info` and `shiplog version`: where things are and which versions these are.
 import { join, resolve } from 'node:path'
 import { recordedLog } from '@shiplog/all-in-one/open-log'
+import { shiplogVersion } from '@shiplog/runtime/version'
 
-export const shiplogVersion = '0.1.0'
 const kubernetesVersion = 'v1.36.0'
 
 export const versionLines = (): string[] => [

@@ -20,6 +20,11 @@ function logChoice(text: string): string {
   throw new InvalidArgumentError('auto, embedded, jetstream or nats://…, please.')
 }
 
+function nodeKind(text: string, before: readonly string[] = []): readonly string[] {
+  if (text === 'process') return [...new Set([...before, text])]
+  throw new InvalidArgumentError('process, please.')
+}
+
 function postgresChoice(text: string): string {
   if (/^(auto|off)$/.test(text) || /^postgres(ql)?:\/\/\S+$/.test(text)) return text
   throw new InvalidArgumentError('auto, off or postgres://…, please.')
@@ -59,6 +64,7 @@ program
   .addOption(
     new Option('-p, --port <number>', 'port of the Kubernetes API; 0 takes any free one')
       .default(6443)
+      .env('SHIPLOG_PORT')
       .argParser(wholeNumber(65_535)),
   )
   .addOption(new Option('--host <address>', 'address to listen on').default('127.0.0.1'))
@@ -77,6 +83,11 @@ program
     new Option('-n, --simulated-nodes <count>', 'nodes whose containers exist only as state')
       .default(3)
       .argParser(wholeNumber(30_000)),
+  )
+  .addOption(
+    new Option('--node <kind>', 'process: one more node, whose pods are processes of this machine (see below)')
+      .default([], 'none')
+      .argParser(nodeKind),
   )
   .addOption(
     new Option('--token-auth-file <file>', 'static bearer tokens, a line each: token,user,uid,"group1,group2"'),
@@ -103,6 +114,11 @@ The log:
   embedded    one SQLite file in the data directory, for one process on one machine
   jetstream   a nats-server as a child process, on loopback; one is provided if the machine has none
   nats://…    a NATS server that runs elsewhere
+
+Nodes:
+  --node process   adds a node named after this machine. Pods that tolerate its taint shiplog.dev/runtime=process:NoSchedule
+                   run there as real processes, as the user who runs shiplog, without any isolation: WHOEVER MAY CREATE
+                   PODS CAN THEN RUN ANY COMMAND AS YOU. Off by default; docs/process-nodes.md tells the rest.
 
 SQL:
   auto         a PostgreSQL of the checkout's packages, as a child process on loopback, a second after the cluster is ready
@@ -137,6 +153,7 @@ program
     new Option('-o, --output <format>', 'how rows are printed').choices(['table', 'json', 'csv']).default('table'),
   )
   .addOption(new Option('--fresh', 'wait until everything that was acknowledged before is there'))
+  .addOption(new Option('--with-secrets', 'show what Secrets hold, too'))
   .addHelpText(
     'after',
     `

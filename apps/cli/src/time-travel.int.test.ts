@@ -326,6 +326,9 @@ describe('the past to its clients', () => {
       expect(described).toMatch(/Scheduled +\S+ +default-scheduler +Successfully assigned default\/web/)
       expect(await k(then, 'describe', 'deployment', 'web')).toContain('3 desired')
       expect(await k(then, 'explain', 'pod.spec.nodeName')).toContain('nodeName')
+      await expect(k(`--server=${cluster.url}/at/0`, 'get', 'pods')).rejects.toThrow(
+        'Error from server (Expired): the log does not reach back to sequence 0: the oldest sequence left is 1',
+      )
       expect(await k(then, 'api-resources')).toContain('deployments')
       expect(await k(then, 'rollout', 'status', 'deployment/web')).toContain('successfully rolled out')
       expect(await k(then, 'wait', '--for=condition=Ready', `pod/${name}`, '--timeout=5s')).toContain('condition met')

@@ -12,6 +12,7 @@ export interface UpOptions {
   readonly port: number
   readonly log: string
   readonly simulatedNodes: number
+  readonly node: readonly string[]
   readonly tokenAuthFile?: string | undefined
   readonly disableAdmissionPlugins: readonly string[]
   readonly postgres: string
@@ -36,6 +37,7 @@ export async function up(options: UpOptions): Promise<never> {
     port: options.port,
     log: options.log as LogChoice,
     simulatedNodes: options.simulatedNodes,
+    processNode: options.node.includes('process'),
     postgres: options.postgres,
     ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
     disabledAdmissionPlugins: options.disableAdmissionPlugins,

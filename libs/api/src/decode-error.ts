@@ -3,6 +3,8 @@
 /** How deep a body may nest. Go's decoder allows 10,000; no real object comes near either. */
 export const depthMax = 1000
 
+export const tooDeep = "invalid character '{' exceeded max depth"
+
 export class DecodeError extends Error {
   override readonly name = 'DecodeError'
   /** True when the text is not in the language at all, so another decoder may try. */

@@ -1,7 +1,7 @@
 // JSON bodies. JSON.parse does the work; what it hides (keys written twice, integers that a double cannot hold, numbers
 // that overflow) is found by counting: the text is skimmed once for colons and long numbers, the value once for keys.
 // Only when the counts differ is the text scanned properly, to say where.
-import { DecodeError, depthMax } from './decode-error.ts'
+import { DecodeError, depthMax, tooDeep } from './decode-error.ts'
 import { scanJson } from './json-scanner.ts'
 
 export interface DecodedText {
@@ -11,7 +11,8 @@ export interface DecodedText {
 }
 
 const noDuplicates: readonly string[] = []
-const interpretation = "couldn't get version/kind; json parse error: "
+/** Upstream reads kind and version before anything else: what is broken is told of that. */
+export const interpretation = "couldn't get version/kind; json parse error: "
 
 /** Throws DecodeError with Go's words for what is wrong. */
 export const decodeJson = (text: string): DecodedText => {
@@ -67,7 +68,7 @@ const keysIn = (value: unknown, depth: number): number => {
   if (typeof value !== 'object' || value === null) {
     return typeof value === 'number' && !Number.isFinite(value) ? Number.NEGATIVE_INFINITY : 0
   }
-  if (depth >= depthMax) throw new DecodeError(`${interpretation}exceeded max depth`)
+  if (depth >= depthMax) throw new DecodeError(`${interpretation}${tooDeep}`)
   let keys = 0
   if (Array.isArray(value)) {
     for (const item of value) if (typeof item !== 'string') keys += keysIn(item, depth + 1)

@@ -24,12 +24,12 @@ export const decodeYaml = (text: string): DecodedText => {
     documents = load(text, options)
   } catch (error) {
     const duplicate = duplicateKey(error, text)
-    if (!duplicate) throw yamlError(error)
+    if (!duplicate) throw yamlError(error, text)
     duplicates.push(duplicate)
     try {
       documents = load(text, { ...options, json: true })
     } catch (second) {
-      throw yamlError(second)
+      throw yamlError(second, text)
     }
   }
   const values = documents.filter((document) => document !== null && document !== undefined)
@@ -82,12 +82,27 @@ const duplicateKey = (error: unknown, text: string): string | undefined => {
   return `yaml: unmarshal errors:\n  line ${mark.line + 1}: key ${JSON.stringify(name)} already set in map`
 }
 
-const yamlError = (error: unknown): DecodeError => {
+const yamlError = (error: unknown, text: string): DecodeError => {
   if (error instanceof DecodeError) return error
   const { reason, message, mark } = error as YamlException
-  return new DecodeError(
-    `error converting YAML to JSON: yaml: ${mark ? `line ${mark.line + 1}: ` : ''}${reason ?? message}`,
-  )
+  return new DecodeError(`yaml: ${mark ? `line ${mark.line + 1}: ` : ''}${goReason(reason ?? message, text)}`)
+}
+
+/** What our parser says and upstream's says otherwise. */
+const goReason = (reason: string, text: string): string => {
+  if (reason === 'unexpected end of the stream within a flow collection')
+    return `did not find expected ',' or '${lastOpened(text) === '{' ? '}' : ']'}'`
+  return reason
+}
+
+/** The bracket of a broken text that was opened last and not closed. */
+const lastOpened = (text: string): string | undefined => {
+  const open: string[] = []
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    if (bracket === '[' || bracket === '{') open.push(bracket)
+    else open.pop()
+  }
+  return open.at(-1)
 }
 
 /** A copy that JSON could have given: no shared parts, no numbers that JSON has no word for. */

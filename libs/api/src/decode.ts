@@ -2,7 +2,7 @@
 // written twice. Whatever is broken is refused here with the Status that upstream's decoder gives. The raw object is
 // then checked against its definition by `normalize`.
 import { Buffer } from 'node:buffer'
-import { decodeJson } from './decode-json.ts'
+import { decodeJson, interpretation } from './decode-json.ts'
 import { decodeYaml } from './decode-yaml.ts'
 import { DecodeError, depthMax, goKindOf } from './decode-error.ts'
 import type { JsonObject } from './kube-object.ts'
@@ -24,6 +24,8 @@ export const bodyMediaTypes = [jsonMediaType, yamlMediaType, protobufMediaType] 
 export interface DecodeOptions {
   /** Definition of the object that is expected; names the kind in error sentences and types a protobuf body without one. */
   readonly definition?: string
+  /** What a sentence about broken JSON begins with, where it is not an object of the API that is read. */
+  readonly failure?: string
 }
 
 export interface DecodedBody {
@@ -52,7 +54,7 @@ export const decodeBody = (
     checkKind(decoded.value)
     return decoded
   } catch (error) {
-    if (error instanceof DecodeError) throw new ApiError(badRequest(unrecognized(error.message, bytes, options)))
+    if (error instanceof DecodeError) throw new ApiError(badRequest(told(error.message, bytes, options)))
     throw error
   }
 }
@@ -95,7 +97,7 @@ const checkKind = (value: unknown): void => {
 }
 
 const cannotRead = (value: unknown, into: string): string =>
-  `couldn't get version/kind; json parse error: json: cannot unmarshal ${goKindOf(value)} into ${into}`
+  `${interpretation}json: cannot unmarshal ${goKindOf(value)} into ${into}`
 
 const decodeJsonOrYaml = (text: string): DecodedBody => {
   if (/^\s*[{[]/.test(text)) {
@@ -124,7 +126,8 @@ const textOf = (bytes: Uint8Array): string =>
 /** How much of a broken body its error shows. */
 const summaryBytesMax = 30
 
-const unrecognized = (why: string, bytes: Uint8Array, options: DecodeOptions): string => {
+const told = (why: string, bytes: Uint8Array, options: DecodeOptions): string => {
+  if (options.failure !== undefined) return options.failure + why.replace(interpretation, '')
   if (!options.definition) return why
   const kind = options.definition.slice(options.definition.lastIndexOf('.') + 1)
   return `the object provided is unrecognized (must be of type ${kind}): ${why} (${summaryOf(bytes)})`

@@ -1,9 +1,10 @@
 // The sentences of validation errors, as k8s.io/apimachinery/pkg/util/validation/field words them.
+import { goQuote } from './go-quote.ts'
 import type { StatusCause } from './status.ts'
 
 const quoted = (value: unknown): string =>
   typeof value === 'string'
-    ? JSON.stringify(value)
+    ? goQuote(value)
     : value === undefined
       ? 'null'
       : typeof value === 'object'

@@ -90,7 +90,7 @@ describe('JSON Patch', () => {
   test('10,001 operations are too many, 10,000 are not', () => {
     const operations = Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/c', value: 'd' }))
     expect(outcome(() => applyJsonPatch(document, operations))).toBe(
-      '413 The allowed maximum operations in a JSON patch is 10000, got 10001',
+      '413 Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001',
     )
     expect(applyJsonPatch(document, operations.slice(1))).toEqual(document)
   })

@@ -1,6 +1,7 @@
 // A JSON scanner for the rare body that needs one: it tells, in the words of Go's encoding/json, what is wrong with a
 // text, which keys stand twice in one object and where, and which integers cannot be kept exactly.
-import { depthMax } from './decode-error.ts'
+import { depthMax, tooDeep } from './decode-error.ts'
+import { goQuote } from './go-quote.ts'
 
 export interface JsonScan {
   readonly error: string | undefined
@@ -22,8 +23,7 @@ export const scanJson = (text: string): JsonScan => {
     const char = String.fromCodePoint(text.codePointAt(index)!)
     if (char === "'") return `'\\''`
     if (char === '"') return `'"'`
-    const json = JSON.stringify(char).slice(1, -1)
-    return `'${json}'`
+    return `'${goQuote(char).slice(1, -1)}'`
   }
   const fail = (where: string): never => {
     if (at >= text.length) throw new ScanError('unexpected end of JSON input')
@@ -97,7 +97,7 @@ export const scanJson = (text: string): JsonScan => {
     }
   }
   const value = (depth: number): void => {
-    if (depth > depthMax) throw new ScanError('exceeded max depth')
+    if (depth > depthMax) throw new ScanError(tooDeep)
     blank()
     const start = text[at]
     if (start === '{') object(depth)

@@ -1,6 +1,8 @@
 // All errors that the API gives, as metav1.Status values: reason, HTTP code, sentence and causes as upstream words them
 // (k8s.io/apimachinery/pkg/api/errors). One place, so that an error means the same wherever it arises.
 
+import { goQuote } from './go-quote.ts'
+
 export interface StatusCause {
   /** `FieldValueInvalid`, `FieldManagerConflict`, … */
   readonly reason?: string
@@ -126,7 +128,7 @@ export const invalid = (group: string, kind: string, name: string, causes: reado
     ...new Set(causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message))),
   ]
   const list = sentences.length === 1 ? sentences[0]! : `[${sentences.join(', ')}]`
-  return failure(422, 'Invalid', `${group ? `${kind}.${group}` : kind} "${name}" is invalid: ${list}`, {
+  return failure(422, 'Invalid', `${group ? `${kind}.${group}` : kind} ${goQuote(name)} is invalid: ${list}`, {
     ...(name ? { name } : {}),
     ...(group ? { group } : {}),
     kind,
@@ -161,12 +163,19 @@ export const methodNotAllowed = (subject: Subject, verb: string): Status =>
 export const notAcceptable = (accepted: readonly string[]): Status =>
   failure(406, 'NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`)
 
+/** 406 where no media type of the Accept header can be served, whatever its parameters. */
+export const noRepresentation = (available: readonly string[]): Status =>
+  failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${available.join(', ')}`)
+
 export const unsupportedMediaType = (accepted: readonly string[]): Status =>
   failure(
     415,
     'UnsupportedMediaType',
     `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
   )
+
+/** 415 for a PATCH whose media type is no patch's. */
+export const unsupportedPatchType = (): Status => failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type')
 
 /** 410: a version that the log no longer holds. */
 export const expired = (message: string): Status => failure(410, 'Expired', message)
@@ -176,12 +185,13 @@ export const versionTooOld = (requested: number, oldest: number): Status =>
 
 /** 504 for a version from the future, with the cause by which client-go knows it. */
 export const versionTooLarge = (requested: number, current: number): Status =>
-  failure(504, 'Timeout', `Too large resource version: ${requested}, current: ${current}`, {
+  failure(504, 'Timeout', `Timeout: Too large resource version: ${requested}, current: ${current}`, {
     retryAfterSeconds: 1,
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
   })
 
-export const requestEntityTooLarge = (message: string): Status => failure(413, 'RequestEntityTooLarge', message)
+export const requestEntityTooLarge = (message: string): Status =>
+  failure(413, 'RequestEntityTooLarge', `Request entity too large: ${message}`)
 
 export const requestHeadersTooLarge = (): Status =>
   failure(431, 'RequestHeaderFieldsTooLarge', 'the headers of the request are too large')
@@ -194,7 +204,15 @@ export const tooManyRequests = (message: string, retryAfterSeconds: number): Sta
 export const serviceUnavailable = (message: string): Status =>
   failure(503, 'ServiceUnavailable', message, { retryAfterSeconds: 1 })
 
-export const timeout = (message: string): Status => failure(504, 'Timeout', message, { retryAfterSeconds: 1 })
+/**
+ * The agent of a node does not answer. Without `retryAfterSeconds`: client-go would ask again and again, and whoever waits
+ * for the logs of a pod on a dead node wants to be told.
+ */
+export const agentUnreachable = (nodeName: string): Status =>
+  failure(503, 'ServiceUnavailable', `the agent of node "${nodeName}" cannot be reached`)
+
+export const timeout = (message: string): Status =>
+  failure(504, 'Timeout', `Timeout: ${message}`, { retryAfterSeconds: 1 })
 
 export const internalError = (message: string): Status =>
   failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { bootstrapObjects } from './bootstrap-objects.ts'
+import { apiServerEndpoints, bootstrapObjects } from './bootstrap-objects.ts'
 import { validateObjectMeta } from './metadata-validation.ts'
 import { strategyFor } from './strategies.ts'
 import { heldBy, testContext } from './testing/objects.ts'
@@ -16,7 +16,7 @@ const resources: Readonly<Record<string, string>> = {
 }
 
 test('a fresh cluster has namespaces, priority classes and its own service', () => {
-  const names = bootstrapObjects({ apiServerAddress: '10.0.0.9', port: 6443 }).map(
+  const names = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }] }).map(
     (draft) => `${draft['kind']}/${draft['metadata'].name}`,
   )
   expect(names.filter((name) => !name.startsWith('ClusterRole'))).toEqual([
@@ -32,11 +32,8 @@ test('a fresh cluster has namespaces, priority classes and its own service', () 
   ])
 })
 
-test.each([
-  '127.0.0.1',
-  '10.0.0.9',
-])('all of them pass their own rules with the API server at %s', (apiServerAddress) => {
-  for (const draft of bootstrapObjects({ apiServerAddress, port: 6443 }) as KubeObject[]) {
+test.each(['127.0.0.1', '10.0.0.9'])('all of them pass their own rules with the API server at %s', (address) => {
+  for (const draft of bootstrapObjects({ apiServers: [{ address, port: 6443 }] }) as KubeObject[]) {
     const strategy = strategyFor(resources[draft.kind]!)
     strategy.setDefaults?.(draft)
     strategy.prepareForCreate?.(draft, testContext())
@@ -49,7 +46,7 @@ test.each([
 })
 
 test('every default role is bound, but the one of nodes, for whom the Node authorizer speaks', () => {
-  const drafts = bootstrapObjects({ apiServerAddress: '10.0.0.9', port: 6443 })
+  const drafts = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }] })
   const namesOf = (kind: string): string[] =>
     drafts.filter((draft) => draft['kind'] === kind).map((draft) => draft['metadata'].name)
   const bindings = drafts.filter((draft) => draft['kind'] === 'ClusterRoleBinding')
@@ -59,7 +56,7 @@ test('every default role is bound, but the one of nodes, for whom the Node autho
 })
 
 test('nobody but the administrators can write roles or read Secrets, the controller manager apart', () => {
-  const drafts = bootstrapObjects({ apiServerAddress: '10.0.0.9', port: 6443 })
+  const drafts = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }] })
   const mayAll = drafts
     .filter((draft) => draft['kind'] === 'ClusterRole')
     .filter((role) =>
@@ -74,5 +71,29 @@ test('nobody but the administrators can write roles or read Secrets, the control
     'system:node',
     'system:controller:generic-garbage-collector',
     'system:controller:namespace-controller',
+  ])
+})
+
+test('API servers that serve on several ports or families have slices of their own, in one order', () => {
+  const places = [
+    { address: '10.0.0.9', port: 6444 },
+    { address: '10.0.0.8', port: 6443 },
+    { address: 'fd00::1', port: 6443 },
+    { address: '10.0.0.7', port: 6443 },
+    { address: '10.0.0.8', port: 6443 },
+  ]
+  const [endpoints, ...slices] = apiServerEndpoints(places)
+  expect(apiServerEndpoints([...places].reverse())).toEqual([endpoints, ...slices])
+  expect(endpoints!['subsets']).toEqual([
+    {
+      addresses: [{ ip: '10.0.0.7' }, { ip: '10.0.0.8' }, { ip: 'fd00::1' }],
+      ports: [{ name: 'https', port: 6443, protocol: 'TCP' }],
+    },
+    { addresses: [{ ip: '10.0.0.9' }], ports: [{ name: 'https', port: 6444, protocol: 'TCP' }] },
+  ])
+  expect(slices.map((slice) => [slice['metadata'].name, slice['addressType'], slice['endpoints'].length])).toEqual([
+    ['kubernetes', 'IPv4', 2],
+    ['kubernetes-ipv6-6443', 'IPv6', 1],
+    ['kubernetes-ipv4-6444', 'IPv4', 1],
   ])
 })

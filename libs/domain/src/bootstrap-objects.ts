@@ -5,20 +5,75 @@ import { bootstrapRoles } from './bootstrap-roles.ts'
 import { kubernetesServiceIp } from './service/ip-range.ts'
 import { systemPriorityClasses } from './priority-class/system-priority-classes.ts'
 
-/** Where this API server can be reached by pods. */
-export interface BootstrapOptions {
+/** Where an API server can be reached by pods. */
+export interface ApiServerPlace {
   /** An IP address, no host name. */
-  readonly apiServerAddress: string
+  readonly address: string
   readonly port: number
+}
+
+export interface BootstrapOptions {
+  /** At least one; the first is this one. */
+  readonly apiServers: readonly [ApiServerPlace, ...ApiServerPlace[]]
 }
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
 const httpsPort = 443
 
+const name = 'kubernetes'
+const metadata = { name, namespace: 'default' }
+const serviceNameLabel = 'kubernetes.io/service-name'
+const portOf = (port: number): JsonObject => ({ name: 'https', port, protocol: 'TCP' })
+
+/** Places in one order, each once, together with those that share what `key` says. */
+function grouped<Key extends string | number>(
+  places: readonly ApiServerPlace[],
+  key: (place: ApiServerPlace) => Key,
+): [Key, readonly ApiServerPlace[]][] {
+  const groups = new Map<Key, Map<string, ApiServerPlace>>()
+  const sorted = [...places].sort((a, b) => a.port - b.port || (a.address < b.address ? -1 : 1))
+  for (const place of sorted) {
+    const group = groups.get(key(place)) ?? new Map<string, ApiServerPlace>()
+    groups.set(key(place), group.set(place.address, place))
+  }
+  return [...groups].map(([of, group]) => [of, [...group.values()]])
+}
+
+/**
+ * Endpoints and EndpointSlices of the Service `kubernetes`. A slice has one family and one list of ports: API servers that
+ * differ in these are in slices of their own, the first of which has the Service's name.
+ */
+export function apiServerEndpoints(places: readonly ApiServerPlace[]): JsonObject[] {
+  const familyOf = ({ address }: ApiServerPlace): string => (address.includes(':') ? 'IPv6' : 'IPv4')
+  const slices = grouped(places, (place) => `${familyOf(place)} ${place.port}`)
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Endpoints',
+      metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+      subsets: grouped(places, ({ port }) => port).map(([port, group]) => ({
+        addresses: group.map(({ address }) => ({ ip: address })),
+        ports: [portOf(port)],
+      })),
+    },
+    ...slices.map(([kind, group], index) => ({
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: {
+        ...metadata,
+        name: index === 0 ? name : `${name}-${kind.toLowerCase().replace(' ', '-')}`,
+        labels: { [serviceNameLabel]: name },
+      },
+      addressType: kind.split(' ')[0],
+      endpoints: group.map(({ address }) => ({ addresses: [address], conditions: { ready: true } })),
+      ports: [portOf(group[0]!.port)],
+    })),
+  ]
+}
+
 /** In the order in which they must be created. */
-export const bootstrapObjects = ({ apiServerAddress, port }: BootstrapOptions): JsonObject[] => {
-  const metadata = { name: 'kubernetes', namespace: 'default' }
-  const backend = { name: 'https', port, protocol: 'TCP' }
+export const bootstrapObjects = ({ apiServers }: BootstrapOptions): JsonObject[] => {
+  const { port } = apiServers[0]
   const service = {
     apiVersion: 'v1',
     kind: 'Service',
@@ -33,34 +88,19 @@ export const bootstrapObjects = ({ apiServerAddress, port }: BootstrapOptions): 
       ports: [{ name: 'https', port: httpsPort, protocol: 'TCP', targetPort: port }],
     },
   }
-  const endpoints = {
-    apiVersion: 'v1',
-    kind: 'Endpoints',
-    metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
-    subsets: [{ addresses: [{ ip: apiServerAddress }], ports: [backend] }],
-  }
-  const endpointSlice = {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { ...metadata, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
-    addressType: apiServerAddress.includes(':') ? 'IPv6' : 'IPv4',
-    endpoints: [{ addresses: [apiServerAddress], conditions: { ready: true } }],
-    ports: [backend],
-  }
-  const classes = systemPriorityClasses.map(({ name, value, description }) => ({
+  const classes = systemPriorityClasses.map(({ name: className, value, description }) => ({
     apiVersion: 'scheduling.k8s.io/v1',
     kind: 'PriorityClass',
-    metadata: { name },
+    metadata: { name: className },
     value,
     description,
     preemptionPolicy: 'PreemptLowerPriority',
   }))
   return [
-    ...namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
+    ...namespaces.map((namespace) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })),
     ...classes,
     ...bootstrapRoles(),
     service,
-    endpoints,
-    endpointSlice,
+    ...apiServerEndpoints(apiServers),
   ]
 }

@@ -96,8 +96,12 @@ function validate(kind: Kind, object: KubeObject): StatusCause[] {
     }),
   ]
   if (strategy.validate) causes.push(...strategy.validate(object))
-  const said = new Set(causes.map((cause) => cause.field))
-  for (const cause of kind.structuralErrors(object)) if (!said.has(cause.field)) causes.push(cause)
+  // What a rule of the kind said of a field, or of all that is around it, the schema does not say again.
+  const said = causes.map((cause) => cause.field ?? '')
+  for (const cause of kind.structuralErrors(object)) {
+    const field = cause.field ?? ''
+    if (!said.some((known) => field === known || field.startsWith(`${known}.`))) causes.push(cause)
+  }
   return causes
 }
 
@@ -229,18 +233,18 @@ export function decideDelete(
   if (preconditions?.uid !== undefined && preconditions.uid !== metadata.uid) {
     return refused(
       conflict(
-        info,
+        { group: info.group, resource: info.kind },
         metadata.name,
-        `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${metadata.uid}`,
+        `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
       ),
     )
   }
   if (preconditions?.resourceVersion !== undefined && preconditions.resourceVersion !== metadata.resourceVersion) {
     return refused(
       conflict(
-        info,
+        { group: info.group, resource: info.kind },
         metadata.name,
-        `Precondition failed: ResourceVersion in precondition: ${preconditions.resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+        `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
       ),
     )
   }

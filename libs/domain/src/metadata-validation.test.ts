@@ -39,7 +39,7 @@ describe('metadata of a new object', () => {
     ],
     [
       { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p' }] },
-      'metadata.ownerReferences[0].uid: Required value: must not be empty',
+      'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
     ],
     [
       { finalizers: ['orphan', 'foregroundDeletion'] },

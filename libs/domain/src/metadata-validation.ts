@@ -39,16 +39,15 @@ export const validateAnnotations = (annotations: unknown, field: string): Status
 const validateOwnerReferences = (references: unknown, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   let controller: string | undefined
-  items(references).forEach((reference: JsonObject, index) => {
-    const at = `${field}[${index}]`
-    const version = reference['apiVersion']
-    if (!version) causes.push(required(`${at}.apiVersion`, 'must not be empty'))
-    else if (!/^[^/]+(\/[^/]+)?$/.test(version))
-      causes.push(invalidValue(`${at}.apiVersion`, version, 'must be <group>/<version> or <version>'))
+  items(references).forEach((reference: JsonObject) => {
+    const version = reference['apiVersion'] ?? ''
+    // What does not parse as group and version leaves the version empty.
+    if (!/^[^/]+$|^[^/]*\/[^/]+$/.test(version))
+      causes.push(invalidValue(`${field}.apiVersion`, version, 'version must not be empty'))
     for (const key of ['kind', 'name', 'uid'])
-      if (!reference[key]) causes.push(required(`${at}.${key}`, 'must not be empty'))
+      if (!reference[key]) causes.push(invalidValue(`${field}.${key}`, reference[key] ?? '', 'must not be empty'))
     if (version === 'v1' && reference['kind'] === 'Event')
-      causes.push(invalidValue(at, reference, '/v1, Kind=Event is disallowed from being an owner'))
+      causes.push(invalidValue(field, reference, '/v1, Kind=Event is disallowed from being an owner'))
     if (reference['controller'] === true) {
       const name = `${reference['kind']}/${reference['name']}`
       if (controller !== undefined)
@@ -106,6 +105,14 @@ const validateCommon = (metadata: JsonObject): StatusCause[] => {
   return causes
 }
 
+const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion']
+
+/** A finalizer of nobody's domain must be one of those that Kubernetes itself knows. */
+export const validateFinalizerOwner = (finalizer: unknown, field: string): StatusCause[] =>
+  typeof finalizer === 'string' && !finalizer.includes('/') && !standardFinalizers.includes(finalizer)
+    ? [invalidValue(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')]
+    : []
+
 /** The metadata of a new object, after its name was generated. */
 export const validateObjectMeta = (object: KubeObject, rules: MetadataRules): StatusCause[] => {
   const { metadata } = object
@@ -121,6 +128,9 @@ export const validateObjectMeta = (object: KubeObject, rules: MetadataRules): St
     else causes.push(...byRule(dns1123Label, metadata.namespace, 'metadata.namespace'))
   } else if (metadata.namespace) causes.push(forbiddenField('metadata.namespace', 'not allowed on this type'))
   causes.push(...validateCommon(metadata))
+  metadata.finalizers?.forEach((finalizer, index) => {
+    causes.push(...validateFinalizerOwner(finalizer, `metadata.finalizers[${index}]`))
+  })
   return causes
 }
 

@@ -331,7 +331,14 @@ describe('defaults', () => {
 
 describe('what is refused', () => {
   test.each([
-    ['deployments.apps', { spec: { template } }, ['spec.selector: Required value']],
+    [
+      'deployments.apps',
+      { spec: { template } },
+      [
+        'spec.selector: Required value',
+        'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+      ],
+    ],
     [
       'deployments.apps',
       { spec: { selector: {}, template } },
@@ -409,7 +416,7 @@ describe('what is refused', () => {
     [
       'secrets',
       { type: 'kubernetes.io/dockerconfigjson', stringData: { '.dockerconfigjson': '{' } },
-      ['data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": invalid character in JSON text'],
+      ['data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": unexpected end of JSON input'],
     ],
     [
       'nodes',

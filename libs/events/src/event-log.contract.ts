@@ -166,6 +166,7 @@ export function describeEventLogContract(name: string, subject: ContractSubject)
       expect((await log.last(at))?.sequence).toBe(sequence)
       expect(await log.lastSequence()).toBeGreaterThanOrEqual(sequence)
       expect(await log.get(sequence + 1000)).toBeUndefined()
+      expect(await log.get(0)).toBeUndefined()
       expect(await log.last(`${at}-nobody`)).toBeUndefined()
     })
 

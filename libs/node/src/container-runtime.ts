@@ -24,7 +24,13 @@ export interface SandboxConfig {
 /** A volume with all that was referred to resolved. */
 export type PodVolume =
   | { readonly kind: 'empty'; readonly name: string; readonly owner?: number }
-  | { readonly kind: 'host'; readonly name: string; readonly path: string }
+  | {
+      readonly kind: 'host'
+      readonly name: string
+      readonly path: string
+      /** What is to be there, by upstream's words: `DirectoryOrCreate`; empty: anything or nothing. */
+      readonly type: string
+    }
   | {
       readonly kind: 'files'
       readonly name: string
@@ -194,6 +200,9 @@ export interface ContainerRuntime {
 
 /** What only a runtime of real containers can do. */
 export interface RealContainers {
+  /** The user as whom containers run that name none. */
+  readonly uid: number
+
   /** What every container of the pod finds in its environment before its own: PATH, HOME and the like. */
   environment(podUid: string, container: string): Readonly<Record<string, string>>
 

@@ -22,11 +22,14 @@ describe('the Lease of a component', () => {
     expect(lease.metadata).toMatchObject({ name: 'kube-scheduler-one', namespace: 'kube-system' })
     expect(readComponentLease(lease)).toEqual({
       leaseName: 'kube-scheduler-one',
+      leaseUid: '',
       component: 'kube-scheduler',
       holder: 'a',
       restarts: 0,
       startedAtMs: startMs,
       renewedAtMs: startMs + 1_000,
+      version: '',
+      address: '',
       complaint: '',
     })
   })
@@ -55,7 +58,7 @@ describe('the Lease of a component', () => {
     lease.metadata.labels!['team'] = 'y'
     expect(write(lease, holder('a', startMs), startMs).metadata).toMatchObject({
       annotations: { shares: 'x' },
-      labels: { team: 'y', 'shiplog.dev/component': 'kube-scheduler' },
+      labels: { team: 'y', 'shiplog.dev/heartbeat': 'kube-scheduler' },
     })
   })
 
@@ -75,17 +78,20 @@ describe('the Lease of a component', () => {
       ...lease,
       metadata: {
         name: 'x',
-        labels: { 'shiplog.dev/component': 'x' },
+        labels: { 'shiplog.dev/heartbeat': 'x' },
         annotations: { 'shiplog.dev/started-at': 'yesterday', 'shiplog.dev/serves': 'nowhere' },
       },
     }
     expect(readComponentLease(odd as unknown as KubeObject)).toEqual({
       leaseName: 'x',
+      leaseUid: '',
       component: 'x',
       holder: '',
       restarts: 0,
       startedAtMs: 0,
       renewedAtMs: 0,
+      version: '',
+      address: '',
       complaint: '',
     })
   })

@@ -15,8 +15,11 @@ export const leaseAddress = {
   resource: 'leases',
   namespace: componentNamespace,
 } as const
-/** Label of every such Lease; its value is the component's name. */
-export const componentLabel = 'shiplog.dev/component'
+/**
+ * Label of every such Lease; its value is the component's name. The Leases by which replicas divide their keys (replica.ts)
+ * have another: these bear the names of replicas, which outlast a process, and those the names of processes.
+ */
+export const heartbeatLabel = 'shiplog.dev/heartbeat'
 
 const startedAt = 'shiplog.dev/started-at'
 const health = 'shiplog.dev/health'
@@ -24,6 +27,10 @@ const health = 'shiplog.dev/health'
 const lifeBefore = 'shiplog.dev/life-before'
 /** `address:port` where the component serves, if it does. */
 const serves = 'shiplog.dev/serves'
+
+/** Of the machine it runs on, as others know it. */
+const address = 'shiplog.dev/address'
+const version = 'shiplog.dev/version'
 
 const healthLengthMax = 1_024
 const healthy = 'ok'
@@ -33,6 +40,9 @@ export const componentLeaseName = (component: string, replica: string): string =
 /** What the annotations of a Lease are made of. */
 export interface ComponentVitals {
   readonly startedAtMs: number
+  readonly version?: string
+  /** Of the machine it runs on, as others know it. */
+  readonly address?: string
   /** Checks that fail now. */
   readonly failing: readonly HealthCheck[]
   readonly serves?: { readonly address: string; readonly port: number }
@@ -41,6 +51,8 @@ export interface ComponentVitals {
 /** The annotations by which a Lease tells how its holder fares. */
 export const vitalAnnotations = (vitals: ComponentVitals): Readonly<Record<string, string>> => ({
   [startedAt]: rfc3339(vitals.startedAtMs),
+  ...(vitals.version === undefined ? {} : { [version]: vitals.version }),
+  ...(vitals.address === undefined ? {} : { [address]: vitals.address }),
   [health]:
     vitals.failing
       .map(({ name, reason }) => `${name}: ${reason ?? 'failed'}`)
@@ -76,7 +88,7 @@ export function componentLease(before: KubeObject | undefined, own: ComponentHol
         name: componentLeaseName(own.component, own.replica),
         namespace: componentNamespace,
       }),
-      labels: { ...before?.metadata.labels, [componentLabel]: own.component },
+      labels: { ...before?.metadata.labels, [heartbeatLabel]: own.component },
       annotations: { ...told, ...own.annotations, ...ended },
     },
     spec: {
@@ -92,12 +104,15 @@ export function componentLease(before: KubeObject | undefined, own: ComponentHol
 /** A component's Lease, read. */
 export interface ComponentReport {
   readonly leaseName: string
+  readonly leaseUid: string
   readonly component: string
   readonly holder: string
   /** How often it was begun anew. */
   readonly restarts: number
   readonly startedAtMs: number
   readonly renewedAtMs: number
+  readonly version: string
+  readonly address: string
   /** What is wrong, in its own words; empty when all is well. */
   readonly complaint: string
   readonly lifeBefore?: { readonly startedAtMs: number; readonly endedAtMs: number }
@@ -106,7 +121,7 @@ export interface ComponentReport {
 
 /** Undefined for a Lease that is no component's. */
 export function readComponentLease(lease: KubeObject | FeedObject): ComponentReport | undefined {
-  const component = (lease.metadata.labels as Record<string, string> | undefined)?.[componentLabel]
+  const component = (lease.metadata.labels as Record<string, string> | undefined)?.[heartbeatLabel]
   if (component === undefined || component === '') return undefined
   const told = (lease.metadata.annotations ?? {}) as Readonly<Record<string, string>>
   const spec = (lease['spec'] ?? {}) as JsonObject
@@ -116,11 +131,14 @@ export function readComponentLease(lease: KubeObject | FeedObject): ComponentRep
   const place = /^(.+):(\d{1,5})$/.exec(told[serves] ?? '')
   return {
     leaseName: lease.metadata.name,
+    leaseUid: lease.metadata.uid ?? '',
     component,
     holder: String(spec['holderIdentity'] ?? ''),
     restarts: Number(spec['leaseTransitions'] ?? 0),
     startedAtMs: timeOf(told[startedAt], timeOf(spec['acquireTime'], renewedAtMs)),
     renewedAtMs,
+    version: told[version] ?? '',
+    address: told[address] ?? '',
     complaint: told[health] === undefined || told[health] === healthy ? '' : told[health],
     ...(Number.isNaN(endedAtMs) ? {} : { lifeBefore: { startedAtMs: timeOf(began, endedAtMs), endedAtMs } }),
     ...(place ? { serves: { address: place[1]!, port: Number(place[2]) } } : {}),

@@ -1,5 +1,5 @@
-// The heartbeat of a process that owns nothing by it (gateway, projector, node agent): its component Lease, renewed every
-// two seconds, says that it lives and how it fares. Schedulers and controllers hold such a Lease for their shares already.
+// The heartbeat of a process of the control plane: its component Lease, renewed every
+// two seconds, says that it lives and how it fares, whatever it does.
 // What cannot be written is tried again with the next beat; nothing waits for it.
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'

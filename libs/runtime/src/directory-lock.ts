@@ -96,6 +96,7 @@ export function isAlive(holder: LockHolder): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
   }
+  if (isZombie(holder.pid)) return false
   const startTime = startTimeOf(holder.pid)
   return startTime === undefined || holder.startTime === '' || startTime === holder.startTime
 }
@@ -117,6 +118,16 @@ function setAside(path: string, stale: LockHolder | undefined, dataDir: string):
     throw new DirectoryLocked(dataDir, moved)
   }
   unlinkSync(aside)
+}
+
+/** Dead, and nobody has asked how it ended: in a container without an init process it may stay so. */
+function isZombie(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat[stat.lastIndexOf(')') + 2] === 'Z'
+  } catch {
+    return false
+  }
 }
 
 /** Field 22 of /proc/<pid>/stat with the boot it belongs to; undefined where there is no such file. */

@@ -12,9 +12,12 @@ import { type Environment, readEnvironment } from './environment.ts'
 import { startHealthServer } from './health-server.ts'
 import { type Ids, systemIds } from './ids.ts'
 import type { Logger } from './logger.ts'
+import { machineAddress } from './machine-address.ts'
 import type { MetricSample } from './metrics.ts'
 import { createPinoLogger, type LogLevel } from './pino-logger.ts'
+import { replicaName } from './replica.ts'
 import type { HealthCheck, Service } from './service.ts'
+import { shiplogVersion } from './version.ts'
 
 /** The promise is 5 s; what is not done by then is left to the next start. */
 const stopTimeoutMs = 4_800
@@ -40,19 +43,12 @@ export interface RunContext {
 /** What a process tells about itself; see `componentLease` of libs/reconcile. */
 export interface Vitals {
   readonly startedAtMs: number
+  readonly version: string
+  /** By which other machines know this one. */
+  readonly address: string
   /** The checks of /readyz that fail now; empty when all is well. */
   readonly failing: readonly HealthCheck[]
 }
-
-const replicaLengthMax = 40
-
-/** A DNS label made of any text: `Node 7.example` becomes `node-7-example`. */
-export const replicaName = (text: string): string =>
-  text
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, replicaLengthMax)
-    .replace(/^-+|-+$/g, '') || 'replica'
 
 /** A service that is put together but not started. */
 export interface Composed {
@@ -76,6 +72,7 @@ export async function run(name: string, compose: (context: RunContext) => Promis
     let composed: Composed | undefined
     let started = false
     const startedAtMs = clock.nowMs()
+    const address = machineAddress()
     const readiness = (): readonly HealthCheck[] => [
       started ? { name: 'started', ok: true } : { name: 'started', ok: false, reason: 'not started yet' },
       stopping.signal.aborted
@@ -96,7 +93,12 @@ export async function run(name: string, compose: (context: RunContext) => Promis
       ids: systemIds,
       logger,
       replica: replicaName(env.optional('SHIPLOG_REPLICA') ?? hostname()),
-      vitals: () => ({ startedAtMs, failing: readiness().filter((check) => !check.ok) }),
+      vitals: () => ({
+        startedAtMs,
+        version: shiplogVersion,
+        address,
+        failing: readiness().filter((check) => !check.ok),
+      }),
       signal: stopping.signal,
       onStop: (step) => void undo.push(step),
     })

@@ -20,6 +20,7 @@ import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { createAppendHealth, unavailableMessage } from './append-health.ts'
 import { createAuthenticator, parseTokenFile } from './authentication.ts'
 import { createAuthorizer } from './authorization.ts'
+import { componentLeaseNames } from './component-lease-rights.ts'
 import { type Attempt, attemptOf, isComponent } from './components.ts'
 import { createEscalationCheck } from './escalation.ts'
 import type { GatewayRequest } from './gateway-request.ts'
@@ -30,6 +31,7 @@ import { createPast } from './past-views.ts'
 import { createReader, type Reader } from './reader.ts'
 import { createRequestBodies } from './request-body.ts'
 import { createStreams, type OnStored } from './streams.ts'
+import { createTunnels } from './tunnels.ts'
 import { createView } from './view.ts'
 import { createWatchHub } from './watch.ts'
 import { createWriter } from './writer.ts'
@@ -93,7 +95,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       )
     }
   }
-  const admission = [...plugins.filter((plugin) => !disabled.has(plugin.name)), createEscalationCheck(authorizer)]
+  const admission = [
+    ...plugins.filter((plugin) => !disabled.has(plugin.name)),
+    createEscalationCheck(authorizer),
+    componentLeaseNames,
+  ]
   const reader = createReader(streams)
   const bodies = createRequestBodies(registry)
   const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })
@@ -146,6 +152,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       past,
       events: deps.log.events,
       stopped: closing.signal,
+      tunnels: createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal }),
       authenticator,
       authorizer,
       routes,

@@ -3,6 +3,7 @@
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { AdmissionView } from '@shiplog/domain/admission'
 import type { User } from '@shiplog/domain/strategy'
+import { allowsComponentLease } from './component-lease-rights.ts'
 import { createNodeAuthorizer } from './node-authorizer.ts'
 
 export interface Access {
@@ -61,7 +62,7 @@ export function createAuthorizer(view: AdmissionView): Authorizer {
       if (isMaster(user)) return true
       if (!isAuthenticated(user)) return false
       if (openResources.has(resource) && access.verb === 'create') return true
-      if (nodes.allows(access)) return true
+      if (nodes.allows(access) || allowsComponentLease(access)) return true
       const full = access.subresource ? `${resource}/${access.subresource}` : resource
       for (const rule of rules(user, access.namespace)) {
         if (

@@ -2,7 +2,6 @@
 // operations.ts. Every failure becomes a Kubernetes Status here.
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import { Readable } from 'node:stream'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
@@ -45,9 +44,12 @@ import { describeLog, eventsPath, logPath, parseEventsQuery, serveEvents } from 
 import { parsePastPath } from './past-moment.ts'
 import { isTimeless, type Past, type PastView, pastIsReadOnly } from './past-views.ts'
 import { checkPastStart } from './past-watch.ts'
-import { createPresenter, type Presenter } from './presenter.ts'
+import { partBytes, sendPieces } from './piece-stream.ts'
+import { isPodLogs, noLogsOfThePast, openPodLogs } from './pod-logs.ts'
+import { createPresenter, type ListBody, type Presenter } from './presenter.ts'
 import type { Reader } from './reader.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
+import { answerFromTunnel, type Tunnels } from './tunnels.ts'
 import { checkStart, type FrameSink, type WatchHub } from './watch.ts'
 
 /** Largest request body, as upstream's. */
@@ -71,6 +73,8 @@ export interface HttpServerDeps {
   /** The log of events, for those who may read it raw. */
   readonly events: EventLog
   readonly stopped: AbortSignal
+  /** The way to what runs on nodes. */
+  readonly tunnels: Tunnels
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly routes: NonResourceRoutes
@@ -193,7 +197,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (travel) {
       if (method !== 'GET' && method !== 'HEAD') return answerStatus(reply, pastIsReadOnly(method, travel.moment))
       if (!info && !isTimeless(path)) return answerStatus(reply, routeNotFound())
-      past = await deps.past.view(travel.moment)
+      // kubectl shows no message of a refused discovery: it is told with the resource that it asks for next.
+      if (info) past = await deps.past.view(travel.moment)
       if (deps.routes.isHealth(path)) return reply.header('content-type', 'text/plain; charset=utf-8').send('ok')
     }
     if (!info) {
@@ -278,7 +283,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     }
     if (!deps.authorizer.allows(access)) return answerStatus(reply, forbidden(resource, name, whyForbidden(access)))
     if (subresource === '' && !resource.verbs.includes(verb))
-      return answerStatus(reply, methodNotAllowed(resource, verb))
+      return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, verb))
     if (resource.namespaced && namespace === '' && !['list', 'watch'].includes(verb) && resource.stored) {
       return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
     }
@@ -291,7 +296,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       name,
       query,
       body:
-        asked.body && asked.body.length > 0
+        asked.body && (asked.body.length > 0 || verb === 'patch')
           ? { bytes: asked.body, contentType: header(raw, 'content-type') }
           : undefined,
       user,
@@ -309,7 +314,12 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (verb === 'list') {
       const { result, options } = await operations.list(gatewayRequest)
       const presenter = presenterOf(resource, representation, options.includeObject, past)
-      return await sendParts(reply, representation, presenter.list(result.versions, result.meta))
+      return await sendList(reply, representation, presenter.list(result.versions, result.meta))
+    }
+    if (isPodLogs(gatewayRequest)) {
+      if (verb !== 'get') return answerStatus(reply, methodNotAllowed(resource, verb))
+      if (past) return answerStatus(reply, noLogsOfThePast(String(past.moment.sequence)))
+      return await serveLogs(reply, gatewayRequest, method)
     }
     if (verb === 'get' && (subresource === '' || subresource === 'status')) {
       if (subresource !== '' && !resource.subresources.some((known) => known.name === subresource))
@@ -376,6 +386,28 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     return undefined
   }
 
+  async function serveLogs(
+    reply: FastifyReply,
+    request: GatewayRequest,
+    method: string,
+  ): Promise<FastifyReply | undefined> {
+    const raw = reply.raw as unknown as RawResponse
+    const sink = frameSink(raw)
+    const channel = await openPodLogs(deps, request, sink.closed)
+    // As upstream: a pod without a node has no log, not an empty one.
+    if (!channel) return reply.code(204).send()
+    reply.hijack()
+    const headers = reply.getHeaders() as Record<string, string>
+    ;(raw as ServerResponse).writeHead(200, { ...headers, 'content-type': 'text/plain' })
+    // `kubectl logs -f` waits for the headers, however long nothing is printed.
+    ;(raw as ServerResponse).flushHeaders()
+    if (method === 'HEAD') {
+      channel.close('only the headers were asked for')
+      sink.end()
+    } else await answerFromTunnel(channel, sink)
+    return undefined
+  }
+
   async function servePastWatch(
     reply: FastifyReply,
     request: GatewayRequest,
@@ -422,25 +454,30 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       includeObject,
     })
 
-  async function sendParts(
+  async function sendList(
     reply: FastifyReply,
     representation: Representation,
-    parts: Iterable<Buffer>,
-  ): Promise<FastifyReply> {
+    { pieces, bytes }: ListBody,
+  ): Promise<FastifyReply | undefined> {
     if (representation.as === 'object' && representation.yaml)
-      return await sendBytes(reply, representation, Buffer.concat([...parts]))
-    const iterator = parts[Symbol.iterator]()
-    const head = iterator.next()
-    const second = iterator.next()
-    if (second.done) return reply.header('content-type', contentType(representation)).send(head.value as Buffer)
-    const all = function* (): Generator<Buffer> {
-      yield head.value as Buffer
-      yield second.value as Buffer
-      for (let next = iterator.next(); !next.done; next = iterator.next()) yield next.value
+      return await sendBytes(reply, representation, Buffer.concat([...pieces]))
+    const type = contentType(representation)
+    if (bytes !== undefined && bytes <= partBytes)
+      return reply.header('content-type', type).send(Buffer.concat([...pieces], bytes))
+    reply.hijack()
+    const raw = reply.raw as unknown as RawResponse
+    ;(raw as ServerResponse).writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>),
+      'content-type': type,
+      ...(bytes === undefined ? {} : { 'content-length': bytes }),
+    })
+    try {
+      await sendPieces(raw, pieces)
+    } catch (error) {
+      logger.error({ err: error }, 'a list could not be sent whole')
+      raw.destroy()
     }
-    return reply
-      .header('content-type', contentType(representation))
-      .send(Readable.from(all(), { objectMode: false, highWaterMark: 1 << 20 }))
+    return undefined
   }
 
   async function sendBytes(reply: FastifyReply, representation: Representation, bytes: Buffer): Promise<FastifyReply> {
@@ -460,7 +497,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       return (error as LogUnavailable).ambiguous ? timeout(message) : serviceUnavailable(message)
     }
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-      return requestEntityTooLarge(`Request entity too large: limit is ${bodyBytesMax}`)
+      return requestEntityTooLarge(`limit is ${bodyBytesMax}`)
     }
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
       return unsupportedMediaType([jsonType, 'application/yaml', 'application/vnd.kubernetes.protobuf'])

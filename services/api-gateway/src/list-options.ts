@@ -1,4 +1,6 @@
 // The query of a list or a watch, checked as k8s.io/apimachinery/pkg/apis/meta/internalversion/validation does.
+import { goQuote } from '@shiplog/api/go-quote'
+import { scanJson } from '@shiplog/api/json-scanner'
 import { invalidValue, forbiddenField, notSupported } from '@shiplog/api/field-errors'
 import { ApiError, badRequest, invalid } from '@shiplog/api/status'
 
@@ -18,7 +20,8 @@ export interface ListOptions {
   readonly includeObject: 'None' | 'Metadata' | 'Object'
 }
 
-const flag = (query: URLSearchParams, name: string): boolean | undefined => {
+/** A boolean of a query as upstream reads it; undefined when it is not there. */
+export const flag = (query: URLSearchParams, name: string): boolean | undefined => {
   const text = query.get(name)
   if (text === null) return undefined
   if (text === '' || text === '1' || text.toLowerCase() === 'true' || text.toLowerCase() === 't') return true
@@ -42,7 +45,7 @@ export function parseResourceVersion(text: string | null | undefined): number | 
   if (!/^\d{1,39}$/.test(text)) {
     throw new ApiError(
       badRequest(
-        `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+        `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
       ),
     )
   }
@@ -130,21 +133,21 @@ export const encodeContinue = (token: ContinueToken): string =>
   Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: token.sequence, start: token.start })).toString('base64url')
 
 export function decodeContinue(text: string): ContinueToken {
-  try {
-    const token = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as {
-      v: string
-      rv: number
-      start: string
-    }
-    if (
-      token.v !== 'meta.k8s.io/v1' ||
-      typeof token.start !== 'string' ||
-      !Number.isSafeInteger(token.rv) ||
-      token.rv < 0
-    )
-      throw new Error()
-    return { sequence: token.rv, start: token.start }
-  } catch {
-    throw new ApiError(badRequest('continue key is not valid: the token is malformed'))
-  }
+  const bad = /[^A-Za-z0-9_-]/.exec(text)
+  if (bad || text.length % 4 === 1)
+    throw malformed(`illegal base64 data at input byte ${bad?.index ?? text.length - 1}`)
+  const bytes = Buffer.from(text, 'base64url')
+  // Upstream's scanner names a byte, not a character.
+  const { error } = scanJson(bytes.toString('latin1'))
+  if (error) throw malformed(error)
+  const token = JSON.parse(bytes.toString('utf8')) as { v?: unknown; rv?: unknown; start?: unknown } | null
+  if (token?.v !== 'meta.k8s.io/v1')
+    throw malformed(`server does not recognize this encoded version ${goQuote(String(token?.v ?? ''))}`)
+  if (!Number.isSafeInteger(token.rv) || (token.rv as number) < 0)
+    throw malformed('incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
+  if (typeof token.start !== 'string') throw malformed('encoded start key is empty (version meta.k8s.io/v1)')
+  return { sequence: token.rv as number, start: token.start }
 }
+
+const malformed = (why: string): ApiError =>
+  new ApiError(badRequest(`invalid continue token: continue key is not valid: ${why}`))

@@ -1,6 +1,7 @@
 // A gateway as a process of its own: any number of them on one log serve the same. Certificates are made by
 // `shiplog pki`; SHIPLOG_DATA_DIR keeps nothing but the high-water mark, which tells a damaged log from a whole one.
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
+import { probeNatsServers } from '@shiplog/events/jetstream/server-probe'
 import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
 import { gauge } from '@shiplog/runtime/metrics'
 import { run } from '@shiplog/runtime/run'
@@ -8,7 +9,7 @@ import { createApiGateway } from './api-gateway.ts'
 import { guardedGateway } from './guarded-gateway.ts'
 import { markOf } from './guarded-log.ts'
 
-await run('kube-apiserver', async ({ env, clock, ids, logger, signal, onStop }) => {
+await run('kube-apiserver', async ({ env, clock, ids, logger, replica, vitals, signal, onStop }) => {
   const dataDir = env.required('SHIPLOG_DATA_DIR')
   const mark = await markOf(dataDir)
   const expected = mark ? { expectIncarnation: mark.incarnation } : {}
@@ -18,7 +19,9 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, signal, onStop }) 
   const log = await openLogFromEnvironment({ ...nats, readOnly: false, ...expected })
   onStop(() => log.close())
   const address = env.optional('SHIPLOG_ADVERTISE_ADDRESS') ?? '127.0.0.1'
-  const service = await guardedGateway({ log, dataDir, mark, clock, logger, address }, (guarded) => {
+  const probeLogServers = () => probeNatsServers(env.list('SHIPLOG_NATS_URL'), clock)
+  const parts = { log, dataDir, mark, clock, ids, logger, address, replica, vitals, probeLogServers }
+  const service = await guardedGateway(parts, (guarded) => {
     const [ca, cert, key] = [env.file('SHIPLOG_CA'), env.file('SHIPLOG_SERVER_CERT'), env.file('SHIPLOG_SERVER_KEY')]
     const host = env.optional('SHIPLOG_HOST') ?? '0.0.0.0'
     const https = { host, port: env.number('SHIPLOG_PORT', 6_443), ca, cert, key }

@@ -1,6 +1,6 @@
 // Content negotiation of answers: plain JSON, Tables, metadata-only objects, YAML. Protobuf answers are a later issue: clients
 // that ask for them list JSON as well, and get it.
-import { ApiError, notAcceptable } from '@shiplog/api/status'
+import { ApiError, noRepresentation, notAcceptable } from '@shiplog/api/status'
 
 export type Representation =
   | { readonly as: 'object'; readonly yaml: boolean }
@@ -13,6 +13,7 @@ const servable = ['application/json', 'application/yaml']
 export function negotiate(accept: string | undefined): Representation {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json')
     return { as: 'object', yaml: false }
+  let known = false
   for (const range of byQuality(accept)) {
     const [type, ...parameters] = range.split(';').map((part) => part.trim())
     const parameter = new Map(
@@ -20,6 +21,7 @@ export function negotiate(accept: string | undefined): Representation {
     )
     const target = parameter.get('as')
     if (type === 'application/json' || type === '*/*' || type === 'application/*') {
+      known = true
       if (target === undefined) return { as: 'object', yaml: false }
       if (parameter.get('g') !== 'meta.k8s.io' || parameter.get('v') !== 'v1') continue
       if (target === 'Table') return { as: 'table' }
@@ -28,7 +30,7 @@ export function negotiate(accept: string | undefined): Representation {
       return { as: 'object', yaml: true }
     }
   }
-  throw new ApiError(notAcceptable(servable))
+  throw new ApiError(known ? notAcceptable(servable) : noRepresentation(servable))
 }
 
 function byQuality(accept: string): string[] {

@@ -18,6 +18,7 @@ import { compileSelection, type Selection } from './selection.ts'
 import type { Version } from './version.ts'
 import { readPatch } from './patcher.ts'
 import type { RequestBodies } from './request-body.ts'
+import { checkWriteOptions } from './request-options.ts'
 import type { Writer } from './writer.ts'
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
@@ -202,8 +203,9 @@ export function createOperations(deps: {
 
   async function write(verb: Exclude<Verb, 'list' | 'watch'>, request: GatewayRequest): Promise<WriteOutcome> {
     const { resource, subresource } = request
+    checkWriteOptions(verb, request)
     if (subresource === '') {
-      if (!resource.verbs.includes(verb)) throw new ApiError(methodNotAllowed(resource, verb))
+      if (!resource.verbs.includes(verb)) throw new ApiError(methodNotAllowed({ group: '', resource: '' }, verb))
       if (!resource.stored) {
         if (resource.resource === 'bindings') {
           const { object } = bodies.decode(request, resource.definition, { kind: 'Binding', apiVersion: 'v1' })
@@ -223,12 +225,12 @@ export function createOperations(deps: {
         case 'deletecollection':
           return await deleteCollection(request)
         default:
-          throw new ApiError(methodNotAllowed(resource, verb))
+          throw new ApiError(methodNotAllowed({ group: '', resource: '' }, verb))
       }
     }
     const known = resource.subresources.find(({ name }) => name === subresource)
     if (!known) throw new ApiError(routeNotFound())
-    if (!known.verbs.includes(verb)) throw new ApiError(methodNotAllowed(resource, verb))
+    if (!known.verbs.includes(verb)) throw new ApiError(methodNotAllowed({ group: '', resource: '' }, verb))
     switch (subresource) {
       case 'status':
       case 'finalize':

@@ -1,7 +1,6 @@
 // Patches: JSON patch, merge patch, strategic merge patch and server-side apply. Each turns the object as it is into a
 // draft, in the request's version; the writer does the rest, and again when somebody else was faster.
 import { decodeBody, normalize } from '@shiplog/api/decode'
-import { forbiddenField } from '@shiplog/api/field-errors'
 import { applyJsonPatch } from '@shiplog/api/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { applyMergePatch } from '@shiplog/api/merge-patch'
@@ -14,14 +13,14 @@ import {
   conflict,
   invalid,
   notFound,
-  unsupportedMediaType,
+  unsupportedPatchType,
 } from '@shiplog/api/status'
 import { strategicMergePatch } from '@shiplog/api/strategic-merge'
 import { checkIdentity, type Kind } from '@shiplog/domain/decider'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Body, GatewayRequest, WriteOutcome } from './gateway-request.ts'
 import { fromStorage, type RequestBodies, toStorage } from './request-body.ts'
-import { managerOf } from './request-options.ts'
+import { managerOf, mediaTypeOf } from './request-options.ts'
 import type { ModifyOptions, Mutation } from './writer.ts'
 
 export interface PatcherDeps {
@@ -33,6 +32,9 @@ export interface PatcherDeps {
   /** Creates an object from a draft that brings its managed fields. */
   createFrom(request: GatewayRequest, draft: () => KubeObject): Promise<WriteOutcome>
 }
+
+/** Begins what is said of a patch that is not even JSON. */
+const patchFailure = 'error decoding patch: '
 
 export const patchTypes = [
   'application/json-patch+json',
@@ -47,10 +49,14 @@ export function readPatch(
   definition: string,
   body: Body | undefined,
 ): (document: JsonObject) => JsonObject {
-  if (!body) throw new ApiError(badRequest('the request must have a body'))
-  const parsed = (): unknown =>
-    'value' in body ? body.value : decodeBody(body.bytes, 'application/json', registry, {}).value
-  switch (body.contentType?.split(';')[0]?.trim().toLowerCase()) {
+  const type = mediaTypeOf(body)
+  const parsed = (): unknown => {
+    if (!body) return decodeBody(new Uint8Array(), 'application/json', registry, { failure: patchFailure }).value
+    if ('value' in body) return body.value
+    const failure = type === 'application/strategic-merge-patch+json' ? '' : patchFailure
+    return decodeBody(body.bytes, 'application/json', registry, { failure }).value
+  }
+  switch (type) {
     case 'application/json-patch+json': {
       const operations = parsed()
       return (document) => applyJsonPatch(document, operations)
@@ -64,7 +70,7 @@ export function readPatch(
       return (document) => strategicMergePatch(registry, definition, document, value)
     }
     default:
-      throw new ApiError(unsupportedMediaType(patchTypes))
+      throw new ApiError(unsupportedPatchType())
   }
 }
 
@@ -74,17 +80,8 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
 
   async function patch(request: GatewayRequest): Promise<WriteOutcome> {
     const { resource } = request
-    const type = request.body?.contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
-    if (type === 'application/apply-patch+yaml') return await apply(request)
-    if (request.query.has('force')) {
-      throw new ApiError(
-        invalid('meta.k8s.io', 'PatchOptions', '', [
-          forbiddenField('force', 'may not be specified for non-apply patch'),
-        ]),
-      )
-    }
-    const body = request.body
-    if (!body) throw new ApiError(badRequest('the request must have a body'))
+    const { body } = request
+    if (mediaTypeOf(body) === 'application/apply-patch+yaml') return await apply(request)
     const change = (read: (document: JsonObject) => JsonObject): Promise<WriteOutcome> => {
       let warnings: string[] = []
       return modify(request, (before) => {
@@ -114,19 +111,7 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
 
   async function apply(request: GatewayRequest): Promise<WriteOutcome> {
     const { resource } = request
-    const manager = request.query.get('fieldManager') ?? ''
-    if (manager === '') {
-      throw new ApiError(
-        invalid('meta.k8s.io', 'PatchOptions', '', [
-          {
-            reason: 'FieldValueRequired',
-            message: 'Required value: is required for apply patch',
-            field: 'fieldManager',
-          },
-        ]),
-      )
-    }
-    managerOf(request)
+    const manager = managerOf(request)
     const force = request.query.get('force') === 'true'
     const body = request.body!
     const yaml: Body =

@@ -1,13 +1,23 @@
 // Bodies: from bytes to the draft that the decider sees. Decoding, field validation, the request's word against the
 // object's on kind, name and namespace, and conversion to the storage version.
 import { decodeBody, normalize, type NormalizeResult } from '@shiplog/api/decode'
+import { interpretation } from '@shiplog/api/decode-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
 import { ApiError, badRequest, invalid } from '@shiplog/api/status'
 import { convert } from '@shiplog/domain/conversions'
 import { checkIdentity, type DeleteCommand } from '@shiplog/domain/decider'
 import type { Body, GatewayRequest } from './gateway-request.ts'
-import { dryRunOf, reportStrictness } from './request-options.ts'
+import { dryRunCauses, dryRunOf, reportStrictness } from './request-options.ts'
+
+const groupVersionOf = (apiVersion: string): { group: string; version: string } => {
+  const [first = '', second] = apiVersion.split('/')
+  return second === undefined ? { group: '', version: first } : { group: first, version: second }
+}
+
+/** What upstream calls its own form of a group's kinds: `core`, `apps`, `rbac`. */
+const internalPackageOf = (group: string): string =>
+  group === '' || group === 'events.k8s.io' ? 'core' : group.split('.')[0]!
 
 /** What a body is taken for. */
 export interface Expected {
@@ -24,9 +34,12 @@ export interface RequestBodies {
   deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean }
 }
 
+/** Broken DeleteOptions are told of without the kind that was expected. */
+const deleteOptionsBody = { definition: 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', failure: interpretation }
+
 export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
   function rawBody(body: Body | undefined, definition: string): { value: JsonObject; duplicates: readonly string[] } {
-    if (!body) throw new ApiError(badRequest('the request must have a body'))
+    if (!body) return decodeBody(new Uint8Array(), undefined, registry, { definition })
     if ('value' in body) return { value: body.value as JsonObject, duplicates: [] }
     return decodeBody(body.bytes, body.contentType, registry, { definition })
   }
@@ -47,24 +60,12 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
         ),
       )
     }
-    if (typeof value['kind'] === 'string' && value['kind'] !== '' && value['kind'] !== what.kind) {
-      throw new ApiError(
-        badRequest(
-          `${value['kind']} in version "${version}" cannot be handled as a ${what.kind}: converting (${String(value['apiVersion'] ?? '')}.${value['kind']}) to (${what.apiVersion}.${what.kind}): unknown conversion`,
-        ),
-      )
+    const says = {
+      kind: String(value['kind'] || what.kind),
+      apiVersion: String(value['apiVersion'] || what.apiVersion),
     }
-    if (
-      typeof value['apiVersion'] === 'string' &&
-      value['apiVersion'] !== '' &&
-      value['apiVersion'] !== what.apiVersion
-    ) {
-      throw new ApiError(
-        badRequest(
-          `the API version in the data (${value['apiVersion']}) does not match the expected API version (${what.apiVersion})`,
-        ),
-      )
-    }
+    if (says.kind !== what.kind || says.apiVersion !== what.apiVersion)
+      throw new ApiError(badRequest(whyAnotherKind(value, says, what)))
     const result = checked(
       normalize(registry, definition, { ...value, kind: what.kind, apiVersion: what.apiVersion }),
       what,
@@ -76,6 +77,20 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
       warnings,
     )
     return { object: result.object as JsonObject, warnings }
+  }
+
+  /** Upstream reads the body as what it says it is, and only then sees that this is not what belongs here. */
+  function whyAnotherKind(value: JsonObject, says: Expected, what: Expected): string {
+    const { group, version } = groupVersionOf(says.apiVersion)
+    const prefix = `${says.kind} in version "${version}" cannot be handled as a ${what.kind}: `
+    const known = registry.byKind(group, version, says.kind)
+    if (!known) return `${prefix}no kind "${says.kind}" is registered for version "${says.apiVersion}"`
+    const { errors } = normalize(registry, known.definition, value)
+    if (errors.length > 0) return prefix + errors[0]!
+    if (says.kind === what.kind && group === groupVersionOf(what.apiVersion).group)
+      return `the API version in the data (${says.apiVersion}) does not match the expected API version (${what.apiVersion})`
+    const internal = internalPackageOf(groupVersionOf(what.apiVersion).group)
+    return `${prefix}converting (${version}.${says.kind}) to (${internal}.${what.kind}): unknown conversion`
   }
 
   const checked = (result: NormalizeResult, what: Expected): NormalizeResult => {
@@ -105,7 +120,10 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
     let options: JsonObject = {}
     const { body, query } = request
     if (body && ('value' in body || body.bytes.length > 0)) {
-      const { value } = rawBody(body, 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions')
+      const { value } =
+        'value' in body
+          ? { value: body.value as JsonObject }
+          : decodeBody(body.bytes, body.contentType, registry, deleteOptionsBody)
       options = checked(normalize(registry, 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', value), {
         kind: 'DeleteOptions',
         apiVersion: 'v1',
@@ -136,12 +154,14 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
         invalid('meta.k8s.io', 'DeleteOptions', '', [
           {
             reason: 'FieldValueNotSupported',
-            message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
+            message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
             field: 'propagationPolicy',
           },
         ]),
       )
     }
+    const causes = dryRunCauses((options['dryRun'] as string[] | undefined) ?? [])
+    if (causes.length > 0) throw new ApiError(invalid('meta.k8s.io', 'DeleteOptions', '', causes))
     const effective = policy ?? (orphan === undefined ? undefined : orphan ? 'Orphan' : 'Background')
     return {
       ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),

@@ -18,10 +18,8 @@ const namespaceSubresources = new Set(['status', 'finalize'])
 
 /** Undefined when the path is not of a resource (`/version`, `/apis/apps/v1`); throws URIError on broken escapes. */
 export function parseResourcePath(path: string): ResourcePath | undefined {
-  const parts = path
-    .split('/')
-    .filter((part) => part !== '')
-    .map(decodeURIComponent)
+  // Decoded first, as upstream: an escaped slash is a slash.
+  const parts = (path.includes('%') ? decodeURIComponent(path) : path).split('/').filter((part) => part !== '')
   let group = ''
   let rest: string[]
   if (parts[0] === 'api' && parts.length >= 3) {

@@ -1,4 +1,5 @@
 // What a list or a watch selects: namespace, labels and fields, compiled once per request.
+import { goQuote } from '@shiplog/api/go-quote'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { parseFieldSelector, parseLabelSelector } from '@shiplog/api/selectors'
 import type { ResourceInfo } from '@shiplog/api/schema'
@@ -45,7 +46,9 @@ export function compileSelection(
       throw new ApiError(
         badRequest(
           strategy.selectableFieldNames
-            ? `field label not supported: ${field}`
+            ? resource.resource === 'jobs'
+              ? `field label ${goQuote(field)} not supported for ${resource.kind}`
+              : `field label not supported: ${field}`
             : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
         ),
       )

@@ -1,8 +1,8 @@
 // What every cluster has from its first second, as upstream's API server makes it when it starts; libs/domain says what
 // that is. Making them again does nothing. What was deleted comes back: where somebody keeps them, soon; else at the next start.
 import type { ApiClient } from '@shiplog/api/api-client'
-import type { JsonObject } from '@shiplog/api/kube-object'
-import { bootstrapObjects } from '@shiplog/domain/bootstrap-objects'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { type ApiServerPlace, bootstrapObjects } from '@shiplog/domain/bootstrap-objects'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 
@@ -16,6 +16,8 @@ const resources: Readonly<Record<string, string>> = {
   ClusterRoleBinding: 'clusterrolebindings',
 }
 
+const kubernetes = { namespace: 'default', name: 'kubernetes' } as const
+
 const attemptsMax = 20
 const pauseMs = 100
 /** What was deleted is back after so long, as with upstream's controller of the Service kubernetes. */
@@ -27,6 +29,8 @@ export interface SystemObjectsOptions {
   readonly port: number
   /** Where the API server listens; loopback is the truth when it listens there alone. */
   readonly address: string
+  /** Where the other gateways serve now, given where the Endpoints show API servers. */
+  readonly others?: (shown: readonly ApiServerPlace[]) => readonly ApiServerPlace[]
 }
 
 const isHome = ({ kind }: JsonObject): boolean => kind === 'Namespace'
@@ -34,24 +38,48 @@ const isRole = ({ kind }: JsonObject): boolean => /^ClusterRole/.test(kind as st
 
 /** Resolves when all of them are there, but for the default roles, which nothing in this process waits for. */
 export async function ensureSystemObjects(options: SystemObjectsOptions): Promise<void> {
-  const wanted = wantedOf(options)
+  const wanted = wantedOf(options, await othersOf(options))
   await ensureAll(options, wanted.filter(isHome))
-  await ensureAll(
-    options,
-    wanted.filter((object) => !isHome(object) && !isRole(object)),
-  )
+  const rest = wanted.filter((object) => !isHome(object) && !isRole(object))
+  await ensureAll(options, rest)
+  if (options.others) await removeOtherSlices(options, rest)
+}
+
+async function othersOf({ client, others }: SystemObjectsOptions): Promise<readonly ApiServerPlace[]> {
+  if (others === undefined) return []
+  const found = await client.request({ verb: 'get', group: '', resource: 'endpoints', ...kubernetes })
+  return others(found.ok ? placesOf(found.object) : [])
+}
+
+/** Slices of gateways that served elsewhere. */
+async function removeOtherSlices({ client }: SystemObjectsOptions, wanted: readonly JsonObject[]): Promise<void> {
+  const slices = { group: 'discovery.k8s.io', resource: 'endpointslices', namespace: kubernetes.namespace }
+  const query = { labelSelector: `kubernetes.io/service-name=${kubernetes.name}` }
+  const found = await client.request({ ...slices, verb: 'list', query })
+  if (!found.ok) return
+  for (const { metadata } of found.object['items'] as KubeObject[]) {
+    if (wanted.some((object) => object['kind'] === 'EndpointSlice' && object['metadata'].name === metadata.name))
+      continue
+    const preconditions = { uid: metadata.uid!, resourceVersion: metadata.resourceVersion! }
+    await client.request({ ...slices, verb: 'delete', name: metadata.name, body: { preconditions } })
+  }
 }
 
 /** The default roles and bindings: what components that run apart, and people without system:masters, live by. */
 export async function ensureDefaultRoles(options: SystemObjectsOptions): Promise<void> {
-  await ensureAll(options, wantedOf(options).filter(isRole))
+  await ensureAll(options, wantedOf(options, []).filter(isRole))
+}
+
+export interface KeptSystemObjects extends AsyncDisposable {
+  /** Looks at once: what they are to say may have changed. */
+  look(): void
 }
 
 /**
  * Looks every 10 s whether they are all there, beginning in 10 s, and makes again what is not; nothing is written when
  * nothing is missing. Disposing ends it and resolves when nothing is under way any more.
  */
-export function keepSystemObjects(options: SystemObjectsOptions & { readonly logger: Logger }): AsyncDisposable {
+export function keepSystemObjects(options: SystemObjectsOptions & { readonly logger: Logger }): KeptSystemObjects {
   const { clock, logger } = options
   const ending = new AbortController()
   const untilEnding: SystemObjectsOptions = {
@@ -70,15 +98,24 @@ export function keepSystemObjects(options: SystemObjectsOptions & { readonly log
       failing = true
     }
   }
+  let asked = false
+  let pause = new AbortController()
   const kept = (async () => {
     while (!ending.signal.aborted) {
-      await clock.sleep(keepSystemObjectsMs, ending.signal)
+      if (!asked) {
+        pause = new AbortController()
+        await clock.sleep(keepSystemObjectsMs, AbortSignal.any([ending.signal, pause.signal])).catch(() => undefined)
+        if (ending.signal.aborted) return
+      }
+      asked = false
       await look()
     }
-  })().catch((error: unknown) => {
-    if (!ending.signal.aborted) throw error
-  })
+  })()
   return {
+    look() {
+      asked = true
+      pause.abort()
+    },
     async [Symbol.asyncDispose]() {
       ending.abort()
       await kept
@@ -86,19 +123,30 @@ export function keepSystemObjects(options: SystemObjectsOptions & { readonly log
   }
 }
 
-const wantedOf = ({ address, port }: SystemObjectsOptions): JsonObject[] =>
-  bootstrapObjects({ apiServerAddress: address, port })
+const wantedOf = ({ address, port }: SystemObjectsOptions, others: readonly ApiServerPlace[]): JsonObject[] =>
+  bootstrapObjects({ apiServers: [{ address, port }, ...others] })
 
 const ensureAll = async ({ client, clock }: SystemObjectsOptions, objects: readonly JsonObject[]): Promise<void> => {
   await Promise.all(objects.map((object) => ensure(client, clock, object)))
 }
 
-/** `127.0.0.1:6443` of Endpoints and EndpointSlices with one address; undefined for other objects. */
-function placeOf(object: JsonObject): string | undefined {
-  if (!/^Endpoint/.test(object['kind'] as string)) return undefined
-  const [subset] = object['subsets'] ?? []
-  const address = subset ? subset.addresses?.[0]?.ip : object['endpoints']?.[0]?.addresses?.[0]
-  return `${address}:${(subset ? subset.ports : object['ports'])?.[0]?.port}`
+/** What Endpoints or an EndpointSlice show; nothing for other objects. */
+function placesOf(object: JsonObject | KubeObject): ApiServerPlace[] {
+  const subsets = (object['subsets'] ?? []) as JsonObject[]
+  const slice = (object['endpoints'] ?? []) as JsonObject[]
+  return [
+    ...subsets.flatMap(({ addresses, ports }) =>
+      ((addresses ?? []) as JsonObject[]).map(({ ip }) => ({ address: String(ip), port: Number(ports?.[0]?.port) })),
+    ),
+    ...slice.flatMap(({ addresses }) =>
+      ((addresses ?? []) as string[]).map((address) => ({ address, port: Number(object['ports']?.[0]?.port) })),
+    ),
+  ]
+}
+
+const samePlaces = (left: JsonObject | KubeObject, right: JsonObject | KubeObject): boolean => {
+  const [one, other] = [left, right].map((object) => placesOf(object).map(({ address, port }) => `${address}:${port}`))
+  return one!.sort().join() === other!.sort().join()
 }
 
 async function ensure(client: ApiClient, clock: Clock, object: JsonObject): Promise<void> {
@@ -111,7 +159,7 @@ async function ensure(client: ApiClient, clock: Clock, object: JsonObject): Prom
   for (let attempt = 1; ; attempt++) {
     // Looked for first: to make a Service again is refused for its address before it is refused for its name.
     const found = await client.request({ ...address, verb: 'get', name })
-    if (found.ok && placeOf(found.object) === placeOf(object)) return
+    if (found.ok && samePlaces(found.object, object)) return
     const query = { fieldManager: 'kube-apiserver' }
     const result = found.ok
       ? await client.request({

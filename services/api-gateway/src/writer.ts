@@ -240,7 +240,7 @@ export function createWriter(deps: WriterDeps): Writer {
   ): Promise<Appended | undefined> {
     const payload = storedBytes(event.object)
     if (payload.length > objectBytesMax) {
-      throw new ApiError(requestEntityTooLarge(`Request entity too large: limit is ${objectBytesMax} bytes`))
+      throw new ApiError(requestEntityTooLarge(`limit is ${objectBytesMax} bytes`))
     }
     if (Buffer.byteLength(subject) > subjectBytesMax)
       throw new ApiError(badRequest('the name of the object is too long'))

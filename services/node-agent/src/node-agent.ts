@@ -3,14 +3,24 @@
 // writes as possible. Everything it knows can be told again from the feed, so it may be killed at any moment.
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Bus } from '@shiplog/events/bus/bus'
 import type { FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
-import type { ContainerRuntime, SandboxConfig } from '@shiplog/node/container-runtime'
-import { isRuntimeFailure } from '@shiplog/node/container-runtime'
+import {
+  type ContainerConfig,
+  type ContainerExit,
+  type ContainerRuntime,
+  isRuntimeFailure,
+  type PodVolume,
+  type RecoveredContainer,
+  RuntimeFailure,
+  type SandboxConfig,
+} from '@shiplog/node/container-runtime'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Service } from '@shiplog/runtime/service'
 import { createEventRecorder, silentRecorder } from './event-recorder.ts'
+import { createLogTunnel } from './log-tunnel.ts'
 import { createNodeHeartbeats } from './node-heartbeats.ts'
 import { type NodeConfig, type SimulatedNodes, simulatedNodes } from './node-object.ts'
 import { podReport, statusPatch } from './pod-status.ts'
@@ -22,6 +32,7 @@ import {
   nextConfigOf,
   nextSteps,
   onExited,
+  onRecovered,
   onSandboxFailed,
   onSandboxReady,
   onStarted,
@@ -32,9 +43,14 @@ import {
   specOf,
   statusOf,
 } from './pod-work.ts'
+import { createRealPods } from './real-pods.ts'
+import { referencesFromApi, type References } from './references.ts'
+import { serveTunnels } from './tunnels.ts'
 import { createWriteQueue, newWriteSlot, type WriteOutcome, type WriteSlot } from './write-queue.ts'
 
 export interface NodeAgentDeps {
+  /** Which of several agents of a process this is, as kube-system shows it; default `node-agent`. */
+  readonly name?: string
   readonly feed: ObjectFeed
   readonly client: ApiClient
   readonly clock: Clock
@@ -44,6 +60,10 @@ export interface NodeAgentDeps {
   readonly nodes: SimulatedNodes
   /** Nodes beside the simulated ones: the control plane's own. */
   readonly extraNodes?: readonly NodeConfig[]
+  /** What pods of a runtime with real containers refer to; default: asked of the API. */
+  readonly references?: References
+  /** Where gateways ask for what runs here; without it nobody can read logs. */
+  readonly bus?: Bus
   /** Write Event objects about pods (as long as they are few); default true. */
   readonly eventObjects?: boolean
 }
@@ -56,6 +76,7 @@ export interface NodeAgent extends Service {
 /** Commands about pods that are under way at once; they share group commits. */
 const podWritesInFlightMax = 128
 const feedRetryMs = 1_000
+const recoverRetryMs = 1_000
 
 interface PodEntry {
   readonly slot: WriteSlot
@@ -65,6 +86,8 @@ interface PodEntry {
   /** Newest sequence that was taken into account, of the feed's or our own writes. */
   sequence: number
   readonly work: PodWork
+  /** The runtime is being asked what it knows of the pod. */
+  recovering: boolean
   wake: Disposable | undefined
   wakeAtMs: number
   /** The final DELETE was accepted; what the feed still shows is finalizers. */
@@ -97,6 +120,29 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
   const synced = Promise.withResolvers<void>()
   let state: 'new' | 'running' | 'stopped' = 'new'
   let feedFault: string | undefined
+  /** All pods have been seen once: what else is on the machine belongs to pods that are gone. */
+  let isComplete = false
+
+  const realPods =
+    runtime.real &&
+    createRealPods({
+      runtime,
+      real: runtime.real,
+      references: deps.references ?? referencesFromApi(client),
+      clock,
+      log,
+      pods: () => pods.values(),
+      tell: (pod, container, type, reason, message) => {
+        const entry = byUid.get(pod.uid)
+        if (entry !== undefined) tell(entry, container, type, reason, message)
+      },
+      onChange: (pod) => {
+        const entry = byUid.get(pod.uid)
+        if (entry !== undefined) advance(entry)
+      },
+    })
+
+  let tunnels: Disposable | undefined
 
   const writes = createWriteQueue<PodEntry>({
     clock,
@@ -110,7 +156,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     name: entry.pod.metadata.name,
   })
 
-  const sandboxConfig = (entry: PodEntry): SandboxConfig => {
+  const sandboxConfig = (entry: PodEntry, volumes?: readonly PodVolume[]): SandboxConfig => {
     const { metadata } = entry.pod
     const owners = (metadata['ownerReferences'] ?? []) as JsonObject[]
     return {
@@ -124,12 +170,13 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       annotations: annotationsOf(entry.pod),
       restartPolicy: restartPolicyOf(entry.pod),
       ownedByJob: owners.some((owner) => owner['kind'] === 'Job'),
+      ...(volumes === undefined ? {} : { volumes }),
     }
   }
 
   /** Looks at one pod, has the runtime do what is due, and queues a report. Level-triggered: may be called at any time. */
   function advance(entry: PodEntry): void {
-    if (entry.gone || state === 'stopped' || heartbeats.isStopped(entry.node.name)) return
+    if (entry.gone || entry.recovering || state === 'stopped' || heartbeats.isStopped(entry.node.name)) return
     const plan = nextSteps(entry.work, entry.pod, clock.nowMs())
     for (const step of plan.steps) perform(entry, step)
     wakeAt(entry, plan.wakeAtMs)
@@ -156,7 +203,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
   function perform(entry: PodEntry, step: PodStep): void {
     switch (step.do) {
       case 'run-sandbox':
-        runtime.runSandbox(sandboxConfig(entry)).then(
+        runSandbox(entry).then(
           (podIPs) => {
             if (entry.gone || entry.work.finished) return runtime.removeSandbox(entry.uid)
             onSandboxReady(entry.work, podIPs)
@@ -165,13 +212,14 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
           (error: unknown) => {
             onSandboxFailed(entry.work, clock.nowMs())
             const { name, namespace } = podName(entry)
-            events.pod(
-              entry.pod,
-              entry.node.name,
-              'Warning',
-              'FailedCreatePodSandBox',
-              `Failed to create pod sandbox for pod "${name}_${namespace}(${entry.uid})": ${messageOf(error)}`,
-            )
+            const [reason, message] =
+              isRuntimeFailure(error) && error.reason === 'FailedMount'
+                ? (['FailedMount', error.message] as const)
+                : ([
+                    'FailedCreatePodSandBox',
+                    `Failed to create pod sandbox for pod "${name}_${namespace}(${entry.uid})": ${messageOf(error)}`,
+                  ] as const)
+            events.pod(entry.pod, entry.node.name, 'Warning', reason, message)
             advance(entry)
           },
         )
@@ -180,7 +228,8 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
         start(entry, step.container)
         return
       case 'stop':
-        runtime.stopContainer(entry.uid, step.container.containerID, step.graceMs)
+        if (realPods) realPods.stop(entry, step.container, step.graceMs)
+        else runtime.stopContainer(entry.uid, step.container.containerID, step.graceMs)
         tell(entry, step.container, 'Normal', 'Killing', `Stopping container ${step.container.name}`)
         return
       case 'remove-sandbox':
@@ -188,21 +237,44 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     }
   }
 
+  async function runSandbox(entry: PodEntry): Promise<readonly string[]> {
+    return runtime.runSandbox(sandboxConfig(entry, await realPods?.volumesOf(entry)))
+  }
+
+  async function nextContainer(entry: PodEntry, container: ContainerWork): Promise<ContainerConfig> {
+    const config = nextConfigOf(container)
+    const process = await realPods!.processOf(entry, container)
+    // The pod may have been given up while what it refers to was read.
+    if (entry.gone || entry.work.sandbox !== 'ready')
+      throw new RuntimeFailure('CreateContainerError', 'the pod is over')
+    return { ...config, process }
+  }
+
   function start(entry: PodEntry, container: ContainerWork): void {
-    runtime.startContainer(entry.uid, nextConfigOf(container)).then(
+    const starting = realPods
+      ? nextContainer(entry, container).then((config) => runtime.startContainer(entry.uid, config))
+      : runtime.startContainer(entry.uid, nextConfigOf(container))
+    starting.then(
       (started) => {
         if (entry.gone || entry.work.finished) return
         onStarted(container, started)
-        tell(entry, container, 'Normal', 'Pulled', `Container image "${container.image}" already present on machine`)
+        if (!realPods) {
+          tell(entry, container, 'Normal', 'Pulled', `Container image "${container.image}" already present on machine`)
+        }
         tell(entry, container, 'Normal', 'Created', `Container created`)
-        tell(entry, container, 'Normal', 'Started', `Container started`)
+        if (started.ended?.reason === 'StartError') {
+          tell(entry, container, 'Warning', 'Failed', `Error: ${started.ended.message}`)
+        } else tell(entry, container, 'Normal', 'Started', `Container started`)
+        if (started.ended) ended(entry, container, started.ended)
+        else realPods?.began(entry, container, true)
         advance(entry)
       },
       (error: unknown) => {
         if (entry.gone || entry.work.finished) return
         const reason = isRuntimeFailure(error) ? error.reason : 'CreateContainerError'
         onStartFailed(container, reason, messageOf(error), clock.nowMs())
-        tell(entry, container, 'Warning', 'Failed', `Error: ${reason}`)
+        // Of simulated images nobody needs to be told more than the reason.
+        tell(entry, container, 'Warning', 'Failed', realPods ? `Error: ${messageOf(error)}` : `Error: ${reason}`)
         advance(entry)
       },
     )
@@ -226,6 +298,12 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       (candidate) => candidate.containerID === exit.containerID,
     )
     if (container === undefined) return
+    ended(entry, container, exit)
+    advance(entry)
+  })
+
+  function ended(entry: PodEntry, container: ContainerWork, exit: ContainerExit): void {
+    realPods?.ended(entry, container)
     onExited(entry.work, entry.pod, container, exit)
     if (container.state.at === 'waiting' && container.state.reason === 'CrashLoopBackOff') {
       tell(
@@ -236,12 +314,11 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
         `Back-off restarting failed container ${container.name} in pod ${entry.pod.metadata.name}_${entry.pod.metadata.namespace}(${entry.uid})`,
       )
     }
-    advance(entry)
-  })
+  }
 
   /** Sends what the API does not show yet: the status first, then, when nothing runs any more, the end of a deletion. */
   async function writePod(entry: PodEntry): Promise<WriteOutcome> {
-    if (entry.gone || entry.deleted || heartbeats.isStopped(entry.node.name)) return 'settled'
+    if (entry.gone || entry.deleted || entry.recovering || heartbeats.isStopped(entry.node.name)) return 'settled'
     const { metadata } = entry.pod
     const address = { group: '', resource: 'pods', namespace: metadata.namespace ?? '', name: metadata.name }
     const config = sandboxConfig(entry)
@@ -250,7 +327,13 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       pod: entry.pod,
       nodeIP: entry.node.internalIP,
       nowMs: clock.nowMs(),
-      readyAtMs: (container, startedAtMs) => runtime.readyAtMs(config, configOf(container), startedAtMs),
+      readyAtMs: (container, startedAtMs) =>
+        realPods === undefined
+          ? runtime.readyAtMs(config, configOf(container), startedAtMs)
+          : realPods.isReady(entry, container)
+            ? startedAtMs
+            : Number.POSITIVE_INFINITY,
+      ...(realPods ? { hasStarted: (container) => realPods.hasStarted(entry, container) } : {}),
     })
     if (!entry.work.finished) wakeAt(entry, report.changesAtMs)
     const patch = isOver(entry.pod) ? undefined : statusPatch(entry.pod, report.status)
@@ -310,6 +393,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     entry.wake?.[Symbol.dispose]()
     entry.slot.retry?.[Symbol.dispose]()
     entry.slot.retry = undefined
+    realPods?.forget(entry)
     runtime.removePod(entry.uid)
     byUid.delete(entry.uid)
     const { namespace, name } = podName(entry)
@@ -348,6 +432,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       pod,
       sequence,
       work,
+      recovering: false,
       wake: undefined,
       wakeAtMs: Number.POSITIVE_INFINITY,
       deleted: false,
@@ -359,24 +444,78 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       // Its story is told; there is nothing to run and nothing to say, only (with a deletion) an end to make.
       work.finished = true
       work.sandbox = 'removed'
+      // An earlier life may have been killed between the last word and this.
+      if (realPods) runtime.removeSandbox(entry.uid)
       if (pod.metadata['deletionTimestamp'] !== undefined) writes.enqueue(entry)
       return
     }
-    if (adopted) recover(entry)
+    if (adopted || realPods !== undefined) {
+      entry.recovering = true
+      void recover(entry, adopted)
+    } else advance(entry)
+  }
+
+  /** Learns what became of a pod since its last report: at once for simulated ones, from the machine for real ones. */
+  async function recover(entry: PodEntry, adopted: boolean): Promise<void> {
+    const { work } = entry
+    const containers = [...work.init, ...work.main]
+    const running = containers.filter((container) => container.state.at === 'running')
+    const known = running.map((container) => ({
+      config: configOf(container),
+      containerID: container.containerID,
+      startedAtMs: container.state.at === 'running' ? container.state.startedAtMs : 0,
+    }))
+    while (!entry.gone && state !== 'stopped') {
+      try {
+        const volumes = await realPods?.volumesOf(entry).catch(() => undefined)
+        const found = await runtime.recover(sandboxConfig(entry, volumes), work.podIPs, known)
+        if (entry.gone) return
+        if (realPods !== undefined) {
+          takeUp(entry, found)
+          // What is there already is left as it is; what is missing is made.
+          if (!adopted || volumes === undefined || found.length === 0) work.sandbox = 'none'
+        }
+        break
+      } catch (err) {
+        log.warn({ err, pod: podName(entry) }, 'what became of a pod cannot be told yet')
+        await clock.sleep(recoverRetryMs)
+      }
+    }
+    entry.recovering = false
     advance(entry)
   }
 
-  function recover(entry: PodEntry): void {
-    const running = [...entry.work.init, ...entry.work.main].filter((container) => container.state.at === 'running')
-    runtime.recover(
-      sandboxConfig(entry),
-      entry.work.podIPs,
-      running.map((container) => ({
-        config: configOf(container),
-        containerID: container.containerID,
-        startedAtMs: container.state.at === 'running' ? container.state.startedAtMs : 0,
-      })),
-    )
+  function takeUp(entry: PodEntry, found: readonly RecoveredContainer[]): void {
+    for (const container of [...entry.work.init, ...entry.work.main]) {
+      const wasWaiting = container.state.at !== 'running'
+      const one = found.find(({ name }) => name === container.name)
+      if (one !== undefined) onRecovered(entry.work, entry.pod, container, one)
+      else if (container.state.at === 'running') ended(entry, container, lost(entry, container))
+      if (container.state.at !== 'running') continue
+      realPods!.began(entry, container, false)
+      if (wasWaiting) tell(entry, container, 'Normal', 'Started', `Container started`)
+    }
+  }
+
+  /** It ran when it was last reported, and nothing on the machine says what became of it. */
+  const lost = (entry: PodEntry, container: ContainerWork): ContainerExit => ({
+    podUid: entry.uid,
+    containerID: container.containerID,
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the agent of its node was started again',
+    finishedAtMs: clock.nowMs(),
+  })
+
+  /** Opens the way to what runs here: logs. */
+  function acceptTunnels(): Disposable | undefined {
+    const { bus } = deps
+    const find = (uid: string) => {
+      const entry = byUid.get(uid)
+      return entry && { ...podName(entry), uid, nodeName: entry.node.name, work: entry.work }
+    }
+    const handlers = { logs: createLogTunnel({ runtime, clock, find }) }
+    return bus && serveTunnels({ bus, clock, log, nodeNames: nodes.keys(), handlers })
   }
 
   /** Follows the feed; when it breaks, begins again from a new snapshot, in which what is missing was deleted. */
@@ -396,6 +535,8 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
           if (!batch.synced || snapshot === undefined) continue
           for (const [key, entry] of pods) if (!snapshot.has(key)) forget(entry)
           snapshot = undefined
+          if (!isComplete) runtime.real?.keepOnly(new Set(byUid.keys()))
+          isComplete = true
           feedFault = undefined
           synced.resolve()
         }
@@ -411,13 +552,15 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
   }
 
   return {
-    name: 'node-agent',
+    name: deps.name ?? 'node-agent',
     async start() {
       if (state !== 'new') return
       state = 'running'
+      realPods?.start()
       void run()
       await synced.promise
       if (abort.signal.aborted) return
+      tunnels = acceptTunnels()
       heartbeats.start()
       await Promise.race([heartbeats.registered(), aborted(abort.signal)])
     },
@@ -426,8 +569,10 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       state = 'stopped'
       abort.abort()
       synced.resolve()
+      tunnels?.[Symbol.dispose]()
       heartbeats.stop()
       writes.stop()
+      realPods?.end()
       for (const entry of pods.values()) entry.wake?.[Symbol.dispose]()
       await runtime.stop()
     },

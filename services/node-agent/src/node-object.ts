@@ -3,6 +3,9 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { formatIpv4, parseIpv4 } from '@shiplog/node/ip-range'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 
+/** On every node: what runs its containers, `simulated` or `process`. */
+export const runtimeLabel = 'shiplog.dev/runtime'
+
 /** The Kubernetes release whose kubelet the nodes behave like. */
 export const kubeletVersion = 'v1.36.0'
 
@@ -71,7 +74,7 @@ export function simulatedNodes(options: SimulatedNodes): NodeConfig[] {
       internalIP: formatIpv4(nodeNetwork + index),
       podCIDR: podRange(index, Number(capacity['pods'])),
       capacity,
-      labels: { ...standardLabels(name, 'amd64'), 'node.shiplog.dev/runtime': 'simulated', ...options.labels },
+      labels: { ...standardLabels(name, 'amd64'), [runtimeLabel]: 'simulated', ...options.labels },
       osImage: 'Shiplog simulated node',
       kernelVersion: '6.12.0-simulated',
       architecture: 'amd64',
@@ -90,17 +93,22 @@ export function simulatedNode(name: string): NodeConfig {
   return node
 }
 
-/** The node that stands for this machine; it carries the control plane and nothing else unless a pod tolerates that. */
-export function controlPlaneNode(machine: {
+/** What a node says of the machine that it is on. */
+export interface Machine {
   readonly cpus: number
   readonly memoryBytes: number
   readonly kernelVersion: string
   readonly osImage: string
   readonly architecture: string
   readonly internalIP: string
-}): NodeConfig {
+}
+
+const goArchitecture = (architecture: string): string => (architecture === 'x64' ? 'amd64' : architecture)
+
+/** The node that stands for this machine; it carries the control plane and nothing else unless a pod tolerates that. */
+export function controlPlaneNode(machine: Machine): NodeConfig {
   const name = controlPlaneNodeName
-  const architecture = machine.architecture === 'x64' ? 'amd64' : machine.architecture
+  const architecture = goArchitecture(machine.architecture)
   return {
     name,
     internalIP: machine.internalIP,
@@ -123,6 +131,37 @@ export function controlPlaneNode(machine: {
 }
 
 export const controlPlaneNodeName = 'shiplog-control-plane'
+
+/**
+ * The node whose pods are processes of this machine. Its taint keeps away whatever does not ask for that: most pods bring
+ * an image and no command, and nobody's command is to run on a machine by accident.
+ */
+export function processNode(name: string, machine: Machine & { readonly diskBytes: number }): NodeConfig {
+  const architecture = goArchitecture(machine.architecture)
+  return {
+    name,
+    internalIP: machine.internalIP,
+    podCIDR: '10.111.254.0/24',
+    capacity: {
+      ...defaultCapacity,
+      cpu: String(machine.cpus),
+      memory: `${Math.floor(machine.memoryBytes / 1_024)}Ki`,
+      'ephemeral-storage': `${Math.floor(machine.diskBytes / 1_024)}Ki`,
+    },
+    labels: { ...standardLabels(name, architecture), [runtimeLabel]: 'process' },
+    taints: [{ effect: 'NoSchedule', key: runtimeLabel, value: 'process' }],
+    osImage: machine.osImage,
+    kernelVersion: machine.kernelVersion,
+    architecture,
+  }
+}
+
+/** The machine's host name, unless no node can be called so or another one is. */
+export function processNodeName(hostName: string, isTaken: (name: string) => boolean): string {
+  const name = hostName.toLowerCase()
+  const isValid = name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name)
+  return isValid && !isTaken(name) ? name : 'process-0'
+}
 
 /** Ids of a node's machine; only `bootID` differs from one life of the agent to the next. */
 export interface NodeIdentity {

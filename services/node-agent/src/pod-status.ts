@@ -12,6 +12,8 @@ export interface StatusInput {
   readonly nowMs: number
   /** When a running container is ready; see ContainerRuntime. */
   readonly readyAtMs: (container: ContainerWork, startedAtMs: number) => number
+  /** Whether a running container's startup probe has succeeded; default: it has none. */
+  readonly hasStarted?: (container: ContainerWork) => boolean
 }
 
 export interface PodReport {
@@ -86,6 +88,7 @@ function containerStatus(
   container: ContainerWork,
   spec: JsonObject | undefined,
   ready: boolean,
+  started: boolean,
   podFinished: boolean,
 ): JsonObject {
   const resources = spec?.['resources'] as JsonObject | undefined
@@ -100,7 +103,7 @@ function containerStatus(
     ready,
     ...(sized ? { resources } : {}),
     restartCount: container.restartCount,
-    started: container.state.at === 'running',
+    started,
     state: stateJson(container.state, podFinished),
   }
 }
@@ -166,7 +169,8 @@ export function podReport(input: StatusInput): PodReport {
       if (!ready) changesAtMs = Math.min(changesAtMs, readyAtMs)
     }
     if (!ready && container.role !== 'init') unready.push(container.name)
-    return containerStatus(container, from.get(container.name), ready, work.finished && over)
+    const started = container.state.at === 'running' && (input.hasStarted?.(container) ?? true)
+    return containerStatus(container, from.get(container.name), ready, started, work.finished && over)
   }
 
   const initSpecs = specs('initContainers')

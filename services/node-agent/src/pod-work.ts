@@ -6,13 +6,22 @@
 // main containers first and sidecars after them in reverse order.
 import type { FeedObject } from '@shiplog/events/object-feed'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import type { ContainerConfig, ContainerExit, ContainerRole, StartedContainer } from '@shiplog/node/container-runtime'
+import type {
+  ContainerConfig,
+  ContainerExit,
+  ContainerRole,
+  RecoveredContainer,
+  StartedContainer,
+} from '@shiplog/node/container-runtime'
 
 /** The first pause before a container that ended is started again; the very first restart waits for nothing. */
 export const restartBackoffMs = 10_000
 export const restartBackoffMsMax = 300_000
 /** A container that ran this long has its back-off forgotten. */
 export const backoffResetMs = 600_000
+
+/** Between two looks at whether what a container refers to is there by now. */
+export const configRetryMs = 5_000
 
 export interface TerminatedState {
   readonly at: 'terminated'
@@ -336,8 +345,13 @@ export function onStarted(container: ContainerWork, started: StartedContainer): 
 /** A start that failed waits as upstream shows it: the failure first, then, for images, the pause. */
 export function onStartFailed(container: ContainerWork, reason: string, message: string, nowMs: number): void {
   container.starting = false
-  container.backoffMs = Math.min(Math.max(container.backoffMs * 2, restartBackoffMs), restartBackoffMsMax)
-  container.notBeforeMs = nowMs + container.backoffMs
+  if (reason === 'CreateContainerConfigError') {
+    // Somebody else has to mend it, and then it should run soon; it costs a look at what it refers to.
+    container.notBeforeMs = nowMs + configRetryMs
+  } else {
+    container.backoffMs = Math.min(Math.max(container.backoffMs * 2, restartBackoffMs), restartBackoffMsMax)
+    container.notBeforeMs = nowMs + container.backoffMs
+  }
   if (container.state.at === 'terminated') container.lastState = container.state
   const again = container.state.at === 'waiting' && /^(ErrImagePull|ImagePullBackOff)$/.test(container.state.reason)
   container.state =
@@ -380,6 +394,37 @@ export function onExited(work: PodWork, pod: FeedObject, container: ContainerWor
     message: `back-off ${goDuration(container.backoffMs)} restarting failed container=${container.name} pod=${name}_${namespace}(${uid})`,
   }
   container.backoffMs = Math.min(container.backoffMs * 2, restartBackoffMsMax)
+}
+
+/**
+ * What a runtime of real containers still knows of one goes beyond what was last reported: starts and ends that happened
+ * while nobody reported them are made up for.
+ */
+export function onRecovered(work: PodWork, pod: FeedObject, container: ContainerWork, found: RecoveredContainer): void {
+  if (found.attempt < container.restartCount) return
+  const isTold = container.containerID === found.containerID && container.state.at !== 'running'
+  if (isTold) return
+  const { previous } = found
+  if (container.containerID !== found.containerID) {
+    if (container.state.at === 'terminated') container.lastState = container.state
+    if (previous !== undefined) {
+      container.lastState = {
+        at: 'terminated',
+        exitCode: previous.exitCode,
+        reason: previous.reason,
+        ...(previous.message ? { message: previous.message } : {}),
+        startedAtMs: previous.startedAtMs,
+        finishedAtMs: previous.finishedAtMs,
+        containerID: previous.containerID,
+      }
+    }
+  }
+  container.restartCount = found.attempt
+  container.containerID = found.containerID
+  container.backoffMs = found.attempt === 0 ? 0 : backoffAfter(found.attempt)
+  container.notBeforeMs = 0
+  container.state = { at: 'running', startedAtMs: found.startedAtMs }
+  if (found.ended !== undefined) onExited(work, pod, container, found.ended)
 }
 
 /** `10s`, `1m20s`, `5m0s`: Go's form of a duration of whole seconds. */

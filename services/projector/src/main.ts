@@ -1,15 +1,20 @@
 // The projector as a process of its own: it reads the log with a reader's credentials and writes the SQL tables of the
-// PostgreSQL that SHIPLOG_POSTGRES_URL names. Of several replicas each stream is written by one.
+// PostgreSQL that SHIPLOG_POSTGRES_URL names. Of several replicas each stream is written by one. Where it knows a gateway it
+// tells there that it lives; its work does not need one.
+import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
+import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { createPool } from '@shiplog/read-model/database'
 import { createPostgresReadModel, prepare } from '@shiplog/read-model/postgres-read-model'
+import { startHeartbeat } from '@shiplog/reconcile/heartbeat'
 import { run } from '@shiplog/runtime/run'
+import { prepareWhenThere } from './prepare-when-there.ts'
 import { createProjector } from './projector.ts'
 
 const name = 'shiplog-projector'
 const statementTimeoutMs = 120_000
 
-await run(name, async ({ env, clock, logger, signal, onStop }) => {
+await run(name, async ({ env, clock, ids, logger, replica, vitals, signal, onStop }) => {
   const pool = createPool({
     url: env.required('SHIPLOG_POSTGRES_URL'),
     applicationName: name,
@@ -17,9 +22,16 @@ await run(name, async ({ env, clock, logger, signal, onStop }) => {
     onError: (err) => logger.debug({ err }, 'a connection to PostgreSQL broke'),
   })
   onStop(() => pool.end())
-  await prepare(pool)
+  await prepareWhenThere({ prepare: () => prepare(pool), clock, logger, signal })
   const log = await openLogFromEnvironment({ env, clock, logger, signal, name, readOnly: true })
   onStop(() => log.close())
+  if (env.optional('SHIPLOG_API_SERVERS') !== undefined) {
+    const connection = connectionFromEnvironment({ env, clock, ids, userAgent: name })
+    onStop(() => connection.close())
+    const client = createHttpApiClient({ connection, clock })
+    const heart = startHeartbeat({ client, clock, log: logger, component: name, replica, holder: ids.uuid(), vitals })
+    onStop(() => heart.end())
+  }
   const service = createProjector({ log, model: createPostgresReadModel(pool), clock, logger })
   return { service, metrics: () => service.metrics() }
 })

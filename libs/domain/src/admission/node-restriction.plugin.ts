@@ -33,6 +33,8 @@ const validate = (attributes: AdmissionAttributes): void => {
       refuse(`node "${node}" is not allowed to modify taints`)
     }
   } else if (group === 'coordination.k8s.io' && resource === 'leases') {
+    // The agent's own Lease among those of the components.
+    if (namespace === 'kube-system' && name === `node-agent-${node}`) return
     if (namespace !== leaseNamespace) refuse(`can only access leases in the "${leaseNamespace}" system namespace`)
     if (name !== node) refuse('can only access node lease with the same name as the requesting node')
   } else if (group === '' && resource === 'pods' && operation === 'CREATE') {

@@ -41,7 +41,18 @@ const validateStrategy = (strategy: JsonObject): StatusCause[] => {
       ? [forbiddenField(`${field}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'")]
       : []
   if (strategy['type'] !== 'RollingUpdate')
-    return [notSupported(`${field}.type`, strategy['type'], ['Recreate', 'RollingUpdate'])]
+    return [
+      notSupported(
+        field,
+        {
+          Type: strategy['type'],
+          RollingUpdate: rolling
+            ? { MaxUnavailable: rolling.maxUnavailable ?? 0, MaxSurge: rolling.maxSurge ?? 0 }
+            : null,
+        },
+        ['Recreate', 'RollingUpdate'],
+      ),
+    ]
   const { maxUnavailable, maxSurge } = rolling ?? {}
   const at = `${field}.rollingUpdate`
   const causes = [

@@ -171,13 +171,21 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
   image: (source, field) => requiredText(source['reference'], `${field}.reference`, 'must not be empty'),
 }
 
+/** Which source of two is the one too many depends on upstream's order of looking at them. */
+const sourceOrder = [
+  ...['emptyDir', 'hostPath', 'gitRepo', 'gcePersistentDisk', 'awsElasticBlockStore', 'secret', 'nfs', 'iscsi'],
+  ...['glusterfs', 'flocker', 'persistentVolumeClaim', 'rbd', 'cinder', 'cephfs', 'quobyte', 'downwardAPI', 'fc'],
+  ...['flexVolume', 'configMap', 'azureFile', 'vsphereVolume', 'photonPersistentDisk', 'portworxVolume', 'azureDisk'],
+  ...['storageos', 'projected', 'scaleIO', 'csi', 'ephemeral', 'image'],
+]
+
 /** All volumes of a pod's spec. */
 export const validateVolumes = (volumes: unknown, field: string, podName: string | undefined): StatusCause[] => {
   const causes: StatusCause[] = []
   const names = new Set<string>()
   items(volumes).forEach((volume: JsonObject, index) => {
     const at = `${field}[${index}]`
-    const sources = Object.keys(volume).filter((key) => key !== 'name' && volume[key])
+    const sources = sourceOrder.filter((key) => volume[key])
     if (sources.length === 0) causes.push(required(at, 'must specify a volume type'))
     for (const source of sources.slice(1))
       causes.push(forbiddenField(`${at}.${source}`, 'may not specify more than 1 volume type'))

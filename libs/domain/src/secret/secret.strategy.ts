@@ -1,5 +1,7 @@
 // Secrets: bytes by key, with a type that says which keys there must be.
+import { goKindOf } from '@shiplog/api/decode-error'
 import { invalidValue, required, tooLong } from '@shiplog/api/field-errors'
+import { scanJson } from '@shiplog/api/json-scanner'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Strategy } from '../strategy.ts'
@@ -38,15 +40,13 @@ const requireKeys = (data: JsonObject, ...keys: readonly string[]): StatusCause[
 
 const validateDockerConfig = (data: JsonObject, key: string): StatusCause[] => {
   if (!Object.hasOwn(data, key)) return [required(`data[${key}]`)]
-  const text = textOfBase64(data[key])
-  try {
-    const parsed: unknown = JSON.parse(text ?? '')
-    if (parsed !== null && typeof parsed === 'object' && !Array.isArray(parsed)) return []
-    return [invalidValue(`data[${key}]`, '<secret contents redacted>', 'json: cannot unmarshal into a map')]
-  } catch {
-    // The reason is not repeated: it would quote the secret's content.
-    return [invalidValue(`data[${key}]`, '<secret contents redacted>', 'invalid character in JSON text')]
-  }
+  const text = textOfBase64(data[key]) ?? ''
+  const refuse = (why: string): StatusCause[] => [invalidValue(`data[${key}]`, '<secret contents redacted>', why)]
+  const { error } = scanJson(text)
+  if (error) return refuse(error)
+  const parsed: unknown = JSON.parse(text)
+  if (typeof parsed === 'object' && !Array.isArray(parsed)) return []
+  return refuse(`json: cannot unmarshal ${goKindOf(parsed)} into Go value of type map[string]interface {}`)
 }
 
 const validateByType = (secret: KubeObject): StatusCause[] => {

@@ -16,7 +16,6 @@ import {
   nodePortKey,
   nodePortMax,
   nodePortMin,
-  serviceCidr,
 } from './ip-range.ts'
 import { needsClusterIp, needsHealthCheckPort, needsNodePorts, setIpFamilies } from './service-defaults.ts'
 import { nodePortRangeSentence } from './service-validation.ts'
@@ -67,7 +66,7 @@ const allocateClusterIp = (
       invalidValue(
         'spec.clusterIPs',
         spec['clusterIPs'],
-        `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${serviceCidr}`,
+        `failed to allocate IP ${address}: the provided network does not match the current range`,
       ),
     )
   if (reserved || !isFree(clusterIpKey(address), held, own))

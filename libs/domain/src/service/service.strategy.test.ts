@@ -99,7 +99,7 @@ describe('a service that is created', () => {
       'provided IP is already allocated',
     )
     expect(refusal(() => created(service({ clusterIP: '10.1.0.1', ports: [{ port: 80 }] })))).toContain(
-      'the provided IP (10.1.0.1) is not in the valid range. The range of valid IPs is 10.96.0.0/12',
+      'failed to allocate IP 10.1.0.1: the provided network does not match the current range',
     )
     expect(refusal(() => created(service({ type: 'NodePort', ports: [{ port: 80, nodePort: 80 }] })))).toContain(
       'provided port is not in the valid range. The range of valid ports is 30000-32767',
@@ -142,8 +142,9 @@ describe('a service that is created', () => {
     expect(created(service(spec)).causes).toEqual(expected)
   })
 
-  test('must have a DNS-1035 name', () => {
-    expect(serviceStrategy.validateName!('1web')[0]).toContain('a DNS-1035 label must consist of')
+  test('has a name that is one DNS label, which may begin with a digit', () => {
+    expect(serviceStrategy.validateName!('1web')).toEqual([])
+    expect(serviceStrategy.validateName!('web.a')).toEqual(['must not contain dots'])
   })
 })
 

@@ -1,6 +1,6 @@
 // Services: one stable address for many pods.
 import type { Strategy } from '../strategy.ts'
-import { dns1035Label } from '../names.ts'
+import { dns1123Label } from '../names.ts'
 import { allocateService } from './service-allocation.ts'
 import { prepareServiceForUpdate, setServiceDefaults } from './service-defaults.ts'
 import { validateService, validateServiceUpdate } from './service-validation.ts'
@@ -8,7 +8,7 @@ import { validateService, validateServiceUpdate } from './service-validation.ts'
 export const serviceStrategy: Strategy = {
   hasGeneration: false,
   allowCreateOnUpdate: true,
-  validateName: dns1035Label,
+  validateName: dns1123Label,
   setDefaults: setServiceDefaults,
   prepareForCreate: (draft) => {
     draft['status'] = { loadBalancer: {} }

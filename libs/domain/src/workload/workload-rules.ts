@@ -13,19 +13,24 @@ import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 export const validateSelectorAndTemplate = (spec: JsonObject, what: string): StatusCause[] => {
   const causes: StatusCause[] = []
   const selector: JsonObject | undefined = spec['selector'] ?? undefined
-  let usable = false
-  if (!selector) causes.push(required('spec.selector'))
-  else {
+  let matches: ((labels: JsonObject) => boolean) | undefined
+  if (!selector) {
+    causes.push(required('spec.selector'))
+    matches = () => false
+  } else {
     const wrong = validateLabelSelector(selector, 'spec.selector')
     causes.push(...wrong)
-    usable = wrong.length === 0 && !isEmptySelector(selector)
+    if (wrong.length === 0 && !isEmptySelector(selector)) {
+      const compiled = compileLabelSelector(selector)
+      matches = (labels) => compiled.matches(labels)
+    }
     if (isEmptySelector(selector))
       causes.push(invalidValue('spec.selector', selector, `empty selector is invalid for ${what}`))
   }
   const template: JsonObject | undefined = spec['template'] ?? undefined
   if (!template) return [...causes, required('spec.template')]
   const labels = template['metadata']?.labels
-  if (usable && !compileLabelSelector(selector).matches(labels ?? {}))
+  if (matches && !matches(labels ?? {}))
     causes.push(
       invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
     )

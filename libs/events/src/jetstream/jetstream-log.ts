@@ -790,7 +790,8 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     groupsAppends: false,
     append,
     read,
-    get: (sequence) => directGet({ seq: sequence }),
+    // To the server, a request for 0 is an empty one.
+    get: async (sequence) => (sequence < 1 ? undefined : directGet({ seq: sequence })),
     last: lastOf,
     lastUpTo: async (subject, sequence) => (await lastOfEach([subject], sequence))?.at(-1),
     stateAt,

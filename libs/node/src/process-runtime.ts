@@ -1,0 +1,301 @@
+// The ContainerRuntime whose containers are processes of this machine. It lays out a pod's files and orders a supervisor,
+// a small process of its own, to run what is to run: so the agent may be killed and finds its pods again. There is no
+// isolation: a container is a process like any other of the user who runs Shiplog, in a directory of its own.
+import { mkdirSync } from 'node:fs'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Ids } from '@shiplog/runtime/ids'
+import type { Logger } from '@shiplog/runtime/logger'
+import type { ContainerRecord } from './container-records.ts'
+import {
+  type ContainerConfig,
+  type ContainerExit,
+  type ContainerRuntime,
+  isRuntimeFailure,
+  type PodVolume,
+  RuntimeFailure,
+  type SandboxConfig,
+  type StartedContainer,
+} from './container-runtime.ts'
+import {
+  containerIdOf,
+  containerLogDirectory,
+  isSafeName,
+  podsOnDisk,
+  rootDirectory,
+  stateDirectory,
+  workDirectory,
+} from './pod-directories.ts'
+import { makeNodeDirectory } from './supervisor.ts'
+import { createSupervisorLink, isLineBroken } from './supervisor-link.ts'
+import type { StartOrder } from './supervisor-protocol.ts'
+import { makeRoot, writeVolume } from './volume-files.ts'
+
+export interface ProcessRuntimeOptions {
+  /** Of this node alone; made when it is not there, for its owner's eyes only. */
+  readonly directory: string
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Logger
+  /** What an orderly stop of the agent does with processes: end them, or leave them to the agent's next life. */
+  readonly onStop: 'end' | 'leave'
+}
+
+export const processRuntimeVersion = 'process://0.1.0'
+
+/** What processes have to end when the agent is stopped, before they are killed; the whole stop has 3 s. */
+const stopGraceMs = 2_000
+const stopTimeoutMs = 2_900
+/** Past the end of a probe's own time the supervisor has this long to say so. */
+const execMarginMs = 5_000
+const removeRetryMs = 500
+const removeTriesMax = 20
+const startTriesMax = 3
+
+interface Pod {
+  readonly config: SandboxConfig
+  volumes: readonly PodVolume[]
+}
+
+const exitOf = (record: ContainerRecord): ContainerExit | undefined =>
+  record.ended && {
+    podUid: record.podUid,
+    containerID: record.containerID,
+    exitCode: record.ended.exitCode,
+    reason: record.ended.reason,
+    ...(record.ended.message === undefined ? {} : { message: record.ended.message }),
+    finishedAtMs: record.ended.finishedAtMs,
+  }
+
+export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerRuntime {
+  const { directory, clock, ids, log } = options
+  const pods = new Map<string, Pod>()
+  const removals = new Set<Promise<void>>()
+  let exitListener: (exit: ContainerExit) => void = () => undefined
+  let stopped = false
+  makeNodeDirectory(directory)
+
+  const link = createSupervisorLink({
+    directory,
+    clock,
+    log,
+    onEnded(record) {
+      const exit = exitOf(record)
+      if (exit !== undefined && pods.has(record.podUid)) exitListener(exit)
+    },
+  })
+
+  function writeVolumes(podUid: string, volumes: readonly PodVolume[]): void {
+    for (const volume of volumes) {
+      try {
+        writeVolume(directory, podUid, volume, `${clock.nowMs()}.${ids.integer(1_000_000)}`)
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        throw new RuntimeFailure('FailedMount', `MountVolume.SetUp failed for volume "${volume.name}" : ${reason}`)
+      }
+    }
+  }
+
+  function started(record: ContainerRecord): StartedContainer {
+    const ended = exitOf(record)
+    return {
+      containerID: record.containerID,
+      imageID: '',
+      startedAtMs: record.startedAtMs,
+      ...(ended === undefined ? {} : { ended }),
+    }
+  }
+
+  async function start(podUid: string, config: ContainerConfig): Promise<StartedContainer> {
+    const pod = pods.get(podUid)
+    for (let tries = 1; ; tries++) {
+      await link.ready()
+      // The pod may be over by now; what is started then would be left behind.
+      if (pod === undefined || pods.get(podUid) !== pod) {
+        throw new RuntimeFailure('CreateContainerError', `sandbox of pod ${podUid} not found`)
+      }
+      // Ordered before: its root must not be made anew below it.
+      const known = link.records.get(containerIdOf(podUid, config.name, config.attempt))
+      if (known !== undefined) return started(known)
+      try {
+        const record = await link.order('start', startOrder(pod, config))
+        // It may have ended by now: an end that came with the answer is part of it.
+        return started(link.records.get(record.containerID) ?? record)
+      } catch (error) {
+        // The same start again is no second start.
+        if (!isLineBroken(error) || tries === startTriesMax) throw error
+      }
+    }
+  }
+
+  function startOrder({ config: { podUid, ...sandbox }, volumes }: Pod, config: ContainerConfig): StartOrder {
+    const { process: wanted } = config
+    if (wanted === undefined || !isSafeName(config.name)) {
+      throw new RuntimeFailure('CreateContainerError', 'there is nothing to run')
+    }
+    const root = makeRoot({
+      node: directory,
+      podUid,
+      container: config.name,
+      mounts: wanted.mounts,
+      swapped: new Set(volumes.filter(({ kind }) => kind === 'files').map(({ name }) => name)),
+      workingDir: wanted.workingDir,
+      terminationMessagePath: wanted.terminationMessagePath,
+      ...(wanted.user === undefined ? {} : { owner: wanted.user }),
+    })
+    return {
+      podUid,
+      name: config.name,
+      attempt: config.attempt,
+      command: wanted.command,
+      env: wanted.env,
+      directory: root.workingDirectory,
+      ...(wanted.user === undefined ? {} : { user: wanted.user }),
+      ...(wanted.group === undefined ? {} : { group: wanted.group }),
+      logDirectory: containerLogDirectory(directory, { ...sandbox, uid: podUid }, config.name),
+      terminationMessageFile: root.terminationMessageFile,
+    }
+  }
+
+  /** Tried until it is done: what it removes may hold secrets. */
+  function remove(podUid: string, all: boolean): void {
+    pods.delete(podUid)
+    if (!isSafeName(podUid) || !podsOnDisk(directory).has(podUid)) return
+    if (all) link.forget(podUid)
+    const removal = (async () => {
+      for (let tries = 1; !stopped; tries++) {
+        try {
+          await link.order('remove', { podUid, all })
+          return
+        } catch (err) {
+          if (stopped) return
+          log.warn({ err, podUid }, 'what a pod left on disk could not be removed')
+          if (tries === removeTriesMax) return
+          await clock.sleep(removeRetryMs)
+        }
+      }
+    })().finally(() => removals.delete(removal))
+    removals.add(removal)
+  }
+
+  return {
+    version: processRuntimeVersion,
+
+    async runSandbox(config) {
+      if (!isSafeName(config.podUid)) throw new RuntimeFailure('FailedCreatePodSandBox', 'no such pod can exist')
+      // First what says that there is something to remove.
+      mkdirSync(stateDirectory(directory, config.podUid), { recursive: true, mode: 0o700 })
+      mkdirSync(workDirectory(directory, config.podUid), { recursive: true, mode: 0o711 })
+      const volumes = config.volumes ?? []
+      writeVolumes(config.podUid, volumes)
+      pods.set(config.podUid, { config, volumes })
+      return [config.nodeIP]
+    },
+
+    async startContainer(podUid, config) {
+      try {
+        return await start(podUid, config)
+      } catch (error) {
+        if (isRuntimeFailure(error)) throw error
+        throw new RuntimeFailure('CreateContainerError', error instanceof Error ? error.message : String(error))
+      }
+    },
+
+    stopContainer(podUid, containerID, graceMs) {
+      const attempt = async (): Promise<void> => {
+        while (!stopped && pods.has(podUid) && link.records.get(containerID)?.ended === undefined) {
+          try {
+            await link.order('stop', { containerID, graceMs })
+            return
+          } catch (err) {
+            // A supervisor that is new has ended everything itself, and says so.
+            log.warn({ err, containerID }, 'a container could not be asked to stop')
+            await clock.sleep(removeRetryMs)
+          }
+        }
+      }
+      void attempt()
+    },
+
+    removeSandbox(podUid) {
+      remove(podUid, false)
+    },
+
+    removePod(podUid) {
+      remove(podUid, true)
+    },
+
+    async recover(config, _podIPs, _known) {
+      const { podUid } = config
+      if (!isSafeName(podUid) || !podsOnDisk(directory).has(podUid)) return []
+      await link.ready()
+      pods.set(podUid, { config, volumes: config.volumes ?? [] })
+      const latest = new Map<string, ContainerRecord>()
+      for (const record of link.records.values()) {
+        if (record.podUid !== podUid) continue
+        const other = latest.get(record.name)
+        if (other === undefined || other.attempt < record.attempt) latest.set(record.name, record)
+      }
+      return [...latest.values()].map((record) => {
+        const before = link.records.get(containerIdOf(podUid, record.name, record.attempt - 1))
+        const previous = before && exitOf(before)
+        const ended = exitOf(record)
+        return {
+          name: record.name,
+          attempt: record.attempt,
+          containerID: record.containerID,
+          startedAtMs: record.startedAtMs,
+          ...(ended ? { ended } : {}),
+          ...(before && previous ? { previous: { ...previous, startedAtMs: before.startedAtMs } } : {}),
+        }
+      })
+    },
+
+    // Probes tell; this is for containers that have none.
+    readyAtMs: (_config, _container, startedAtMs) => startedAtMs,
+
+    onExit(listener) {
+      exitListener = listener
+    },
+
+    async stop() {
+      if (stopped) return
+      stopped = true
+      if (options.onStop === 'end' && (link.isConnected || [...link.records.values()].some(({ ended }) => !ended))) {
+        await link.order('end', { graceMs: stopGraceMs }, stopTimeoutMs).catch((err: unknown) => {
+          log.warn({ err }, 'processes of pods may not have ended')
+        })
+      }
+      link.close()
+    },
+
+    real: {
+      uid: process.getuid?.() ?? 0,
+      environment: (podUid, container) => {
+        const root = rootDirectory(directory, podUid, container)
+        const { PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } = process.env
+        return { PATH, HOME: root, SHIPLOG_ROOT: root }
+      },
+      async updateVolumes(podUid, volumes) {
+        const pod = pods.get(podUid)
+        if (pod === undefined) return
+        pod.volumes = volumes
+        // What is linked or empty stays as it is.
+        writeVolumes(
+          podUid,
+          volumes.filter(({ kind }) => kind === 'files'),
+        )
+      },
+      async exec(_podUid, containerID, command, timeoutMs) {
+        try {
+          return await link.order('exec', { containerID, command, timeoutMs }, timeoutMs + execMarginMs)
+        } catch (error) {
+          throw new RuntimeFailure('ExecFailed', error instanceof Error ? error.message : String(error))
+        }
+      },
+      keepOnly(podUids) {
+        for (const podUid of podsOnDisk(directory)) if (!podUids.has(podUid)) remove(podUid, true)
+      },
+      logDirectory: (pod, container) => containerLogDirectory(directory, pod, container),
+    },
+  }
+}

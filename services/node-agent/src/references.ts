@@ -1,0 +1,59 @@
+// The References port: how the agent of real containers gets the ConfigMaps and Secrets that its pods refer to. It may read
+// no others: the node authorizer sees to that, whichever way the port goes.
+import type { ApiClient } from '@shiplog/api/api-client'
+import type { FeedObject } from '@shiplog/events/object-feed'
+
+export type ReferenceKind = 'configmaps' | 'secrets'
+
+export interface References {
+  /** The object as it is now; undefined when there is none. Rejects when that cannot be told. */
+  get(kind: ReferenceKind, namespace: string, name: string): Promise<FeedObject | undefined>
+  /** Told when one of them may have changed; without it changes are looked for now and then. */
+  onChange?(listener: (kind: ReferenceKind, namespace: string, name: string) => void): Disposable
+}
+
+/** Asks the API, as the node. */
+export const referencesFromApi = (client: ApiClient): References => ({
+  async get(kind, namespace, name) {
+    const result = await client.request({ verb: 'get', group: '', resource: kind, namespace, name })
+    if (result.ok) return result.object as unknown as FeedObject
+    if (result.code === 404) return undefined
+    throw new Error(result.status.message ?? `${kind} "${name}" cannot be read (${result.code})`)
+  },
+})
+
+/** Those that were asked for, at hand: what is resolved from them is a pure function. */
+export type Lookup = (kind: ReferenceKind, name: string) => FeedObject | undefined
+
+export interface Reference {
+  readonly kind: ReferenceKind
+  readonly name: string
+}
+
+/** Gets each once, all at the same time. */
+export async function lookUp(references: References, namespace: string, wanted: readonly Reference[]): Promise<Lookup> {
+  const keyOf = (kind: ReferenceKind, name: string): string => `${kind}/${name}`
+  const unique = new Map(wanted.filter(({ name }) => name !== '').map((one) => [keyOf(one.kind, one.name), one]))
+  const found = new Map(
+    await Promise.all(
+      [...unique].map(async ([key, { kind, name }]) => [key, await references.get(kind, namespace, name)] as const),
+    ),
+  )
+  return (kind, name) => found.get(keyOf(kind, name))
+}
+
+/** The bytes behind a key of a ConfigMap or Secret. */
+export function bytesAt(kind: ReferenceKind, object: FeedObject, key: string): Uint8Array | undefined {
+  const text = (object['data'] as Record<string, string> | undefined)?.[key]
+  if (text !== undefined) return kind === 'secrets' ? Buffer.from(text, 'base64') : Buffer.from(text, 'utf8')
+  const binary = (object['binaryData'] as Record<string, string> | undefined)?.[key]
+  return binary === undefined ? undefined : Buffer.from(binary, 'base64')
+}
+
+export const keysOf = (object: FeedObject): string[] => [
+  ...Object.keys((object['data'] as object | undefined) ?? {}),
+  ...Object.keys((object['binaryData'] as object | undefined) ?? {}),
+]
+
+/** As upstream's messages call them. */
+export const wordOf = (kind: ReferenceKind): string => (kind === 'secrets' ? 'secret' : 'configmap')
