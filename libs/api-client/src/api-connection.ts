@@ -10,6 +10,7 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2'
 import type { Clock } from '@shiplog/runtime/clock'
+import { ApiUnreachable } from './api-unreachable.ts'
 
 /** Requests under way at once; fewer than the streams that a gateway grants to one connection. */
 export const requestsInFlightMax = 512
@@ -40,6 +41,8 @@ export interface WireRequest {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Buffer
+  /** Asked just before it is sent; see ApiRequest.isWanted. */
+  readonly isWanted?: () => boolean
 }
 
 export interface WireAnswer {
@@ -51,16 +54,6 @@ export interface WireAnswer {
 export interface WireStream {
   readonly code: number
   readonly chunks: AsyncIterable<Buffer>
-}
-
-/** No answer. `ambiguous` says whether the request may have been carried out. */
-export class ApiUnreachable extends Error {
-  override readonly name = 'ApiUnreachable'
-  readonly ambiguous: boolean
-  constructor(message: string, options: { ambiguous: boolean; cause?: unknown }) {
-    super(message, { cause: options.cause })
-    this.ambiguous = options.ambiguous
-  }
 }
 
 export interface ApiConnection {
@@ -165,6 +158,7 @@ export function createApiConnection(options: ApiConnectionOptions): ApiConnectio
     if (opened.destroyed || opened.closed) {
       throw new ApiUnreachable('the connection has just ended', { ambiguous: false })
     }
+    if (request.isWanted?.() === false) throw new Error('the request is not wanted any more')
     const stream = opened.request(headers, { endStream: request.body === undefined })
     if (request.body !== undefined) stream.end(request.body)
     return stream

@@ -1,56 +1,36 @@
 // The ApiClient port over HTTPS: what controllers, the scheduler and node agents use when they run apart from a gateway.
 // Cause, basis and decision travel in headers of our own, which gateways honour from components alone.
 //
-// What was surely not carried out is sent again, to another gateway if need be: a connection that could not be made, a
-// stream that was refused, 429 and 503. A write without an answer is not: it may have been stored, and only the caller
-// can tell (it throws ApiUnreachable with `ambiguous`). Reads are asked again in either case.
+// What is sent again, and what is not: api-unreachable.ts.
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { builtInRegistry } from '@shiplog/api/registry'
 import { routeNotFound, type Status } from '@shiplog/api/status'
 import type { Clock } from '@shiplog/runtime/clock'
-import { type ApiConnection, ApiUnreachable, type WireAnswer, type WireRequest } from './api-connection.ts'
+import type { ApiConnection, WireAnswer, WireRequest } from './api-connection.ts'
+import { persist } from './api-unreachable.ts'
 import { attemptsPath, wireHeader } from '@shiplog/api/wire-headers'
 import { wireTarget } from './request-path.ts'
-
-/** How long a request that was not carried out is tried again. */
-const retryForMs = 8_000
-const pauseMsMin = 20
-const pauseMsMax = 500
-/** A server that asks for more patience than this gets this much. */
-const retryAfterMsMax = 2_000
 
 /** Creates the client; the connection is the caller's to close. */
 export function createHttpApiClient(options: { readonly connection: ApiConnection; readonly clock: Clock }): ApiClient {
   const { connection, clock } = options
   const registry = builtInRegistry()
 
-  async function persist(request: WireRequest, isRead: boolean): Promise<WireAnswer> {
-    const deadlineMs = clock.nowMs() + retryForMs
-    for (let tries = 0; ; tries++) {
-      let pauseMs = Math.min(pauseMsMin * 2 ** Math.min(tries, 10), pauseMsMax)
-      try {
-        const answer = await connection.request(request)
-        if (answer.code !== 429 && answer.code !== 503) return answer
-        const seconds = Number(answer.headers['retry-after'])
-        if (seconds > 0) pauseMs = Math.min(seconds * 1_000, retryAfterMsMax)
-        if (clock.nowMs() + pauseMs > deadlineMs) return answer
-      } catch (error) {
-        if (!(error instanceof ApiUnreachable) || (error.ambiguous && !isRead)) throw error
-        if (clock.nowMs() + pauseMs > deadlineMs) throw error
-      }
-      await clock.sleep(pauseMs)
-    }
-  }
+  const send = (request: WireRequest, isRead: boolean): Promise<WireAnswer> =>
+    persist({ clock, isRead, retryAfterSeconds: ({ headers }) => Number(headers['retry-after']) }, () =>
+      connection.request(request),
+    )
 
   return {
     async request(request) {
       const target = wireTarget(request, registry)
       if (target === undefined) return { ok: false, code: 404, status: routeNotFound() }
-      const answer = await persist(
+      const answer = await send(
         {
           ...target,
           headers: headersOf(request),
+          ...(request.isWanted ? { isWanted: request.isWanted } : {}),
           ...(request.body === undefined ? {} : { body: Buffer.from(JSON.stringify(request.body)) }),
         },
         request.verb === 'get' || request.verb === 'list',
@@ -59,7 +39,7 @@ export function createHttpApiClient(options: { readonly connection: ApiConnectio
     },
 
     async recordAttempt(attempt) {
-      const answer = await persist(
+      const answer = await send(
         {
           method: 'POST',
           path: attemptsPath,

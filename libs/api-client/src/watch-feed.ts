@@ -3,7 +3,8 @@
 import { builtInRegistry } from '@shiplog/api/registry'
 import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
 import type { Clock } from '@shiplog/runtime/clock'
-import { type ApiConnection, ApiUnreachable } from './api-connection.ts'
+import type { ApiConnection } from './api-connection.ts'
+import { ApiUnreachable } from './api-unreachable.ts'
 import { wireTarget } from './request-path.ts'
 
 /** Changes that wait for the consumer; more, and it has to begin again. */

@@ -5,23 +5,25 @@ import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { builtInRegistry } from '@shiplog/api/registry'
 import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
-import { isApiError, routeNotFound, serviceUnavailable, timeout } from '@shiplog/api/status'
+import { isApiError, routeNotFound } from '@shiplog/api/status'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
 import type { Bus } from '@shiplog/events/bus/bus'
 import { sealRecord } from '@shiplog/events/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
-import type { ClusterLog, LogUnavailable } from '@shiplog/events/event-log'
+import type { ClusterLog } from '@shiplog/events/event-log'
 import { encodeToken } from '@shiplog/events/subjects'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
-import { createAppendHealth, unavailableMessage } from './append-health.ts'
+import { createAppendHealth, statusOfUnavailable } from './append-health.ts'
 import { createAuthenticator, parseTokenFile } from './authentication.ts'
 import { createAuthorizer } from './authorization.ts'
 import { componentLeaseNames } from './component-lease-rights.ts'
 import { type Attempt, attemptOf, isComponent } from './components.ts'
+import { serveBusCommands } from './bus-commands.ts'
+import { serveBusFeeds } from './bus-feeds.ts'
 import { createEscalationCheck } from './escalation.ts'
 import type { GatewayRequest } from './gateway-request.ts'
 import { createHttpServer } from './http-server.ts'
@@ -118,6 +120,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const stopping = new AbortController()
   /** Ends what was begun for clients and has no end of its own. */
   const closing = new AbortController()
+  /** What is served over the bus. */
+  const onBus = new DisposableStack()
   const past = createPast({ streams, reader, operationsOver, clock, stopped: closing.signal })
   let port = 0
 
@@ -261,12 +265,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       }
     } catch (error) {
       if (isApiError(error)) return { ok: false, code: error.status.code, status: error.status }
-      if ((error as Error).name === 'LogUnavailable') {
-        const status = (error as LogUnavailable).ambiguous
-          ? timeout(unavailableMessage(error as LogUnavailable))
-          : serviceUnavailable(unavailableMessage(error as LogUnavailable))
-        return { ok: false, code: status.code, status }
-      }
+      const status = statusOfUnavailable(error)
+      if (status) return { ok: false, code: status.code, status }
       throw error
     }
   }
@@ -289,12 +289,19 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     health,
     async start() {
       await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
+      const { bus } = deps
+      if (bus) {
+        onBus.use(serveBusCommands({ bus, registry, operations, authorizer, clock, ids, logger }))
+        onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, clock, logger }))
+      }
       if (!server || !deps.https) return
       await server.listen({ host: deps.https.host, port: deps.https.port })
       port = (server.server.address() as AddressInfo).port
     },
     async stop() {
       if (stopping.signal.aborted) return
+      // First: commands and feeds go to another gateway.
+      onBus.dispose()
       hub.close()
       closing.abort()
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])

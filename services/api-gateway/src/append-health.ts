@@ -1,5 +1,6 @@
 // Whether the log takes writes: fed by the outcome of every append, told by /readyz as `log-append`, and put into the log of
 // the process once per change. A log that cannot be written is still read, so nothing else shows it.
+import { serviceUnavailable, type Status, timeout } from '@shiplog/api/status'
 import type { LogUnavailable } from '@shiplog/events/event-log'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -58,8 +59,10 @@ export function createAppendHealth(deps: {
   }
 }
 
-/** What a client is told of a write that failed so: the cause in the log's own words. */
-export const unavailableMessage = (error: LogUnavailable): string =>
-  error.ambiguous
-    ? `the log did not acknowledge the write in time; it may or may not have been stored: ${error.message}`
-    : `the log is not available: ${error.message}`
+/** What a client is told when the log cannot be reached, the cause in the log's own words; undefined for other errors. */
+export function statusOfUnavailable(error: unknown): Status | undefined {
+  if (!(error instanceof Error) || error.name !== 'LogUnavailable') return undefined
+  return (error as LogUnavailable).ambiguous
+    ? timeout(`the log did not acknowledge the write in time; it may or may not have been stored: ${error.message}`)
+    : serviceUnavailable(`the log is not available: ${error.message}`)
+}

@@ -3,6 +3,9 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo } from '@shiplog/api/schema'
 import type { User } from '@shiplog/domain/strategy'
 
+/** Largest request body, as upstream's. */
+export const bodyBytesMax = 3 * 1024 * 1024
+
 /** Why a component wrote what it wrote; recorded with the event. */
 export interface Provenance {
   readonly cause?: number
@@ -30,7 +33,7 @@ export interface GatewayRequest {
   readonly provenance: Provenance
   /** Create only: refuse a name that an object had before (see ApiRequest.onlyNew). */
   readonly onlyNew?: boolean
-  /** Delete only: not after another round of the same matter (see ApiRequest.once). */
+  /** Deletions and bindings: not after another round of the same matter (see ApiRequest.once). */
   readonly once?: { readonly matter: string; readonly round: string }
 }
 

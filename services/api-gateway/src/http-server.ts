@@ -18,8 +18,6 @@ import {
   requestTooSlow,
   routeNotFound,
   type Status,
-  timeout,
-  serviceUnavailable,
   success,
   unauthorized,
   unsupportedMediaType,
@@ -27,15 +25,15 @@ import {
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { attemptsPath, wireHeader } from '@shiplog/api/wire-headers'
 import type { User } from '@shiplog/domain/strategy'
-import type { EventLog, LogUnavailable } from '@shiplog/events/event-log'
+import type { EventLog } from '@shiplog/events/event-log'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { unavailableMessage } from './append-health.ts'
+import { statusOfUnavailable } from './append-health.ts'
 import type { Authenticator } from './authentication.ts'
 import type { Authorizer } from './authorization.ts'
 import { frameSink } from './frame-sink.ts'
-import type { GatewayRequest, Provenance } from './gateway-request.ts'
+import { bodyBytesMax, type GatewayRequest, type Provenance } from './gateway-request.ts'
 import { impersonate } from './impersonation.ts'
 import { negotiate, type Representation } from './negotiation.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
@@ -49,11 +47,10 @@ import { isPodLogs, noLogsOfThePast, openPodLogs } from './pod-logs.ts'
 import { createPresenter, type ListBody, type Presenter } from './presenter.ts'
 import type { Reader } from './reader.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
+import { accessResource } from './resource-access.ts'
 import { answerFromTunnel, type Tunnels } from './tunnels.ts'
 import { checkStart, type FrameSink, type WatchHub } from './watch.ts'
 
-/** Largest request body, as upstream's. */
-export const bodyBytesMax = 3 * 1024 * 1024
 /** A larger body than this is not even read to be dropped. */
 const droppedBodyBytesMax = 64 * 1024 * 1024
 /** Streams that one HTTP/2 connection may have open; kubectl and client-go use far fewer. */
@@ -265,28 +262,13 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   ): Promise<FastifyReply | undefined> {
     const { method, info, query, user, past } = asked
     const operations = past?.operations ?? deps.operations
-    const resource = registry.resource(info.group, info.version, info.resource)
-    if (!resource || (!resource.namespaced && info.namespace !== '')) return answerStatus(reply, routeNotFound())
-    const verb = verbOf(method, info, query)
-    if (!verb) return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
     const { name, namespace, subresource } = info
-    const fieldSelector = query.get('fieldSelector') ?? ''
-    const access = {
-      user,
-      verb,
-      group: info.group,
-      resource: info.resource,
-      subresource,
-      namespace,
-      name,
-      fieldSelector,
-    }
-    if (!deps.authorizer.allows(access)) return answerStatus(reply, forbidden(resource, name, whyForbidden(access)))
-    if (subresource === '' && !resource.verbs.includes(verb))
-      return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, verb))
-    if (resource.namespaced && namespace === '' && !['list', 'watch'].includes(verb) && resource.stored) {
-      return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
-    }
+    const access = accessResource(
+      { registry, authorizer: deps.authorizer },
+      { ...info, user, method, verb: verbOf(method, info, query), fieldSelector: query.get('fieldSelector') ?? '' },
+    )
+    if ('refusal' in access) return answerStatus(reply, access.refusal)
+    const { resource, verb } = access
     const representation = negotiate(header(raw, 'accept'))
     const trusted = deps.trusted(user)
     const gatewayRequest: GatewayRequest = {
@@ -492,10 +474,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
 
   function statusOf(error: Error & { statusCode?: number; code?: string }, raw: RawRequest): Status {
     if (isApiError(error)) return error.status
-    if (error.name === 'LogUnavailable') {
-      const message = unavailableMessage(error as LogUnavailable)
-      return (error as LogUnavailable).ambiguous ? timeout(message) : serviceUnavailable(message)
-    }
+    const unavailable = statusOfUnavailable(error)
+    if (unavailable) return unavailable
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
       return requestEntityTooLarge(`limit is ${bodyBytesMax}`)
     }
@@ -582,19 +562,6 @@ const isTrue = (text: string | null): boolean =>
 /** RFC 7234 warning: code 299, agent "-", the text quoted. */
 const warningHeader = (text: string): string =>
   `299 - "${text.replace(/[\\"]/g, (character) => `\\${character}`).replace(/[^\x20-\x7e]/g, ' ')}"`
-
-function whyForbidden(access: {
-  user: User
-  verb: string
-  group: string
-  resource: string
-  subresource: string
-  namespace: string
-}): string {
-  const full = access.subresource ? `${access.resource}/${access.subresource}` : access.resource
-  const where = access.namespace ? ` in the namespace "${access.namespace}"` : ' at the cluster scope'
-  return `User "${access.user.name}" cannot ${access.verb} resource "${full}" in API group "${access.group}"${where}`
-}
 
 /** The round that a deletion belongs to, when it names one whole. */
 function onceOf(raw: RawRequest): Pick<GatewayRequest, 'once'> {

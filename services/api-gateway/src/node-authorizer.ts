@@ -73,8 +73,11 @@ export function createNodeAuthorizer(view: AdmissionView): NodeAuthorizer {
 
 const specOf = (pod: KubeObject): JsonObject => (pod['spec'] ?? {}) as JsonObject
 
+/** Kinds of what pods refer to by name, and a node may read for that reason. */
+export const referredKinds = ['configmaps', 'secrets', 'persistentvolumeclaims'] as const
+
 /** Names of the objects of a kind that a pod refers to. */
-function referencesOf(pod: KubeObject, kind: 'configmaps' | 'secrets' | 'persistentvolumeclaims'): string[] {
+export function referencesOf(pod: KubeObject, kind: (typeof referredKinds)[number]): string[] {
   const spec = specOf(pod)
   const volumes = (spec['volumes'] ?? []) as JsonObject[]
   if (kind === 'persistentvolumeclaims') {
