@@ -5,13 +5,14 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { logCases } from './cases/logs.ts'
+import { processCases } from './cases/processes.ts'
 import { runCommand } from './src/command.ts'
 import { pause } from './src/context.ts'
 import { benchForTests, declareCases } from './src/suite.ts'
 
 describe('kubectl against a node of real processes', () => {
   const running = benchForTests('embedded', ['--node', 'process'])
-  declareCases(logCases, running)
+  declareCases([...logCases, ...processCases], running)
 
   test('a slow reader of 45 MB gets every line, and the cluster holds none of it meanwhile', async () => {
     const { tools, cluster } = running()
