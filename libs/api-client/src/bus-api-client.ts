@@ -65,7 +65,12 @@ export function createBusApiClient(options: {
       const isRead = request.verb === 'get' || request.verb === 'list'
       const retryAfterSeconds = (result: ApiResult): number =>
         result.ok ? 0 : (result.status.details?.retryAfterSeconds ?? 0)
-      return await persist({ clock, isRead, retryAfterSeconds }, () => inTurn(() => ask(command)))
+      return await persist({ clock, isRead, retryAfterSeconds }, () =>
+        inTurn(() => {
+          if (request.isWanted?.() === false) throw new Error('the request is not wanted any more')
+          return ask(command)
+        }),
+      )
     },
     recordAttempt: () => Promise.reject(new Error(`${user} does not schedule, and records no attempts`)),
   }
