@@ -6,6 +6,7 @@ import { byRule, entries, items, nonNegative, requiredName, requiredText } from 
 import {
   configMapKey,
   dns1123Label,
+  dns1123Subdomain,
   envVarName,
   httpHeaderName,
   inclusiveRange,
@@ -14,11 +15,11 @@ import {
   qualifiedName,
 } from '../names.ts'
 import { compareQuantities, nanosOf } from '../quantities.ts'
-import { validateVolumeMounts } from './volume-validation.ts'
+import { validateResourceFieldRef, validateVolumeMounts } from './volume-validation.ts'
 
 const protocols = ['SCTP', 'TCP', 'UDP']
 const pullPolicies = ['Always', 'IfNotPresent', 'Never']
-const messagePolicies = ['FallbackToLogsOnError', 'File']
+const messagePolicies = ['File', 'FallbackToLogsOnError']
 const userIdMax = 2_147_483_647
 const envFieldPaths = [
   'metadata.name',
@@ -87,11 +88,11 @@ const validateValueFrom = (variable: JsonObject, field: string): StatusCause[] =
       )
   }
   if (source.resourceFieldRef)
-    causes.push(...requiredText(source.resourceFieldRef.resource, `${field}.resourceFieldRef.resource`))
+    causes.push(...validateResourceFieldRef(source.resourceFieldRef, `${field}.resourceFieldRef`, false))
   for (const kind of ['configMapKeyRef', 'secretKeyRef']) {
     const reference = source[kind]
     if (!reference) continue
-    causes.push(...requiredText(reference.name, `${field}.${kind}.name`))
+    causes.push(...byRule(dns1123Subdomain, reference.name ?? '', `${field}.${kind}.name`))
     causes.push(...requiredName(configMapKey, reference.key, `${field}.${kind}.key`))
   }
   if (kinds.length === 0)
@@ -99,7 +100,7 @@ const validateValueFrom = (variable: JsonObject, field: string): StatusCause[] =
       invalidValue(
         field,
         '',
-        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
+        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`',
       ),
     )
   else if (variable['value']) causes.push(invalidValue(field, '', 'may not be specified when `value` is not empty'))
@@ -114,9 +115,10 @@ const validateEnv = (container: JsonObject, field: string): StatusCause[] => {
     const at = `${field}.envFrom[${index}]`
     if (source['prefix']) causes.push(...byRule(envVarName, source['prefix'], `${at}.prefix`))
     const kinds = ['configMapRef', 'secretRef'].filter((kind) => source[kind])
-    for (const kind of kinds) causes.push(...requiredText(source[kind].name, `${at}.${kind}.name`))
-    if (kinds.length === 0) causes.push(invalidValue(at, '', 'must specify one of: `configMapRef` or `secretRef`'))
-    if (kinds.length > 1) causes.push(invalidValue(at, '', 'may not have more than one field specified at a time'))
+    for (const kind of kinds) causes.push(...requiredName(dns1123Subdomain, source[kind].name, `${at}.${kind}.name`))
+    const all = `${field}.envFrom`
+    if (kinds.length === 0) causes.push(invalidValue(all, '', 'must specify one of: `configMapRef` or `secretRef`'))
+    if (kinds.length > 1) causes.push(invalidValue(all, '', 'may not have more than one field specified at a time'))
   })
   items(container['env']).forEach((variable: JsonObject, index) => {
     const at = `${field}.env[${index}]`
@@ -150,7 +152,8 @@ const validateHandler = (handler: JsonObject, field: string, kinds: readonly str
     }
     if (kind === 'tcpSocket') causes.push(...validatePortNumberOrName(action.port, `${at}.port`))
     if (kind === 'grpc')
-      for (const sentence of portNumber(action.port)) causes.push(invalidValue(`${at}.port`, action.port, sentence))
+      for (const sentence of portNumber(action.port ?? 0))
+        causes.push(invalidValue(`${at}.port`, action.port ?? 0, sentence))
     if (kind === 'sleep') causes.push(...nonNegative(action.seconds, `${at}.seconds`))
   }
   if (found === 0) causes.push(required(field, 'must specify a handler type'))
@@ -196,6 +199,7 @@ const isExtended = (name: string): boolean =>
 const validateResourceName = (name: string, field: string): StatusCause[] => {
   const causes = byRule(qualifiedName, name, field)
   if (!name.includes('/')) {
+    if (causes.length > 0) return causes
     if (name !== 'cpu' && name !== 'memory' && name !== 'ephemeral-storage' && !isHugePages(name)) {
       causes.push(invalidValue(field, name, 'must be a standard resource type or fully qualified'))
       causes.push(invalidValue(field, name, 'must be a standard resource for containers'))

@@ -10,9 +10,10 @@ import {
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, isBlank, items, requiredName } from '../fields.ts'
+import { byRule, isBlank, items } from '../fields.ts'
+import { isIpv4, isIpv6 } from '../service/ip-range.ts'
 import { validateAnnotations } from '../metadata-validation.ts'
-import { dns1123Label, dns1123Subdomain, inclusiveRange, qualifiedName } from '../names.ts'
+import { dns1123Label, dns1123Subdomain, inclusiveRange, qualifiedName, searchDomain } from '../names.ts'
 import {
   validateContainerCommon,
   validateContainers,
@@ -75,6 +76,11 @@ const validateHostPorts = (spec: JsonObject, field: string): StatusCause[] => {
   return causes
 }
 
+const validateIp = (address: unknown, field: string): StatusCause[] =>
+  isIpv4(String(address)) || isIpv6(String(address))
+    ? []
+    : [invalidValue(field, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
+
 const validateDns = (spec: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   const policy = spec['dnsPolicy']
@@ -97,6 +103,16 @@ const validateDns = (spec: JsonObject, field: string): StatusCause[] => {
         `must not have more than ${nameserversMax} nameservers`,
       ),
     )
+  nameservers.forEach((address, index) => {
+    causes.push(...validateIp(address, `${field}.dnsConfig.nameservers[${index}]`))
+  })
+  items(spec['dnsConfig']?.searches).forEach((domain, index) => {
+    const text = String(domain).replace(/\.$/, '')
+    causes.push(...byRule(searchDomain, text, `${field}.dnsConfig.searches[${index}]`))
+  })
+  items(spec['dnsConfig']?.options).forEach((option: JsonObject, index) => {
+    if (!option['name']) causes.push(required(`${field}.dnsConfig.options[${index}]`, 'must not be empty'))
+  })
   return causes
 }
 
@@ -120,9 +136,6 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
   causes.push(...validateDns(spec, field))
   causes.push(...validateLabels(spec['nodeSelector'], `${field}.nodeSelector`))
   causes.push(...validateSecurityCommon(spec['securityContext'], `${field}.securityContext`))
-  items(spec['imagePullSecrets']).forEach((reference: JsonObject, index) => {
-    if (!reference['name']) causes.push(required(`${field}.imagePullSecrets[${index}].name`))
-  })
   if (spec['affinity']) causes.push(...validateAffinity(spec['affinity'], `${field}.affinity`))
   items(spec['readinessGates']).forEach((gate: JsonObject, index) => {
     causes.push(
@@ -132,7 +145,7 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
   causes.push(...validateGates(spec['schedulingGates'], `${field}.schedulingGates`))
   if (spec['topologySpreadConstraints'])
     causes.push(...validateTopologySpread(spec['topologySpreadConstraints'], `${field}.topologySpreadConstraints`))
-  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'])
+  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName', 'hostnameOverride'])
     if (spec[key]) causes.push(...byRule(dns1123Subdomain, String(spec[key]), `${field}.${key}`))
   const deadline = spec['activeDeadlineSeconds']
   if (typeof deadline === 'number' && (deadline < 1 || deadline > activeDeadlineSecondsMax))
@@ -141,6 +154,7 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
     if (spec[key]) causes.push(...byRule(dns1123Label, String(spec[key]), `${field}.${key}`))
   if (spec['tolerations']) causes.push(...validateTolerations(spec['tolerations'], `${field}.tolerations`))
   items(spec['hostAliases']).forEach((alias: JsonObject, index) => {
+    causes.push(...validateIp(alias['ip'] ?? '', `${field}.hostAliases[${index}].ip`))
     items(alias['hostnames']).forEach((hostname, position) => {
       causes.push(
         ...byRule(dns1123Subdomain, String(hostname), `${field}.hostAliases[${index}].hostnames[${position}]`),
@@ -158,7 +172,7 @@ const validateGates = (gates: unknown, field: string): StatusCause[] => {
   const seen = new Set<string>()
   items(gates).forEach((gate: JsonObject, index) => {
     const at = `${field}[${index}]`
-    causes.push(...requiredName(qualifiedName, gate['name'], `${at}.name`))
+    causes.push(...byRule(qualifiedName, gate['name'] ?? '', at))
     if (seen.has(gate['name'])) causes.push(duplicate(at, gate['name']))
     seen.add(gate['name'])
   })

@@ -64,6 +64,9 @@ const validateNodeRequirement = (requirement: JsonObject, field: string): Status
       causes.push(invalidValue(`${field}.operator`, requirement['operator'] ?? '', 'not a valid selector operator'))
   }
   causes.push(...byRule(qualifiedName, String(requirement['key'] ?? ''), `${field}.key`))
+  values.forEach((value, index) => {
+    causes.push(...byRule(labelValue, String(value), `${field}.values[${index}]`))
+  })
   return causes
 }
 
@@ -163,7 +166,6 @@ export const validateTopologySpread = (constraints: unknown, field: string): Sta
     if (!(typeof skew === 'number' && skew > 0))
       causes.push(invalidValue(`${at}.maxSkew`, skew ?? 0, 'must be greater than zero'))
     if (!constraint['topologyKey']) causes.push(required(`${at}.topologyKey`, 'can not be empty'))
-    else causes.push(...byRule(qualifiedName, constraint['topologyKey'], `${at}.topologyKey`))
     const action = constraint['whenUnsatisfiable']
     if (!unsatisfiableActions.includes(action))
       causes.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', unsatisfiableActions))

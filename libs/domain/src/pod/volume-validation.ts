@@ -10,8 +10,14 @@ import {
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, items, requiredName, requiredText } from '../fields.ts'
-import { configMapKey, dns1123Label, dns1123Subdomain } from '../names.ts'
+import { dns1123Label, dns1123Subdomain, inclusiveRange, type NameRule } from '../names.ts'
 import { nanosOf } from '../quantities.ts'
+
+/** Names of storage drivers. */
+const driverName: NameRule = (name) => [
+  ...(name.length > 63 ? [`must be no more than 63 characters`] : []),
+  ...dns1123Subdomain(name.toLowerCase()),
+]
 
 const modeSentence = 'must be a number between 0 and 0777 (octal), both inclusive'
 const modeMax = 0o777
@@ -53,7 +59,6 @@ const validateKeyToPath = (list: unknown, field: string): StatusCause[] =>
     const at = `${field}[${index}]`
     return [
       ...requiredText(item['key'], `${at}.key`),
-      ...(item['key'] ? byRule(configMapKey, item['key'], `${at}.key`) : []),
       ...(item['path'] ? validateLocalNonReservedPath(item['path'], `${at}.path`) : [required(`${at}.path`)]),
       ...validateMode(item['mode'], `${at}.mode`),
     ]
@@ -67,9 +72,30 @@ const volumeFieldPaths = [
   'metadata.uid',
 ]
 
-const validateDownwardItems = (list: unknown, field: string): StatusCause[] =>
-  items(list).flatMap((item: JsonObject, index) => {
-    const at = `${field}[${index}]`
+/** Upstream tells of the whole volume, whichever item is wrong. */
+const resourceFieldRefs = ['cpu', 'ephemeral-storage', 'memory']
+const containerResources = [
+  ...resourceFieldRefs.map((name) => `limits.${name}`),
+  ...resourceFieldRefs.map((name) => `requests.${name}`),
+]
+
+/** A resource of a container, as a variable or a file shows it. */
+export const validateResourceFieldRef = (reference: JsonObject, field: string, inVolume: boolean): StatusCause[] => {
+  if (inVolume && !reference['containerName']) return [required(`${field}.containerName`)]
+  const resource = reference['resource']
+  if (!resource) return [required(`${field}.resource`)]
+  if (/^(requests|limits)\.hugepages-/.test(resource) || containerResources.includes(resource)) return []
+  return [notSupported(`${field}.resource`, resource, containerResources)]
+}
+
+/** Paths that a field selector of pods knows, and that a volume cannot show. */
+const podFieldPaths = [
+  ...['spec.nodeName', 'spec.restartPolicy', 'spec.schedulerName', 'spec.serviceAccountName', 'spec.hostNetwork'],
+  ...['status.phase', 'status.hostIP', 'status.hostIPs', 'status.podIP', 'status.podIPs', 'status.nominatedNodeName'],
+]
+
+const validateDownwardItems = (list: unknown, at: string): StatusCause[] =>
+  items(list).flatMap((item: JsonObject) => {
     const causes: StatusCause[] = item['path']
       ? validateLocalNonReservedPath(item['path'], `${at}.path`)
       : [required(`${at}.path`)]
@@ -78,10 +104,20 @@ const validateDownwardItems = (list: unknown, field: string): StatusCause[] =>
       const path = fieldRef.fieldPath
       if (!path) causes.push(required(`${at}.fieldRef.fieldPath`))
       else if (!volumeFieldPaths.includes(path) && !/^metadata\.(labels|annotations)\['.+'\]$/.test(path))
-        causes.push(notSupported(`${at}.fieldRef.fieldPath`, path, volumeFieldPaths))
+        causes.push(
+          podFieldPaths.includes(path)
+            ? notSupported(`${at}.fieldRef.fieldPath`, path, volumeFieldPaths)
+            : invalidValue(
+                `${at}.fieldRef.fieldPath`,
+                path,
+                `error converting fieldPath: field label not supported: ${path}`,
+              ),
+        )
       if (item['resourceFieldRef'])
         causes.push(invalidValue(at, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'))
-    } else if (!item['resourceFieldRef']) causes.push(required(at, 'one of fieldRef and resourceFieldRef is required'))
+    } else if (item['resourceFieldRef'])
+      causes.push(...validateResourceFieldRef(item['resourceFieldRef'], `${at}.resourceFieldRef`, true))
+    else causes.push(required(at, 'one of fieldRef and resourceFieldRef is required'))
     causes.push(...validateMode(item['mode'], `${at}.mode`))
     return causes
   })
@@ -90,17 +126,15 @@ const validateProjected = (projected: JsonObject, field: string): StatusCause[] 
   const causes = validateMode(projected['defaultMode'], `${field}.defaultMode`)
   items(projected['sources']).forEach((source: JsonObject, index) => {
     const at = `${field}.sources[${index}]`
-    const kinds = Object.keys(source).filter((key) => source[key])
-    if (kinds.length === 0) causes.push(required(at, 'must specify a projected volume source'))
-    for (const kind of kinds.slice(1))
-      causes.push(forbiddenField(`${at}.${kind}`, 'may not specify more than 1 volume type per source'))
+    const kinds = ['secret', 'configMap', 'downwardAPI', 'serviceAccountToken'].filter((key) => source[key])
+    // Upstream tells of the source, not of the kind that is one too many.
+    if (kinds.length > 1) causes.push(forbiddenField(at, 'may not specify more than 1 volume type per source'))
     for (const kind of ['secret', 'configMap'] as const) {
       if (!source[kind]) continue
       causes.push(...requiredText(source[kind].name, `${at}.${kind}.name`))
       causes.push(...validateKeyToPath(source[kind].items, `${at}.${kind}.items`))
     }
-    if (source['downwardAPI'])
-      causes.push(...validateDownwardItems(source['downwardAPI'].items, `${at}.downwardAPI.items`))
+    if (source['downwardAPI']) causes.push(...validateDownwardItems(source['downwardAPI'].items, `${at}.downwardAPI`))
     const token = source['serviceAccountToken']
     if (token) {
       const seconds = token.expirationSeconds
@@ -109,11 +143,26 @@ const validateProjected = (projected: JsonObject, field: string): StatusCause[] 
         causes.push(invalidValue(secondsField, seconds, 'may not specify a duration less than 10 minutes'))
       if (typeof seconds === 'number' && seconds > tokenExpirationSecondsMax)
         causes.push(invalidValue(secondsField, seconds, 'may not specify a duration larger than 2^32 seconds'))
-      if (!token.path) causes.push(required(`${at}.serviceAccountToken.path`))
-      else causes.push(...validateLocalNonReservedPath(token.path, `${at}.serviceAccountToken.path`))
+      if (!token.path) causes.push(required(`${field}.path`))
+      else causes.push(...validateLocalNonReservedPath(token.path, `${field}.path`))
     }
   })
   return causes
+}
+
+const outside = (value: unknown, low: number, high: number, field: string): StatusCause[] =>
+  typeof value === 'number' && (value < low || value > high)
+    ? [invalidValue(field, value, inclusiveRange(low, high))]
+    : []
+
+const iqnForms = [/^iqn\.\d{4}-\d{2}\.([-a-z0-9.]+)(:[^,;*&$|\s]+)$/, /^eui\.[a-zA-Z0-9]{16}$/, /^naa\.[a-zA-Z0-9]{32}$/]
+
+const validateIqn = (iqn: unknown, field: string): StatusCause[] => {
+  if (!iqn) return [required(field)]
+  const text = String(iqn)
+  if (!/^(iqn|eui|naa)/.test(text))
+    return [invalidValue(field, text, 'must be valid format starting with iqn, eui, or naa')]
+  return iqnForms.some((form) => form.test(text)) ? [] : [invalidValue(field, text, 'must be valid format')]
 }
 
 type SourceRule = (source: JsonObject, field: string) => StatusCause[]
@@ -149,7 +198,7 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
   ],
   downwardAPI: (source, field) => [
     ...validateMode(source['defaultMode'], `${field}.defaultMode`),
-    ...validateDownwardItems(source['items'], `${field}.items`),
+    ...validateDownwardItems(source['items'], field),
   ],
   projected: validateProjected,
   persistentVolumeClaim: (source, field) => requiredText(source['claimName'], `${field}.claimName`),
@@ -158,17 +207,81 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
       ...requiredText(source['server'], `${field}.server`),
       ...requiredText(source['path'], `${field}.path`),
     ]
-    if (source['path'] && !String(source['path']).startsWith('/'))
-      causes.push(invalidValue(`${field}.path`, source['path'], 'must be an absolute path'))
+    if (!String(source['path'] ?? '').startsWith('/'))
+      causes.push(invalidValue(`${field}.path`, source['path'] ?? '', 'must be an absolute path'))
     return causes
   },
-  csi: (source, field) => requiredText(source['driver'], `${field}.driver`),
+  csi: (source, field) => requiredName(driverName, source['driver'], `${field}.driver`),
   iscsi: (source, field) => [
     ...requiredText(source['targetPortal'], `${field}.targetPortal`),
-    ...requiredText(source['iqn'], `${field}.iqn`),
+    ...validateIqn(source['iqn'], `${field}.iqn`),
+    ...outside(source['lun'] ?? 0, 0, 255, `${field}.lun`),
+  ],
+  gcePersistentDisk: (source, field) => [
+    ...requiredText(source['pdName'], `${field.replace(/gcePersistentDisk$/, 'persistentDisk')}.pdName`),
+    ...outside(source['partition'] ?? 0, 0, 255, `${field.replace(/gcePersistentDisk$/, 'persistentDisk')}.partition`),
+  ],
+  awsElasticBlockStore: (source, field) => [
+    ...requiredText(source['volumeID'], `${field}.volumeID`),
+    ...outside(source['partition'] ?? 0, 0, 255, `${field}.partition`),
+  ],
+  gitRepo: (source, field) => [
+    ...requiredText(source['repository'], `${field}.repository`),
+    ...validateLocalPath(source['directory'], `${field}.directory`),
+  ],
+  glusterfs: (source, field) => [
+    ...requiredText(source['endpoints'], `${field}.endpoints`),
+    ...requiredText(source['path'], `${field}.path`),
+  ],
+  flocker: (source, field) => {
+    const { datasetName, datasetUUID } = source
+    if (!datasetName && !datasetUUID) return [required(field, 'one of datasetName and datasetUUID is required')]
+    if (datasetName && datasetUUID)
+      return [invalidValue(field, 'resource', 'datasetName and datasetUUID can not be specified simultaneously')]
+    return String(datasetName ?? '').includes('/')
+      ? [invalidValue(`${field}.datasetName`, datasetName, "must not contain '/'")]
+      : []
+  },
+  quobyte: (source, field) => [
+    ...requiredText(
+      source['registry'],
+      `${field}.registry`,
+      'must be a host:port pair or multiple pairs separated by commas',
+    ),
+    ...requiredText(source['volume'], `${field}.volume`),
+  ],
+  rbd: (source, field) => [
+    ...(items(source['monitors']).length === 0 ? [required(`${field}.monitors`)] : []),
+    ...requiredText(source['image'], `${field}.image`),
+  ],
+  cephfs: (source, field) => (items(source['monitors']).length === 0 ? [required(`${field}.monitors`)] : []),
+  cinder: (source, field) => requiredText(source['volumeID'], `${field}.volumeID`),
+  fc: (source, field) => {
+    const [wwns, wwids] = [items(source['targetWWNs']).length, items(source['wwids']).length]
+    if (wwns === 0 && wwids === 0)
+      return [required(`${field}.targetWWNs`, 'must specify either targetWWNs or wwids, but not both')]
+    return []
+  },
+  flexVolume: (source, field) => requiredText(source['driver'], `${field}.driver`),
+  azureFile: (source, field) => [
+    ...requiredText(source['secretName'], `${field}.secretName`),
+    ...requiredText(source['shareName'], `${field}.shareName`),
+  ],
+  azureDisk: (source, field) => [
+    ...requiredText(source['diskName'], `${field}.diskName`),
+    ...requiredText(source['diskURI'], `${field}.diskURI`),
+  ],
+  vsphereVolume: (source, field) => requiredText(source['volumePath'], `${field}.volumePath`),
+  photonPersistentDisk: (source, field) => requiredText(source['pdID'], `${field}.pdID`),
+  portworxVolume: (source, field) => requiredText(source['volumeID'], `${field}.volumeID`),
+  storageos: (source, field) => requiredText(source['volumeName'], `${field}.volumeName`),
+  scaleIO: (source, field) => [
+    ...requiredText(source['gateway'], `${field}.gateway`),
+    ...requiredText(source['system'], `${field}.system`),
+    ...requiredText(source['volumeName'], `${field}.volumeName`),
   ],
   ephemeral: (source, field) => (source['volumeClaimTemplate'] ? [] : [required(`${field}.volumeClaimTemplate`)]),
-  image: (source, field) => requiredText(source['reference'], `${field}.reference`, 'must not be empty'),
+  image: (source, field) => requiredText(source['reference'], `${field}.reference`),
 }
 
 /** Which source of two is the one too many depends on upstream's order of looking at them. */
@@ -179,6 +292,9 @@ const sourceOrder = [
   ...['storageos', 'projected', 'scaleIO', 'csi', 'ephemeral', 'image'],
 ]
 
+/** Where upstream's errors call a source otherwise than its objects. */
+const shownSource: Readonly<Record<string, string>> = { downwardAPI: 'downwarAPI', cephfs: 'cephFS' }
+
 /** All volumes of a pod's spec. */
 export const validateVolumes = (volumes: unknown, field: string, podName: string | undefined): StatusCause[] => {
   const causes: StatusCause[] = []
@@ -188,7 +304,7 @@ export const validateVolumes = (volumes: unknown, field: string, podName: string
     const sources = sourceOrder.filter((key) => volume[key])
     if (sources.length === 0) causes.push(required(at, 'must specify a volume type'))
     for (const source of sources.slice(1))
-      causes.push(forbiddenField(`${at}.${source}`, 'may not specify more than 1 volume type'))
+      causes.push(forbiddenField(`${at}.${shownSource[source] ?? source}`, 'may not specify more than 1 volume type'))
     const first = sources[0]
     const rule = first === undefined ? undefined : sourceRules[first]
     if (first !== undefined && rule) causes.push(...rule(volume[first], `${at}.${first}`))
@@ -215,7 +331,7 @@ export const validateVolumeMounts = (
   items(container['volumeMounts']).forEach((mount: JsonObject, index) => {
     const at = `${field}.volumeMounts[${index}]`
     if (!mount['name']) causes.push(required(`${at}.name`))
-    else if (!volumeNames.has(mount['name'])) causes.push(notFoundField(`${at}.name`, mount['name']))
+    if (!volumeNames.has(mount['name'])) causes.push(notFoundField(`${at}.name`, mount['name'] ?? ''))
     if (!mount['mountPath']) causes.push(required(`${at}.mountPath`))
     if (paths.has(mount['mountPath']))
       causes.push(invalidValue(`${at}.mountPath`, mount['mountPath'], 'must be unique'))
@@ -231,7 +347,11 @@ export const validateVolumeMounts = (
     const propagation = mount['mountPropagation']
     const propagations = ['Bidirectional', 'HostToContainer', 'None']
     if (propagation && !propagations.includes(propagation))
-      causes.push(notSupported(`${at}.mountPropagation`, propagation, propagations))
+      causes.push(notSupported(`${field}.volumeMounts.mountPropagation`, propagation, propagations))
+    const recursive = mount['recursiveReadOnly']
+    const recursives = ['Disabled', 'Enabled', 'IfPossible']
+    if (recursive && !recursives.includes(recursive))
+      causes.push(notSupported(`${field}.volumeMounts.recursiveReadOnly`, recursive, recursives))
     if (propagation === 'Bidirectional' && container['securityContext']?.privileged !== true)
       causes.push(
         forbiddenField(
