@@ -111,7 +111,9 @@ function wrongValuesOf(manifest: ValidManifest, known: Set<string>): WrongValue[
     if (path.length > 3 && path.includes('template')) return
     if (field.type === 'array' && field.items)
       // The first items stand for all.
-      (value as unknown[]).forEach((item, index) => visitInside(field.items!, item, [...path, index]))
+      (value as unknown[]).forEach((item, index) => {
+        visitInside(field.items!, item, [...path, index])
+      })
     else if (field.type === 'map' && field.items)
       for (const [key, item] of Object.entries(value as Any)) visit(field.items, item, [...path, key])
     else visitInside(field, value, path)

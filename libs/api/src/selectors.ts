@@ -481,7 +481,9 @@ export const validateLabelSelector = (selector: LabelSelector | null | undefined
         )
       }
     } else {
-      causes.push(fieldErrors.invalidValue(`${at}.operator`, expression.operator ?? '', 'not a valid selector operator'))
+      causes.push(
+        fieldErrors.invalidValue(`${at}.operator`, expression.operator ?? '', 'not a valid selector operator'),
+      )
     }
     const key = expression.key ?? ''
     for (const problem of labelKeyProblems(key)) {

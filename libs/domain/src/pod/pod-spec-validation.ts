@@ -10,7 +10,7 @@ import {
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, isBlank, items } from '../fields.ts'
+import { byRule, isBlank, items, requiredName } from '../fields.ts'
 import { isIpv4, isIpv6 } from '../service/ip-range.ts'
 import { validateAnnotations } from '../metadata-validation.ts'
 import { dns1123Label, dns1123Subdomain, inclusiveRange, qualifiedName, searchDomain } from '../names.ts'
@@ -26,7 +26,7 @@ import { validateVolumes } from './volume-validation.ts'
 
 const restartPolicies = ['Always', 'OnFailure', 'Never']
 const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']
-const preemptionPolicies = ['Never', 'PreemptLowerPriority']
+const preemptionPolicies = ['PreemptLowerPriority', 'Never']
 const activeDeadlineSecondsMax = 2_147_483_647
 const nameserversMax = 3
 
@@ -116,14 +116,46 @@ const validateDns = (spec: JsonObject, field: string): StatusCause[] => {
   return causes
 }
 
+const groupIdMax = 2_147_483_647
+const sysctlPattern = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
+const sysctlSentence =
+  'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'
+
+const validatePodSecurity = (context: JsonObject | undefined, field: string): StatusCause[] => {
+  if (!context) return []
+  const causes = validateSecurityCommon(context, field)
+  items(context['supplementalGroups']).forEach((group, index) => {
+    if (group < 0 || group > groupIdMax)
+      causes.push(invalidValue(`${field}.supplementalGroups[${index}]`, group, inclusiveRange(0, groupIdMax)))
+  })
+  const seen = new Set<string>()
+  items(context['sysctls']).forEach(({ name = '' }: JsonObject, index) => {
+    const at = `${field}.sysctls[${index}].name`
+    if (name === '') causes.push(required(at))
+    else if (name.length > 253 || !sysctlPattern.test(name)) causes.push(invalidValue(at, name, sysctlSentence))
+    else if (seen.has(name)) causes.push(duplicate(at, name))
+    seen.add(name)
+  })
+  const oneOf = (key: string, values: readonly string[]): void => {
+    if (typeof context[key] === 'string' && !values.includes(context[key]))
+      causes.push(notSupported(`${field}.${key}`, context[key], values))
+  }
+  oneOf('fsGroupChangePolicy', ['Always', 'OnRootMismatch'])
+  oneOf('supplementalGroupsPolicy', ['Merge', 'Strict'])
+  oneOf('seLinuxChangePolicy', ['Recursive'])
+  return causes
+}
+
 /** The whole spec at `field`. `podName` is absent for templates. */
 export const validatePodSpec = (spec: JsonObject, field: string, podName?: string): StatusCause[] => {
-  const causes: StatusCause[] = validateVolumes(spec['volumes'], `${field}.volumes`, podName)
-  const volumeNames = new Set<string>(items(spec['volumes']).map((volume) => volume.name))
+  // Only volumes that are right can be mounted.
+  const volumeNames = new Set<string>()
+  const causes: StatusCause[] = validateVolumes(spec['volumes'], `${field}.volumes`, podName, volumeNames)
   const names = new Set<string>()
-  causes.push(...validateContainers(spec['containers'], volumeNames, `${field}.containers`, names))
+  const grace: number = spec['terminationGracePeriodSeconds'] ?? 0
+  causes.push(...validateContainers(spec['containers'], volumeNames, `${field}.containers`, names, grace))
   if (spec['initContainers'])
-    causes.push(...validateInitContainers(spec['initContainers'], volumeNames, `${field}.initContainers`, names))
+    causes.push(...validateInitContainers(spec['initContainers'], volumeNames, `${field}.initContainers`, names, grace))
   if (spec['ephemeralContainers'])
     causes.push(
       ...validateEphemeralContainers(spec['ephemeralContainers'], volumeNames, `${field}.ephemeralContainers`, names),
@@ -135,7 +167,23 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
     causes.push(notSupported(`${field}.restartPolicy`, restartPolicy, restartPolicies))
   causes.push(...validateDns(spec, field))
   causes.push(...validateLabels(spec['nodeSelector'], `${field}.nodeSelector`))
-  causes.push(...validateSecurityCommon(spec['securityContext'], `${field}.securityContext`))
+  causes.push(...validatePodSecurity(spec['securityContext'], `${field}.securityContext`))
+  items(spec['resourceClaims']).forEach((claim: JsonObject, index) => {
+    const { name = '', resourceClaimName = null, resourceClaimTemplateName = null } = claim
+    const at = `${field}.resourceClaims[${index}]`
+    causes.push(...requiredName(dns1123Label, name, `${at}.name`))
+    const shown = {
+      Name: name,
+      ResourceClaimName: resourceClaimName,
+      ResourceClaimTemplateName: resourceClaimTemplateName,
+    }
+    if (resourceClaimName === null && resourceClaimTemplateName === null)
+      causes.push(invalidValue(at, shown, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'))
+    if (resourceClaimName !== null && resourceClaimTemplateName !== null)
+      causes.push(
+        invalidValue(at, shown, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'),
+      )
+  })
   if (spec['affinity']) causes.push(...validateAffinity(spec['affinity'], `${field}.affinity`))
   items(spec['readinessGates']).forEach((gate: JsonObject, index) => {
     causes.push(

@@ -6,18 +6,16 @@ import {
   notFoundField,
   notSupported,
   required,
+  tooLong,
 } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, items, requiredName, requiredText } from '../fields.ts'
-import { dns1123Label, dns1123Subdomain, inclusiveRange, type NameRule } from '../names.ts'
+import { items, requiredName, requiredText } from '../fields.ts'
+import { dns1123Label, dns1123Subdomain, inclusiveRange } from '../names.ts'
+import { validateClaimSpec } from '../persistent-volume-claim/claim-validation.ts'
 import { nanosOf } from '../quantities.ts'
 
-/** Names of storage drivers. */
-const driverName: NameRule = (name) => [
-  ...(name.length > 63 ? [`must be no more than 63 characters`] : []),
-  ...dns1123Subdomain(name.toLowerCase()),
-]
+const driverCharactersMax = 63
 
 const modeSentence = 'must be a number between 0 and 0777 (octal), both inclusive'
 const modeMax = 0o777
@@ -73,6 +71,8 @@ const volumeFieldPaths = [
 ]
 
 /** Upstream tells of the whole volume, whichever item is wrong. */
+const cpuDivisors = ['1m', '1']
+const byteDivisors = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei']
 const resourceFieldRefs = ['cpu', 'ephemeral-storage', 'memory']
 const containerResources = [
   ...resourceFieldRefs.map((name) => `limits.${name}`),
@@ -84,12 +84,24 @@ export const validateResourceFieldRef = (reference: JsonObject, field: string, i
   if (inVolume && !reference['containerName']) return [required(`${field}.containerName`)]
   const resource = reference['resource']
   if (!resource) return [required(`${field}.resource`)]
-  if (/^(requests|limits)\.hugepages-/.test(resource) || containerResources.includes(resource)) return []
-  return [notSupported(`${field}.resource`, resource, containerResources)]
+  if (!/^(requests|limits)\.hugepages-/.test(resource) && !containerResources.includes(resource))
+    return [notSupported(`${field}.resource`, resource, containerResources)]
+  const divisor = reference['divisor'] ?? '0'
+  const kind = resource.includes('.cpu') ? 'cpu' : resource.includes('memory') ? 'memory' : 'local ephemeral storage'
+  const fine = kind === 'cpu' ? cpuDivisors : byteDivisors
+  return divisor === '0' || fine.includes(String(divisor))
+    ? []
+    : [
+        invalidValue(
+          `${field}.divisor`,
+          resource,
+          `only divisor's values ${fine.slice(0, -1).join(', ')}${fine.length > 2 ? ',' : ''} and ${fine.at(-1)} are supported with the ${kind} resource`,
+        ),
+      ]
 }
 
 /** Paths that a field selector of pods knows, and that a volume cannot show. */
-const podFieldPaths = [
+export const podFieldPaths: readonly string[] = [
   ...['spec.nodeName', 'spec.restartPolicy', 'spec.schedulerName', 'spec.serviceAccountName', 'spec.hostNetwork'],
   ...['status.phase', 'status.hostIP', 'status.hostIPs', 'status.podIP', 'status.podIPs', 'status.nominatedNodeName'],
 ]
@@ -155,7 +167,11 @@ const outside = (value: unknown, low: number, high: number, field: string): Stat
     ? [invalidValue(field, value, inclusiveRange(low, high))]
     : []
 
-const iqnForms = [/^iqn\.\d{4}-\d{2}\.([-a-z0-9.]+)(:[^,;*&$|\s]+)$/, /^eui\.[a-zA-Z0-9]{16}$/, /^naa\.[a-zA-Z0-9]{32}$/]
+const iqnForms = [
+  /^iqn\.\d{4}-\d{2}\.([-a-z0-9.]+)(:[^,;*&$|\s]+)$/,
+  /^eui\.[a-zA-Z0-9]{16}$/,
+  /^naa\.[a-zA-Z0-9]{32}$/,
+]
 
 const validateIqn = (iqn: unknown, field: string): StatusCause[] => {
   if (!iqn) return [required(field)]
@@ -211,11 +227,23 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
       causes.push(invalidValue(`${field}.path`, source['path'] ?? '', 'must be an absolute path'))
     return causes
   },
-  csi: (source, field) => requiredName(driverName, source['driver'], `${field}.driver`),
+  csi: (source, field) => {
+    const driver: string = source['driver'] ?? ''
+    const causes: StatusCause[] = []
+    if (driver === '') causes.push(required(`${field}.driver`))
+    else {
+      if (driver.length > driverCharactersMax) causes.push(tooLong(`${field}.driver`, driverCharactersMax))
+      causes.push(...dns1123Subdomain(driver.toLowerCase()).map((why) => invalidValue(`${field}.driver`, driver, why)))
+    }
+    const secret = source['nodePublishSecretRef']
+    if (secret && !secret.name) causes.push(required(`${field}.nodePublishSecretRef.name`))
+    return causes
+  },
   iscsi: (source, field) => [
     ...requiredText(source['targetPortal'], `${field}.targetPortal`),
     ...validateIqn(source['iqn'], `${field}.iqn`),
     ...outside(source['lun'] ?? 0, 0, 255, `${field}.lun`),
+    ...(source['initiatorName'] ? validateIqn(source['initiatorName'], `${field}.initiatorname`) : []),
   ],
   gcePersistentDisk: (source, field) => [
     ...requiredText(source['pdName'], `${field.replace(/gcePersistentDisk$/, 'persistentDisk')}.pdName`),
@@ -280,7 +308,10 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
     ...requiredText(source['system'], `${field}.system`),
     ...requiredText(source['volumeName'], `${field}.volumeName`),
   ],
-  ephemeral: (source, field) => (source['volumeClaimTemplate'] ? [] : [required(`${field}.volumeClaimTemplate`)]),
+  ephemeral: (source, field) =>
+    source['volumeClaimTemplate']
+      ? validateClaimSpec(source['volumeClaimTemplate'].spec ?? {}, `${field}.volumeClaimTemplate.spec`)
+      : [required(`${field}.volumeClaimTemplate`)],
   image: (source, field) => requiredText(source['reference'], `${field}.reference`),
 }
 
@@ -296,10 +327,17 @@ const sourceOrder = [
 const shownSource: Readonly<Record<string, string>> = { downwardAPI: 'downwarAPI', cephfs: 'cephFS' }
 
 /** All volumes of a pod's spec. */
-export const validateVolumes = (volumes: unknown, field: string, podName: string | undefined): StatusCause[] => {
-  const causes: StatusCause[] = []
+export const validateVolumes = (
+  volumes: unknown,
+  field: string,
+  podName: string | undefined,
+  /** Gets the names of the volumes that are right. */
+  usable: Set<string> = new Set(),
+): StatusCause[] => {
+  const all: StatusCause[] = []
   const names = new Set<string>()
   items(volumes).forEach((volume: JsonObject, index) => {
+    const causes: StatusCause[] = []
     const at = `${field}[${index}]`
     const sources = sourceOrder.filter((key) => volume[key])
     if (sources.length === 0) causes.push(required(at, 'must specify a volume type'))
@@ -316,8 +354,10 @@ export const validateVolumes = (volumes: unknown, field: string, podName: string
     causes.push(...nameCauses)
     if (names.has(name)) causes.push(duplicate(`${at}.name`, name))
     else if (nameCauses.length === 0) names.add(name)
+    if (causes.length === 0) usable.add(name)
+    all.push(...causes)
   })
-  return causes
+  return all
 }
 
 /** Where containers mount volumes. */
@@ -336,13 +376,15 @@ export const validateVolumeMounts = (
     if (paths.has(mount['mountPath']))
       causes.push(invalidValue(`${at}.mountPath`, mount['mountPath'], 'must be unique'))
     paths.add(mount['mountPath'])
-    if (mount['subPath']) causes.push(...validateLocalPath(mount['subPath'], `${at}.subPath`))
+    // Upstream forgets the index here.
+    const unindexed = `${field}.volumeMounts`
+    if (mount['subPath']) causes.push(...validateLocalPath(mount['subPath'], `${unindexed}.subPath`))
     if (mount['subPathExpr']) {
       if (mount['subPath'])
         causes.push(
           invalidValue(`${at}.subPathExpr`, mount['subPathExpr'], 'subPathExpr and subPath are mutually exclusive'),
         )
-      causes.push(...validateLocalPath(mount['subPathExpr'], `${at}.subPathExpr`))
+      causes.push(...validateLocalPath(mount['subPathExpr'], `${unindexed}.subPathExpr`))
     }
     const propagation = mount['mountPropagation']
     const propagations = ['Bidirectional', 'HostToContainer', 'None']
