@@ -345,7 +345,7 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
     [
       'sinceSeconds=1&sinceTime=2026-01-01T00:00:00Z',
       422,
-      'PodLogOptions "web" is invalid: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
+      'PodLogOptions "web" is invalid: []: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
     ],
     [
       'stream=Both',

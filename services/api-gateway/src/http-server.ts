@@ -299,7 +299,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       return await sendList(reply, representation, presenter.list(result.versions, result.meta))
     }
     if (isPodLogs(gatewayRequest)) {
-      if (verb !== 'get') return answerStatus(reply, methodNotAllowed(resource, verb))
+      if (verb !== 'get') return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
       if (past) return answerStatus(reply, noLogsOfThePast(String(past.moment.sequence)))
       return await serveLogs(reply, gatewayRequest, method)
     }
