@@ -94,8 +94,14 @@ async function logServerKilled(): Promise<void> {
 
 async function logServerPaused(): Promise<void> {
   apart.pause('nats-1')
-  await clock.sleep(pauseMs)
-  apart.resume('nats-1')
+  try {
+    for (const name of ['gateway-0', 'gateway-1']) {
+      await apart.until(`${name} says that it is not ready`, notReadyWithinMs, async () => !(await apart.isReady(name)))
+    }
+    await clock.sleep(pauseMs)
+  } finally {
+    apart.resume('nats-1')
+  }
   await isWell('nats-1')
 }
 

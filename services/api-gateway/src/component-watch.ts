@@ -8,6 +8,7 @@ import { type ComponentVitals, componentLeaseName, leaseAddress } from '@shiplog
 import { startHeartbeat } from '@shiplog/reconcile/heartbeat'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
+import type { HealthCheck } from '@shiplog/runtime/service'
 import { followComponentLeases, type SeenComponent, stateOfComponent } from './component-leases.ts'
 import { componentNodeName, createComponentNode } from './component-node.ts'
 import { createComponentPods } from './component-pods.ts'
@@ -37,6 +38,7 @@ export interface ComponentWatchOptions {
 export interface ComponentWatch {
   /** Where the gateways that live serve; of one of which that is not known what is shown stays. */
   places(shown: readonly ApiServerPlace[]): readonly ApiServerPlace[]
+  health(): readonly HealthCheck[]
   stop(): Promise<void>
 }
 
@@ -83,21 +85,23 @@ export function watchComponents(options: ComponentWatchOptions, onPlaces: () => 
   }
 
   /** Each of these does its own part, whatever becomes of the others. */
-  const parts: readonly (() => Promise<void> | undefined)[] = [
+  const parts: readonly (() => Promise<void>)[] = [
     () => node.keep(),
-    () => servers?.renew(),
+    async () => servers?.renew(),
     async () => {
       for (const seen of leases.all() ?? []) {
         if (seen.liveness === 'dead' && clock.nowMs() - seen.renewedAtMs > forgetAfterMs) await forget(seen)
       }
     },
   ]
-  const rounds = (async () => {
-    while (!signal.aborted) {
-      await Promise.allSettled(parts.map(async (part) => await part()))
-      await clock.sleep(roundMs, signal).catch(() => undefined)
-    }
-  })()
+  const rounds = Promise.all(
+    parts.map(async (part) => {
+      while (!signal.aborted) {
+        await part().catch(() => undefined)
+        await clock.sleep(roundMs, signal).catch(() => undefined)
+      }
+    }),
+  )
   void pods.start()
 
   return {
@@ -107,6 +111,7 @@ export function watchComponents(options: ComponentWatchOptions, onPlaces: () => 
         const isShown = shown.some(({ address, port }) => address === serves.address && port === serves.port)
         return liveness === 'alive' || isShown ? [serves] : []
       }),
+    health: () => (servers ? [servers.check()] : []),
     async stop() {
       ending.abort()
       leases.stop()
