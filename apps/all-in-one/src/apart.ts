@@ -2,7 +2,7 @@
 // schedulers and controller managers, the agents of simulated nodes, PostgreSQL and a projector, each a process of its own
 // that is started again when it ends. What compose does with images, this does with the checkout.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { type ApiConnection, createApiConnection } from '@shiplog/api-client/api-connection'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
@@ -41,12 +41,15 @@ export interface RunningApart {
 const root = resolve(import.meta.dirname, '../../..')
 const readyTimeoutMs = 60_000
 const readyPollMs = 100
+/** Below the ports that Linux, macOS and Windows give to outgoing connections. */
+const [portMin, portMax] = [20_000, 30_000]
+const portAttemptsMax = 50
 /** Gateways end after those who report through them, and the log after the gateways. */
 const stopStepMs = 1_500
 
 /** Resolves when all nodes are Ready. */
 export async function startApart(options: ApartOptions): Promise<RunningApart> {
-  const { clock, progress, natsServer } = options
+  const { clock, ids, progress, natsServer } = options
   const directory = resolve(options.directory)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const lock = lockDirectory(directory)
@@ -54,7 +57,8 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
   const supervisor = createSupervisor({
     directory: runDirectory,
     clock,
-    onEnd: (name, how) => progress(`${name} ended (${how}); it is started again`),
+    onEnd: (name, how) =>
+      progress(`${name} ended (${how}); it is started again; what it said is in ${join(runDirectory, name)}.log`),
   })
   const started: { readonly name: string; readonly step: number }[] = []
   let postgres: Awaited<ReturnType<typeof openPostgres>>
@@ -75,14 +79,14 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
 
   async function compose(): Promise<RunningApart> {
     const nodes = Array.from({ length: options.simulatedNodes }, (_, index) => `node-${index}`)
-    const port = options.port === 0 ? await freePort() : options.port
+    const port = options.port === 0 ? await freePort(ids) : options.port
     const ports = [port]
-    while (ports.length < options.replicas) ports.push(await freePort())
+    while (ports.length < options.replicas) ports.push(await freePort(ids))
     const server = `https://127.0.0.1:${port}`
     await writeComponentFiles({ directory, nowMs: clock.nowMs(), hosts: [], nodes, server })
     const file = (...parts: string[]): string => join(directory, ...parts)
 
-    const natsPort = await freePort()
+    const natsPort = await freePort(ids)
     const nats = { SHIPLOG_NATS_URL: `nats://127.0.0.1:${natsPort}` }
     start('nats-server', 2, natsServer.path, [
       '-c',
@@ -101,7 +105,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
         ...env,
         SHIPLOG_REPLICA: name,
         SHIPLOG_HEALTH_HOST: '127.0.0.1',
-        SHIPLOG_HEALTH_PORT: String(await freePort()),
+        SHIPLOG_HEALTH_PORT: String(await freePort(ids)),
         SHIPLOG_LOG_LEVEL: 'info',
       })
     }
@@ -204,12 +208,21 @@ function natsConfiguration(directory: string): string {
   return file
 }
 
-const freePort = (): Promise<number> =>
-  new Promise((settle, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => settle(port))
-    })
-  })
+/**
+ * A port that nobody listens on. Not one of those that systems give to outgoing connections: it must still be free when a
+ * process that was killed comes back for it.
+ */
+async function freePort(ids: Ids): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    const port = portMin + ids.integer(portMax - portMin)
+    try {
+      return await new Promise<number>((settle, reject) => {
+        const server = createServer()
+        server.once('error', reject)
+        server.listen(port, '127.0.0.1', () => server.close(() => settle(port)))
+      })
+    } catch (error) {
+      if (attempt === portAttemptsMax) throw error
+    }
+  }
+}

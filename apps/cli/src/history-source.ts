@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { isAlive, lockDirectory, lockHolder } from '@shiplog/runtime/directory-lock'
 import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { decodeYaml } from '@shiplog/api/decode-yaml'
