@@ -16,11 +16,12 @@ import { creates } from './parts/creates.ts'
 import { gets } from './parts/gets.ts'
 import { idle } from './parts/idle.ts'
 import { lists } from './parts/lists.ts'
+import { past } from './parts/past.ts'
 import { pods } from './parts/pods.ts'
 import { watches } from './parts/watches.ts'
 import { table } from './report.ts'
 
-const parts: readonly Part[] = [creates, gets, lists, watches, coldStart, idle, pods]
+const parts: readonly Part[] = [creates, gets, lists, past, watches, coldStart, idle, pods]
 
 const usage = `npm run bench -- [part …] [--log embedded|jetstream] [--repeat N] [--profile]
 
