@@ -1,5 +1,5 @@
 // What the components of a cluster need to run apart, each in a directory of its own, so that a container can be given
-// its own secrets and nobody else's: certificates, and credentials for NATS for those who may read or write the log.
+// its own secrets and nobody else's: certificates, and credentials for NATS. A node's agent needs only the latter.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadNatsCredentials, natsAuthorization, type NatsUser } from '@shiplog/events/jetstream/nats-users'
