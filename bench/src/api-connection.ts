@@ -1,9 +1,11 @@
 // One keep-alive HTTPS connection of a load generator, without the cost of a full HTTP client: on a machine whose cores
 // are shared, a heavy generator would measure itself. HTTP/1.1, one request at a time, lengths and chunks understood.
-import { connect } from 'node:tls'
+import { connect, type ConnectionOptions } from 'node:tls'
 import type { Credentials } from './credentials.ts'
 
-/** Called with the answer as it comes in. */
+const readBufferBytes = 64 * 1024
+
+/** Called with the answer as it comes in; the bytes are overwritten by what comes next. */
 export interface AnswerReader {
   onHead?(code: number): void
   onBody?(bytes: Buffer): void
@@ -102,7 +104,17 @@ export function createAnswerParser(on: {
 export function openConnection(credentials: Credentials): Promise<ApiConnection> {
   const { host, port, ca, cert, key } = credentials
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, ca, cert, key, servername: 'localhost', ALPNProtocols: ['http/1.1'] })
+    const socket = connect({
+      ...{ host, port, ca, cert, key, servername: 'localhost', ALPNProtocols: ['http/1.1'] },
+      // One buffer for all that comes: whoever wants to keep some of it copies it.
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(readBufferBytes),
+        callback: (length: number, buffer: Uint8Array) => {
+          parse((buffer as Buffer).subarray(0, length))
+          return true
+        },
+      },
+    } as ConnectionOptions)
     let waiting: { reader: AnswerReader; resolve(code: number): void; reject(error: Error): void } | undefined
     let code = 0
     const parse = createAnswerParser({
@@ -118,7 +130,6 @@ export function openConnection(credentials: Credentials): Promise<ApiConnection>
       },
     })
     socket.setNoDelay(true)
-    socket.on('data', parse)
     socket.on('error', (error) => {
       reject(error)
       waiting?.reject(error)

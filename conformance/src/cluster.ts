@@ -12,6 +12,8 @@ export interface ClusterOptions {
   readonly log: LogKind
   /** Default 3. */
   readonly simulatedNodes?: number
+  /** More arguments of `shiplog up`. */
+  readonly args?: readonly string[]
   /** Default: a new temporary directory, removed by `remove`. */
   readonly dataDir?: string
 }
@@ -51,6 +53,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     ...['--port', '0'],
     ...['--log', options.log],
     ...['--simulated-nodes', String(options.simulatedNodes ?? 3)],
+    ...(options.args ?? []),
   ]
   // Detached: a process group of its own, so that `kill` reaches the children (nats-server) too.
   const child = spawn(process.execPath, args, { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })

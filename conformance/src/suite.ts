@@ -24,9 +24,9 @@ export interface Running {
 }
 
 /** A cluster with all that the suites need beside it. */
-export async function startBench(log: LogKind): Promise<Running> {
+export async function startBench(log: LogKind, args: readonly string[] = []): Promise<Running> {
   const tools = await provideKubectl()
-  const cluster = await startCluster({ log })
+  const cluster = await startCluster({ log, args })
   const directory = mkdtempSync(join(tmpdir(), 'shiplog-conformance-'))
   const http = createHttpClient(await readKubeconfig(tools.kubectl, cluster.kubeconfig))
   return {
@@ -55,32 +55,43 @@ export const benchOf = (running: Running, second: boolean): Bench => ({
 /** Declares the tests of all cases on one log. */
 export function conformanceSuite(log: LogKind): void {
   describe(`kubectl and helm against a cluster on the ${log} log`, () => {
-    let running: Running
-    beforeAll(async () => {
-      running = await startBench(log)
-    }, startTimeoutMs)
-    afterAll(async () => {
-      await running?.close()
-    }, startTimeoutMs)
-
-    const declare = (given: Case, second: boolean): void => {
-      const run = given.alone ? test : test.concurrent
-      run(
-        `${given.id} [${given.rows.join(' ')}]${second ? ' with the machine’s own kubectl' : ''}`,
-        { timeout: caseTimeoutMs },
-        async (context) => {
-          if (second && running.tools.systemKubectl === undefined) {
-            context.skip('this machine has no kubectl of another version')
-            return
-          }
-          await runCase(given, benchOf(running, second))
-        },
-      )
-    }
-    for (const given of allCases.filter((one) => !one.alone)) {
-      declare(given, false)
-      if (given.bothVersions) declare(given, true)
-    }
-    for (const given of allCases.filter((one) => one.alone)) declare(given, false)
+    const running = benchForTests(log)
+    declareCases(allCases, running)
   })
+}
+
+/** A cluster for the tests of this block; what is returned gives it once they run. */
+export function benchForTests(log: LogKind, args: readonly string[] = []): () => Running {
+  let running: Running | undefined
+  beforeAll(async () => {
+    running = await startBench(log, args)
+  }, startTimeoutMs)
+  afterAll(async () => {
+    await running?.close()
+  }, startTimeoutMs)
+  return () => running!
+}
+
+/** Declares a test for each case. */
+export function declareCases(cases: readonly Case[], bench: () => Running): void {
+  const declare = (given: Case, second: boolean): void => {
+    const run = given.alone ? test : test.concurrent
+    run(
+      `${given.id} [${given.rows.join(' ')}]${second ? ' with the machine’s own kubectl' : ''}`,
+      { timeout: caseTimeoutMs },
+      async (context) => {
+        const running = bench()
+        if (second && running.tools.systemKubectl === undefined) {
+          context.skip('this machine has no kubectl of another version')
+          return
+        }
+        await runCase(given, benchOf(running, second))
+      },
+    )
+  }
+  for (const given of cases.filter((one) => !one.alone)) {
+    declare(given, false)
+    if (given.bothVersions) declare(given, true)
+  }
+  for (const given of cases.filter((one) => one.alone)) declare(given, false)
 }

@@ -177,7 +177,13 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
   async function run(name: string, spec: JsonObject = {}): Promise<void> {
     await create('pods', {
       metadata: { name },
-      spec: { nodeName: 'node-0', containers: [{ name: 'main', image: 'x', command: ['x'] }], ...spec },
+      spec: {
+        nodeName: 'node-0',
+        // Nobody here makes the ConfigMap that its volume would hold.
+        automountServiceAccountToken: false,
+        containers: [{ name: 'main', image: 'x', command: ['x'] }],
+        ...spec,
+      },
     })
   }
 

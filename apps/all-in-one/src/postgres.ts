@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { createProjector, type Projector } from '@shiplog/projector/projector'
-import { createPool, projectorRole, readerRole } from '@shiplog/read-model/database'
+import { createPool, projectorRole, readerRole, secretReaderRole } from '@shiplog/read-model/database'
 import { hasEmbeddedPostgres, startEmbeddedPostgres } from '@shiplog/read-model/embedded-postgres'
 import { allowLogin, createPostgresReadModel, prepare } from '@shiplog/read-model/postgres-read-model'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -43,6 +43,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     const target = await open()
     if (target === undefined) return undefined
     writeFileSync(join(dataDir, 'postgres-url'), `${target.readerUrl}\n`, { mode: 0o600 })
+    writeFileSync(join(dataDir, 'postgres-url-with-secrets'), `${target.secretReaderUrl}\n`, { mode: 0o600 })
     const pool = createPool({
       url: target.writerUrl,
       applicationName: 'shiplog-projector',
@@ -66,7 +67,9 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     throw error
   }
 
-  async function open(): Promise<{ readerUrl: string; writerUrl: string; description: string } | undefined> {
+  async function open(): Promise<
+    { readerUrl: string; secretReaderUrl: string; writerUrl: string; description: string } | undefined
+  > {
     const migrated = async (url: string, logins?: Readonly<Record<string, string>>): Promise<void> => {
       const pool = createPool({ url, applicationName: 'shiplog-migrations', statementTimeoutMs: migrationTimeoutMs })
       try {
@@ -78,7 +81,12 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     }
     if (options.choice !== 'auto') {
       await migrated(options.choice)
-      return { readerUrl: options.choice, writerUrl: options.choice, description: 'as named' }
+      return {
+        readerUrl: options.choice,
+        secretReaderUrl: options.choice,
+        writerUrl: options.choice,
+        description: 'as named',
+      }
     }
     if (!hasEmbeddedPostgres()) {
       progress(
@@ -91,9 +99,11 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     await migrated(server.adminUrl, {
       [projectorRole]: server.passwordOf(projectorRole),
       [readerRole]: server.passwordOf(readerRole),
+      [secretReaderRole]: server.passwordOf(secretReaderRole),
     })
     return {
       readerUrl: server.urlOf(readerRole),
+      secretReaderUrl: server.urlOf(secretReaderRole),
       writerUrl: server.urlOf(projectorRole),
       description: `PostgreSQL ${server.version}`,
     }

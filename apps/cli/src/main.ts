@@ -153,6 +153,7 @@ program
     new Option('-o, --output <format>', 'how rows are printed').choices(['table', 'json', 'csv']).default('table'),
   )
   .addOption(new Option('--fresh', 'wait until everything that was acknowledged before is there'))
+  .addOption(new Option('--with-secrets', 'show what Secrets hold, too'))
   .addHelpText(
     'after',
     `

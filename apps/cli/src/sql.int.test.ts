@@ -5,6 +5,9 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { servedBytes } from '@shiplog/api/codec'
+import { decodeRecordLine } from '@shiplog/events/record-lines'
+import { objectSubject } from '@shiplog/events/subjects'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
 /** Every question is a process of its own: on a busy machine that takes its time. */
@@ -33,8 +36,8 @@ function shiplog(...args: string[]): Promise<Outcome> {
 
 const sql = (query: string, ...args: string[]): Promise<Outcome> => shiplog('sql', '-d', dataDir, ...args, query)
 
-async function rows(query: string): Promise<any[]> {
-  const { code, stdout, stderr } = await sql(query, '-o', 'json', '--fresh')
+async function rows(query: string, ...args: string[]): Promise<any[]> {
+  const { code, stdout, stderr } = await sql(query, '-o', 'json', '--fresh', ...args)
   expect([code, stderr]).toEqual([0, ''])
   return JSON.parse(stdout)
 }
@@ -134,16 +137,26 @@ describe('the queries of docs/sql.md', () => {
   })
 })
 
-test('every object in SQL is the bytes that the gateway serves', async () => {
+test('every object is the same bytes in SQL, in the gateway, and in a replay of the log from its first sequence', async () => {
+  await api('POST', '/api/v1/namespaces/default/secrets', { metadata: { name: 'key' }, stringData: { a: 'b' } })
   const objects = await rows(
     `select group_resource, namespace, name, sequence, encode(sha256(v1.served(payload, sequence)), 'hex') as served,
        encode(sha256, 'hex') = encode(sha256(payload), 'hex') as own from v1.objects`,
+    '--with-secrets',
   )
   expect(objects.length).toBeGreaterThan(30)
+  const replayed = new Map<string, string>()
+  for (const line of (await api('GET', '/shiplog/v1/events?subject=evt.%3E')).bytes.toString().trim().split('\n')) {
+    const { subject, sequence, headers, payload } = decodeRecordLine(Buffer.from(line))
+    if (headers['Shiplog-Deleted'] === '1') replayed.delete(subject)
+    else replayed.set(subject, createHash('sha256').update(servedBytes(payload, sequence)).digest('hex'))
+  }
   let compared = 0
+  let durable = 0
   for (const { group_resource: groupResource, namespace, name, sequence, served, own } of objects) {
-    const [resource, ...group] = (groupResource as string).split('.')
-    const base = group.length === 0 ? '/api/v1' : `/apis/${group.join('.')}/v1`
+    const [resource, ...groupParts] = (groupResource as string).split('.')
+    const group = groupParts.join('.')
+    const base = group === '' ? '/api/v1' : `/apis/${group}/v1`
     const place = namespace === '' ? '' : `/namespaces/${namespace}`
     const { bytes } = await api('GET', `${base}${place}/${resource}/${encodeURIComponent(name)}`)
     // Leases and Event objects go on changing while this is asked.
@@ -154,8 +167,25 @@ test('every object in SQL is the bytes that the gateway serves', async () => {
       true,
     ])
     compared += 1
+    if (resource === 'leases' || resource === 'events') continue
+    expect([name, replayed.get(objectSubject({ group, resource: resource!, namespace, name }))]).toEqual([name, served])
+    durable += 1
   }
   expect(compared).toBeGreaterThan(objects.length * 0.8)
+  expect(durable).toBe(replayed.size)
+})
+
+test('what a Secret holds is shown when it is asked for, and to other clients by another URL', async () => {
+  await api('POST', '/api/v1/namespaces/default/secrets', { metadata: { name: 'shown' }, stringData: { a: 'b' } })
+  const query = `select name, type, data, payload is null as hidden from v1.secrets where name = 'shown'`
+  expect(await rows(query)).toEqual([{ name: 'shown', type: 'Opaque', data: null, hidden: true }])
+  expect(await rows(query, '--with-secrets')).toEqual([
+    { name: 'shown', type: 'Opaque', data: { a: 'Yg==' }, hidden: false },
+  ])
+  expect((await sql('delete from shiplog.objects', '--with-secrets')).code).toBe(1)
+  for (const file of ['postgres-url', 'postgres-url-with-secrets']) {
+    expect(statSync(join(dataDir, file)).mode & 0o777).toBe(0o600)
+  }
 })
 
 test('an object with a NUL is parked and its neighbours are there', async () => {
@@ -212,7 +242,14 @@ test('tables, CSV, wrong queries, and a role that can only read', async () => {
   }
   const many = await sql('select n from generate_series(1, 2500) n', '-o', 'csv')
   expect(many.stdout.trimEnd().split('\n')).toHaveLength(2501)
-  expect(statSync(join(dataDir, 'postgres-url')).mode & 0o777).toBe(0o600)
+})
+
+test('the projector is a pod in kube-system, ready while SQL works', async () => {
+  const name = 'shiplog-projector-shiplog-control-plane'
+  await until('its pod is ready', async () => {
+    const { code, bytes } = await api('GET', `/api/v1/namespaces/kube-system/pods/${name}`)
+    return code === 200 && JSON.parse(bytes.toString()).status?.containerStatuses?.[0]?.ready === true
+  })
 })
 
 test('status and metrics tell how far SQL is', async () => {

@@ -9,6 +9,7 @@ export interface SqlOptions {
   readonly dataDir: string
   readonly output: Format
   readonly fresh?: boolean
+  readonly withSecrets?: boolean
 }
 
 /** What there is to ask. */
@@ -18,11 +19,11 @@ const overview = `select 'v1.' || c.relname as view, obj_description(c.oid, 'pg_
 /** Gives the exit code. */
 export async function sql(query: string | undefined, options: SqlOptions): Promise<number> {
   const dataDir = resolve(options.dataDir)
-  const file = join(dataDir, 'postgres-url')
+  const file = join(dataDir, options.withSecrets ? 'postgres-url-with-secrets' : 'postgres-url')
   if (!existsSync(file)) {
     throw new Error(`there is no SQL on ${dataDir}: start the cluster with --postgres auto, and give it a few seconds`)
   }
-  const reader = openReader(readFileSync(file, 'utf8').trim())
+  const reader = openReader(readFileSync(file, 'utf8').trim(), { withSecrets: options.withSecrets === true })
   try {
     if (options.fresh) await waitUntilFresh(dataDir, reader)
     const printer = createPrinter(options.output)

@@ -49,6 +49,13 @@ const upcasters: Readonly<Record<string, Readonly<Record<number, Upcaster>>>> = 
 
 export const schemaVersionOf = (groupResource: string): number => currentSchema[groupResource] ?? 1
 
+/** Tells one set of schema versions from another: what was derived under another name must be derived anew. */
+export const schemaVersionsName = (): string =>
+  Object.entries(currentSchema)
+    .map(([groupResource, version]) => `${groupResource}=${version}`)
+    .sort()
+    .join(',')
+
 /** Stored bytes as of today's schema version. Returns the same bytes when nothing changed since they were written. */
 export function upgradeStored(groupResource: string, schema: number, stored: Uint8Array): Uint8Array {
   const current = schemaVersionOf(groupResource)

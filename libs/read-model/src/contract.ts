@@ -56,6 +56,13 @@ const namespaceColumn: Column = {
   comment: '.metadata.namespace',
 }
 
+/** True for a row whose contents the asking role may not see. */
+const hidden = (row: string): string => `${row}.group_resource = 'secrets' and not (select shiplog.reads_secrets())`
+
+/** An object as the asking role may see it; `row` is the row that says what it is. */
+const shown = (object: string, row: string): string =>
+  `case when ${hidden(row)} then shiplog.without_secret(${object}) else ${object} end`
+
 const endColumns = (object: string): readonly Column[] => [
   {
     name: 'object',
@@ -66,11 +73,16 @@ const endColumns = (object: string): readonly Column[] => [
   {
     name: 'payload',
     type: 'bytea',
-    expression: 'v.payload',
+    expression: `case when ${hidden('v')} then null else v.payload end`,
     comment:
-      "The bytes as the log holds them: the object's JSON without its resourceVersion; v1.served(payload, sequence) is what the API serves.",
+      "The bytes as the log holds them: the object's JSON without its resourceVersion; v1.served(payload, sequence) is what the API serves. Null for Secrets, unless the role may read them.",
   },
-  { name: 'sha256', type: 'bytea', expression: 'v.sha256', comment: 'SHA-256 of payload, computed by Postgres.' },
+  {
+    name: 'sha256',
+    type: 'bytea',
+    expression: `case when ${hidden('v')} then null else v.sha256 end`,
+    comment: 'SHA-256 of payload, computed by Postgres; null where payload is.',
+  },
   {
     name: 'unreadable',
     type: 'text',
@@ -142,9 +154,14 @@ const nextVersion = `left join lateral (
   order by n.sequence limit 1) next on true`
 
 const parsedVersion = `left join lateral (
-  select v.sequence, v.namespace, v.name,
-    case when v.unreadable is null and length(v.payload) > 0 then convert_from(v.payload, 'UTF8')::jsonb end as object
+  select v.sequence, v.namespace, v.name, ${shown('read.object', 'v')} as object from (
+    select case when v.unreadable is null and length(v.payload) > 0
+      then convert_from(coalesce(v.upgraded, v.payload), 'UTF8')::jsonb end as object) read
   offset 0) o on true`
+
+/** The present objects, as the asking role may see them. */
+const presentObjects = `(select p.group_resource, p.namespace, p.name, p.stream, p.sequence,
+  ${shown('p.object', 'p')} as object from shiplog.objects p) o`
 
 const columnOf = (column: ViewColumn): Column => ({ ...column, expression: column.expression })
 
@@ -180,7 +197,7 @@ function kindViews(registry: SchemaRegistry, resource: ResourceInfo, view: strin
     name: view,
     comment: `Every ${title} that exists now.`,
     columns,
-    source: `from shiplog.objects o left join shiplog.versions v on v.stream = o.stream and v.sequence = o.sequence
+    source: `from ${groupResource === 'secrets' ? presentObjects : 'shiplog.objects o'} left join shiplog.versions v on v.stream = o.stream and v.sequence = o.sequence
 where o.group_resource = ${literal(groupResource)}`,
   }
   if (ages) return { present, functions: [] }
@@ -242,7 +259,7 @@ function generalViews(): ContractView[] {
         uid,
         ...bytes,
       ],
-      source: 'from shiplog.objects o join shiplog.versions v on v.stream = o.stream and v.sequence = o.sequence',
+      source: `from ${presentObjects} join shiplog.versions v on v.stream = o.stream and v.sequence = o.sequence`,
     },
     {
       name: 'history',
@@ -297,8 +314,18 @@ where v.stream = 1 and v.group_resource <> ${literal(attemptsResource)}`,
         ...address,
         { name: 'recorded_at', type: 'timestamptz', expression: 'v.recorded_at', comment: 'When the log stored it.' },
         { name: 'reason', type: 'text', expression: 'v.unreadable', comment: 'What Postgres said.' },
-        { name: 'payload', type: 'bytea', expression: 'v.payload', comment: 'The bytes as the log holds them.' },
-        { name: 'sha256', type: 'bytea', expression: 'v.sha256', comment: 'SHA-256 of payload.' },
+        {
+          name: 'payload',
+          type: 'bytea',
+          expression: `case when ${hidden('v')} then null else v.payload end`,
+          comment: 'The bytes as the log holds them; null for Secrets, unless the role may read them.',
+        },
+        {
+          name: 'sha256',
+          type: 'bytea',
+          expression: `case when ${hidden('v')} then null else v.sha256 end`,
+          comment: 'SHA-256 of payload.',
+        },
       ],
       source: 'from shiplog.versions v where v.unreadable is not null',
     },
@@ -331,6 +358,12 @@ where v.stream = 1 and v.group_resource <> ${literal(attemptsResource)}`,
           comment: 'When the projector last wrote.',
         },
         { name: 'incarnation', type: 'text', expression: 's.incarnation', comment: 'Which log it is.' },
+        {
+          name: 'complete_until',
+          type: 'timestamptz',
+          expression: 's.complete_until',
+          comment: 'Everything that the log stored up to this time is in these views; as_of(time) reaches up to it.',
+        },
       ],
       source: 'from shiplog.streams s',
     },
@@ -363,26 +396,38 @@ const baseFunctions: readonly ContractFunction[] = [
   },
 ]
 
-const timeFunctions: readonly ContractFunction[] = [
+/** These are plpgsql, because they have to be able to refuse: contractSql writes them as they stand. */
+const refusingFunctions: readonly ContractFunction[] = [
   {
-    name: 'sequence_at',
-    arguments: 'at_time timestamptz',
+    name: 'reached',
+    arguments: 'at_sequence bigint',
     returns: 'bigint',
-    comment: 'The last sequence of the log at a time; 0 before the first.',
-    definition: `select coalesce((select h.sequence from v1.history h where h.valid_from <= at_time order by h.valid_from desc, h.sequence desc limit 1), 0)`,
-  },
-]
-
-/** plpgsql, because it has to be able to refuse. */
-const reached = `create or replace function v1.reached(at_sequence bigint) returns bigint language plpgsql stable as $fn$
-declare position_now bigint := coalesce((select p.position from v1.projection p where p.stream = 'events'), 0);
+    comment: 'Gives the sequence back; fails when the projection is not that far.',
+    definition: `declare position_now bigint := coalesce((select p.position from v1.projection p where p.stream = 'events'), 0);
 begin
   if at_sequence > position_now then
     raise exception 'the projection is at sequence %, not yet at %', position_now, at_sequence;
   end if;
   return at_sequence;
-end $fn$;
-comment on function v1.reached(bigint) is 'Gives the sequence back; fails when the projection is not that far.';`
+end`,
+  },
+  {
+    name: 'sequence_at',
+    arguments: 'at_time timestamptz',
+    returns: 'bigint',
+    comment:
+      'The last sequence of the log at a time, 0 before the first; fails when the projection may not have everything up to then.',
+    definition: `declare until timestamptz := (select p.complete_until from v1.projection p where p.stream = 'events');
+begin
+  if until is null or at_time > until then
+    raise exception 'the projection is complete up to %, not yet up to %', coalesce(until::text, 'no time at all'), at_time
+      using hint = 'it follows within seconds; the views without as_of show the newest that is there';
+  end if;
+  return coalesce((select h.sequence from v1.history h where h.valid_from <= at_time
+    order by h.valid_from desc, h.sequence desc limit 1), 0);
+end`,
+  },
+]
 
 const generalAsOf = (argument: string, sequence: string): ContractFunction => ({
   name: 'as_of',
@@ -397,7 +442,7 @@ where h.sequence <= ${sequence} and not h.deleted and (h.valid_to_sequence is nu
 export function contractOf(registry: SchemaRegistry): Contract {
   const views = generalViews()
   const functions: ContractFunction[] = [
-    ...timeFunctions,
+    ...refusingFunctions,
     generalAsOf('at_sequence bigint', '(select v1.reached(at_sequence))'),
     generalAsOf('at_time timestamptz', '(select v1.sequence_at(at_time))'),
   ]
@@ -456,9 +501,9 @@ const arranged = (view: ContractView, existing: ExistingViews): ContractView => 
 }
 
 const functionSql = (made: ContractFunction): string =>
-  `create or replace function v1.${identifier(made.name)}(${made.arguments}) returns ${made.returns} language sql ${
-    made.name === 'quantity' || made.name === 'served' ? 'immutable' : 'stable'
-  } as $fn$ ${made.definition} $fn$;
+  `create or replace function v1.${identifier(made.name)}(${made.arguments}) returns ${made.returns} language ${
+    refusingFunctions.includes(made) ? 'plpgsql' : 'sql'
+  } ${made.name === 'quantity' || made.name === 'served' ? 'immutable' : 'stable'} as $fn$ ${made.definition} $fn$;
 comment on function v1.${identifier(made.name)}(${made.arguments}) is ${literal(made.comment)};`
 
 /** The statements that make the contract, in order, over what a database has of it already. */
@@ -467,10 +512,11 @@ export function contractSql(contract: Contract, existing: ExistingViews = new Ma
   const columnsOf = new Map(
     views.map((view) => [view.name, view.columns.map(({ name }) => `h.${identifier(name)}`).join(', ')]),
   )
-  const functions = contract.functions.map((made) => ({
-    ...made,
-    definition: made.definition.replace('%columns%', columnsOf.get(made.view ?? '') ?? ''),
-  }))
+  const functions = contract.functions.map((made) =>
+    made.view === undefined
+      ? made
+      : { ...made, definition: made.definition.replace('%columns%', columnsOf.get(made.view) ?? '') },
+  )
   const grants = `do $do$ begin
   if exists (select from pg_roles where rolname = '${readerRole}') then
     grant usage on schema v1 to ${readerRole};
@@ -483,7 +529,6 @@ end $do$;`
     `comment on schema v1 is 'Shiplog: the cluster in SQL, present and past. Public: what is here stays.';`,
     ...baseFunctions.map(functionSql),
     ...views.slice(0, generalViews().length).map(viewSql),
-    reached,
     ...views.slice(generalViews().length).map(viewSql),
     ...functions.map(functionSql),
     grants,

@@ -2,12 +2,17 @@
 import { type Generated, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 
-/** Where each stream is. `stream` is 1 for events, 2 for leases, 3 for object events. */
+/**
+ * Where each stream is. `stream` is 1 for events, 2 for leases, 3 for object events. All that the log stored up to
+ * `complete_until` is in; `reading` names the schema versions that its rows were read by.
+ */
 interface StreamsTable {
   stream: number
   incarnation: string
   position: string
   position_time: Date | null
+  complete_until: Date | null
+  reading: Generated<string>
   updated_at: Generated<Date>
 }
 
@@ -53,9 +58,10 @@ export interface Database {
 export const privateSchema = 'shiplog'
 export const publicSchema = 'v1'
 
-/** Roles: one writes the private tables, one reads the public views. */
+/** Roles: one writes the private tables, one reads the public views, one reads in them what Secrets hold, too. */
 export const projectorRole = 'shiplog_projector'
 export const readerRole = 'shiplog_reader'
+export const secretReaderRole = 'shiplog_secret_reader'
 
 const connectTimeoutMs = 5_000
 const idleTimeoutMs = 30_000

@@ -2,12 +2,12 @@
 // changed; the next one is added below it. The views of schema v1 are no migrations: contract.ts makes them.
 import { type Kysely, sql } from 'kysely'
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration'
-import { type Database, privateSchema, projectorRole, readerRole } from './database.ts'
+import { type Database, privateSchema, projectorRole, readerRole, secretReaderRole } from './database.ts'
 
 /** Statements that may not be allowed to this user, or not be known to this server: done when possible. */
 const ifPossible = (statement: string): string =>
   `do $do$ begin ${statement}; exception when insufficient_privilege or feature_not_supported or duplicate_object
-     or invalid_parameter_value then raise notice '%', sqlerrm; end $do$;`
+     or invalid_parameter_value or undefined_object then raise notice '%', sqlerrm; end $do$;`
 
 const tables = `
 create table shiplog.streams (
@@ -101,6 +101,24 @@ const roles = [
    end $do$;`,
 ].join('\n')
 
+/** What Secrets hold is shown to members of one role; to others a Secret is its metadata and type. */
+const secrets = `
+create function shiplog.reads_secrets() returns boolean language sql stable as $fn$
+  select exists (select from pg_roles where rolname = '${secretReaderRole}' and pg_has_role(current_user, oid, 'member'))
+$fn$;
+create function shiplog.without_secret(object jsonb) returns jsonb language sql immutable as $fn$
+  select (object - 'data' - 'stringData') #- '{metadata,annotations,kubectl.kubernetes.io/last-applied-configuration}'
+$fn$;
+`
+
+const secretRoles = [
+  ifPossible(`create role ${secretReaderRole} nologin`),
+  ifPossible(`grant ${readerRole} to ${secretReaderRole}`),
+  ifPossible(`grant ${secretReaderRole} to current_user`),
+  ifPossible(`alter role ${secretReaderRole} set default_transaction_read_only = on`),
+  ifPossible(`alter role ${secretReaderRole} set statement_timeout = '60s'`),
+].join('\n')
+
 const migrations: Readonly<Record<string, Migration>> = {
   '0001-tables': {
     async up(db: Kysely<unknown>): Promise<void> {
@@ -111,6 +129,16 @@ const migrations: Readonly<Record<string, Migration>> = {
         await sql.raw(ifPossible(`alter table shiplog.${column} set compression lz4`)).execute(db)
       }
       await sql.raw(roles).execute(db)
+    },
+  },
+  '0002-completeness-upgrades-secrets': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql
+        .raw(`alter table shiplog.streams add complete_until timestamptz, add reading text not null default '';
+          alter table shiplog.versions add upgraded bytea;`)
+        .execute(db)
+      await sql.raw(secrets).execute(db)
+      await sql.raw(secretRoles).execute(db)
     },
   },
 }

@@ -1,8 +1,8 @@
 // The read model in Postgres. One connection a claimed stream: it holds the advisory lock, and every batch is one
 // transaction that first moves the stream's position (which fences whoever else believes to own it) and then writes
 // the rows. The commit does not wait for the disk: what a crash of the server takes, it takes with its position.
+import { schemaVersionsName, upgradeStored } from '@shiplog/api/codec'
 import { builtInRegistry } from '@shiplog/api/registry'
-import type { LogRecord } from '@shiplog/events/event-log'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { contractHash, contractOf, contractSql, type ExistingViews } from './contract.ts'
 import { createDatabase, type Database, projectorRole } from './database.ts'
@@ -15,7 +15,7 @@ import {
   type StreamName,
   streamNames,
 } from './read-model.ts'
-import { attemptsResource, rowsOf } from './rows.ts'
+import { attemptsResource, type Reading, type RowColumns, rowsOf } from './rows.ts'
 import type pg from 'pg'
 
 /** First key of the advisory locks, so that they clash with nobody else's; the second is the stream. */
@@ -54,8 +54,10 @@ export async function allowLogin(pool: pg.Pool, passwords: Readonly<Record<strin
   }
 }
 
+const todaysReading: Reading = { name: schemaVersionsName(), upgrade: upgradeStored }
+
 /** The model over a pool; `prepare` must have run once. */
-export function createPostgresReadModel(pool: pg.Pool): ReadModel {
+export function createPostgresReadModel(pool: pg.Pool, reading: Reading = todaysReading): ReadModel {
   const db = createDatabase(pool)
   return {
     withStream: (stream, identity, work) =>
@@ -67,7 +69,7 @@ export function createPostgresReadModel(pool: pg.Pool): ReadModel {
         }>`select pg_try_advisory_lock(${lockSpace}, ${number}) as locked`.execute(connection)
         if (!lock.rows[0]!.locked) return 'taken'
         try {
-          await work(await claim(connection, stream, number, identity))
+          await work(await claim(connection, stream, number, identity, reading))
         } finally {
           // A broken connection has no lock to give back.
           await sql`select pg_advisory_unlock(${lockSpace}, ${number}), set_config('role', 'none', false)`
@@ -92,52 +94,71 @@ async function claim(
   stream: StreamName,
   number: number,
   identity: LogIdentity,
+  reading: Reading,
 ): Promise<ClaimedStream> {
   let position = await connection.transaction().execute(async (tx) => {
     const known = await tx
       .selectFrom('shiplog.streams')
-      .select(['incarnation', 'position'])
+      .select(['incarnation', 'position', 'reading'])
       .where('stream', '=', number)
       .forUpdate()
       .executeTakeFirst()
-    if (known?.incarnation === identity.incarnation && Number(known.position) <= identity.lastSequence) {
-      return Number(known.position)
-    }
-    // Another log, or one that was cut: what came from it is no longer true.
+    const same = known?.incarnation === identity.incarnation && known.reading === reading.name
+    if (same && Number(known.position) <= identity.lastSequence) return Number(known.position)
+    // Another log, or one that was cut, or rows that were read by other schema versions: they are no longer true.
     await tx.deleteFrom('shiplog.versions').where('stream', '=', number).execute()
     await tx.deleteFrom('shiplog.objects').where('stream', '=', number).execute()
     await tx.deleteFrom('shiplog.streams').where('stream', '=', number).execute()
     await tx
       .insertInto('shiplog.streams')
-      .values({ stream: number, incarnation: identity.incarnation, position: '0', position_time: null })
+      .values({
+        stream: number,
+        incarnation: identity.incarnation,
+        position: '0',
+        position_time: null,
+        complete_until: null,
+        reading: reading.name,
+      })
       .execute()
     return 0
   })
 
-  const inTransaction = async (
-    through: number,
-    timeMs: number | undefined,
+  /** One transaction at a time on the one connection. */
+  let last: Promise<unknown> = Promise.resolve()
+  const inTransaction = (
+    change: { readonly through: number; readonly timeMs?: number | undefined; readonly completeUntilMs?: number },
     write: (tx: Transaction<Database>) => Promise<void>,
   ): Promise<void> => {
-    const next = Math.max(position, through)
-    await connection.transaction().execute(async (tx) => {
-      const moved = await tx
-        .updateTable('shiplog.streams')
-        .set({
-          position: String(next),
-          updated_at: sql<Date>`now()`,
-          ...(timeMs === undefined ? {} : { position_time: sql<Date>`to_timestamp(${timeMs} / 1000.0)` }),
-        })
-        .where('stream', '=', number)
-        .where('incarnation', '=', identity.incarnation)
-        .where('position', '=', String(position))
-        .executeTakeFirst()
-      if (Number(moved.numUpdatedRows) !== 1) {
-        throw new PositionMoved(`another projector moved the position of ${stream} from ${position}`)
-      }
-      await write(tx)
-    })
-    position = next
+    const move = async (): Promise<void> => {
+      const next = Math.max(position, change.through)
+      const { timeMs } = change
+      // More records may come with the time of the last one.
+      const completeUntilMs = change.completeUntilMs ?? (timeMs === undefined ? undefined : timeMs - 1)
+      await connection.transaction().execute(async (tx) => {
+        const moved = await tx
+          .updateTable('shiplog.streams')
+          .set({
+            position: String(next),
+            updated_at: sql<Date>`now()`,
+            ...(timeMs === undefined ? {} : { position_time: sql<Date>`to_timestamp(${timeMs} / 1000.0)` }),
+            ...(completeUntilMs === undefined
+              ? {}
+              : { complete_until: sql<Date>`greatest(complete_until, to_timestamp(${completeUntilMs} / 1000.0))` }),
+          })
+          .where('stream', '=', number)
+          .where('incarnation', '=', identity.incarnation)
+          .where('position', '=', String(position))
+          .executeTakeFirst()
+        if (Number(moved.numUpdatedRows) !== 1) {
+          throw new PositionMoved(`another projector moved the position of ${stream} from ${position}`)
+        }
+        await write(tx)
+      })
+      position = next
+    }
+    const moving = last.then(move, move)
+    last = moving
+    return moving
   }
 
   return {
@@ -145,17 +166,20 @@ async function claim(
       return position
     },
     async apply(records, through) {
-      const timeMs = records.at(-1)?.timeMs
+      const change = { through, timeMs: records.at(-1)?.timeMs }
+      const rows = rowsOf(records, reading)
+      const careful = rows.problem.some((problem) => problem !== null)
       try {
-        await inTransaction(through, timeMs, (tx) => writeRows(tx, number, records, false))
+        await inTransaction(change, (tx) => writeRows(tx, number, rows, careful))
       } catch (error) {
         if (!isDataProblem(error)) throw error
         // Something in here is no jsonb: the same batch again, each payload tried by itself.
-        await inTransaction(through, timeMs, (tx) => writeRows(tx, number, records, true))
+        await inTransaction(change, (tx) => writeRows(tx, number, rows, true))
       }
     },
+    completeUntil: (timeMs) => inTransaction({ through: position, completeUntilMs: timeMs }, () => Promise.resolve()),
     keepOnly: (sequences, through) =>
-      inTransaction(through, undefined, async (tx) => {
+      inTransaction({ through }, async (tx) => {
         for (const table of ['shiplog.objects', 'shiplog.versions'] as const) {
           await tx
             .deleteFrom(table)
@@ -175,32 +199,29 @@ const isDataProblem = (error: unknown): boolean => {
 }
 
 /** All rows of a batch in one statement. With `careful`, what jsonb refuses is kept as bytes, and why. */
-async function writeRows(
-  tx: Transaction<Database>,
-  stream: number,
-  records: readonly LogRecord[],
-  careful: boolean,
-): Promise<void> {
-  const rows = rowsOf(records)
+async function writeRows(tx: Transaction<Database>, stream: number, rows: RowColumns, careful: boolean): Promise<void> {
   if (rows.sequence.length === 0) return
-  const problem = careful ? sql`case when i.length > 0 then shiplog.problem_of(i.payload) end` : sql`null::text`
+  const problem = careful
+    ? sql`coalesce(i.problem, case when i.length > 0 then shiplog.problem_of(coalesce(i.upgraded, i.payload)) end)`
+    : sql`null::text`
   const ages = stream !== 1
   await sql`
 with cut as materialized (
   select i.sequence, to_timestamp(i.time_ms / 1000.0) as recorded_at, i.group_resource, i.namespace, i.name, i.scheduler,
     i.type, i.actor, i.request_id, i.previous, i.cause, i.basis, i.decision, i.schema, i.deleted, i.checksum, i.length,
-    substring(${rows.payloads}::bytea from i.at for i.length) as payload
+    i.problem, i.upgraded, substring(${rows.payloads}::bytea from i.at for i.length) as payload
   from unnest(${rows.sequence}::bigint[], ${rows.timeMs}::bigint[], ${rows.groupResource}::text[], ${rows.namespace}::text[],
     ${rows.name}::text[], ${rows.scheduler}::text[], ${rows.type}::text[], ${rows.actor}::text[], ${rows.requestId}::text[],
     ${rows.previous}::bigint[], ${rows.cause}::bigint[], ${rows.basis}::bigint[], ${rows.decision}::text[],
     ${rows.schema}::integer[], ${rows.deleted}::boolean[], ${rows.checksum}::text[], ${rows.at}::integer[],
-    ${rows.length}::integer[])
+    ${rows.length}::integer[], ${rows.upgraded}::bytea[], ${rows.problem}::text[])
     as i(sequence, time_ms, group_resource, namespace, name, scheduler, type, actor, request_id, previous, cause, basis,
-      decision, schema, deleted, checksum, at, length)
+      decision, schema, deleted, checksum, at, length, upgraded, problem)
 ), judged as materialized (
   select i.*, ${problem} as unreadable from cut i
 ), parsed as materialized (
-  select j.*, case when j.length > 0 and j.unreadable is null then convert_from(j.payload, 'UTF8')::jsonb end as object
+  select j.*, case when j.length > 0 and j.unreadable is null 
+    then convert_from(coalesce(j.upgraded, j.payload), 'UTF8')::jsonb end as object
   from judged j
 ), latest as materialized (
   select distinct on (group_resource, namespace, name) group_resource, namespace, name, sequence, deleted, object
@@ -208,10 +229,10 @@ with cut as materialized (
   order by group_resource, namespace, name, sequence desc
 ), versioned as (
   insert into shiplog.versions (stream, sequence, recorded_at, group_resource, namespace, name, uid, scheduler, type, actor,
-    request_id, previous, cause, basis, decision, schema, deleted, checksum, payload, unreadable)
+    request_id, previous, cause, basis, decision, schema, deleted, checksum, payload, upgraded, unreadable)
   select ${stream}::smallint, p.sequence, p.recorded_at, p.group_resource, p.namespace, p.name,
     p.object->'metadata'->>'uid', p.scheduler, p.type, p.actor, p.request_id, p.previous, p.cause, p.basis, p.decision,
-    p.schema, p.deleted, p.checksum, p.payload, p.unreadable
+    p.schema, p.deleted, p.checksum, p.payload, p.upgraded, p.unreadable
   from parsed p ${ages ? sql`join latest l on l.sequence = p.sequence and not l.deleted` : sql``}
   order by p.sequence
   ${ages ? sql`on conflict (stream, sequence) do nothing` : sql``}

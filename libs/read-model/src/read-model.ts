@@ -14,6 +14,8 @@ export interface ClaimedStream {
   readonly position: number
   /** Applies records in order and moves the position, in one transaction. Throws PositionMoved when another was faster. */
   apply(records: readonly LogRecord[], through: number): Promise<void>
+  /** Tells that everything that the log stored up to a time is in the model: nothing before it is still to come. */
+  completeUntil(timeMs: number): Promise<void>
   /** Forgets objects up to a sequence whose last record is not among those kept; for streams that age. */
   keepOnly(sequences: readonly number[], through: number): Promise<void>
 }

@@ -1,7 +1,7 @@
 // Reading for people: one statement in a read-only transaction, as the reader's role, a page of rows at a time. Values
 // come as PostgreSQL writes them: nothing is rounded on the way.
 import type pg from 'pg'
-import { createPool, readerRole } from './database.ts'
+import { createPool, readerRole, secretReaderRole } from './database.ts'
 import { positionsOf } from './postgres-read-model.ts'
 import type { StreamName } from './read-model.ts'
 
@@ -33,7 +33,8 @@ const booleanType = 16
 
 const asText = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig
 
-export function openReader(url: string): Reader {
+export function openReader(url: string, options: { readonly withSecrets?: boolean } = {}): Reader {
+  const role = options.withSecrets ? secretReaderRole : readerRole
   const pool = createPool({ url, applicationName: 'shiplog-sql', statementTimeoutMs })
   return {
     async *query(text) {
@@ -43,7 +44,7 @@ export function openReader(url: string): Reader {
         await client.query('begin read only')
         await client.query(
           `select set_config('role', $1, true) from pg_roles where rolname = $1 and pg_has_role($1, 'member')`,
-          [readerRole],
+          [role],
         )
         const ask = (statement: string): Promise<pg.QueryArrayResult> =>
           client.query({ text: statement, rowMode: 'array', types: asText })

@@ -30,7 +30,19 @@ export interface RowColumns {
   /** Where the payload begins in `payloads`, from 1, and its length. */
   readonly at: number[]
   readonly length: number[]
+  /** The payload as today's schema version reads it; null where that is the payload itself. */
+  readonly upgraded: (Buffer | null)[]
+  /** Why this build cannot read the payload at all. */
+  readonly problem: (string | null)[]
   readonly payloads: Buffer
+}
+
+/** How payloads of older schema versions are read. */
+export interface Reading {
+  /** Another name means that rows must be made anew. */
+  readonly name: string
+  /** Gives the same bytes when nothing changed since they were written; throws on what it does not know. */
+  upgrade(groupResource: string, schema: number, payload: Uint8Array): Uint8Array
 }
 
 /** What a text column cannot hold becomes U+FFFD: NUL, and halves of surrogate pairs. */
@@ -81,7 +93,7 @@ function placeOf(subject: string): Place | undefined {
 }
 
 /** The rows of a batch. Markers of expired records have no payload: their length is 0. */
-export function rowsOf(records: readonly LogRecord[]): RowColumns {
+export function rowsOf(records: readonly LogRecord[], reading: Reading): RowColumns {
   const rows = {
     sequence: [] as number[],
     timeMs: [] as number[],
@@ -101,6 +113,8 @@ export function rowsOf(records: readonly LogRecord[]): RowColumns {
     checksum: [] as (string | null)[],
     at: [] as number[],
     length: [] as number[],
+    upgraded: [] as (Buffer | null)[],
+    problem: [] as (string | null)[],
   }
   const payloads: Uint8Array[] = []
   let at = 1
@@ -129,6 +143,24 @@ export function rowsOf(records: readonly LogRecord[]): RowColumns {
     rows.length.push(payload.length)
     at += payload.length
     payloads.push(payload)
+    const { upgraded, problem } = read(place.groupResource, envelope.schema, payload, reading)
+    rows.upgraded.push(upgraded ? Buffer.from(upgraded) : null)
+    rows.problem.push(problem ?? null)
   }
   return { ...rows, payloads: Buffer.concat(payloads) }
+}
+
+function read(
+  groupResource: string,
+  schema: number,
+  payload: Uint8Array,
+  reading: Reading,
+): { readonly upgraded?: Uint8Array; readonly problem?: string } {
+  if (payload.length === 0 || groupResource === attemptsResource) return {}
+  try {
+    const upgraded = reading.upgrade(groupResource, schema, payload)
+    return upgraded === payload ? {} : { upgraded }
+  } catch (error) {
+    return { problem: storable(error instanceof Error ? error.message : String(error)) }
+  }
 }

@@ -55,8 +55,10 @@ export interface ComponentPods extends Service {
 }
 
 const roundMs = 2_000
-/** At start, and when another was faster, it is looked again after this, and twice as long each time. */
+/** At start, and when another was faster, it is looked again after this, and half as long again each time. */
 const retryMsMin = 10
+/** Until all are shown for the first time somebody waits for it. */
+const firstRetryMsMax = 200
 const namespace = 'kube-system'
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
 const tier = 'control-plane'
@@ -94,7 +96,7 @@ export function createComponentPods(deps: ComponentPodsDeps): ComponentPods {
         retryMs = retryMsMin
         continue
       }
-      retryMs = outcome === 'done' ? retryMsMin : Math.min(2 * retryMs, roundMs)
+      retryMs = outcome === 'done' ? retryMsMin : Math.min(1.5 * retryMs, allShown ? roundMs : firstRetryMsMax)
       sleeping = new AbortController()
       const wake = AbortSignal.any([signal, sleeping.signal])
       await clock.sleep(outcome === 'done' ? roundMs : retryMs, wake).catch(() => undefined)

@@ -2,7 +2,6 @@
 // operations.ts. Every failure becomes a Kubernetes Status here.
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import { Readable } from 'node:stream'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
@@ -43,8 +42,9 @@ import { describeLog, eventsPath, logPath, parseEventsQuery, serveEvents } from 
 import { parsePastPath } from './past-moment.ts'
 import { isTimeless, type Past, type PastView, pastIsReadOnly } from './past-views.ts'
 import { checkPastStart } from './past-watch.ts'
+import { partBytes, sendPieces } from './piece-stream.ts'
 import { isPodLogs, noLogsOfThePast, openPodLogs } from './pod-logs.ts'
-import { createPresenter, type Presenter } from './presenter.ts'
+import { createPresenter, type ListBody, type Presenter } from './presenter.ts'
 import type { Reader } from './reader.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
 import { accessResource } from './resource-access.ts'
@@ -296,7 +296,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (verb === 'list') {
       const { result, options } = await operations.list(gatewayRequest)
       const presenter = presenterOf(resource, representation, options.includeObject, past)
-      return await sendParts(reply, representation, presenter.list(result.versions, result.meta))
+      return await sendList(reply, representation, presenter.list(result.versions, result.meta))
     }
     if (isPodLogs(gatewayRequest)) {
       if (verb !== 'get') return answerStatus(reply, methodNotAllowed(resource, verb))
@@ -436,25 +436,30 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       includeObject,
     })
 
-  async function sendParts(
+  async function sendList(
     reply: FastifyReply,
     representation: Representation,
-    parts: Iterable<Buffer>,
-  ): Promise<FastifyReply> {
+    { pieces, bytes }: ListBody,
+  ): Promise<FastifyReply | undefined> {
     if (representation.as === 'object' && representation.yaml)
-      return await sendBytes(reply, representation, Buffer.concat([...parts]))
-    const iterator = parts[Symbol.iterator]()
-    const head = iterator.next()
-    const second = iterator.next()
-    if (second.done) return reply.header('content-type', contentType(representation)).send(head.value as Buffer)
-    const all = function* (): Generator<Buffer> {
-      yield head.value as Buffer
-      yield second.value as Buffer
-      for (let next = iterator.next(); !next.done; next = iterator.next()) yield next.value
+      return await sendBytes(reply, representation, Buffer.concat([...pieces]))
+    const type = contentType(representation)
+    if (bytes !== undefined && bytes <= partBytes)
+      return reply.header('content-type', type).send(Buffer.concat([...pieces], bytes))
+    reply.hijack()
+    const raw = reply.raw as unknown as RawResponse
+    ;(raw as ServerResponse).writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>),
+      'content-type': type,
+      ...(bytes === undefined ? {} : { 'content-length': bytes }),
+    })
+    try {
+      await sendPieces(raw, pieces)
+    } catch (error) {
+      logger.error({ err: error }, 'a list could not be sent whole')
+      raw.destroy()
     }
-    return reply
-      .header('content-type', contentType(representation))
-      .send(Readable.from(all(), { objectMode: false, highWaterMark: 1 << 20 }))
+    return undefined
   }
 
   async function sendBytes(reply: FastifyReply, representation: Representation, bytes: Buffer): Promise<FastifyReply> {

@@ -15,21 +15,39 @@ export interface ListMeta {
   readonly remainingItemCount?: number
 }
 
+/** A list as it is sent. */
+export interface ListBody {
+  /** Joined they are the answer. */
+  readonly pieces: Iterable<Buffer>
+  /** The length of the whole, where it is known before. */
+  readonly bytes: number | undefined
+}
+
 export interface Presenter {
   /** Equal for presenters that show the same. */
   readonly id: string
   /** One object. */
   object(object: KubeObject | Version): Buffer
-  /** The parts of a list; joined they are the answer. */
-  list(versions: readonly Version[], meta: ListMeta): Iterable<Buffer>
+  list(versions: readonly Version[], meta: ListMeta): ListBody
   frame(type: WatchEventType, version: Version, bytes?: Buffer): Buffer
   bookmark(sequence: number, annotations?: Record<string, string>): Buffer
 }
 
 const comma = Buffer.from(',')
 const listEnd = Buffer.from(']}')
-/** Lists are sent in parts of about this size, so that a list of any length needs little memory. */
-const listPartBytes = 256 * 1024
+
+/** What the objects of a list have together; lists of a table are asked for again and again. */
+const bytesOfList = new WeakMap<readonly Version[], number>()
+
+function bytesOf(versions: readonly Version[]): number {
+  let bytes = bytesOfList.get(versions)
+  if (bytes === undefined) {
+    bytes = 0
+    for (const version of versions) bytes += version.bytes.length
+    bytesOfList.set(versions, bytes)
+  }
+  return bytes
+}
 
 export function createPresenter(
   resource: ResourceInfo,
@@ -61,7 +79,10 @@ export function createPresenter(
         const one = parsed(object)
         return table([one], { resourceVersion: one.metadata.resourceVersion })
       },
-      list: (versions, meta) => [table(versions.map(parsed), meta)],
+      list: (versions, meta) => {
+        const bytes = table(versions.map(parsed), meta)
+        return { pieces: [bytes], bytes: bytes.length }
+      },
       frame: (type, version, bytes) => {
         const object = bytes ? present(JSON.parse(bytes.toString()) as KubeObject) : parsed(version)
         return watchFrame(type, table([object], { resourceVersion: object.metadata.resourceVersion }))
@@ -109,25 +130,16 @@ export function createPresenter(
       'parse' in object && typeof object.parse === 'function'
         ? one(object as Version)
         : json(metadataOnly ? asMetadata(object as KubeObject) : present(object as KubeObject)),
-    *list(versions, meta) {
+    list: (versions, meta) => {
       const kind = metadataOnly ? 'PartialObjectMetadataList' : resource.listKind
       const listVersion = metadataOnly ? 'meta.k8s.io/v1' : apiVersion
-      const head = JSON.stringify({ kind, apiVersion: listVersion, metadata: meta })
-      let parts: Buffer[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)]
-      let bytes = 0
-      for (let i = 0; i < versions.length; i++) {
-        const item = one(versions[i]!)
-        if (i > 0) parts.push(comma)
-        parts.push(item)
-        bytes += item.length + 1
-        if (bytes > listPartBytes) {
-          yield Buffer.concat(parts)
-          parts = []
-          bytes = 0
-        }
+      const text = JSON.stringify({ kind, apiVersion: listVersion, metadata: meta })
+      const head = Buffer.from(`${text.slice(0, -1)},"items":[`)
+      const commas = Math.max(0, versions.length - 1)
+      return {
+        pieces: piecesOf(head, versions, one),
+        bytes: asIs ? head.length + bytesOf(versions) + commas + listEnd.length : undefined,
       }
-      parts.push(listEnd)
-      yield Buffer.concat(parts)
     },
     frame: (type, version, bytes) => {
       if (asIs) return bytes ? watchFrame(type, bytes) : version.frame(type)
@@ -148,4 +160,13 @@ export function createPresenter(
         }),
       ),
   }
+}
+
+function* piecesOf(head: Buffer, versions: readonly Version[], one: (version: Version) => Buffer): Generator<Buffer> {
+  yield head
+  for (let i = 0; i < versions.length; i++) {
+    if (i > 0) yield comma
+    yield one(versions[i]!)
+  }
+  yield listEnd
 }

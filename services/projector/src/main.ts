@@ -8,6 +8,7 @@ import { createPool } from '@shiplog/read-model/database'
 import { createPostgresReadModel, prepare } from '@shiplog/read-model/postgres-read-model'
 import { startHeartbeat } from '@shiplog/reconcile/heartbeat'
 import { run } from '@shiplog/runtime/run'
+import { prepareWhenThere } from './prepare-when-there.ts'
 import { createProjector } from './projector.ts'
 
 const name = 'shiplog-projector'
@@ -21,7 +22,7 @@ await run(name, async ({ env, clock, ids, logger, replica, vitals, signal, onSto
     onError: (err) => logger.debug({ err }, 'a connection to PostgreSQL broke'),
   })
   onStop(() => pool.end())
-  await prepare(pool)
+  await prepareWhenThere({ prepare: () => prepare(pool), clock, logger, signal })
   const log = await openLogFromEnvironment({ env, clock, logger, signal, name, readOnly: true })
   onStop(() => log.close())
   if (env.optional('SHIPLOG_API_SERVERS') !== undefined) {

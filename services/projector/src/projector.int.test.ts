@@ -1,10 +1,8 @@
 // The projector on a real PostgreSQL: killed at every point it waits at, doubled, rebuilt, poisoned.
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { servedBytes } from '@shiplog/api/codec'
 import { builtInRegistry, createRegistry } from '@shiplog/api/registry'
 import { sealRecord } from '@shiplog/events/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
@@ -20,6 +18,7 @@ import { silentLogger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createProjector, type Projector } from './projector.ts'
 import { caughtUp, dump } from './testing/dump.ts'
+import { expectTablesToBe, fold } from './testing/tables.ts'
 import { createRandomLog, randomOf } from './testing/random-log.ts'
 
 type Pool = ReturnType<typeof createPool>
@@ -71,41 +70,6 @@ async function rebuilt(log: ClusterLog): Promise<string[]> {
   await projector.stop()
   await own.end()
   return dump(pool)
-}
-
-/** What a fold of the log says that the tables must hold of EVENTS. */
-async function fold(log: ClusterLog): Promise<{ records: LogRecord[]; present: Map<string, LogRecord> }> {
-  const records: LogRecord[] = []
-  const present = new Map<string, LogRecord>()
-  for await (const page of log.events.read({ subjects: ['evt.>'] })) {
-    for (const record of page) {
-      records.push(record)
-      if (record.headers['Shiplog-Deleted'] === '1') present.delete(record.subject)
-      else present.set(record.subject, record)
-    }
-  }
-  return { records, present }
-}
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-
-async function expectTablesToBe(log: ClusterLog): Promise<void> {
-  const { records, present } = await fold(log)
-  const versions = await pool.query<{ sequence: string; hash: string }>(
-    `select sequence, encode(sha256, 'hex') as hash from v1.history order by sequence`,
-  )
-  expect(versions.rows.map(({ sequence, hash }) => `${sequence} ${hash}`)).toEqual(
-    records.map(({ sequence, payload }) => `${sequence} ${sha256(payload)}`),
-  )
-  const objects = await pool.query<{ sequence: string; hash: string; served: string }>(
-    `select sequence, encode(sha256, 'hex') as hash, encode(sha256(v1.served(payload, sequence)), 'hex') as served
-     from v1.objects where group_resource not in ('events', 'leases.coordination.k8s.io') order by sequence`,
-  )
-  expect(objects.rows.map(({ sequence, hash, served }) => [Number(sequence), hash, served])).toEqual(
-    [...present.values()]
-      .sort((left, right) => left.sequence - right.sequence)
-      .map(({ sequence, payload }) => [sequence, sha256(payload), sha256(servedBytes(payload, sequence))]),
-  )
 }
 
 /** `v1.as_of` at random sequences is what a fold up to there gives. */
@@ -201,7 +165,7 @@ describe('a projector', () => {
     await last.stop()
     await own.end()
     const killed = await dump(pool)
-    await expectTablesToBe(log)
+    await expectTablesToBe(pool, log)
     expect(source.poisoned).toBeGreaterThan(5)
     const parked = await pool.query('select count(*)::int as count from v1.parked')
     expect(parked.rows[0].count).toBe(source.poisoned)
@@ -241,7 +205,7 @@ describe('a projector', () => {
     await caughtUp(pool, log)
     await projector.stop()
     await own.end()
-    await expectTablesToBe(log)
+    await expectTablesToBe(pool, log)
     const killed = await dump(pool)
     expect(await rebuilt(log)).toEqual(killed)
     await log.close()
@@ -266,9 +230,35 @@ describe('a projector', () => {
     expect(second.progress().map(({ state }) => state)).toEqual(['writing', 'writing', 'writing'])
     expect(second.progress()[0]!.events).toBeGreaterThan(0)
     await second.stop()
-    await expectTablesToBe(log)
+    await expectTablesToBe(pool, log)
     await log.close()
     for (const own of pools) await own.end()
+  })
+
+  test('answers about a time only when it has everything up to then, also while nothing happens', async () => {
+    const asOf = (time: string): Promise<number> =>
+      pool.query(`select * from v1.as_of($1::timestamptz)`, [time]).then(({ rowCount }) => rowCount ?? 0)
+    const log = await memoryLog()
+    await createRandomLog(log, 11).grow(60)
+    await rebuilt(log)
+    const { present } = await fold(log)
+    // The projector is down: what happens now is not known, and is not left out silently.
+    await createRandomLog(log, 12)
+      .grow(1)
+      .catch(() => undefined)
+    const missed = new Date(systemClock.nowMs()).toISOString()
+    await expect(asOf(missed)).rejects.toThrow(/^the projection is complete up to .*, not yet up to /)
+    await expect(pool.query('select * from v1.pods_as_of(now())')).rejects.toThrow('not yet up to')
+    const own = poolOf()
+    const projector = projectorOn(log, own)
+    await projector.start()
+    await expect.poll(() => asOf(missed).catch(() => 0), { timeout: 20_000 }).toBeGreaterThanOrEqual(present.size)
+    // Nothing happens: the time up to which it is complete goes on.
+    const later = new Date(systemClock.nowMs()).toISOString()
+    await expect.poll(() => asOf(later).catch(() => 0), { timeout: 20_000 }).toBeGreaterThanOrEqual(present.size)
+    await projector.stop()
+    await own.end()
+    await log.close()
   })
 
   test('whose log is another one, or was cut, begins anew', async () => {
@@ -283,7 +273,7 @@ describe('a projector', () => {
     await caughtUp(pool, log)
     await projector.stop()
     await own.end()
-    await expectTablesToBe(log)
+    await expectTablesToBe(pool, log)
     await old.close()
     await log.close()
   })

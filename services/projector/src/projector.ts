@@ -45,6 +45,10 @@ const waitingRecordsMax = 4_000
 const retryMaxMs = 5_000
 const startTimeoutMs = 10_000
 const logEndIntervalMs = 5_000
+/** How often a projector that has everything says so, for those who ask about a time. */
+const completeIntervalMs = 1_000
+/** The log's clock and ours may differ by so much. */
+const clockSkewMs = 1_000
 
 interface Progress {
   state: StreamProgress['state']
@@ -108,6 +112,26 @@ export function createProjector(deps: ProjectorDeps): Projector {
     const present: number[] = []
     let inSnapshot = ages
     let snapshotEnd = 0
+    let fault: { readonly error: unknown } | undefined
+    let telling: Promise<void> | undefined
+    const tellCompleteness = async (): Promise<void> => {
+      const timeMs = clock.nowMs() - clockSkewMs
+      if (claimed.position >= (await log.lastSequence()) && !signal.aborted) await claimed.completeUntil(timeMs)
+    }
+    const completeness = ages
+      ? undefined
+      : clock.every(completeIntervalMs, () => {
+          telling ??= tellCompleteness()
+            .catch((error: unknown) => {
+              // Whoever lost the stream, or the database, begins again.
+              if (signal.aborted) return
+              fault = { error }
+              ending.abort()
+            })
+            .finally(() => {
+              telling = undefined
+            })
+        })
     try {
       for await (const gathered of gather(source, {
         recordsMax: batchRecordsMax,
@@ -131,8 +155,11 @@ export function createProjector(deps: ProjectorDeps): Projector {
         own.events += records.length
         if (stopping.signal.aborted) return
       }
+      if (fault) throw fault.error
     } finally {
+      completeness?.[Symbol.dispose]()
       ending.abort()
+      await telling
     }
   }
 
