@@ -127,8 +127,8 @@ export function serveBusCommands(deps: BusCommandsDeps): Disposable {
     )
     if (verb === 'list') {
       const { result } = await operations.list(request)
-      const parts = [...present.list(result.versions, result.meta)]
-      return { code: 200, sequence: Number(result.meta.resourceVersion), body: Buffer.concat(parts) }
+      const { pieces } = present.list(result.versions, result.meta)
+      return { code: 200, sequence: Number(result.meta.resourceVersion), body: Buffer.concat([...pieces]) }
     }
     if (verb === 'get' && (request.subresource === '' || request.subresource === 'status')) {
       const isKnown = resource.subresources.some((known) => known.name === request.subresource)

@@ -25,7 +25,8 @@ export function accessResource(
   if (verb === undefined) return unknownMethod
   const access = { ...asked, verb }
   if (!deps.authorizer.allows(access)) return { refusal: forbidden(resource, name, whyForbidden(access)) }
-  if (subresource === '' && !resource.verbs.includes(verb)) return { refusal: methodNotAllowed({ group: '', resource: '' }, verb) }
+  if (subresource === '' && !resource.verbs.includes(verb))
+    return { refusal: methodNotAllowed({ group: '', resource: '' }, verb) }
   if (resource.namespaced && namespace === '' && verb !== 'list' && verb !== 'watch' && resource.stored) {
     return unknownMethod
   }

@@ -25,10 +25,7 @@ export interface NatsFromEnvironmentOptions {
 }
 
 /** Where NATS is, and who we are there. */
-export function natsFromEnvironment(
-  env: Environment,
-  node = '',
-): Pick<ConnectionOptions, 'servers' | 'credentials'> {
+export function natsFromEnvironment(env: Environment, node = ''): Pick<ConnectionOptions, 'servers' | 'credentials'> {
   const name = 'SHIPLOG_NATS_CREDENTIALS'
   const file = readEnvironment({ [name]: env.optional(name)?.replaceAll('{node}', node) }).optionalFile(name)
   return {
@@ -62,5 +59,10 @@ export async function openBusFromEnvironment(
   options: NatsFromEnvironmentOptions & { readonly node?: string },
 ): Promise<Bus> {
   const { env, clock, name, node } = options
-  return await whenReachable(options, 'bus', () => openNatsBus({ ...natsFromEnvironment(env, node), clock, name }))
+  const nats = natsFromEnvironment(env, node)
+  const user = nats.credentials?.user
+  if (node !== undefined && user !== undefined && user !== `system:node:${node}`) {
+    throw new Error(`SHIPLOG_NATS_CREDENTIALS names the file of ${user} for node ${node}; {node} stands for the name`)
+  }
+  return await whenReachable(options, 'bus', () => openNatsBus({ ...nats, clock, name }))
 }
