@@ -30,6 +30,7 @@ export function createHttpApiClient(options: { readonly connection: ApiConnectio
         {
           ...target,
           headers: headersOf(request),
+          ...(request.isWanted ? { isWanted: request.isWanted } : {}),
           ...(request.body === undefined ? {} : { body: Buffer.from(JSON.stringify(request.body)) }),
         },
         request.verb === 'get' || request.verb === 'list',

@@ -31,10 +31,13 @@ export interface ApiRequest {
    */
   readonly onlyNew?: boolean
   /**
-   * Delete only: for what must not be decided twice from different pasts, as which pods a set gives up. Refused (409) when
-   * another round of the same matter was stored after `basis`; the requests of one round do not hinder one another.
+   * Deletions and bindings: for what must not be decided twice from different pasts, as which pods a set gives up, or what
+   * a node still has room for. Refused (409, `decidedElsewhere` of status.ts) when another round of the same matter was
+   * stored after `basis`; the requests of one round do not hinder one another.
    */
   readonly once?: { readonly matter: string; readonly round: string }
+  /** Asked at the last moment before the request goes out, each time that it does; once it says no, it is not sent. */
+  readonly isWanted?: () => boolean
   /** The sequence of the event that made the caller act; recorded with the event. */
   readonly cause?: number
   /** The sequence that a decision saw, and the decision as JSON; recorded with the event. */

@@ -100,6 +100,22 @@ export const nameUsedBefore = (subject: Subject, name: string): Status =>
     }),
   )
 
+/** The cause by which the sender of a request with `once` knows which sequence its next decision has to have seen. */
+export const decidedElsewhereCause = 'DecidedElsewhere'
+
+export const decidedElsewhere = (subject: Subject, name: string, sequence: number): Status => {
+  const why = `the same was decided at sequence ${sequence}, which this decision did not see`
+  const status = conflict(subject, name, why)
+  const cause = { reason: decidedElsewhereCause, message: String(sequence), field: '' }
+  return { ...status, details: { ...status.details, causes: [cause] } }
+}
+
+/** The sequence that a refusal by `decidedElsewhere` names; undefined for all other refusals. */
+export function decidedElsewhereAt(status: Status): number | undefined {
+  const cause = status.details?.causes?.find(({ reason }) => reason === decidedElsewhereCause)
+  return cause === undefined ? undefined : Number(cause.message)
+}
+
 export const generateNameConflict = (subject: Subject, name: string): Status =>
   failure(
     409,

@@ -25,8 +25,8 @@ const patchTypes: ReadonlySet<unknown> = new Set<PatchType>([
   'application/apply-patch+yaml',
 ])
 
-/** A command without its body. */
-export type CommandLine = Omit<ApiRequest, 'body'>
+/** A command without its body, and without what is asked on this side alone. */
+export type CommandLine = Omit<ApiRequest, 'body' | 'isWanted'>
 
 export interface ReceivedCommand {
   readonly line: CommandLine
@@ -34,7 +34,7 @@ export interface ReceivedCommand {
 }
 
 /** The bytes of a command. */
-export function encodeCommand({ body, ...line }: ApiRequest): Uint8Array {
+export function encodeCommand({ body, isWanted: _, ...line }: ApiRequest): Uint8Array {
   return Buffer.from(`${JSON.stringify(line)}\n${body === undefined ? '' : JSON.stringify(body)}`)
 }
 

@@ -1,7 +1,7 @@
 // The runner: the thin shell around pure reconcilers. It keeps the view, wakes keys, sends commands with their cause, and
 // after sending waits until its view has seen the sequences that the commands got, so that the next round of the key
 // starts from their effects. Killed at any point, or run twice beside itself, it converges: names are deterministic and
-// every update is a compare-and-set.
+// every update is a compare-and-set. Of several replicas each works on its share of the keys alone (replica.ts).
 import type { ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
@@ -9,9 +9,10 @@ import { type Status, usedNameCause } from '@shiplog/api/status'
 import type { Clock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
-import type { Service } from '@shiplog/runtime/service'
 import { createEventRecorder } from './events-recorder.ts'
 import type { Command, CommandFailure, Reconciler } from './reconciler.ts'
+import type { Worker } from './replica.ts'
+import type { Shares } from './shares.ts'
 import { createObjectView, keyOf, type ObjectView } from './view.ts'
 import { createWorkQueue, type WorkQueueMetrics } from './work-queue.ts'
 
@@ -25,6 +26,8 @@ const feedRetryMs = 500
 const costlyRoundMs = 4
 const pausePerCost = 4
 const pauseMaxMs = 500
+/** Objects whose keys are looked up in one turn of the event loop, when all of them are. */
+const objectsPerTurn = 2_000
 
 export interface ControllerRunnerOptions {
   readonly name: string
@@ -37,15 +40,29 @@ export interface ControllerRunnerOptions {
   readonly workers?: number
   readonly fieldManager?: string
   readonly ids?: Ids
+  /** Which keys (`<reconciler>/<key>`) are this replica's; all when absent. */
+  readonly shares?: Shares
 }
 
-/** What a round rests on: how far its view was, and its own name. */
+/** What a round rests on: how far its view was, its own name, and its key's. */
 interface Decided {
   readonly basis: number
   readonly round: string
+  /** Undefined for what is nobody's share. */
+  readonly share: Share | undefined
 }
 
-export interface ControllerRunner extends Service {
+/** A key for as long as a round works on it. */
+interface Share {
+  /** `<reconciler>/<key>`. */
+  readonly name: string
+  /** The key went to another replica since the round began. */
+  isLost: boolean
+  /** Commands without an answer yet. */
+  inFlight: number
+}
+
+export interface ControllerRunner extends Worker {
   readonly view: ObjectView
   /** Per reconciler. */
   metrics(): Readonly<Record<string, WorkQueueMetrics>>
@@ -99,7 +116,7 @@ function createGate(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
 
 /** Creates a service that runs reconcilers over one view of the feed. */
 export function createControllerRunner(options: ControllerRunnerOptions): ControllerRunner {
-  const { name, feed, client, clock, reconcilers } = options
+  const { name, feed, client, clock, reconcilers, shares } = options
   const log = options.log.child({ component: name })
   const resources = new Set(
     reconcilers.flatMap((reconciler) => reconciler.resources.map((watch) => watch.groupResource)),
@@ -132,7 +149,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
 
   interface Lane {
     readonly reconciler: Reconciler
-    readonly wake: (key: string, cause: number) => void
+    readonly wake: (key: string, cause: number | undefined) => void
     readonly pump: () => void
     readonly busy: () => number
     readonly metrics: () => WorkQueueMetrics
@@ -140,21 +157,39 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
     readonly shutDown: () => void
   }
 
+  /** Rounds under way, as far as they may become another's. */
+  const atWork = new Set<Share>()
+  let whenLetGo: { readonly of: ReadonlySet<Share>; readonly resolve: () => void }[] = []
+
+  const answered = (share: Share): void => {
+    share.inFlight--
+    whenLetGo = whenLetGo.filter(({ of, resolve }) => {
+      const isOver = [...of].every(({ inFlight }) => inFlight === 0)
+      if (isOver) resolve()
+      return !isOver
+    })
+  }
+
   const sendOne = async (command: Command, cause: number | undefined, decided: Decided): Promise<ApiResult> => {
     const { request, onceFor } = command
+    const { share } = decided
+    const isWanted = (): boolean => !share?.isLost && !stopping.signal.aborted
     const writes = request.verb === 'create' || request.verb === 'update' || request.verb === 'patch'
     const query =
       writes && options.fieldManager ? { fieldManager: options.fieldManager, ...request.query } : request.query
     try {
-      return await gate(() => {
-        if (stopping.signal.aborted) return Promise.reject(new Error('stopping'))
-        return client.request({
+      return await gate(async () => {
+        if (!isWanted()) throw new Error(share?.isLost ? 'the key is another replica’s' : 'stopping')
+        if (share) share.inFlight++
+        const answer = client.request({
           ...request,
+          ...(share ? { isWanted } : {}),
           ...(query ? { query } : {}),
           ...(cause === undefined ? {} : { cause }),
           ...(request.basis === undefined ? { basis: decided.basis } : {}),
           ...(onceFor === undefined ? {} : { once: { matter: onceFor, round: decided.round } }),
         })
+        return await (share ? answer.finally(() => answered(share)) : answer)
       })
     } catch (err) {
       return { ok: false, code: 503, status: unreachable(err) }
@@ -174,7 +209,7 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
         },
       },
       undefined,
-      { basis: view.sequence, round: '' },
+      { basis: view.sequence, round: '', share: undefined },
     )
 
   /** Sends all at once; after a failure, one first, then twice as many each time, until one fails again. */
@@ -209,14 +244,17 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
     let retrying = 0
     let scheduled = false
 
+    const shareOf = (key: string): string => `${reconciler.name}/${key}`
+    const owns = (key: string): boolean => shares?.owns(shareOf(key)) ?? true
+
     /** One round of one key. Returns what it cost in milliseconds of CPU. */
-    const round = async (key: string): Promise<number> => {
+    const round = async (key: string, share: Share | undefined): Promise<number> => {
       const cause = causes.get(key)
       causes.delete(key)
       const failed = failuresOf.get(key) ?? []
       const beginMs = clock.nowMs()
       const usedNameRounds = usedNameRoundsOf.get(key) ?? 0
-      const decided: Decided = { basis: view.sequence, round: `${instance}/${++rounds}` }
+      const decided: Decided = { basis: view.sequence, round: `${instance}/${++rounds}`, share }
       const result = reconciler.reconcile(key, view, { nowMs: beginMs, startedMs, failures: failed, usedNameRounds })
       const costMs = clock.nowMs() - beginMs
       for (const event of result.events ?? []) recorder.record(reconciler.component, event)
@@ -262,6 +300,11 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
           await view.waitForSequence(sequence, AbortSignal.any([stopping.signal, deadline.signal]))
         }
       }
+      // Another replica looks at it now, from the beginning.
+      if (share?.isLost) {
+        forget(key)
+        return costMs
+      }
       if (usedName) usedNameRoundsOf.set(key, usedNameRounds + 1)
       else usedNameRoundsOf.delete(key)
       if (failures.length > 0) {
@@ -282,16 +325,27 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
       return costMs
     }
 
+    const forget = (key: string): void => {
+      causes.delete(key)
+      failuresOf.delete(key)
+      usedNameRoundsOf.delete(key)
+      queue.forget(key)
+    }
+
     const work = async (key: string): Promise<void> => {
       let costMs = 0
+      const share: Share | undefined = shares && { name: shareOf(key), isLost: false, inFlight: 0 }
+      if (share) atWork.add(share)
       try {
-        costMs = await round(key)
+        costMs = await round(key, share)
       } catch (err) {
-        if (!stopping.signal.aborted) {
+        if (share?.isLost) forget(key)
+        else if (!stopping.signal.aborted) {
           const delayMs = queue.addRateLimited(key)
           laneLog.error({ err, key, delayMs }, 'reconcile failed')
         }
       } finally {
+        if (share) atWork.delete(share)
         busy--
         schedule()
       }
@@ -310,6 +364,11 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
       while (busy < workersMax) {
         const key = queue.take()
         if (key === undefined) return
+        if (!owns(key)) {
+          forget(key)
+          queue.done(key)
+          continue
+        }
         busy++
         void work(key)
       }
@@ -326,7 +385,8 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
     return {
       reconciler,
       wake: (key, cause) => {
-        causes.set(key, cause)
+        if (!owns(key)) return
+        if (cause !== undefined) causes.set(key, cause)
         queue.add(key)
       },
       pump: schedule,
@@ -342,6 +402,36 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
   const onChange = (change: ObjectChange, before: KubeObject | undefined): void => {
     for (const { lane, keys } of watches.get(change.groupResource) ?? []) {
       for (const key of keys(change, before, view)) lane.wake(key, change.sequence)
+    }
+  }
+
+  /** Wakes every key there is, as the first snapshot did. */
+  const wakeAll = async (): Promise<void> => {
+    let turn = 0
+    for (const groupResource of watches.keys()) {
+      const dot = groupResource.indexOf('.')
+      const [resource, group] =
+        dot < 0 ? [groupResource, ''] : [groupResource.slice(0, dot), groupResource.slice(dot + 1)]
+      for (const object of [...view.list(groupResource)]) {
+        if (++turn % objectsPerTurn === 0) await clock.sleep(0)
+        if (stopping.signal.aborted) return
+        const { name: objectName, namespace = '', resourceVersion } = object.metadata
+        const change: ObjectChange = {
+          group,
+          resource,
+          namespace,
+          name: objectName,
+          groupResource,
+          sequence: Number(resourceVersion),
+          timeMs: clock.nowMs(),
+          type: `${object.kind}Created`,
+          deleted: false,
+          object: object as unknown as ObjectChange['object'],
+        }
+        for (const { lane, keys } of watches.get(groupResource)!) {
+          for (const key of keys(change, undefined, view)) lane.wake(key, undefined)
+        }
+      }
     }
   }
 
@@ -392,6 +482,22 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
       const deadlineMs = clock.nowMs() + stopWaitMs
       while (busy() > 0 && clock.nowMs() < deadlineMs) await clock.sleep(10)
       await Promise.race([running, clock.sleep(stopWaitMs)])
+    },
+    letGo: () => {
+      const lost = new Set<Share>()
+      for (const share of atWork) {
+        if (!share.isLost && shares?.owns(share.name)) continue
+        share.isLost = true
+        if (share.inFlight > 0) lost.add(share)
+      }
+      if (lost.size === 0) return Promise.resolve()
+      return new Promise((resolve) => {
+        whenLetGo.push({ of: lost, resolve })
+      })
+    },
+    waitForSequence: (sequence, signal) => view.waitForSequence(sequence, signal),
+    gained: () => {
+      void wakeAll()
     },
     health: () => [
       feedProblem === ''

@@ -2,6 +2,7 @@
 // conformance/'s business.
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { decidedElsewhereAt } from '@shiplog/api/status'
 import { header } from '@shiplog/events/envelope'
 import type { ClusterLog, LogRecord } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
@@ -151,6 +152,36 @@ describe('writes', () => {
     await must(of('get', 'c'))
     await must(give('c', 'two', { basis: (await records()).at(-1)!.sequence }))
     await must(of('delete', 'd', { once: { matter: 'another set', round: 'three' }, basis }))
+  })
+
+  test('a binding to a node on which another scheduler placed something since is refused, with the sequence to wait for', async () => {
+    const pods = { group: '', resource: 'pods', namespace: 'default' }
+    const names = ['a', 'b', 'c', 'd']
+    for (const name of names) {
+      const body = { metadata: { name }, spec: { containers: [{ name: 'c', image: 'i' }] } }
+      await must({ verb: 'create', ...pods, body })
+    }
+    const end = async (): Promise<number> => (await records()).at(-1)!.sequence
+    const basis = await end()
+    const bind = (name: string, round: string, seen: number): ApiRequest => ({
+      verb: 'create',
+      ...pods,
+      name,
+      subresource: 'binding',
+      body: { metadata: { name }, target: { kind: 'Node', name: 'n' } },
+      once: { matter: 'node/n', round },
+      basis: seen,
+    })
+    await must(bind('a', 'one', basis))
+    const { status } = await refusal(bind('b', 'two', basis))
+    expect(decidedElsewhereAt(status)).toBe(await end())
+    await must(bind('b', 'two', decidedElsewhereAt(status)!))
+    // What the first decided before it saw that, too; its own binding in between does not hide it.
+    expect((await refusal(bind('c', 'one', basis))).code).toBe(409)
+    await must(bind('c', 'one', await end()))
+    expect((await refusal(bind('d', 'one', basis))).code).toBe(409)
+    expect((await must(of('get', 'd', pods))).object['spec'].nodeName).toBeUndefined()
+    expect(await verifyLog(log.events)).toMatchObject({ ok: true, findings: [] })
   })
 
   test('dry runs leave no event', async () => {

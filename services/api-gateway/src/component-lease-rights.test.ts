@@ -47,9 +47,10 @@ test('a component creates no Lease under the name of another', () => {
       { get: () => undefined, list: () => [] },
     )
   create(projector, 'shiplog-projector-one')
-  create(scheduler, 'kube-scheduler')
+  create(scheduler, 'kube-scheduler-one')
   create(agent, 'node-agent-node-7')
   create(person, 'whatever')
+  expect(() => create(scheduler, 'kube-scheduler')).toThrow('cannot hold the Lease of another')
   expect(() => create(projector, 'kube-scheduler-one')).toThrow('cannot hold the Lease of another')
   expect(() => create(agent, 'node-agent-node-8')).toThrow('cannot hold the Lease of another')
 })

@@ -41,8 +41,7 @@ export const componentLeaseNames: AdmissionPlugin = {
     if (group !== leaseAddress.group || resource !== leaseAddress.resource) return
     if (namespace !== componentNamespace || operation !== 'CREATE' || object === undefined) return
     const { name } = object.metadata
-    // The Lease by which one replica of a component is elected has the component's name.
-    if (mayBeCalled(user, name) === false && componentOf.get(user.name) !== name) {
+    if (mayBeCalled(user, name) === false) {
       throw new ApiError(forbidden({ group, resource }, name, `user "${user.name}" cannot hold the Lease of another`))
     }
   },

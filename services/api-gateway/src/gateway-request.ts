@@ -33,7 +33,7 @@ export interface GatewayRequest {
   readonly provenance: Provenance
   /** Create only: refuse a name that an object had before (see ApiRequest.onlyNew). */
   readonly onlyNew?: boolean
-  /** Delete only: not after another round of the same matter (see ApiRequest.once). */
+  /** Deletions and bindings: not after another round of the same matter (see ApiRequest.once). */
   readonly once?: { readonly matter: string; readonly round: string }
 }
 

@@ -11,6 +11,7 @@ import {
   ApiError,
   badRequest,
   conflict,
+  decidedElsewhere,
   generateNameConflict,
   invalid,
   isApiError,
@@ -429,11 +430,13 @@ export function createWriter(deps: WriterDeps): Writer {
   async function modify(request: GatewayRequest, mutate: Mutation, options: ModifyOptions = {}): Promise<WriteOutcome> {
     const { resource, name } = request
     const stream = streamOf(resource)
-    const outcome = await exclusively(subjectOf(resource, request.namespace, name), () =>
-      untilItStands(
-        stream,
-        () => modifyOnce(request, stream, mutate, options.code ?? 200),
-        () => tooManyWriters(resource, name),
+    const outcome = await inTurn(request, () =>
+      exclusively(subjectOf(resource, request.namespace, name), () =>
+        untilItStands(
+          stream,
+          () => modifyOnce(request, stream, mutate, options.code ?? 200),
+          () => tooManyWriters(resource, name),
+        ),
       ),
     )
     if (outcome !== 'missing') return outcome
@@ -511,10 +514,11 @@ export function createWriter(deps: WriterDeps): Writer {
       const object = withVersion(draft, version.sequence)
       return { stored: false, result: { code, object, sequence: 0, warnings } }
     }
+    const guardToTake = guardOfRound(request, stream, name)
     const { event } = decision
     const released = event.deleted ? allocate(stream, kind, undefined, before, context) : allocation
     const expected = { sequence: version.sequence, checksum: version.checksum }
-    const appended = await append(stream, request, kind, subject, event, expected, released)
+    const appended = await append(stream, request, kind, subject, event, expected, released, guardToTake)
     if (!appended) return 'raced'
     const object = withVersion(event.object, appended.sequence)
     return { stored: true, result: { code, object, ...appended, warnings } }
@@ -543,31 +547,35 @@ export function createWriter(deps: WriterDeps): Writer {
     name: string,
     command: DeleteCommand & { readonly dryRun: boolean },
   ): Promise<WriteOutcome> {
-    const { resource, once } = request
+    const { resource } = request
     const stream = streamOf(resource)
-    const work = (): Promise<WriteOutcome> =>
+    return await inTurn(request, () =>
       exclusively(subjectOf(resource, request.namespace, name), () =>
         untilItStands(
           stream,
           () => deleteOnce(request, stream, name, command),
           () => tooManyWriters(resource, name),
         ),
-      )
-    // Every request of a round moves the guard, one after the other: who has not seen the last of them comes too late.
-    return once ? await exclusively(onceSubject(once.matter), work) : await work()
+      ),
+    )
   }
+
+  /** Every request of a round moves the guard, one after the other: who has not seen the last of them comes too late. */
+  const inTurn = <Result>({ once }: GatewayRequest, work: () => Promise<Result>): Promise<Result> =>
+    once ? exclusively(onceSubject(once.matter), work) : work()
 
   /** The guard that a request of a round takes with it. Throws when another round was faster. */
   function guardOfRound(request: GatewayRequest, stream: Stream, name: string): Append | undefined {
     const { once, resource } = request
     if (!once) return undefined
     const state = stream.projection.guard(onceSubject(once.matter))
-    if (state && state.holder !== once.round && state.sequence > (request.provenance?.basis ?? 0)) {
-      throw new ApiError(
-        conflict(resource, name, `the same was decided at sequence ${state.sequence}, which this decision did not see`),
-      )
+    const last = roundOf(state?.holder)
+    // What others stored last: before this round took the guard, or with the guard itself.
+    const othersAt = !state || last.round === once.round ? last.othersAt : state.sequence
+    if (othersAt > (request.provenance.basis ?? 0)) {
+      throw new ApiError(decidedElsewhere(resource, name, othersAt))
     }
-    return guardAppend(stream, request, `once/${once.matter}`, once.round)
+    return guardAppend(stream, request, `once/${once.matter}`, `${once.round} ${othersAt}`)
   }
 
   async function deleteOnce(
@@ -624,6 +632,12 @@ export function createWriter(deps: WriterDeps): Writer {
 function keepManagedFields(draft: KubeObject, managedFields: ManagedFieldsEntry[]): void {
   if (managedFields.length > 0) draft.metadata.managedFields = managedFields
   else delete draft.metadata.managedFields
+}
+
+/** Who holds the guard of a matter (`<round> <sequence>`), and when somebody else held it last. */
+function roundOf(holder = ''): { readonly round: string; readonly othersAt: number } {
+  const [round = '', othersAt] = holder.split(' ')
+  return { round, othersAt: Number(othersAt) || 0 }
 }
 
 const onceSubject = (matter: string): string => guardSubject(`once/${matter}`)

@@ -4,6 +4,7 @@ import { builtInRegistry } from '@shiplog/api/registry'
 import type { ObjectFeed } from '@shiplog/events/object-feed'
 import type { Reconciler } from '@shiplog/reconcile/reconciler'
 import { createControllerRunner, type ControllerRunner } from '@shiplog/reconcile/runner'
+import type { Shares } from '@shiplog/reconcile/shares'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -36,6 +37,8 @@ export interface ControllerManagerDeps {
   readonly rootCa: string
   /** Names of the reconcilers to run (`deployment`, `replicaset`, …); all when absent. */
   readonly controllers?: readonly string[]
+  /** Which keys are this replica's; all when absent. */
+  readonly shares?: Shares
 }
 
 /** All reconcilers of the manager. */
@@ -74,5 +77,6 @@ export function createControllerManager(deps: ControllerManagerDeps): Controller
     log: deps.log,
     reconcilers: all.filter((reconciler) => wanted?.has(reconciler.name) ?? true),
     fieldManager: controllerManagerName,
+    ...(deps.shares ? { shares: deps.shares } : {}),
   })
 }

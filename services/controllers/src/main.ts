@@ -1,18 +1,14 @@
 // The controller manager as a process of its own: it reads the log with a reader's credentials and writes through the
-// gateways. Of several replicas one works; the others stand by and take over within five seconds.
+// gateways. Several replicas divide the keys among themselves; a dead one's share moves on within five seconds.
 import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { createObjectFeed } from '@shiplog/events/object-feed-from-log'
-import { createLeaderElected } from '@shiplog/reconcile/leader-election'
+import { createReplica, replicaIdLength } from '@shiplog/reconcile/replica'
 import { workQueueSamples } from '@shiplog/reconcile/work-queue-metrics'
-import { gauge } from '@shiplog/runtime/metrics'
+import { nameSuffix } from '@shiplog/runtime/ids'
 import { run } from '@shiplog/runtime/run'
-import {
-  type ControllerManagerDeps,
-  controllerManagerName as name,
-  createControllerManager,
-} from './controller-manager.ts'
+import { controllerManagerName as name, createControllerManager } from './controller-manager.ts'
 
 await run(name, async ({ env, clock, ids, logger: log, signal, onStop }) => {
   const events = await openLogFromEnvironment({ env, clock, logger: log, signal, name, readOnly: true })
@@ -22,10 +18,13 @@ await run(name, async ({ env, clock, ids, logger: log, signal, onStop }) => {
   const feed = createObjectFeed(events)
   onStop(() => feed.stop())
   const rootCa = env.file('SHIPLOG_API_CA')
-  const create = (client: ControllerManagerDeps['client']) =>
-    createControllerManager({ feed, client, clock, ids, log, rootCa })
-  const client = createHttpApiClient({ connection, clock })
-  const service = createLeaderElected({ client, clock, log, name, identity: `${name}_${ids.uuid()}`, create })
-  const leads = () => gauge('leader_election_master_status', service.isLeader ? 1 : 0, { name })
-  return { service, metrics: () => [leads(), ...workQueueSamples(service.current?.metrics() ?? {})] }
+  const service = createReplica({
+    client: createHttpApiClient({ connection, clock }),
+    clock,
+    log,
+    component: name,
+    id: nameSuffix(ids, replicaIdLength),
+    create: (client, shares) => createControllerManager({ feed, client, shares, clock, ids, log, rootCa }),
+  })
+  return { service, metrics: () => [...service.metrics(), ...workQueueSamples(service.worker.metrics())] }
 })

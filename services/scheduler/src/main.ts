@@ -1,11 +1,11 @@
 // The scheduler as a process of its own: it reads the log with a reader's credentials and writes through the gateways.
-// Of several replicas one schedules; the others stand by and take over within five seconds.
+// Several replicas divide the pods among themselves; a dead one's share moves on within five seconds.
 import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { createObjectFeed } from '@shiplog/events/object-feed-from-log'
-import { createLeaderElected } from '@shiplog/reconcile/leader-election'
-import { gauge } from '@shiplog/runtime/metrics'
+import { createReplica, replicaIdLength } from '@shiplog/reconcile/replica'
+import { nameSuffix } from '@shiplog/runtime/ids'
 import { run } from '@shiplog/runtime/run'
 import { createScheduler } from './scheduler.ts'
 
@@ -18,10 +18,13 @@ await run(name, async ({ env, clock, ids, logger: log, signal, onStop }) => {
   onStop(() => connection.close())
   const feed = createObjectFeed(events)
   onStop(() => feed.stop())
-  const create = (client: Parameters<typeof createScheduler>[0]['client']) =>
-    createScheduler({ feed, client, clock, ids, log })
-  const client = createHttpApiClient({ connection, clock })
-  const service = createLeaderElected({ client, clock, log, name, identity: `${name}_${ids.uuid()}`, create })
-  const leads = () => gauge('leader_election_master_status', service.isLeader ? 1 : 0, { name })
-  return { service, metrics: () => [leads(), ...(service.current?.metrics() ?? [])] }
+  const service = createReplica({
+    client: createHttpApiClient({ connection, clock }),
+    clock,
+    log,
+    component: name,
+    id: nameSuffix(ids, replicaIdLength),
+    create: (client, shares) => createScheduler({ feed, client, shares, clock, ids, log }),
+  })
+  return { service, metrics: () => [...service.metrics(), ...service.worker.metrics()] }
 })

@@ -3,14 +3,20 @@
 //
 //   feed ─► snapshot, queue ─► pump: pop, decide, assume ─► binding ─► … ─► the feed shows it: confirmed
 //                                  └► fits nowhere: condition, Event object, record; the queue keeps it until an event helps
-import type { ApiClient, ApiResult } from '@shiplog/api/api-client'
+//
+// Of several replicas each decides about its share of the pods, with all pods in its snapshot. What the others bind comes
+// by the feed; what they bind at the same moment is refused by a guard of the node (ApiRequest.once), and the pod is
+// decided anew as soon as the snapshot shows it.
+import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
+import { decidedElsewhereAt } from '@shiplog/api/status'
+import type { Worker } from '@shiplog/reconcile/replica'
+import type { Shares } from '@shiplog/reconcile/shares'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { MetricSample } from '@shiplog/runtime/metrics'
-import type { Service } from '@shiplog/runtime/service'
 import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/configuration'
 import { createPlacementIndex } from '@shiplog/scheduling/placement-index'
 import type { PodInfo } from '@shiplog/scheduling/pod-info'
@@ -30,9 +36,11 @@ export interface SchedulerDeps {
   readonly log: Logger
   /** Default: upstream's default profile. */
   readonly configuration?: SchedulerConfiguration
+  /** Which pods (by uid) are this replica's. When absent all are, and nobody else binds: then nodes need no guard. */
+  readonly shares?: Shares
 }
 
-export interface Scheduler extends Service {
+export interface Scheduler extends Worker {
   queueDepths(): QueueDepths
   /** Counters under upstream's names, and `scheduler_pending_pods` as of now. */
   metrics(): readonly MetricSample[]
@@ -63,6 +71,10 @@ interface Flight {
   readonly startedMs: number
   /** The sequence that the binding got, once it is known. */
   boundAt: number | undefined
+  /** The pod went to another replica: what has not been sent is not sent. */
+  isLost: boolean
+  /** Whether the binding waits for its answer. */
+  isBinding: boolean
 }
 
 /** Why a binding did not come about. */
@@ -75,7 +87,7 @@ interface Refusal {
 const notShown = 'the feed did not show the binding'
 
 export function createScheduler(deps: SchedulerDeps): Scheduler {
-  const { feed, client, clock } = deps
+  const { feed, client, clock, shares } = deps
   const configuration = deps.configuration ?? defaultConfiguration
   const profile = createProfile(configuration)
   const log = deps.log.child({ component: 'kube-scheduler' })
@@ -109,6 +121,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   let flushTimer: Disposable | undefined
   let following: Promise<void> | undefined
   let onIdle: (() => void) | undefined
+  /** Pods whose node another replica filled meanwhile, with the sequence that the next decision has to have seen. */
+  const overtaken = new Map<string, number>()
+  const seen = new Set<{ readonly sequence: number; readonly resolve: () => void }>()
+  const whenLetGo: (() => void)[] = []
+  const owns = (uid: string): boolean => shares?.owns(uid) ?? true
   const firstSync = Promise.withResolvers<void>()
 
   function createView() {
@@ -121,7 +138,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
         nowMs: () => clock.nowMs(),
         onIncoming: (queue, event) => metrics.increment('scheduler_queue_incoming_pods_total', { queue, event }),
       }),
-      /** The objects of the queue's pods. */
+      /** All pods that wait for a node, also those of other replicas. */
       objects: new Map<string, FeedObject>(),
       /** The message of the last failure that was reported, by pod. */
       reported: new Map<string, string>(),
@@ -135,6 +152,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   async function follow(): Promise<void> {
     while (!signal.aborted) {
       view = createView()
+      overtaken.clear()
       try {
         for await (const batch of feed.follow(['nodes', 'pods'], signal)) apply(batch)
         if (!signal.aborted) log.warn({}, 'object feed ended, following it again')
@@ -157,6 +175,14 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       resumeFlights()
       firstSync.resolve()
       log.info({ sequence: view.sequence, nodes: view.snapshot.nodeCount, ...view.queue.depths() }, 'scheduler synced')
+    }
+    for (const [uid, sequence] of overtaken) {
+      if (sequence > view.sequence) continue
+      overtaken.delete(uid)
+      view.queue.again(uid)
+    }
+    if (view.synced) {
+      for (const waiter of seen) if (waiter.sequence <= view.sequence) waiter.resolve()
     }
     // What the log is known to hold has been shown by now; if it was not, something undid it.
     for (const flight of flights.values()) {
@@ -203,13 +229,20 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     const pod = snapshot.readPod(object as JsonObject)
     if (pod.schedulerName !== configuration.schedulerName) return
     view.objects.set(uid, object)
-    queue.set(pod)
+    // One that is being bound is still ours to end.
+    if (owns(uid) || flights.has(uid)) queue.set(pod)
   }
 
   function leaveQueue(uid: string): void {
-    view.queue.delete(uid)
     view.objects.delete(uid)
+    giveAway(uid)
+  }
+
+  /** Another replica's: nothing more is done about it. */
+  function giveAway(uid: string): void {
+    view.queue.delete(uid)
     view.reported.delete(uid)
+    overtaken.delete(uid)
   }
 
   /** After the feed was followed anew: decisions that it does not show are assumed again. */
@@ -244,7 +277,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
         wakeUpWhenReady()
         return
       }
-      attempt(queued)
+      if (owns(queued.pod.uid)) attempt(queued)
+      else giveAway(queued.pod.uid)
     }
     requestPump()
   }
@@ -282,7 +316,16 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       giveUp(pod, object, decision, decision.failure, context)
       return
     }
-    const flight: Flight = { pod, object, node: decision.node!, number, startedMs: clock.nowMs(), boundAt: undefined }
+    const flight: Flight = {
+      pod,
+      object,
+      node: decision.node!,
+      number,
+      startedMs: clock.nowMs(),
+      boundAt: undefined,
+      isLost: false,
+      isBinding: true,
+    }
     flights.set(pod.uid, flight)
     snapshot.assume(pod, flight.node)
     bindings++
@@ -293,7 +336,9 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       })
       .finally(() => {
         bindings--
+        flight.isBinding = false
         if (bindings === 0) onIdle?.()
+        if (flight.isLost) checkLetGo()
         requestPump()
       })
   }
@@ -302,10 +347,14 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
   async function bind(flight: Flight, queued: QueuedPod, record: JsonObject): Promise<void> {
     const { pod, node } = flight
-    const request = bindingRequest(pod, node, view.sequence, record)
+    const request: ApiRequest = {
+      ...bindingRequest(pod, node, view.sequence, record),
+      ...(shares ? { once: { matter: `node/${node}`, round: run }, isWanted: () => !flight.isLost } : {}),
+    }
     let cause: unknown
     for (let tries = 1; tries <= bindingTriesMax; tries++) {
       if (tries > 1) await clock.sleep(bindingRetryMs * 2 ** (tries - 2), signal)
+      if (flight.isLost) break
       let result: ApiResult
       try {
         result = await client.request(request)
@@ -329,10 +378,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
           return
         }
       }
-      refuse(flight, { code: result.code, message: result.status.message ?? result.status.reason ?? '' })
+      const message = result.status.message ?? result.status.reason ?? ''
+      refuse(flight, { code: result.code, message }, decidedElsewhereAt(result.status))
       return
     }
-    refuse(flight, { error: String(cause) })
+    refuse(flight, { error: flight.isLost ? 'the pod is another replica’s' : String(cause) })
   }
 
   /** The version of the pod, if the API says that it is bound as we decided. */
@@ -364,10 +414,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     if (sequence <= view.sequence) takeBack(flight, { error: notShown })
   }
 
-  function refuse(flight: Flight, why: Refusal): void {
+  function refuse(flight: Flight, why: Refusal, overtakenAt?: number): void {
     if (signal.aborted) return
-    count('error', flight.startedMs)
-    takeBack(flight, why)
+    if (overtakenAt === undefined) count('error', flight.startedMs)
+    else metrics.increment('shiplog_scheduler_overtaken_bindings_total', {})
+    takeBack(flight, why, overtakenAt)
     if (why.code === 404 || why.code === 409) return
     note(flight.object, {
       type: 'Warning',
@@ -377,14 +428,20 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     })
   }
 
-  /** Forgets an assumption: the room is free for others, and the pod is tried again after a while. */
-  function takeBack(flight: Flight, why: Refusal): void {
+  /**
+   * Forgets an assumption: the room is free for others, and the pod is tried again, after a while or, when another replica
+   * was merely faster, as soon as the snapshot shows what that one did.
+   */
+  function takeBack(flight: Flight, why: Refusal, overtakenAt?: number): void {
     const { pod, node } = flight
     // When the feed has shown the pod bound or deleted, it has taken the flight away already.
     if (flights.get(pod.uid) !== flight) return
     flights.delete(pod.uid)
-    log.warn({ pod: reference(pod), node, why }, 'assumed pod was forgotten')
-    view.queue.retry(pod.uid)
+    if (overtakenAt === undefined) log.warn({ pod: reference(pod), node, why }, 'assumed pod was forgotten')
+    if (!owns(pod.uid)) giveAway(pod.uid)
+    else if (overtakenAt === undefined) view.queue.retry(pod.uid)
+    else if (overtakenAt <= view.sequence) view.queue.again(pod.uid)
+    else overtaken.set(pod.uid, overtakenAt)
     if (view.snapshot.forget(pod.uid)) view.queue.wake({ type: 'PodFreed', pod })
     recordRefusal(flight, why)
   }
@@ -440,6 +497,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     note(object, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
   }
 
+  function checkLetGo(): void {
+    if (flights.values().some(({ isLost, isBinding }) => isLost && isBinding)) return
+    for (const resolve of whenLetGo.splice(0)) resolve()
+  }
+
   const recordAttempt = (pod: PodInfo, record: JsonObject): Promise<void> =>
     client.recordAttempt({ scheduler: configuration.schedulerName, namespace: pod.namespace, pod: pod.name, record })
 
@@ -483,6 +545,38 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
         await idle.promise
         timer[Symbol.dispose]()
       }
+    },
+
+    letGo() {
+      for (const [uid, flight] of flights) if (!owns(uid)) flight.isLost = true
+      for (const uid of view.objects.keys()) if (!owns(uid) && !flights.has(uid)) giveAway(uid)
+      return new Promise((resolve) => {
+        whenLetGo.push(resolve)
+        checkLetGo()
+      })
+    },
+
+    async waitForSequence(sequence, waiting) {
+      if (view.synced && sequence <= view.sequence) return
+      const reached = Promise.withResolvers<void>()
+      const waiter = { sequence, resolve: reached.resolve }
+      const onAbort = (): void => reached.reject(waiting.reason)
+      seen.add(waiter)
+      waiting.addEventListener('abort', onAbort, { once: true })
+      try {
+        await reached.promise
+      } finally {
+        seen.delete(waiter)
+        waiting.removeEventListener('abort', onAbort)
+      }
+    },
+
+    gained() {
+      for (const [uid, object] of view.objects) {
+        if (flights.has(uid) || !owns(uid) || view.queue.get(uid) !== undefined) continue
+        view.queue.set(view.snapshot.readPod(object as JsonObject))
+      }
+      requestPump()
     },
 
     health: () => [

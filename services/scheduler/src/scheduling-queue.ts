@@ -37,6 +37,8 @@ export interface SchedulingQueue {
   fail(uid: string, plugins: readonly string[]): void
   /** Something else went wrong (a refused binding): the pod is tried again after its back-off. */
   retry(uid: string): void
+  /** The decision came to nothing through no fault of the pod's: it is tried again at once, as if it had not been. */
+  again(uid: string): void
   /** Brings back the pods that the event may help. */
   wake(event: ClusterEvent): void
   /** Brings back pods that have fitted nowhere for long, in case a hint was wrong. */
@@ -232,6 +234,13 @@ export function createSchedulingQueue(options: SchedulingQueueOptions): Scheduli
       if (item?.place !== 'scheduling') return
       startBackoff(item, true)
       move(item, isGated(item.pod) ? 'gated' : 'backoff', 'ScheduleAttemptFailure')
+    },
+
+    again(uid) {
+      const item = items.get(uid)
+      if (item?.place !== 'scheduling') return
+      item.attempts--
+      move(item, isGated(item.pod) ? 'gated' : 'active', 'BindingOvertaken')
     },
 
     wake(event) {
