@@ -288,14 +288,29 @@ export const deleteCases: readonly Case[] = topic('delete', {
     rows: ['E9', 'C18'],
     source: 'kubernetes.io/docs/concepts/storage/persistent-volumes#storage-object-in-use-protection',
     async run(t) {
-      await t.feed('create -f -', {
+      const claim = (name: string): Any => ({
         apiVersion: 'v1',
         kind: 'PersistentVolumeClaim',
-        metadata: { name: 'data' },
+        metadata: { name },
         spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
       })
+      const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }]
+      const [node] = (await t.get('nodes')).items
+      await t.feed('create -f -', claim('data'), claim('idle'))
+      await t.feed(
+        'create -f -',
+        pod('user', { volumes, nodeName: node.metadata.name, terminationGracePeriodSeconds: 1 }),
+      )
       assert.deepEqual((await t.get('pvc data')).metadata.finalizers, ['kubernetes.io/pvc-protection'])
-      await t.k(['patch', 'pvc', 'data', '--type=merge', '-p', '{"metadata":{"finalizers":null}}'])
+      await t.k('delete pvc data --wait=false')
+      // One that nobody uses goes at once; by then the controller has looked at the other, too.
+      await t.k('delete pvc idle --timeout=30s')
+      const { metadata } = await t.get('pvc data')
+      assert.ok(metadata.deletionTimestamp)
+      assert.deepEqual(metadata.finalizers, ['kubernetes.io/pvc-protection'])
+      has(await t.k('get pvc data'), 'Terminating')
+      await t.k('delete pod user --timeout=30s')
+      await t.k('wait --for=delete pvc/data --timeout=30s')
     },
   },
 })

@@ -4,7 +4,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { LogRecord } from '@shiplog/events/event-log'
 import { objectSubject } from '@shiplog/events/subjects'
 import { type SeededRandom, seededRandom } from '@shiplog/testing/seeded-random'
 import { createWriteLedger, type Found, type WriteLedger } from '@shiplog/testing/write-ledger'
@@ -13,6 +12,7 @@ import { provideKubectl } from '../../tools/kubectl/provide.ts'
 import { runCommand } from '../src/command.ts'
 import { createHttpClient, type HttpAnswer, type HttpClient } from '../src/http.ts'
 import { readKubeconfig } from '../src/kubeconfig.ts'
+import { excessPods } from './pods-in-log.ts'
 import type { LogKind } from './real-log.ts'
 import { seed, tell } from './size.ts'
 import { readStoppedLog } from './stopped-log.ts'
@@ -378,33 +378,4 @@ async function untilDeploymentsStand(life: Life): Promise<string[]> {
     calm = wrong.length === 0 ? calm + 1 : 0
   }
   return wrong
-}
-
-/** Pods that were made though their ReplicaSet had all that it was ever asked for. */
-function excessPods(records: readonly LogRecord[]): string[] {
-  const asked = new Map<string, number>()
-  const active = new Map<string, Set<string>>()
-  const excesses: string[] = []
-  for (const { subject, payload, headers, sequence } of records) {
-    const isPod = subject.startsWith('evt.core.pods.')
-    if (!isPod && !subject.startsWith('evt.apps.replicasets.')) continue
-    const object = JSON.parse(Buffer.from(payload).toString('utf8'))
-    const { uid } = object.metadata
-    if (!isPod) {
-      asked.set(uid, Math.max(asked.get(uid) ?? 0, object.spec.replicas))
-      continue
-    }
-    const owner = object.metadata.ownerReferences?.find((reference: any) => reference.kind === 'ReplicaSet')?.uid
-    if (!owner) continue
-    let pods = active.get(owner)
-    if (!pods) active.set(owner, (pods = new Set()))
-    const isOver = headers['Shiplog-Deleted'] === '1' || object.metadata.deletionTimestamp !== undefined
-    const isNew = !pods.has(uid)
-    if (isOver || ['Succeeded', 'Failed'].includes(object.status?.phase)) pods.delete(uid)
-    else pods.add(uid)
-    if (isNew && pods.size > (asked.get(owner) ?? 0)) {
-      excesses.push(`${object.metadata.name} at ${sequence}: ${pods.size} active pods of ${asked.get(owner)}`)
-    }
-  }
-  return excesses
 }

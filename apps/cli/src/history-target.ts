@@ -62,6 +62,9 @@ export function nameOf(address: ObjectAddress): string {
   return `${groupResourceOf(address.group, singular)}/${address.name}`
 }
 
+/** Clocks of people may be ahead of the log's by so much. */
+const clockSkewMs = 1_000
+
 const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
 /** The sequence that a person means: `123`, `now`, `10m` (ago), or an RFC 3339 time. */
@@ -78,5 +81,7 @@ export async function sequenceOf(source: HistorySource, text: string): Promise<n
   if (Number.isNaN(timeMs)) {
     throw new Error(`${JSON.stringify(text)} is no moment: a sequence, a time (2026-01-31T12:00:00Z) or an age (10m)`)
   }
+  // The newest there is now would be another answer later.
+  if (timeMs > systemClock.nowMs() + clockSkewMs) throw new Error(`${text} is in the future`)
   return await source.sequenceAt(timeMs)
 }

@@ -158,6 +158,12 @@ async function checkStory(): Promise<void> {
     stderr: expect.stringContaining('knows no cm/nobody'),
   })
 
+  expect(await shiplog('log', 'cm/nobody')).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringContaining('knows no cm/nobody'),
+  })
+
   const difference = await shiplog('diff', String(at['created']), String(at['changed']), 'cm')
   expect(difference).toMatchObject({
     code: 1,
@@ -175,6 +181,11 @@ async function checkStory(): Promise<void> {
   expect(await shiplog('diff', '1', '99999999')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('is in the future'),
+  })
+
+  expect(await shiplog('diff', '1', '2999-01-01T00:00:00Z')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('2999-01-01T00:00:00Z is in the future'),
   })
 
   const placed = await shiplog('explain', 'pod/placed')

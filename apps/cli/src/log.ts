@@ -21,6 +21,7 @@ export interface LogOptions extends SourceOptions {
 const stepMin = 2_000
 const stepMax = 262_144
 
+/** Gives the exit code: 1 when the log knows no such object. */
 export async function log(target: string | undefined, options: LogOptions): Promise<number> {
   endWithReader()
   const subjects = subjectsOf(target, options.namespace)
@@ -48,17 +49,21 @@ export async function log(target: string | undefined, options: LogOptions): Prom
     const { oldest, newest } = await source.ends()
     const floor = options.since === undefined ? oldest : Math.max(oldest, (await sequenceOf(source, options.since)) + 1)
     const until = options.until === undefined ? newest : Math.min(newest, await sequenceOf(source, options.until))
-    let left = options.maxCount ?? Number.POSITIVE_INFINITY
-    for (let to = until, step = stepMin; to >= floor && left > 0; ) {
+    const max = options.maxCount ?? Number.POSITIVE_INFINITY
+    let told = 0
+    for (let to = until, step = stepMin; to >= floor && told < max; ) {
       const from = Math.max(floor, to - step + 1)
       const page: LogRecord[] = []
       for await (const records of source.read({ from, to, subjects })) page.push(...records)
-      for (let i = page.length - 1; i >= 0 && left > 0; i--) if (await print(page[i]!)) left--
+      for (let i = page.length - 1; i >= 0 && told < max; i--) if (await print(page[i]!)) told++
       to = from - 1
       if (page.length < stepMin / 10) step = Math.min(stepMax, step * 4)
       else step = stepMin
     }
-    return 0
+    const filtered = [options.since, options.until, options.type, options.actor].some((given) => given !== undefined)
+    if (told > 0 || max === 0 || filtered || !target?.includes('/')) return 0
+    process.stderr.write(`shiplog: the log knows no ${target}\n`)
+    return 1
   })
 }
 

@@ -7,6 +7,9 @@ import { type Append, LogDamaged, type LogRecord } from './event-log.ts'
 /** Set by the committer after sealing, so not covered. */
 const uncovered = new Set<string>([header.batch, header.checksum, header.chain])
 
+/** Most records fit: every event is hashed when it is written and again when it is verified. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024)
+
 /** Checksum of what a record says, chained to its object's previous checksum ('' for the first). */
 export function checksumOf(
   record: Pick<LogRecord, 'subject' | 'headers' | 'payload'>,
@@ -16,10 +19,12 @@ export function checksumOf(
   for (const name of Object.keys(record.headers).sort()) {
     if (!uncovered.has(name)) text += `${name}:${record.headers[name]}\n`
   }
-  const head = Buffer.from(`${text}\n`, 'latin1')
-  const bytes = Buffer.allocUnsafe(head.length + record.payload.length)
-  bytes.set(head, 0)
-  bytes.set(record.payload, head.length)
+  text += '\n'
+  // In latin1 a character is a byte.
+  const length = text.length + record.payload.length
+  const bytes = length <= scratch.length ? scratch.subarray(0, length) : Buffer.allocUnsafe(length)
+  bytes.write(text, 0, 'latin1')
+  bytes.set(record.payload, text.length)
   return hash('sha256', bytes, 'base64url')
 }
 

@@ -53,27 +53,28 @@ export const resourceFilter = (group: string, resource: string): string => `${pr
 
 /** The address of an object subject; undefined for guards, decisions and seals. */
 export function parseObjectSubject(subject: string): ObjectAddress | undefined {
-  const tokens = subject.split('.')
-  const namespaceOf = (token: string): string => (token === '_' ? '' : decodeToken(token))
-  if (tokens[0] === 'evt' && tokens.length === 5) {
-    const [, group, resource, namespace, name] = tokens as [string, string, string, string, string]
-    return {
-      group: group === 'core' ? '' : decodeToken(group),
-      resource: decodeToken(resource),
-      namespace: namespaceOf(namespace),
-      name: decodeToken(name),
-    }
+  if (subject.startsWith('evt.')) {
+    const resourceAt = subject.indexOf('.', 4) + 1
+    const namespaceAt = resourceAt > 0 ? subject.indexOf('.', resourceAt) + 1 : 0
+    if (namespaceAt === 0) return undefined
+    const group = subject.slice(4, resourceAt - 1)
+    const resource = subject.slice(resourceAt, namespaceAt - 1)
+    return addressAt(subject, namespaceAt, group === 'core' ? '' : decodeToken(group), decodeToken(resource))
   }
-  if (tokens[0] === 'lease' && tokens.length === 3) {
-    return {
-      group: 'coordination.k8s.io',
-      resource: 'leases',
-      namespace: namespaceOf(tokens[1]!),
-      name: decodeToken(tokens[2]!),
-    }
-  }
-  if (tokens[0] === 'oev' && tokens.length === 3) {
-    return { group: '', resource: 'events', namespace: namespaceOf(tokens[1]!), name: decodeToken(tokens[2]!) }
-  }
+  if (subject.startsWith('lease.')) return addressAt(subject, 6, 'coordination.k8s.io', 'leases')
+  if (subject.startsWith('oev.')) return addressAt(subject, 4, '', 'events')
   return undefined
+}
+
+/** The rest of a subject, `<namespace>.<name>`, and what came before it. */
+function addressAt(subject: string, at: number, group: string, resource: string): ObjectAddress | undefined {
+  const nameAt = subject.indexOf('.', at) + 1
+  if (nameAt === 0 || subject.includes('.', nameAt)) return undefined
+  const namespace = subject.slice(at, nameAt - 1)
+  return {
+    group,
+    resource,
+    namespace: namespace === '_' ? '' : decodeToken(namespace),
+    name: decodeToken(subject.slice(nameAt)),
+  }
 }

@@ -80,6 +80,7 @@ function writeFiles(directory: string, volume: PodVolume & { kind: 'files' }, st
     own(target)
   }
   const before = existsSync(join(directory, dataLink)) ? readlinkSync(join(directory, dataLink)) : undefined
+  rmSync(join(directory, `${dataLink}_new`), { force: true })
   symlinkSync(fresh, join(directory, `${dataLink}_new`))
   renameSync(join(directory, `${dataLink}_new`), join(directory, dataLink))
   const wanted = new Set(files.map(({ path }) => path.split('/')[0]!))

@@ -273,7 +273,9 @@ export function createWriter(deps: WriterDeps): Writer {
       const sequence = result.sequences[0]!
       // The next write of this object decides against this one.
       await stream.projection.waitFor(result.sequences[result.sequences.length - 1]!)
-      return { sequence, bytes: servedBytes(payload, sequence) }
+      // The projection has them already, unless it is late, or somebody was faster to write again.
+      const served = tableOf(request.resource).current.get(keyOf(request.namespace, event.object.metadata.name))
+      return { sequence, bytes: served?.sequence === sequence ? served.bytes : servedBytes(payload, sequence) }
     }
     await catchUp(stream)
     // A subject that was purged since (a long-past tombstone, an expired marker) begins anew.

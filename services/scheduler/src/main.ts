@@ -4,6 +4,7 @@ import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-e
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { createObjectFeed } from '@shiplog/events/object-feed-from-log'
+import { startHeartbeat } from '@shiplog/reconcile/heartbeat'
 import { createReplica, replicaIdLength } from '@shiplog/reconcile/replica'
 import { nameSuffix } from '@shiplog/runtime/ids'
 import { run } from '@shiplog/runtime/run'
@@ -11,20 +12,23 @@ import { createScheduler } from './scheduler.ts'
 
 const name = 'kube-scheduler'
 
-await run(name, async ({ env, clock, ids, logger: log, signal, onStop }) => {
+await run(name, async ({ env, clock, ids, logger: log, replica, vitals, signal, onStop }) => {
   const events = await openLogFromEnvironment({ env, clock, logger: log, signal, name, readOnly: true })
   onStop(() => events.close())
   const connection = connectionFromEnvironment({ env, clock, ids, userAgent: name })
   onStop(() => connection.close())
+  const client = createHttpApiClient({ connection, clock })
+  const { end } = startHeartbeat({ client, clock, log, component: name, replica, holder: ids.uuid(), vitals })
+  onStop(end)
   const feed = createObjectFeed(events)
   onStop(() => feed.stop())
   const service = createReplica({
-    client: createHttpApiClient({ connection, clock }),
+    client,
     clock,
     log,
     component: name,
     id: nameSuffix(ids, replicaIdLength),
-    create: (client, shares) => createScheduler({ feed, client, shares, clock, ids, log }),
+    create: (fenced, shares) => createScheduler({ feed, client: fenced, shares, clock, ids, log }),
   })
   return { service, metrics: () => [...service.metrics(), ...service.worker.metrics()] }
 })

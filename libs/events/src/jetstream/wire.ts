@@ -35,7 +35,8 @@ export function splitMessage(message: Msg): { readonly head: string; readonly pa
   if (bytes !== undefined && frame !== undefined) {
     const length = Math.max(0, frame.hdr)
     const head = length === 0 ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('latin1')
-    return { head, payload: bytes.slice(length) }
+    // A copy out of the pool: an ArrayBuffer of its own would cost more than the bytes.
+    return { head, payload: Buffer.from(bytes.subarray(length)) }
   }
   let head = magic
   const headers = message.headers
