@@ -17,9 +17,11 @@ await run('node-agent', async ({ env, clock, ids, logger, signal, vitals, onStop
     const bus = await openBusFromEnvironment({ env, clock, logger: log, signal, name: node, node })
     onStop(() => bus.close())
     const client = createBusApiClient({ bus, clock, user: `system:node:${node}` })
-    const heart = { client, clock, log, component: 'node-agent', replica: node, holder: ids.uuid(), vitals }
-    const { end } = startHeartbeat(heart)
-    onStop(end)
+    // One heartbeat for the process, under the name of its first node.
+    if (agents.size === 0) {
+      const heart = { client, clock, log, component: 'node-agent', replica: node, holder: ids.uuid(), vitals }
+      onStop(startHeartbeat(heart).end)
+    }
     const feed = createBusFeed({ bus, clock, ids, log, node })
     const runtime = createSimulatedRuntime({ clock, ids })
     const extraNodes = [simulatedNode(node)]
