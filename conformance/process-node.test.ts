@@ -2,16 +2,21 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { provideKubectl } from '../tools/kubectl/provide.ts'
 import { logCases } from './cases/logs.ts'
+import { processCases } from './cases/processes.ts'
+import { type Cluster, startCluster } from './src/cluster.ts'
 import { runCommand } from './src/command.ts'
-import { pause } from './src/context.ts'
+import { eventually, pause } from './src/context.ts'
 import { benchForTests, declareCases } from './src/suite.ts'
 
 describe('kubectl against a node of real processes', () => {
   const running = benchForTests('embedded', ['--node', 'process'])
-  declareCases(logCases, running)
+  declareCases([...logCases, ...processCases], running)
 
   test('a slow reader of 45 MB gets every line, and the cluster holds none of it meanwhile', async () => {
     const { tools, cluster } = running()
@@ -55,6 +60,75 @@ describe('kubectl against a node of real processes', () => {
       expect((await exited)[0]).toBe(0)
     } finally {
       reader.kill('SIGKILL')
+    }
+  }, 120_000)
+})
+
+describe('up with a node of real processes', () => {
+  const cluster = (dataDir: string): Promise<Cluster> =>
+    startCluster({ log: 'embedded', simulatedNodes: 0, dataDir, args: ['--node', 'process'] })
+  let directory = ''
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'shiplog-process-up-'))
+  })
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+  test('finds its processes again after kill -9, and leaves none after an orderly end', async () => {
+    const { kubectl } = await provideKubectl()
+    const dataDir = join(directory, 'data')
+    const k = async (...args: string[]): Promise<string> => {
+      const done = await runCommand(kubectl, ['--kubeconfig', join(dataDir, 'kubeconfig'), ...args])
+      assert.equal(done.code, 0, done.stderr)
+      return done.stdout
+    }
+    const shown = (path: string): Promise<string> => k('get', 'pod', 'deaf', '-o', `jsonpath={${path}}`)
+    const printedPid = (): Promise<number> =>
+      eventually(async () => {
+        const pid = Number((await k('logs', 'deaf')).trim())
+        assert.ok(pid > 1)
+        return pid
+      })
+
+    const first = await cluster(dataDir)
+    try {
+      const script = "trap '' TERM; echo $$$$; while :; do sleep 0.1; done"
+      const overrides = {
+        spec: {
+          nodeSelector: { 'shiplog.dev/runtime': 'process' },
+          tolerations: [{ key: 'shiplog.dev/runtime', operator: 'Exists' }],
+        },
+      }
+      const run = ['run', 'deaf', '--image=none', `--overrides=${JSON.stringify(overrides)}`]
+      await k(...run, '--command', '--', 'sh', '-c', script)
+      await k('wait', '--for=condition=Ready', 'pod/deaf', '--timeout=60s')
+      const pid = await printedPid()
+      const container = await shown('.status.containerStatuses[0].containerID')
+      await first.kill()
+      assert.ok(existsSync(`/proc/${pid}`), 'the process ended with the cluster')
+
+      const second = await cluster(dataDir)
+      try {
+        expect(await shown('.status.containerStatuses[0].containerID')).toBe(container)
+        expect(await shown('.status.containerStatuses[0].restartCount')).toBe('0')
+        expect(await printedPid()).toBe(pid)
+        const begun = performance.now()
+        expect(await second.stop()).toBe(0)
+        expect(performance.now() - begun).toBeLessThan(5_000)
+        assert.ok(!existsSync(`/proc/${pid}`), 'the process was left behind')
+      } finally {
+        await second.kill()
+      }
+
+      const third = await cluster(dataDir)
+      try {
+        await eventually(async () => expect(await shown('.status.containerStatuses[0].restartCount')).toBe('1'))
+        expect(await shown('.status.containerStatuses[0].lastState.terminated.exitCode')).toBe('137')
+        expect((await k('logs', 'deaf', '--previous')).trim()).toBe(String(pid))
+      } finally {
+        await third.stop()
+      }
+    } finally {
+      await first.kill()
     }
   }, 120_000)
 })

@@ -17,7 +17,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'apps/all-in-one': ['libs/*', 'services/*'],
   'apps/cli': ['libs/*', 'services/*', 'apps/all-in-one'],
   sim: ['libs/*', 'services/*', 'apps/*'],
-  bench: ['libs/*', 'services/*', 'apps/*', 'tools'],
+  // Beside upstream's control plane, which conformance provides.
+  bench: ['libs/*', 'services/*', 'apps/*', 'tools', 'conformance'],
   conformance: ['libs/*', 'services/*', 'apps/*', 'tools'],
   tools: ['libs/api', 'libs/events', 'libs/runtime'],
 }

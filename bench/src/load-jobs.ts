@@ -41,9 +41,11 @@ export interface WatchJob extends JobBase {
   readonly timeoutMs: number
 }
 
-/** Watches pods until `expected` of them run. */
+/** Watches pods until `expected` of them run, or have come at all (on a path that selects the bound ones, say). */
 export interface RunningJob extends JobBase {
   readonly kind: 'running'
+  /** Default Running. */
+  readonly until?: 'Running' | 'seen'
   readonly path: string
   readonly expected: number
   readonly timeoutMs: number

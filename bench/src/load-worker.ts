@@ -186,11 +186,11 @@ async function running(
   let last = 0
   const read = (line: string): void => {
     const starts = line.startsWith('{"type":"ADDED"')
-    const isRunning = line.includes('"phase":"Running"')
-    if (!starts && !isRunning) return
+    const isThere = job.until === 'seen' ? starts : line.includes('"phase":"Running"')
+    if (!starts && !isThere) return
     const name = /"name":"([^"]+)"/.exec(line)![1]!
     if (starts) seenMs.set(name, nowMs())
-    if (!isRunning || runs.has(name)) return
+    if (!isThere || runs.has(name)) return
     runs.add(name)
     last = nowMs()
     tally.count++

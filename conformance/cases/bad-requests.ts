@@ -1198,10 +1198,62 @@ const otherFaults: readonly BadRequest[] = [
   ),
 ]
 
+/** What `kubectl logs` would not send; the pod has no node, so nobody else is asked. */
+const logFaults: readonly BadRequest[] = (
+  [
+    ['a negative tail', 'tailLines=-1', 422, /tailLines: Invalid value: -1: must be greater than or equal to 0$/],
+    ['a tail that is no number', 'tailLines=many', 400, /parsing "many": invalid syntax$/],
+    ['an empty tail', 'tailLines=', 400, /parsing "": invalid syntax$/],
+    ['a tail beyond all numbers', 'tailLines=99999999999999999999', 400, /value out of range$/],
+    ['no bytes', 'limitBytes=0', 422, /limitBytes: Invalid value: 0: must be greater than 0$/],
+    ['no seconds', 'sinceSeconds=0', 422, /sinceSeconds: Invalid value: 0: must be greater than 0$/],
+    ['two beginnings', 'sinceSeconds=1&sinceTime=2026-01-01T00:00:00Z', 422, /at most one of `sinceTime` or/],
+    ['a time that is none', 'sinceTime=yesterday', 400, /^parsing time "yesterday"/],
+    ['a time without a zone', 'sinceTime=2026-01-01T00:00:00', 400, /^parsing time "2026-01-01T00:00:00"/],
+    ['a day that is none', 'sinceTime=2026-02-30T00:00:00Z', 400, /day out of range$/],
+    ['a month that is none', 'sinceTime=2026-13-30T00:00:00Z', 400, /month out of range$/],
+    ['a time with more', 'sinceTime=2026-02-03T00:00:00Zulu', 400, /extra text: "ulu"$/],
+    ['an hour that is none', 'sinceTime=2026-02-03T25:00:00Z', 400, /hour out of range$/],
+    ['a date', 'sinceTime=2026-02-03', 400, /cannot parse "" as "T"$/],
+    ['a zone that is none', 'sinceTime=2026-02-03T00:00:00%2B25:00', 400, /./],
+    ['a stream that is none', 'stream=Both', 422, /stream: Unsupported value: "Both"/],
+    ['the tail of one stream', 'stream=Stderr&tailLines=1', 422, /`tailLines` and specific `stream` are mutually/],
+    ['several faults at once', 'tailLines=-1&limitBytes=0', 422, /^PodLogOptions "target" is invalid: \[/],
+    ['a container that is none', 'container=nobody', 400, /^container nobody is not valid for pod target$/],
+  ] as const
+).map(([fault, query, code, message]) => {
+  const reason = code === 422 ? 'Invalid' : 'BadRequest'
+  return bad('get', 'pods/log', fault, { path: `${core}/pods/target/log?${query}` }, code, reason, message)
+})
+
+const logPathFaults: readonly BadRequest[] = [
+  bad('get', 'pods/log', 'no such pod', { path: `${core}/pods/none/log` }, 404, 'NotFound', /^pods "none" not found$/),
+  bad(
+    'create',
+    'pods/log',
+    'a write',
+    { method: 'POST', path: `${core}/pods/target/log`, body: {} },
+    405,
+    'MethodNotAllowed',
+    /./,
+  ),
+  bad(
+    'delete',
+    'pods/log',
+    'a deletion',
+    { method: 'DELETE', path: `${core}/pods/target/log` },
+    405,
+    'MethodNotAllowed',
+    /./,
+  ),
+]
+
 export const badRequests: readonly BadRequest[] = [
   ...targets.flatMap(general),
   ...nameFaults,
   ...podFaults,
+  ...logFaults,
+  ...logPathFaults,
   ...serviceFaults,
   ...deploymentFaults,
   ...otherFaults,

@@ -1,6 +1,5 @@
 // Upstream's API server with its etcd on a fresh directory, served as a cluster of ours is: HTTPS on a free port, an
-// administrator's certificate. Nothing else of upstream runs, so nothing moves by itself.
-import { type ChildProcess, spawn } from 'node:child_process'
+// administrator's certificate. Nothing else of upstream runs, so nothing moves by itself (component.ts has the others).
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
@@ -10,6 +9,7 @@ import { loadPki } from '@shiplog/all-in-one/pki'
 import { kubeconfigText } from '@shiplog/all-in-one/kubeconfig'
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import { createHttpClient, type HttpClient } from '../src/http.ts'
+import { runComponent, type UpstreamComponent } from './component.ts'
 import { provideUpstream } from './provide.ts'
 
 export interface UpstreamControlPlane {
@@ -17,12 +17,12 @@ export interface UpstreamControlPlane {
   /** Path of the administrator's. */
   readonly kubeconfig: string
   readonly http: HttpClient
+  /** Of etcd and the API server. */
+  readonly pids: readonly number[]
   stop(): Promise<void>
 }
 
 const readyTimeoutMs = 90_000
-const stopTimeoutMs = 10_000
-const outputCharactersMax = 100_000
 
 const freePort = async (): Promise<number> => {
   const server = createServer()
@@ -44,17 +44,8 @@ export async function startUpstream(progress: (line: string) => void): Promise<U
   const signingKey = file('signing.key', signing.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString())
   const verifyingKey = file('signing.pub', signing.publicKey.export({ type: 'spki', format: 'pem' }).toString())
   const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort()]
-  const children: ChildProcess[] = []
-  let output = ''
-  const start = (path: string, args: readonly string[]): void => {
-    const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    children.push(child)
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (chunk: string) => {
-        output = (output + chunk).slice(-outputCharactersMax)
-      })
-    }
-  }
+  const components: UpstreamComponent[] = []
+  const start = (path: string, args: readonly string[]): void => void components.push(runComponent(path, args))
   start(etcd, [
     ...['--data-dir', join(directory, 'etcd')],
     ...['--listen-client-urls', `http://127.0.0.1:${clientPort}`],
@@ -86,23 +77,17 @@ export async function startUpstream(progress: (line: string) => void): Promise<U
   })
   const stop = async (): Promise<void> => {
     http.close()
-    for (const child of children.reverse()) {
-      if (child.exitCode !== null || child.signalCode !== null) continue
-      const ended = new Promise((done) => child.once('exit', done))
-      child.kill('SIGTERM')
-      const late = new AbortController()
-      await Promise.race([ended, clock.sleep(stopTimeoutMs, late.signal).then(() => child.kill('SIGKILL'))])
-      late.abort()
-    }
+    for (const component of components.toReversed()) await component.stop()
     rmSync(directory, { recursive: true, force: true })
   }
   const deadlineMs = clock.nowMs() + readyTimeoutMs
   for (;;) {
     const ready = await http.send({ path: '/readyz' }).catch(() => undefined)
-    if (ready?.code === 200) return { server, kubeconfig, http, stop }
-    if (clock.nowMs() > deadlineMs || children.some((child) => child.exitCode !== null)) {
+    if (ready?.code === 200) return { server, kubeconfig, http, pids: components.map(({ pid }) => pid), stop }
+    if (clock.nowMs() > deadlineMs || components.some(({ exited }) => exited)) {
+      const output = components.map((component) => component.output().slice(-3_000)).join('\n')
       await stop()
-      throw new Error(`upstream's API server is not ready:\n${output.slice(-5_000)}`)
+      throw new Error(`upstream's API server is not ready:\n${output}`)
     }
     await clock.sleep(200)
   }

@@ -1,7 +1,7 @@
 // The whole cluster in one process: log, gateway, controllers, scheduler, node agents. It composes the services and
 // starts them so that nothing waits for what it does not need; it stops them in the opposite order. No service knows
 // another: they meet here.
-import { mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { availableParallelism, hostname, release, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
@@ -135,6 +135,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   }
 
   async function compose(): Promise<RunningCluster> {
+    // Loaded while the log opens.
+    const processRuntime = options.processNode === true ? import('@shiplog/node/process-runtime') : undefined
     const previousEnd = takeNoteOfEnd(dataDir)
     const mark = await markOf(dataDir)
     const opening = openLog({
@@ -231,7 +233,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       extraNodes: [machine],
     })
     const processAgent = async (): Promise<Service> => {
-      const { createProcessRuntime } = await import('@shiplog/node/process-runtime')
+      const { createProcessRuntime } = await processRuntime!
       const isTaken = (name: string): boolean => name === controlPlaneNodeName || /^node-\d+$/.test(name)
       const { bsize, blocks } = statfsSync(dataDir)
       const node = processNode(processNodeName(hostname(), isTaken), { ...facts, diskBytes: bsize * blocks })
@@ -263,7 +265,10 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       rootCa: pki.ca,
     })
     const services: Service[] = [controllers, nodeAgent, scheduler]
-    if (options.processNode === true) services.push(await processAgent())
+    if (processRuntime !== undefined) services.push(await processAgent())
+    else if (existsSync(join(dataDir, 'node', 'supervisor.sock'))) {
+      progress('processes of pods of an earlier run may still be there: --node process takes them up again')
+    }
     const logPart: Service = {
       name: 'shiplog-log',
       start: () => Promise.resolve(),

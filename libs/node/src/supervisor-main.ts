@@ -3,7 +3,7 @@
 // has been there for a minute. The process runtime starts it when it needs one.
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
-import { DirectoryLocked, lockDirectory } from '@shiplog/runtime/directory-lock'
+import { DirectoryLocked, lockDirectory, lockHolder } from '@shiplog/runtime/directory-lock'
 import { systemClock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import { socketName, supervisorDirectory } from './pod-directories.ts'
@@ -136,7 +136,9 @@ function leave(): void {
 }
 
 systemClock.every(idleCheckMs, () => {
-  if (agent !== undefined || supervisor.runningCount() > 0) lastBusyMs = systemClock.nowMs()
+  // Somebody removed the directory: no agent will ever find this again.
+  if (lockHolder(supervisorDirectory(directory))?.pid !== process.pid) void supervisor.end(endGraceMs).then(leave)
+  else if (agent !== undefined || supervisor.runningCount() > 0) lastBusyMs = systemClock.nowMs()
   else if (systemClock.nowMs() - lastBusyMs >= idleMsMax) leave()
 })
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -84,6 +84,8 @@ export interface Membership {
   views(): readonly MemberView[]
   /** Nothing is sent from then on, unless a renewal moves it. */
   readonly validUntilMs: number
+  /** Grows when the replica joins anew: what was decided before is not to be sent any more. */
+  readonly joinTurn: number
   /** When to look next. */
   nextLookMs(nowMs: number): number
   /** In the view of all, with nothing that moves. */
@@ -248,6 +250,10 @@ export function createMembership(id: string): Membership {
 
     get validUntilMs() {
       return validUntilMs
+    },
+
+    get joinTurn() {
+      return joinTurn
     },
 
     nextLookMs(nowMs) {

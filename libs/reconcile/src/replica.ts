@@ -81,13 +81,16 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
   let told = ''
   let ending = false
 
-  const holds = (): boolean => !signal.aborted && clock.nowMs() < membership.validUntilMs
+  const holds = (): boolean =>
+    !signal.aborted && membership.members.length > 0 && clock.nowMs() < membership.validUntilMs
   const lapse = (): Error => new Error(`the lease of this ${component} has run out`)
 
   const fenced: ApiClient = {
     request: (request) => {
       if (!holds()) return Promise.reject(lapse())
-      return client.request({ ...request, isWanted: () => holds() && (request.isWanted?.() ?? true) })
+      const { joinTurn } = membership
+      const isWanted = (): boolean => holds() && membership.joinTurn === joinTurn && (request.isWanted?.() ?? true)
+      return client.request({ ...request, isWanted })
     },
     recordAttempt: (attempt) => (holds() ? client.recordAttempt(attempt) : Promise.reject(lapse())),
   }

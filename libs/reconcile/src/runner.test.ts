@@ -5,6 +5,7 @@ import { createFakeCluster, type Fate, type FakeCluster } from '@shiplog/testing
 import { describe, expect, test } from 'vitest'
 import { forResource, ownsResource, settled, type ReconcileContext, type Reconciler } from './reconciler.ts'
 import { type ControllerRunner, createControllerRunner } from './runner.ts'
+import type { Shares } from './shares.ts'
 import { keyOf } from './view.ts'
 
 const configMaps = { group: '', resource: 'configmaps', namespace: 'default' }
@@ -69,6 +70,7 @@ async function withRunner(
     readonly client?: ApiClient
     readonly reconciler: Reconciler
     readonly delayMs?: number
+    readonly shares?: Shares
   },
   play: (runner: ControllerRunner) => Promise<void>,
 ): Promise<void> {
@@ -81,6 +83,7 @@ async function withRunner(
     log: silentLogger,
     reconcilers: [reconciler],
     fieldManager: 'tester',
+    ...(options.shares ? { shares: options.shares } : {}),
   })
   await runner.start()
   try {
@@ -265,6 +268,57 @@ describe('the runner', () => {
     await withRunner({ cluster, client, reconciler }, async (runner) => {
       await until(() => rounds === 1 && runner.idle())
       expect(cluster.list('leases.coordination.k8s.io')).toHaveLength(1)
+    })
+  })
+
+  test('works on its share of the keys alone, and looks at all keys when it gains some', async () => {
+    const cluster = createFakeCluster(systemClock)
+    let owned = false
+    makeParent(cluster)
+    const shares = { owns: (key: string) => owned && key === 'childmaker/default/parent' }
+    await withRunner({ cluster, reconciler: childMaker(), shares }, async (runner) => {
+      await runner.waitForSequence(cluster.sequence, AbortSignal.timeout(5_000))
+      await until(() => runner.idle())
+      expect(creates(cluster)).toHaveLength(0)
+      owned = true
+      runner.gained()
+      await until(() => cluster.get('secrets', 'default/child') !== undefined)
+    })
+  })
+
+  test('has let go of a key when its commands are answered, and sends nothing more of that round', async () => {
+    const cluster = createFakeCluster(systemClock)
+    let owned = true
+    let asked = 0
+    const answer = Promise.withResolvers<void>()
+    const inner = cluster.client()
+    const client: ApiClient = {
+      ...inner,
+      request: async (request) => {
+        if (request.verb !== 'create' || request.resource !== 'secrets') return await inner.request(request)
+        asked++
+        await answer.promise
+        expect(request.isWanted?.()).toBe(false)
+        throw new Error('connection reset')
+      },
+    }
+    makeParent(cluster)
+    await withRunner({ cluster, client, reconciler: childMaker(), shares: { owns: () => owned } }, async (runner) => {
+      await until(() => asked === 1)
+      owned = false
+      let hasLetGo = false
+      const letGo = runner.letGo().then(() => {
+        hasLetGo = true
+      })
+      await systemClock.sleep(20)
+      expect(hasLetGo).toBe(false)
+      answer.resolve()
+      await letGo
+      // Its failure is of no interest to it any more: nothing is tried again.
+      await until(() => runner.idle())
+      await systemClock.sleep(50)
+      expect(asked).toBe(1)
+      await runner.letGo()
     })
   })
 

@@ -8,7 +8,8 @@ import { type ComponentVitals, componentLeaseName, leaseAddress } from '@shiplog
 import { startHeartbeat } from '@shiplog/reconcile/heartbeat'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
-import { followComponentLeases, type SeenComponent, stateOfComponent } from './component-leases.ts'
+import type { HealthCheck } from '@shiplog/runtime/service'
+import { followComponentLeases, isGoneForGood, type SeenComponent, stateOfComponent } from './component-leases.ts'
 import { componentNodeName, createComponentNode } from './component-node.ts'
 import { createComponentPods } from './component-pods.ts'
 import { createLogServerLeases, type LogServer } from './log-server-leases.ts'
@@ -16,8 +17,6 @@ import { createLogServerLeases, type LogServer } from './log-server-leases.ts'
 /** The component of a gateway, as its Lease and pod name it. */
 export const gatewayComponent = 'kube-apiserver'
 
-/** A replica that was not heard of for this long is gone for good: its Lease goes, and with it its pod. */
-const forgetAfterMs = 3_600_000
 const roundMs = 2_000
 
 export interface ComponentWatchOptions {
@@ -37,6 +36,7 @@ export interface ComponentWatchOptions {
 export interface ComponentWatch {
   /** Where the gateways that live serve; of one of which that is not known what is shown stays. */
   places(shown: readonly ApiServerPlace[]): readonly ApiServerPlace[]
+  health(): readonly HealthCheck[]
   stop(): Promise<void>
 }
 
@@ -83,21 +83,23 @@ export function watchComponents(options: ComponentWatchOptions, onPlaces: () => 
   }
 
   /** Each of these does its own part, whatever becomes of the others. */
-  const parts: readonly (() => Promise<void> | undefined)[] = [
+  const parts: readonly (() => Promise<void>)[] = [
     () => node.keep(),
-    () => servers?.renew(),
+    async () => servers?.renew(),
     async () => {
       for (const seen of leases.all() ?? []) {
-        if (seen.liveness === 'dead' && clock.nowMs() - seen.renewedAtMs > forgetAfterMs) await forget(seen)
+        if (isGoneForGood(seen, clock.nowMs())) await forget(seen)
       }
     },
   ]
-  const rounds = (async () => {
-    while (!signal.aborted) {
-      await Promise.allSettled(parts.map(async (part) => await part()))
-      await clock.sleep(roundMs, signal).catch(() => undefined)
-    }
-  })()
+  const rounds = Promise.all(
+    parts.map(async (part) => {
+      while (!signal.aborted) {
+        await part().catch(() => undefined)
+        await clock.sleep(roundMs, signal).catch(() => undefined)
+      }
+    }),
+  )
   void pods.start()
 
   return {
@@ -107,6 +109,7 @@ export function watchComponents(options: ComponentWatchOptions, onPlaces: () => 
         const isShown = shown.some(({ address, port }) => address === serves.address && port === serves.port)
         return liveness === 'alive' || isShown ? [serves] : []
       }),
+    health: () => (servers ? [servers.check()] : []),
     async stop() {
       ending.abort()
       leases.stop()

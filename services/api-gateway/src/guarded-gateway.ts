@@ -70,6 +70,6 @@ export async function guardedGateway(
       await gateway.stop()
       await guarded.end()
     },
-    health: () => gateway.health(),
+    health: () => [...gateway.health(), ...(components?.health() ?? [])],
   }
 }

@@ -6,6 +6,7 @@ import type { KubeObject } from '@shiplog/api/kube-object'
 import { componentLease, componentLeaseName, leaseAddress, vitalAnnotations } from '@shiplog/reconcile/component-lease'
 import type { Clock } from '@shiplog/runtime/clock'
 import { replicaName } from '@shiplog/runtime/replica'
+import type { HealthCheck } from '@shiplog/runtime/service'
 
 export interface LogServer {
   readonly name: string
@@ -17,14 +18,18 @@ export interface LogServer {
 
 const component = 'nats'
 const leaseSeconds = 6
+/** One look in vain may be a busy machine's. */
+const unansweredMax = 2
 
-/** Renews the Leases of the servers that `probe` finds; each call does so once, where nobody has since the last. */
+/** Begins to renew the Leases of the servers that `probe` finds; once for each call, where nobody has since the last. */
 export function createLogServerLeases(deps: {
   readonly client: ApiClient
   readonly clock: Clock
   readonly probe: () => Promise<readonly LogServer[]>
-}): { renew(): Promise<void> } {
+}): { renew(): Promise<void>; check(): HealthCheck } {
   const { client, clock, probe } = deps
+  const renewing = new Set<string>()
+  let unanswered = 0
   const seen = new Map<string, string>()
 
   async function renewOne(server: LogServer): Promise<void> {
@@ -61,8 +66,21 @@ export function createLogServerLeases(deps: {
 
   return {
     renew: async () => {
-      await Promise.all((await probe()).map((server) => renewOne(server)))
+      const servers = await probe()
+      unanswered = servers.length === 0 ? unanswered + 1 : 0
+      for (const server of servers) {
+        // A write may wait for the log longer than it takes to ask again.
+        if (renewing.has(server.id)) continue
+        renewing.add(server.id)
+        renewOne(server)
+          .catch(() => undefined)
+          .finally(() => renewing.delete(server.id))
+      }
     },
+    check: () =>
+      unanswered < unansweredMax
+        ? { name: 'log-server', ok: true }
+        : { name: 'log-server', ok: false, reason: 'no server of the log answers' },
   }
 }
 

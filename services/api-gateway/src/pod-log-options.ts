@@ -3,7 +3,11 @@ import { forbiddenField, invalidValue, notSupported } from '@shiplog/api/field-e
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { ApiError, badRequest, invalid } from '@shiplog/api/status'
 import type { LogOptions } from '@shiplog/api/tunnel-request'
+import { parseGoTime } from './go-time.ts'
 import { flag } from './list-options.ts'
+
+/** How upstream's paths show one without a name. */
+const noField = '[]'
 
 const streams = ['All', 'Stderr', 'Stdout'] as const
 
@@ -20,12 +24,12 @@ export function parsePodLogOptions(query: URLSearchParams, podName: string): Log
   if (limitBytes !== undefined && limitBytes < 1)
     causes.push(invalidValue('limitBytes', limitBytes, 'must be greater than 0'))
   if (sinceSeconds !== undefined && sinceTimeMs !== undefined)
-    causes.push(forbiddenField('', 'at most one of `sinceTime` or `sinceSeconds` may be specified'))
+    causes.push(forbiddenField(noField, 'at most one of `sinceTime` or `sinceSeconds` may be specified'))
   else if (sinceSeconds !== undefined && sinceSeconds < 1)
     causes.push(invalidValue('sinceSeconds', sinceSeconds, 'must be greater than 0'))
   if (!isStream(stream)) causes.push(notSupported('stream', stream, streams))
   else if (tailLines !== undefined && stream !== 'All')
-    causes.push(forbiddenField('', '`tailLines` and specific `stream` are mutually exclusive for now'))
+    causes.push(forbiddenField(noField, '`tailLines` and specific `stream` are mutually exclusive for now'))
   if (causes.length > 0 || !isStream(stream)) throw new ApiError(invalid('', 'PodLogOptions', podName, causes))
   return {
     follow: flag(query, 'follow') ?? false,
@@ -53,13 +57,9 @@ function integer(query: URLSearchParams, name: string): number | undefined {
 function time(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name)
   if (text === null || text === '' || text === 'null') return undefined
-  const form = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)$/
-  const ms = form.test(text) ? Date.parse(text.replace(',', '.')) : Number.NaN
-  if (!Number.isNaN(ms)) return ms
-  const layout = '"2006-01-02T15:04:05Z07:00"'
-  throw new ApiError(
-    badRequest(`parsing time ${JSON.stringify(text)} as ${layout}: cannot parse ${JSON.stringify(text)} as RFC 3339`),
-  )
+  const parsed = parseGoTime(text)
+  if (typeof parsed === 'string') throw new ApiError(badRequest(parsed))
+  return parsed
 }
 
 /** The container that is meant. Throws 400 when the pod has none of that name, or several and none was named. */

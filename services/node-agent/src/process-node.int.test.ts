@@ -28,6 +28,13 @@ interface Agent {
 }
 
 const nodeDirectory = (): string => join(directory, 'node')
+const kill = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // Gone by itself.
+  }
+}
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 async function eventually<T>(what: string, check: () => T | undefined | false, timeoutMs = deadlineMs): Promise<T> {
@@ -48,9 +55,9 @@ beforeEach(() => {
 afterEach(async () => {
   await agent?.kill()
   agent = undefined
-  for (const pid of ourProcesses()) process.kill(pid, 'SIGKILL')
+  for (const pid of ourProcesses()) kill(pid)
   const supervisor = supervisorPid()
-  if (supervisor !== undefined) process.kill(supervisor, 'SIGKILL')
+  if (supervisor !== undefined) kill(supervisor)
   await pause(50)
   rmSync(directory, { recursive: true, force: true })
 })
@@ -68,7 +75,8 @@ function startAgent(): Agent {
     else if (message.kind === 'request') {
       send({ kind: 'result', id: message.id, result: await cluster.client.request(message.request) })
     } else {
-      for await (const batch of cluster.feed.follow(message.resources, abort.signal)) send({ kind: 'batch', batch })
+      const { id, resources } = message
+      for await (const batch of cluster.feed.follow(resources, abort.signal)) send({ kind: 'batch', id, batch })
     }
   })
   return {
@@ -202,14 +210,14 @@ describe('an agent that is killed at any moment', () => {
     }
     for (const step of create) {
       step()
-      if (random.below(3) === 0) await live(random.below(150))
+      if (random.below(4) === 0) await live(random.below(150))
     }
-    for (let round = 0; round < 6; round++) await live(random.below(250))
+    for (let round = 0; round < 4; round++) await live(random.below(250))
     for (const name of gone) {
       deletePod(name)
       if (random.below(2) === 0) await live(random.below(100))
     }
-    expect(lives).toBeGreaterThanOrEqual(10)
+    expect(lives).toBeGreaterThanOrEqual(8)
     agent = startAgent()
 
     const rest = servers.filter((name) => !gone.includes(name))
@@ -287,3 +295,13 @@ describe('a supervisor that is killed', () => {
     expect(ourProcesses()).toHaveLength(1)
   }, 60_000)
 })
+
+test('a node whose directory is removed ends by itself', async () => {
+  agent = startAgent()
+  createPod('server', 'exec sleep 1000')
+  await eventually('it runs', () => phase('server') === 'Running')
+  const supervisor = supervisorPid()!
+  await agent.kill()
+  rmSync(nodeDirectory(), { recursive: true, force: true })
+  await eventually('nothing is left', () => ourProcesses().length === 0 && !existsSync(`/proc/${supervisor}`))
+}, 60_000)

@@ -28,7 +28,7 @@ import {
   onProbed,
   type ProbeConfig,
 } from './probe-state.ts'
-import { lookUp, type References } from './references.ts'
+import { lookUp, type Reference, type References } from './references.ts'
 
 /** A pod of the agent, as far as this needs it. */
 export interface RealPod {
@@ -48,6 +48,8 @@ export interface RealPods {
   /** Runs the preStop hook, if there is one, and has the container stopped, all within the grace. */
   stop(pod: RealPod, container: ContainerWork, graceMs: number): void
   ended(pod: RealPod, container: ContainerWork): void
+  /** The pod itself has changed: what its files tell of it may have. */
+  changed(pod: RealPod): void
   forget(pod: RealPod): void
   isReady(pod: RealPod, container: ContainerWork): boolean
   hasStarted(pod: RealPod, container: ContainerWork): boolean
@@ -56,8 +58,8 @@ export interface RealPods {
   end(): void
 }
 
-/** Contents of volumes are compared with what they refer to this often. */
-const refreshMs = 10_000
+/** Contents of volumes are compared with what they refer to this often, whatever was told meanwhile. */
+const refreshMs = 60_000
 /** The kubelet's least time for a container to end, whatever its hook has used up. */
 const stopGraceMsMin = 2_000
 const hookTimeoutMsMax = 600_000
@@ -85,6 +87,8 @@ export function createRealPods(deps: {
   ) => void
   /** Something that the status shows has changed. */
   readonly onChange: (pod: RealPod) => void
+  /** Something that the pod refers to has changed: what waits for it may be tried again. */
+  readonly onReference: (pod: RealPod) => void
 }): RealPods {
   const { runtime, real, references, clock, log, tell } = deps
   const watched = new Map<string, Watched>()
@@ -97,11 +101,13 @@ export function createRealPods(deps: {
   let ended = false
 
   const keyOf = (pod: RealPod, container: ContainerWork): string => `${pod.uid}/${container.name}`
-  const specOfContainer = ({ pod }: RealPod, { name }: ContainerWork): JsonObject => {
-    const spec = specOf(pod)
-    const all = [...((spec['containers'] ?? []) as JsonObject[]), ...((spec['initContainers'] ?? []) as JsonObject[])]
-    return all.find((container) => container['name'] === name) ?? {}
-  }
+  const containersOf = ({ pod }: RealPod): JsonObject[] => [
+    ...((specOf(pod)['containers'] ?? []) as JsonObject[]),
+    ...((specOf(pod)['initContainers'] ?? []) as JsonObject[]),
+  ]
+  const specOfContainer = (pod: RealPod, { name }: ContainerWork): JsonObject =>
+    containersOf(pod).find((container) => container['name'] === name) ?? {}
+  const volumesIn = ({ pod }: RealPod): JsonObject[] => specOf(pod)['volumes'] ?? []
   const namespaceOf = ({ pod }: RealPod): string => pod.metadata.namespace ?? ''
 
   const factsOf = (pod: RealPod): PodFacts => ({
@@ -145,8 +151,8 @@ export function createRealPods(deps: {
     }
   }
 
-  const hasFiles = ({ pod }: RealPod): boolean =>
-    ((specOf(pod)['volumes'] ?? []) as JsonObject[]).some(
+  const hasFiles = (pod: RealPod): boolean =>
+    volumesIn(pod).some(
       (volume) => volume['configMap'] || volume['secret'] || volume['projected'] || volume['downwardAPI'],
     )
 
@@ -283,6 +289,11 @@ export function createRealPods(deps: {
     },
     stop: stopWithHook,
     ended: endWatch,
+    changed(pod) {
+      if (!volumesIn(pod).some((volume) => volume['downwardAPI'] || volume['projected'])) return
+      stale.add(pod.uid)
+      void refreshVolumes()
+    },
     forget(pod) {
       for (const container of [...pod.work.init, ...pod.work.main]) endWatch(pod, container)
       stale.delete(pod.uid)
@@ -303,7 +314,10 @@ export function createRealPods(deps: {
       change = references.onChange?.((kind, namespace, name) => {
         for (const pod of deps.pods()) {
           if (namespaceOf(pod) !== namespace) continue
-          if (referencesOfVolumes(pod.pod).some((one) => one.kind === kind && one.name === name)) stale.add(pod.uid)
+          const concerns = (one: Reference): boolean => one.kind === kind && one.name === name
+          const inVolumes = referencesOfVolumes(pod.pod).some(concerns)
+          if (inVolumes) stale.add(pod.uid)
+          if (inVolumes || containersOf(pod).flatMap(referencesOfContainer).some(concerns)) deps.onReference(pod)
         }
         void refreshVolumes()
       })

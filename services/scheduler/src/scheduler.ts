@@ -22,6 +22,7 @@ import { createPlacementIndex } from '@shiplog/scheduling/placement-index'
 import type { PodInfo } from '@shiplog/scheduling/pod-info'
 import type { Decision, Failure } from '@shiplog/scheduling/schedule'
 import { Snapshot } from '@shiplog/scheduling/snapshot'
+import { tieRule } from '@shiplog/scheduling/tie-break'
 import { type DecisionContext, decisionRecord } from './decision-record.ts'
 import { createOutbox } from './outbox.ts'
 import { bindingRequest, eventRequest, type PodNote, unschedulableRequest } from './pod-messages.ts'
@@ -75,6 +76,8 @@ interface Flight {
   isLost: boolean
   /** Whether the binding waits for its answer. */
   isBinding: boolean
+  /** What the feed showed of the pod since: bound as decided, or bound elsewhere, deleted, forgotten. */
+  outcome: 'open' | 'bound' | 'void'
 }
 
 /** Why a binding did not come about. */
@@ -213,9 +216,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       leaveQueue(uid)
       const flight = flights.get(uid)
       flights.delete(uid)
-      // What was assumed and will never be in the log must be told, or decisions made meanwhile cannot be computed again.
-      if (flight !== undefined && spec['nodeName'] !== flight.node)
-        recordRefusal(flight, { message: 'the pod is gone' })
+      if (flight !== undefined) {
+        flight.outcome = spec['nodeName'] === flight.node ? 'bound' : 'void'
+        // What was assumed and will never be in the log must be told, or decisions made meanwhile cannot be computed again.
+        if (flight.outcome === 'void') recordRefusal(flight, { message: 'the pod is gone' })
+      }
       const freed = deleted ? snapshot.removePod(uid) : snapshot.setPod(object as JsonObject).freed
       if (freed !== undefined) queue.wake({ type: 'PodFreed', pod: freed })
       return
@@ -251,7 +256,10 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       if (view.objects.has(uid)) {
         view.queue.take(uid)
         view.snapshot.assume(flight.pod, flight.node)
-      } else flights.delete(uid)
+      } else {
+        flights.delete(uid)
+        flight.outcome = view.snapshot.nodeOf(uid) === flight.node ? 'bound' : 'void'
+      }
     }
   }
 
@@ -306,6 +314,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       number,
       configuration: profile.hash,
       seed: configuration.seed,
+      ties: tieRule,
       assumed: {
         count: snapshot.assumedCount,
         openFrom: flights.values().next().value?.number ?? number,
@@ -325,6 +334,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       boundAt: undefined,
       isLost: false,
       isBinding: true,
+      outcome: 'open',
     }
     flights.set(pod.uid, flight)
     snapshot.assume(pod, flight.node)
@@ -354,7 +364,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     let cause: unknown
     for (let tries = 1; tries <= bindingTriesMax; tries++) {
       if (tries > 1) await clock.sleep(bindingRetryMs * 2 ** (tries - 2), signal)
-      if (flight.isLost) break
+      if (flight.outcome === 'bound') return bound(flight, queued, 0)
+      if (flight.isLost || flight.outcome === 'void') break
       let result: ApiResult
       try {
         result = await client.request(request)
@@ -382,6 +393,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       refuse(flight, { code: result.code, message }, decidedElsewhereAt(result.status))
       return
     }
+    if (flight.outcome === 'void') return
     refuse(flight, { error: flight.isLost ? 'the pod is another replica’s' : String(cause) })
   }
 
@@ -419,7 +431,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     if (overtakenAt === undefined) count('error', flight.startedMs)
     else metrics.increment('shiplog_scheduler_overtaken_bindings_total', {})
     takeBack(flight, why, overtakenAt)
-    if (why.code === 404 || why.code === 409) return
+    if (why.code === 404 || why.code === 409 || flight.isLost) return
     note(flight.object, {
       type: 'Warning',
       reason: 'FailedScheduling',
@@ -558,6 +570,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
     async waitForSequence(sequence, waiting) {
       if (view.synced && sequence <= view.sequence) return
+      waiting.throwIfAborted()
       const reached = Promise.withResolvers<void>()
       const waiter = { sequence, resolve: reached.resolve }
       const onAbort = (): void => reached.reject(waiting.reason)

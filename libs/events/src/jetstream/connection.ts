@@ -13,7 +13,9 @@ import type { EncodedHeaders } from './wire.ts'
 
 const connectTimeoutMs = 5000
 const reconnectWaitMs = 50
-const pingIntervalMs = 10_000
+/** A server that leaves two of these unanswered (paused, cut off) is left for another: within 9 s. */
+const pingIntervalMs = 3_000
+const pingsUnansweredMax = 2
 /** How often overdue requests are looked for. */
 const sweepIntervalMs = 50
 /** Most requests without an answer. */
@@ -88,7 +90,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     reconnectTimeWait: reconnectWaitMs,
     reconnectJitter: 0,
     pingInterval: pingIntervalMs,
-    maxPingOut: 2,
+    maxPingOut: pingsUnansweredMax,
     noAsyncTraces: true,
     ignoreAuthErrorAbort: true,
     ...(credentials === undefined ? {} : { user: credentials.user, pass: credentials.password }),

@@ -1,0 +1,119 @@
+import { decidedElsewhere } from '@shiplog/api/status'
+import { systemIds as ids } from '@shiplog/runtime/ids'
+import { silentLogger as log } from '@shiplog/runtime/logger'
+import { testNode, testPod } from '@shiplog/scheduling/test-objects'
+import { describe, expect, test } from 'vitest'
+import { createFakeCluster, createManualClock, type FakeCluster, settle } from './fake-cluster.ts'
+import { createScheduler } from './scheduler.ts'
+
+const boundNames = (cluster: FakeCluster): string[] => cluster.bindings.map(({ request }) => request.name!).sort()
+
+function setUp() {
+  const cluster = createFakeCluster()
+  const clock = createManualClock()
+  const owned = new Set<string>()
+  const shares = { owns: (uid: string) => owned.has(uid) }
+  const scheduler = createScheduler({ feed: cluster.feed, client: cluster.client, clock, ids, log, shares })
+  const own = (...names: string[]): void => {
+    for (const name of names) owned.add(cluster.pod(name)!.metadata.uid!)
+    scheduler.gained()
+  }
+  cluster.put('nodes', testNode('n'))
+  return { cluster, clock, scheduler, owned, own }
+}
+
+describe('a scheduler with a share of the pods', () => {
+  test('binds what it owns, and what it gains when it gains it', async () => {
+    const { cluster, scheduler, own } = setUp()
+    for (const name of ['a', 'b', 'c']) cluster.put('pods', testPod(name))
+    await scheduler.start()
+    await settle()
+    expect(boundNames(cluster)).toEqual([])
+    own('a')
+    await settle()
+    expect(boundNames(cluster)).toEqual(['a'])
+    own('b', 'c')
+    await settle()
+    expect(boundNames(cluster)).toEqual(['a', 'b', 'c'])
+    await scheduler.stop()
+  })
+
+  test('takes the guard of the node, and when another was faster decides anew as soon as it sees that', async () => {
+    const { cluster, clock, scheduler, own } = setUp()
+    cluster.put('nodes', testNode('m', { allocatable: { cpu: '100', memory: '400Gi' } }))
+    cluster.put('pods', testPod('a', { requests: { cpu: '3' } }))
+    await scheduler.start()
+    cluster.onBinding = (_request, _store) => {
+      cluster.onBinding = undefined
+      cluster.holdFeed(true)
+      // Somebody fills the node in this very moment.
+      cluster.put('pods', testPod('theirs', { requests: { cpu: '99' }, spec: { nodeName: 'm' } }))
+      const status = decidedElsewhere({ group: '', resource: 'pods' }, 'a', cluster.history.at(-1)!.sequence)
+      return { ok: false, code: 409, status }
+    }
+    own('a')
+    await settle()
+    expect(boundNames(cluster)).toEqual([])
+    await clock.advance(60_000)
+    expect(boundNames(cluster)).toEqual([])
+    cluster.holdFeed(false)
+    // No time passes: there is no back-off.
+    await settle()
+    const [binding] = cluster.bindings
+    expect((binding!.request.body as { target: { name: string } }).target.name).toBe('n')
+    expect(binding!.request.once).toEqual({ matter: 'node/n', round: expect.any(String) })
+    expect(cluster.events.map(({ reason }) => reason)).not.toContain('FailedScheduling')
+    await scheduler.stop()
+  })
+
+  test('has let go when nothing of it is under way, and does not send again what was lost', async () => {
+    const { cluster, clock, scheduler, owned, own } = setUp()
+    cluster.put('pods', testPod('a'))
+    cluster.put('pods', testPod('b'))
+    await scheduler.start()
+    let asked = 0
+    const answer = Promise.withResolvers<void>()
+    const { request } = cluster.client
+    cluster.client.request = async (what) => {
+      if (what.subresource !== 'binding') return await request(what)
+      asked++
+      await answer.promise
+      throw new Error('connection reset')
+    }
+    own('a', 'b')
+    await settle()
+    expect(asked).toBe(2)
+    owned.clear()
+    let hasLetGo = false
+    void scheduler.letGo().then(() => {
+      hasLetGo = true
+    })
+    await settle()
+    expect(hasLetGo).toBe(false)
+    answer.resolve()
+    await settle()
+    await clock.advance(10_000)
+    expect(hasLetGo).toBe(true)
+    expect(asked).toBe(2)
+    await scheduler.letGo()
+    await scheduler.stop()
+  })
+
+  test('tells when it has seen a sequence', async () => {
+    const { cluster, scheduler } = setUp()
+    await scheduler.start()
+    const { signal } = new AbortController()
+    await scheduler.waitForSequence(1, signal)
+    let isSeen = false
+    void scheduler.waitForSequence(2, signal).then(() => {
+      isSeen = true
+    })
+    await settle()
+    expect(isSeen).toBe(false)
+    cluster.put('pods', testPod('a'))
+    await settle()
+    expect(isSeen).toBe(true)
+    await expect(scheduler.waitForSequence(9, AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late')
+    await scheduler.stop()
+  })
+})
