@@ -55,6 +55,12 @@ const isWell = (name: string, restarts?: number): Promise<unknown> =>
     return found?.ready && (restarts === undefined || found.restarts >= restarts)
   })
 
+/** The ports at which the Service `kubernetes` has endpoints. */
+async function endpointPorts(): Promise<number[]> {
+  const endpoints = (await apart.list('endpoints')).find(({ metadata }) => metadata.name === 'kubernetes')
+  return (endpoints!['subsets'] as any[]).flatMap(({ ports }) => ports.map(({ port }: { port: number }) => port)).sort()
+}
+
 /** Kills these one after the other, sees that each is noticed, and starts them again. */
 async function killed(...names: string[]): Promise<void> {
   const before = new Map<string, number>()
@@ -66,6 +72,10 @@ async function killed(...names: string[]): Promise<void> {
     await clock.sleep(300)
   }
   for (const name of names) await isNoticed(name, sinceMs.get(name)!)
+  const left = apart.gatewayPorts.filter((_, index) => !names.includes(`gateway-${index}`))
+  await apart.until('only gateways that live are endpoints', notReadyWithinMs, async () => {
+    return String(await endpointPorts()) === String([...left].sort())
+  })
   await Promise.all(names.map((name) => apart.restart(name)))
   for (const name of names) await isWell(name, before.get(name)! + 1)
 }
@@ -149,6 +159,7 @@ describe('services that run apart', { timeout: isFull ? 900_000 : 240_000 }, () 
       await paused('controllers-1')
     }
     await workload.end()
+    expect(await endpointPorts()).toEqual([...apart.gatewayPorts].sort())
     await converged(apart, { deployments, replicas })
     const { violations, records, podNames, objects } = await judge(apart, workload)
     const { counts } = workload.ledger
@@ -161,5 +172,10 @@ describe('services that run apart', { timeout: isFull ? 900_000 : 240_000 }, () 
     expect(violations.slice(0, 20)).toEqual([])
     expect(counts.acknowledged).toBeGreaterThan(50)
     expect(podNames).toBeGreaterThan(deployments * replicas)
+  })
+
+  test('take their pods with them when they end in order', async () => {
+    await apart.terminate('scheduler-1')
+    await apart.until('its pod is gone', readyWithinMs, async () => (await shown('scheduler-1')) === undefined)
   })
 })

@@ -426,10 +426,13 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
     stream.on('error', () => undefined)
     await new Promise((resolve) => stream.once('data', resolve))
     expect(openFiles()).toBe(idle + 1)
+    const metric = 'apiserver_longrunning_requests{verb="GET",resource="pods",subresource="log"}'
+    expect((await get('/metrics')).text).toContain(`${metric} 1\n`)
     const beganMs = clock.nowMs()
     stream.close()
     await eventually('the file is closed', () => openFiles() === idle)
     expect(clock.nowMs() - beganMs).toBeLessThan(1_000)
+    expect((await get('/metrics')).text).toContain(`${metric} 0\n`)
   })
 
   test('an agent that stops breaks the answer off; the client does not wait for ever', async () => {
