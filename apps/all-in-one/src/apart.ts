@@ -130,8 +130,11 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
       await service(`scheduler-${number}`, 'scheduler', clientOf('kube-scheduler'))
       await service(`controllers-${number}`, 'controllers', clientOf('kube-controller-manager'))
     }
-    for (const node of nodes) {
-      await service(node, 'node-agent', { ...clientOf(node), SHIPLOG_NODE_NAME: node, SHIPLOG_NODE_NAMES: node })
+    if (nodes.length > 0) {
+      await service('node-agent', 'node-agent', {
+        SHIPLOG_NODE_NAMES: nodes.join(','),
+        SHIPLOG_NATS_CREDENTIALS: file('{node}', 'nats.json'),
+      })
     }
     await untilReady(server, nodes, file)
     progress(`API: ${ports.map((one) => `https://127.0.0.1:${one}`).join(', ')}`)
