@@ -168,7 +168,8 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
         up = false
         failAll('the connection broke')
       } else if (status.type === 'error' && status.error.name === 'PermissionViolationError') {
-        refuse((status.error as PermissionViolationError).subject)
+        const { operation, subject } = status.error as PermissionViolationError
+        if (operation === 'publish') refuse(subject)
       } else if (status.type === 'reconnect') {
         up = true
         const woken = waiting
