@@ -215,7 +215,7 @@ export const deleteCases: readonly Case[] = topic('delete', {
       const uid = '00000000-0000-4000-8000-000000000000'
       const other = await t.http({ method: 'DELETE', path, body: options({ uid }) })
       assert.deepEqual([other.code, other.json.reason], [409, 'Conflict'])
-      has(other.text, 'Precondition failed: UID in precondition:')
+      has(other.text, 'the UID in the precondition (')
       const stale = await t.http({ method: 'DELETE', path, body: options({ resourceVersion: '1' }) })
       assert.equal(stale.code, 409)
       const { metadata } = await t.get('cm c')

@@ -209,8 +209,7 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
     for (const index of numbered(options.agents)) {
       const own = nodes.filter((_, node) => node % options.agents === index)
       addService(`agent-${index}`, 'node-agent', `node-agent-${own[0]}`, {
-        SHIPLOG_NATS_URL: natsUrl,
-        SHIPLOG_NATS_CREDENTIALS: join(directory, '{node}', 'nats.json'),
+        ...nats('{node}'),
         SHIPLOG_NODE_NAMES: own.join(','),
       })
     }

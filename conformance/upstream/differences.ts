@@ -1,11 +1,11 @@
-// What may differ from upstream, and why: differences.json. A name in it may hold `*`, so that one line covers a fault
-// that every kind can suffer.
+// What may differ from upstream, and why: differences.json. A key in it names a comparison, and may go on with the path of
+// what differs in its answer; `*` stands for anything, so that one line covers a fault that every kind can suffer.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface Differences {
-  /** Whether a comparison of this name may differ. */
-  covers(name: string): boolean
+  /** Whether the comparison of this name may differ at this path of the answer. */
+  covers(name: string, path: string): boolean
   /** The lines that covered nothing: they must go. */
   unused(): readonly string[]
 }
@@ -19,8 +19,8 @@ export function readDifferences(): Differences {
     regex: new RegExp(`^${pattern.split('*').map(literally).join('.*')}$`),
   }))
   return {
-    covers: (name) => {
-      const found = rules.filter(({ regex }) => regex.test(name))
+    covers: (name, path) => {
+      const found = rules.filter(({ regex }) => regex.test(name) || regex.test(`${name} ${path}`))
       for (const { pattern } of found) used.add(pattern)
       return found.length > 0
     },

@@ -22,13 +22,19 @@ export function createReport(options: {
     wants: (name) => filters.length === 0 || filters.some((filter) => name.includes(filter)),
     compare(name, upstream, ours) {
       compared++
-      if (canonical(upstream) === canonical(ours)) return
-      if (differences.covers(name)) {
+      const found = differencesOf(upstream, ours, '')
+      if (found.length === 0) return
+      const unexpected = found.filter(({ path }) => !differences.covers(name, path))
+      if (unexpected.length === 0) {
         onPurpose++
         return
       }
       different++
-      say(`── ${name}\n   upstream ${canonical(upstream)}\n   ours     ${canonical(ours)}`)
+      say(`── ${name}`)
+      for (const one of unexpected) {
+        say(`   ${one.path}: upstream ${canonical(one.upstream) ?? 'nothing'}`)
+        say(`   ${one.path}: ours     ${canonical(one.ours) ?? 'nothing'}`)
+      }
     },
     finish() {
       const unused = filters.length === 0 ? differences.unused() : []
@@ -37,6 +43,22 @@ export function createReport(options: {
       return different === 0 && unused.length === 0
     },
   }
+}
+
+interface Difference {
+  readonly path: string
+  readonly upstream: unknown
+  readonly ours: unknown
+}
+
+/** Where two values differ: `.spec.replicas`. */
+function differencesOf(upstream: unknown, ours: unknown, path: string): Difference[] {
+  if (canonical(upstream) === canonical(ours)) return []
+  const isParent = (value: unknown): value is Record<string, unknown> => value !== null && typeof value === 'object'
+  if (!isParent(upstream) || !isParent(ours) || Array.isArray(upstream) !== Array.isArray(ours))
+    return [{ path, upstream, ours }]
+  const keys = new Set([...Object.keys(upstream), ...Object.keys(ours)])
+  return [...keys].flatMap((key) => differencesOf(upstream[key], ours[key], `${path}.${key}`))
 }
 
 /** Equal for equal values, whatever the order of their keys. */
@@ -54,5 +76,5 @@ export const blank = (value: unknown): unknown =>
       .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uid>')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
       .replace(/current: \d+/g, 'current: <version>')
-      .replace(/NOT_OK-[a-z0-9]{5}/g, 'NOT_OK-<random>'),
+      .replace(/(NOT_OK|kube-api-access)-[a-z0-9]{5}/g, '$1-<random>'),
   )

@@ -245,6 +245,15 @@ describe('services that run apart', { timeout: 60_000 }, () => {
     expect([...reporters]).toEqual(expect.arrayContaining(['default-scheduler', 'deployment-controller', 'kubelet']))
   })
 
+  test('reach what runs on a node through its agent, which has no port', async () => {
+    const [pod] = await pods()
+    const path = `/api/v1/namespaces/default/pods/${pod!.metadata.name}/log`
+    const { code, body } = await connection.request({ method: 'GET', path })
+    // So says the agent: a gateway knows of no simulation.
+    expect(body.toString()).toContain('is simulated (simulated): it prints nothing')
+    expect(code).toBe(400)
+  })
+
   test('tell their metrics under upstream names', async () => {
     const schedulers = ['scheduler-0', 'scheduler-1']
     const scheduled = /scheduler_schedule_attempts_total\{result="scheduled",profile="default-scheduler"\} (\d+)/

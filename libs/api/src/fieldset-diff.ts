@@ -53,9 +53,11 @@ const sortedNames = (value: JsonObject): string[] => {
 
 const present = (value: unknown): boolean => value !== undefined && value !== null
 
+const isEmptyObject = (value: unknown): boolean => isObject(value) && Object.keys(value).length === 0
+
 /** The set of a whole new subtree. `self`: the node is new, too. `always`: what upstream always writes is not new. */
 const newTree = (type: ApplyType, value: unknown, self: boolean, always: boolean): FieldTree | undefined => {
-  if (type.kind === 'leaf') return leafTree
+  if (type.kind === 'leaf') return always && !self && isEmptyObject(value) ? undefined : leafTree
   const tree: FieldTreeBuilder = self ? { '.': leafTree } : {}
   let children = 0
   switch (type.kind) {

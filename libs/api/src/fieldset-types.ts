@@ -92,7 +92,7 @@ const structOf = (registry: SchemaRegistry, name: string): ApplyType => {
 const typeOf = (registry: SchemaRegistry, field: Field): ApplyType => {
   switch (field.type) {
     case 'any':
-      return deduced
+      return leaf
     case 'map':
       return field.mapType === 'atomic' ? leaf : { kind: 'map', items: itemOf(registry, field.items) }
     case 'array':

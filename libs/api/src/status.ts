@@ -69,13 +69,22 @@ const about = (subject: Subject, name: string, more: Partial<StatusDetails> = {}
 const qualified = (subject: Subject): string =>
   subject.group ? `${subject.resource}.${subject.group}` : subject.resource
 
-export const success = (details?: StatusDetails): Status => ({
+/** A success: told with its code where something was made (a binding), without where something is gone. */
+export const success = (code: number): Status => ({
   kind: 'Status',
   apiVersion: 'v1',
   metadata: {},
   status: 'Success',
-  ...(details ? { details } : {}),
-  code: 200,
+  code,
+})
+
+/** What a deletion answers when it does not answer with the object. */
+export const deleted = (details: StatusDetails): Omit<Status, 'code'> => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Success',
+  details,
 })
 
 export const notFound = (subject: Subject, name: string): Status =>

@@ -29,7 +29,7 @@ describe('HorizontalPodAutoscaler', () => {
     const v1 = convert(v2, 'autoscaling', 'v1')
     expect(v1.apiVersion).toBe('autoscaling/v1')
     expect(v1['spec']).toEqual({ scaleTargetRef, minReplicas: 1, maxReplicas: 5, targetCPUUtilizationPercentage: 70 })
-    expect(v1['status']).toEqual({ desiredReplicas: 1, currentCPUUtilizationPercentage: 12 })
+    expect(v1['status']).toEqual({ currentReplicas: 0, desiredReplicas: 1, currentCPUUtilizationPercentage: 12 })
     expect(Object.keys(v1.metadata.annotations!).sort()).toEqual([
       'autoscaling.alpha.kubernetes.io/behavior',
       'autoscaling.alpha.kubernetes.io/conditions',

@@ -45,6 +45,7 @@ const autoscalerToV1 = (object: KubeObject): KubeObject => {
     ...(object['status']
       ? {
           status: {
+            currentReplicas: 0,
             ...status,
             ...(currentCpu ? { currentCPUUtilizationPercentage: currentCpu.resource.current.averageUtilization } : {}),
           },

@@ -73,7 +73,7 @@ export function prepareForCreate(kind: Kind, draft: KubeObject, context: Decisio
   metadata.creationTimestamp = rfc3339(context.nowMs)
   if (!info.namespaced) delete metadata.namespace
   if (strategy.prepareForCreate) strategy.prepareForCreate(draft, context)
-  else if (hasStatus(kind)) delete draft['status']
+  else if (hasStatus(kind)) draft['status'] = {}
   if (keepsGeneration(kind, draft)) metadata.generation = 1
 }
 
@@ -257,7 +257,7 @@ export function decideDelete(
 
   if (metadata.deletionTimestamp === undefined) {
     next.metadata.deletionTimestamp = rfc3339(context.nowMs + grace * 1_000)
-    next.metadata.deletionGracePeriodSeconds = grace
+    if (info.kind !== 'Namespace') next.metadata.deletionGracePeriodSeconds = grace
     if (metadata.generation !== undefined) next.metadata.generation = metadata.generation + 1
     if (info.kind === 'Namespace') next['status'] = { ...next['status'], phase: 'Terminating' }
   } else if (strategy.gracePeriodSeconds && grace < (metadata.deletionGracePeriodSeconds ?? 0)) {
@@ -268,7 +268,9 @@ export function decideDelete(
   }
   if (endsLife(kind, next)) {
     // An object that goes at once never had a deletionTimestamp that anyone could see.
-    const last = metadata.deletionTimestamp === undefined ? cloneJson(before) : next
+    // A kind with a period of grace shows that there was none.
+    const goesAtOnce = metadata.deletionTimestamp === undefined && !strategy.gracePeriodSeconds
+    const last = goesAtOnce ? cloneJson(before) : next
     delete last.metadata.resourceVersion
     return { kind: 'event', event: { type: `${info.kind}Deleted`, object: last, deleted: true } }
   }

@@ -149,13 +149,27 @@ const defaulted: readonly (readonly [string, Record<string, unknown>, Record<str
         minReplicas: 1,
         scaleTargetRef: { kind: 'Deployment', name: 'web', apiVersion: 'apps/v1' },
       },
-      status: { desiredReplicas: 0 },
+      status: { desiredReplicas: 0, currentMetrics: null },
     },
   ],
   ['namespaces', {}, { spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } }],
   ['configmaps', { data: { a: 'b' } }, { data: { a: 'b' } }],
   ['secrets', { stringData: { a: 'hé' }, data: { b: 'Yg==' } }, { data: { a: 'aMOp', b: 'Yg==' }, type: 'Opaque' }],
-  ['nodes', { status: { capacity: { cpu: '4' } } }, { status: { capacity: { cpu: '4' }, allocatable: { cpu: '4' } } }],
+  [
+    'nodes',
+    { status: { capacity: { cpu: '4' }, nodeInfo: { kubeletVersion: 'v1.36.3' } } },
+    {
+      status: {
+        capacity: { cpu: '4' },
+        allocatable: { cpu: '4' },
+        daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
+        nodeInfo: {
+          ...{ machineID: '', systemUUID: '', bootID: '', kernelVersion: '', osImage: '', kubeProxyVersion: '' },
+          ...{ containerRuntimeVersion: '', kubeletVersion: 'v1.36.3', operatingSystem: '', architecture: '' },
+        },
+      },
+    },
+  ],
   ['serviceaccounts', {}, {}],
   [
     'persistentvolumeclaims',
@@ -176,7 +190,7 @@ const defaulted: readonly (readonly [string, Record<string, unknown>, Record<str
         persistentVolumeReclaimPolicy: 'Retain',
         volumeMode: 'Filesystem',
       },
-      status: { phase: 'Pending' },
+      status: { phase: 'Pending', lastPhaseTransitionTime: '2026-01-02T03:04:05Z' },
     },
   ],
   [
@@ -320,6 +334,7 @@ describe('defaults', () => {
         parallelism: 1,
         podReplacementPolicy: 'TerminatingOrFailed',
         selector: { matchLabels: { 'batch.kubernetes.io/controller-uid': 'uid-1' } },
+        manualSelector: false,
         suspend: false,
         template: { metadata: { labels }, spec: { ...podSpec, restartPolicy: 'Never' } },
       },

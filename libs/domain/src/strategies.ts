@@ -9,11 +9,12 @@ import { deploymentStrategy } from './deployment/deployment.strategy.ts'
 import { endpointSliceStrategy } from './endpoint-slice/endpoint-slice.strategy.ts'
 import { endpointsStrategy } from './endpoints/endpoints.strategy.ts'
 import { eventStrategy } from './event/event.strategy.ts'
-import { immutable, section } from './fields.ts'
+import { fillText, immutable, items, section } from './fields.ts'
 import { flowSchemaStrategy, priorityLevelConfigurationStrategy } from './flow-control/flow-control.strategies.ts'
 import { horizontalPodAutoscalerStrategy } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.strategy.ts'
 import { ingressClassStrategy } from './ingress/ingress-class.strategy.ts'
 import { ingressStrategy } from './ingress/ingress.strategy.ts'
+import type { JsonObject } from '@shiplog/api/kube-object'
 import { jobStrategy } from './job/job.strategy.ts'
 import { leaseStrategy } from './lease/lease.strategy.ts'
 import { limitRangeStrategy } from './limit-range/limit-range.strategy.ts'
@@ -24,6 +25,7 @@ import { nodeStrategy } from './node/node.strategy.ts'
 import { persistentVolumeClaimStrategy } from './persistent-volume-claim/persistent-volume-claim.strategy.ts'
 import { persistentVolumeStrategy } from './persistent-volume/persistent-volume.strategy.ts'
 import { setPodTemplateDefaults } from './pod/pod-defaults.ts'
+import { templateWarnings } from './pod/pod-warnings.ts'
 import { validatePodTemplate } from './pod/pod-spec-validation.ts'
 import { podStrategy } from './pod/pod.strategy.ts'
 import { podDisruptionBudgetStrategy } from './pod-disruption-budget/pod-disruption-budget.strategy.ts'
@@ -54,7 +56,8 @@ import {
 const generic: Strategy = {}
 /** Kinds whose only peculiarity is that upstream keeps no generation for them. */
 const withoutGeneration: Strategy = { hasGeneration: false }
-const withGeneration: Strategy = { hasGeneration: true }
+const withoutGenerationReturned: Strategy = { hasGeneration: false, returnsDeleted: true }
+const withGeneration: Strategy = { hasGeneration: true, returnsDeleted: true }
 
 const apiServiceStrategy: Strategy = {
   hasGeneration: false,
@@ -62,10 +65,34 @@ const apiServiceStrategy: Strategy = {
   validateName: pathSegment,
 }
 
+const resourceClaimStrategy: Strategy = {
+  ...withoutGenerationReturned,
+  setDefaults: (draft) => setDeviceRequestDefaults(section(draft, 'spec')),
+}
+
+const claimTemplateStrategy: Strategy = {
+  ...withoutGenerationReturned,
+  setDefaults: (draft) => setDeviceRequestDefaults(section(section(draft, 'spec'), 'spec')),
+}
+
 const podTemplateStrategy: Strategy = {
+  returnsDeleted: true,
   hasGeneration: true,
   setDefaults: (draft) => setPodTemplateDefaults(section(draft, 'template')),
   validate: (object) => validatePodTemplate(object['template'], 'template'),
+  warnings: templateWarnings((object) => object['template'], 'template'),
+}
+
+/** What a request for devices asks for when it does not say how many. */
+const setDeviceRequestDefaults = (spec: JsonObject): void => {
+  const fillRequest = (request: JsonObject): void => {
+    fillText(request, 'allocationMode', 'ExactCount')
+    if (request['allocationMode'] === 'ExactCount' && !request['count']) request['count'] = 1
+  }
+  for (const request of items(spec['devices']?.requests)) {
+    if (request.exactly) fillRequest(request.exactly)
+    items(request.firstAvailable).forEach(fillRequest)
+  }
 }
 
 const controllerRevisionStrategy: Strategy = {
@@ -82,7 +109,10 @@ const strategies = new Map<string, Strategy>([
   ['controllerrevisions.apps', controllerRevisionStrategy],
   ['cronjobs.batch', cronJobStrategy],
   ['csidrivers.storage.k8s.io', csiDriverStrategy],
-  ['csinodes.storage.k8s.io', withoutGeneration],
+  ['csinodes.storage.k8s.io', { ...withoutGenerationReturned, allowUnconditionalUpdate: false }],
+  ['csistoragecapacities.storage.k8s.io', { ...withoutGeneration, allowUnconditionalUpdate: false }],
+  ['volumeattributesclasses.storage.k8s.io', withoutGenerationReturned],
+  ['resourceclaimtemplates.resource.k8s.io', claimTemplateStrategy],
   ['customresourcedefinitions.apiextensions.k8s.io', customResourceDefinitionStrategy],
   ['daemonsets.apps', daemonSetStrategy],
   ['deployments.apps', deploymentStrategy],
@@ -113,7 +143,7 @@ const strategies = new Map<string, Strategy>([
   ['prioritylevelconfigurations.flowcontrol.apiserver.k8s.io', priorityLevelConfigurationStrategy],
   ['replicasets.apps', replicaSetStrategy],
   ['replicationcontrollers', replicationControllerStrategy],
-  ['resourceclaims.resource.k8s.io', withoutGeneration],
+  ['resourceclaims.resource.k8s.io', resourceClaimStrategy],
   ['resourcequotas', resourceQuotaStrategy],
   ['resourceslices.resource.k8s.io', withGeneration],
   ['rolebindings.rbac.authorization.k8s.io', roleBindingStrategy],

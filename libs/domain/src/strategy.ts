@@ -80,8 +80,14 @@ export interface Strategy {
   ): AllocationChange
   /** Past-tense type of a change that the generic names (PodCreated, PodUpdated, PodDeleted, …) do not tell well. */
   eventType?(next: KubeObject, before: KubeObject, subresource: string): string | undefined
-  /** Sentences for `Warning: 299` headers. */
-  warnings?(next: KubeObject): readonly string[]
+  /** A deletion answers with the object, not with a Status. */
+  readonly returnsDeleted?: boolean
+  /** What becomes of dependents when a deletion does not say: upstream keeps them for its oldest kinds. */
+  readonly propagationWhenUnsaid?: 'Orphan'
+  /** Told whoever deletes without saying what becomes of dependents. */
+  readonly warnsOfUnsaidPropagation?: string
+  /** Sentences for `Warning: 299` headers of a write; `before` is undefined on create. */
+  warnings?(next: KubeObject, before: KubeObject | undefined): readonly string[]
 }
 
 /** A draft decoded from a request may lack what the decider fills in later. */

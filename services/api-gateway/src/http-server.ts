@@ -5,7 +5,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema'
+import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
 import {
   ApiError,
   badRequest,
@@ -188,7 +188,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     }
     if (!travel && path === attemptsPath && method === 'POST') {
       await deps.recordAttempt(user, request.body as Buffer | undefined)
-      return reply.code(201).header('content-type', jsonType).send(json(success()))
+      return reply
+        .code(201)
+        .header('content-type', jsonType)
+        .send(json(success(201)))
     }
     let past: PastView | undefined
     if (travel) {
@@ -269,6 +272,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     )
     if ('refusal' in access) return answerStatus(reply, access.refusal)
     const { resource, verb } = access
+    const outdated = deprecatedResources.get(`${apiVersionOf(info.group, info.version)}/${info.resource}`)
+    if (outdated) reply.raw.appendHeader?.('warning', warningHeader(outdated))
     const representation = negotiate(header(raw, 'accept'))
     const trusted = deps.trusted(user)
     const gatewayRequest: GatewayRequest = {
@@ -346,7 +351,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const headers = reply.getHeaders()
     ;(raw as ServerResponse).writeHead(200, {
       ...(headers as Record<string, string>),
-      'content-type': representation.as === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : jsonType,
+      'content-type': jsonType,
     })
     // kubectl's `rollout status` and `wait` hang until they see the headers.
     ;(raw as ServerResponse).flushHeaders()
@@ -400,7 +405,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const { selection, options } = past.operations.select(request)
     await checkPastStart(past.reader, resource, options)
     const presenter = presenterOf(resource, representation, options.includeObject, past)
-    const sink = beginFrames(reply, representation)
+    const sink = beginFrames(reply)
     try {
       await deps.past.watch({ reader: past.reader, resource, selection, presenter, options, sink })
     } catch (error) {
@@ -411,13 +416,13 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   }
 
   /** Begins the answer of a watch. */
-  function beginFrames(reply: FastifyReply, representation: Representation): FrameSink {
+  function beginFrames(reply: FastifyReply): FrameSink {
     reply.hijack()
     const raw = reply.raw as unknown as RawResponse
     const headers = reply.getHeaders()
     ;(raw as ServerResponse).writeHead(200, {
       ...(headers as Record<string, string>),
-      'content-type': representation.as === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : jsonType,
+      'content-type': jsonType,
     })
     // kubectl's `rollout status` and `wait` hang until they see the headers.
     ;(raw as ServerResponse).flushHeaders()
@@ -443,14 +448,13 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   ): Promise<FastifyReply | undefined> {
     if (representation.as === 'object' && representation.yaml)
       return await sendBytes(reply, representation, Buffer.concat([...pieces]))
-    const type = contentType(representation)
     if (bytes !== undefined && bytes <= partBytes)
-      return reply.header('content-type', type).send(Buffer.concat([...pieces], bytes))
+      return reply.header('content-type', jsonType).send(Buffer.concat([...pieces], bytes))
     reply.hijack()
     const raw = reply.raw as unknown as RawResponse
     ;(raw as ServerResponse).writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),
-      'content-type': type,
+      'content-type': jsonType,
       ...(bytes === undefined ? {} : { 'content-length': bytes }),
     })
     try {
@@ -469,7 +473,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
         .type('application/yaml')
         .send(dump(JSON.parse(bytes.toString('utf8')), { noRefs: true, lineWidth: -1 }))
     }
-    return reply.header('content-type', contentType(representation)).send(bytes)
+    return reply.header('content-type', jsonType).send(bytes)
   }
 
   function statusOf(error: Error & { statusCode?: number; code?: string }, raw: RawRequest): Status {
@@ -513,9 +517,6 @@ const scaleTable = (scale: JsonObject, nowMs: number): Buffer =>
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
-const contentType = (representation: Representation): string =>
-  representation.as === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : jsonType
-
 /** Whether the stored bytes are the answer. */
 const isPlain = (resource: ResourceInfo, representation: Representation): boolean =>
   representation.as === 'object' &&
@@ -558,6 +559,12 @@ function verbOf(method: string, info: ResourcePath, query: URLSearchParams): Ver
 
 const isTrue = (text: string | null): boolean =>
   text !== null && text !== '0' && text.toLowerCase() !== 'false' && text.toLowerCase() !== 'f'
+
+/** Told whoever uses a kind that is on its way out. */
+const deprecatedResources: ReadonlyMap<string, string> = new Map([
+  ['v1/endpoints', 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+  ['v1/componentstatuses', 'v1 ComponentStatus is deprecated in v1.19+'],
+])
 
 /** RFC 7234 warning: code 299, agent "-", the text quoted. */
 const warningHeader = (text: string): string =>

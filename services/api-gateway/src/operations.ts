@@ -88,7 +88,7 @@ export function createOperations(deps: {
         }),
       )
     }
-    return { code: 200, object: undefined, answer: success() as unknown as JsonObject, sequence, warnings: [] }
+    return { code: 200, object: undefined, answer: success(200) as unknown as JsonObject, sequence, warnings: [] }
   }
 
   const ask = (code: number, answer: JsonObject, sequence = 0, warnings: readonly string[] = []): WriteOutcome => ({
@@ -115,7 +115,7 @@ export function createOperations(deps: {
       },
       { code: 201 },
     )
-    return ask(201, success() as unknown as JsonObject, outcome.sequence)
+    return ask(201, success(201) as unknown as JsonObject, outcome.sequence)
   }
 
   async function evict(request: GatewayRequest): Promise<WriteOutcome> {
@@ -135,7 +135,7 @@ export function createOperations(deps: {
       subresource: '',
       body: { value: options, contentType: 'application/json' },
     })
-    return ask(201, success() as unknown as JsonObject, outcome.sequence)
+    return ask(201, success(201) as unknown as JsonObject, outcome.sequence)
   }
 
   /** Takes one disruption from a budget, by compare-and-set: evictions at once cannot overspend it. */

@@ -4,7 +4,7 @@ import { decodeBody, normalize } from '@shiplog/api/decode'
 import { applyJsonPatch } from '@shiplog/api/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { applyMergePatch } from '@shiplog/api/merge-patch'
-import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
+import { apiVersionOf, type SchemaRegistry } from '@shiplog/api/schema'
 import { applyServerSide } from '@shiplog/api/server-side-apply'
 import {
   ApiError,
@@ -16,10 +16,10 @@ import {
   unsupportedPatchType,
 } from '@shiplog/api/status'
 import { strategicMergePatch } from '@shiplog/api/strategic-merge'
-import { checkIdentity, type Kind } from '@shiplog/domain/decider'
+import { checkIdentity } from '@shiplog/domain/decider'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Body, GatewayRequest, WriteOutcome } from './gateway-request.ts'
-import { fromStorage, type RequestBodies, toStorage } from './request-body.ts'
+import { fromStorage, type RequestBodies, severalVersions, toStorage, versionConverter } from './request-body.ts'
 import { managerOf, mediaTypeOf } from './request-options.ts'
 import type { ModifyOptions, Mutation } from './writer.ts'
 
@@ -27,7 +27,6 @@ export interface PatcherDeps {
   readonly registry: SchemaRegistry
   readonly clock: Clock
   readonly bodies: RequestBodies
-  kindOf(resource: ResourceInfo): Kind
   modify(request: GatewayRequest, mutate: Mutation, options?: ModifyOptions): Promise<WriteOutcome>
   /** Creates an object from a draft that brings its managed fields. */
   createFrom(request: GatewayRequest, draft: () => KubeObject): Promise<WriteOutcome>
@@ -76,7 +75,7 @@ export function readPatch(
 
 /** Serves PATCH, whatever its type. */
 export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => Promise<WriteOutcome> {
-  const { registry, clock, bodies, kindOf, modify, createFrom } = deps
+  const { registry, clock, bodies, modify, createFrom } = deps
 
   async function patch(request: GatewayRequest): Promise<WriteOutcome> {
     const { resource } = request
@@ -118,39 +117,42 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
       'bytes' in body
         ? { bytes: body.bytes, contentType: 'application/yaml' }
         : { value: body.value, contentType: undefined }
-    const applied = (): { draft: KubeObject; warnings: string[] } => {
-      const decoded = bodies.decodeResource({ ...request, body: yaml }, false)
-      if (decoded.draft.metadata.managedFields !== undefined)
+    const applied = (): { applied: KubeObject; warnings: string[] } => {
+      const decoded = bodies.decodeApplied({ ...request, body: yaml })
+      if (decoded.applied.metadata.managedFields !== undefined)
         throw new ApiError(badRequest('metadata.managedFields must be nil'))
       return decoded
     }
     let warnings: string[] = []
-    const kind = kindOf(resource)
+    const { definition } = resource
     const merge = (live: KubeObject | undefined): KubeObject => {
       const decoded = applied()
       warnings = decoded.warnings
       const result = applyServerSide({
         registry,
-        definition: kind.info.definition,
-        live,
-        applied: decoded.draft,
+        definition,
+        live: live && fromStorage(resource, live),
+        applied: decoded.applied,
         manager,
         force,
-        apiVersion: apiVersionOf(kind.info.group, kind.info.version),
+        apiVersion: apiVersionOf(resource.group, resource.version),
         subresource: request.subresource,
         nowMs: clock.nowMs(),
+        ...(severalVersions(registry, resource) ? { versionConverter: versionConverter(registry, resource) } : {}),
       })
       if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))
-      const object = result.object as KubeObject
+      const normalized = normalize(registry, definition, result.object)
+      if (normalized.errors.length > 0) throw new ApiError(badRequest(normalized.errors[0]!))
+      const object = toStorage(resource, normalized.object as KubeObject)
       object.metadata.managedFields = result.managedFields
-      if (decoded.draft.metadata.resourceVersion)
-        object.metadata.resourceVersion = decoded.draft.metadata.resourceVersion
+      const { resourceVersion } = decoded.applied.metadata
+      if (resourceVersion) object.metadata.resourceVersion = resourceVersion
       return object
     }
     const outcome = await modify(request, (before) => ({ draft: merge(before), managed: 'done' }), {
       onMissing: async () => {
         if (request.subresource !== '') throw new ApiError(notFound(resource, request.name))
-        const uid = applied().draft.metadata.uid
+        const uid = applied().applied.metadata.uid
         if (uid)
           throw new ApiError(
             conflict(

@@ -3,7 +3,7 @@
 import { decodeBody, normalize, type NormalizeResult } from '@shiplog/api/decode'
 import { interpretation } from '@shiplog/api/decode-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
+import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
 import { ApiError, badRequest, invalid } from '@shiplog/api/status'
 import { convert } from '@shiplog/domain/conversions'
 import { checkIdentity, type DeleteCommand } from '@shiplog/domain/decider'
@@ -27,9 +27,15 @@ export interface Expected {
 
 export interface RequestBodies {
   /** The body, decoded and checked against a definition. */
-  decode(request: GatewayRequest, definition: string, what: Expected): { object: JsonObject; warnings: string[] }
+  decode(
+    request: GatewayRequest,
+    definition: string,
+    what: Expected,
+  ): { object: JsonObject; said: JsonObject; warnings: string[] }
   /** The body as the request's resource, its identity checked, in the storage version. */
   decodeResource(request: GatewayRequest, create: boolean): { draft: KubeObject; warnings: string[] }
+  /** The body as an applied configuration: in the request's version, without anything that the client did not say. */
+  decodeApplied(request: GatewayRequest): { applied: KubeObject; warnings: string[] }
   /** DeleteOptions, from the body or the query. */
   deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean }
 }
@@ -48,7 +54,7 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
     request: GatewayRequest,
     definition: string,
     what: Expected,
-  ): { object: JsonObject; warnings: string[] } {
+  ): { object: JsonObject; said: JsonObject; warnings: string[] } {
     const { value, duplicates } = rawBody(request.body, definition)
     const warnings: string[] = []
     const version = what.apiVersion.split('/').at(-1)!
@@ -76,7 +82,9 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
       prefix,
       warnings,
     )
-    return { object: result.object as JsonObject, warnings }
+    // What no schema knows belongs to nobody; else the client's own words count, not what they are normalized to.
+    const said = result.unknown.length > 0 ? (result.object as JsonObject) : value
+    return { object: result.object as JsonObject, said, warnings }
   }
 
   /** Upstream reads the body as what it says it is, and only then sees that this is not what belongs here. */
@@ -114,6 +122,16 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
     const status = checkIdentity(resource, object, { namespace: request.namespace, name: request.name, create })
     if (status) throw new ApiError(status)
     return { draft: toStorage(resource, object as KubeObject), warnings }
+  }
+
+  function decodeApplied(request: GatewayRequest): { applied: KubeObject; warnings: string[] } {
+    const { resource, namespace, name } = request
+    const apiVersion = apiVersionOf(resource.group, resource.version)
+    const { said, warnings } = decode(request, resource.definition, { kind: resource.kind, apiVersion })
+    const applied: JsonObject = { ...said, apiVersion, kind: resource.kind, metadata: { ...said['metadata'] } }
+    const status = checkIdentity(resource, applied, { namespace, name, create: false })
+    if (status) throw new ApiError(status)
+    return { applied: applied as KubeObject, warnings }
   }
 
   function deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean } {
@@ -173,7 +191,7 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
     }
   }
 
-  return { decode, decodeResource, deleteOptions }
+  return { decode, decodeResource, decodeApplied, deleteOptions }
 }
 
 /** An object of the request's version in the version that the log stores. */
@@ -182,8 +200,36 @@ export function toStorage(resource: ResourceInfo, object: KubeObject): KubeObjec
   return convert(object, resource.storageGroup, resource.storageVersion)
 }
 
+/** A stored object as another version of its kind has it; undefined when that version is gone. */
+export const versionConverter =
+  (registry: SchemaRegistry, resource: ResourceInfo) =>
+  (object: JsonObject, apiVersion: string): { object: JsonObject; definition: string } | undefined => {
+    const { group, version } = groupVersionOf(apiVersion)
+    const known = registry.byKind(group, version, resource.kind)
+    if (!known) return undefined
+    const stored = toStorage(resource, object as KubeObject)
+    return { object: fromStorage(known, stored), definition: known.definition }
+  }
+
 /** A stored object in the request's version. */
 export const fromStorage = (resource: ResourceInfo, object: KubeObject): KubeObject =>
   resource.version === resource.storageVersion && resource.group === resource.storageGroup
     ? object
     : convert(object, resource.group, resource.version)
+
+const several = new WeakMap<SchemaRegistry, ReadonlySet<string>>()
+
+/** Whether a kind is served in more than one shape, so that its managers may speak different versions. */
+export function severalVersions(registry: SchemaRegistry, resource: ResourceInfo): boolean {
+  let kinds = several.get(registry)
+  if (!kinds) {
+    const served = new Map<string, number>()
+    for (const { storageGroup, resource: name } of registry.resources) {
+      const key = groupResourceOf(storageGroup, name)
+      served.set(key, (served.get(key) ?? 0) + 1)
+    }
+    kinds = new Set([...served].filter(([, count]) => count > 1).map(([key]) => key))
+    several.set(registry, kinds)
+  }
+  return kinds.has(groupResourceOf(resource.storageGroup, resource.resource))
+}

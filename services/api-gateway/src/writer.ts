@@ -19,7 +19,7 @@ import {
   notFound,
   requestEntityTooLarge,
   serviceUnavailable,
-  success,
+  deleted,
 } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
 import {
@@ -46,7 +46,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { GatewayRequest, WriteOutcome } from './gateway-request.ts'
 import { createPatcher } from './patcher.ts'
 import { keyOf } from './projection.ts'
-import type { RequestBodies } from './request-body.ts'
+import { fromStorage, type RequestBodies, severalVersions, versionConverter } from './request-body.ts'
 import { dryRunOf, managerOf } from './request-options.ts'
 import type { Stream, Streams } from './streams.ts'
 import type { Version } from './version.ts'
@@ -130,6 +130,27 @@ export function createWriter(deps: WriterDeps): Writer {
       kinds.set(key, kind)
     }
     return kind
+  }
+
+  /** Who manages what, as the version of the request has it. */
+  function managedFieldsOf(
+    { resource, subresource }: GatewayRequest,
+    before: KubeObject | undefined,
+    next: KubeObject,
+    manager: string,
+    nowMs: number,
+  ): ManagedFieldsEntry[] {
+    return updateManagedFields({
+      registry,
+      definition: resource.definition,
+      before: before && fromStorage(resource, before),
+      next: fromStorage(resource, next),
+      manager,
+      apiVersion: apiVersionOf(resource.group, resource.version),
+      subresource,
+      nowMs,
+      ...(severalVersions(registry, resource) ? { versionConverter: versionConverter(registry, resource) } : {}),
+    })
   }
 
   const contextOf = (request: GatewayRequest): DecisionContext => ({
@@ -387,19 +408,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const { name } = draft.metadata
     // A prepared draft (server-side apply) brings its managed fields. What admission adds belongs to nobody, as upstream.
     if (!prepared) {
-      keepManagedFields(
-        draft,
-        updateManagedFields({
-          registry,
-          definition: kind.info.definition,
-          before: undefined,
-          next: draft,
-          manager,
-          apiVersion: apiVersionOf(kind.info.group, kind.info.version),
-          subresource: '',
-          nowMs: context.nowMs,
-        }),
-      )
+      keepManagedFields(draft, managedFieldsOf(request, undefined, draft, manager, context.nowMs))
     }
     admit(request, 'CREATE', draft, undefined, dryRun, 'admit', name)
     prepareForCreate(kind, draft, context)
@@ -412,7 +421,7 @@ export function createWriter(deps: WriterDeps): Writer {
       if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
       admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
       if (taken) return { stored: false, result: { taken: name, generated } }
-      const said = [...warnings, ...(kind.strategy.warnings?.(draft) ?? [])]
+      const said = [...warnings, ...(kind.strategy.warnings?.(draft, undefined) ?? [])]
       const tombstone = stream.projection.tombstone(subject)
       if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
       if (dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings: said } }
@@ -470,7 +479,7 @@ export function createWriter(deps: WriterDeps): Writer {
       kind.strategy.allowUnconditionalUpdate === false
     ) {
       throw new ApiError(
-        invalid(kind.info.group, kind.info.kind, name, [
+        invalid(resource.group, resource.resource, name, [
           {
             reason: 'FieldValueInvalid',
             message: 'Invalid value: 0: must be specified for an update',
@@ -490,19 +499,7 @@ export function createWriter(deps: WriterDeps): Writer {
     }
     kind.strategy.setDefaults?.(draft)
     if (managed !== 'done') {
-      keepManagedFields(
-        draft,
-        updateManagedFields({
-          registry,
-          definition: kind.info.definition,
-          before,
-          next: draft,
-          manager: managerOf(request),
-          apiVersion: apiVersionOf(kind.info.group, kind.info.version),
-          subresource,
-          nowMs: context.nowMs,
-        }),
-      )
+      keepManagedFields(draft, managedFieldsOf(request, before, draft, managerOf(request), context.nowMs))
     }
     admit(request, 'UPDATE', draft, before, dryRun, 'admit', name)
     prepareForUpdate(kind, draft, before, { subresource })
@@ -510,7 +507,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const decision = decideUpdate(kind, draft, before, { subresource })
     if (decision.kind === 'refused') throw new ApiError(decision.status)
     admit(request, 'UPDATE', draft, before, dryRun, 'validate', name)
-    const warnings = kind.strategy.warnings?.(draft) ?? []
+    const warnings = kind.strategy.warnings?.(draft, before) ?? []
     if (decision.kind === 'unchanged') return { stored: false, result: { code, object: before, sequence: 0, warnings } }
     if (dryRun) {
       const object = withVersion(draft, version.sequence)
@@ -594,21 +591,30 @@ export function createWriter(deps: WriterDeps): Writer {
     admit(request, 'DELETE', undefined, before, command.dryRun, 'admit', name)
     admit(request, 'DELETE', undefined, before, command.dryRun, 'validate', name)
     const context = contextOf(request)
-    const decision = decideDelete(kind, before, command, context)
+    const unsaid = command.propagationPolicy === undefined
+    const fallback = unsaid ? kind.strategy.propagationWhenUnsaid : undefined
+    const decision = decideDelete(
+      kind,
+      before,
+      fallback ? { ...command, propagationPolicy: fallback } : command,
+      context,
+    )
+    const warnings = unsaid && kind.strategy.warnsOfUnsaidPropagation ? [kind.strategy.warnsOfUnsaidPropagation] : []
     if (decision.kind === 'refused') throw new ApiError(decision.status)
     if (decision.kind === 'unchanged')
-      return { stored: false, result: { code: 200, object: before, sequence: 0, warnings: [] } }
+      return { stored: false, result: { code: 200, object: before, sequence: 0, warnings } }
     const guardToTake = guardOfRound(request, stream, name)
     const { event } = decision
     const outcome = (object: KubeObject, sequence: number, bytes?: Buffer): WriteOutcome => {
-      if (!event.deleted) return { code: 200, object, sequence, ...(bytes ? { bytes } : {}), warnings: [] }
-      const gone = success({
+      if (!event.deleted) return { code: 200, object, sequence, ...(bytes ? { bytes } : {}), warnings }
+      if (kind.strategy.returnsDeleted) return { code: 200, object, sequence, ...(bytes ? { bytes } : {}), warnings }
+      const gone = deleted({
         name,
         ...(resource.group ? { group: resource.group } : {}),
         kind: resource.resource,
         uid: before.metadata.uid,
       })
-      return { code: 200, object: undefined, answer: gone as unknown as JsonObject, sequence, warnings: [] }
+      return { code: 200, object: undefined, answer: gone as unknown as JsonObject, sequence, warnings }
     }
     if (command.dryRun) return { stored: false, result: outcome(withVersion(event.object, version.sequence), 0) }
     const allocation = event.deleted ? allocate(stream, kind, undefined, before, context) : nothing
@@ -623,7 +629,7 @@ export function createWriter(deps: WriterDeps): Writer {
   return {
     create,
     update,
-    patch: createPatcher({ registry, clock, bodies, kindOf, modify, createFrom: create }),
+    patch: createPatcher({ registry, clock, bodies, modify, createFrom: create }),
     delete: (request) => deleteOne(request, request.name, bodies.deleteOptions(request)),
     deleteOne,
     modify,

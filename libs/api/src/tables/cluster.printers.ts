@@ -71,10 +71,10 @@ export const secretPrinter = printer(
   (object, nowMs) => [object.metadata.name, object['type'] ?? '', count(object['data']), age(object, nowMs)],
 )
 
-export const serviceAccountPrinter = printer(
-  [nameColumn, column('Secrets', 'How many secrets its pods may mount.'), ageColumn],
-  (object, nowMs) => [object.metadata.name, object['secrets']?.length ?? 0, age(object, nowMs)],
-)
+export const serviceAccountPrinter = printer([nameColumn, ageColumn], (object, nowMs) => [
+  object.metadata.name,
+  age(object, nowMs),
+])
 
 const eventSource = (event: KubeObject): string => {
   const component = event['source']?.component || event['reportingComponent'] || event['reportingController'] || ''

@@ -169,15 +169,6 @@ export const csiDriverPrinter = printer(
   },
 )
 
-export const csiStorageCapacityPrinter = printer(
-  [
-    nameColumn,
-    column('StorageClassName', 'The class whose room this is.'),
-    column('Capacity', 'How much room there is.'),
-  ],
-  (object) => [object.metadata.name, object['storageClassName'] ?? '', object['capacity'] ?? '<unset>'],
-)
-
 /** Kinds of which only name and age are shown: device classes and templates of resource claims. */
 export const nameAndAgePrinter = printer([nameColumn, ageColumn], (object, nowMs) => [
   object.metadata.name,

@@ -483,7 +483,7 @@ const golden: readonly (readonly [string, KubeObject, string, string])[] = [
   ['namespaces', object('default', { status: { phase: 'Active' } }), 'NAME|STATUS|AGE', 'default|Active|90s'],
   ['configmaps', object('c', { data: { a: '1' }, binaryData: { b: 'AA==' } }), 'NAME|DATA|AGE', 'c|2|90s'],
   ['secrets', object('s', { type: 'Opaque', data: { a: 'AA==' } }), 'NAME|TYPE|DATA|AGE', 's|Opaque|1|90s'],
-  ['serviceaccounts', object('default'), 'NAME|SECRETS|AGE', 'default|0|90s'],
+  ['serviceaccounts', object('default'), 'NAME|AGE', 'default|90s'],
   [
     'events',
     object('e', {

@@ -82,7 +82,6 @@ const printers: ReadonlyMap<string, Printer> = new Map([
   ['volumeattachments.storage.k8s.io', storage.volumeAttachmentPrinter],
   ['csinodes.storage.k8s.io', storage.csiNodePrinter],
   ['csidrivers.storage.k8s.io', storage.csiDriverPrinter],
-  ['csistoragecapacities.storage.k8s.io', storage.csiStorageCapacityPrinter],
   ['deviceclasses.resource.k8s.io', storage.nameAndAgePrinter],
   ['resourceclaims.resource.k8s.io', storage.resourceClaimPrinter],
   ['resourceclaimtemplates.resource.k8s.io', storage.nameAndAgePrinter],

@@ -6,6 +6,7 @@ import { fill, fillText, nonNegative, requiredText, section } from '../fields.ts
 import { validateJobSpec, validateNoManualSelector } from '../job/job-spec.ts'
 import { tooManyCharacters } from '../names.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
+import { templateWarnings } from '../pod/pod-warnings.ts'
 import type { Strategy } from '../strategy.ts'
 
 /** A job's name adds eleven characters to its CronJob's, and both fit into a label. */
@@ -91,6 +92,7 @@ const validate = (cronJob: KubeObject): StatusCause[] => {
 }
 
 export const cronJobStrategy: Strategy = {
+  warnings: templateWarnings((object) => object['spec']?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template'),
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     fillText(spec, 'concurrencyPolicy', 'Allow')

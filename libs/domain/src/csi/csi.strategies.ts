@@ -5,6 +5,14 @@ import type { Strategy } from '../strategy.ts'
 const fixedDriverFields = ['attachRequired', 'fsGroupPolicy', 'volumeLifecycleModes']
 
 export const csiDriverStrategy: Strategy = {
+  returnsDeleted: true,
+  allowUnconditionalUpdate: false,
+  warnings: ({ spec }, before) =>
+    !before && items(spec?.tokenRequests).length > 0 && (spec?.serviceAccountTokenInSecrets ?? null) === null
+      ? [
+          'spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes',
+        ]
+      : [],
   hasGeneration: false,
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
@@ -21,6 +29,8 @@ export const csiDriverStrategy: Strategy = {
 }
 
 export const volumeAttachmentStrategy: Strategy = {
+  returnsDeleted: true,
+  allowUnconditionalUpdate: false,
   hasGeneration: false,
   prepareForCreate: (draft) => {
     draft['status'] = { attached: false }

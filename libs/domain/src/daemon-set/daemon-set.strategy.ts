@@ -2,8 +2,9 @@
 import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { fill, fillText, immutable, nonNegative, section } from '../fields.ts'
+import { fill, fillText, immutable, keep, nonNegative, section, semanticEqual } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
+import { templateWarnings } from '../pod/pod-warnings.ts'
 import type { Strategy } from '../strategy.ts'
 import {
   isZero,
@@ -15,7 +16,11 @@ import {
 
 const defaultRevisionHistory = 10
 
+/** Kept by the API server for clients of long ago: how often the template changed. */
+const generationAnnotation = 'deprecated.daemonset.template.generation'
+
 const setDefaults = (draft: JsonObject): void => {
+  fill(section(section(draft, 'metadata'), 'annotations'), generationAnnotation, '0')
   const spec = section(draft, 'spec')
   const update = section(spec, 'updateStrategy')
   fillText(update, 'type', 'RollingUpdate')
@@ -26,6 +31,10 @@ const setDefaults = (draft: JsonObject): void => {
   }
   fill(spec, 'revisionHistoryLimit', defaultRevisionHistory)
   if (spec['template']) setPodTemplateDefaults(spec['template'])
+}
+
+const setTemplateGeneration = (draft: KubeObject, generation: number): void => {
+  draft.metadata.annotations = { ...draft.metadata.annotations, [generationAnnotation]: String(generation) }
 }
 
 const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
@@ -51,9 +60,17 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
 }
 
 export const daemonSetStrategy: Strategy = {
+  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,
   prepareForCreate: (draft) => {
+    setTemplateGeneration(draft, 1)
     draft['status'] = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }
+  },
+  prepareForUpdate: (draft, before) => {
+    keep(draft, before, 'status')
+    const was = Number(before.metadata.annotations?.[generationAnnotation] ?? 0)
+    const changed = !semanticEqual(draft['spec']?.template, before['spec']?.template)
+    setTemplateGeneration(draft, changed ? was + 1 : was)
   },
   validate: (set: KubeObject) => {
     const spec: JsonObject = set['spec'] ?? {}

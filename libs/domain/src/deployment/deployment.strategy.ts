@@ -2,6 +2,7 @@
 import { forbiddenField, invalidValue, notSupported } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
+import { templateWarnings } from '../pod/pod-warnings.ts'
 import type { Strategy } from '../strategy.ts'
 import { fill, fillText, immutable, nonNegative, section, semanticEqual } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
@@ -93,6 +94,7 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
 }
 
 export const deploymentStrategy: Strategy = {
+  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,
   prepareForCreate: (draft) => {
     draft['status'] = {}

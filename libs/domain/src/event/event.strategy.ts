@@ -2,7 +2,7 @@
 import { invalidValue } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { section } from '../fields.ts'
+import { fill, section } from '../fields.ts'
 import type { Strategy } from '../strategy.ts'
 
 const validate = (event: KubeObject): StatusCause[] => {
@@ -40,15 +40,21 @@ const selectableFields = (event: KubeObject): Record<string, string> => {
   return fields
 }
 
+/** What upstream writes although nobody set it. */
+const fillUnset = (draft: JsonObject): void => {
+  for (const name of ['eventTime', 'firstTimestamp', 'lastTimestamp']) fill(draft, name, null)
+  for (const name of ['reportingComponent', 'reportingInstance']) fill(draft, name, '')
+}
+
 export const eventStrategy: Strategy = {
   hasGeneration: false,
   allowCreateOnUpdate: true,
   setDefaults: (draft) => {
     section(draft, 'involvedObject')
     section(draft, 'source')
-    draft['reportingComponent'] ??= ''
-    draft['reportingInstance'] ??= ''
   },
+  prepareForCreate: fillUnset,
+  prepareForUpdate: fillUnset,
   validate,
   selectableFieldNames: [...selectable],
   selectableFields,

@@ -73,7 +73,7 @@ export const horizontalPodAutoscalerStrategy: Strategy = {
   hasGeneration: false,
   setDefaults,
   prepareForCreate: (draft) => {
-    draft['status'] = { desiredReplicas: 0 }
+    draft['status'] = { desiredReplicas: 0, currentMetrics: null }
   },
   validate,
 }

@@ -78,9 +78,15 @@ const validate = (ingress: KubeObject): StatusCause[] => {
   return causes
 }
 
+const classAnnotation = 'kubernetes.io/ingress.class'
+
 export const ingressStrategy: Strategy = {
   prepareForCreate: (draft) => {
     draft['status'] = { loadBalancer: {} }
   },
   validate,
+  warnings: ({ metadata, spec }, before) =>
+    !before && metadata.annotations?.[classAnnotation] !== undefined && !spec?.ingressClassName
+      ? [`annotation ${JSON.stringify(classAnnotation)} is deprecated, please use 'spec.ingressClassName' instead`]
+      : [],
 }

@@ -3,8 +3,9 @@ import { invalidValue, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelSelector, validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { fill, immutable, section, semanticEqual } from '../fields.ts'
+import { fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
+import { templateWarnings } from '../pod/pod-warnings.ts'
 import type { DecisionContext, Strategy } from '../strategy.ts'
 import { validateJobSpec } from './job-spec.ts'
 
@@ -22,11 +23,14 @@ const setDefaults = (draft: JsonObject): void => {
   fill(spec, 'completionMode', 'NonIndexed')
   fill(spec, 'suspend', false)
   fill(spec, 'podReplacementPolicy', spec['podFailurePolicy'] ? 'Failed' : 'TerminatingOrFailed')
-  if (spec['manualSelector'] === null) delete spec['manualSelector']
+  fill(spec, 'manualSelector', false)
+  for (const rule of items(spec['podFailurePolicy']?.rules))
+    for (const condition of items(rule.onPodConditions)) fillText(condition, 'status', 'True')
   if (spec['template']) setPodTemplateDefaults(spec['template'])
   const labels = spec['template']?.metadata?.labels
   if (labels && Object.keys(draft['metadata']?.labels ?? {}).length === 0 && draft['metadata'])
-    draft['metadata'].labels = { ...labels }
+    // The very labels of the template: what it gets later, the job gets.
+    draft['metadata'].labels = labels
 }
 
 /** Selector and template labels by the job's uid. */
@@ -98,6 +102,10 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
 }
 
 export const jobStrategy: Strategy = {
+  propagationWhenUnsaid: 'Orphan',
+  warnsOfUnsaidPropagation:
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
+  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,
   prepareForCreate,
   validate,

@@ -3,10 +3,16 @@ import { duplicate, forbiddenField, notSupported } from '@shiplog/api/field-erro
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Strategy } from '../strategy.ts'
-import { byRule, entries, items, keep, requiredName, section, semanticEqual } from '../fields.ts'
+import { byRule, entries, fill, items, keep, requiredName, section, semanticEqual } from '../fields.ts'
 import { labelValue, qualifiedName } from '../names.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
+
+/** What upstream writes of a node although nobody set it. */
+const nodeInfoFields = [
+  ...['machineID', 'systemUUID', 'bootID', 'kernelVersion', 'osImage', 'containerRuntimeVersion', 'kubeletVersion'],
+  ...['kubeProxyVersion', 'operatingSystem', 'architecture'],
+]
 
 /** Allocatable is capacity until the node says otherwise. */
 const setDefaults = (draft: JsonObject): void => {
@@ -61,7 +67,10 @@ export const nodeStrategy: Strategy = {
   setDefaults,
   // A kubelet registers with its status, so a create keeps it.
   prepareForCreate: (draft) => {
-    section(draft, 'status')
+    const status = section(draft, 'status')
+    const info = section(status, 'nodeInfo')
+    for (const name of nodeInfoFields) fill(info, name, '')
+    fill(section(section(status, 'daemonEndpoints'), 'kubeletEndpoint'), 'Port', 0)
   },
   prepareForUpdate: (draft, before) => {
     const now = section(draft, 'spec')

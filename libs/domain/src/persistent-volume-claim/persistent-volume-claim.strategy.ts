@@ -13,6 +13,13 @@ export const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'R
 /** What volumes hold. */
 export const volumeModes = ['Block', 'Filesystem']
 
+/** The old and the new field for where the content comes from say the same, as far as the old one can. */
+const mirrorDataSource = (spec: JsonObject): void => {
+  if (spec['dataSource'] && !spec['dataSourceRef']) spec['dataSourceRef'] = { ...spec['dataSource'] }
+  else if (spec['dataSourceRef'] && !spec['dataSource'] && !spec['dataSourceRef'].namespace)
+    spec['dataSource'] = { ...spec['dataSourceRef'] }
+}
+
 const validate = (claim: KubeObject): StatusCause[] => {
   const spec: JsonObject = claim['spec'] ?? {}
   const causes: StatusCause[] = []
@@ -71,10 +78,19 @@ const eventType = (next: KubeObject, before: KubeObject): string | undefined =>
   next['status']?.phase === 'Bound' && before['status']?.phase !== 'Bound' ? 'PersistentVolumeClaimBound' : undefined
 
 export const persistentVolumeClaimStrategy: Strategy = {
+  returnsDeleted: true,
   hasGeneration: false,
-  setDefaults: (draft) => setClaimSpecDefaults(section(draft, 'spec')),
+  setDefaults: (draft) => {
+    const spec = section(draft, 'spec')
+    setClaimSpecDefaults(spec)
+  },
   prepareForCreate: (draft) => {
+    mirrorDataSource(section(draft, 'spec'))
     draft['status'] = { phase: 'Pending' }
+  },
+  prepareForUpdate: (draft, before) => {
+    keep(draft, before, 'status')
+    mirrorDataSource(section(draft, 'spec'))
   },
   validate,
   validateUpdate,

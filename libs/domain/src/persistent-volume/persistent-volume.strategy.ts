@@ -1,7 +1,9 @@
 // PersistentVolumes: storage that exists, fixed in where it is.
 import { forbiddenField, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { timestampOf } from '@shiplog/api/managed-fields'
 import type { StatusCause } from '@shiplog/api/status'
+import { setVolumeSourceDefaults } from '../pod/pod-defaults.ts'
 import { fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
 import { accessModes, volumeModes } from '../persistent-volume-claim/persistent-volume-claim.strategy.ts'
 import type { Strategy } from '../strategy.ts'
@@ -53,19 +55,17 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => 
 }
 
 export const persistentVolumeStrategy: Strategy = {
+  returnsDeleted: true,
   hasGeneration: false,
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     fillText(spec, 'persistentVolumeReclaimPolicy', 'Retain')
     fill(spec, 'volumeMode', 'Filesystem')
     if (spec['hostPath']) fill(spec['hostPath'], 'type', '')
-    if (spec['claimRef']) {
-      fillText(spec['claimRef'], 'kind', 'PersistentVolumeClaim')
-      fillText(spec['claimRef'], 'apiVersion', 'v1')
-    }
+    setVolumeSourceDefaults(spec)
   },
-  prepareForCreate: (draft) => {
-    draft['status'] = { phase: 'Pending' }
+  prepareForCreate: (draft, { nowMs }) => {
+    draft['status'] = { phase: 'Pending', lastPhaseTransitionTime: timestampOf(nowMs) }
   },
   validate,
   validateUpdate,

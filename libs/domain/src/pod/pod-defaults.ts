@@ -69,6 +69,20 @@ const setDownwardItems = (list: unknown): void => {
   }
 }
 
+/** Defaults of sources that volumes of pods and PersistentVolumes share. */
+export const setVolumeSourceDefaults = (volume: JsonObject): void => {
+  if (volume['iscsi']) fillText(volume['iscsi'], 'iscsiInterface', 'default')
+  if (volume['rbd']) {
+    fillText(volume['rbd'], 'pool', 'rbd')
+    fillText(volume['rbd'], 'user', 'admin')
+    fillText(volume['rbd'], 'keyring', '/etc/ceph/keyring')
+  }
+  if (volume['scaleIO']) {
+    fillText(volume['scaleIO'], 'storageMode', 'ThinProvisioned')
+    fillText(volume['scaleIO'], 'fsType', 'xfs')
+  }
+}
+
 const setVolumeDefaults = (volume: JsonObject): void => {
   let hasSource = false
   for (const key in volume) if (key !== 'name' && volume[key]) hasSource = true
@@ -88,7 +102,7 @@ const setVolumeDefaults = (volume: JsonObject): void => {
       if (source.downwardAPI) setDownwardItems(source.downwardAPI.items)
     }
   }
-  if (volume['iscsi']) fillText(volume['iscsi'], 'iscsiInterface', 'default')
+  setVolumeSourceDefaults(volume)
   if (volume['azureDisk']) {
     fill(volume['azureDisk'], 'cachingMode', 'ReadWrite')
     fill(volume['azureDisk'], 'fsType', 'ext4')
@@ -145,4 +159,8 @@ export const setPodDefaults = (draft: JsonObject): void => {
     }
   if (spec['resources']) requestsFromLimits(spec['resources'])
   setPodSpecDefaults(spec)
+  // The one address and the list of addresses say the same.
+  const status: JsonObject | undefined = draft['status']
+  if (status?.['podIP'] && items(status['podIPs'])[0]?.ip !== status['podIP'])
+    status['podIPs'] = [{ ip: status['podIP'] }]
 }

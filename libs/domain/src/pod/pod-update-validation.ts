@@ -43,7 +43,7 @@ const validateGateRemovals = (next: unknown, before: unknown): StatusCause[] => 
     .filter(({ name }) => !old.has(name))
     .map(({ name, index }) =>
       forbiddenField(
-        `spec.schedulingGates[${index}]`,
+        `spec.schedulingGates[${index}].name`,
         `only deletion is allowed, but found new scheduling gate '${name}'`,
       ),
     )

@@ -1,11 +1,13 @@
 // Pods: the richest rules of all kinds. Spec fixed at creation but for a few fields, status reported by nodes,
 // deletion with grace.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import type { Strategy } from '../strategy.ts'
+import { timestampOf } from '@shiplog/api/managed-fields'
+import type { DecisionContext, Strategy } from '../strategy.ts'
 import { items, keep, section, semanticEqual } from '../fields.ts'
 import { setPodDefaults } from './pod-defaults.ts'
 import { validatePodSpec } from './pod-spec-validation.ts'
 import { validatePodUpdate } from './pod-update-validation.ts'
+import { podWarnings } from './pod-warnings.ts'
 import { qosClass } from './qos-class.ts'
 import { prepareEphemeralContainers, validateEphemeralContainersUpdate } from '../subresources/ephemeral-containers.ts'
 import { prepareResize, validateResize } from '../subresources/resize.ts'
@@ -17,11 +19,12 @@ const gatedCondition = {
   message: 'Scheduling is blocked due to non-empty scheduling gates',
 }
 
-const prepareForCreate = (draft: KubeObject): void => {
+const prepareForCreate = (draft: KubeObject, { nowMs }: Pick<DecisionContext, 'nowMs'>): void => {
   const spec = section(draft, 'spec')
   // Left behind by clients that copy a pod; the API server owns it from the start.
   const status: JsonObject = { phase: 'Pending', qosClass: qosClass(spec) }
-  if (items(spec['schedulingGates']).length > 0) status['conditions'] = [{ ...gatedCondition }]
+  if (items(spec['schedulingGates']).length > 0)
+    status['conditions'] = [{ ...gatedCondition, lastProbeTime: null, lastTransitionTime: timestampOf(nowMs) }]
   draft['status'] = status
   const grace = spec['terminationGracePeriodSeconds']
   if (typeof grace === 'number' && grace < 0) spec['terminationGracePeriodSeconds'] = 1
@@ -73,6 +76,8 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
 }
 
 export const podStrategy: Strategy = {
+  returnsDeleted: true,
+  warnings: (pod, before) => (before ? [] : podWarnings(pod, '')),
   setDefaults: setPodDefaults,
   prepareForCreate,
   prepareForUpdate: (draft, before) => keep(draft, before, 'status'),

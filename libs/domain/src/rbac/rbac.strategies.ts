@@ -86,10 +86,17 @@ const validateBindingUpdate = (next: KubeObject, before: KubeObject): StatusCaus
     ? []
     : [invalidValue('roleRef', next['roleRef'], 'cannot change roleRef')]
 
+const fillRules = (role: JsonObject): void => {
+  if (items(role['rules']).length === 0) role['rules'] = null
+}
+
 const roles = (namespaced: boolean): Strategy => ({
   hasGeneration: false,
   allowCreateOnUpdate: true,
   validateName: pathSegment,
+  // Upstream writes rules although nobody set them.
+  prepareForCreate: fillRules,
+  prepareForUpdate: fillRules,
   validate: validateRules(namespaced),
 })
 

@@ -1,11 +1,13 @@
 // ReplicaSets: a number of pods of one template.
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { templateWarnings } from '../pod/pod-warnings.ts'
 import type { Strategy } from '../strategy.ts'
 import { fill, immutable, nonNegative, section } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { scaledEvent, validateAlwaysRestarts, validateSelectorAndTemplate } from '../workload/workload-rules.ts'
 
 export const replicaSetStrategy: Strategy = {
+  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults: (draft: JsonObject) => {
     const spec = section(draft, 'spec')
     fill(spec, 'replicas', 1)

@@ -5,6 +5,7 @@ import { compileLabelMap } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { fill, nonNegative, section } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
+import { templateWarnings } from '../pod/pod-warnings.ts'
 import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 import type { Strategy } from '../strategy.ts'
 import { scaledEvent, validateAlwaysRestarts } from '../workload/workload-rules.ts'
@@ -44,6 +45,8 @@ const validate = (controller: KubeObject): StatusCause[] => {
 }
 
 export const replicationControllerStrategy: Strategy = {
+  propagationWhenUnsaid: 'Orphan',
+  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,
   prepareForCreate: (draft) => {
     draft['status'] = { replicas: 0 }

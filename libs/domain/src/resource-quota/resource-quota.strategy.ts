@@ -5,6 +5,7 @@ import { nanosOf } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
 
 export const resourceQuotaStrategy: Strategy = {
+  returnsDeleted: true,
   hasGeneration: false,
   prepareForCreate: (draft) => {
     draft['status'] = {}

@@ -88,6 +88,10 @@ export const secretStrategy: Strategy = {
     if (draft['type'] === '' || draft['type'] === undefined) draft['type'] = before['type']
   },
   validate,
+  warnings: ({ type, data }) =>
+    type === 'kubernetes.io/tls' && !/-----BEGIN CERTIFICATE-----/.test(textOfBase64(data?.['tls.crt']) ?? '')
+      ? ['tls: failed to find any PEM data in certificate input']
+      : [],
   validateUpdate: (next, before) => [
     ...immutable(next['type'], before['type'], 'type'),
     ...validateImmutability(next, before, ['data']),

@@ -24,6 +24,11 @@ export const mayHaveNodePorts = (spec: JsonObject): boolean =>
 export const needsHealthCheckPort = (spec: JsonObject): boolean =>
   spec['type'] === 'LoadBalancer' && spec['externalTrafficPolicy'] === 'Local'
 
+/** The one address and the list of addresses say the same. */
+export const mirrorClusterIp = (spec: JsonObject): void => {
+  if (spec['clusterIP'] && items(spec['clusterIPs']).length === 0) spec['clusterIPs'] = [spec['clusterIP']]
+}
+
 /** Everything that does not depend on what is allocated. */
 export const setServiceDefaults = (draft: JsonObject): void => {
   const spec = section(draft, 'spec')
@@ -42,8 +47,8 @@ export const setServiceDefaults = (draft: JsonObject): void => {
   if (spec['type'] !== 'ExternalName') fill(spec, 'internalTrafficPolicy', 'Cluster')
   if (spec['type'] === 'LoadBalancer') fill(spec, 'allocateLoadBalancerNodePorts', true)
   if (spec['clusterIP'] === '') delete spec['clusterIP']
-  if (spec['clusterIP'] && items(spec['clusterIPs']).length === 0) spec['clusterIPs'] = [spec['clusterIP']]
-  section(section(draft, 'status'), 'loadBalancer')
+  for (const ingress of items(section(section(draft, 'status'), 'loadBalancer')['ingress']))
+    if (ingress.ip) fill(ingress, 'ipMode', 'VIP')
 }
 
 /** IP families: one IPv4 family, but both for headless services without selector, as upstream on single-stack. */
@@ -79,6 +84,7 @@ export const prepareServiceForUpdate = (draft: KubeObject, before: KubeObject): 
   const spec = section(draft, 'spec')
   const old: JsonObject = before['spec'] ?? {}
   draft['status'] = before['status'] ?? { loadBalancer: {} }
+  mirrorClusterIp(spec)
   if (needsClusterIp(spec) && needsClusterIp(old)) {
     if (!spec['clusterIP']) {
       keep(spec, old, 'clusterIP')

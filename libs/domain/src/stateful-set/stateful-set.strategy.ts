@@ -5,6 +5,7 @@ import type { StatusCause } from '@shiplog/api/status'
 import { fill, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
 import { setClaimSpecDefaults } from '../persistent-volume-claim/claim-defaults.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
+import { templateWarnings } from '../pod/pod-warnings.ts'
 import type { Strategy } from '../strategy.ts'
 import { scaledEvent, validateAlwaysRestarts, validateSelectorAndTemplate } from '../workload/workload-rules.ts'
 
@@ -98,6 +99,7 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] =>
       ]
 
 export const statefulSetStrategy: Strategy = {
+  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,
   prepareForCreate: (draft) => {
     draft['status'] = { replicas: 0, availableReplicas: 0 }

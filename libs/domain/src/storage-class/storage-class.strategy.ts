@@ -30,6 +30,7 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => 
 }
 
 export const storageClassStrategy: Strategy = {
+  returnsDeleted: true,
   hasGeneration: false,
   setDefaults: (draft) => {
     fill(draft, 'reclaimPolicy', 'Delete')

@@ -53,6 +53,7 @@ const validateWebhooks = (configuration: KubeObject): StatusCause[] =>
 
 const webhookConfiguration = (mutating: boolean): Strategy => ({
   hasGeneration: true,
+  allowUnconditionalUpdate: false,
   setDefaults: setWebhookDefaults(mutating),
   validate: validateWebhooks,
 })
@@ -68,6 +69,7 @@ const setMatchDefaults = (match: JsonObject | undefined): void => {
 
 const policy = (): Strategy => ({
   hasGeneration: true,
+  allowUnconditionalUpdate: false,
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     fill(spec, 'failurePolicy', 'Fail')
@@ -77,6 +79,7 @@ const policy = (): Strategy => ({
 
 const policyBinding = (): Strategy => ({
   hasGeneration: true,
+  allowUnconditionalUpdate: false,
   setDefaults: (draft) => setMatchDefaults(draft['spec']?.matchResources),
 })
 
