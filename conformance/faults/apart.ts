@@ -40,6 +40,8 @@ export interface Apart {
   podOf(name: string): string
   /** An administrator's client that knows all gateways. */
   readonly admin: ApiClient
+  /** Where each gateway listens, in their order. */
+  readonly gatewayPorts: readonly number[]
   /** Straight to each gateway, for bytes. */
   readonly gateways: readonly HttpClient[]
   /** The nats-server that leads the stream EVENTS; undefined while none does, or it is not known. */
@@ -48,6 +50,8 @@ export interface Apart {
   connectLog(): Promise<ClusterLog>
   readonly pool: ReturnType<typeof createPool>
   kill(name: string): void
+  /** Asks it to end in order; resolves when it has. */
+  terminate(name: string): Promise<void>
   pause(name: string): void
   resume(name: string): void
   /** Starts a killed process again. */
@@ -205,8 +209,8 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
     for (const index of numbered(options.agents)) {
       const own = nodes.filter((_, node) => node % options.agents === index)
       addService(`agent-${index}`, 'node-agent', `node-agent-${own[0]}`, {
-        ...client(own[0]!),
-        SHIPLOG_NODE_NAME: own[0]!,
+        ...nats('{node}'),
+        SHIPLOG_NODE_NAMES: own.join(','),
       })
     }
     const postgres = await startEmbeddedPostgres({ dataDir: directory, clock, ids })
@@ -268,6 +272,7 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
       names: [...processes.keys()],
       podOf: (name) => of(name).pod,
       admin,
+      gatewayPorts,
       gateways,
       pool,
       async leader() {
@@ -291,6 +296,12 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
         return log
       },
       kill: (name) => void of(name).child!.kill('SIGKILL'),
+      async terminate(name) {
+        const child = of(name).child!
+        const ended = new Promise((resolve) => child.once('exit', resolve))
+        child.kill('SIGTERM')
+        await ended
+      },
       pause: (name) => void of(name).child!.kill('SIGSTOP'),
       resume: (name) => void of(name).child!.kill('SIGCONT'),
       restart,

@@ -12,6 +12,7 @@ import { isFull, seed, sized, tell } from './size.ts'
 
 const deployments = 6
 const replicas = 50
+const nodes = 30
 const pauseMs = sized(9_000, 20_000)
 const notReadyWithinMs = 15_000
 /** After a death or a pause everything is well again within this. */
@@ -55,6 +56,12 @@ const isWell = (name: string, restarts?: number): Promise<unknown> =>
     return found?.ready && (restarts === undefined || found.restarts >= restarts)
   })
 
+/** The ports at which the Service `kubernetes` has endpoints. */
+async function endpointPorts(): Promise<number[]> {
+  const endpoints = (await apart.list('endpoints')).find(({ metadata }) => metadata.name === 'kubernetes')
+  return (endpoints!['subsets'] as any[]).flatMap(({ ports }) => ports.map(({ port }: { port: number }) => port)).sort()
+}
+
 /** Kills these one after the other, sees that each is noticed, and starts them again. */
 async function killed(...names: string[]): Promise<void> {
   const before = new Map<string, number>()
@@ -66,6 +73,10 @@ async function killed(...names: string[]): Promise<void> {
     await clock.sleep(300)
   }
   for (const name of names) await isNoticed(name, sinceMs.get(name)!)
+  const left = apart.gatewayPorts.filter((_, index) => !names.includes(`gateway-${index}`))
+  await apart.until('only gateways that live are endpoints', notReadyWithinMs, async () => {
+    return String(await endpointPorts()) === String([...left].sort())
+  })
   await Promise.all(names.map((name) => apart.restart(name)))
   for (const name of names) await isWell(name, before.get(name)! + 1)
 }
@@ -111,7 +122,7 @@ beforeAll(async () => {
     gateways: 2,
     schedulers: 2,
     controllers: 2,
-    nodes: 30,
+    nodes,
     agents: 3,
     projectors: 1,
   })
@@ -127,6 +138,8 @@ describe('services that run apart', { timeout: isFull ? 900_000 : 240_000 }, () 
     for (const name of apart.names) await isWell(name)
     const pods = await apart.list('pods', '', 'kube-system')
     expect(pods.map(({ metadata }) => metadata.name).sort()).toEqual(apart.names.map(apart.podOf).sort())
+    // The simulated ones, and that which carries these pods.
+    expect(await apart.list('nodes', '', '')).toHaveLength(nodes + 1)
   })
 
   test('converge after deaths and pauses of each kind, with nothing lost and nothing twice', async () => {
@@ -149,6 +162,7 @@ describe('services that run apart', { timeout: isFull ? 900_000 : 240_000 }, () 
       await paused('controllers-1')
     }
     await workload.end()
+    expect(await endpointPorts()).toEqual([...apart.gatewayPorts].sort())
     await converged(apart, { deployments, replicas })
     const { violations, records, podNames, objects } = await judge(apart, workload)
     const { counts } = workload.ledger
@@ -161,5 +175,10 @@ describe('services that run apart', { timeout: isFull ? 900_000 : 240_000 }, () 
     expect(violations.slice(0, 20)).toEqual([])
     expect(counts.acknowledged).toBeGreaterThan(50)
     expect(podNames).toBeGreaterThan(deployments * replicas)
+  })
+
+  test('take their pods with them when they end in order', async () => {
+    await apart.terminate('scheduler-1')
+    await apart.until('its pod is gone', readyWithinMs, async () => (await shown('scheduler-1')) === undefined)
   })
 })

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Apart, startApart } from './apart.ts'
 import { converged, judge } from './apart-checks.ts'
 import { startWorkload } from './apart-workload.ts'
-import { seed, sized, tell } from './size.ts'
+import { isFull, seed, sized, tell } from './size.ts'
 
 const deployments = 3
 const replicas = 12
@@ -18,6 +18,7 @@ const goesOnWithinMs = 60_000
 const catchUpMs = 5_000
 
 const deaths = sized(1, 6)
+const pauseMs = 20_000
 
 let apart: Apart
 
@@ -71,6 +72,20 @@ test('the server that leads the log may die: what was acknowledged stays', { tim
     )
     await apart.restart(name)
     await apart.until(`${name} is back`, goesOnWithinMs, async () => await isReady(name))
+    await clock.sleep(catchUpMs)
+  }
+  if (isFull) {
+    // A leader that was paused wakes up as one that believes to lead still.
+    const name = await apart.until('the log has a leader', goesOnWithinMs, apart.leader)
+    const beganMs = clock.nowMs()
+    const before = acknowledged()
+    apart.pause(name)
+    const gap = apart
+      .until('writes are acknowledged again', goesOnWithinMs, async () => acknowledged() > before + 20)
+      .then(() => gapsMs.push(clock.nowMs() - beganMs))
+    await clock.sleep(pauseMs)
+    apart.resume(name)
+    await gap
     await clock.sleep(catchUpMs)
   }
   await workload.end()

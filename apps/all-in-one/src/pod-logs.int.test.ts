@@ -55,9 +55,11 @@ const memoryBuses = async (): Promise<Buses> => {
 
 const natsBuses = async (): Promise<Buses> => {
   const dataDir = mkdtempSync(join(directory, 'nats-'))
-  const child = await startNatsServer({ binary: natsServer!.path, dataDir })
-  const open = () => openNatsBus({ servers: child.url, credentials: child.credentials.gateway, clock })
-  const [gateway, agent] = [await open(), await open()]
+  const child = await startNatsServer({ binary: natsServer!.path, dataDir, nodes: ['node-0'] })
+  const { credentials, url: servers } = child
+  const gateway = await openNatsBus({ servers, credentials: credentials.gateway, clock })
+  // With the rights of an agent, and no others.
+  const agent = await openNatsBus({ servers, credentials: credentials.nodes['node-0']!, clock })
   return {
     gateway,
     agent,
@@ -426,10 +428,13 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
     stream.on('error', () => undefined)
     await new Promise((resolve) => stream.once('data', resolve))
     expect(openFiles()).toBe(idle + 1)
+    const metric = 'apiserver_longrunning_requests{verb="GET",resource="pods",subresource="log"}'
+    expect((await get('/metrics')).text).toContain(`${metric} 1\n`)
     const beganMs = clock.nowMs()
     stream.close()
     await eventually('the file is closed', () => openFiles() === idle)
     expect(clock.nowMs() - beganMs).toBeLessThan(1_000)
+    expect((await get('/metrics')).text).toContain(`${metric} 0\n`)
   })
 
   test('an agent that stops breaks the answer off; the client does not wait for ever', async () => {

@@ -87,7 +87,7 @@ export async function explainPod(
       if (one !== attempt) return true
       if ('unknown' in state) why = state.unknown
       else {
-        const explanation = explain(state.pod, state.snapshot, profile, attempt.input.seed)
+        const explanation = explain(state.pod, state.snapshot, profile, attempt.input.seed, attempt.input.ties)
         explained = describe(
           explanation,
           state.pod,

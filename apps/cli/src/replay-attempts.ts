@@ -7,6 +7,7 @@ import type { LogRecord } from '@shiplog/events/event-log'
 import type { PodInfo } from '@shiplog/scheduling/pod-info'
 import type { Decision } from '@shiplog/scheduling/schedule'
 import { Snapshot } from '@shiplog/scheduling/snapshot'
+import type { TieRule } from '@shiplog/scheduling/tie-break'
 import { addressOf, objectOf } from './history-records.ts'
 import type { HistorySource } from './history-source.ts'
 
@@ -17,6 +18,8 @@ export interface AttemptInput {
   readonly number: number
   readonly configuration: string
   readonly seed: number
+  /** The rule by which ties were broken. */
+  readonly ties: TieRule
   readonly basis: number
   readonly assumed: { readonly count: number; readonly openFrom: number; readonly digest: number }
   /** `namespace/name`; the log up to the basis says which object that was. */
@@ -102,6 +105,7 @@ function attemptOf(record: LogRecord, fields: JsonObject, basis: number, pod: st
       number: fields['number'],
       configuration: fields['configuration'],
       seed: fields['seed'],
+      ties: fields['ties'] ?? 1,
       basis,
       assumed: fields['assumed'],
       pod,

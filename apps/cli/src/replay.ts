@@ -74,8 +74,8 @@ export async function replayAll(source: HistorySource, other?: Profile): Promise
 }
 
 /** Sees what the attempt saw, and nothing of what came of it. */
-const recompute = ({ seed }: AttemptInput, { pod, snapshot }: AttemptState, profile: Profile): AttemptResult =>
-  resultOf(schedule(pod, snapshot, profile, seed))
+const recompute = ({ seed, ties }: AttemptInput, { pod, snapshot }: AttemptState, profile: Profile): AttemptResult =>
+  resultOf(schedule(pod, snapshot, profile, seed, ties))
 
 const canonical = ({ node, feasible, evaluated, top, message, rejections }: AttemptResult): string =>
   JSON.stringify([

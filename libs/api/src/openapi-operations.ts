@@ -57,6 +57,18 @@ const deleteParameters = [
   query('orphanDependents', 'boolean', 'Deprecated: use propagationPolicy.'),
   query('propagationPolicy', 'string', 'What becomes of dependents: Orphan, Background or Foreground.'),
 ]
+const logParameters = [
+  query('container', 'string', 'The container that is meant; may be left out when the pod has one.'),
+  query('follow', 'boolean', 'Go on with what is printed from now on, until the container has ended.'),
+  query('insecureSkipTLSVerifyBackend', 'boolean', 'Without effect: nodes are reached without a port of their own.'),
+  query('limitBytes', 'integer', 'End after so many bytes.'),
+  query('previous', 'boolean', 'The output of the instance before the present one.'),
+  query('sinceSeconds', 'integer', 'Only lines of the last so many seconds.'),
+  query('sinceTime', 'string', 'Only lines of this time (RFC 3339) or later.'),
+  query('stream', 'string', 'All (the default), Stdout or Stderr.'),
+  query('tailLines', 'integer', 'Only the last so many lines.'),
+  query('timestamps', 'boolean', 'Put the time of each line before it.'),
+]
 const deletecollectionParameters = [
   ...deleteParameters,
   ...listParameters.filter(({ name }) => !['allowWatchBookmarks', 'watch'].includes(name as string)),
@@ -148,7 +160,7 @@ const operation = (target: Target, verb: string, method: string, suffix: string)
     operationId: `${words}${groupWord(resource)}${capital(resource.version)}${
       resource.namespaced && suffix === '' ? 'Namespaced' : ''
     }${resource.kind}${subresource ? capital(subresource.name) : ''}${suffix}`,
-    ...withParameters(verb, connection),
+    ...withParameters(verb, connection, subresource?.name),
     ...requestBody(target, verb, connection),
     responses: responses(target, verb, connection),
     'x-kubernetes-action': action,
@@ -156,8 +168,8 @@ const operation = (target: Target, verb: string, method: string, suffix: string)
   }
 }
 
-const withParameters = (verb: string, connection: boolean): JsonObject => {
-  if (connection) return {}
+const withParameters = (verb: string, connection: boolean, subresource: string | undefined): JsonObject => {
+  if (connection) return subresource === 'log' ? { parameters: logParameters } : {}
   switch (verb) {
     case 'list':
       return { parameters: listParameters }

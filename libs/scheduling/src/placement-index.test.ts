@@ -112,6 +112,33 @@ describe('placement index', () => {
     expect(new Set(first).size).toBeGreaterThan(12)
   })
 
+  test.each([2, 3, 7])('of %i equally good nodes each is about as likely', (nodes) => {
+    const snapshot = new Snapshot()
+    for (let node = 0; node < nodes; node++) snapshot.setNode(testNode(`n${node}`))
+    const index = createPlacementIndex(snapshot, createProfile(defaultConfiguration), 0)
+    const counts = new Map<string, number>()
+    for (let pod = 0; pod < 2_100; pod++) {
+      const { node } = index.schedule(snapshot.readPod(testPod(`p${pod}`)))
+      counts.set(node!, (counts.get(node!) ?? 0) + 1)
+    }
+    for (const count of counts.values()) expect(Math.abs(count - 2_100 / nodes)).toBeLessThan(0.2 * (2_100 / nodes))
+    expect(counts.size).toBe(nodes)
+  })
+
+  test('a decision of the first rule for ties comes out as it did then', () => {
+    const snapshot = new Snapshot()
+    for (let node = 0; node < 6; node++) snapshot.setNode(testNode(`n${node}`))
+    const profile = createProfile(defaultConfiguration)
+    const chosen = (rule: 1 | 2) =>
+      Array.from({ length: 8 }, (_, pod) => {
+        const { top } = schedule(snapshot.readPod(testPod(`p${pod}`)), snapshot, profile, 0, rule)
+        return top.map(({ node }) => node.slice(1)).join('')
+      })
+    // As computed by the version of 2026-11 before the second rule.
+    expect(chosen(1)).toEqual(['315', '024', '315', '502', '150', '315', '315', '024'])
+    expect(chosen(2)).not.toEqual(chosen(1))
+  })
+
   test('1,000 pods of three shapes fill nodes without ever exceeding them', () => {
     const profile = createProfile(defaultConfiguration)
     const snapshot = new Snapshot()
@@ -141,6 +168,8 @@ test('a rank set finds the first member at or after a rank', () => {
       const members = [...new Set(added)].filter((rank) => !deleted.includes(rank)).sort((a, b) => a - b)
       expect(set.size).toBe(members.length)
       expect(set.next(from)).toBe(members.find((rank) => rank >= from) ?? -1)
+      expect(members.map((_, place) => set.at(place))).toEqual(members)
+      expect(set.at(members.length)).toBe(-1)
     }),
   )
 })

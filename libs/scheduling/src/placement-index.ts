@@ -8,7 +8,7 @@ import type { PodInfo, PodShape } from './pod-info.ts'
 import { RankSet } from './rank-set.ts'
 import { type Decision, normalize, type ScoredNode, schedule, topScores } from './schedule.ts'
 import type { Snapshot } from './snapshot.ts'
-import { nodePoint, podPoint } from './tie-break.ts'
+import { comparePoints, nodePoint, podPoint } from './tie-break.ts'
 
 export interface PlacementIndex {
   /** The same decision as `schedule(pod, snapshot, profile, seed)`. */
@@ -26,27 +26,26 @@ export const shapesIndexedMax = (nodes: number): number =>
 /** How many failures are remembered while nothing changes. */
 const failuresMax = 1000
 
-/** Nodes in the order of their points on the ring; rebuilt when a node comes or goes. */
-interface Ring {
+/** Nodes in the order of their points; rebuilt when a node comes or goes. */
+interface Order {
   readonly version: number
   readonly nodes: readonly NodeInfo[]
-  readonly points: Uint32Array
   /** Slot → place in the order, or -1. */
   readonly ranks: Int32Array
 }
 
 export function createPlacementIndex(snapshot: Snapshot, profile: Profile, seed: number): PlacementIndex {
-  let ring: Ring | undefined
+  let order: Order | undefined
   let shapes = new Map<PodShape, ShapeIndex>()
   const failures = new Map<string, Decision>()
   let failuresAt = ''
 
-  const currentRing = (): Ring => {
-    if (ring === undefined || ring.version !== snapshot.nodeSetVersion) {
-      ring = buildRing(snapshot, seed)
+  const currentOrder = (): Order => {
+    if (order === undefined || order.version !== snapshot.nodeSetVersion) {
+      order = buildOrder(snapshot, seed)
       shapes = new Map()
     }
-    return ring
+    return order
   }
 
   /** Failures cost a look at every node; while nothing changes, pods of the same shape fail in the same way. */
@@ -71,7 +70,7 @@ export function createPlacementIndex(snapshot: Snapshot, profile: Profile, seed:
       if (pod.nodeName !== '' || profile.plugins.some((plugin) => plugin.preFilter?.(pod) !== undefined)) {
         return schedule(pod, snapshot, profile, seed)
       }
-      const nodes = currentRing()
+      const nodes = currentOrder()
       let index = shapes.get(pod.shape)
       if (index === undefined) {
         index = new ShapeIndex(pod, profile, nodes)
@@ -88,18 +87,13 @@ export function createPlacementIndex(snapshot: Snapshot, profile: Profile, seed:
   }
 }
 
-function buildRing(snapshot: Snapshot, seed: number): Ring {
+function buildOrder(snapshot: Snapshot, seed: number): Order {
   const ordered = [...snapshot.nodes()]
-    .map((node) => ({ node, point: nodePoint(seed, node.name) }))
-    .sort((a, b) => a.point - b.point || (a.node.name < b.node.name ? -1 : 1))
+    .map((node) => ({ node, name: node.name, point: nodePoint(seed, node.name) }))
+    .sort(comparePoints)
   const ranks = new Int32Array(snapshot.slotCount).fill(-1)
   for (const [rank, { node }] of ordered.entries()) ranks[node.slot] = rank
-  return {
-    version: snapshot.nodeSetVersion,
-    nodes: ordered.map(({ node }) => node),
-    points: Uint32Array.from(ordered, ({ point }) => point),
-    ranks,
-  }
+  return { version: snapshot.nodeSetVersion, nodes: ordered.map(({ node }) => node), ranks }
 }
 
 /** A normalized score of the nodes that pass: its raw values, and how often each occurs. */
@@ -143,7 +137,7 @@ class ShapeIndex {
   /** A pod of the shape: which one does not matter. */
   readonly #pod: PodInfo
   readonly #active: ReturnType<Profile['active']>
-  readonly #ring: Ring
+  readonly #order: Order
   readonly #columns: Column[]
   /** Scores that need no range. */
   readonly #plain: readonly Scorer[]
@@ -157,11 +151,11 @@ class ShapeIndex {
   #seen = -1
   #feasible = 0
 
-  constructor(pod: PodInfo, profile: Profile, ring: Ring) {
+  constructor(pod: PodInfo, profile: Profile, order: Order) {
     this.#pod = pod
     this.#active = profile.active(pod)
-    this.#ring = ring
-    const count = ring.nodes.length
+    this.#order = order
+    const count = order.nodes.length
     this.#plain = this.#active.scorers.filter(({ plugin }) => !plugin.normalize)
     this.#columns = this.#active.scorers
       .filter(({ plugin }) => plugin.normalize)
@@ -176,7 +170,7 @@ class ShapeIndex {
 
   /** Looks again at the nodes that changed. */
   refresh(snapshot: Snapshot): void {
-    const { nodes, ranks } = this.#ring
+    const { nodes, ranks } = this.#order
     const behind = snapshot.changeCount - this.#seen
     if (behind === 0) return
     const everything = this.#seen < 0 || behind > nodes.length || !snapshot.remembers(this.#seen)
@@ -197,18 +191,17 @@ class ShapeIndex {
     while (this.#highest >= 0 && !this.#buckets[this.#highest]?.size) this.#highest--
   }
 
-  /** The best nodes for a pod at this point of the ring. */
+  /** The best nodes for a pod with this point. */
   best(from: number): ScoredNode[] {
-    const { nodes, points } = this.#ring
-    const start = firstAtOrAfter(points, from)
+    const { nodes } = this.#order
     const found: ScoredNode[] = []
     for (let score = this.#highest; score >= 0 && found.length < topScores; score--) {
       const bucket = this.#buckets[score]
       if (!bucket?.size) continue
       const wanted = Math.min(topScores - found.length, bucket.size)
-      let rank = start - 1
+      let rank = bucket.at(from % bucket.size)
       for (let taken = 0; taken < wanted; taken++) {
-        rank = bucket.next(rank + 1)
+        if (taken > 0) rank = bucket.next(rank + 1)
         if (rank < 0) rank = bucket.next(0)
         found.push({ node: nodes[rank]!.name, score })
       }
@@ -218,7 +211,7 @@ class ShapeIndex {
 
   /** Verdict and raw scores of one node. */
   #evaluate(rank: number): void {
-    const node = this.#ring.nodes[rank]!
+    const node = this.#order.nodes[rank]!
     const wasFeasible = this.#base[rank]! >= 0
     if (wasFeasible) for (const column of this.#columns) column.count(column.raws[rank]!, -1)
     const isFeasible = evaluate(this.#active.filters, this.#pod, node) === undefined
@@ -252,23 +245,11 @@ class ShapeIndex {
     if (total < 0) return
     let bucket = this.#buckets[total]
     if (bucket === undefined) {
-      bucket = new RankSet(this.#ring.nodes.length)
+      bucket = new RankSet(this.#order.nodes.length)
       while (this.#buckets.length <= total) this.#buckets.push(undefined)
       this.#buckets[total] = bucket
     }
     bucket.add(rank)
     if (total > this.#highest) this.#highest = total
   }
-}
-
-/** The place of the first point that is at least `from`; the length when there is none. */
-function firstAtOrAfter(points: Uint32Array, from: number): number {
-  let low = 0
-  let high = points.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (points[middle]! < from) low = middle + 1
-    else high = middle
-  }
-  return low
 }

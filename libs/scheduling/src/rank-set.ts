@@ -1,13 +1,17 @@
-// A set of small integers that answers "the first member at or after x" fast: a bitmap with a summary above it.
+// A set of small integers that answers "the first member at or after x" and "the nth member" fast: a bitmap with a summary
+// and counts above it.
 
 export class RankSet {
   readonly #words: Int32Array
   readonly #summary: Int32Array
+  /** Members below each word of the summary. */
+  readonly #counts: Int32Array
   #size = 0
 
   constructor(capacity: number) {
     this.#words = new Int32Array((capacity + 31) >>> 5)
     this.#summary = new Int32Array((this.#words.length + 31) >>> 5)
+    this.#counts = new Int32Array(this.#summary.length)
   }
 
   get size(): number {
@@ -20,6 +24,7 @@ export class RankSet {
     if (this.#words[word]! & bit) return
     this.#words[word]! |= bit
     this.#summary[word >>> 5]! |= 1 << (word & 31)
+    this.#counts[word >>> 5]!++
     this.#size++
   }
 
@@ -29,7 +34,26 @@ export class RankSet {
     if (!(this.#words[word]! & bit)) return
     this.#words[word]! &= ~bit
     if (this.#words[word] === 0) this.#summary[word >>> 5]! &= ~(1 << (word & 31))
+    this.#counts[word >>> 5]!--
     this.#size--
+  }
+
+  /** The member in the nth place (from 0), or -1. */
+  at(place: number): number {
+    if (place >= this.#size) return -1
+    let left = place
+    let block = 0
+    while (left >= this.#counts[block]!) left -= this.#counts[block++]!
+    for (let word = block << 5; ; word++) {
+      let bits = this.#words[word]!
+      const here = countBits(bits)
+      if (left >= here) {
+        left -= here
+        continue
+      }
+      for (; left > 0; left--) bits &= bits - 1
+      return (word << 5) + lowestBit(bits)
+    }
   }
 
   /** The first member that is at least `from`, or -1. */
@@ -51,3 +75,9 @@ export class RankSet {
 }
 
 const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits)
+
+function countBits(bits: number): number {
+  let sums = bits - ((bits >>> 1) & 0x55555555)
+  sums = (sums & 0x33333333) + ((sums >>> 2) & 0x33333333)
+  return Math.imul((sums + (sums >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
+}

@@ -9,7 +9,7 @@ import type { NodeInfo } from './node-info.ts'
 import type { PodInfo } from './pod-info.ts'
 import { preemptionNote } from './preemption-note.ts'
 import type { Snapshot } from './snapshot.ts'
-import { compareTies, nodePoint, podPoint } from './tie-break.ts'
+import { nodePoint, orderTies, podPoint, type TieRule, tieRule } from './tie-break.ts'
 
 export interface ScoredNode {
   readonly node: string
@@ -40,8 +40,14 @@ export interface Failure {
 /** How many of the best nodes a decision names. */
 export const topScores = 3
 
-/** Decides where the pod goes. */
-export function schedule(pod: PodInfo, snapshot: Snapshot, profile: Profile, seed: number): Decision {
+/** Decides where the pod goes. Ties are broken by another rule than today's only to compute an old decision again. */
+export function schedule(
+  pod: PodInfo,
+  snapshot: Snapshot,
+  profile: Profile,
+  seed: number,
+  ties: TieRule = tieRule,
+): Decision {
   const { active, candidates, refused } = prepare(pod, snapshot, profile)
   const rejected: RejectedNode[] = []
   const feasible: NodeInfo[] = []
@@ -57,11 +63,16 @@ export function schedule(pod: PodInfo, snapshot: Snapshot, profile: Profile, see
   }
   const totals = scoreNodes(active.scorers, pod, feasible)
   const from = podPoint(seed, pod.uid)
-  const ranked = feasible
-    .map((node, index) => ({ name: node.name, point: nodePoint(seed, node.name), score: totals[index]! }))
-    .sort((a, b) => b.score - a.score || compareTies(a, b, from))
-    .slice(0, topScores)
-  const top = ranked.map(({ name, score }) => ({ node: name, score }))
+  const byScore = Map.groupBy(
+    feasible.map((node, index) => ({ name: node.name, point: nodePoint(seed, node.name), score: totals[index]! })),
+    ({ score }) => score,
+  )
+  const top: ScoredNode[] = []
+  for (const score of [...byScore.keys()].sort((a, b) => b - a)) {
+    if (top.length >= topScores) break
+    const tied = orderTies(byScore.get(score)!, from, ties)
+    for (const { name } of tied.slice(0, topScores - top.length)) top.push({ node: name, score })
+  }
   return { node: top[0]!.node, feasible: feasible.length, evaluated, top, failure: undefined }
 }
 
@@ -87,7 +98,13 @@ export interface Explanation {
 }
 
 /** The same decision with every verdict and every score of every node. */
-export function explain(pod: PodInfo, snapshot: Snapshot, profile: Profile, seed: number): Explanation {
+export function explain(
+  pod: PodInfo,
+  snapshot: Snapshot,
+  profile: Profile,
+  seed: number,
+  ties: TieRule = tieRule,
+): Explanation {
   const { active, candidates } = prepare(pod, snapshot, profile)
   const passed = [...candidates].filter((node) => evaluate(active.filters, pod, node) === undefined)
   const raws = active.scorers.map(({ plugin }) => passed.map((node) => plugin.score!(pod, node)))
@@ -95,7 +112,7 @@ export function explain(pod: PodInfo, snapshot: Snapshot, profile: Profile, seed
   const totals = scoreNodes(active.scorers, pod, passed)
   const place = new Map(passed.map((node, index) => [node, index]))
   return {
-    decision: schedule(pod, snapshot, profile, seed),
+    decision: schedule(pod, snapshot, profile, seed, ties),
     nodes: [...snapshot.nodes()]
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .map((node) => {

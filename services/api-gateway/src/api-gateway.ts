@@ -123,6 +123,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   /** What is served over the bus. */
   const onBus = new DisposableStack()
   const past = createPast({ streams, reader, operationsOver, clock, stopped: closing.signal })
+  const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
   let port = 0
 
   const health = (): HealthCheck[] => [
@@ -144,6 +145,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     stopping: () => stopping.signal.aborted,
     moreMetrics: deps.moreMetrics ?? (() => ''),
     watchers: () => hub.watchers + past.watchers,
+    tunnels: () => tunnels.count,
     streams,
   })
   const server =
@@ -156,7 +158,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       past,
       events: deps.log.events,
       stopped: closing.signal,
-      tunnels: createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal }),
+      tunnels,
       authenticator,
       authorizer,
       routes,
@@ -237,7 +239,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       },
     }
     try {
-      if (request.verb === 'get' && gatewayRequest.subresource !== 'scale') {
+      if (request.verb === 'get' && ['', 'status'].includes(gatewayRequest.subresource)) {
         const version = await operations.get(gatewayRequest)
         return { ok: true, code: 200, object: version.parse(), sequence: version.sequence }
       }

@@ -4,7 +4,7 @@ import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import { feedResources } from '@shiplog/api/wire-feed'
 import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
 import { createBusFeed } from '@shiplog/api-client/bus-feed'
-import type { Bus } from '@shiplog/events/bus/bus'
+import { type Bus, NoBusAnswer } from '@shiplog/events/bus/bus'
 import { commandSubject } from '@shiplog/events/bus/bus-subjects'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
@@ -245,7 +245,10 @@ describe('commands over the bus', () => {
     let onMessage: ((message: { subject: string; payload: Uint8Array; reply: string }) => void) | undefined
     const catching = {
       ...bus,
-      subscribe: (_: string, listener: never) => ((onMessage = listener), { [Symbol.dispose]() {} }),
+      subscribe(_: string, listener: never) {
+        onMessage = listener
+        return { [Symbol.dispose]() {} }
+      },
     }
     serveBusCommands({ bus: catching, clock, ids, logger } as never)
     const subject = commandSubject('system:node:node-0', 'request')
@@ -284,9 +287,10 @@ describe('commands over the bus', () => {
     let asked = 0
     const mute = {
       ...bus,
-      request: (subject: string, payload: Uint8Array) => {
+      request: async (subject: string, payload: Uint8Array) => {
         asked += 1
-        return bus.request(subject, payload, { timeoutMs: 0 })
+        await bus.request(subject, payload, { timeoutMs: 5_000 })
+        throw new NoBusAnswer('the connection broke', false)
       },
     }
     const cut = createBusApiClient({ bus: mute, clock, user: 'system:node:node-0' })

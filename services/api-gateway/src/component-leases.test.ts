@@ -4,7 +4,13 @@ import { missedBeatsMax } from '@shiplog/reconcile/lease-liveness'
 import type { Clock } from '@shiplog/runtime/clock'
 import { createFakeCluster } from '@shiplog/testing/fake-cluster'
 import { expect, test } from 'vitest'
-import { followComponentLeases, type SeenComponent, stateOfComponent } from './component-leases.ts'
+import {
+  followComponentLeases,
+  forgetAfterMs,
+  isGoneForGood,
+  type SeenComponent,
+  stateOfComponent,
+} from './component-leases.ts'
 
 const leases = { group: 'coordination.k8s.io', resource: 'leases', namespace: 'kube-system' } as const
 const own = 'kube-apiserver-me'
@@ -105,4 +111,16 @@ test('the pod of a component shows its life, and why it is not ready', async () 
     ready: false,
     unready: { reason: 'HeartbeatMissed' },
   })
+})
+
+test('only who is dead by the log and was not heard of for an hour is gone for good', async () => {
+  const { beat, follow } = setUp()
+  const { find } = await follow()
+  await beat('kube-scheduler', 'one')
+  const { renewedAtMs } = find('kube-scheduler-one')!
+  expect(isGoneForGood(find('kube-scheduler-one')!, renewedAtMs + 2 * forgetAfterMs)).toBe(false)
+  await beat('kube-apiserver', 'me')
+  for (let count = 0; count < missedBeatsMax; count++) await beat('kube-apiserver', 'me')
+  expect(isGoneForGood(find('kube-scheduler-one')!, renewedAtMs + forgetAfterMs)).toBe(false)
+  expect(isGoneForGood(find('kube-scheduler-one')!, renewedAtMs + forgetAfterMs + 1)).toBe(true)
 })

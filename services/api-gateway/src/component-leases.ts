@@ -86,6 +86,13 @@ export function followComponentLeases(options: {
   }
 }
 
+/** A replica that was not heard of for this long is gone for good: its Lease goes, and with it its pod. */
+export const forgetAfterMs = 3_600_000
+
+/** By its own clock's last word and ours, which need only agree to within an hour, and dead by the order of the log. */
+export const isGoneForGood = ({ liveness, renewedAtMs }: SeenComponent, nowMs: number): boolean =>
+  liveness === 'dead' && nowMs - renewedAtMs > forgetAfterMs
+
 /** What the pod of a component is to show. */
 export const stateOfComponent = (seen: SeenComponent): ComponentState => ({
   component: seen.component,

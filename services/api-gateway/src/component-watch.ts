@@ -9,7 +9,7 @@ import { startHeartbeat } from '@shiplog/reconcile/heartbeat'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { HealthCheck } from '@shiplog/runtime/service'
-import { followComponentLeases, type SeenComponent, stateOfComponent } from './component-leases.ts'
+import { followComponentLeases, isGoneForGood, type SeenComponent, stateOfComponent } from './component-leases.ts'
 import { componentNodeName, createComponentNode } from './component-node.ts'
 import { createComponentPods } from './component-pods.ts'
 import { createLogServerLeases, type LogServer } from './log-server-leases.ts'
@@ -17,8 +17,6 @@ import { createLogServerLeases, type LogServer } from './log-server-leases.ts'
 /** The component of a gateway, as its Lease and pod name it. */
 export const gatewayComponent = 'kube-apiserver'
 
-/** A replica that was not heard of for this long is gone for good: its Lease goes, and with it its pod. */
-const forgetAfterMs = 3_600_000
 const roundMs = 2_000
 
 export interface ComponentWatchOptions {
@@ -90,7 +88,7 @@ export function watchComponents(options: ComponentWatchOptions, onPlaces: () => 
     async () => servers?.renew(),
     async () => {
       for (const seen of leases.all() ?? []) {
-        if (seen.liveness === 'dead' && clock.nowMs() - seen.renewedAtMs > forgetAfterMs) await forget(seen)
+        if (isGoneForGood(seen, clock.nowMs())) await forget(seen)
       }
     },
   ]

@@ -31,6 +31,8 @@ export function createNonResourceRoutes(deps: {
   readonly health: () => readonly HealthCheck[]
   readonly stopping: () => boolean
   readonly watchers: () => number
+  /** Logs that are being served. */
+  readonly tunnels: () => number
   readonly moreMetrics: () => string
   readonly streams: Streams
 }): NonResourceRoutes {
@@ -163,6 +165,7 @@ export function createNonResourceRoutes(deps: {
     const lines = [
       '# TYPE apiserver_longrunning_requests gauge',
       `apiserver_longrunning_requests{verb="WATCH"} ${deps.watchers()}`,
+      `apiserver_longrunning_requests{verb="GET",resource="pods",subresource="log"} ${deps.tunnels()}`,
     ]
     lines.push('# TYPE shiplog_projection_sequence gauge')
     const names = ['EVENTS', 'LEASES', 'OBJEVENTS']

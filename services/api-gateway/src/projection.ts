@@ -7,7 +7,7 @@ import { batchOf, header } from '@shiplog/events/envelope'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { parseObjectSubject } from '@shiplog/events/subjects'
 import type { Clock } from '@shiplog/runtime/clock'
-import { noBytes, Version } from './version.ts'
+import { framings, noBytes, Version } from './version.ts'
 
 /** The recent past that is kept in memory: past this, older versions are read from the log. */
 export const historyEventsMax = 50_000
@@ -328,11 +328,12 @@ export class StreamProjection {
     const deleted = isDeletion(record)
     const previous = table.current.get(key)
     const schema = Number(record.headers[header.schema] ?? 1)
+    const framed = deleted ? 'DELETED' : this.synced && previous ? 'MODIFIED' : 'ADDED'
     const bytes =
       record.payload.length > 0
-        ? servedBytes(upgradeStored(table.groupResource, schema, record.payload), record.sequence)
+        ? servedBytes(upgradeStored(table.groupResource, schema, record.payload), record.sequence, framings[framed])
         : previous
-          ? servedBytes(stripVersion(previous), record.sequence)
+          ? servedBytes(stripVersion(previous), record.sequence, framings[framed])
           : noBytes
     return new Version({
       key,
@@ -345,6 +346,7 @@ export class StreamProjection {
       checksum: record.headers[header.checksum] ?? '',
       bytes,
       previous: this.synced ? previous : undefined,
+      ...(bytes === noBytes ? {} : { framed }),
     })
   }
 

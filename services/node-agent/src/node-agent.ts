@@ -33,6 +33,7 @@ import {
   nextSteps,
   onExited,
   onRecovered,
+  onReferenceChanged,
   onSandboxFailed,
   onSandboxReady,
   onStarted,
@@ -60,7 +61,7 @@ export interface NodeAgentDeps {
   readonly nodes: SimulatedNodes
   /** Nodes beside the simulated ones: the control plane's own. */
   readonly extraNodes?: readonly NodeConfig[]
-  /** What pods of a runtime with real containers refer to; default: asked of the API. */
+  /** What pods of a runtime with real containers refer to; default: asked of the API when the feed tells of a change. */
   readonly references?: References
   /** Where gateways ask for what runs here; without it nobody can read logs. */
   readonly bus?: Bus
@@ -128,7 +129,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     createRealPods({
       runtime,
       real: runtime.real,
-      references: deps.references ?? referencesFromApi(client),
+      references: deps.references ?? referencesFromApi(client, feed),
       clock,
       log,
       pods: () => pods.values(),
@@ -139,6 +140,12 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       onChange: (pod) => {
         const entry = byUid.get(pod.uid)
         if (entry !== undefined) advance(entry)
+      },
+      onReference: (pod) => {
+        const entry = byUid.get(pod.uid)
+        if (entry === undefined) return
+        onReferenceChanged(entry.work)
+        advance(entry)
       },
     })
 
@@ -410,6 +417,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       if (!change.deleted && pod.metadata.uid === existing.uid) {
         existing.pod = pod
         existing.sequence = change.sequence
+        realPods?.changed(existing)
         advance(existing)
         return
       }

@@ -342,6 +342,15 @@ export function onStarted(container: ContainerWork, started: StartedContainer): 
   container.imageID = started.imageID
 }
 
+/** Something that the pod refers to has changed: what waits for it need not wait longer. */
+export function onReferenceChanged(work: PodWork): void {
+  work.sandboxNotBeforeMs = 0
+  for (const container of [...work.init, ...work.main]) {
+    if (container.state.at === 'waiting' && container.state.reason === 'CreateContainerConfigError')
+      container.notBeforeMs = 0
+  }
+}
+
 /** A start that failed waits as upstream shows it: the failure first, then, for images, the pause. */
 export function onStartFailed(container: ContainerWork, reason: string, message: string, nowMs: number): void {
   container.starting = false

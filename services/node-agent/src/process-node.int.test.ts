@@ -75,7 +75,8 @@ function startAgent(): Agent {
     else if (message.kind === 'request') {
       send({ kind: 'result', id: message.id, result: await cluster.client.request(message.request) })
     } else {
-      for await (const batch of cluster.feed.follow(message.resources, abort.signal)) send({ kind: 'batch', batch })
+      const { id, resources } = message
+      for await (const batch of cluster.feed.follow(resources, abort.signal)) send({ kind: 'batch', id, batch })
     }
   })
   return {

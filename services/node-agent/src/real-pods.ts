@@ -16,7 +16,7 @@ import { processOf, referencesOfContainer } from './container-process.ts'
 import type { PodFacts } from './field-references.ts'
 import type { NodeConfig } from './node-object.ts'
 import { podVolumes, referencesOfVolumes } from './pod-volumes.ts'
-import { type ContainerWork, type PodWork, specOf } from './pod-work.ts'
+import { type ContainerWork, type PodWork, specOf, statusOf } from './pod-work.ts'
 import { callProbe, type ProbeTarget } from './probe-call.ts'
 import {
   type ContainerProbes,
@@ -27,8 +27,9 @@ import {
   nextProbeAtMs,
   onProbed,
   type ProbeConfig,
+  type ReportedProbes,
 } from './probe-state.ts'
-import { lookUp, type References } from './references.ts'
+import { lookUp, type Reference, type References } from './references.ts'
 
 /** A pod of the agent, as far as this needs it. */
 export interface RealPod {
@@ -48,6 +49,8 @@ export interface RealPods {
   /** Runs the preStop hook, if there is one, and has the container stopped, all within the grace. */
   stop(pod: RealPod, container: ContainerWork, graceMs: number): void
   ended(pod: RealPod, container: ContainerWork): void
+  /** The pod itself has changed: what its files tell of it may have. */
+  changed(pod: RealPod): void
   forget(pod: RealPod): void
   isReady(pod: RealPod, container: ContainerWork): boolean
   hasStarted(pod: RealPod, container: ContainerWork): boolean
@@ -56,8 +59,8 @@ export interface RealPods {
   end(): void
 }
 
-/** Contents of volumes are compared with what they refer to this often. */
-const refreshMs = 10_000
+/** Contents of volumes are compared with what they refer to this often, whatever was told meanwhile. */
+const refreshMs = 60_000
 /** The kubelet's least time for a container to end, whatever its hook has used up. */
 const stopGraceMsMin = 2_000
 const hookTimeoutMsMax = 600_000
@@ -85,6 +88,8 @@ export function createRealPods(deps: {
   ) => void
   /** Something that the status shows has changed. */
   readonly onChange: (pod: RealPod) => void
+  /** Something that the pod refers to has changed: what waits for it may be tried again. */
+  readonly onReference: (pod: RealPod) => void
 }): RealPods {
   const { runtime, real, references, clock, log, tell } = deps
   const watched = new Map<string, Watched>()
@@ -97,11 +102,13 @@ export function createRealPods(deps: {
   let ended = false
 
   const keyOf = (pod: RealPod, container: ContainerWork): string => `${pod.uid}/${container.name}`
-  const specOfContainer = ({ pod }: RealPod, { name }: ContainerWork): JsonObject => {
-    const spec = specOf(pod)
-    const all = [...((spec['containers'] ?? []) as JsonObject[]), ...((spec['initContainers'] ?? []) as JsonObject[])]
-    return all.find((container) => container['name'] === name) ?? {}
-  }
+  const containersOf = ({ pod }: RealPod): JsonObject[] => [
+    ...((specOf(pod)['containers'] ?? []) as JsonObject[]),
+    ...((specOf(pod)['initContainers'] ?? []) as JsonObject[]),
+  ]
+  const specOfContainer = (pod: RealPod, { name }: ContainerWork): JsonObject =>
+    containersOf(pod).find((container) => container['name'] === name) ?? {}
+  const volumesIn = ({ pod }: RealPod): JsonObject[] => specOf(pod)['volumes'] ?? []
   const namespaceOf = ({ pod }: RealPod): string => pod.metadata.namespace ?? ''
 
   const factsOf = (pod: RealPod): PodFacts => ({
@@ -145,8 +152,8 @@ export function createRealPods(deps: {
     }
   }
 
-  const hasFiles = ({ pod }: RealPod): boolean =>
-    ((specOf(pod)['volumes'] ?? []) as JsonObject[]).some(
+  const hasFiles = (pod: RealPod): boolean =>
+    volumesIn(pod).some(
       (volume) => volume['configMap'] || volume['secret'] || volume['projected'] || volume['downwardAPI'],
     )
 
@@ -244,6 +251,15 @@ export function createRealPods(deps: {
     hooks.delete(key)
   }
 
+  /** What the status says of this very start of the container. */
+  function reportedOf({ pod }: RealPod, { containerID }: ContainerWork): ReportedProbes | undefined {
+    const { containerStatuses = [], initContainerStatuses = [] } = statusOf(pod)
+    const told = ([...containerStatuses, ...initContainerStatuses] as JsonObject[]).find(
+      (status) => status['containerID'] === containerID,
+    )
+    return told && { started: told['started'] === true, ready: told['ready'] === true }
+  }
+
   const watchedOf = (pod: RealPod, container: ContainerWork): Watched | undefined => {
     const entry = watched.get(keyOf(pod, container))
     return entry?.containerID === container.containerID ? entry : undefined
@@ -270,7 +286,8 @@ export function createRealPods(deps: {
       endWatch(pod, container)
       const startedAtMs = container.state.at === 'running' ? container.state.startedAtMs : clock.nowMs()
       const spec = specOfContainer(pod, container)
-      const probes = container.role === 'init' ? undefined : newContainerProbes(spec, startedAtMs)
+      const reported = isFresh ? undefined : reportedOf(pod, container)
+      const probes = container.role === 'init' ? undefined : newContainerProbes(spec, startedAtMs, reported)
       const entry: Watched = { probes, containerID: container.containerID, timer: undefined, over: false }
       watched.set(keyOf(pod, container), entry)
       look(pod, container, entry)
@@ -283,6 +300,11 @@ export function createRealPods(deps: {
     },
     stop: stopWithHook,
     ended: endWatch,
+    changed(pod) {
+      if (!volumesIn(pod).some((volume) => volume['downwardAPI'] || volume['projected'])) return
+      stale.add(pod.uid)
+      void refreshVolumes()
+    },
     forget(pod) {
       for (const container of [...pod.work.init, ...pod.work.main]) endWatch(pod, container)
       stale.delete(pod.uid)
@@ -303,7 +325,10 @@ export function createRealPods(deps: {
       change = references.onChange?.((kind, namespace, name) => {
         for (const pod of deps.pods()) {
           if (namespaceOf(pod) !== namespace) continue
-          if (referencesOfVolumes(pod.pod).some((one) => one.kind === kind && one.name === name)) stale.add(pod.uid)
+          const concerns = (one: Reference): boolean => one.kind === kind && one.name === name
+          const inVolumes = referencesOfVolumes(pod.pod).some(concerns)
+          if (inVolumes) stale.add(pod.uid)
+          if (inVolumes || containersOf(pod).flatMap(referencesOfContainer).some(concerns)) deps.onReference(pod)
         }
         void refreshVolumes()
       })

@@ -1,7 +1,7 @@
 // The References port: how the agent of real containers gets the ConfigMaps and Secrets that its pods refer to. It may read
 // no others: the node authorizer sees to that, whichever way the port goes.
 import type { ApiClient } from '@shiplog/api/api-client'
-import type { FeedObject } from '@shiplog/events/object-feed'
+import type { FeedObject, ObjectFeed } from '@shiplog/events/object-feed'
 
 export type ReferenceKind = 'configmaps' | 'secrets'
 
@@ -12,13 +12,26 @@ export interface References {
   onChange?(listener: (kind: ReferenceKind, namespace: string, name: string) => void): Disposable
 }
 
-/** Asks the API, as the node. */
-export const referencesFromApi = (client: ApiClient): References => ({
+/** Asks the API, as the node; the feed is only taken as a sign that something has changed. */
+export const referencesFromApi = (client: ApiClient, feed: ObjectFeed): References => ({
   async get(kind, namespace, name) {
     const result = await client.request({ verb: 'get', group: '', resource: kind, namespace, name })
     if (result.ok) return result.object as unknown as FeedObject
     if (result.code === 404) return undefined
     throw new Error(result.status.message ?? `${kind} "${name}" cannot be read (${result.code})`)
+  },
+  onChange(listener) {
+    const abort = new AbortController()
+    void (async () => {
+      let isSynced = false
+      for await (const { changes, synced } of feed.follow(['configmaps', 'secrets'], abort.signal)) {
+        if (isSynced)
+          for (const { resource, namespace, name } of changes) listener(resource as ReferenceKind, namespace, name)
+        isSynced ||= synced
+      }
+      // A feed that breaks costs time alone: everything is looked at now and then.
+    })().catch(() => undefined)
+    return { [Symbol.dispose]: () => abort.abort() }
   },
 })
 

@@ -7,6 +7,7 @@
 // attempt record of the same run calls refused (or its pod gone) before this number, and checks count and digest.
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { Decision } from '@shiplog/scheduling/schedule'
+import type { TieRule } from '@shiplog/scheduling/tie-break'
 
 export interface DecisionContext {
   readonly scheduler: string
@@ -17,6 +18,8 @@ export interface DecisionContext {
   /** Hash of the configuration: see configurationHash. */
   readonly configuration: string
   readonly seed: number
+  /** The rule by which ties were broken: see tie-break.ts. Records without it were made by the first. */
+  readonly ties: TieRule
   readonly assumed: AssumedPods
 }
 

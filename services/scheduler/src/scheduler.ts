@@ -22,6 +22,7 @@ import { createPlacementIndex } from '@shiplog/scheduling/placement-index'
 import type { PodInfo } from '@shiplog/scheduling/pod-info'
 import type { Decision, Failure } from '@shiplog/scheduling/schedule'
 import { Snapshot } from '@shiplog/scheduling/snapshot'
+import { tieRule } from '@shiplog/scheduling/tie-break'
 import { type DecisionContext, decisionRecord } from './decision-record.ts'
 import { createOutbox } from './outbox.ts'
 import { bindingRequest, eventRequest, type PodNote, unschedulableRequest } from './pod-messages.ts'
@@ -313,6 +314,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       number,
       configuration: profile.hash,
       seed: configuration.seed,
+      ties: tieRule,
       assumed: {
         count: snapshot.assumedCount,
         openFrom: flights.values().next().value?.number ?? number,

@@ -13,12 +13,12 @@ import { processNode } from '../node-object.ts'
 
 export type FromAgent =
   | { readonly kind: 'request'; readonly id: number; readonly request: ApiRequest }
-  | { readonly kind: 'follow'; readonly resources: readonly string[] }
+  | { readonly kind: 'follow'; readonly id: number; readonly resources: readonly string[] }
   | { readonly kind: 'ready' }
 
 export type ToAgent =
   | { readonly kind: 'result'; readonly id: number; readonly result: ApiResult }
-  | { readonly kind: 'batch'; readonly batch: FeedBatch }
+  | { readonly kind: 'batch'; readonly id: number; readonly batch: FeedBatch }
   | { readonly kind: 'stop' }
 
 export const processNodeName = 'here'
@@ -28,15 +28,15 @@ if (import.meta.main && directory !== undefined) await run(directory)
 
 async function run(directory: string): Promise<void> {
   const waiting = new Map<number, (result: ApiResult) => void>()
-  const batches: FeedBatch[] = []
-  let wake: () => void = () => undefined
+  const feeds = new Map<number, { readonly batches: FeedBatch[]; wake: () => void }>()
   let serial = 0
   const send = (message: FromAgent): void => void process.send?.(message)
   process.on('message', (message: ToAgent) => {
     if (message.kind === 'result') waiting.get(message.id)?.(message.result)
     else if (message.kind === 'batch') {
-      batches.push(message.batch)
-      wake()
+      const feed = feeds.get(message.id)
+      feed?.batches.push(message.batch)
+      feed?.wake()
     } else void agent.stop().then(() => process.exit(0))
   })
   // A parent that is gone wants nothing any more.
@@ -64,11 +64,14 @@ async function run(directory: string): Promise<void> {
     },
     feed: {
       async *follow(resources, signal) {
-        send({ kind: 'follow', resources })
+        const id = ++serial
+        const own: { batches: FeedBatch[]; wake: () => void } = { batches: [], wake: () => undefined }
+        feeds.set(id, own)
+        send({ kind: 'follow', id, resources })
         while (!signal.aborted) {
-          const batch = batches.shift()
+          const batch = own.batches.shift()
           if (batch !== undefined) yield batch
-          else await new Promise<void>((resolve) => (wake = resolve))
+          else await new Promise<void>((resolve) => (own.wake = resolve))
         }
       },
     },
