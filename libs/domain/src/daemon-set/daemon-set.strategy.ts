@@ -41,7 +41,21 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
   const field = 'spec.updateStrategy'
   if (update['type'] === 'OnDelete') return []
   if (update['type'] !== 'RollingUpdate')
-    return [notSupported(`${field}.type`, update['type'] ?? '', ['RollingUpdate', 'OnDelete'])]
+    return [
+      notSupported(
+        field,
+        {
+          Type: update['type'] ?? '',
+          RollingUpdate: update['rollingUpdate']
+            ? {
+                MaxUnavailable: update['rollingUpdate'].maxUnavailable ?? 0,
+                MaxSurge: update['rollingUpdate'].maxSurge ?? 0,
+              }
+            : null,
+        },
+        ['RollingUpdate', 'OnDelete'],
+      ),
+    ]
   const rolling = update['rollingUpdate']
   const at = `${field}.rollingUpdate`
   if (!rolling) return [required(at)]

@@ -47,6 +47,7 @@ const fillUnset = (draft: JsonObject): void => {
 }
 
 export const eventStrategy: Strategy = {
+  anyFinalizers: true,
   hasGeneration: false,
   allowCreateOnUpdate: true,
   setDefaults: (draft) => {

@@ -25,6 +25,7 @@ const validate = (budget: KubeObject): StatusCause[] => {
 }
 
 export const podDisruptionBudgetStrategy: Strategy = {
+  anyFinalizers: true,
   allowUnconditionalUpdate: false,
   prepareForCreate: (draft) => {
     draft['status'] = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 }
