@@ -62,7 +62,6 @@ import {
 
 const generic: Strategy = {}
 /** Kinds whose only peculiarity is that upstream keeps no generation for them. */
-const withoutGeneration: Strategy = { hasGeneration: false }
 const withoutGenerationReturned: Strategy = { hasGeneration: false, returnsDeleted: true }
 const withGeneration: Strategy = { hasGeneration: true, returnsDeleted: true }
 

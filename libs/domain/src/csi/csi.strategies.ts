@@ -42,11 +42,7 @@ const validateDriver = (driver: KubeObject): StatusCause[] => {
   const period = spec['nodeAllocatableUpdatePeriodSeconds']
   if (typeof period === 'number' && period < updatePeriodSecondsMin)
     causes.push(
-      invalidValue(
-        'spec.nodeAllocatableUpdatePeriodSeconds',
-        period,
-        'must be greater than or equal to 10 seconds',
-      ),
+      invalidValue('spec.nodeAllocatableUpdatePeriodSeconds', period, 'must be greater than or equal to 10 seconds'),
     )
   return causes
 }
@@ -93,7 +89,7 @@ const validateAttachment = (attachment: KubeObject): StatusCause[] => {
 const validateCapacityObject = (object: KubeObject): StatusCause[] => {
   const causes = validateLabelSelector(object['nodeTopology'], 'nodeTopology')
   causes.push(...byRule(dns1123Subdomain, object['storageClassName'] ?? '', 'storageClassName'))
-  for (const key of ['capacity', 'maximumVolumeSize']) {
+  for (const key of ['capacity']) {
     const nanos = nanosOf(object[key])
     if (nanos !== undefined && nanos < 0n)
       causes.push(invalidValue(key, String(object[key]), 'must be greater than or equal to 0'))
@@ -122,8 +118,12 @@ export const csiStorageCapacityStrategy: Strategy = {
 export const volumeAttributesClassStrategy: Strategy = {
   hasGeneration: false,
   returnsDeleted: true,
-  validate: ({ driverName = '' }) =>
-    driverName === '' ? [required('driverName')] : byRule(qualifiedName, driverName.toLowerCase(), 'driverName'),
+  validate: ({ driverName = '', parameters }) => [
+    ...(driverName === '' ? [required('driverName')] : byRule(qualifiedName, driverName.toLowerCase(), 'driverName')),
+    ...(Object.keys(parameters ?? {}).length === 0
+      ? [required('parameters', 'must contain at least one key/value pair')]
+      : []),
+  ],
 }
 
 export const csiDriverStrategy: Strategy = {

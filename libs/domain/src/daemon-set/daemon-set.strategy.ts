@@ -66,9 +66,10 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
     ...validateAtMostAll(maxUnavailable, `${at}.maxUnavailable`),
     ...validateAtMostAll(maxSurge, `${at}.maxSurge`),
   ]
-  if (!isZero(maxUnavailable) && !isZero(maxSurge))
+  const isNone = (value: unknown): boolean => isZero(value) || (typeof value === 'string' && !/^\d+%$/.test(value))
+  if (!isNone(maxUnavailable) && !isNone(maxSurge))
     causes.push(invalidValue(`${at}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'))
-  if (isZero(maxUnavailable) && isZero(maxSurge))
+  if (isNone(maxUnavailable) && isNone(maxSurge))
     causes.push(required(`${at}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'))
   return causes
 }
@@ -90,7 +91,7 @@ export const daemonSetStrategy: Strategy = {
   validate: (set: KubeObject) => {
     const spec: JsonObject = set['spec'] ?? {}
     return [
-      ...validateSelectorAndTemplate(spec, 'daemonset'),
+      ...validateSelectorAndTemplate(spec, 'daemonset', null),
       ...validateAlwaysRestarts(spec, 'DaemonSet'),
       ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
       ...validateUpdateStrategy(spec['updateStrategy'] ?? {}),

@@ -19,8 +19,7 @@ export const ingressClassStrategy: Strategy = {
   validate: (object) => {
     const controller: string = object['spec']?.controller ?? ''
     const causes = validateDomainPath(controller, 'spec.controller')
-    if (controller.length > controllerCharactersMax)
-      causes.push(tooLong('spec.controller', controllerCharactersMax))
+    if (controller.length > controllerCharactersMax) causes.push(tooLong('spec.controller', controllerCharactersMax))
     const parameters: JsonObject | undefined = object['spec']?.parameters ?? undefined
     if (!parameters) return causes
     const at = 'spec.parameters'

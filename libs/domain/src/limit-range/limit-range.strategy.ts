@@ -48,9 +48,7 @@ const validateRatio = (item: JsonObject, name: string, field: string): StatusCau
   if (low === undefined || high === undefined) return causes
   const bound = Number(high) / Number(low)
   if (Number(ratio) / 1e9 > bound)
-    causes.push(
-      invalidValue(field, String(text), `ratio ${text} is greater than max/min = ${goFloat(bound)}`),
-    )
+    causes.push(invalidValue(field, String(text), `ratio ${text} is greater than max/min = ${goFloat(bound)}`))
   return causes
 }
 

@@ -24,7 +24,10 @@ const setDefaults = (draft: JsonObject): void => {
     for (const [name, quantity] of entries(status.capacity)) allocatable[name] = quantity
 }
 
-const duplicateTaint = (field: string, { key = '', value = '', effect = '', timeAdded = null }: JsonObject): StatusCause => {
+const duplicateTaint = (
+  field: string,
+  { key = '', value = '', effect = '', timeAdded = null }: JsonObject,
+): StatusCause => {
   const cause = duplicate(field, { Key: key, Value: value, Effect: effect, TimeAdded: timeAdded })
   return { ...cause, message: `${cause.message}: taints must be unique by key and effect pair` }
 }

@@ -31,7 +31,6 @@ const sourcesOf = (spec: JsonObject | undefined): JsonObject =>
 
 const secretReferences = [
   ...['controllerPublishSecretRef', 'nodePublishSecretRef', 'controllerExpandSecretRef', 'nodeExpandSecretRef'],
-  'nodeStageSecretRef',
 ]
 
 const validateCapacity = (capacity: JsonObject | undefined): StatusCause[] => {
@@ -44,7 +43,8 @@ const validateCapacity = (capacity: JsonObject | undefined): StatusCause[] => {
     const nanos = nanosOf(quantity)
     const field = `spec.capacity[${name}]`
     if (nanos === undefined) continue
-    if (nanos < 0n) causes.push({ ...invalidValue(field, Number(nanos / 1_000_000_000n), 'must be a valid resource quantity') })
+    if (nanos < 0n)
+      causes.push({ ...invalidValue(field, Number(nanos / 1_000_000_000n), 'must be a valid resource quantity') })
     if (nanos <= 0n) causes.push(invalidValue(field, String(quantity), 'must be greater than zero'))
   }
   return causes
@@ -103,11 +103,9 @@ const validate = (volume: KubeObject): StatusCause[] => {
     causes.push(notSupported('spec.volumeMode', spec['volumeMode'], volumeModes))
   const attributes = spec['volumeAttributesClassName']
   if (typeof attributes === 'string') {
-    if (attributes === '')
-      causes.push(required('spec.volumeAttributesClassName', 'an empty string is disallowed'))
+    if (attributes === '') causes.push(required('spec.volumeAttributesClassName', 'an empty string is disallowed'))
     else causes.push(...byRule(dns1123Subdomain, attributes, 'spec.volumeAttributesClassName'))
-    if (!spec['csi'])
-      causes.push(required('spec.csi', 'has to be specified when using volumeAttributesClassName'))
+    if (!spec['csi']) causes.push(required('spec.csi', 'has to be specified when using volumeAttributesClassName'))
   }
   return causes
 }

@@ -173,13 +173,10 @@ const validateHandler = (
     if (kind === 'grpc')
       for (const sentence of portNumber(action.port ?? 0))
         causes.push(invalidValue(`${at}.port`, action.port ?? 0, sentence))
-    if (kind === 'sleep' && !(action.seconds >= 0 && action.seconds <= graceSeconds))
+    const seconds: number = action.seconds ?? 0
+    if (kind === 'sleep' && (seconds < 0 || seconds > graceSeconds))
       causes.push(
-        invalidValue(
-          at,
-          action.seconds ?? 0,
-          `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`,
-        ),
+        invalidValue(at, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`),
       )
   }
   if (found === 0) causes.push(required(field, 'must specify a handler type'))

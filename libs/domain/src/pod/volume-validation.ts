@@ -15,7 +15,6 @@ import { validateClaimSpec } from '../persistent-volume-claim/claim-validation.t
 import { validateDriverName } from '../storage-driver-name.ts'
 import { nanosOf } from '../quantities.ts'
 
-
 const pullPolicies = ['Always', 'IfNotPresent', 'Never']
 const modeSentence = 'must be a number between 0 and 0777 (octal), both inclusive'
 const modeMax = 0o777

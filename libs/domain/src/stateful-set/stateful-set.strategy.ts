@@ -66,7 +66,10 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
         {
           Type: update['type'],
           RollingUpdate: update['rollingUpdate']
-            ? { Partition: update['rollingUpdate'].partition ?? 0, MaxUnavailable: update['rollingUpdate'].maxUnavailable ?? null }
+            ? {
+                Partition: update['rollingUpdate'].partition ?? 0,
+                MaxUnavailable: update['rollingUpdate'].maxUnavailable ?? null,
+              }
             : null,
         },
         "must be 'RollingUpdate' or 'OnDelete'",
@@ -83,7 +86,9 @@ const withClaims = (spec: JsonObject): JsonObject => {
     const name: string = claim['metadata']?.name ?? ''
     return { name, persistentVolumeClaim: { claimName: name } }
   })
-  const own = items(spec['template'].spec?.volumes).filter(({ name }) => !volumes.some((volume) => volume.name === name))
+  const own = items(spec['template'].spec?.volumes).filter(
+    ({ name }) => !volumes.some((volume) => volume.name === name),
+  )
   return {
     ...spec,
     template: { ...spec['template'], spec: { ...spec['template'].spec, volumes: [...volumes, ...own] } },

@@ -60,9 +60,7 @@ const validateRules = (rules: unknown, field: string): StatusCause[] =>
       const values = items(rule[key])
       if (values.length === 0) causes.push(required(`${at}.${key}`))
       if (values.length > 1 && values.includes(everything))
-        causes.push(
-          invalidValue(`${at}.${key}`, values, `if '*' is present, must not specify other ${what}`),
-        )
+        causes.push(invalidValue(`${at}.${key}`, values, `if '*' is present, must not specify other ${what}`))
       if (!mayBeEmpty)
         values.forEach((value, position) => {
           if (value === '') causes.push(required(`${at}.${key}[${position}]`))
@@ -83,9 +81,9 @@ const validateRules = (rules: unknown, field: string): StatusCause[] =>
 
 const validateService = (service: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  // Upstream's fields are told the wrong way round.
-  if (!service['name']) causes.push(required(`${field}.name`))
-  if (!service['namespace']) causes.push(required(`${field}.namespace`))
+  // Upstream tells of the one when the other is missing.
+  if (!service['name']) causes.push(required(`${field}.namespace`))
+  if (!service['namespace']) causes.push(required(`${field}.name`))
   for (const sentence of portNumber(service['port'] ?? 0))
     causes.push(invalidValue(`${field}.port`, service['port'] ?? 0, `port is not valid: ${sentence}`))
   const path: unknown = service['path']
@@ -108,8 +106,7 @@ const validateUrl = (url: string, field: string): StatusCause[] => {
   const host = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? ''
   const causes: StatusCause[] = []
   // What is wrong is the scheme, so the scheme is shown.
-  if (scheme !== 'https')
-    causes.push(invalidValue(field, scheme, `'https' is the only allowed URL scheme; ${form}`))
+  if (scheme !== 'https') causes.push(invalidValue(field, scheme, `'https' is the only allowed URL scheme; ${form}`))
   if (host === '') causes.push(invalidValue(field, host, `host must be specified; ${form}`))
   return causes
 }
@@ -133,12 +130,17 @@ const validateWebhooks = (configuration: KubeObject): StatusCause[] => {
     names.add(name)
     causes.push(...validateReviewVersions(items(webhook['admissionReviewVersions']), `${at}.admissionReviewVersions`))
     causes.push(...validateRules(webhook['rules'], `${at}.rules`))
+    items(webhook['matchConditions']).forEach((condition: JsonObject, position) => {
+      for (const key of ['name', 'expression'])
+        if (!condition[key]) causes.push(required(`${at}.matchConditions[${position}].${key}`))
+    })
     for (const [key, values] of enums)
       if (typeof webhook[key] === 'string' && !values.includes(webhook[key]))
         causes.push(notSupported(`${at}.${key}`, webhook[key], values))
     for (const key of ['namespaceSelector', 'objectSelector'])
       causes.push(...validateLabelSelector(webhook[key], `${at}.${key}`))
-    if (typeof webhook['sideEffects'] !== 'string') causes.push(required(`${at}.sideEffects`, 'must specify one of None, NoneOnDryRun'))
+    if (typeof webhook['sideEffects'] !== 'string')
+      causes.push(required(`${at}.sideEffects`, 'must specify one of None, NoneOnDryRun'))
     else if (!sideEffects.includes(webhook['sideEffects']))
       causes.push(notSupported(`${at}.sideEffects`, webhook['sideEffects'], sideEffects))
     const timeout = webhook['timeoutSeconds']

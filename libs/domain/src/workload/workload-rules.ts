@@ -14,11 +14,13 @@ const shownSelector = (selector: JsonObject): JsonObject => ({
   ...(Object.keys(selector['matchLabels'] ?? {}).length > 0 ? { matchLabels: sorted(selector['matchLabels']) } : {}),
   ...(items(selector['matchExpressions']).length > 0
     ? {
-        matchExpressions: items(selector['matchExpressions']).map(({ key = '', operator = '', values }: JsonObject) => ({
-          key,
-          operator,
-          ...(items(values).length > 0 ? { values } : {}),
-        })),
+        matchExpressions: items(selector['matchExpressions']).map(
+          ({ key = '', operator = '', values }: JsonObject) => ({
+            key,
+            operator,
+            ...(items(values).length > 0 ? { values } : {}),
+          }),
+        ),
       }
     : {}),
 })
@@ -30,8 +32,8 @@ const sorted = (map: JsonObject): JsonObject =>
 export const validateSelectorAndTemplate = (
   spec: JsonObject,
   what: string,
-  /** How upstream ends its sentence about a selector that cannot be used. */
-  unusable = '',
+  /** How upstream ends its sentence about a selector that cannot be used; null where it has none. */
+  unusable: string | null = '',
 ): StatusCause[] => {
   const causes: StatusCause[] = []
   const selector: JsonObject | undefined = spec['selector'] ?? undefined
@@ -42,7 +44,8 @@ export const validateSelectorAndTemplate = (
   } else {
     const wrong = validateLabelSelector(selector, 'spec.selector')
     causes.push(...wrong)
-    if (wrong.length > 0) causes.push(invalidValue('spec.selector', shownSelector(selector), unusable))
+    if (wrong.length > 0 && unusable !== null)
+      causes.push(invalidValue('spec.selector', shownSelector(selector), unusable))
     if (wrong.length === 0 && !isEmptySelector(selector)) {
       const compiled = compileLabelSelector(selector)
       matches = (labels) => compiled.matches(labels)
