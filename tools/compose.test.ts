@@ -75,11 +75,11 @@ test('every variable that is set is read by that program or by what it shares wi
   }
 })
 
-test('an agent is given its own certificate, and nothing of the log', () => {
+test('an agent is given its own credentials for the bus, and no way to a gateway', () => {
   const agents = ours.filter(([, service]) => mainOf(service) === 'node-agent')
   for (const [name, { environment, volumes: mounted }] of agents) {
-    expect(environment).toMatchObject({ SHIPLOG_NODE_NAME: name })
-    expect(Object.keys(environment!).filter((variable) => variable.includes('NATS'))).toEqual([])
+    expect(environment).toMatchObject({ SHIPLOG_NODE_NAMES: name })
+    expect(Object.keys(environment!).filter((variable) => variable.includes('API'))).toEqual([])
     expect(mounted).toEqual([`./.shiplog/apart/${name}:/etc/shiplog:ro`])
   }
   expect(services['pki']!.command).toEqual(expect.arrayContaining(agents.map(([name]) => name)))

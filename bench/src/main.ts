@@ -16,13 +16,14 @@ import { creates } from './parts/creates.ts'
 import { gets } from './parts/gets.ts'
 import { idle } from './parts/idle.ts'
 import { lists } from './parts/lists.ts'
+import { past } from './parts/past.ts'
 import { peer } from './parts/peer.ts'
 import { pods } from './parts/pods.ts'
 import { replicas } from './parts/replicas.ts'
 import { watches } from './parts/watches.ts'
 import { table } from './report.ts'
 
-const parts: readonly Part[] = [creates, gets, lists, watches, coldStart, idle, pods, replicas, peer]
+const parts: readonly Part[] = [creates, gets, lists, past, watches, coldStart, idle, pods, replicas, peer]
 /** They take minutes (`peer` builds upstream's control plane when it runs first): only when they are asked for. */
 const onRequest: readonly Part[] = [replicas, peer]
 

@@ -209,8 +209,8 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
     for (const index of numbered(options.agents)) {
       const own = nodes.filter((_, node) => node % options.agents === index)
       addService(`agent-${index}`, 'node-agent', `node-agent-${own[0]}`, {
-        ...client(own[0]!),
-        SHIPLOG_NODE_NAME: own[0]!,
+        ...nats('{node}'),
+        SHIPLOG_NODE_NAMES: own.join(','),
       })
     }
     const postgres = await startEmbeddedPostgres({ dataDir: directory, clock, ids })

@@ -26,7 +26,7 @@ export const rules: readonly Rule[] = [
   { what: 'where pods of generated names went', pattern: /(<random>.*)\bnode-\d\b/g, as: '$1<node>' },
   {
     what: 'which of equal nodes a decision took',
-    pattern: /(?<=(recorded|recomputed): {2})node-\d \(\d+\)/g,
+    pattern: /(?<=(recorded|recomputed): {1,2})node-\d \(\d+\)/g,
     as: '<node>',
   },
   {

@@ -116,7 +116,7 @@ describe('the pages', () => {
       "README.md: it is what runs this page's test",
       'docs/sql.md: psql is no part of the set-up',
       'docs/running-services-apart.md: it needs a Docker engine',
-      'docs/running-services-apart.md: apps/all-in-one/src/separate-services.int.test.ts starts them so, on free ports',
+      'docs/running-services-apart.md: what it starts, apart starts; the ports are those of this page',
     ])
   })
 

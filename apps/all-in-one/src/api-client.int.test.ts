@@ -8,12 +8,10 @@ import { join } from 'node:path'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import { createApiConnection, type ApiConnection } from '@shiplog/api-client/api-connection'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
-import { createWatchFeed } from '@shiplog/api-client/watch-feed'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { ensureDefaultRoles, ensureSystemObjects } from '@shiplog/api-gateway/system-objects'
 import { header } from '@shiplog/events/envelope'
 import type { ClusterLog, LogRecord } from '@shiplog/events/event-log'
-import type { ObjectChange } from '@shiplog/events/object-feed'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
@@ -507,42 +505,5 @@ describe("a node's agent", () => {
     expect(await agent.request({ ...configMap('get', 'theirs'), resource: 'pods' })).toMatchObject({ code: 403 })
     expect(await agent.request({ ...configMap('list', ''), resource: 'pods' })).toMatchObject({ code: 403 })
     expect(await agent.request(podOf('own'))).toMatchObject({ ok: false, code: 403 })
-  })
-
-  test('follows its pods through a watch, with what came before and what comes', async () => {
-    const feed = createWatchFeed({
-      connection: connectionOf({ client: 'node-0' }),
-      clock,
-      fieldSelectors: { pods: 'spec.nodeName=node-0', nodes: 'metadata.name=node-0' },
-    })
-    const abort = new AbortController()
-    const seen: ObjectChange[] = []
-    const admin = gateway.clientFor(scheduler)
-    using _deadline = clock.after(10_000, () => abort.abort())
-    let synced = false
-    for await (const batch of feed.follow(['nodes', 'pods'], abort.signal)) {
-      seen.push(...batch.changes)
-      if (!synced) {
-        synced = true
-        expect(seen.map((change) => `${change.groupResource}/${change.name}`)).toContain('pods/ours')
-        await must(admin, podOf('later'))
-        await must(admin, bindingOf('later', 'node-0'))
-        await must(admin, podOf('elsewhere'))
-        await must(admin, bindingOf('elsewhere', 'node-1'))
-        await must(admin, { ...configMap('delete', 'later'), resource: 'pods', body: { gracePeriodSeconds: 0 } })
-      }
-      if (seen.some((change) => change.deleted)) abort.abort()
-    }
-    const later = seen.filter((change) => change.name === 'later')
-    expect(later.map((change) => change.deleted)).toEqual([false, true])
-    expect(later[0]).toMatchObject({ object: { kind: 'Pod', spec: { nodeName: 'node-0' } }, namespace: 'default' })
-    expect(later[1]!.sequence).toBeGreaterThan(later[0]!.sequence)
-    expect(seen.some((change) => ['theirs', 'elsewhere'].includes(change.name))).toBe(false)
-  })
-
-  test('cannot follow the pods of others', async () => {
-    const feed = createWatchFeed({ connection: connectionOf({ client: 'node-0' }), clock, fieldSelectors: {} })
-    const first = feed.follow(['pods'], new AbortController().signal)[Symbol.asyncIterator]().next()
-    await expect(first).rejects.toThrow('forbidden')
   })
 })

@@ -1,7 +1,7 @@
 // The whole cluster in one process: log, gateway, controllers, scheduler, node agents. It composes the services and
 // starts them so that nothing waits for what it does not need; it stops them in the opposite order. No service knows
 // another: they meet here.
-import { mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { availableParallelism, hostname, release, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
@@ -266,6 +266,9 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     })
     const services: Service[] = [controllers, nodeAgent, scheduler]
     if (processRuntime !== undefined) services.push(await processAgent())
+    else if (existsSync(join(dataDir, 'node', 'supervisor.sock'))) {
+      progress('processes of pods of an earlier run may still be there: --node process takes them up again')
+    }
     const logPart: Service = {
       name: 'shiplog-log',
       start: () => Promise.resolve(),

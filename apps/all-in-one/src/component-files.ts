@@ -1,8 +1,13 @@
 // What the components of a cluster need to run apart, each in a directory of its own, so that a container can be given
-// its own secrets and nobody else's: certificates, and credentials for NATS for those who may read or write the log.
+// its own secrets and nobody else's: certificates, and credentials for NATS. A node's agent needs only the latter.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadNatsCredentials, natsAuthorization, type NatsUser } from '@shiplog/events/jetstream/nats-users'
+import {
+  loadNatsCredentials,
+  natsAuthorization,
+  type NatsCredentials,
+  type NatsUser,
+} from '@shiplog/events/jetstream/nats-users'
 import { kubeconfigText } from './kubeconfig.ts'
 import { type Client, loadPki } from './pki.ts'
 
@@ -29,14 +34,13 @@ export async function writeComponentFiles(options: ComponentFilesOptions): Promi
   // Closed to others as a whole; what lies in it may be read by whoever is given it.
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const authority = join(directory, 'authority')
-  const agents = nodes.map((node): Client => ({ name: node, user: `system:node:${node}`, groups: ['system:nodes'] }))
   const pki = loadPki({
     directory: authority,
     nowMs: options.nowMs,
     hosts: options.hosts,
-    clients: [...components, ...agents],
+    clients: components,
   })
-  const nats = await loadNatsCredentials(join(authority, 'nats-credentials.json'))
+  const nats = await loadNatsCredentials(join(authority, 'nats-credentials.json'), nodes)
   const written: string[] = []
   const write = (name: string, files: Readonly<Record<string, string>>): void => {
     const place = join(directory, name)
@@ -48,8 +52,8 @@ export async function writeComponentFiles(options: ComponentFilesOptions): Promi
     const { certificate, key } = pki.clients[name]!
     return { 'ca.crt': pki.ca, 'client.crt': certificate, 'client.key': key }
   }
-  const natsFile = (user: NatsUser): Record<string, string> => ({
-    'nats.json': JSON.stringify(nats[user], undefined, 2),
+  const natsFile = (credentials: NatsCredentials | undefined): Record<string, string> => ({
+    'nats.json': JSON.stringify(credentials, undefined, 2),
   })
 
   write('nats', { 'authorization.conf': natsAuthorization(nats) })
@@ -57,12 +61,12 @@ export async function writeComponentFiles(options: ComponentFilesOptions): Promi
     'ca.crt': pki.ca,
     'server.crt': pki.server.certificate,
     'server.key': pki.server.key,
-    ...natsFile('gateway'),
+    ...natsFile(nats.gateway),
   })
   for (const component of components) {
-    write(component.name, { ...clientFiles(component.name), ...natsFile(component.nats) })
+    write(component.name, { ...clientFiles(component.name), ...natsFile(nats[component.nats]) })
   }
-  for (const node of nodes) write(node, clientFiles(node))
+  for (const node of nodes) write(node, natsFile(nats.nodes[node]))
   write('admin', { kubeconfig: kubeconfigText({ server: options.server, ca: pki.ca, ...pki.admin }) })
   return written
 }

@@ -55,9 +55,11 @@ const memoryBuses = async (): Promise<Buses> => {
 
 const natsBuses = async (): Promise<Buses> => {
   const dataDir = mkdtempSync(join(directory, 'nats-'))
-  const child = await startNatsServer({ binary: natsServer!.path, dataDir })
-  const open = () => openNatsBus({ servers: child.url, credentials: child.credentials.gateway, clock })
-  const [gateway, agent] = [await open(), await open()]
+  const child = await startNatsServer({ binary: natsServer!.path, dataDir, nodes: ['node-0'] })
+  const { credentials, url: servers } = child
+  const gateway = await openNatsBus({ servers, credentials: credentials.gateway, clock })
+  // With the rights of an agent, and no others.
+  const agent = await openNatsBus({ servers, credentials: credentials.nodes['node-0']!, clock })
   return {
     gateway,
     agent,

@@ -89,7 +89,13 @@ const startReader = (name: string, service: string, component: string): Promise<
   })
 const startController = (name: string) => startReader(name, 'controllers', 'kube-controller-manager')
 const startScheduler = (name: string) => startReader(name, 'scheduler', 'kube-scheduler')
-const startAgent = (node: string) => start(node, 'node-agent', { ...clientOf(node), SHIPLOG_NODE_NAME: node })
+/** The agents of two nodes in one process, by the bus alone. */
+const startAgents = () =>
+  start('agents', 'node-agent', {
+    SHIPLOG_NATS_URL: natsUrl,
+    SHIPLOG_NATS_CREDENTIALS: join(files, '{node}', 'nats.json'),
+    SHIPLOG_NODE_NAMES: 'node-0,node-1',
+  })
 
 const health = async (name: string, path: string): Promise<{ readonly ok: boolean; readonly text: string }> => {
   try {
@@ -159,7 +165,7 @@ beforeAll(async () => {
     directory: files,
     nowMs: clock.nowMs(),
     hosts: [],
-    nodes: ['node-0'],
+    nodes: ['node-0', 'node-1'],
     server: `https://127.0.0.1:${gatewayPorts[0]}`,
   })
   const binary = await provideNatsServer({})
@@ -176,7 +182,7 @@ beforeAll(async () => {
   // Readers first: they wait for the server, and for the gateway that makes the streams.
   await startController('controllers-0')
   await startScheduler('scheduler-0')
-  await startAgent('node-0')
+  await startAgents()
   natsServer = spawn(binary.path, where, { stdio: 'ignore' })
   await startGateway(0)
   await startGateway(1)
@@ -239,6 +245,15 @@ describe('services that run apart', { timeout: 60_000 }, () => {
     expect([...reporters]).toEqual(expect.arrayContaining(['default-scheduler', 'deployment-controller', 'kubelet']))
   })
 
+  test('reach what runs on a node through its agent, which has no port', async () => {
+    const [pod] = await pods()
+    const path = `/api/v1/namespaces/default/pods/${pod!.metadata.name}/log`
+    const { code, body } = await connection.request({ method: 'GET', path })
+    // So says the agent: a gateway knows of no simulation.
+    expect(body.toString()).toContain('is simulated (simulated): it prints nothing')
+    expect(code).toBe(400)
+  })
+
   test('tell their metrics under upstream names', async () => {
     const schedulers = ['scheduler-0', 'scheduler-1']
     const scheduled = /scheduler_schedule_attempts_total\{result="scheduled",profile="default-scheduler"\} (\d+)/
@@ -247,7 +262,7 @@ describe('services that run apart', { timeout: 60_000 }, () => {
     for (const scheduler of schedulers) expect(await sum(scheduled, scheduler)).toBeGreaterThan(0)
     const woken = /workqueue_adds_total\{name="replicaset"\} (\d+)/
     expect(await sum(woken, 'controllers-0', 'controllers-1')).toBeGreaterThan(0)
-    expect((await health('node-0', '/metrics')).text).toContain('kubelet_running_pods 30')
+    expect((await health('agents', '/metrics')).text).toContain('kubelet_running_pods 30')
   })
 
   test('are pods in kube-system, and the gateways are the endpoints of the Service kubernetes', async () => {
@@ -282,9 +297,9 @@ describe('services that run apart', { timeout: 60_000 }, () => {
     kill('scheduler-0')
     const again = await running(replicas, 12_000)
     // The agent dies and comes back: its pods are adopted or started again, and stay the same pods.
-    kill('node-0')
-    await startAgent('node-0')
-    await until('the agent is back', 10_000, async () => (await health('node-0', '/readyz')).ok)
+    kill('agents')
+    await startAgents()
+    await until('the agent is back', 10_000, async () => (await health('agents', '/readyz')).ok)
     await until('the gateway is back', 10_000, async () => (await health('gateway-0', '/readyz')).ok)
     expect(await running(replicas, 10_000)).toEqual(again)
     await until('the restarts are counted', 15_000, async () => {
@@ -294,7 +309,7 @@ describe('services that run apart', { timeout: 60_000 }, () => {
       return restarts('kube-apiserver-gateway-0') === 1 && restarts('node-agent-node-0') === 1
     })
     const nodes = await list('nodes', '', '')
-    expect(nodes.map(({ metadata }) => metadata.name).sort()).toEqual(['node-0', 'shiplog-control-plane'])
+    expect(nodes.map(({ metadata }) => metadata.name).sort()).toEqual(['node-0', 'node-1', 'shiplog-control-plane'])
   })
 
   test('stop within five seconds of SIGTERM, replicas giving their leases up', async () => {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { isAlive, lockDirectory, lockHolder } from '@shiplog/runtime/directory-lock'
 import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { decodeYaml } from '@shiplog/api/decode-yaml'
@@ -12,6 +12,7 @@ import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history'
 import { decodeRecordLine } from '@shiplog/events/record-lines'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
+import { clusterFiles } from './cluster-files.ts'
 import { findNatsServer } from './find-nats-server.ts'
 
 export interface HistorySource {
@@ -38,7 +39,7 @@ export async function openHistory(options: SourceOptions): Promise<HistorySource
   if (options.kubeconfig !== undefined) return gatewaySource(options.kubeconfig)
   const dataDir = resolve(options.dataDir)
   const holder = lockHolder(dataDir)
-  if (holder !== undefined && isAlive(holder)) return gatewaySource(join(dataDir, 'kubeconfig'))
+  if (holder !== undefined && isAlive(holder)) return gatewaySource(clusterFiles(dataDir).kubeconfig)
   if (recordedLog(dataDir) !== undefined) return await stoppedSource(dataDir)
   const { KUBECONFIG } = process.env
   if (KUBECONFIG) return gatewaySource(KUBECONFIG.split(':')[0]!)

@@ -53,6 +53,7 @@ Examples:
   $ shiplog diff 10m now -n default              what is different
   $ shiplog explain pod/web-1                    why it is where it is, or waits
   $ shiplog replay                               computes all decisions again
+  $ shiplog apart                                the same, each service a process
 
 Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 failed, and the message says why; 2 wrong usage.`,
   )
@@ -268,6 +269,48 @@ program
   .action(async (options) => {
     const { replay } = await import('./replay.ts')
     process.exitCode = await replay(options)
+  })
+
+program
+  .command('apart')
+  .description('start a cluster of services that run apart, replicas of each, until SIGINT or SIGTERM')
+  .addOption(
+    new Option('-d, --data-dir <dir>', 'where all of it lies, certificates too').default(`${defaultDataDir}/apart`),
+  )
+  .addOption(
+    new Option('-p, --port <number>', 'port of the first gateway; the others take any free one, as it does with 0')
+      .default(6443)
+      .env('SHIPLOG_PORT')
+      .argParser(wholeNumber(65_535)),
+  )
+  .addOption(
+    new Option('-r, --replicas <count>', 'of gateways, schedulers and controller managers, each')
+      .default(2)
+      .argParser(wholeNumber(16)),
+  )
+  .addOption(
+    new Option('-n, --simulated-nodes <count>', 'nodes whose containers exist only as state')
+      .default(3)
+      .argParser(wholeNumber(1_000)),
+  )
+  .addOption(
+    new Option('--postgres <which>', 'SQL: auto, off, or the postgres:// URL of a server')
+      .default('auto')
+      .env('SHIPLOG_POSTGRES')
+      .argParser(postgresChoice),
+  )
+  .addHelpText(
+    'after',
+    `
+What docker-compose.yml does with containers this does with the checkout: each service is a process, on a nats-server of
+its own. One that ends is started again. <data-dir>/run has the process id and the output of each:
+  $ kill -9 $(cat .shiplog/apart/run/scheduler-1.pid)
+
+docs/running-services-apart.md tells what happens then.`,
+  )
+  .action(async (options) => {
+    const { apart } = await import('./apart.ts')
+    await apart(options)
   })
 
 program

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Reader } from '@shiplog/read-model/reader'
 import type { StreamName } from '@shiplog/read-model/read-model'
 import { systemClock } from '@shiplog/runtime/clock'
+import { clusterFiles } from './cluster-files.ts'
 
 const askTimeoutMs = 5_000
 const waitTimeoutMs = 30_000
@@ -20,11 +21,12 @@ const listOf: Readonly<Record<StreamName, string>> = {
 
 /** Where the streams end now, by the running cluster's word. */
 export async function streamEnds(dataDir: string): Promise<ReadonlyMap<StreamName, number>> {
-  const server = /^ {4}server: (\S+)$/m.exec(readFileSync(join(dataDir, 'kubeconfig'), 'utf8'))?.[1]
-  if (server === undefined) throw new Error(`${join(dataDir, 'kubeconfig')} names no server`)
+  const { kubeconfig, pki } = clusterFiles(dataDir)
+  const server = /^ {4}server: (\S+)$/m.exec(readFileSync(kubeconfig, 'utf8'))?.[1]
+  if (server === undefined) throw new Error(`${kubeconfig} names no server`)
   const ends = await Promise.all(
     (Object.entries(listOf) as [StreamName, string][]).map(
-      async ([stream, path]) => [stream, await resourceVersion(`${server}${path}`, join(dataDir, 'pki'))] as const,
+      async ([stream, path]) => [stream, await resourceVersion(`${server}${path}`, pki)] as const,
     ),
   )
   return new Map(ends)

@@ -4,6 +4,7 @@ import { request } from 'node:https'
 import { join, resolve } from 'node:path'
 import { isAlive, lockHolder } from '@shiplog/runtime/directory-lock'
 import { recordedLog } from '@shiplog/all-in-one/open-log'
+import { clusterFiles } from './cluster-files.ts'
 
 const askTimeoutMs = 5_000
 
@@ -17,9 +18,10 @@ export async function status(options: { readonly dataDir: string }): Promise<num
     return 1
   }
   say(`running: process ${holder.pid} on ${dataDir}, log ${recordedLog(dataDir) ?? 'not opened yet'}`)
-  const server = /^ {4}server: (\S+)$/m.exec(readFileSync(join(dataDir, 'kubeconfig'), 'utf8'))?.[1]
-  if (server === undefined) throw new Error(`${join(dataDir, 'kubeconfig')} names no server`)
-  const answer = await ask(`${server}/readyz?verbose`, join(dataDir, 'pki'))
+  const { kubeconfig, pki } = clusterFiles(dataDir)
+  const server = /^ {4}server: (\S+)$/m.exec(readFileSync(kubeconfig, 'utf8'))?.[1]
+  if (server === undefined) throw new Error(`${kubeconfig} names no server`)
+  const answer = await ask(`${server}/readyz?verbose`, pki)
   say(`API: ${server} (${answer.code === 200 ? 'ready' : 'not ready'})`)
   for (const line of answer.text.trim().split('\n')) say(`  ${line}`)
   if (existsSync(join(dataDir, 'postgres-url'))) {

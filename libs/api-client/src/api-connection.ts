@@ -51,16 +51,9 @@ export interface WireAnswer {
   readonly body: Buffer
 }
 
-export interface WireStream {
-  readonly code: number
-  readonly chunks: AsyncIterable<Buffer>
-}
-
 export interface ApiConnection {
   /** One answer, whatever its code; throws ApiUnreachable. */
   request(request: WireRequest): Promise<WireAnswer>
-  /** An answer without an end (a watch), until the signal aborts. Does not count as in flight. */
-  stream(request: WireRequest, signal: AbortSignal): Promise<WireStream>
   /** The server in use, or the one that is tried next. */
   readonly server: string
   close(): void
@@ -219,26 +212,6 @@ export function createApiConnection(options: ApiConnectionOptions): ApiConnectio
         if (next) next()
         else inFlight--
       }
-    },
-    async stream(request, signal) {
-      const stream = await send(request)
-      const end = (): void => stream.close(NGHTTP2_CANCEL)
-      signal.addEventListener('abort', end, { once: true })
-      stream.once('close', () => signal.removeEventListener('abort', end))
-      if (signal.aborted) end()
-      const code = await new Promise<number>((resolve, reject) => {
-        const timer = clock.after(requestTimeoutMs, () => stream.close(NGHTTP2_CANCEL))
-        stream.once('response', (headers) => {
-          timer[Symbol.dispose]()
-          resolve(Number(headers[HTTP2_HEADER_STATUS]))
-        })
-        stream.on('error', reject)
-        stream.once('close', () => {
-          timer[Symbol.dispose]()
-          reject(lost(stream))
-        })
-      })
-      return { code, chunks: stream as AsyncIterable<Buffer> }
     },
     close() {
       closed = true

@@ -26,7 +26,8 @@ export function createBusApiClient(options: {
   const line: (() => void)[] = []
   let inFlight = 0
 
-  async function ask(command: Uint8Array): Promise<ApiResult> {
+  async function ask(command: Uint8Array, isWanted: ApiRequest['isWanted']): Promise<ApiResult> {
+    if (isWanted?.() === false) throw new Error('the request is not wanted any more')
     const answer = await bus.request(subject, command, { timeoutMs: requestTimeoutMs }).catch((cause: unknown) => {
       if (!isNoBusAnswer(cause)) throw cause
       throw new ApiUnreachable(`no gateway answered: ${cause.message}`, { ambiguous: !cause.unheard, cause })
@@ -65,12 +66,7 @@ export function createBusApiClient(options: {
       const isRead = request.verb === 'get' || request.verb === 'list'
       const retryAfterSeconds = (result: ApiResult): number =>
         result.ok ? 0 : (result.status.details?.retryAfterSeconds ?? 0)
-      return await persist({ clock, isRead, retryAfterSeconds }, () =>
-        inTurn(() => {
-          if (request.isWanted?.() === false) throw new Error('the request is not wanted any more')
-          return ask(command)
-        }),
-      )
+      return await persist({ clock, isRead, retryAfterSeconds }, () => inTurn(() => ask(command, request.isWanted)))
     },
     recordAttempt: () => Promise.reject(new Error(`${user} does not schedule, and records no attempts`)),
   }

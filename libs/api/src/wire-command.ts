@@ -25,7 +25,7 @@ const patchTypes: ReadonlySet<unknown> = new Set<PatchType>([
   'application/apply-patch+yaml',
 ])
 
-/** A command without its body and what its sender alone can answer. */
+/** A command without its body, and without what is asked on this side alone. */
 export type CommandLine = Omit<ApiRequest, 'body' | 'isWanted'>
 
 export interface ReceivedCommand {

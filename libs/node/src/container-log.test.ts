@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@shiplog/runtime/clock'
+import { seededRandom } from '@shiplog/testing/seeded-random'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type ContainerLogQuery, logChunkBytesMax, readContainerLog } from './container-log-reader.ts'
 import { type ContainerLogWriterOptions, createContainerLogWriter } from './container-log-writer.ts'
@@ -205,6 +206,44 @@ describe('following', () => {
     expect(rest).toMatch(/rotated away/)
     expect(rest.endsWith(`59${'x'.repeat(9_997)}\n`)).toBe(true)
     expect(rest.startsWith('00')).toBe(true)
+  })
+
+  test.each([
+    1, 2, 3, 4, 5,
+  ])('whatever is printed, however it is cut and rotated, arrives as it was (seed %i)', async (seed) => {
+    const { below } = seededRandom(seed)
+    running = true
+    const log = writer({ fileBytesMax: 20_000 + below(60_000), filesMax: 1_000 })
+    const printed: Buffer[] = []
+    const follower = (async () => {
+      const chunks: Buffer[] = []
+      for await (const chunk of reading({ follow: true })) {
+        chunks.push(chunk)
+        if (below(10) === 0) await systemClock.sleep(below(15))
+      }
+      return Buffer.concat(chunks)
+    })()
+    for (let i = 0; i < 150; i++) {
+      const bytes = Buffer.alloc(below(below(5) === 0 ? 50_000 : 500), below(256))
+      for (let newline = below(200); newline < bytes.length; newline += 1 + below(40_000)) bytes[newline] = 0x0a
+      log.write('stdout', bytes)
+      printed.push(bytes)
+      if (below(8) === 0) await systemClock.sleep(below(5))
+    }
+    log.close()
+    running = false
+    const all = Buffer.concat(printed)
+    expect((await follower).equals(all)).toBe(true)
+    const again: Buffer[] = []
+    for await (const chunk of reading()) again.push(chunk)
+    expect(Buffer.concat(again).equals(all)).toBe(true)
+    // The last lines, counted in what was printed.
+    const lines = 1 + below(5)
+    let start = all.length - (all.at(-1) === 0x0a ? 1 : 0)
+    for (let n = 0; n < lines && start >= 0; n++) start = start === 0 ? -1 : all.lastIndexOf(0x0a, start - 1)
+    const tail: Buffer[] = []
+    for await (const chunk of reading({ tailLines: lines })) tail.push(chunk)
+    expect(Buffer.concat(tail).equals(all.subarray(start + 1))).toBe(true)
   })
 
   test('an abort ends it at once, and leaves no file open', async () => {

@@ -76,6 +76,8 @@ export interface ProcessConfig {
   readonly group?: number
   /** A file, as the container sees it, whose content becomes the message of the end. */
   readonly terminationMessagePath: string
+  /** When that file is empty and the container failed, the end of its output is the message. */
+  readonly outputAsMessage: boolean
 }
 
 export interface VolumeMount {

@@ -153,6 +153,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
       ...(wanted.group === undefined ? {} : { group: wanted.group }),
       logDirectory: containerLogDirectory(directory, { ...sandbox, uid: podUid }, config.name),
       terminationMessageFile: root.terminationMessageFile,
+      outputAsMessage: wanted.outputAsMessage,
     }
   }
 

@@ -19,6 +19,8 @@ export interface StartOrder {
   readonly logDirectory: string
   /** Read when it has ended. */
   readonly terminationMessageFile: string
+  /** When that file is empty and it failed, the end of its output is the message. */
+  readonly outputAsMessage: boolean
 }
 
 export interface Orders {

@@ -3,7 +3,7 @@
 // knows is on disk before it says so. When an earlier supervisor was killed, its children live on without anybody who
 // reads their output: they are found by their records, ended, and told as ended.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Clock } from '@shiplog/runtime/clock'
 import { isAlive, startTimeOf } from '@shiplog/runtime/directory-lock'
@@ -42,6 +42,11 @@ const sweepDelayMs = 10
 const execOutputBytesMax = 10 * 1024
 /** The kubelet's bound for a termination message. */
 const terminationMessageBytesMax = 4_096
+/** And for output that takes its place. */
+const outputMessageBytesMax = 2_048
+const outputMessageLinesMax = 80
+/** What forks while it is being killed is looked for again. */
+const sweepsMax = 5
 
 interface Running {
   record: ContainerRecord
@@ -116,7 +121,7 @@ export function createSupervisor(deps: {
       swept = clock.sleep(sweepDelayMs).then(() => {
         const ids = toSweep
         toSweep = new Set()
-        killMarked(ids)
+        for (let tries = 0; tries < sweepsMax && killMarked(ids) > 0; tries++);
       })
     }
     return swept
@@ -186,8 +191,15 @@ export function createSupervisor(deps: {
   function watch(record: ContainerRecord, order: StartOrder, child: ChildProcess): void {
     const { containerID } = record
     const writer = createContainerLogWriter({ directory: order.logDirectory, restartCount: order.attempt, clock })
-    child.stdout!.on('data', (chunk: Buffer) => writer.write('stdout', chunk)).on('error', () => undefined)
-    child.stderr!.on('data', (chunk: Buffer) => writer.write('stderr', chunk)).on('error', () => undefined)
+    let tail = Buffer.alloc(0)
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream]!.on('error', () => undefined).on('data', (chunk: Buffer) => {
+        writer.write(stream, chunk)
+        if (order.outputAsMessage) {
+          tail = Buffer.concat([tail, chunk.subarray(-outputMessageBytesMax)]).subarray(-outputMessageBytesMax)
+        }
+      })
+    }
     const closed = new Promise<void>((resolve) => child.once('close', () => resolve()))
     const gone = Promise.withResolvers<void>()
     const entry: Running = {
@@ -213,7 +225,9 @@ export function createSupervisor(deps: {
         child.stderr!.destroy()
         writer.close()
         const exitCode = code ?? 128 + (constants.signals[signal!] ?? 0)
-        const message = terminationMessage(order.terminationMessageFile)
+        const message =
+          terminationMessage(order.terminationMessageFile) ||
+          (exitCode === 0 ? '' : tail.toString('utf8').split('\n').slice(-outputMessageLinesMax).join('\n'))
         running.delete(containerID)
         if (!entry.removed) {
           const ended = finish(entry.record, {
@@ -352,4 +366,5 @@ function execFault(program: string, error: NodeJS.ErrnoException): string {
 /** Made before the first record, so that nobody but its owner looks into a node. */
 export function makeNodeDirectory(directory: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
+  chmodSync(directory, 0o700)
 }

@@ -239,7 +239,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       },
     }
     try {
-      if (request.verb === 'get' && gatewayRequest.subresource !== 'scale') {
+      if (request.verb === 'get' && ['', 'status'].includes(gatewayRequest.subresource)) {
         const version = await operations.get(gatewayRequest)
         return { ok: true, code: 200, object: version.parse(), sequence: version.sequence }
       }

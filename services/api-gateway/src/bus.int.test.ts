@@ -4,7 +4,7 @@ import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import { feedResources } from '@shiplog/api/wire-feed'
 import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
 import { createBusFeed } from '@shiplog/api-client/bus-feed'
-import type { Bus } from '@shiplog/events/bus/bus'
+import { type Bus, NoBusAnswer } from '@shiplog/events/bus/bus'
 import { commandSubject } from '@shiplog/events/bus/bus-subjects'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
@@ -284,9 +284,10 @@ describe('commands over the bus', () => {
     let asked = 0
     const mute = {
       ...bus,
-      request: (subject: string, payload: Uint8Array) => {
+      request: async (subject: string, payload: Uint8Array) => {
         asked += 1
-        return bus.request(subject, payload, { timeoutMs: 0 })
+        await bus.request(subject, payload, { timeoutMs: 5_000 })
+        throw new NoBusAnswer('the connection broke', false)
       },
     }
     const cut = createBusApiClient({ bus: mute, clock, user: 'system:node:node-0' })

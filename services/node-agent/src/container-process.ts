@@ -55,6 +55,7 @@ export function processOf(input: ProcessInput): ProcessConfig {
     mounts: ((container['volumeMounts'] ?? []) as JsonObject[]).map((mount) => mountOf(mount, expand)),
     ...userOf(input),
     terminationMessagePath: container['terminationMessagePath'] || '/dev/termination-log',
+    outputAsMessage: container['terminationMessagePolicy'] === 'FallbackToLogsOnError',
   }
 }
 

@@ -1,34 +1,33 @@
-// The agent of one simulated node as a process of its own. It has no credentials for the log: it watches its node and its
-// pods through a gateway, as `system:node:<name>`, and sees nothing else.
-import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
-import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
-import { createWatchFeed } from '@shiplog/api-client/watch-feed'
+// The agents of one or several simulated nodes as a process of its own. They have no way to the log nor to a gateway's
+// port: on the bus each speaks as its node and as nobody else, and is told of its node, its pods and what those refer to.
+import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
+import { createBusFeed } from '@shiplog/api-client/bus-feed'
+import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
 import { createSimulatedRuntime } from '@shiplog/node/simulated-runtime'
 import { startHeartbeat } from '@shiplog/reconcile/heartbeat'
-import { gauge } from '@shiplog/runtime/metrics'
 import { run } from '@shiplog/runtime/run'
-import { createNodeAgent } from './node-agent.ts'
+import { agentsOfNodes } from './agents-of-nodes.ts'
+import { createNodeAgent, type NodeAgent } from './node-agent.ts'
 import { simulatedNode } from './node-object.ts'
 
-await run('node-agent', async ({ env, clock, ids, logger: log, vitals, onStop }) => {
-  const node = simulatedNode(env.required('SHIPLOG_NODE_NAME'))
-  const connection = connectionFromEnvironment({ env, clock, ids, userAgent: 'kubelet' })
-  onStop(() => connection.close())
-  const client = createHttpApiClient({ connection, clock })
-  const heart = { client, clock, log, component: 'node-agent', replica: node.name, holder: ids.uuid(), vitals }
-  const { end } = startHeartbeat(heart)
-  onStop(end)
-  const service = createNodeAgent({
-    feed: createWatchFeed({
-      connection,
-      clock,
-      fieldSelectors: { nodes: `metadata.name=${node.name}`, pods: `spec.nodeName=${node.name}` },
-    }),
-    client,
-    runtime: createSimulatedRuntime({ clock, ids }),
-    nodes: { count: 0 },
-    extraNodes: [node],
-    ...{ clock, ids, log },
-  })
-  return { service, metrics: () => [gauge('kubelet_running_pods', service.podCount())] }
+await run('node-agent', async ({ env, clock, ids, logger, signal, vitals, onStop }) => {
+  const agents = new Map<string, NodeAgent>()
+  for (const node of env.list('SHIPLOG_NODE_NAMES')) {
+    const log = logger.child({ node })
+    const bus = await openBusFromEnvironment({ env, clock, logger: log, signal, name: node, node })
+    onStop(() => bus.close())
+    const client = createBusApiClient({ bus, clock, user: `system:node:${node}` })
+    // One heartbeat for the process, under the name of its first node.
+    if (agents.size === 0) {
+      const heart = { client, clock, log, component: 'node-agent', replica: node, holder: ids.uuid(), vitals }
+      onStop(startHeartbeat(heart).end)
+    }
+    const feed = createBusFeed({ bus, clock, ids, log, node })
+    const runtime = createSimulatedRuntime({ clock, ids })
+    const extraNodes = [simulatedNode(node)]
+    const agent = createNodeAgent({ feed, client, runtime, bus, nodes: { count: 0 }, extraNodes, clock, ids, log })
+    agents.set(node, agent)
+  }
+  const service = agentsOfNodes(agents)
+  return { service, metrics: () => service.metrics() }
 })

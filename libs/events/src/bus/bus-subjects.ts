@@ -5,8 +5,11 @@ import { decodeToken, encodeToken } from '../subjects.ts'
 /** Of gateways: each command and each opening of a feed is taken by one of them. */
 export const gatewayQueue = 'gateways'
 
-/** `cmd.<identity>.<what>`: a command of a user of the API. */
-export const commandSubject = (user: string, what: 'request' | 'feed'): string => `cmd.${encodeToken(user)}.${what}`
+/** `cmd.<identity>`: what a user of the API asks of gateways. */
+export const commandPrefix = (user: string): string => `cmd.${encodeToken(user)}`
+
+/** `cmd.<identity>.<what>`: a command, or the opening of a feed. */
+export const commandSubject = (user: string, what: 'request' | 'feed'): string => `${commandPrefix(user)}.${what}`
 
 /** Commands of everybody. */
 export const commandFilter = (what: 'request' | 'feed'): string => `cmd.*.${what}`

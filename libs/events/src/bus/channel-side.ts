@@ -1,7 +1,7 @@
 // One side of a channel: numbers what it sends, keeps within the window that the other side gives back, and breaks when a
 // number is missing, the other side is silent, or sends what no side of a channel sends.
 import type { Clock } from '@shiplog/runtime/clock'
-import type { Bus, BusMessage } from './bus.ts'
+import { type Bus, type BusMessage, isNoBusAnswer } from './bus.ts'
 import type { Channel } from './channel.ts'
 import { ChannelBroken } from './channel-errors.ts'
 import { dataHeaderBytes, decodeFrame, encodeFrame, type Frame } from './channel-frames.ts'
@@ -10,10 +10,10 @@ import { dataHeaderBytes, decodeFrame, encodeFrame, type Frame } from './channel
 export const windowBytes = 256 * 1024
 /** What each message counts in the window beside its bytes, so that the number of small ones is bounded too. */
 export const messageCostBytes = 64
-/** A side says so often that it is there. */
-export const heartbeatMs = 5_000
+/** A side says so often that it is there, and learns whether anybody hears it. */
+export const heartbeatMs = 2_000
 /** A side that says nothing for so long is given up. */
-export const silenceMs = 15_000
+export const silenceMs = 10_000
 const tickMs = 1_000
 /** Room is given back when so much of it has come together, or after a moment. */
 const announceBytes = windowBytes / 4
@@ -78,6 +78,17 @@ export function createChannelSide({ bus, clock, says, hears }: ChannelSideOption
   function pulse(): void {
     announced = taken
     say({ type: 'pulse', last: sent, taken })
+  }
+
+  /** As a request, which the bus answers when nobody listens: a process that was killed is found out so. */
+  async function heartbeat(): Promise<void> {
+    announced = taken
+    try {
+      await bus.request(says, encodeFrame({ type: 'pulse', last: sent, taken }), { timeoutMs: heartbeatMs })
+    } catch (error) {
+      // The other side gives no answer; it hears, and says the same of itself.
+      if (isNoBusAnswer(error) && error.unheard) finish(new ChannelBroken('the other side is gone', false))
+    }
   }
 
   function finish(reason?: ChannelBroken): void {
@@ -181,7 +192,7 @@ export function createChannelSide({ bus, clock, says, hears }: ChannelSideOption
     tickedMs = nowMs
     ticks += 1
     if (nowMs - heardMs >= silenceMs) breakOff(`the other side said nothing for ${silenceMs / 1_000} s`)
-    else if (ticks % (heartbeatMs / tickMs) === 0) pulse()
+    else if (ticks % (heartbeatMs / tickMs) === 0) void heartbeat()
   }
 
   function take(): Uint8Array {

@@ -5,7 +5,7 @@ import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { seededRandom } from '@shiplog/testing/seeded-random'
 import { describe, expect, test } from 'vitest'
-import type { Bus, BusMessage } from './bus.ts'
+import { type Bus, type BusMessage, NoBusAnswer } from './bus.ts'
 import { eventually } from './bus.contract.ts'
 import { acceptChannels, type Channel, openChannel } from './channel.ts'
 import { heartbeatMs, silenceMs, windowBytes } from './channel-side.ts'
@@ -48,10 +48,15 @@ function manualClock(): Clock & { advance(ms: number): Promise<void> } {
 /** A bus whose messages on channels meet a fate. */
 function faultyBus(bus: Bus, fate: (subject: string) => Fate): Bus {
   let held: readonly [string, Uint8Array] | undefined
+  const fateOf = (subject: string): Fate => (/\.(opener|acceptor)$/.test(subject) ? fate(subject) : 'deliver')
   return {
     ...bus,
+    async request(subject, payload, how) {
+      if (fateOf(subject) === 'lose') throw new NoBusAnswer('lost', false)
+      return await bus.request(subject, payload, how)
+    },
     publish(subject, payload) {
-      const what = /\.(opener|acceptor)$/.test(subject) ? fate(subject) : 'deliver'
+      const what = fateOf(subject)
       if (what === 'lose') return
       if (what === 'hold' && held === undefined) {
         held = [subject, payload]
@@ -65,10 +70,10 @@ function faultyBus(bus: Bus, fate: (subject: string) => Fate): Bus {
   }
 }
 
-async function pair(clock: Clock, bus: Bus) {
+async function pair(clock: Clock, bus: Bus, acceptorsBus = bus) {
   const accepted = Promise.withResolvers<Channel>()
   const acceptor = acceptChannels({
-    bus,
+    bus: acceptorsBus,
     clock,
     subject: 'tun.n.open',
     prefix: () => 'tun.n',
@@ -146,7 +151,7 @@ describe('a channel', () => {
     expect(read).toEqual({ got: ['1', '2', '3', '4', '5'], ended: 'end' })
   })
 
-  test('stands while both are idle, and breaks after 15 s when one falls silent, whoever it is', async () => {
+  test('stands while both are idle, and breaks after some seconds when one falls silent, whoever it is', async () => {
     for (const silent of ['opener', 'acceptor']) {
       const clock = manualClock()
       let dead = false
@@ -161,6 +166,31 @@ describe('a channel', () => {
       await clock.advance(heartbeatMs + 2_000)
       expect(hearing.closed.aborted).toBe(true)
     }
+  })
+
+  test('notices with its next heartbeat that the other side has vanished without a word', async () => {
+    const clock = manualClock()
+    const bus = memory()
+    const subscriptions: Disposable[] = []
+    let vanished = false
+    const mortal: Bus = {
+      ...bus,
+      publish: (subject, payload) => {
+        if (!vanished) bus.publish(subject, payload)
+      },
+      subscribe: (subject, onMessage, how) => {
+        const subscription = bus.subscribe(subject, onMessage, how)
+        subscriptions.push(subscription)
+        return subscription
+      },
+    }
+    const { opener } = await pair(clock, bus, mortal)
+    await clock.advance(heartbeatMs * 3)
+    expect(opener.closed.aborted).toBe(false)
+    vanished = true
+    for (const subscription of subscriptions) subscription[Symbol.dispose]()
+    await clock.advance(heartbeatMs)
+    expect((opener.closed.reason as Error).message).toBe('the other side is gone')
   })
 
   test('a sender that waits for room is told when the reader goes', async () => {

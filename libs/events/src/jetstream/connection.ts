@@ -150,21 +150,26 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
       if (error === null) settle(message.subject.slice(replies.length), message)
     },
   })
-  const sweeper = clock.every(sweepIntervalMs, () => {
+  /** Runs only while something is waited for: an idle process is not woken twenty times a second. */
+  let sweeper: Disposable | undefined
+  const sweep = (): void => {
+    sweeper = undefined
     const now = clock.nowMs()
     for (const [token, each] of pending) {
       if (each.deadlineMs > now) continue
       pending.delete(token)
       each.reject(new NoAnswer(`no answer within ${each.timeoutMs} ms`))
     }
-  })
+    if (pending.size > 0 && !closed) sweeper = clock.after(sweepIntervalMs, sweep)
+  }
   void (async () => {
     for await (const status of nats.status()) {
       if (status.type === 'disconnect') {
         up = false
         failAll('the connection broke')
       } else if (status.type === 'error' && status.error.name === 'PermissionViolationError') {
-        refuse((status.error as PermissionViolationError).subject)
+        const { operation, subject } = status.error as PermissionViolationError
+        if (operation === 'publish') refuse(subject)
       } else if (status.type === 'reconnect') {
         up = true
         const woken = waiting
@@ -189,6 +194,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
     serial += 1
     const token = serial.toString(36)
     pending.set(token, entry)
+    sweeper ??= clock.after(sweepIntervalMs, sweep)
     try {
       publish(entry.subject, payload, { reply: `${replies}${token}`, ...(headers === undefined ? {} : { headers }) })
     } catch (error) {
@@ -266,7 +272,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
       return closed
     },
     close: async () => {
-      sweeper[Symbol.dispose]()
+      sweeper?.[Symbol.dispose]()
       // A drained connection would wait for answers; everything that matters has been answered or will be asked again.
       await nats.flush().catch(() => undefined)
       await nats.close()

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Logger, silentLogger } from '@shiplog/runtime/logger'
-import { loadNatsCredentials, natsAuthorization, type NatsCredentials, type NatsUser } from './nats-users.ts'
+import { loadNatsCredentials, natsAuthorization, type NatsUsers } from './nats-users.ts'
 
 const readyTimeoutMs = 10_000
 const readyPollMs = 5
@@ -23,13 +23,15 @@ export interface NatsChildOptions {
   readonly dataDir: string
   /** Default: any free one. */
   readonly port?: number
+  /** Nodes whose agents may connect. */
+  readonly nodes?: readonly string[]
   readonly clock?: Clock
   readonly logger?: Logger
 }
 
 export interface NatsChild {
   readonly url: string
-  readonly credentials: Readonly<Record<NatsUser, NatsCredentials>>
+  readonly credentials: NatsUsers
   readonly pid: number
   /** Ends the server: SIGTERM, and SIGKILL when that does not help. */
   stop(): Promise<void>
@@ -46,7 +48,7 @@ export async function startNatsServer(options: NatsChildOptions): Promise<NatsCh
   const configFile = join(home, 'nats.conf')
   const pidFile = join(home, 'nats.pid')
   await stopStale(pidFile, configFile, clock)
-  const credentials = await loadNatsCredentials(join(home, 'credentials.json'))
+  const credentials = await loadNatsCredentials(join(home, 'credentials.json'), options.nodes)
   const port = options.port ?? (await freePort())
   await writeFile(ownerFile(pidFile), `${process.pid}\n`)
   await writeFile(configFile, configuration({ home, port, pidFile, credentials }), { mode: 0o600 })
@@ -101,7 +103,7 @@ interface Configuration {
   readonly home: string
   readonly port: number
   readonly pidFile: string
-  readonly credentials: Readonly<Record<NatsUser, NatsCredentials>>
+  readonly credentials: NatsUsers
 }
 
 /**

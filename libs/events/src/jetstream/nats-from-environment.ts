@@ -1,11 +1,12 @@
 // NATS of a process that runs alone, as its environment says:
 //
 //   SHIPLOG_NATS_URL          `nats://host:port`, or several with commas
-//   SHIPLOG_NATS_CREDENTIALS  a JSON file with user, password and inboxPrefix (`shiplog pki` makes them)
+//   SHIPLOG_NATS_CREDENTIALS  a JSON file with user, password and inboxPrefix (`shiplog pki` makes them); of agents,
+//                             `{node}` in it stands for the name of the node
 //
 // A server that is not there yet is waited for: processes are started in any order.
 import type { Clock } from '@shiplog/runtime/clock'
-import type { Environment } from '@shiplog/runtime/environment'
+import { type Environment, readEnvironment } from '@shiplog/runtime/environment'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Bus } from '../bus/bus.ts'
 import { LogUnavailable } from '../event-log.ts'
@@ -24,8 +25,9 @@ export interface NatsFromEnvironmentOptions {
 }
 
 /** Where NATS is, and who we are there. */
-export function natsFromEnvironment(env: Environment): Pick<ConnectionOptions, 'servers' | 'credentials'> {
-  const file = env.optionalFile('SHIPLOG_NATS_CREDENTIALS')
+export function natsFromEnvironment(env: Environment, node = ''): Pick<ConnectionOptions, 'servers' | 'credentials'> {
+  const name = 'SHIPLOG_NATS_CREDENTIALS'
+  const file = readEnvironment({ [name]: env.optional(name)?.replaceAll('{node}', node) }).optionalFile(name)
   return {
     servers: env.list('SHIPLOG_NATS_URL'),
     ...(file === undefined ? {} : { credentials: JSON.parse(file) as NonNullable<ConnectionOptions['credentials']> }),
@@ -52,8 +54,15 @@ export async function whenReachable<T>(
   }
 }
 
-/** The bus, on a connection of its own. */
-export async function openBusFromEnvironment(options: NatsFromEnvironmentOptions): Promise<Bus> {
-  const { env, clock, name } = options
-  return await whenReachable(options, 'bus', () => openNatsBus({ ...natsFromEnvironment(env), clock, name }))
+/** The bus, on a connection of its own; of an agent, with the credentials of its node. */
+export async function openBusFromEnvironment(
+  options: NatsFromEnvironmentOptions & { readonly node?: string },
+): Promise<Bus> {
+  const { env, clock, name, node } = options
+  const nats = natsFromEnvironment(env, node)
+  const user = nats.credentials?.user
+  if (node !== undefined && user !== undefined && user !== `system:node:${node}`) {
+    throw new Error(`SHIPLOG_NATS_CREDENTIALS names the file of ${user} for node ${node}; {node} stands for the name`)
+  }
+  return await whenReachable(options, 'bus', () => openNatsBus({ ...nats, clock, name }))
 }

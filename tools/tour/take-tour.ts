@@ -1,9 +1,9 @@
-// The tour as a reader takes it: every command of README.md and of the pages below docs/ is run, in order, by a bash in a
-// checkout of its own, on the cluster that `npm start` starts there; what is printed must be what the page shows. Only the
-// port is another (SHIPLOG_PORT), so that this can run beside other clusters.
+// Pages as a reader takes them: every command is run, in order, by a bash in a checkout of its own, on the clusters that
+// `npm start` and `npx shiplog apart` start there; what is printed must be what the page shows. Only the port is another
+// (SHIPLOG_PORT), so that this can run beside other clusters.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -18,22 +18,27 @@ const setUpTimeoutMs = 180_000
 const stopTimeoutMs = 20_000
 const lookMs = 50
 
-vi.setConfig({ testTimeout: commandTimeoutMs + stopTimeoutMs + 5_000, hookTimeout: setUpTimeoutMs })
-
 const root = resolve(import.meta.dirname, '../..')
-/** The pages, in the order in which they are read. */
-const pages = ['README.md', 'docs/time-travel.md', 'docs/sql.md'] as const
+/** Commands that stay, and are a cluster. */
+const startsCluster = (command: ConsoleCommand): boolean => /^(npm start|npx shiplog apart)\b/.test(command.text)
 
 let checkout = ''
 let terminal: Terminal
 let cluster: Staying | undefined
 
+/** Not one of those that systems give to outgoing connections: it must be free whenever a cluster starts. */
 async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    const server = createServer()
+    const free = await new Promise<boolean>((done) => {
+      server.once('error', () => done(false))
+      server.listen(port, '127.0.0.1', () => done(true))
+    })
+    if (!free) continue
+    await new Promise((done) => server.close(done))
+    return port
+  }
 }
 
 /** The bootstrap would run `npm ci` beside the tests that run already. */
@@ -56,7 +61,7 @@ function makeCheckout(): string {
   return place
 }
 
-beforeAll(async () => {
+async function open(): Promise<void> {
   expectInstalled()
   const tools = await provideKubectl()
   if (!(await provideNatsServer({}))) throw new Error('the tour needs a nats-server')
@@ -76,14 +81,20 @@ beforeAll(async () => {
       SHIPLOG_PORT: String(await freePort()),
     },
   })
-}, setUpTimeoutMs)
+}
 
-afterAll(async () => {
-  cluster?.interrupt()
-  await Promise.race([cluster?.ended, new Promise((done) => setTimeout(done, stopTimeoutMs))])
-  await terminal?.[Symbol.asyncDispose]()
+/** Ctrl-C, and what comes of it. */
+async function end(staying: Staying | undefined): Promise<void> {
+  if (staying === cluster) cluster = undefined
+  staying?.interrupt()
+  const late = new Promise<'late'>((done) => setTimeout(() => done('late'), stopTimeoutMs))
+  expect(await Promise.race([staying?.ended, late])).not.toBe('late')
+}
+
+async function close(): Promise<void> {
+  await end(cluster).finally(() => terminal?.[Symbol.asyncDispose]())
   if (checkout !== '') rmSync(dirname(checkout), { recursive: true, force: true })
-})
+}
 
 /** Waits until a command that stays has printed what the page shows, or `enough` when the page shows nothing. */
 async function settled(staying: Staying, printed: readonly string[], enough: RegExp): Promise<void> {
@@ -104,15 +115,13 @@ async function settled(staying: Staying, printed: readonly string[], enough: Reg
 }
 
 async function perform(command: ConsoleCommand): Promise<void> {
-  if (command.endsByCtrlC || command.text.startsWith('npm start')) {
+  const isCluster = startsCluster(command)
+  if (command.endsByCtrlC || isCluster) {
+    if (isCluster) await end(cluster)
     const staying = terminal.begin(command.text)
-    const isCluster = command.text.startsWith('npm start')
     if (isCluster) cluster = staying
     await settled(staying, command.printed, isCluster ? /Shiplog is ready/ : /\n/)
-    if (!command.endsByCtrlC) return
-    staying.interrupt()
-    const late = new Promise<'late'>((done) => setTimeout(() => done('late'), stopTimeoutMs))
-    expect(await Promise.race([staying.ended, late])).not.toBe('late')
+    if (command.endsByCtrlC) await end(staying)
     return
   }
   const { output, code } = await terminal.run(command.text, commandTimeoutMs)
@@ -122,24 +131,27 @@ async function perform(command: ConsoleCommand): Promise<void> {
   if (difference !== undefined) throw new Error(`${difference}\nall that was printed:\n${output}`)
 }
 
-// A command that failed once has left its mark: a second try would say nothing.
-describe.each(pages)('%s', { retry: 0 }, (page) => {
-  const blocks = consoleBlocks(readFileSync(join(root, page), 'utf8'))
-  const commands = blocks.filter(({ notRun }) => notRun === undefined).flatMap((block) => block.commands)
+/** Declares the tests of these pages: one a command, in the order in which they are read. */
+export function takeTour(pages: readonly string[]): void {
+  vi.setConfig({ testTimeout: commandTimeoutMs + stopTimeoutMs + 5_000, hookTimeout: setUpTimeoutMs })
+  beforeAll(open)
+  afterAll(close)
 
-  if (page !== 'README.md') {
+  // A command that failed once has left its mark: a second try would say nothing.
+  describe.each(pages)('%s', { retry: 0 }, (page) => {
+    const blocks = consoleBlocks(readFileSync(join(root, page), 'utf8'))
+    const commands = blocks.filter(({ notRun }) => notRun === undefined).flatMap((block) => block.commands)
+
     beforeAll(async () => {
+      if (commands[0] === undefined || startsCluster(commands[0])) return
       cluster = terminal.begin('npm start')
       await settled(cluster, [], /SQL: postgres:/)
       await terminal.run('export KUBECONFIG=$PWD/.shiplog/kubeconfig', commandTimeoutMs)
     })
-    afterAll(async () => {
-      cluster?.interrupt()
-      await cluster?.ended
-    })
-  }
+    afterAll(() => end(cluster))
 
-  test.each(
-    commands.map((command) => [`line ${command.line}: ${command.text.split('\n')[0]}`, command] as const),
-  )('%s', async (_name, command) => perform(command))
-})
+    test.each(
+      commands.map((command) => [`line ${command.line}: ${command.text.split('\n')[0]}`, command] as const),
+    )('%s', async (_name, command) => perform(command))
+  })
+}

@@ -1,0 +1,4 @@
+// README's tour, command by command.
+import { takeTour } from './take-tour.ts'
+
+takeTour(['README.md'])
