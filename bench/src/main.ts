@@ -20,10 +20,11 @@ import { past } from './parts/past.ts'
 import { peer } from './parts/peer.ts'
 import { pods } from './parts/pods.ts'
 import { replicas } from './parts/replicas.ts'
+import { sql } from './parts/sql.ts'
 import { watches } from './parts/watches.ts'
 import { table } from './report.ts'
 
-const parts: readonly Part[] = [creates, gets, lists, past, watches, coldStart, idle, pods, replicas, peer]
+const parts: readonly Part[] = [creates, gets, lists, past, watches, coldStart, idle, pods, sql, replicas, peer]
 /** They take minutes (`peer` builds upstream's control plane when it runs first): only when they are asked for. */
 const onRequest: readonly Part[] = [replicas, peer]
 

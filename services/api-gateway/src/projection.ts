@@ -8,7 +8,7 @@ import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { parseObjectSubject } from '@shiplog/events/subjects'
 import type { Clock } from '@shiplog/runtime/clock'
 import { carriesClaim, claimsRemembered, type GuardRecord } from './rounds.ts'
-import { noBytes, Version } from './version.ts'
+import { framings, noBytes, Version } from './version.ts'
 
 const noRecords: readonly GuardRecord[] = []
 
@@ -336,11 +336,12 @@ export class StreamProjection {
     const deleted = isDeletion(record)
     const previous = table.current.get(key)
     const schema = Number(record.headers[header.schema] ?? 1)
+    const framed = deleted ? 'DELETED' : this.synced && previous ? 'MODIFIED' : 'ADDED'
     const bytes =
       record.payload.length > 0
-        ? servedBytes(upgradeStored(table.groupResource, schema, record.payload), record.sequence)
+        ? servedBytes(upgradeStored(table.groupResource, schema, record.payload), record.sequence, framings[framed])
         : previous
-          ? servedBytes(stripVersion(previous), record.sequence)
+          ? servedBytes(stripVersion(previous), record.sequence, framings[framed])
           : noBytes
     return new Version({
       key,
@@ -353,6 +354,7 @@ export class StreamProjection {
       checksum: record.headers[header.checksum] ?? '',
       bytes,
       previous: this.synced ? previous : undefined,
+      ...(bytes === noBytes ? {} : { framed }),
     })
   }
 

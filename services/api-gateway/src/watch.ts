@@ -30,6 +30,10 @@ export const bookmarkIntervalMs = 60_000
 /** Without timeoutSeconds a watch ends after 30 to 60 minutes, as upstream's --min-request-timeout. */
 export const watchTimeoutMsMin = 1_800_000
 
+/** What is there already goes to a new watcher in writes of at most so many frames, and about so many bytes. */
+const initialWriteFramesMax = 256
+const initialWriteBytes = 128 * 1024
+
 interface WatchClass {
   readonly selection: Selection
   readonly presenter: Presenter
@@ -193,12 +197,21 @@ async function catchUp(request: WatchRequest, join: () => void): Promise<void> {
   const initial = options.sendInitialEvents ?? !options.resourceVersion
   if (initial) {
     position = projection.applied
-    const frames: Buffer[] = []
+    // As far as the client reads: of a large table the frames together would be as much memory again.
+    let frames: Buffer[] = []
+    let bytes = 0
     for (const version of table.list(selection.namespace)) {
-      if (selection.everything || selection.matches(version)) frames.push(presenter.frame('ADDED', version))
+      if (!selection.everything && !selection.matches(version)) continue
+      const frame = presenter.frame('ADDED', version)
+      frames.push(frame)
+      bytes += frame.length
+      if (bytes < initialWriteBytes && frames.length < initialWriteFramesMax) continue
+      await write(Buffer.concat(frames, bytes))
+      if (sink.closed.aborted) return
+      frames = []
+      bytes = 0
     }
-    for (let i = 0; i < frames.length && !sink.closed.aborted; i += 64)
-      await write(Buffer.concat(frames.slice(i, i + 64)))
+    if (bytes > 0) await write(Buffer.concat(frames, bytes))
     if (options.sendInitialEvents && options.allowWatchBookmarks) {
       await write(presenter.bookmark(position, { 'k8s.io/initial-events-end': 'true' }))
     }
