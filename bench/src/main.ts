@@ -19,10 +19,11 @@ import { lists } from './parts/lists.ts'
 import { past } from './parts/past.ts'
 import { peer } from './parts/peer.ts'
 import { pods } from './parts/pods.ts'
+import { sql } from './parts/sql.ts'
 import { watches } from './parts/watches.ts'
 import { table } from './report.ts'
 
-const parts: readonly Part[] = [creates, gets, lists, past, watches, coldStart, idle, pods, peer]
+const parts: readonly Part[] = [creates, gets, lists, past, watches, coldStart, idle, pods, sql, peer]
 /** Builds upstream's control plane when it runs first, which takes minutes: only when it is asked for. */
 const onRequest: readonly Part[] = [peer]
 
