@@ -35,6 +35,10 @@ const status = async (t: CaseContext, name: string): Promise<Any> =>
 const events = (t: CaseContext, name: string): Promise<string> =>
   t.k(`get events --field-selector involvedObject.name=${name}`)
 
+/** Event objects are written beside everything else: they may come a moment later. */
+const told = (t: CaseContext, name: string, ...patterns: readonly (RegExp | string)[]): Promise<void> =>
+  t.eventually(async () => has(await events(t, name), ...patterns))
+
 function freePort(): Promise<number> {
   const server = createServer()
   return new Promise((resolve, reject) => {
@@ -108,8 +112,9 @@ export const processCases: readonly Case[] = topic('processes', {
       await t.k('rollout status deployment/web --timeout=60s')
       const [only] = (await t.get('pods')).items as Any[]
       assert.equal(await bodyOf(`http://${only.status.podIP}:${port}/`), `hello from ${only.metadata.name}`)
-      has(
-        await events(t, only.metadata.name),
+      await told(
+        t,
+        only.metadata.name,
         /Unhealthy .*Readiness probe failed: HTTP probe failed with statuscode: 503|Readiness probe failed: .*connection refused/,
       )
       await t.k('delete deployment web')
@@ -129,7 +134,7 @@ export const processCases: readonly Case[] = topic('processes', {
       assert.deepEqual([lastState.terminated.exitCode, lastState.terminated.reason], [7, 'Error'])
       has(state.waiting.message, /^back-off 10s restarting failed container=main pod=p_/)
       assert.equal(await t.k('logs p'), 'again\n')
-      has(await events(t, 'p'), 'Back-off restarting failed container main in pod p_')
+      await told(t, 'p', 'Back-off restarting failed container main in pod p_')
     },
   },
   'a-deletion-gives-time': {
@@ -233,9 +238,7 @@ export const processCases: readonly Case[] = topic('processes', {
       const volumes = [{ name: 'key', secret: { secretName: 'key', items: [{ key: 'a', path: 'deep/a' }] } }]
       const mounts = { volumeMounts: [{ name: 'key', mountPath: '/key' }] }
       await t.feed('apply -f -', scripted('p', 'cat key/deep/a; stat -L -c " %a" key/deep/a', mounts, { volumes }))
-      await t.eventually(async () =>
-        has(await events(t, 'p'), 'MountVolume.SetUp failed for volume "key" : secret "key" not found'),
-      )
+      await told(t, 'p', 'MountVolume.SetUp failed for volume "key" : secret "key" not found')
       assert.equal((await status(t, 'p')).state.waiting.reason, 'ContainerCreating')
       await t.k('create secret generic key --from-literal=a=hush')
       await phase(t, 'p', 'Succeeded')
@@ -262,7 +265,7 @@ export const processCases: readonly Case[] = topic('processes', {
         assert.equal(restartCount, 1)
         assert.equal(lastState.terminated.exitCode, 9)
       })
-      has(await events(t, 'p'), 'Liveness probe failed', 'Container main failed liveness probe, will be restarted')
+      await told(t, 'p', 'Liveness probe failed', 'Container main failed liveness probe, will be restarted')
     },
   },
   'a-startup-probe-holds-the-others-back': {
@@ -296,7 +299,7 @@ export const processCases: readonly Case[] = topic('processes', {
       const { terminated } = (await status(t, 'p')).state
       assert.deepEqual([terminated.exitCode, terminated.reason], [128, 'StartError'])
       has(terminated.message, 'exec: "nope": executable file not found in $PATH')
-      has(await events(t, 'p'), /Warning +Failed +pod\/p +Error: failed to start container/)
+      await told(t, 'p', /Warning +Failed +pod\/p +Error: failed to start container/)
     },
   },
   'a-container-without-a-command': {
@@ -310,7 +313,7 @@ export const processCases: readonly Case[] = topic('processes', {
         'this node runs commands of its machine and no images',
         '"nginx"',
       )
-      has(await events(t, 'p'), 'Warning', 'this node runs commands of its machine and no images')
+      await told(t, 'p', 'Warning', 'this node runs commands of its machine and no images')
     },
   },
   'nothing-runs-here-by-accident': {
@@ -319,7 +322,7 @@ export const processCases: readonly Case[] = topic('processes', {
     async run(t) {
       const { nodeSelector } = onProcessNode
       await t.feed('apply -f -', pod('p', { nodeSelector, containers: [shell('main', 'echo ran')] }))
-      await t.eventually(async () => has(await events(t, 'p'), 'had untolerated taint(s)'))
+      await told(t, 'p', 'had untolerated taint(s)')
       await t.feed('apply -f -', pod('q', { containers: [shell('main', 'echo ran')] }))
       await ready(t, 'pod/q')
       lacks(JSON.stringify(await t.get('nodes -l shiplog.dev/runtime=process')), (await t.get('pod q')).spec.nodeName)
@@ -375,7 +378,7 @@ export const processCases: readonly Case[] = topic('processes', {
       const container = { lifecycle: { postStart: { exec: { command: ['false'] } } } }
       await t.feed('apply -f -', scripted('p', 'exec sleep 300', container))
       await phase(t, 'p', 'Failed')
-      has(await events(t, 'p'), 'FailedPostStartHook')
+      await told(t, 'p', 'FailedPostStartHook')
     },
   },
   'fields-and-variables': {

@@ -1,17 +1,17 @@
 // The whole cluster in one process: log, gateway, controllers, scheduler, node agents. It composes the services and
 // starts them so that nothing waits for what it does not need; it stops them in the opposite order. No service knows
 // another: they meet here.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { availableParallelism, hostname, release, totalmem } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { type ComponentState, createComponentPods } from '@shiplog/api-gateway/component-pods'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
+import { thisMachine } from '@shiplog/node/machine'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
-import { controlPlaneNode, controlPlaneNodeName, processNode, processNodeName } from '@shiplog/node-agent/node-object'
+import { controlPlaneNode, controlPlaneNodeName } from '@shiplog/node-agent/node-object'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -136,7 +136,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 
   async function compose(): Promise<RunningCluster> {
     // Loaded while the log opens.
-    const processRuntime = options.processNode === true ? import('@shiplog/node/process-runtime') : undefined
+    const processAgent = options.processNode === true ? import('./process-agent.ts') : undefined
     const previousEnd = takeNoteOfEnd(dataDir)
     const mark = await markOf(dataDir)
     const opening = openLog({
@@ -212,14 +212,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const kept = keepSystemObjects({ ...systemObjects, logger: logger.child({ component: 'kube-apiserver' }) })
     undo.push(['system objects', async () => kept[Symbol.asyncDispose]()])
 
-    const facts = {
-      cpus: availableParallelism(),
-      memoryBytes: totalmem(),
-      kernelVersion: release(),
-      osImage: osImage(),
-      internalIP: machineAddress(),
-      architecture: process.arch,
-    }
+    const facts = thisMachine()
     const machine = controlPlaneNode(facts)
     const nodeAgent = createNodeAgent({
       bus,
@@ -232,23 +225,6 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       nodes: { count: options.simulatedNodes },
       extraNodes: [machine],
     })
-    const processAgent = async (): Promise<Service> => {
-      const { createProcessRuntime } = await processRuntime!
-      const isTaken = (name: string): boolean => name === controlPlaneNodeName || /^node-\d+$/.test(name)
-      const { bsize, blocks } = statfsSync(dataDir)
-      const node = processNode(processNodeName(hostname(), isTaken), { ...facts, diskBytes: bsize * blocks })
-      const log = logger.child({ component: 'node-agent', node: node.name })
-      const runtime = createProcessRuntime({ directory: join(dataDir, 'node'), clock, ids, log, onStop: 'end' })
-      progress(`node ${node.name}: pods that ask for it run as processes of this machine, as this user`)
-      return createNodeAgent({
-        name: processAgentName,
-        feed,
-        client: client(`system:node:${node.name}`, 'system:nodes'),
-        ...{ bus, clock, ids, log, runtime },
-        nodes: { count: 0 },
-        extraNodes: [node],
-      })
-    }
     const scheduler = createScheduler({
       feed,
       client: client('system:kube-scheduler'),
@@ -265,8 +241,21 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       rootCa: pki.ca,
     })
     const services: Service[] = [controllers, nodeAgent, scheduler]
-    if (processRuntime !== undefined) services.push(await processAgent())
-    else if (existsSync(join(dataDir, 'node', 'supervisor.sock'))) {
+    if (processAgent !== undefined) {
+      const { createProcessAgent } = await processAgent
+      const directory = join(dataDir, 'node')
+      const { agent, nodeName } = createProcessAgent({
+        name: processAgentName,
+        bus,
+        clock,
+        ids,
+        logger,
+        machine: facts,
+        directory,
+      })
+      progress(`node ${nodeName}: pods that ask for it run as processes of this machine, as this user`)
+      services.push(agent)
+    } else if (existsSync(join(dataDir, 'node', 'supervisor.sock'))) {
       progress('processes of pods of an earlier run may still be there: --node process takes them up again')
     }
     const logPart: Service = {
@@ -317,15 +306,6 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 }
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
-
-/** `Debian GNU/Linux 12 (bookworm)`, as a kubelet tells it. */
-function osImage(): string {
-  try {
-    return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? process.platform
-  } catch {
-    return process.platform
-  }
-}
 
 /** Runs to the end or to the time limit, whichever comes first; past the limit it throws. */
 async function within(clock: Clock, limitMs: number, how: () => Promise<void> | void): Promise<void> {

@@ -18,14 +18,29 @@ export function storedBytes(object: KubeObject): Buffer {
   return Buffer.from(JSON.stringify({ kind, apiVersion, metadata: stored, ...rest }))
 }
 
-/** Stored bytes with `"resourceVersion":"<sequence>",` put first into metadata. */
-export function servedBytes(stored: Uint8Array, sequence: number): Buffer {
+/** What stands in memory right before and behind served bytes. */
+export interface Framing {
+  readonly head: Uint8Array
+  readonly tail: Uint8Array
+}
+
+const bare: Framing = { head: new Uint8Array(0), tail: new Uint8Array(0) }
+
+/**
+ * Stored bytes with `"resourceVersion":"<sequence>",` put first into metadata. With a framing the bytes are a view of the
+ * middle of a buffer that begins with its head and ends with its tail.
+ */
+export function servedBytes(stored: Uint8Array, sequence: number, { head, tail }: Framing = bare): Buffer {
   const view = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)
   // `kind` and `apiVersion` come first and hold no quotes, so the first match is the object's own metadata.
   const at = view.indexOf(metadataStart) + metadataStart.length
   if (at < metadataStart.length) throw new Error('stored object has no metadata')
   const version = `"resourceVersion":"${sequence}",`
-  const served = Buffer.allocUnsafe(view.length + version.length)
+  const length = view.length + version.length
+  const whole = Buffer.allocUnsafe(head.length + length + tail.length)
+  whole.set(head, 0)
+  whole.set(tail, head.length + length)
+  const served = head.length + tail.length === 0 ? whole : whole.subarray(head.length, head.length + length)
   view.copy(served, 0, 0, at)
   served.write(version, at, 'latin1')
   view.copy(served, at + version.length, at)

@@ -83,9 +83,10 @@ async function eventually<T>(what: string, check: () => T | undefined | false): 
 }
 const exitOf = (containerID: string): Promise<ContainerExit> =>
   eventually('the exit is told', () => exits.find((exit) => exit.containerID === containerID))
-const output = (attempt = 0): string => {
+const output = (): string => {
   const place = runtime.real!.logDirectory({ namespace: 'default', name: 'pod-one', uid: 'one' }, 'main')
-  return readFileSync(join(place, `${attempt}.log`), 'utf8')
+  const file = join(place, '0.log')
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 const run = async (config: ContainerConfig): Promise<ContainerExit> => {
   await runtime.runSandbox(sandbox('one'))
@@ -145,6 +146,7 @@ describe('a start', () => {
     const config = shell('echo ran; exec sleep 1000')
     const first = await runtime.startContainer('one', config)
     expect(await runtime.startContainer('one', config)).toEqual(first)
+    await eventually('it has printed', () => output().includes('ran'))
     runtime.stopContainer('one', first.containerID, 0)
     await exitOf(first.containerID)
     const again = await runtime.startContainer('one', config)

@@ -1,6 +1,6 @@
 // One version of one object, as the gateway keeps it: served bytes, and a link to the version before while that is
 // within the history window.
-import { parseObject } from '@shiplog/api/codec'
+import { type Framing, parseObject } from '@shiplog/api/codec'
 import type { KubeObject } from '@shiplog/api/kube-object'
 
 const noBytes = Buffer.alloc(0)
@@ -20,8 +20,8 @@ export class Version {
   readonly bytes: Buffer
   /** The version before, until it leaves the window. A deletion is never a `previous`: lives do not touch. */
   previous: Version | undefined
-  /** Complete watch frames, made on first use and shared by all watchers. */
-  #frames: Partial<Record<WatchEventType, Buffer>> = {}
+  /** The watch frame that the bytes lie in. */
+  readonly #framed: WatchEventType | undefined
   #labels: Readonly<Record<string, string>> | undefined
   #fields: Readonly<Record<string, string>> | undefined
 
@@ -36,6 +36,8 @@ export class Version {
     checksum: string
     bytes: Buffer
     previous: Version | undefined
+    /** The bytes were made with the framing of this type. */
+    framed?: WatchEventType
   }) {
     this.key = fields.key
     this.namespace = fields.namespace
@@ -47,6 +49,7 @@ export class Version {
     this.checksum = fields.checksum
     this.bytes = fields.bytes
     this.previous = fields.previous
+    this.#framed = fields.framed
   }
 
   /** A fresh parse: the caller may change it. */
@@ -71,18 +74,34 @@ export class Version {
     if (extract) this.#fields = extract(object)
   }
 
-  /** `{"type":"ADDED","object":…}\n`. */
+  /** `{"type":"ADDED","object":…}\n`: for the type that most watchers see, nothing but a view. */
   frame(type: WatchEventType): Buffer {
-    return (this.#frames[type] ??= watchFrame(type, this.bytes))
+    if (type !== this.#framed) return watchFrame(type, this.bytes)
+    const { buffer, byteOffset, length } = this.bytes
+    const head = framings[type].head.length
+    return Buffer.from(buffer, byteOffset - head, head + length + frameEnd.length)
   }
 }
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
 
 const frameEnd = Buffer.from('}\n')
+const framingOf = (type: WatchEventType): Framing => ({
+  head: Buffer.from(`{"type":"${type}","object":`),
+  tail: frameEnd,
+})
+
+/** What makes an object's bytes a watch frame. */
+export const framings: Readonly<Record<WatchEventType, Framing>> = {
+  ADDED: framingOf('ADDED'),
+  MODIFIED: framingOf('MODIFIED'),
+  DELETED: framingOf('DELETED'),
+  BOOKMARK: framingOf('BOOKMARK'),
+  ERROR: framingOf('ERROR'),
+}
 
 export const watchFrame = (type: WatchEventType, object: Uint8Array): Buffer =>
-  Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, frameEnd])
+  Buffer.concat([framings[type].head, object, frameEnd])
 
 /** The bytes of a `previous` object as a watch must show it when it leaves a selector: with the new version's number. */
 export function withResourceVersion(version: Version, sequence: number): Buffer {

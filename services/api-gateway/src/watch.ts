@@ -1,5 +1,6 @@
 // Watches. A watcher first catches up at its own pace (from the log, then from memory), then joins the class of all
 // watchers that want the same frames: each change is encoded once per class and written to every member.
+import { oldestWholeSequence } from '@shiplog/events/history'
 import type { Clock } from '@shiplog/runtime/clock'
 import { ApiError, expired, type Status, versionTooLarge, versionTooOld } from '@shiplog/api/status'
 import type { ListOptions } from './list-options.ts'
@@ -29,6 +30,10 @@ export const watchBufferBytesMax = 4 * 1024 * 1024
 export const bookmarkIntervalMs = 60_000
 /** Without timeoutSeconds a watch ends after 30 to 60 minutes, as upstream's --min-request-timeout. */
 export const watchTimeoutMsMin = 1_800_000
+
+/** What is there already goes to a new watcher in writes of at most so many frames, and about so many bytes. */
+const initialWriteFramesMax = 256
+const initialWriteBytes = 128 * 1024
 
 interface WatchClass {
   readonly selection: Selection
@@ -193,12 +198,21 @@ async function catchUp(request: WatchRequest, join: () => void): Promise<void> {
   const initial = options.sendInitialEvents ?? !options.resourceVersion
   if (initial) {
     position = projection.applied
-    const frames: Buffer[] = []
+    // As far as the client reads: of a large table the frames together would be as much memory again.
+    let frames: Buffer[] = []
+    let bytes = 0
     for (const version of table.list(selection.namespace)) {
-      if (selection.everything || selection.matches(version)) frames.push(presenter.frame('ADDED', version))
+      if (!selection.everything && !selection.matches(version)) continue
+      const frame = presenter.frame('ADDED', version)
+      frames.push(frame)
+      bytes += frame.length
+      if (bytes < initialWriteBytes && frames.length < initialWriteFramesMax) continue
+      await write(Buffer.concat(frames, bytes))
+      if (sink.closed.aborted) return
+      frames = []
+      bytes = 0
     }
-    for (let i = 0; i < frames.length && !sink.closed.aborted; i += 64)
-      await write(Buffer.concat(frames.slice(i, i + 64)))
+    if (bytes > 0) await write(Buffer.concat(frames, bytes))
     if (options.sendInitialEvents && options.allowWatchBookmarks) {
       await write(presenter.bookmark(position, { 'k8s.io/initial-events-end': 'true' }))
     }
@@ -210,7 +224,8 @@ async function catchUp(request: WatchRequest, join: () => void): Promise<void> {
   for (;;) {
     if (sink.closed.aborted) return
     if (position < projection.windowFloor) {
-      const oldest = await stream.log.firstSequence()
+      // What was compacted left holes behind the first record: events between would be missing.
+      const oldest = await oldestWholeSequence(stream.log)
       if (position + 1 < oldest) throw new ApiError(versionTooOld(position, oldest))
       const to = projection.windowFloor
       for await (const versions of eventsBetween(stream, table, request.resource, position, to)) {

@@ -1,14 +1,13 @@
-// The agents of one or several simulated nodes as a process of its own. They have no way to the log nor to a gateway's
+// The agents of one or several nodes as a process of its own. They have no way to the log nor to a gateway's
 // port: on the bus each speaks as its node and as nobody else, and is told of its node, its pods and what those refer to.
 import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
 import { createBusFeed } from '@shiplog/api-client/bus-feed'
 import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
-import { createSimulatedRuntime } from '@shiplog/node/simulated-runtime'
 import { startHeartbeat } from '@shiplog/reconcile/heartbeat'
 import { run } from '@shiplog/runtime/run'
 import { agentsOfNodes } from './agents-of-nodes.ts'
 import { createNodeAgent, type NodeAgent } from './node-agent.ts'
-import { simulatedNode } from './node-object.ts'
+import { nodeFromEnvironment } from './node-from-environment.ts'
 
 await run('node-agent', async ({ env, clock, ids, logger, signal, vitals, onStop }) => {
   const agents = new Map<string, NodeAgent>()
@@ -23,9 +22,8 @@ await run('node-agent', async ({ env, clock, ids, logger, signal, vitals, onStop
       onStop(startHeartbeat(heart).end)
     }
     const feed = createBusFeed({ bus, clock, ids, log, node })
-    const runtime = createSimulatedRuntime({ clock, ids })
-    const extraNodes = [simulatedNode(node)]
-    const agent = createNodeAgent({ feed, client, runtime, bus, nodes: { count: 0 }, extraNodes, clock, ids, log })
+    const served = await nodeFromEnvironment(env, node, { clock, ids, log })
+    const agent = createNodeAgent({ feed, client, bus, nodes: { count: 0 }, ...served, clock, ids, log })
     agents.set(node, agent)
   }
   const service = agentsOfNodes(agents)

@@ -1,6 +1,7 @@
 // What a simulated node looks like: the Node object that registers it, its status, and its Lease. Pure.
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { formatIpv4, parseIpv4 } from '@shiplog/node/ip-range'
+import type { Machine } from '@shiplog/node/machine'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 
 /** On every node: what runs its containers, `simulated` or `process`. */
@@ -91,16 +92,6 @@ export function simulatedNode(name: string): NodeConfig {
   if (node.name !== name)
     throw new Error(`a simulated node is called <prefix>-<number>, without zeros before it: not ${name}`)
   return node
-}
-
-/** What a node says of the machine that it is on. */
-export interface Machine {
-  readonly cpus: number
-  readonly memoryBytes: number
-  readonly kernelVersion: string
-  readonly osImage: string
-  readonly architecture: string
-  readonly internalIP: string
 }
 
 const goArchitecture = (architecture: string): string => (architecture === 'x64' ? 'amd64' : architecture)

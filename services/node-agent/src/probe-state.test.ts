@@ -53,6 +53,17 @@ describe('readiness', () => {
   })
 })
 
+test('a container that goes on under a new agent is what was reported of it, until its probes say otherwise', () => {
+  const spec = { startupProbe: {}, readinessProbe: { failureThreshold: 1 } }
+  const probes = newContainerProbes(spec, 0, { started: true, ready: true })!
+  expect([hasStarted(probes), isReady(probes)]).toEqual([true, true])
+  expect(kinds(probes, 0)).toEqual(['readiness'])
+  expect(onProbed(probes, 'readiness', false, 0).changed).toBe(true)
+  expect(isReady(probes)).toBe(false)
+  const young = newContainerProbes(spec, 0, { started: false, ready: false })!
+  expect([hasStarted(young), isReady(young)]).toEqual([false, false])
+})
+
 describe('liveness', () => {
   test('does not make a container unready, and ends it after enough failures in a row', () => {
     const probes = probesOf({ livenessProbe: { failureThreshold: 2, terminationGracePeriodSeconds: 1 } })

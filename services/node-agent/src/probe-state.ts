@@ -40,8 +40,18 @@ const seconds = (value: unknown, standard: number): number => Math.max(0, Number
 
 const fields = { startup: 'startupProbe', liveness: 'livenessProbe', readiness: 'readinessProbe' } as const
 
+/** What was last reported of a container that goes on: it counts until its probes say otherwise. */
+export interface ReportedProbes {
+  readonly started: boolean
+  readonly ready: boolean
+}
+
 /** The probes of a container, or undefined when it has none. */
-export function newContainerProbes(spec: JsonObject, startedAtMs: number): ContainerProbes | undefined {
+export function newContainerProbes(
+  spec: JsonObject,
+  startedAtMs: number,
+  reported?: ReportedProbes,
+): ContainerProbes | undefined {
   const progress = (['startup', 'liveness', 'readiness'] as const).flatMap((kind): ProbeProgress[] => {
     const probe = spec[fields[kind]] as JsonObject | undefined
     if (!probe) return []
@@ -59,7 +69,8 @@ export function newContainerProbes(spec: JsonObject, startedAtMs: number): Conta
       action: probe,
     }
     // Alive until the opposite is shown; ready and started only when that is shown.
-    const result = kind === 'liveness' ? 'success' : kind === 'readiness' ? 'failure' : 'unknown'
+    const isGood = kind === 'liveness' || (kind === 'readiness' ? reported?.ready : reported?.started) === true
+    const result = isGood ? 'success' : kind === 'readiness' ? 'failure' : 'unknown'
     return [
       { config, nextAtMs: startedAtMs + config.initialDelayMs, asking: false, result, last: undefined, inARow: 0 },
     ]

@@ -246,10 +246,14 @@ describe('an agent that is stopped in order', () => {
   test('ends every process, also one that does not listen, and the next life goes on', async () => {
     agent = startAgent()
     createPod('polite', "trap 'exit 0' TERM; while true; do sleep 0.05; done")
-    createPod('deaf', "trap '' TERM; while true; do sleep 0.05; done")
+    createPod(
+      'deaf',
+      `trap '' TERM; echo >> ${join(directory, 'runs', 'deaf-by-now')}; while true; do sleep 0.05; done`,
+    )
     createPod('daemon', 'setsid sleep 1000 & exec sleep 1000')
     for (const name of ['polite', 'deaf', 'daemon'])
       await eventually(`${name} runs`, () => runsOf(name) === 1 && phase(name) === 'Running')
+    await eventually('one does not listen any more', () => runsOf('deaf-by-now') === 1)
     await agent.stop()
     expect(ourProcesses()).toEqual([])
     await eventually('the supervisor has left', () => supervisorPid() === undefined)

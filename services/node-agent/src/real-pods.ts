@@ -16,7 +16,7 @@ import { processOf, referencesOfContainer } from './container-process.ts'
 import type { PodFacts } from './field-references.ts'
 import type { NodeConfig } from './node-object.ts'
 import { podVolumes, referencesOfVolumes } from './pod-volumes.ts'
-import { type ContainerWork, type PodWork, specOf } from './pod-work.ts'
+import { type ContainerWork, type PodWork, specOf, statusOf } from './pod-work.ts'
 import { callProbe, type ProbeTarget } from './probe-call.ts'
 import {
   type ContainerProbes,
@@ -27,6 +27,7 @@ import {
   nextProbeAtMs,
   onProbed,
   type ProbeConfig,
+  type ReportedProbes,
 } from './probe-state.ts'
 import { lookUp, type Reference, type References } from './references.ts'
 
@@ -183,6 +184,7 @@ export function createRealPods(deps: {
     const title = probe.kind[0]!.toUpperCase() + probe.kind.slice(1)
     if (!answer.ok) tell(pod, container, 'Warning', 'Unhealthy', `${title} probe failed: ${answer.message}`)
     const effects = onProbed(entry.probes, probe.kind, answer.ok, clock.nowMs())
+    container.awaitsStartup = !hasStarted(entry.probes)
     if (effects.kill && pod.pod.metadata['deletionTimestamp'] === undefined) {
       const message = `Container ${container.name} failed ${probe.kind} probe, will be restarted`
       tell(pod, container, 'Normal', 'Killing', message)
@@ -250,6 +252,15 @@ export function createRealPods(deps: {
     hooks.delete(key)
   }
 
+  /** What the status says of this very start of the container. */
+  function reportedOf({ pod }: RealPod, { containerID }: ContainerWork): ReportedProbes | undefined {
+    const { containerStatuses = [], initContainerStatuses = [] } = statusOf(pod)
+    const told = ([...containerStatuses, ...initContainerStatuses] as JsonObject[]).find(
+      (status) => status['containerID'] === containerID,
+    )
+    return told && { started: told['started'] === true, ready: told['ready'] === true }
+  }
+
   const watchedOf = (pod: RealPod, container: ContainerWork): Watched | undefined => {
     const entry = watched.get(keyOf(pod, container))
     return entry?.containerID === container.containerID ? entry : undefined
@@ -276,7 +287,9 @@ export function createRealPods(deps: {
       endWatch(pod, container)
       const startedAtMs = container.state.at === 'running' ? container.state.startedAtMs : clock.nowMs()
       const spec = specOfContainer(pod, container)
-      const probes = container.role === 'init' ? undefined : newContainerProbes(spec, startedAtMs)
+      const reported = isFresh ? undefined : reportedOf(pod, container)
+      const probes = container.role === 'init' ? undefined : newContainerProbes(spec, startedAtMs, reported)
+      container.awaitsStartup = probes !== undefined && !hasStarted(probes)
       const entry: Watched = { probes, containerID: container.containerID, timer: undefined, over: false }
       watched.set(keyOf(pod, container), entry)
       look(pod, container, entry)
