@@ -186,6 +186,7 @@ export const replicas: Part = {
         await cluster.stop()
       }
       const { madePerSecond, boundPerSecond, bindLagsMs, sqlLagMs, bystanderMs, overtaken, cpuSeconds } = measured
+      options.progress(`replicas: ${title}: ${madePerSecond.toFixed(0)} made/s, ${boundPerSecond.toFixed(0)} bound/s`)
       const cpu = services.map((service) => `${service} ${cpuSeconds[service].toFixed(1)}`).join(', ')
       figures.push(
         { what: `${title}: pods made`, value: madePerSecond, unit: '/s', better: 'higher', note: `CPU s: ${cpu}` },
