@@ -1,5 +1,6 @@
 // What must hold in the end of a cluster of real processes, whatever happened to them.
 import { createHash } from 'node:crypto'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import type { LogRecord } from '@shiplog/events/event-log'
 import { describeFinding, verifyLog } from '@shiplog/events/verify-log'
 import type { Apart } from './apart.ts'
@@ -37,11 +38,22 @@ export async function converged(apart: Apart, expected: { deployments: number; r
           return isSeen && status.replicas === expected.replicas && status.readyReplicas === expected.replicas
         })
       calm = right ? calm + 1 : 0
-      if (!right) throw new Error(`${pods.length} pods, ${ready.length} ready, ${active.length} active ReplicaSets`)
+      if (!right) throw new Error(`${pods.length} pods, ${ready.length} ready; ${differences(sets, pods).join('; ')}`)
       return calm >= calmLooks
     },
   )
 }
+
+/** ReplicaSets that have not what they are asked for, and what they say of themselves. */
+const differences = (sets: readonly KubeObject[], pods: readonly KubeObject[]): string[] =>
+  sets.flatMap(({ metadata, spec, status }: any) => {
+    const own = pods.filter((pod) => pod.metadata.ownerReferences?.[0]?.uid === metadata.uid)
+    if (own.length === spec.replicas && status?.readyReplicas === (spec.replicas || undefined)) return []
+    const going = own.filter((pod) => pod.metadata.deletionTimestamp).length
+    const { name, generation, resourceVersion } = metadata
+    const has = `${own.length} of ${spec.replicas} pods, ${going} of them going`
+    return [`${name} has ${has}, generation ${generation} at ${resourceVersion}, and says ${JSON.stringify(status)}`]
+  })
 
 export interface Figures {
   readonly violations: readonly string[]

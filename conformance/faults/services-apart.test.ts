@@ -12,6 +12,7 @@ import { isFull, seed, sized, tell } from './size.ts'
 
 const deployments = 6
 const replicas = 50
+const nodes = 30
 const pauseMs = sized(9_000, 20_000)
 const notReadyWithinMs = 15_000
 /** After a death or a pause everything is well again within this. */
@@ -121,7 +122,7 @@ beforeAll(async () => {
     gateways: 2,
     schedulers: 2,
     controllers: 2,
-    nodes: 30,
+    nodes,
     agents: 3,
     projectors: 1,
   })
@@ -137,6 +138,8 @@ describe('services that run apart', { timeout: isFull ? 900_000 : 240_000 }, () 
     for (const name of apart.names) await isWell(name)
     const pods = await apart.list('pods', '', 'kube-system')
     expect(pods.map(({ metadata }) => metadata.name).sort()).toEqual(apart.names.map(apart.podOf).sort())
+    // The simulated ones, and that which carries these pods.
+    expect(await apart.list('nodes', '', '')).toHaveLength(nodes + 1)
   })
 
   test('converge after deaths and pauses of each kind, with nothing lost and nothing twice', async () => {

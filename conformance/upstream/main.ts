@@ -1,23 +1,39 @@
 // `npm run conformance:upstream [-- FILTER…]`: sends the same requests to upstream's own API server and to ours, and
 // prints where the answers differ. What differs on purpose is listed in differences.json with its reason; anything else
-// makes the command fail.
+// makes the command fail. `-- --record` writes down what upstream says of wrong values instead.
 import { compareBadRequests } from './bad-suite.ts'
 import { startUpstream } from './control-plane.ts'
 import { readDifferences } from './differences.ts'
 import { compareGoodRequests } from './good-suite.ts'
 import { startOurGateway } from './our-gateway.ts'
+import { askUpstream, readRecorded, writeRecorded } from './recorded.ts'
 import { createReport } from './report.ts'
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const args = process.argv.slice(2)
 
-const report = createReport({ filters: process.argv.slice(2), differences: readDifferences(), say })
 const upstream = await startUpstream(say)
-const ours = await startOurGateway()
 try {
-  await compareBadRequests(upstream.http, ours.http, report)
-  await compareGoodRequests(upstream.http, ours.http, report)
-  process.exitCode = report.finish() ? 0 : 1
+  if (args[0] === '--record') {
+    const answers = await askUpstream(upstream.http)
+    writeRecorded(answers)
+    say(`${answers.size} answers of upstream are on record now`)
+  } else {
+    const report = createReport({ filters: args, differences: readDifferences(), say })
+    const ours = await startOurGateway()
+    try {
+      await compareBadRequests(upstream.http, ours.http, report)
+      await compareGoodRequests(upstream.http, ours.http, report)
+    } finally {
+      await ours.stop()
+    }
+    if (args.length === 0) {
+      const recorded = readRecorded()
+      for (const [name, judgement] of await askUpstream(upstream.http))
+        report.compare(`the record of ${name}`, judgement, recorded.get(name))
+    }
+    process.exitCode = report.finish() ? 0 : 1
+  }
 } finally {
-  await ours.stop()
   await upstream.stop()
 }

@@ -402,7 +402,7 @@ export const validManifests: readonly ValidManifest[] = [
     count: 3,
     type: 'Warning',
   }),
-  newEvent('full', {
+  newEvent('of events.k8s.io', {
     metadata: { name: 'newer' },
     regarding: { apiVersion: 'v1', kind: 'Pod', name: 'x', namespace: comparedNamespace },
     related: { kind: 'Node', name: 'n' },
@@ -623,14 +623,14 @@ export const validManifests: readonly ValidManifest[] = [
     },
   }),
   autoscaler2(
-    'least',
+    'v2 least',
     {
       metadata: { name: 'two-least' },
       spec: { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' } },
     },
     { status: { currentReplicas: 1, desiredReplicas: 2, currentMetrics: [] } },
   ),
-  autoscaler2('full', {
+  autoscaler2('v2 full', {
     metadata: { name: 'two-full' },
     spec: {
       minReplicas: 1,

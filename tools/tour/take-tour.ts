@@ -20,7 +20,7 @@ const lookMs = 50
 
 const root = resolve(import.meta.dirname, '../..')
 /** Commands that stay, and are a cluster. */
-const startsCluster = (command: ConsoleCommand): boolean => /^(npm start|npx shiplog apart)\b/.test(command.text)
+const startsCluster = (command: ConsoleCommand): boolean => /^(npm start|npx shiplog (up|apart))\b/.test(command.text)
 
 let checkout = ''
 let terminal: Terminal

@@ -105,7 +105,13 @@ describe('output', () => {
 })
 
 describe('the pages', () => {
-  const pages = ['README.md', 'docs/time-travel.md', 'docs/sql.md', 'docs/running-services-apart.md'] as const
+  const pages = [
+    'README.md',
+    'docs/time-travel.md',
+    'docs/sql.md',
+    'docs/running-services-apart.md',
+    'docs/process-nodes.md',
+  ] as const
   const blocks = pages.flatMap((page) =>
     consoleBlocks(readFileSync(join(root, page), 'utf8')).map((block) => ({ page, ...block })),
   )

@@ -1,12 +1,12 @@
 // Every service as a process of its own, on a real nats-server that uses the configuration of the compose file: they come
 // up in any order, do their work, and go on when one of each kind is killed.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { ApiClient } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { type ApiConnection, createApiConnection } from '@shiplog/api-client/api-connection'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { provideNatsServer } from '@shiplog/events/jetstream/nats-binary'
@@ -97,6 +97,16 @@ const startAgents = () =>
     SHIPLOG_NODE_NAMES: 'node-0,node-1',
   })
 
+/** The agent of a node whose pods are processes. */
+const startMachine = () =>
+  start('machine', 'node-agent', {
+    SHIPLOG_NATS_URL: natsUrl,
+    SHIPLOG_NATS_CREDENTIALS: join(files, '{node}', 'nats.json'),
+    SHIPLOG_NODE_NAMES: 'machine',
+    SHIPLOG_NODE_RUNTIME: 'process',
+    SHIPLOG_NODE_DIR: join(files, 'machines'),
+  })
+
 const health = async (name: string, path: string): Promise<{ readonly ok: boolean; readonly text: string }> => {
   try {
     const answer = await fetch(`http://127.0.0.1:${processes.get(name)!.healthPort}${path}`)
@@ -165,7 +175,7 @@ beforeAll(async () => {
     directory: files,
     nowMs: clock.nowMs(),
     hosts: [],
-    nodes: ['node-0', 'node-1'],
+    nodes: ['node-0', 'node-1', 'machine'],
     server: `https://127.0.0.1:${gatewayPorts[0]}`,
   })
   const binary = await provideNatsServer({})
@@ -310,6 +320,56 @@ describe('services that run apart', { timeout: 60_000 }, () => {
     })
     const nodes = await list('nodes', '', '')
     expect(nodes.map(({ metadata }) => metadata.name).sort()).toEqual(['node-0', 'node-1', 'shiplog-control-plane'])
+  })
+
+  test('serve a node of real processes, which run on while its agent is away', async () => {
+    const create = async (resource: string, body: JsonObject): Promise<void> => {
+      await until(`${resource} is accepted`, 10_000, async () => {
+        const result = await admin.request({ verb: 'create', group: '', resource, namespace: 'default', body })
+        return result.ok
+      })
+    }
+    const pod = async (): Promise<KubeObject | undefined> =>
+      (await pods()).find(({ metadata }) => metadata.name === 'p')
+    const container = async (): Promise<JsonObject> => (await pod())?.['status']?.containerStatuses?.[0] ?? {}
+    const printed = async (): Promise<string> => {
+      const { body } = await connection.request({ method: 'GET', path: '/api/v1/namespaces/default/pods/p/log' })
+      return body.toString()
+    }
+    await startMachine()
+    await create('secrets', { metadata: { name: 'key' }, stringData: { word: 'hush' } })
+    await create('pods', {
+      metadata: { name: 'p' },
+      spec: {
+        nodeSelector: { 'shiplog.dev/runtime': 'process' },
+        tolerations: [{ key: 'shiplog.dev/runtime', operator: 'Exists' }],
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          {
+            name: 'main',
+            image: 'none',
+            command: ['sh', '-c', 'echo $$$$ $(WORD); exec sleep 1000'],
+            env: [{ name: 'WORD', valueFrom: { secretKeyRef: { name: 'key', key: 'word' } } }],
+          },
+        ],
+      },
+    })
+    const pid = await until('it prints what the Secret says', 20_000, async () => {
+      return Number(/^(\d+) hush\n$/.exec(await printed())?.[1]) || undefined
+    })
+    const { containerID } = await container()
+    const { child } = processes.get('machine')!
+    const gone = new Promise((done) => child.once('exit', done))
+    child.kill('SIGTERM')
+    expect(await gone).toBe(0)
+    expect(existsSync(`/proc/${pid}`)).toBe(true)
+    await startMachine()
+    await until('the agent is back', 10_000, async () => (await health('machine', '/readyz')).ok)
+    expect(await printed()).toBe(`${pid} hush\n`)
+    expect(await container()).toMatchObject({ containerID, restartCount: 0, ready: true })
+    await admin.request({ verb: 'delete', group: '', resource: 'pods', namespace: 'default', name: 'p' })
+    await until('it is gone', 20_000, async () => (await pod()) === undefined)
+    expect(existsSync(`/proc/${pid}`)).toBe(false)
   })
 
   test('stop within five seconds of SIGTERM, replicas giving their leases up', async () => {

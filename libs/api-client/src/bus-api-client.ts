@@ -10,7 +10,9 @@ import type { Clock } from '@shiplog/runtime/clock'
 import { ApiUnreachable, persist } from './api-unreachable.ts'
 
 /** A gateway gives up an append after 10 s; its answer comes before this. */
-const requestTimeoutMs = 15_000
+const writeTimeoutMs = 15_000
+/** A read is asked again, and then of another gateway perhaps. */
+const readTimeoutMs = 4_000
 /** Fewer than a gateway takes of one agent. */
 const inFlightMax = 128
 const waitingMax = 50_000
@@ -26,9 +28,9 @@ export function createBusApiClient(options: {
   const line: (() => void)[] = []
   let inFlight = 0
 
-  async function ask(command: Uint8Array, isWanted: ApiRequest['isWanted']): Promise<ApiResult> {
+  async function ask(command: Uint8Array, timeoutMs: number, { isWanted }: ApiRequest): Promise<ApiResult> {
     if (isWanted?.() === false) throw new Error('the request is not wanted any more')
-    const answer = await bus.request(subject, command, { timeoutMs: requestTimeoutMs }).catch((cause: unknown) => {
+    const answer = await bus.request(subject, command, { timeoutMs }).catch((cause: unknown) => {
       if (!isNoBusAnswer(cause)) throw cause
       throw new ApiUnreachable(`no gateway answered: ${cause.message}`, { ambiguous: !cause.unheard, cause })
     })
@@ -66,7 +68,9 @@ export function createBusApiClient(options: {
       const isRead = request.verb === 'get' || request.verb === 'list'
       const retryAfterSeconds = (result: ApiResult): number =>
         result.ok ? 0 : (result.status.details?.retryAfterSeconds ?? 0)
-      return await persist({ clock, isRead, retryAfterSeconds }, () => inTurn(() => ask(command, request.isWanted)))
+      return await persist({ clock, isRead, retryAfterSeconds }, () =>
+        inTurn(() => ask(command, isRead ? readTimeoutMs : writeTimeoutMs, request)),
+      )
     },
     recordAttempt: () => Promise.reject(new Error(`${user} does not schedule, and records no attempts`)),
   }

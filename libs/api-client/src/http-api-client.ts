@@ -2,7 +2,7 @@
 // Cause, basis and decision travel in headers of our own, which gateways honour from components alone.
 //
 // What is sent again, and what is not: api-unreachable.ts.
-import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
+import type { ApiClient, ApiRequest, ApiResult, Once } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { builtInRegistry } from '@shiplog/api/registry'
 import { routeNotFound, type Status } from '@shiplog/api/status'
@@ -65,9 +65,12 @@ function headersOf(request: ApiRequest): Record<string, string> {
     ...(basis === undefined ? {} : { [wireHeader.basis]: String(basis) }),
     ...(decision === undefined ? {} : { [wireHeader.decision]: asciiJson(decision) }),
     ...(request.onlyNew ? { [wireHeader.onlyNew]: '1' } : {}),
-    ...(request.once ? { [wireHeader.once]: `${request.once.round} ${request.once.matter}` } : {}),
+    ...(request.once ? { [wireHeader.once]: onceText(request.once) } : {}),
   }
 }
+
+const onceText = ({ round, matter, claim }: Once): string =>
+  `${round} ${matter}${claim ? ` ${JSON.stringify(claim)}` : ''}`
 
 /** JSON as a header can hold it: the same value, other characters escaped. */
 const asciiJson = (text: string): string =>

@@ -11,6 +11,24 @@ export type PatchType =
   | 'application/strategic-merge-patch+json'
   | 'application/apply-patch+yaml'
 
+export interface Once {
+  readonly matter: string
+  readonly round: string
+  readonly claim?: Claim
+}
+
+/**
+ * What a request takes of a matter of which there is a quantity (a node's room): with it, other rounds do no harm as long
+ * as what they took after `basis` fits beside it.
+ */
+export interface Claim {
+  /** Counts the claims of the round: a claim has reckoned with those of its own round before it. */
+  readonly order: number
+  readonly take: Readonly<Record<string, number>>
+  /** How much of each that is taken was left over at `basis`, this claim and those before it in its round deducted. */
+  readonly room: Readonly<Record<string, number>>
+}
+
 /** One request to the API. `version` defaults to the storage version of the resource. */
 export interface ApiRequest {
   readonly verb: Verb
@@ -35,7 +53,7 @@ export interface ApiRequest {
    * a node still has room for. Refused (409, `decidedElsewhere` of status.ts) when another round of the same matter was
    * stored after `basis`; the requests of one round do not hinder one another.
    */
-  readonly once?: { readonly matter: string; readonly round: string }
+  readonly once?: Once
   /** Asked at the last moment before the request goes out, each time that it does; once it says no, it is not sent. */
   readonly isWanted?: () => boolean
   /** The sequence of the event that made the caller act; recorded with the event. */

@@ -481,10 +481,13 @@ export const validateLabelSelector = (selector: LabelSelector | null | undefined
         )
       }
     } else {
-      causes.push(fieldErrors.invalidValue(`${at}.operator`, expression.operator, 'not a valid selector operator'))
+      causes.push(
+        fieldErrors.invalidValue(`${at}.operator`, expression.operator ?? '', 'not a valid selector operator'),
+      )
     }
-    for (const problem of labelKeyProblems(expression.key)) {
-      causes.push(fieldErrors.invalidValue(`${at}.key`, expression.key, problem))
+    const key = expression.key ?? ''
+    for (const problem of labelKeyProblems(key)) {
+      causes.push(fieldErrors.invalidValue(`${at}.key`, key, problem))
     }
     values.forEach((value, valueIndex) => {
       for (const problem of labelValueProblems(value)) {

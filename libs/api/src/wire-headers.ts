@@ -9,7 +9,7 @@ export const wireHeader = {
   decision: 'shiplog-decision',
   /** `1`: a create is refused when the name was used before. */
   onlyNew: 'shiplog-only-new',
-  /** `<round> <matter>`: refused after another round of the matter (see ApiRequest.once). */
+  /** `<round> <matter> [<claim as JSON>]`: refused after another round of the matter (see ApiRequest.once). */
   once: 'shiplog-once',
   /** In answers: the sequence that the write got, 0 when nothing was written. */
   sequence: 'shiplog-sequence',

@@ -96,6 +96,7 @@ function validate(kind: Kind, object: KubeObject): StatusCause[] {
     }),
   ]
   if (strategy.validate) causes.push(...strategy.validate(object))
+  if (strategy.validatesAll) return causes
   // What a rule of the kind said of a field, or of all that is around it, the schema does not say again.
   const said = causes.map((cause) => cause.field ?? '')
   for (const cause of kind.structuralErrors(object)) {

@@ -68,6 +68,26 @@ export const dns1123Subdomain: NameRule = (value) => {
   return sentences
 }
 
+const searchLabelPattern = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
+const searchPattern = `${searchLabelPattern}(\\.${searchLabelPattern})*`
+const searchRegex = new RegExp(`^${searchPattern}$`)
+
+/** Domains that a pod's resolver searches: underscores are fine there. */
+export const searchDomain: NameRule = (value) => {
+  if (value === '.') return none
+  const sentences: string[] = []
+  if (value.length > dnsSubdomainCharactersMax) sentences.push(tooManyCharacters(dnsSubdomainCharactersMax))
+  if (!searchRegex.test(value))
+    sentences.push(
+      regexSentence(
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
+        searchPattern,
+        'example.com',
+      ),
+    )
+  return sentences
+}
+
 /** Names of namespaces, containers, volumes. */
 export const dns1123Label: NameRule = (value) => {
   if (value.length <= dnsLabelCharactersMax && labelRegex.test(value)) return none

@@ -397,7 +397,7 @@ describe('what is refused', () => {
     [
       'jobs.batch',
       { spec: { template } },
-      ['spec.template.spec.restartPolicy: Unsupported value: "Always": supported values: "OnFailure", "Never"'],
+      ['spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'],
     ],
     [
       'cronjobs.batch',

@@ -76,6 +76,7 @@ const claimTemplateStrategy: Strategy = {
 }
 
 const podTemplateStrategy: Strategy = {
+  validatesAll: true,
   returnsDeleted: true,
   hasGeneration: true,
   setDefaults: (draft) => setPodTemplateDefaults(section(draft, 'template')),

@@ -54,6 +54,8 @@ export interface Strategy {
   /** Whether this change moves the generation. Default: anything outside metadata and status differs. */
   changesGeneration?(next: KubeObject, before: KubeObject): boolean
   validate?(next: KubeObject): readonly StatusCause[]
+  /** Whether `validate` checks every field, so that the schema has nothing to add. */
+  readonly validatesAll?: boolean
   /** Keeps what a write through another subresource (`finalize`, `resize`, `ephemeralcontainers`) may not touch. */
   prepareForSubresource?(draft: KubeObject, before: KubeObject, subresource: string): void
   /**

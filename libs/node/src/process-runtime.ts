@@ -1,7 +1,8 @@
 // The ContainerRuntime whose containers are processes of this machine. It lays out a pod's files and orders a supervisor,
 // a small process of its own, to run what is to run: so the agent may be killed and finds its pods again. There is no
 // isolation: a container is a process like any other of the user who runs Shiplog, in a directory of its own.
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -22,6 +23,7 @@ import {
   isSafeName,
   podsOnDisk,
   rootDirectory,
+  socketName,
   stateDirectory,
   workDirectory,
 } from './pod-directories.ts'
@@ -261,10 +263,17 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
     async stop() {
       if (stopped) return
       stopped = true
-      if (options.onStop === 'end' && (link.isConnected || [...link.records.values()].some(({ ended }) => !ended))) {
-        await link.order('end', { graceMs: stopGraceMs }, stopTimeoutMs).catch((err: unknown) => {
+      // A supervisor of an earlier life may be there although this one has not spoken to it yet.
+      if (options.onStop === 'end' && (link.isConnected || existsSync(join(directory, socketName)))) {
+        const limit = new AbortController()
+        const late = clock.sleep(stopTimeoutMs, limit.signal).then(() => {
+          throw new Error(`not done within ${stopTimeoutMs} ms`)
+        })
+        await Promise.race([link.order('end', { graceMs: stopGraceMs }, stopTimeoutMs), late]).catch((err: unknown) => {
           log.warn({ err }, 'processes of pods may not have ended')
         })
+        late.catch(() => undefined)
+        limit.abort()
       }
       link.close()
     },

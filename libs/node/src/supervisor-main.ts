@@ -146,5 +146,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 process.on('SIGHUP', () => undefined)
 
+server.on('error', (err) => {
+  // Nobody could reach it: the next one may have more luck.
+  log.error({ err }, 'the supervisor cannot be reached')
+  lock.release()
+  process.exit(1)
+})
 rmSync(socketName, { force: true })
 server.listen(socketName, () => chmodSync(socketName, 0o600))

@@ -147,7 +147,11 @@ const provider: MigrationProvider = { getMigrations: () => Promise.resolve({ ...
 
 /** Brings the private tables to the present version. Safe to call from several processes at once. */
 export async function migrate(db: Kysely<Database>): Promise<void> {
-  await sql.raw(`create schema if not exists ${privateSchema}`).execute(db)
+  // Two that find it missing at the same moment both create it, "if not exists" or not, and one of them fails.
+  await sql
+    .raw(`do $$ begin create schema if not exists ${privateSchema};
+      exception when unique_violation or duplicate_schema then null; end $$`)
+    .execute(db)
   const migrator = new Migrator({ db, provider, migrationTableSchema: privateSchema })
   const { error } = await migrator.migrateToLatest()
   if (error !== undefined) throw error

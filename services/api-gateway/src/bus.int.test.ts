@@ -245,7 +245,10 @@ describe('commands over the bus', () => {
     let onMessage: ((message: { subject: string; payload: Uint8Array; reply: string }) => void) | undefined
     const catching = {
       ...bus,
-      subscribe: (_: string, listener: never) => ((onMessage = listener), { [Symbol.dispose]() {} }),
+      subscribe(_: string, listener: never) {
+        onMessage = listener
+        return { [Symbol.dispose]() {} }
+      },
     }
     serveBusCommands({ bus: catching, clock, ids, logger } as never)
     const subject = commandSubject('system:node:node-0', 'request')

@@ -1,4 +1,5 @@
 // One request inside the gateway, whatever brought it: HTTP, or a component of the same process.
+import type { Once } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo } from '@shiplog/api/schema'
 import type { User } from '@shiplog/domain/strategy'
@@ -34,7 +35,7 @@ export interface GatewayRequest {
   /** Create only: refuse a name that an object had before (see ApiRequest.onlyNew). */
   readonly onlyNew?: boolean
   /** Deletions and bindings: not after another round of the same matter (see ApiRequest.once). */
-  readonly once?: { readonly matter: string; readonly round: string }
+  readonly once?: Once
 }
 
 /** What a write came to. */

@@ -48,6 +48,7 @@ import { createPresenter, type ListBody, type Presenter } from './presenter.ts'
 import type { Reader } from './reader.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
 import { accessResource } from './resource-access.ts'
+import { readOnce } from './rounds.ts'
 import { answerFromTunnel, type Tunnels } from './tunnels.ts'
 import { checkStart, type FrameSink, type WatchHub } from './watch.ts'
 
@@ -572,8 +573,8 @@ const warningHeader = (text: string): string =>
 
 /** The round that a deletion belongs to, when it names one whole. */
 function onceOf(raw: RawRequest): Pick<GatewayRequest, 'once'> {
-  const [round, matter] = (header(raw, wireHeader.once) ?? '').split(' ')
-  return round && matter ? { once: { round, matter } } : {}
+  const once = readOnce(header(raw, wireHeader.once) ?? '')
+  return once ? { once } : {}
 }
 
 function provenanceOf(raw: RawRequest): Provenance {

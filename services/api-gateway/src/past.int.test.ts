@@ -2,13 +2,23 @@
 // answers from the log. They must agree at every sequence, whether few objects changed since (looked up one by one) or
 // many (the log's state as a whole).
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
+import { compactLog } from '@shiplog/events/compactor'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
+import { oldestWholeSequence } from '@shiplog/events/history'
+import { createSealer } from '@shiplog/events/seals'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ApiGateway, createApiGateway } from './api-gateway.ts'
+import type { ListOptions } from './list-options.ts'
+import { createMoments } from './past-moment.ts'
+import type { Presenter } from './presenter.ts'
+import type { Selection } from './selection.ts'
+import { createStreams } from './streams.ts'
+import type { Version } from './version.ts'
+import { createWatchHub, type FrameSink } from './watch.ts'
 
 const objects = 700
 let log: ClusterLog
@@ -73,4 +83,81 @@ test('memory and log tell the same past', async () => {
     }
   }
   expect(counts.size).toBeGreaterThan(100)
+}, 60_000)
+
+test('what the log has forgotten is refused, naming the oldest sequence left, to moments, lists and watches alike', async () => {
+  const client = await join()
+  const merge = async (index: number): Promise<void> => {
+    const result = await client.request({
+      verb: 'patch',
+      group: '',
+      resource: 'configmaps',
+      namespace: 'a',
+      name: 'c2',
+      patchType: 'application/merge-patch+json',
+      body: { data: { v: `again-${index}` } },
+    })
+    expect(result.ok).toBe(true)
+  }
+  for (let index = 0; index < 5; index++) await merge(index)
+  const forgotten = await log.events.lastSequence()
+  for (let index = 5; index < 8; index++) await merge(index)
+  const sealer = createSealer({ log: log.events, clock: systemClock, logger: silentLogger, onStored: () => undefined })
+  await sealer.start()
+  await sealer.stop()
+  const report = await compactLog({ log: log.events, clock: systemClock, subjects: ['evt.core.configmaps.>'] })
+  expect(report.forgotten).toBeGreaterThan(5)
+  const oldest = await oldestWholeSequence(log.events)
+  expect(oldest).toBeGreaterThan(forgotten)
+
+  // A gateway that remembers nothing.
+  const late = await join()
+  const query = { resourceVersion: String(forgotten), resourceVersionMatch: 'Exact' }
+  const list = await late.request({ verb: 'list', group: '', resource: 'configmaps', namespace: 'a', query })
+  expect(list).toMatchObject({ status: { code: 410, message: `too old resource version: ${forgotten} (${oldest})` } })
+
+  const streams = createStreams(log, { clock: systemClock })
+  const stopping = new AbortController()
+  await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
+  const moments = createMoments({ events: streams.events, nowMs: () => systemClock.nowMs() })
+  await expect(moments.resolve(String(forgotten))).rejects.toMatchObject({
+    status: {
+      code: 410,
+      message: `the log does not reach back to sequence ${forgotten}: the oldest sequence left is ${oldest}`,
+    },
+  })
+  expect((await moments.resolve(String(oldest))).sequence).toBe(oldest)
+
+  const watched = async (resourceVersion: number): Promise<string> => {
+    let text = ''
+    const closed = new AbortController()
+    const sink: FrameSink = {
+      write: (bytes) => {
+        text += bytes.toString()
+        return true
+      },
+      drained: () => Promise.resolve(),
+      buffered: 0,
+      end: () => undefined,
+      destroy: () => closed.abort(),
+      closed: closed.signal,
+    }
+    const hub = createWatchHub({ clock: systemClock, integer: () => 0 })
+    const presenter = { id: 'names', frame: (type: string, { name }: Version) => Buffer.from(`${type} ${name}\n`) }
+    const selection: Selection = { namespace: '', everything: true, name: undefined, matches: () => true, id: 'all' }
+    const options = { resourceVersion, timeoutSeconds: 1, allowWatchBookmarks: false } as ListOptions
+    await hub.serve({
+      stream: streams.events,
+      table: streams.events.projection.table('configmaps'),
+      resource: { group: '', resource: 'configmaps' },
+      selection,
+      presenter: presenter as unknown as Presenter,
+      options,
+      sink,
+    })
+    return text
+  }
+  expect(await watched(forgotten)).toContain(`too old resource version: ${forgotten} (${oldest})`)
+  expect(await watched(oldest)).toBe('')
+  stopping.abort()
 }, 60_000)

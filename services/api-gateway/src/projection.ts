@@ -7,7 +7,10 @@ import { batchOf, header } from '@shiplog/events/envelope'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { parseObjectSubject } from '@shiplog/events/subjects'
 import type { Clock } from '@shiplog/runtime/clock'
+import { carriesClaim, claimsRemembered, type GuardRecord } from './rounds.ts'
 import { framings, noBytes, Version } from './version.ts'
+
+const noRecords: readonly GuardRecord[] = []
 
 /** The recent past that is kept in memory: past this, older versions are read from the log. */
 export const historyEventsMax = 50_000
@@ -17,12 +20,13 @@ const listsMax = 64
 /** How long a read waits for the projection to reach the log's end before it answers 504. */
 export const catchUpTimeoutMs = 3_000
 
-/** A guard as the projection knows it. */
-export interface GuardState {
-  readonly sequence: number
+/** A guard as the projection knows it: its last record. */
+export interface GuardState extends GuardRecord {
   readonly checksum: string
-  /** The uid that holds it, '' when it was released. */
+  /** The uid that holds it, '' when it was released; or what rounds.ts says. */
   readonly holder: string
+  /** The last records that carry claims, this one last. */
+  readonly recent: readonly GuardRecord[]
 }
 
 /** What compare-and-set and the checksum chain need to know of a subject's last record. */
@@ -316,11 +320,15 @@ export class StreamProjection {
 
   #applyOther(record: LogRecord): void {
     if (!record.subject.startsWith('guard.')) return
-    this.#guards.set(record.subject, {
+    const held: GuardRecord = {
       sequence: record.sequence,
-      checksum: record.headers[header.checksum] ?? '',
+      previous: Number(record.headers[header.previous] ?? 0),
       holder: Buffer.from(record.payload).toString('utf8'),
-    })
+    }
+    const recent = carriesClaim(held.holder)
+      ? [...(this.#guards.get(record.subject)?.recent ?? noRecords).slice(1 - claimsRemembered), held]
+      : noRecords
+    this.#guards.set(record.subject, { ...held, checksum: record.headers[header.checksum] ?? '', recent })
   }
 
   #version(record: LogRecord, table: ResourceTable, namespace: string, name: string): Version {

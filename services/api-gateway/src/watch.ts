@@ -1,5 +1,6 @@
 // Watches. A watcher first catches up at its own pace (from the log, then from memory), then joins the class of all
 // watchers that want the same frames: each change is encoded once per class and written to every member.
+import { oldestWholeSequence } from '@shiplog/events/history'
 import type { Clock } from '@shiplog/runtime/clock'
 import { ApiError, expired, type Status, versionTooLarge, versionTooOld } from '@shiplog/api/status'
 import type { ListOptions } from './list-options.ts'
@@ -223,7 +224,8 @@ async function catchUp(request: WatchRequest, join: () => void): Promise<void> {
   for (;;) {
     if (sink.closed.aborted) return
     if (position < projection.windowFloor) {
-      const oldest = await stream.log.firstSequence()
+      // What was compacted left holes behind the first record: events between would be missing.
+      const oldest = await oldestWholeSequence(stream.log)
       if (position + 1 < oldest) throw new ApiError(versionTooOld(position, oldest))
       const to = projection.windowFloor
       for await (const versions of eventsBetween(stream, table, request.resource, position, to)) {

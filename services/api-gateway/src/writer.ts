@@ -48,6 +48,7 @@ import { createPatcher } from './patcher.ts'
 import { keyOf } from './projection.ts'
 import { fromStorage, type RequestBodies, severalVersions, versionConverter } from './request-body.ts'
 import { dryRunOf, managerOf } from './request-options.ts'
+import { decideOnce } from './rounds.ts'
 import type { Stream, Streams } from './streams.ts'
 import type { Version } from './version.ts'
 
@@ -567,14 +568,10 @@ export function createWriter(deps: WriterDeps): Writer {
   function guardOfRound(request: GatewayRequest, stream: Stream, name: string): Append | undefined {
     const { once, resource } = request
     if (!once) return undefined
-    const state = stream.projection.guard(onceSubject(once.matter))
-    const last = roundOf(state?.holder)
-    // What others stored last: before this round took the guard, or with the guard itself.
-    const othersAt = !state || last.round === once.round ? last.othersAt : state.sequence
-    if (othersAt > (request.provenance.basis ?? 0)) {
-      throw new ApiError(decidedElsewhere(resource, name, othersAt))
-    }
-    return guardAppend(stream, request, `once/${once.matter}`, `${once.round} ${othersAt}`)
+    const guard = stream.projection.guard(onceSubject(once.matter))
+    const decided = decideOnce(once, request.provenance.basis ?? 0, guard)
+    if ('seeFirst' in decided) throw new ApiError(decidedElsewhere(resource, name, decided.seeFirst))
+    return guardAppend(stream, request, `once/${once.matter}`, decided.holder)
   }
 
   async function deleteOnce(
@@ -640,12 +637,6 @@ export function createWriter(deps: WriterDeps): Writer {
 function keepManagedFields(draft: KubeObject, managedFields: ManagedFieldsEntry[]): void {
   if (managedFields.length > 0) draft.metadata.managedFields = managedFields
   else delete draft.metadata.managedFields
-}
-
-/** Who holds the guard of a matter (`<round> <sequence>`), and when somebody else held it last. */
-function roundOf(holder = ''): { readonly round: string; readonly othersAt: number } {
-  const [round = '', othersAt] = holder.split(' ')
-  return { round, othersAt: Number(othersAt) || 0 }
 }
 
 const onceSubject = (matter: string): string => guardSubject(`once/${matter}`)

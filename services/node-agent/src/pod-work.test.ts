@@ -109,6 +109,27 @@ describe('what the runtime still knows', () => {
   })
 })
 
+test('what comes after a sidecar waits for its startup probe', () => {
+  const spec = {
+    initContainers: [
+      { name: 'side', image: 'x', restartPolicy: 'Always', startupProbe: {} },
+      { name: 'step', image: 'x' },
+    ],
+    containers: [{ name: 'main', image: 'x' }],
+  }
+  const staged = { ...pod, spec } as FeedObject
+  const work = newPodWork(staged, 0)
+  nextSteps(work, staged, 0)
+  onSandboxReady(work, ['10.0.0.1'])
+  const [side, step] = work.init as [ContainerWork, ContainerWork]
+  expect(nextSteps(work, staged, 0).steps).toEqual([{ do: 'start', container: side }])
+  start(side, 0, 0)
+  side.awaitsStartup = true
+  expect(nextSteps(work, staged, 0).steps).toEqual([])
+  side.awaitsStartup = false
+  expect(nextSteps(work, staged, 0).steps).toEqual([{ do: 'start', container: step }])
+})
+
 test('what waits for something it refers to is tried again when that changes, and nothing else is', () => {
   const { work, main } = ready()
   onStartFailed(main, 'CreateContainerConfigError', 'configmap "a" not found', 1_000)

@@ -52,6 +52,8 @@ export interface ContainerWork {
   backoffMs: number
   notBeforeMs: number
   starting: boolean
+  /** It runs, and its startup probe has not succeeded yet: what comes after a sidecar waits for that. */
+  awaitsStartup: boolean
   /** The grace with which it was asked to stop, undefined when it was not. */
   stopGraceMs: number | undefined
 }
@@ -108,6 +110,7 @@ const newContainer = (container: JsonObject, role: ContainerRole, waitingReason:
   backoffMs: 0,
   notBeforeMs: 0,
   starting: false,
+  awaitsStartup: false,
   stopGraceMs: undefined,
 })
 
@@ -272,7 +275,9 @@ export function nextSteps(work: PodWork, pod: FeedObject, nowMs: number): PodPla
 
   if (!work.initialized) {
     for (const container of work.init) {
-      if (container.role === 'sidecar' ? isRunning(container) : succeeded(container)) continue
+      const isPassed =
+        container.role === 'sidecar' ? isRunning(container) && !container.awaitsStartup : succeeded(container)
+      if (isPassed) continue
       if (failedForGood(container, policy)) stopAll(work, graceMsOf(pod), steps)
       else if (!isRunning(container)) start(container)
       return { steps, wakeAtMs }
@@ -335,6 +340,7 @@ export function onSandboxFailed(work: PodWork, nowMs: number): void {
 
 export function onStarted(container: ContainerWork, started: StartedContainer): void {
   container.starting = false
+  container.awaitsStartup = false
   if (hasEnded(container)) container.restartCount++
   if (container.state.at === 'terminated') container.lastState = container.state
   container.state = { at: 'running', startedAtMs: started.startedAtMs }

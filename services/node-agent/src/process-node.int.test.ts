@@ -107,6 +107,10 @@ const runsOf = (name: string): number => {
   return existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0
 }
 
+/** A process is told as running from its start on; its line comes a moment later. */
+const hasRun = (name: string, times: number): Promise<boolean> =>
+  eventually(`${name} has run ${times} times`, () => runsOf(name) >= times)
+
 function createPod(name: string, script: string, spec: JsonObject = {}, container: JsonObject = {}): void {
   cluster.put('pods', {
     apiVersion: 'v1',
@@ -226,6 +230,7 @@ describe('an agent that is killed at any moment', () => {
       await eventually(`${name} is done`, () => phase(name) === 'Succeeded')
     for (const name of gone) await eventually(`${name} is gone`, () => pod(name) === undefined)
 
+    for (const name of [...rest, ...staged]) await hasRun(name, 1)
     const told = (name: string): number => main(name)['restartCount'] + 1
     for (const name of [...rest, ...staged, ...jobs.slice(2)])
       expect([name, runsOf(name), told(name)]).toEqual([name, 1, 1])
@@ -237,7 +242,7 @@ describe('an agent that is killed at any moment', () => {
     await eventually('all pods are gone', () => [...rest, ...staged, ...jobs, ...flaky].every((name) => !pod(name)))
     const left = () => ['pods', 'state', 'work'].flatMap((name) => readdirSync(join(nodeDirectory(), name)))
     await eventually('nothing is left on disk', () => left().length === 0)
-    expect(ourProcesses()).toEqual([])
+    await eventually('no process is left', () => ourProcesses().length === 0)
     expect(filesWith(secretText)).toEqual([])
   }, 120_000)
 })
@@ -246,21 +251,37 @@ describe('an agent that is stopped in order', () => {
   test('ends every process, also one that does not listen, and the next life goes on', async () => {
     agent = startAgent()
     createPod('polite', "trap 'exit 0' TERM; while true; do sleep 0.05; done")
-    createPod('deaf', "trap '' TERM; while true; do sleep 0.05; done")
+    createPod(
+      'deaf',
+      `trap '' TERM; echo >> ${join(directory, 'runs', 'deaf-by-now')}; while true; do sleep 0.05; done`,
+    )
     createPod('daemon', 'setsid sleep 1000 & exec sleep 1000')
     for (const name of ['polite', 'deaf', 'daemon'])
       await eventually(`${name} runs`, () => runsOf(name) === 1 && phase(name) === 'Running')
+    await eventually('one does not listen any more', () => runsOf('deaf-by-now') === 1)
     await agent.stop()
-    expect(ourProcesses()).toEqual([])
+    await eventually('no process is left', () => ourProcesses().length === 0)
     await eventually('the supervisor has left', () => supervisorPid() === undefined)
     agent = startAgent()
     for (const name of ['polite', 'deaf', 'daemon'])
       await eventually(`${name} runs again`, () => main(name)['restartCount'] === 1)
     expect(main('deaf')['lastState'].terminated).toMatchObject({ exitCode: 137, reason: 'Error' })
     expect(main('daemon')['lastState'].terminated).toMatchObject({ exitCode: 143, reason: 'Error' })
+    for (const name of ['polite', 'deaf', 'daemon']) await hasRun(name, 2)
     expect(['polite', 'deaf', 'daemon'].map(runsOf)).toEqual([2, 2, 2])
   }, 60_000)
 })
+
+test('an agent that is stopped before it has looked around ends what an earlier one left', async () => {
+  agent = startAgent()
+  createPod('server', 'exec sleep 1000')
+  await eventually('it runs', () => phase('server') === 'Running')
+  await agent.kill()
+  expect(ourProcesses()).toHaveLength(1)
+  agent = startAgent()
+  await agent.stop()
+  await eventually('nothing is left', () => ourProcesses().length === 0)
+}, 60_000)
 
 describe('a supervisor that is killed', () => {
   test('leaves processes that nobody reads: they are ended, told as 137, and started again', async () => {
@@ -268,6 +289,7 @@ describe('a supervisor that is killed', () => {
     createPod('server', 'exec sleep 1000')
     createPod('once', 'exec sleep 1000', { restartPolicy: 'Never' })
     await eventually('both run', () => phase('server') === 'Running' && phase('once') === 'Running')
+    for (const name of ['server', 'once']) await hasRun(name, 1)
     const before = ourProcesses()
     expect(before).toHaveLength(2)
     process.kill(supervisorPid()!, 'SIGKILL')
@@ -278,6 +300,7 @@ describe('a supervisor that is killed', () => {
       message: expect.stringContaining('supervised'),
     })
     expect(main('server')['lastState'].terminated.exitCode).toBe(137)
+    await hasRun('server', 2)
     expect([runsOf('server'), runsOf('once')]).toEqual([2, 1])
     expect(ourProcesses().filter((pid) => before.includes(pid))).toEqual([])
     expect(ourProcesses()).toHaveLength(1)
@@ -287,10 +310,12 @@ describe('a supervisor that is killed', () => {
     agent = startAgent()
     createPod('server', 'exec sleep 1000')
     await eventually('it runs', () => phase('server') === 'Running')
+    await hasRun('server', 1)
     process.kill(supervisorPid()!, 'SIGKILL')
     await agent.kill()
     agent = startAgent()
     await eventually('it is started again', () => main('server')['restartCount'] === 1 && phase('server') === 'Running')
+    await hasRun('server', 2)
     expect(runsOf('server')).toBe(2)
     expect(ourProcesses()).toHaveLength(1)
   }, 60_000)

@@ -184,6 +184,7 @@ export function createRealPods(deps: {
     const title = probe.kind[0]!.toUpperCase() + probe.kind.slice(1)
     if (!answer.ok) tell(pod, container, 'Warning', 'Unhealthy', `${title} probe failed: ${answer.message}`)
     const effects = onProbed(entry.probes, probe.kind, answer.ok, clock.nowMs())
+    container.awaitsStartup = !hasStarted(entry.probes)
     if (effects.kill && pod.pod.metadata['deletionTimestamp'] === undefined) {
       const message = `Container ${container.name} failed ${probe.kind} probe, will be restarted`
       tell(pod, container, 'Normal', 'Killing', message)
@@ -288,6 +289,7 @@ export function createRealPods(deps: {
       const spec = specOfContainer(pod, container)
       const reported = isFresh ? undefined : reportedOf(pod, container)
       const probes = container.role === 'init' ? undefined : newContainerProbes(spec, startedAtMs, reported)
+      container.awaitsStartup = probes !== undefined && !hasStarted(probes)
       const entry: Watched = { probes, containerID: container.containerID, timer: undefined, over: false }
       watched.set(keyOf(pod, container), entry)
       look(pod, container, entry)

@@ -33,7 +33,10 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'shiplog-projector-'))
   server = await startEmbeddedPostgres({ dataDir: directory, clock: systemClock, ids: systemIds })
   pool = poolOf()
-  await prepare(pool)
+  // As replicas do that are started together: all find the database empty.
+  const others = Array.from({ length: 3 }, poolOf)
+  await Promise.all([pool, ...others].map((one) => prepare(one)))
+  await Promise.all(others.map((one) => one.end()))
 }, 60_000)
 afterAll(async () => {
   await pool?.end()

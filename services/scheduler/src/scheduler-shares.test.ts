@@ -61,7 +61,9 @@ describe('a scheduler with a share of the pods', () => {
     await settle()
     const [binding] = cluster.bindings
     expect((binding!.request.body as { target: { name: string } }).target.name).toBe('n')
-    expect(binding!.request.once).toEqual({ matter: 'node/n', round: expect.any(String) })
+    // What a pod takes, and what the node has left for those whom this decision could not see.
+    const claim = { order: 2, take: { pods: 1, cpu: 3_000 }, room: { pods: 109, cpu: 1_000 } }
+    expect(binding!.request.once).toEqual({ matter: 'node/n', round: expect.any(String), claim })
     expect(cluster.events.map(({ reason }) => reason)).not.toContain('FailedScheduling')
     await scheduler.stop()
   })

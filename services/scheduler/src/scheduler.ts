@@ -7,7 +7,7 @@
 // Of several replicas each decides about its share of the pods, with all pods in its snapshot. What the others bind comes
 // by the feed; what they bind at the same moment is refused by a guard of the node (ApiRequest.once), and the pod is
 // decided anew as soon as the snapshot shows it.
-import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
+import type { ApiClient, ApiRequest, ApiResult, Once } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
 import { decidedElsewhereAt } from '@shiplog/api/status'
@@ -24,6 +24,7 @@ import type { Decision, Failure } from '@shiplog/scheduling/schedule'
 import { Snapshot } from '@shiplog/scheduling/snapshot'
 import { tieRule } from '@shiplog/scheduling/tie-break'
 import { type DecisionContext, decisionRecord } from './decision-record.ts'
+import { claimOf, mayClaim } from './node-claim.ts'
 import { createOutbox } from './outbox.ts'
 import { bindingRequest, eventRequest, type PodNote, unschedulableRequest } from './pod-messages.ts'
 import { createSchedulerMetrics } from './scheduler-metrics.ts'
@@ -117,6 +118,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const flights = new Map<string, Flight>()
   let view = createView()
   let decisions = 0
+  /** Whose claims reckon with each other. */
+  let round = run
   let bindings = 0
   let noteNumber = 0
   let pumpRequested = false
@@ -336,10 +339,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       isBinding: true,
       outcome: 'open',
     }
+    const once = shares && onceOf(pod, flight.node, number)
     flights.set(pod.uid, flight)
     snapshot.assume(pod, flight.node)
     bindings++
-    bind(flight, queued, decisionRecord(context, decision))
+    bind(flight, queued, decisionRecord(context, decision), once)
       .catch((err: unknown) => {
         if (!signal.aborted) log.error({ err, pod: reference(pod) }, 'binding failed')
         refuse(flight, { error: String(err) })
@@ -355,11 +359,17 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
   // ── A pod that has a place ───────────────────────────────────────────────────────────────────────────────────────
 
-  async function bind(flight: Flight, queued: QueuedPod, record: JsonObject): Promise<void> {
+  function onceOf(pod: PodInfo, nodeName: string, order: number): Once {
+    const node = view.snapshot.node(nodeName)
+    const claim = node && mayClaim(pod) ? { claim: claimOf(pod, node, order) } : {}
+    return { matter: `node/${nodeName}`, round, ...claim }
+  }
+
+  async function bind(flight: Flight, queued: QueuedPod, record: JsonObject, once: Once | undefined): Promise<void> {
     const { pod, node } = flight
     const request: ApiRequest = {
       ...bindingRequest(pod, node, view.sequence, record),
-      ...(shares ? { once: { matter: `node/${node}`, round: run }, isWanted: () => !flight.isLost } : {}),
+      ...(once ? { once, isWanted: () => !flight.isLost } : {}),
     }
     let cause: unknown
     for (let tries = 1; tries <= bindingTriesMax; tries++) {
@@ -393,6 +403,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       refuse(flight, { code: result.code, message }, decidedElsewhereAt(result.status))
       return
     }
+    // It may be stored all the same, though nothing here reckons with it any more: then it counts as another's.
+    round = deps.ids.uuid()
     if (flight.outcome === 'void') return
     refuse(flight, { error: flight.isLost ? 'the pod is another replica’s' : String(cause) })
   }

@@ -92,6 +92,7 @@ const validate = (cronJob: KubeObject): StatusCause[] => {
 }
 
 export const cronJobStrategy: Strategy = {
+  validatesAll: true,
   warnings: templateWarnings((object) => object['spec']?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template'),
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')

@@ -60,6 +60,7 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
 }
 
 export const daemonSetStrategy: Strategy = {
+  validatesAll: true,
   warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,
   prepareForCreate: (draft) => {

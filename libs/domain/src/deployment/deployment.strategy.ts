@@ -94,6 +94,7 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
 }
 
 export const deploymentStrategy: Strategy = {
+  validatesAll: true,
   warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,
   prepareForCreate: (draft) => {

@@ -1,13 +1,10 @@
 // HorizontalPodAutoscalers, in their storage version autoscaling/v2.
-import { invalidValue, notSupported } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import type { StatusCause } from '@shiplog/api/status'
-import { fill, fillText, items, requiredName, section } from '../fields.ts'
-import { pathSegment } from '../names.ts'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { fill, fillText, items, section } from '../fields.ts'
+import { validateAutoscalerSpec } from './autoscaler-validation.ts'
 import type { Strategy } from '../strategy.ts'
 
 const defaultCpuUtilizationPercentage = 80
-const metricTypes = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource']
 const scaleUp = {
   stabilizationWindowSeconds: 0,
   selectPolicy: 'Max',
@@ -49,31 +46,12 @@ const setDefaults = (draft: JsonObject): void => {
   setRules(section(spec['behavior'], 'scaleDown'), scaleDown)
 }
 
-const validate = (autoscaler: KubeObject): StatusCause[] => {
-  const spec: JsonObject = autoscaler['spec'] ?? {}
-  const causes: StatusCause[] = []
-  const { minReplicas, maxReplicas } = spec
-  if (typeof minReplicas === 'number' && minReplicas < 1)
-    causes.push(invalidValue('spec.minReplicas', minReplicas, 'must be greater than or equal to 1'))
-  if (typeof maxReplicas !== 'number' || maxReplicas < 1)
-    causes.push(invalidValue('spec.maxReplicas', maxReplicas ?? 0, 'must be greater than 0'))
-  if (typeof minReplicas === 'number' && (maxReplicas ?? 0) < minReplicas)
-    causes.push(invalidValue('spec.maxReplicas', maxReplicas ?? 0, 'must be greater than or equal to `minReplicas`'))
-  const target: JsonObject = spec['scaleTargetRef'] ?? {}
-  for (const key of ['kind', 'name'])
-    causes.push(...requiredName(pathSegment, target[key], `spec.scaleTargetRef.${key}`))
-  items(spec['metrics']).forEach((metric, index) => {
-    if (!metricTypes.includes(metric.type))
-      causes.push(notSupported(`spec.metrics[${index}].type`, metric.type ?? '', metricTypes))
-  })
-  return causes
-}
-
 export const horizontalPodAutoscalerStrategy: Strategy = {
   hasGeneration: false,
   setDefaults,
   prepareForCreate: (draft) => {
     draft['status'] = { desiredReplicas: 0, currentMetrics: null }
   },
-  validate,
+  validate: (autoscaler) => validateAutoscalerSpec(autoscaler['spec'] ?? {}),
+  validatesAll: true,
 }

@@ -1,13 +1,28 @@
 // What a Job's spec and a CronJob's jobTemplate must hold.
-import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import { invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
+import { validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts'
 import { nonNegative } from '../fields.ts'
+import { dns1123Subdomain } from '../names.ts'
 import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 
-const completionModes = ['Indexed', 'NonIndexed']
+const completionModes = ['NonIndexed', 'Indexed']
 const restartPolicies = ['OnFailure', 'Never']
-const numbers = ['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished']
+const numbers = [
+  ...['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished'],
+  ...['backoffLimitPerIndex', 'maxFailedIndexes'],
+]
+const managedByCharactersMax = 63
+
+/** `acme.io/foo`. */
+const validateDomainPath = (path: string, field: string): StatusCause[] => {
+  const [domain = '', ...rest] = path.split('/')
+  if (path === '') return [required(field)]
+  if (domain === '' || rest.join('/') === '')
+    return [invalidValue(field, path, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+  return dns1123Subdomain(domain).map((sentence) => invalidValue(field, domain, sentence))
+}
 
 /** Numbers, completion mode and template of a job. */
 export const validateJobSpec = (spec: JsonObject, field: string): StatusCause[] => {
@@ -18,17 +33,37 @@ export const validateJobSpec = (spec: JsonObject, field: string): StatusCause[] 
     if (mode === 'Indexed' && typeof spec['completions'] !== 'number')
       causes.push(required(`${field}.completions`, 'when completion mode is Indexed'))
   }
-  if (typeof spec['backoffLimitPerIndex'] === 'number' && mode !== 'Indexed')
+  const { backoffLimitPerIndex, maxFailedIndexes, completions, managedBy } = spec
+  if (typeof maxFailedIndexes === 'number' && typeof backoffLimitPerIndex !== 'number')
+    causes.push(required(`${field}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'))
+  if (mode === 'NonIndexed' || mode === undefined || mode === null)
+    for (const key of ['backoffLimitPerIndex', 'maxFailedIndexes'])
+      if (typeof spec[key] === 'number')
+        causes.push(invalidValue(`${field}.${key}`, spec[key], 'requires indexed completion mode'))
+  if (mode === 'Indexed' && typeof completions === 'number' && maxFailedIndexes > completions)
     causes.push(
-      invalidValue(`${field}.backoffLimitPerIndex`, spec['backoffLimitPerIndex'], 'requires indexed completion mode'),
+      invalidValue(`${field}.maxFailedIndexes`, maxFailedIndexes, 'must be less than or equal to completions'),
     )
+  if (typeof managedBy === 'string') {
+    causes.push(...validateDomainPath(managedBy, `${field}.managedBy`))
+    if (managedBy.length > managedByCharactersMax) causes.push(tooLong(`${field}.managedBy`, managedByCharactersMax))
+  }
+  if (spec['podFailurePolicy']) causes.push(...validatePodFailurePolicy(spec, `${field}.podFailurePolicy`))
+  if (spec['successPolicy']) causes.push(...validateSuccessPolicy(spec, `${field}.successPolicy`))
+  const replacement = spec['podReplacementPolicy']
+  const replacements = spec['podFailurePolicy'] ? ['Failed'] : ['Failed', 'TerminatingOrFailed']
+  if (typeof replacement === 'string' && !replacements.includes(replacement))
+    causes.push(notSupported(`${field}.podReplacementPolicy`, replacement, replacements))
   causes.push(...validatePodTemplate(spec['template'], `${field}.template`))
   const policy = spec['template']?.spec?.restartPolicy
   if (spec['template'] && !restartPolicies.includes(policy)) {
     const at = `${field}.template.spec.restartPolicy`
-    causes.push(policy ? notSupported(at, policy, restartPolicies) : required(at, `valid values: "OnFailure", "Never"`))
+    const unsaid = !policy || policy === 'Always'
+    causes.push(
+      !unsaid ? notSupported(at, policy, restartPolicies) : required(at, `valid values: "OnFailure", "Never"`),
+    )
   }
-  if (spec['podFailurePolicy'] && policy !== 'Never')
+  if (spec['podFailurePolicy'] && policy === 'OnFailure')
     causes.push(
       invalidValue(
         `${field}.template.spec.restartPolicy`,
@@ -44,5 +79,5 @@ export const validateNoManualSelector = (spec: JsonObject, field: string): Statu
   spec['manualSelector'] === true
     ? [notSupported(`${field}.manualSelector`, true, ['nil', 'false'])]
     : spec['selector']
-      ? [forbiddenField(`${field}.selector`, '`selector` will be auto-generated')]
+      ? [invalidValue(`${field}.selector`, spec['selector'], '`selector` will be auto-generated')]
       : []

@@ -58,10 +58,18 @@ const validate = (job: KubeObject): StatusCause[] => {
   if (!spec['selector']) causes.push(required('spec.selector'))
   else causes.push(...validateLabelSelector(spec['selector'], 'spec.selector'))
   const labels = spec['template']?.metadata?.labels
+  if (!spec['selector'])
+    causes.push(
+      invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
+    )
   if (spec['selector'] && causes.length === 0 && !compileLabelSelector(spec['selector']).matches(labels ?? {}))
     causes.push(
       invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
     )
+  const { uid, name } = job.metadata
+  const generated = { [uidLabel]: uid, [nameLabel]: name, 'controller-uid': uid, 'job-name': name }
+  if (spec['manualSelector'] !== true && spec['selector'] && !compileLabelSelector(spec['selector']).matches(generated))
+    causes.push(invalidValue('spec.selector', spec['selector'], '`selector` not auto-generated'))
   return [...causes, ...validateJobSpec(spec, 'spec')]
 }
 
@@ -102,6 +110,7 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
 }
 
 export const jobStrategy: Strategy = {
+  validatesAll: true,
   propagationWhenUnsaid: 'Orphan',
   warnsOfUnsaidPropagation:
     'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',

@@ -1,17 +1,12 @@
 // PersistentVolumeClaims: a wish for storage, fixed once made but for its size.
-import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import { forbiddenField } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { items, keep, section, semanticEqual } from '../fields.ts'
-import { compareQuantities, nanosOf } from '../quantities.ts'
+import { keep, section, semanticEqual } from '../fields.ts'
+import { compareQuantities } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
+import { validateClaimSpec } from './claim-validation.ts'
 import { setClaimSpecDefaults } from './claim-defaults.ts'
-
-/** How volumes may be mounted. */
-export const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod']
-/** What volumes hold. */
-export const volumeModes = ['Block', 'Filesystem']
 
 /** The old and the new field for where the content comes from say the same, as far as the old one can. */
 const mirrorDataSource = (spec: JsonObject): void => {
@@ -20,27 +15,7 @@ const mirrorDataSource = (spec: JsonObject): void => {
     spec['dataSource'] = { ...spec['dataSourceRef'] }
 }
 
-const validate = (claim: KubeObject): StatusCause[] => {
-  const spec: JsonObject = claim['spec'] ?? {}
-  const causes: StatusCause[] = []
-  const modes = items(spec['accessModes'])
-  if (modes.length === 0) causes.push(required('spec.accessModes', 'at least 1 access mode is required'))
-  causes.push(...validateLabelSelector(spec['selector'], 'spec.selector'))
-  for (const mode of modes)
-    if (!accessModes.includes(mode)) causes.push(notSupported('spec.accessModes', mode, accessModes))
-  if (modes.includes('ReadWriteOncePod') && modes.length > 1)
-    causes.push(forbiddenField('spec.accessModes', 'may not use ReadWriteOncePod with other access modes'))
-  const storage = spec['resources']?.requests?.storage
-  if (storage === undefined) causes.push(required('spec.resources[storage]'))
-  else {
-    const nanos = nanosOf(storage)
-    if (nanos !== undefined && nanos <= 0n)
-      causes.push(invalidValue('spec.resources[storage]', String(storage), 'must be greater than zero'))
-  }
-  if (spec['volumeMode'] && !volumeModes.includes(spec['volumeMode']))
-    causes.push(notSupported('spec.volumeMode', spec['volumeMode'], volumeModes))
-  return causes
-}
+const validate = (claim: KubeObject): StatusCause[] => validateClaimSpec(claim['spec'] ?? {}, 'spec')
 
 const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
   const now: JsonObject = next['spec'] ?? {}
@@ -93,6 +68,7 @@ export const persistentVolumeClaimStrategy: Strategy = {
     mirrorDataSource(section(draft, 'spec'))
   },
   validate,
+  validatesAll: true,
   validateUpdate,
   eventType,
 }

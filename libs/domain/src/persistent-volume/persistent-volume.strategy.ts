@@ -5,7 +5,7 @@ import { timestampOf } from '@shiplog/api/managed-fields'
 import type { StatusCause } from '@shiplog/api/status'
 import { setVolumeSourceDefaults } from '../pod/pod-defaults.ts'
 import { fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
-import { accessModes, volumeModes } from '../persistent-volume-claim/persistent-volume-claim.strategy.ts'
+import { accessModes, volumeModes } from '../persistent-volume-claim/claim-validation.ts'
 import type { Strategy } from '../strategy.ts'
 
 const reclaimPolicies = ['Delete', 'Recycle', 'Retain']

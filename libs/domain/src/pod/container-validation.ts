@@ -1,11 +1,19 @@
 // Containers: image, ports, environment, probes, resources, security, in upstream's order and sentences.
-import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import {
+  duplicate,
+  forbiddenField,
+  invalidValue,
+  notFoundField,
+  notSupported,
+  required,
+} from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, entries, items, nonNegative, requiredName, requiredText } from '../fields.ts'
 import {
   configMapKey,
   dns1123Label,
+  dns1123Subdomain,
   envVarName,
   httpHeaderName,
   inclusiveRange,
@@ -14,11 +22,11 @@ import {
   qualifiedName,
 } from '../names.ts'
 import { compareQuantities, nanosOf } from '../quantities.ts'
-import { validateVolumeMounts } from './volume-validation.ts'
+import { podFieldPaths, validateResourceFieldRef, validateVolumeMounts } from './volume-validation.ts'
 
 const protocols = ['SCTP', 'TCP', 'UDP']
 const pullPolicies = ['Always', 'IfNotPresent', 'Never']
-const messagePolicies = ['FallbackToLogsOnError', 'File']
+const messagePolicies = ['File', 'FallbackToLogsOnError']
 const userIdMax = 2_147_483_647
 const envFieldPaths = [
   'metadata.name',
@@ -66,7 +74,7 @@ const validatePorts = (ports: unknown, field: string): StatusCause[] => {
   return causes
 }
 
-const validateValueFrom = (variable: JsonObject, field: string): StatusCause[] => {
+const validateValueFrom = (variable: JsonObject, field: string, volumeNames: ReadonlySet<string>): StatusCause[] => {
   const source = variable['valueFrom']
   const kinds = Object.keys(source).filter((key) => source[key])
   const causes: StatusCause[] = []
@@ -77,7 +85,7 @@ const validateValueFrom = (variable: JsonObject, field: string): StatusCause[] =
     else if (!path) causes.push(required(`${field}.fieldRef.fieldPath`))
     else if (!envFieldPaths.includes(path) && !/^metadata\.(labels|annotations)\['.+'\]$/.test(path))
       causes.push(
-        path.includes('.')
+        podFieldPaths.includes(path) || path.startsWith('metadata.')
           ? notSupported(`${field}.fieldRef.fieldPath`, path, envFieldPaths)
           : invalidValue(
               `${field}.fieldRef.fieldPath`,
@@ -87,11 +95,18 @@ const validateValueFrom = (variable: JsonObject, field: string): StatusCause[] =
       )
   }
   if (source.resourceFieldRef)
-    causes.push(...requiredText(source.resourceFieldRef.resource, `${field}.resourceFieldRef.resource`))
+    causes.push(...validateResourceFieldRef(source.resourceFieldRef, `${field}.resourceFieldRef`, false))
+  const file = source.fileKeyRef
+  if (file) {
+    for (const key of ['volumeName', 'path', 'key'])
+      causes.push(...requiredText(file[key], `${field}.fileKeyRef.${key}`))
+    if (!volumeNames.has(file.volumeName))
+      causes.push(notFoundField(`${field}.fileKeyRef.volumeName`, file.volumeName ?? ''))
+  }
   for (const kind of ['configMapKeyRef', 'secretKeyRef']) {
     const reference = source[kind]
     if (!reference) continue
-    causes.push(...requiredText(reference.name, `${field}.${kind}.name`))
+    causes.push(...byRule(dns1123Subdomain, reference.name ?? '', `${field}.${kind}.name`))
     causes.push(...requiredName(configMapKey, reference.key, `${field}.${kind}.key`))
   }
   if (kinds.length === 0)
@@ -99,7 +114,7 @@ const validateValueFrom = (variable: JsonObject, field: string): StatusCause[] =
       invalidValue(
         field,
         '',
-        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
+        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`',
       ),
     )
   else if (variable['value']) causes.push(invalidValue(field, '', 'may not be specified when `value` is not empty'))
@@ -108,25 +123,31 @@ const validateValueFrom = (variable: JsonObject, field: string): StatusCause[] =
   return causes
 }
 
-const validateEnv = (container: JsonObject, field: string): StatusCause[] => {
+const validateEnv = (container: JsonObject, field: string, volumeNames: ReadonlySet<string>): StatusCause[] => {
   const causes: StatusCause[] = []
   items(container['envFrom']).forEach((source: JsonObject, index) => {
     const at = `${field}.envFrom[${index}]`
     if (source['prefix']) causes.push(...byRule(envVarName, source['prefix'], `${at}.prefix`))
     const kinds = ['configMapRef', 'secretRef'].filter((kind) => source[kind])
-    for (const kind of kinds) causes.push(...requiredText(source[kind].name, `${at}.${kind}.name`))
-    if (kinds.length === 0) causes.push(invalidValue(at, '', 'must specify one of: `configMapRef` or `secretRef`'))
-    if (kinds.length > 1) causes.push(invalidValue(at, '', 'may not have more than one field specified at a time'))
+    for (const kind of kinds) causes.push(...requiredName(dns1123Subdomain, source[kind].name, `${at}.${kind}.name`))
+    const all = `${field}.envFrom`
+    if (kinds.length === 0) causes.push(invalidValue(all, '', 'must specify one of: `configMapRef` or `secretRef`'))
+    if (kinds.length > 1) causes.push(invalidValue(all, '', 'may not have more than one field specified at a time'))
   })
   items(container['env']).forEach((variable: JsonObject, index) => {
     const at = `${field}.env[${index}]`
     causes.push(...requiredName(envVarName, variable['name'], `${at}.name`))
-    if (variable['valueFrom']) causes.push(...validateValueFrom(variable, `${at}.valueFrom`))
+    if (variable['valueFrom']) causes.push(...validateValueFrom(variable, `${at}.valueFrom`, volumeNames))
   })
   return causes
 }
 
-const validateHandler = (handler: JsonObject, field: string, kinds: readonly string[]): StatusCause[] => {
+const validateHandler = (
+  handler: JsonObject,
+  field: string,
+  kinds: readonly string[],
+  graceSeconds = 0,
+): StatusCause[] => {
   const causes: StatusCause[] = []
   let found = 0
   for (const kind of kinds) {
@@ -150,8 +171,16 @@ const validateHandler = (handler: JsonObject, field: string, kinds: readonly str
     }
     if (kind === 'tcpSocket') causes.push(...validatePortNumberOrName(action.port, `${at}.port`))
     if (kind === 'grpc')
-      for (const sentence of portNumber(action.port)) causes.push(invalidValue(`${at}.port`, action.port, sentence))
-    if (kind === 'sleep') causes.push(...nonNegative(action.seconds, `${at}.seconds`))
+      for (const sentence of portNumber(action.port ?? 0))
+        causes.push(invalidValue(`${at}.port`, action.port ?? 0, sentence))
+    if (kind === 'sleep' && !(action.seconds >= 0 && action.seconds <= graceSeconds))
+      causes.push(
+        invalidValue(
+          at,
+          action.seconds ?? 0,
+          `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`,
+        ),
+      )
   }
   if (found === 0) causes.push(required(field, 'must specify a handler type'))
   return causes
@@ -175,7 +204,7 @@ const validateProbes = (container: JsonObject, field: string): StatusCause[] => 
     if (!probe) continue
     causes.push(...validateProbe(probe, `${field}.${key}`))
     if (key === 'readinessProbe') {
-      if (probe.terminationGracePeriodSeconds)
+      if (typeof probe.terminationGracePeriodSeconds === 'number')
         causes.push(
           invalidValue(
             `${field}.${key}.terminationGracePeriodSeconds`,
@@ -196,6 +225,7 @@ const isExtended = (name: string): boolean =>
 const validateResourceName = (name: string, field: string): StatusCause[] => {
   const causes = byRule(qualifiedName, name, field)
   if (!name.includes('/')) {
+    if (causes.length > 0) return [...causes, invalidValue(field, name, 'must be a standard resource for containers')]
     if (name !== 'cpu' && name !== 'memory' && name !== 'ephemeral-storage' && !isHugePages(name)) {
       causes.push(invalidValue(field, name, 'must be a standard resource type or fully qualified'))
       causes.push(invalidValue(field, name, 'must be a standard resource for containers'))
@@ -264,14 +294,38 @@ const validateSeccomp = (profile: JsonObject | undefined, field: string): Status
   if (type === 'Localhost') {
     if (!profilePath) return [required(`${field}.localhostProfile`, 'must be set when seccomp type is Localhost')]
   } else if (profilePath)
-    return [invalidValue(`${field}.localhostProfile`, profilePath, 'can only be set when seccomp type is Localhost')]
+    return [
+      invalidValue(
+        `${field}.localhostProfile`,
+        { Type: type, LocalhostProfile: profilePath },
+        'can only be set when seccomp type is Localhost',
+      ),
+    ]
   return []
+}
+
+const validateAppArmor = (profile: JsonObject | undefined, field: string): StatusCause[] => {
+  if (!profile) return []
+  const { type, localhostProfile } = profile
+  if (!type) return [required(`${field}.type`, 'type is required when appArmorProfile is set')]
+  if (!seccompTypes.includes(type)) return [notSupported(`${field}.type`, type, seccompTypes)]
+  if (type === 'Localhost')
+    return localhostProfile
+      ? []
+      : [required(`${field}.localhostProfile`, 'must be set when AppArmor type is Localhost')]
+  return typeof localhostProfile === 'string'
+    ? [invalidValue(`${field}.localhostProfile`, localhostProfile, 'can only be set when AppArmor type is Localhost')]
+    : []
 }
 
 /** What the security contexts of pods and containers share. */
 export const validateSecurityCommon = (context: JsonObject | undefined, field: string): StatusCause[] =>
   context
-    ? [...validateUserIds(context, field), ...validateSeccomp(context['seccompProfile'], `${field}.seccompProfile`)]
+    ? [
+        ...validateUserIds(context, field),
+        ...validateSeccomp(context['seccompProfile'], `${field}.seccompProfile`),
+        ...validateAppArmor(context['appArmorProfile'], `${field}.appArmorProfile`),
+      ]
     : []
 
 const validateContainerSecurity = (context: JsonObject | undefined, field: string): StatusCause[] => {
@@ -302,6 +356,38 @@ const validateImage = (container: JsonObject, field: string): StatusCause[] => {
     : [invalidValue(`${field}.image`, image, 'must not have leading or trailing whitespace')]
 }
 
+const resizableResources = ['cpu', 'memory']
+const resizePolicies = ['NotRequired', 'RestartContainer']
+const restartPolicies = ['Always', 'Never', 'OnFailure']
+const restartActions = ['Restart', 'RestartAllContainers']
+
+const validateResizeAndRestart = (container: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  items(container['resizePolicy']).forEach((policy: JsonObject) => {
+    // Upstream tells of the list, whichever policy is wrong.
+    for (const [key, values] of [
+      ['resourceName', resizableResources],
+      ['restartPolicy', resizePolicies],
+    ] as const) {
+      if (!policy[key]) causes.push(required(`${field}.resizePolicy`))
+      else if (!values.includes(policy[key])) causes.push(notSupported(`${field}.resizePolicy`, policy[key], values))
+    }
+  })
+  const restart = container['restartPolicy']
+  if (typeof restart === 'string' && !restartPolicies.includes(restart))
+    causes.push(notSupported(`${field}.restartPolicy`, restart, restartPolicies))
+  const rules = items(container['restartPolicyRules'])
+  if (rules.length > 0 && !restart)
+    causes.push(required(`${field}.restartPolicy`, 'must specify restartPolicy when restart rules are used'))
+  rules.forEach((rule: JsonObject, index) => {
+    const at = `${field}.restartPolicyRules[${index}]`
+    if (!restartActions.includes(rule['action']))
+      causes.push(notSupported(`${at}.action`, rule['action'] ?? '', restartActions))
+    if (!rule['exitCodes']) causes.push(required(`${at}.exitCodes`, 'must be specified'))
+  })
+  return causes
+}
+
 /** What containers, init containers and ephemeral containers share. */
 export const validateContainerCommon = (
   container: JsonObject,
@@ -315,7 +401,7 @@ export const validateContainerCommon = (
   else if (!messagePolicies.includes(messagePolicy))
     causes.push(notSupported(`${field}.terminationMessagePolicy`, messagePolicy, messagePolicies))
   causes.push(...validatePorts(container['ports'], `${field}.ports`))
-  causes.push(...validateEnv(container, field))
+  causes.push(...validateEnv(container, field, volumeNames))
   causes.push(...validateVolumeMounts(container, volumeNames, field))
   const pullPolicy = container['imagePullPolicy']
   if (!pullPolicy) causes.push(required(`${field}.imagePullPolicy`))
@@ -323,15 +409,32 @@ export const validateContainerCommon = (
     causes.push(notSupported(`${field}.imagePullPolicy`, pullPolicy, pullPolicies))
   causes.push(...validateResources(container['resources'], `${field}.resources`))
   causes.push(...validateContainerSecurity(container['securityContext'], `${field}.securityContext`))
+  causes.push(...validateResizeAndRestart(container, field))
+  items(container['volumeDevices']).forEach((device: JsonObject, index) => {
+    const at = `${field}.volumeDevices[${index}]`
+    if (!device['name']) causes.push(required(`${at}.name`))
+    if (!device['devicePath']) causes.push(required(`${at}.devicePath`))
+    if (!volumeNames.has(device['name'])) causes.push(notFoundField(`${at}.name`, device['name'] ?? ''))
+  })
+  items(container['resources']?.claims).forEach((claim: JsonObject, index) => {
+    if (!claim['name']) causes.push(required(`${field}.resources.claims[${index}]`))
+  })
   return causes
 }
 
-const validateLifecycle = (container: JsonObject, field: string): StatusCause[] => {
+const validateLifecycle = (container: JsonObject, field: string, graceSeconds: number): StatusCause[] => {
   const causes: StatusCause[] = []
   for (const hook of ['postStart', 'preStop']) {
     const handler = container['lifecycle']?.[hook]
     if (handler)
-      causes.push(...validateHandler(handler, `${field}.lifecycle.${hook}`, ['exec', 'httpGet', 'tcpSocket', 'sleep']))
+      causes.push(
+        ...validateHandler(
+          handler,
+          `${field}.lifecycle.${hook}`,
+          ['exec', 'httpGet', 'tcpSocket', 'sleep'],
+          graceSeconds,
+        ),
+      )
   }
   return causes
 }
@@ -342,6 +445,7 @@ export const validateContainers = (
   volumeNames: ReadonlySet<string>,
   field: string,
   names: Set<string>,
+  graceSeconds: number,
 ): StatusCause[] => {
   if (items(containers).length === 0) return [required(field)]
   const causes: StatusCause[] = []
@@ -350,7 +454,7 @@ export const validateContainers = (
     causes.push(...validateContainerCommon(container, volumeNames, at))
     if (names.has(container['name'])) causes.push(duplicate(`${at}.name`, container['name']))
     else if (container['name']) names.add(container['name'])
-    causes.push(...validateLifecycle(container, at), ...validateProbes(container, at))
+    causes.push(...validateLifecycle(container, at, graceSeconds), ...validateProbes(container, at))
   })
   return causes
 }
@@ -361,6 +465,7 @@ export const validateInitContainers = (
   volumeNames: ReadonlySet<string>,
   field: string,
   names: Set<string>,
+  graceSeconds: number,
 ): StatusCause[] => {
   const causes: StatusCause[] = []
   items(containers).forEach((container: JsonObject, index) => {
@@ -370,7 +475,7 @@ export const validateInitContainers = (
     else if (container['name']) names.add(container['name'])
     const policy = container['restartPolicy']
     if (policy === 'Always') {
-      causes.push(...validateLifecycle(container, at), ...validateProbes(container, at))
+      causes.push(...validateLifecycle(container, at, graceSeconds), ...validateProbes(container, at))
       return
     }
     for (const key of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'])

@@ -11,8 +11,9 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, isBlank, items, requiredName } from '../fields.ts'
+import { isIpv4, isIpv6 } from '../service/ip-range.ts'
 import { validateAnnotations } from '../metadata-validation.ts'
-import { dns1123Label, dns1123Subdomain, inclusiveRange, qualifiedName } from '../names.ts'
+import { dns1123Label, dns1123Subdomain, inclusiveRange, qualifiedName, searchDomain } from '../names.ts'
 import {
   validateContainerCommon,
   validateContainers,
@@ -25,7 +26,7 @@ import { validateVolumes } from './volume-validation.ts'
 
 const restartPolicies = ['Always', 'OnFailure', 'Never']
 const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']
-const preemptionPolicies = ['Never', 'PreemptLowerPriority']
+const preemptionPolicies = ['PreemptLowerPriority', 'Never']
 const activeDeadlineSecondsMax = 2_147_483_647
 const nameserversMax = 3
 
@@ -75,6 +76,11 @@ const validateHostPorts = (spec: JsonObject, field: string): StatusCause[] => {
   return causes
 }
 
+const validateIp = (address: unknown, field: string): StatusCause[] =>
+  isIpv4(String(address)) || isIpv6(String(address))
+    ? []
+    : [invalidValue(field, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
+
 const validateDns = (spec: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   const policy = spec['dnsPolicy']
@@ -97,17 +103,59 @@ const validateDns = (spec: JsonObject, field: string): StatusCause[] => {
         `must not have more than ${nameserversMax} nameservers`,
       ),
     )
+  nameservers.forEach((address, index) => {
+    causes.push(...validateIp(address, `${field}.dnsConfig.nameservers[${index}]`))
+  })
+  items(spec['dnsConfig']?.searches).forEach((domain, index) => {
+    const text = String(domain).replace(/\.$/, '')
+    causes.push(...byRule(searchDomain, text, `${field}.dnsConfig.searches[${index}]`))
+  })
+  items(spec['dnsConfig']?.options).forEach((option: JsonObject, index) => {
+    if (!option['name']) causes.push(required(`${field}.dnsConfig.options[${index}]`, 'must not be empty'))
+  })
+  return causes
+}
+
+const groupIdMax = 2_147_483_647
+const sysctlPattern = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
+const sysctlSentence =
+  'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'
+
+const validatePodSecurity = (context: JsonObject | undefined, field: string): StatusCause[] => {
+  if (!context) return []
+  const causes = validateSecurityCommon(context, field)
+  items(context['supplementalGroups']).forEach((group, index) => {
+    if (group < 0 || group > groupIdMax)
+      causes.push(invalidValue(`${field}.supplementalGroups[${index}]`, group, inclusiveRange(0, groupIdMax)))
+  })
+  const seen = new Set<string>()
+  items(context['sysctls']).forEach(({ name = '' }: JsonObject, index) => {
+    const at = `${field}.sysctls[${index}].name`
+    if (name === '') causes.push(required(at))
+    else if (name.length > 253 || !sysctlPattern.test(name)) causes.push(invalidValue(at, name, sysctlSentence))
+    else if (seen.has(name)) causes.push(duplicate(at, name))
+    seen.add(name)
+  })
+  const oneOf = (key: string, values: readonly string[]): void => {
+    if (typeof context[key] === 'string' && !values.includes(context[key]))
+      causes.push(notSupported(`${field}.${key}`, context[key], values))
+  }
+  oneOf('fsGroupChangePolicy', ['Always', 'OnRootMismatch'])
+  oneOf('supplementalGroupsPolicy', ['Merge', 'Strict'])
+  oneOf('seLinuxChangePolicy', ['Recursive'])
   return causes
 }
 
 /** The whole spec at `field`. `podName` is absent for templates. */
 export const validatePodSpec = (spec: JsonObject, field: string, podName?: string): StatusCause[] => {
-  const causes: StatusCause[] = validateVolumes(spec['volumes'], `${field}.volumes`, podName)
-  const volumeNames = new Set<string>(items(spec['volumes']).map((volume) => volume.name))
+  // Only volumes that are right can be mounted.
+  const volumeNames = new Set<string>()
+  const causes: StatusCause[] = validateVolumes(spec['volumes'], `${field}.volumes`, podName, volumeNames)
   const names = new Set<string>()
-  causes.push(...validateContainers(spec['containers'], volumeNames, `${field}.containers`, names))
+  const grace: number = spec['terminationGracePeriodSeconds'] ?? 0
+  causes.push(...validateContainers(spec['containers'], volumeNames, `${field}.containers`, names, grace))
   if (spec['initContainers'])
-    causes.push(...validateInitContainers(spec['initContainers'], volumeNames, `${field}.initContainers`, names))
+    causes.push(...validateInitContainers(spec['initContainers'], volumeNames, `${field}.initContainers`, names, grace))
   if (spec['ephemeralContainers'])
     causes.push(
       ...validateEphemeralContainers(spec['ephemeralContainers'], volumeNames, `${field}.ephemeralContainers`, names),
@@ -119,9 +167,22 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
     causes.push(notSupported(`${field}.restartPolicy`, restartPolicy, restartPolicies))
   causes.push(...validateDns(spec, field))
   causes.push(...validateLabels(spec['nodeSelector'], `${field}.nodeSelector`))
-  causes.push(...validateSecurityCommon(spec['securityContext'], `${field}.securityContext`))
-  items(spec['imagePullSecrets']).forEach((reference: JsonObject, index) => {
-    if (!reference['name']) causes.push(required(`${field}.imagePullSecrets[${index}].name`))
+  causes.push(...validatePodSecurity(spec['securityContext'], `${field}.securityContext`))
+  items(spec['resourceClaims']).forEach((claim: JsonObject, index) => {
+    const { name = '', resourceClaimName = null, resourceClaimTemplateName = null } = claim
+    const at = `${field}.resourceClaims[${index}]`
+    causes.push(...requiredName(dns1123Label, name, `${at}.name`))
+    const shown = {
+      Name: name,
+      ResourceClaimName: resourceClaimName,
+      ResourceClaimTemplateName: resourceClaimTemplateName,
+    }
+    if (resourceClaimName === null && resourceClaimTemplateName === null)
+      causes.push(invalidValue(at, shown, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'))
+    if (resourceClaimName !== null && resourceClaimTemplateName !== null)
+      causes.push(
+        invalidValue(at, shown, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'),
+      )
   })
   if (spec['affinity']) causes.push(...validateAffinity(spec['affinity'], `${field}.affinity`))
   items(spec['readinessGates']).forEach((gate: JsonObject, index) => {
@@ -132,7 +193,7 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
   causes.push(...validateGates(spec['schedulingGates'], `${field}.schedulingGates`))
   if (spec['topologySpreadConstraints'])
     causes.push(...validateTopologySpread(spec['topologySpreadConstraints'], `${field}.topologySpreadConstraints`))
-  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'])
+  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName', 'hostnameOverride'])
     if (spec[key]) causes.push(...byRule(dns1123Subdomain, String(spec[key]), `${field}.${key}`))
   const deadline = spec['activeDeadlineSeconds']
   if (typeof deadline === 'number' && (deadline < 1 || deadline > activeDeadlineSecondsMax))
@@ -141,6 +202,7 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
     if (spec[key]) causes.push(...byRule(dns1123Label, String(spec[key]), `${field}.${key}`))
   if (spec['tolerations']) causes.push(...validateTolerations(spec['tolerations'], `${field}.tolerations`))
   items(spec['hostAliases']).forEach((alias: JsonObject, index) => {
+    causes.push(...validateIp(alias['ip'] ?? '', `${field}.hostAliases[${index}].ip`))
     items(alias['hostnames']).forEach((hostname, position) => {
       causes.push(
         ...byRule(dns1123Subdomain, String(hostname), `${field}.hostAliases[${index}].hostnames[${position}]`),
@@ -158,7 +220,7 @@ const validateGates = (gates: unknown, field: string): StatusCause[] => {
   const seen = new Set<string>()
   items(gates).forEach((gate: JsonObject, index) => {
     const at = `${field}[${index}]`
-    causes.push(...requiredName(qualifiedName, gate['name'], `${at}.name`))
+    causes.push(...byRule(qualifiedName, gate['name'] ?? '', at))
     if (seen.has(gate['name'])) causes.push(duplicate(at, gate['name']))
     seen.add(gate['name'])
   })

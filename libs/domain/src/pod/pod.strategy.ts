@@ -89,6 +89,7 @@ export const podStrategy: Strategy = {
   // Binding fills nodeName in without moving the generation, as upstream's binding registry does.
   changesGeneration: (next, before) =>
     next['spec']?.nodeName === before['spec']?.nodeName && !semanticEqual(next['spec'], before['spec']),
+  validatesAll: true,
   validate: (pod) => validatePodSpec(pod['spec'] ?? {}, 'spec', pod.metadata.name),
   validateUpdate: (next, before, subresource = '') => {
     if (subresource === '') return validatePodUpdate(next, before)

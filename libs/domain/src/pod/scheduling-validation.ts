@@ -39,7 +39,7 @@ export const validateTolerations = (tolerations: unknown, field: string): Status
   return causes
 }
 
-const validateNodeRequirement = (requirement: JsonObject, field: string): StatusCause[] => {
+const validateNodeRequirement = (requirement: JsonObject, field: string, checksValues: boolean): StatusCause[] => {
   const causes: StatusCause[] = []
   const values = items(requirement['values'])
   switch (requirement['operator']) {
@@ -64,6 +64,11 @@ const validateNodeRequirement = (requirement: JsonObject, field: string): Status
       causes.push(invalidValue(`${field}.operator`, requirement['operator'] ?? '', 'not a valid selector operator'))
   }
   causes.push(...byRule(qualifiedName, String(requirement['key'] ?? ''), `${field}.key`))
+  // What is only preferred may ask for values that no label can have.
+  if (checksValues)
+    values.forEach((value, index) => {
+      causes.push(...byRule(labelValue, String(value), `${field}.values[${index}]`))
+    })
   return causes
 }
 
@@ -80,9 +85,9 @@ const validateFieldRequirement = (requirement: JsonObject, field: string): Statu
   return causes
 }
 
-const validateNodeTerm = (term: JsonObject, field: string): StatusCause[] => [
+export const validateNodeTerm = (term: JsonObject, field: string, checksValues: boolean): StatusCause[] => [
   ...items(term['matchExpressions']).flatMap((requirement, index) =>
-    validateNodeRequirement(requirement, `${field}.matchExpressions[${index}]`),
+    validateNodeRequirement(requirement, `${field}.matchExpressions[${index}]`, checksValues),
   ),
   ...items(term['matchFields']).flatMap((requirement, index) =>
     validateFieldRequirement(requirement, `${field}.matchFields[${index}]`),
@@ -97,13 +102,13 @@ const validateNodeAffinity = (affinity: JsonObject, field: string): StatusCause[
     if (items(needed.nodeSelectorTerms).length === 0)
       causes.push(required(at, 'must have at least one node selector term'))
     items(needed.nodeSelectorTerms).forEach((term, index) => {
-      causes.push(...validateNodeTerm(term, `${at}[${index}]`))
+      causes.push(...validateNodeTerm(term, `${at}[${index}]`, true))
     })
   }
   items(affinity['preferredDuringSchedulingIgnoredDuringExecution']).forEach((term: JsonObject, index) => {
     const at = `${field}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
     causes.push(...validateWeight(term['weight'], at))
-    causes.push(...validateNodeTerm(term['preference'] ?? {}, `${at}.preference`))
+    causes.push(...validateNodeTerm(term['preference'] ?? {}, `${at}.preference`, false))
   })
   return causes
 }
@@ -118,6 +123,10 @@ const validatePodTerm = (term: JsonObject, field: string): StatusCause[] => {
     ...validateLabelSelector(term['labelSelector'], `${field}.labelSelector`),
     ...validateLabelSelector(term['namespaceSelector'], `${field}.namespaceSelector`),
   ]
+  for (const list of ['matchLabelKeys', 'mismatchLabelKeys'])
+    items(term[list]).forEach((key, index) => {
+      causes.push(...byRule(qualifiedName, String(key), `${field}.${list}[${index}]`))
+    })
   for (const namespace of items(term['namespaces']))
     causes.push(...byRule(dns1123Label, String(namespace), `${field}.namespace`))
   if (!term['topologyKey']) causes.push(required(`${field}.topologyKey`, 'can not be empty'))
@@ -156,20 +165,24 @@ const inclusionPolicies = ['Honor', 'Ignore']
 /** `spec.topologySpreadConstraints`. */
 export const validateTopologySpread = (constraints: unknown, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  const seen = new Set<string>()
   items(constraints).forEach((constraint: JsonObject, index) => {
     const at = `${field}[${index}]`
     const skew = constraint['maxSkew']
     if (!(typeof skew === 'number' && skew > 0))
       causes.push(invalidValue(`${at}.maxSkew`, skew ?? 0, 'must be greater than zero'))
     if (!constraint['topologyKey']) causes.push(required(`${at}.topologyKey`, 'can not be empty'))
-    else causes.push(...byRule(qualifiedName, constraint['topologyKey'], `${at}.topologyKey`))
     const action = constraint['whenUnsatisfiable']
     if (!unsatisfiableActions.includes(action))
       causes.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', unsatisfiableActions))
-    const pair = `{${constraint['topologyKey']}, ${action}}`
-    if (seen.has(pair)) causes.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair))
-    seen.add(pair)
+    // The first of two is the one that upstream tells of.
+    const twin = items(constraints)
+      .slice(index + 1)
+      .some((other) => other.topologyKey === constraint['topologyKey'] && other.whenUnsatisfiable === action)
+    if (twin)
+      causes.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${constraint['topologyKey']}, ${action}}`))
+    items(constraint['matchLabelKeys']).forEach((key, position) => {
+      causes.push(...byRule(qualifiedName, String(key), `${at}.matchLabelKeys[${position}]`))
+    })
     const domains = constraint['minDomains']
     if (typeof domains === 'number') {
       if (domains <= 0) causes.push(invalidValue(`${at}.minDomains`, domains, 'must be greater than zero'))

@@ -6,12 +6,16 @@ import {
   notFoundField,
   notSupported,
   required,
+  tooLong,
 } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, items, requiredName, requiredText } from '../fields.ts'
-import { configMapKey, dns1123Label, dns1123Subdomain } from '../names.ts'
+import { items, requiredName, requiredText } from '../fields.ts'
+import { dns1123Label, dns1123Subdomain, inclusiveRange } from '../names.ts'
+import { validateClaimSpec } from '../persistent-volume-claim/claim-validation.ts'
 import { nanosOf } from '../quantities.ts'
+
+const driverCharactersMax = 63
 
 const modeSentence = 'must be a number between 0 and 0777 (octal), both inclusive'
 const modeMax = 0o777
@@ -53,7 +57,6 @@ const validateKeyToPath = (list: unknown, field: string): StatusCause[] =>
     const at = `${field}[${index}]`
     return [
       ...requiredText(item['key'], `${at}.key`),
-      ...(item['key'] ? byRule(configMapKey, item['key'], `${at}.key`) : []),
       ...(item['path'] ? validateLocalNonReservedPath(item['path'], `${at}.path`) : [required(`${at}.path`)]),
       ...validateMode(item['mode'], `${at}.mode`),
     ]
@@ -67,9 +70,44 @@ const volumeFieldPaths = [
   'metadata.uid',
 ]
 
-const validateDownwardItems = (list: unknown, field: string): StatusCause[] =>
-  items(list).flatMap((item: JsonObject, index) => {
-    const at = `${field}[${index}]`
+/** Upstream tells of the whole volume, whichever item is wrong. */
+const cpuDivisors = ['1m', '1']
+const byteDivisors = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei']
+const resourceFieldRefs = ['cpu', 'ephemeral-storage', 'memory']
+const containerResources = [
+  ...resourceFieldRefs.map((name) => `limits.${name}`),
+  ...resourceFieldRefs.map((name) => `requests.${name}`),
+]
+
+/** A resource of a container, as a variable or a file shows it. */
+export const validateResourceFieldRef = (reference: JsonObject, field: string, inVolume: boolean): StatusCause[] => {
+  if (inVolume && !reference['containerName']) return [required(`${field}.containerName`)]
+  const resource = reference['resource']
+  if (!resource) return [required(`${field}.resource`)]
+  if (!/^(requests|limits)\.hugepages-/.test(resource) && !containerResources.includes(resource))
+    return [notSupported(`${field}.resource`, resource, containerResources)]
+  const divisor = reference['divisor'] ?? '0'
+  const kind = resource.includes('.cpu') ? 'cpu' : resource.includes('memory') ? 'memory' : 'local ephemeral storage'
+  const fine = kind === 'cpu' ? cpuDivisors : byteDivisors
+  return divisor === '0' || fine.includes(String(divisor))
+    ? []
+    : [
+        invalidValue(
+          `${field}.divisor`,
+          resource,
+          `only divisor's values ${fine.slice(0, -1).join(', ')}${fine.length > 2 ? ',' : ''} and ${fine.at(-1)} are supported with the ${kind} resource`,
+        ),
+      ]
+}
+
+/** Paths that a field selector of pods knows, and that a volume cannot show. */
+export const podFieldPaths: readonly string[] = [
+  ...['spec.nodeName', 'spec.restartPolicy', 'spec.schedulerName', 'spec.serviceAccountName', 'spec.hostNetwork'],
+  ...['status.phase', 'status.hostIP', 'status.hostIPs', 'status.podIP', 'status.podIPs', 'status.nominatedNodeName'],
+]
+
+const validateDownwardItems = (list: unknown, at: string): StatusCause[] =>
+  items(list).flatMap((item: JsonObject) => {
     const causes: StatusCause[] = item['path']
       ? validateLocalNonReservedPath(item['path'], `${at}.path`)
       : [required(`${at}.path`)]
@@ -78,10 +116,20 @@ const validateDownwardItems = (list: unknown, field: string): StatusCause[] =>
       const path = fieldRef.fieldPath
       if (!path) causes.push(required(`${at}.fieldRef.fieldPath`))
       else if (!volumeFieldPaths.includes(path) && !/^metadata\.(labels|annotations)\['.+'\]$/.test(path))
-        causes.push(notSupported(`${at}.fieldRef.fieldPath`, path, volumeFieldPaths))
+        causes.push(
+          podFieldPaths.includes(path)
+            ? notSupported(`${at}.fieldRef.fieldPath`, path, volumeFieldPaths)
+            : invalidValue(
+                `${at}.fieldRef.fieldPath`,
+                path,
+                `error converting fieldPath: field label not supported: ${path}`,
+              ),
+        )
       if (item['resourceFieldRef'])
         causes.push(invalidValue(at, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'))
-    } else if (!item['resourceFieldRef']) causes.push(required(at, 'one of fieldRef and resourceFieldRef is required'))
+    } else if (item['resourceFieldRef'])
+      causes.push(...validateResourceFieldRef(item['resourceFieldRef'], `${at}.resourceFieldRef`, true))
+    else causes.push(required(at, 'one of fieldRef and resourceFieldRef is required'))
     causes.push(...validateMode(item['mode'], `${at}.mode`))
     return causes
   })
@@ -90,17 +138,15 @@ const validateProjected = (projected: JsonObject, field: string): StatusCause[] 
   const causes = validateMode(projected['defaultMode'], `${field}.defaultMode`)
   items(projected['sources']).forEach((source: JsonObject, index) => {
     const at = `${field}.sources[${index}]`
-    const kinds = Object.keys(source).filter((key) => source[key])
-    if (kinds.length === 0) causes.push(required(at, 'must specify a projected volume source'))
-    for (const kind of kinds.slice(1))
-      causes.push(forbiddenField(`${at}.${kind}`, 'may not specify more than 1 volume type per source'))
+    const kinds = ['secret', 'configMap', 'downwardAPI', 'serviceAccountToken'].filter((key) => source[key])
+    // Upstream tells of the source, not of the kind that is one too many.
+    if (kinds.length > 1) causes.push(forbiddenField(at, 'may not specify more than 1 volume type per source'))
     for (const kind of ['secret', 'configMap'] as const) {
       if (!source[kind]) continue
       causes.push(...requiredText(source[kind].name, `${at}.${kind}.name`))
       causes.push(...validateKeyToPath(source[kind].items, `${at}.${kind}.items`))
     }
-    if (source['downwardAPI'])
-      causes.push(...validateDownwardItems(source['downwardAPI'].items, `${at}.downwardAPI.items`))
+    if (source['downwardAPI']) causes.push(...validateDownwardItems(source['downwardAPI'].items, `${at}.downwardAPI`))
     const token = source['serviceAccountToken']
     if (token) {
       const seconds = token.expirationSeconds
@@ -109,11 +155,30 @@ const validateProjected = (projected: JsonObject, field: string): StatusCause[] 
         causes.push(invalidValue(secondsField, seconds, 'may not specify a duration less than 10 minutes'))
       if (typeof seconds === 'number' && seconds > tokenExpirationSecondsMax)
         causes.push(invalidValue(secondsField, seconds, 'may not specify a duration larger than 2^32 seconds'))
-      if (!token.path) causes.push(required(`${at}.serviceAccountToken.path`))
-      else causes.push(...validateLocalNonReservedPath(token.path, `${at}.serviceAccountToken.path`))
+      if (!token.path) causes.push(required(`${field}.path`))
+      else causes.push(...validateLocalNonReservedPath(token.path, `${field}.path`))
     }
   })
   return causes
+}
+
+const outside = (value: unknown, low: number, high: number, field: string): StatusCause[] =>
+  typeof value === 'number' && (value < low || value > high)
+    ? [invalidValue(field, value, inclusiveRange(low, high))]
+    : []
+
+const iqnForms = [
+  /^iqn\.\d{4}-\d{2}\.([-a-z0-9.]+)(:[^,;*&$|\s]+)$/,
+  /^eui\.[a-zA-Z0-9]{16}$/,
+  /^naa\.[a-zA-Z0-9]{32}$/,
+]
+
+const validateIqn = (iqn: unknown, field: string): StatusCause[] => {
+  if (!iqn) return [required(field)]
+  const text = String(iqn)
+  if (!/^(iqn|eui|naa)/.test(text))
+    return [invalidValue(field, text, 'must be valid format starting with iqn, eui, or naa')]
+  return iqnForms.some((form) => form.test(text)) ? [] : [invalidValue(field, text, 'must be valid format')]
 }
 
 type SourceRule = (source: JsonObject, field: string) => StatusCause[]
@@ -149,7 +214,7 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
   ],
   downwardAPI: (source, field) => [
     ...validateMode(source['defaultMode'], `${field}.defaultMode`),
-    ...validateDownwardItems(source['items'], `${field}.items`),
+    ...validateDownwardItems(source['items'], field),
   ],
   projected: validateProjected,
   persistentVolumeClaim: (source, field) => requiredText(source['claimName'], `${field}.claimName`),
@@ -158,17 +223,96 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
       ...requiredText(source['server'], `${field}.server`),
       ...requiredText(source['path'], `${field}.path`),
     ]
-    if (source['path'] && !String(source['path']).startsWith('/'))
-      causes.push(invalidValue(`${field}.path`, source['path'], 'must be an absolute path'))
+    if (!String(source['path'] ?? '').startsWith('/'))
+      causes.push(invalidValue(`${field}.path`, source['path'] ?? '', 'must be an absolute path'))
     return causes
   },
-  csi: (source, field) => requiredText(source['driver'], `${field}.driver`),
+  csi: (source, field) => {
+    const driver: string = source['driver'] ?? ''
+    const causes: StatusCause[] = []
+    if (driver === '') causes.push(required(`${field}.driver`))
+    else {
+      if (driver.length > driverCharactersMax) causes.push(tooLong(`${field}.driver`, driverCharactersMax))
+      causes.push(...dns1123Subdomain(driver.toLowerCase()).map((why) => invalidValue(`${field}.driver`, driver, why)))
+    }
+    const secret = source['nodePublishSecretRef']
+    if (secret && !secret.name) causes.push(required(`${field}.nodePublishSecretRef.name`))
+    return causes
+  },
   iscsi: (source, field) => [
     ...requiredText(source['targetPortal'], `${field}.targetPortal`),
-    ...requiredText(source['iqn'], `${field}.iqn`),
+    ...validateIqn(source['iqn'], `${field}.iqn`),
+    ...outside(source['lun'] ?? 0, 0, 255, `${field}.lun`),
+    ...(source['initiatorName'] ? validateIqn(source['initiatorName'], `${field}.initiatorname`) : []),
   ],
-  ephemeral: (source, field) => (source['volumeClaimTemplate'] ? [] : [required(`${field}.volumeClaimTemplate`)]),
-  image: (source, field) => requiredText(source['reference'], `${field}.reference`, 'must not be empty'),
+  gcePersistentDisk: (source, field) => [
+    ...requiredText(source['pdName'], `${field.replace(/gcePersistentDisk$/, 'persistentDisk')}.pdName`),
+    ...outside(source['partition'] ?? 0, 0, 255, `${field.replace(/gcePersistentDisk$/, 'persistentDisk')}.partition`),
+  ],
+  awsElasticBlockStore: (source, field) => [
+    ...requiredText(source['volumeID'], `${field}.volumeID`),
+    ...outside(source['partition'] ?? 0, 0, 255, `${field}.partition`),
+  ],
+  gitRepo: (source, field) => [
+    ...requiredText(source['repository'], `${field}.repository`),
+    ...validateLocalPath(source['directory'], `${field}.directory`),
+  ],
+  glusterfs: (source, field) => [
+    ...requiredText(source['endpoints'], `${field}.endpoints`),
+    ...requiredText(source['path'], `${field}.path`),
+  ],
+  flocker: (source, field) => {
+    const { datasetName, datasetUUID } = source
+    if (!datasetName && !datasetUUID) return [required(field, 'one of datasetName and datasetUUID is required')]
+    if (datasetName && datasetUUID)
+      return [invalidValue(field, 'resource', 'datasetName and datasetUUID can not be specified simultaneously')]
+    return String(datasetName ?? '').includes('/')
+      ? [invalidValue(`${field}.datasetName`, datasetName, "must not contain '/'")]
+      : []
+  },
+  quobyte: (source, field) => [
+    ...requiredText(
+      source['registry'],
+      `${field}.registry`,
+      'must be a host:port pair or multiple pairs separated by commas',
+    ),
+    ...requiredText(source['volume'], `${field}.volume`),
+  ],
+  rbd: (source, field) => [
+    ...(items(source['monitors']).length === 0 ? [required(`${field}.monitors`)] : []),
+    ...requiredText(source['image'], `${field}.image`),
+  ],
+  cephfs: (source, field) => (items(source['monitors']).length === 0 ? [required(`${field}.monitors`)] : []),
+  cinder: (source, field) => requiredText(source['volumeID'], `${field}.volumeID`),
+  fc: (source, field) => {
+    const [wwns, wwids] = [items(source['targetWWNs']).length, items(source['wwids']).length]
+    if (wwns === 0 && wwids === 0)
+      return [required(`${field}.targetWWNs`, 'must specify either targetWWNs or wwids, but not both')]
+    return []
+  },
+  flexVolume: (source, field) => requiredText(source['driver'], `${field}.driver`),
+  azureFile: (source, field) => [
+    ...requiredText(source['secretName'], `${field}.secretName`),
+    ...requiredText(source['shareName'], `${field}.shareName`),
+  ],
+  azureDisk: (source, field) => [
+    ...requiredText(source['diskName'], `${field}.diskName`),
+    ...requiredText(source['diskURI'], `${field}.diskURI`),
+  ],
+  vsphereVolume: (source, field) => requiredText(source['volumePath'], `${field}.volumePath`),
+  photonPersistentDisk: (source, field) => requiredText(source['pdID'], `${field}.pdID`),
+  portworxVolume: (source, field) => requiredText(source['volumeID'], `${field}.volumeID`),
+  storageos: (source, field) => requiredText(source['volumeName'], `${field}.volumeName`),
+  scaleIO: (source, field) => [
+    ...requiredText(source['gateway'], `${field}.gateway`),
+    ...requiredText(source['system'], `${field}.system`),
+    ...requiredText(source['volumeName'], `${field}.volumeName`),
+  ],
+  ephemeral: (source, field) =>
+    source['volumeClaimTemplate']
+      ? validateClaimSpec(source['volumeClaimTemplate'].spec ?? {}, `${field}.volumeClaimTemplate.spec`)
+      : [required(`${field}.volumeClaimTemplate`)],
+  image: (source, field) => requiredText(source['reference'], `${field}.reference`),
 }
 
 /** Which source of two is the one too many depends on upstream's order of looking at them. */
@@ -179,16 +323,26 @@ const sourceOrder = [
   ...['storageos', 'projected', 'scaleIO', 'csi', 'ephemeral', 'image'],
 ]
 
+/** Where upstream's errors call a source otherwise than its objects. */
+const shownSource: Readonly<Record<string, string>> = { downwardAPI: 'downwarAPI', cephfs: 'cephFS' }
+
 /** All volumes of a pod's spec. */
-export const validateVolumes = (volumes: unknown, field: string, podName: string | undefined): StatusCause[] => {
-  const causes: StatusCause[] = []
+export const validateVolumes = (
+  volumes: unknown,
+  field: string,
+  podName: string | undefined,
+  /** Gets the names of the volumes that are right. */
+  usable: Set<string> = new Set(),
+): StatusCause[] => {
+  const all: StatusCause[] = []
   const names = new Set<string>()
   items(volumes).forEach((volume: JsonObject, index) => {
+    const causes: StatusCause[] = []
     const at = `${field}[${index}]`
     const sources = sourceOrder.filter((key) => volume[key])
     if (sources.length === 0) causes.push(required(at, 'must specify a volume type'))
     for (const source of sources.slice(1))
-      causes.push(forbiddenField(`${at}.${source}`, 'may not specify more than 1 volume type'))
+      causes.push(forbiddenField(`${at}.${shownSource[source] ?? source}`, 'may not specify more than 1 volume type'))
     const first = sources[0]
     const rule = first === undefined ? undefined : sourceRules[first]
     if (first !== undefined && rule) causes.push(...rule(volume[first], `${at}.${first}`))
@@ -200,8 +354,10 @@ export const validateVolumes = (volumes: unknown, field: string, podName: string
     causes.push(...nameCauses)
     if (names.has(name)) causes.push(duplicate(`${at}.name`, name))
     else if (nameCauses.length === 0) names.add(name)
+    if (causes.length === 0) usable.add(name)
+    all.push(...causes)
   })
-  return causes
+  return all
 }
 
 /** Where containers mount volumes. */
@@ -215,23 +371,29 @@ export const validateVolumeMounts = (
   items(container['volumeMounts']).forEach((mount: JsonObject, index) => {
     const at = `${field}.volumeMounts[${index}]`
     if (!mount['name']) causes.push(required(`${at}.name`))
-    else if (!volumeNames.has(mount['name'])) causes.push(notFoundField(`${at}.name`, mount['name']))
+    if (!volumeNames.has(mount['name'])) causes.push(notFoundField(`${at}.name`, mount['name'] ?? ''))
     if (!mount['mountPath']) causes.push(required(`${at}.mountPath`))
     if (paths.has(mount['mountPath']))
       causes.push(invalidValue(`${at}.mountPath`, mount['mountPath'], 'must be unique'))
     paths.add(mount['mountPath'])
-    if (mount['subPath']) causes.push(...validateLocalPath(mount['subPath'], `${at}.subPath`))
+    // Upstream forgets the index here.
+    const unindexed = `${field}.volumeMounts`
+    if (mount['subPath']) causes.push(...validateLocalPath(mount['subPath'], `${unindexed}.subPath`))
     if (mount['subPathExpr']) {
       if (mount['subPath'])
         causes.push(
           invalidValue(`${at}.subPathExpr`, mount['subPathExpr'], 'subPathExpr and subPath are mutually exclusive'),
         )
-      causes.push(...validateLocalPath(mount['subPathExpr'], `${at}.subPathExpr`))
+      causes.push(...validateLocalPath(mount['subPathExpr'], `${unindexed}.subPathExpr`))
     }
     const propagation = mount['mountPropagation']
     const propagations = ['Bidirectional', 'HostToContainer', 'None']
     if (propagation && !propagations.includes(propagation))
-      causes.push(notSupported(`${at}.mountPropagation`, propagation, propagations))
+      causes.push(notSupported(`${field}.volumeMounts.mountPropagation`, propagation, propagations))
+    const recursive = mount['recursiveReadOnly']
+    const recursives = ['Disabled', 'Enabled', 'IfPossible']
+    if (recursive && !recursives.includes(recursive))
+      causes.push(notSupported(`${field}.volumeMounts.recursiveReadOnly`, recursive, recursives))
     if (propagation === 'Bidirectional' && container['securityContext']?.privileged !== true)
       causes.push(
         forbiddenField(

@@ -7,6 +7,7 @@ import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { scaledEvent, validateAlwaysRestarts, validateSelectorAndTemplate } from '../workload/workload-rules.ts'
 
 export const replicaSetStrategy: Strategy = {
+  validatesAll: true,
   warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults: (draft: JsonObject) => {
     const spec = section(draft, 'spec')

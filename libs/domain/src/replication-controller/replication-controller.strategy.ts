@@ -45,6 +45,7 @@ const validate = (controller: KubeObject): StatusCause[] => {
 }
 
 export const replicationControllerStrategy: Strategy = {
+  validatesAll: true,
   propagationWhenUnsaid: 'Orphan',
   warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,

@@ -99,6 +99,7 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] =>
       ]
 
 export const statefulSetStrategy: Strategy = {
+  validatesAll: true,
   warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,
   prepareForCreate: (draft) => {

@@ -1,0 +1,49 @@
+// What a claim's spec must say, also inside StatefulSets and ephemeral volumes.
+import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { validateLabelSelector } from '@shiplog/api/selectors'
+import type { StatusCause } from '@shiplog/api/status'
+import { byRule, items } from '../fields.ts'
+import { dns1123Subdomain } from '../names.ts'
+import { nanosOf } from '../quantities.ts'
+
+/** How volumes may be mounted. */
+export const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod']
+/** What volumes hold. */
+export const volumeModes = ['Block', 'Filesystem']
+
+export const validateClaimSpec = (spec: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const modes = items(spec['accessModes'])
+  if (modes.length === 0) causes.push(required(`${field}.accessModes`, 'at least 1 access mode is required'))
+  causes.push(...validateLabelSelector(spec['selector'], `${field}.selector`))
+  for (const mode of modes)
+    if (!accessModes.includes(mode)) causes.push(notSupported(`${field}.accessModes`, mode, accessModes))
+  if (modes.includes('ReadWriteOncePod') && new Set(modes).size > 1)
+    causes.push(forbiddenField(`${field}.accessModes`, 'may not use ReadWriteOncePod with other access modes'))
+  const storage = spec['resources']?.requests?.storage
+  if (storage === undefined) causes.push(required(`${field}.resources[storage]`))
+  else {
+    const nanos = nanosOf(storage)
+    if (nanos !== undefined && nanos <= 0n)
+      causes.push(invalidValue(`${field}.resources[storage]`, String(storage), 'must be greater than zero'))
+  }
+  for (const key of ['storageClassName', 'volumeAttributesClassName'])
+    if (spec[key]) causes.push(...byRule(dns1123Subdomain, spec[key], `${field}.${key}`))
+  if (typeof spec['volumeMode'] === 'string' && !volumeModes.includes(spec['volumeMode']))
+    causes.push(notSupported(`${field}.volumeMode`, spec['volumeMode'], volumeModes))
+  for (const key of ['dataSource', 'dataSourceRef']) {
+    const source: JsonObject | undefined = spec[key] ?? undefined
+    if (!source) continue
+    for (const part of ['name', 'kind']) if (!source[part]) causes.push(required(`${field}.${key}.${part}`))
+    if (!source['apiGroup'] && source['kind'] !== 'PersistentVolumeClaim')
+      causes.push(
+        invalidValue(
+          `${field}.${key}`,
+          source['kind'] ?? '',
+          "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+        ),
+      )
+  }
+  return causes
+}
