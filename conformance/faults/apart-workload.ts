@@ -1,11 +1,11 @@
 // What goes on in a cluster of real processes while they die: Deployments are scaled, rolled out, and lose pods; ConfigMaps
 // are written by clients that keep account of what they were promised.
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { objectSubject } from '@shiplog/events/subjects'
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import type { SeededRandom } from '@shiplog/testing/seeded-random'
-import { createWriteLedger, type WriteLedger } from '@shiplog/testing/write-ledger'
+import { createWriteLedger, type Found, type WriteLedger } from '@shiplog/testing/write-ledger'
 
 export interface WorkloadOptions {
   readonly client: ApiClient
@@ -95,6 +95,31 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
     }
   }
 
+  /**
+   * What became of a write without an answer. It may still be on its way, in a process that is paused: so each write names
+   * the version that it changes, and a write of ours over the same version decides before the object is looked at.
+   */
+  async function settle(name: string, before: Found, body: JsonObject): Promise<Found> {
+    const decided = await insist(
+      client,
+      before === undefined
+        ? { ...configMaps, verb: 'create', body }
+        : {
+            ...configMaps,
+            verb: 'patch',
+            name,
+            patchType: mergePatch,
+            body: {
+              metadata: { resourceVersion: String(before.sequence), annotations: { decided: String(++serial) } },
+            },
+          },
+    )
+    const read = decided.ok ? decided : await insist(client, { ...configMaps, verb: 'get', name })
+    if (!read.ok) return undefined
+    const { labels, resourceVersion } = read.object.metadata
+    return { step: labels!['step']!, sequence: Number(resourceVersion) }
+  }
+
   /** One client: it writes its own objects, one after the other, and settles what was left open before it goes on. */
   async function write(index: number): Promise<void> {
     while (!ending) {
@@ -104,13 +129,20 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
       const step = known !== undefined && random.chance(0.25) ? undefined : `s${index}-${++serial}`
       const body = { metadata: { name, labels: { step } }, data: { step } }
       const pending = ledger.begin({ subject, step })
+      const resourceVersion = String(known?.sequence)
       const result = await client
         .request(
-          step === undefined
-            ? { ...configMaps, verb: 'delete', name }
-            : known === undefined
-              ? { ...configMaps, verb: 'create', body }
-              : { ...configMaps, verb: 'patch', name, patchType: mergePatch, body },
+          known === undefined
+            ? { ...configMaps, verb: 'create', body }
+            : step === undefined
+              ? { ...configMaps, verb: 'delete', name, body: { preconditions: { resourceVersion } } }
+              : {
+                  ...configMaps,
+                  verb: 'patch',
+                  name,
+                  patchType: mergePatch,
+                  body: { ...body, metadata: { ...body.metadata, resourceVersion } },
+                },
         )
         .catch(() => undefined)
       if (result?.ok) pending.acknowledged(step === undefined ? undefined : result.sequence)
@@ -119,11 +151,7 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
         violations.push(`a write of ${name} was refused: ${result.code} ${result.status.message}`)
       } else {
         pending.unknown()
-        const read = await insist(client, { ...configMaps, verb: 'get', name })
-        const found = read.ok
-          ? { step: read.object.metadata.labels!['step']!, sequence: Number(read.object.metadata.resourceVersion) }
-          : undefined
-        const violation = ledger.settle(subject, found, false)
+        const violation = ledger.settle(subject, await settle(name, known, body), true)
         if (violation !== undefined) violations.push(violation)
       }
       await clock.sleep(20 + random.below(60))

@@ -92,6 +92,7 @@ function validate(kind: Kind, object: KubeObject): StatusCause[] {
   const causes: StatusCause[] = [
     ...validateObjectMeta(object, {
       namespaced: info.namespaced,
+      ...(strategy.anyFinalizers ? { anyFinalizers: true } : {}),
       ...(strategy.validateName ? { validateName: strategy.validateName.bind(strategy) } : {}),
     }),
   ]

@@ -15,6 +15,8 @@ export interface MetadataRules {
   readonly namespaced: boolean
   /** Default: DNS-1123 subdomain. */
   readonly validateName?: NameRule | undefined
+  /** Finalizers need no domain. */
+  readonly anyFinalizers?: boolean
 }
 
 const utf8 = new TextEncoder()
@@ -128,9 +130,10 @@ export const validateObjectMeta = (object: KubeObject, rules: MetadataRules): St
     else causes.push(...byRule(dns1123Label, metadata.namespace, 'metadata.namespace'))
   } else if (metadata.namespace) causes.push(forbiddenField('metadata.namespace', 'not allowed on this type'))
   causes.push(...validateCommon(metadata))
-  metadata.finalizers?.forEach((finalizer, index) => {
-    causes.push(...validateFinalizerOwner(finalizer, `metadata.finalizers[${index}]`))
-  })
+  if (!rules.anyFinalizers)
+    metadata.finalizers?.forEach((finalizer, index) => {
+      causes.push(...validateFinalizerOwner(finalizer, `metadata.finalizers[${index}]`))
+    })
   return causes
 }
 

@@ -278,7 +278,7 @@ const defaulted: readonly (readonly [string, Record<string, unknown>, Record<str
           sideEffects: 'None',
           admissionReviewVersions: ['v1'],
           clientConfig: { service: { namespace: 'n', name: 's' } },
-          rules: [{ operations: ['*'] }],
+          rules: [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*'] }],
         },
       ],
     },
@@ -293,7 +293,7 @@ const defaulted: readonly (readonly [string, Record<string, unknown>, Record<str
           matchPolicy: 'Equivalent',
           namespaceSelector: {},
           objectSelector: {},
-          rules: [{ operations: ['*'], scope: '*' }],
+          rules: [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*'], scope: '*' }],
           timeoutSeconds: 10,
         },
       ],
@@ -437,7 +437,7 @@ describe('what is refused', () => {
       'nodes',
       { spec: { taints: [{ key: 'a', effect: 'Sometimes' }] } },
       [
-        'spec.taints[0].effect: Unsupported value: "Sometimes": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
+        'metadata.taints[0].effect: Unsupported value: "Sometimes": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
       ],
     ],
     [
@@ -452,7 +452,7 @@ describe('what is refused', () => {
       'poddisruptionbudgets.policy',
       { spec: { minAvailable: 1, maxUnavailable: 1 } },
       [
-        'spec: Invalid value: {"minAvailable":1,"maxUnavailable":1}: minAvailable and maxUnavailable cannot be both set',
+        'spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set',
       ],
     ],
     [

@@ -2,7 +2,13 @@
 import { certificateSigningRequestStrategy } from './certificate-signing-request/certificate-signing-request.strategy.ts'
 import { configMapStrategy } from './config-map/config-map.strategy.ts'
 import { cronJobStrategy } from './cron-job/cron-job.strategy.ts'
-import { csiDriverStrategy, volumeAttachmentStrategy } from './csi/csi.strategies.ts'
+import {
+  csiDriverStrategy,
+  csiNodeStrategy,
+  csiStorageCapacityStrategy,
+  volumeAttachmentStrategy,
+  volumeAttributesClassStrategy,
+} from './csi/csi.strategies.ts'
 import { customResourceDefinitionStrategy } from './custom-resource-definition/custom-resource-definition.strategy.ts'
 import { daemonSetStrategy } from './daemon-set/daemon-set.strategy.ts'
 import { deploymentStrategy } from './deployment/deployment.strategy.ts'
@@ -42,6 +48,7 @@ import { resourceQuotaStrategy } from './resource-quota/resource-quota.strategy.
 import { runtimeClassStrategy } from './runtime-class/runtime-class.strategy.ts'
 import { secretStrategy } from './secret/secret.strategy.ts'
 import { serviceAccountStrategy } from './service-account/service-account.strategy.ts'
+import { ipAddressStrategy, serviceCidrStrategy } from './service/address.strategies.ts'
 import { serviceStrategy } from './service/service.strategy.ts'
 import { statefulSetStrategy } from './stateful-set/stateful-set.strategy.ts'
 import { storageClassStrategy } from './storage-class/storage-class.strategy.ts'
@@ -55,7 +62,6 @@ import {
 
 const generic: Strategy = {}
 /** Kinds whose only peculiarity is that upstream keeps no generation for them. */
-const withoutGeneration: Strategy = { hasGeneration: false }
 const withoutGenerationReturned: Strategy = { hasGeneration: false, returnsDeleted: true }
 const withGeneration: Strategy = { hasGeneration: true, returnsDeleted: true }
 
@@ -110,9 +116,9 @@ const strategies = new Map<string, Strategy>([
   ['controllerrevisions.apps', controllerRevisionStrategy],
   ['cronjobs.batch', cronJobStrategy],
   ['csidrivers.storage.k8s.io', csiDriverStrategy],
-  ['csinodes.storage.k8s.io', { ...withoutGenerationReturned, allowUnconditionalUpdate: false }],
-  ['csistoragecapacities.storage.k8s.io', { ...withoutGeneration, allowUnconditionalUpdate: false }],
-  ['volumeattributesclasses.storage.k8s.io', withoutGenerationReturned],
+  ['csinodes.storage.k8s.io', csiNodeStrategy],
+  ['csistoragecapacities.storage.k8s.io', csiStorageCapacityStrategy],
+  ['volumeattributesclasses.storage.k8s.io', volumeAttributesClassStrategy],
   ['resourceclaimtemplates.resource.k8s.io', claimTemplateStrategy],
   ['customresourcedefinitions.apiextensions.k8s.io', customResourceDefinitionStrategy],
   ['daemonsets.apps', daemonSetStrategy],
@@ -125,7 +131,7 @@ const strategies = new Map<string, Strategy>([
   ['horizontalpodautoscalers.autoscaling', horizontalPodAutoscalerStrategy],
   ['ingressclasses.networking.k8s.io', ingressClassStrategy],
   ['ingresses.networking.k8s.io', ingressStrategy],
-  ['ipaddresses.networking.k8s.io', withoutGeneration],
+  ['ipaddresses.networking.k8s.io', ipAddressStrategy],
   ['jobs.batch', jobStrategy],
   ['leases.coordination.k8s.io', leaseStrategy],
   ['limitranges', limitRangeStrategy],
@@ -152,7 +158,7 @@ const strategies = new Map<string, Strategy>([
   ['runtimeclasses.node.k8s.io', runtimeClassStrategy],
   ['secrets', secretStrategy],
   ['serviceaccounts', serviceAccountStrategy],
-  ['servicecidrs.networking.k8s.io', withoutGeneration],
+  ['servicecidrs.networking.k8s.io', serviceCidrStrategy],
   ['services', serviceStrategy],
   ['statefulsets.apps', statefulSetStrategy],
   ['storageclasses.storage.k8s.io', storageClassStrategy],

@@ -43,6 +43,8 @@ export interface Strategy {
   readonly allowCreateOnUpdate?: boolean
   /** Why the name is not one, as sentences; default: DNS-1123 subdomain. */
   validateName?(name: string): readonly string[]
+  /** Whether a finalizer of nobody's domain is fine: so upstream has it outside its oldest packages. */
+  readonly anyFinalizers?: boolean
   /** Fills upstream's defaults. Runs on every write after decoding, and is idempotent. */
   setDefaults?(draft: KubeObject): void
   /** Clears what a create may not set (status, …). Default: status is dropped when the kind has a status subresource. */

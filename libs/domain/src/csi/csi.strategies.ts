@@ -1,8 +1,130 @@
 // The kinds by which storage drivers make themselves known, and attachments of volumes to nodes.
-import { fill, immutable, items, section } from '../fields.ts'
+import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { validateLabelSelector } from '@shiplog/api/selectors'
+import type { StatusCause } from '@shiplog/api/status'
+import { byRule, fill, immutable, items, nonNegative, section } from '../fields.ts'
+import { dns1123Subdomain, qualifiedName } from '../names.ts'
+import { nanosOf } from '../quantities.ts'
+import { validateDriverName } from '../storage-driver-name.ts'
 import type { Strategy } from '../strategy.ts'
 
 const fixedDriverFields = ['attachRequired', 'fsGroupPolicy', 'volumeLifecycleModes']
+
+const fsGroupPolicies = ['File', 'None', 'ReadWriteOnceWithFSType']
+const lifecycleModes = ['Persistent', 'Ephemeral']
+const tokenSecondsMin = 600
+const tokenSecondsMax = 2 ** 32
+const updatePeriodSecondsMin = 10
+
+const validateDriver = (driver: KubeObject): StatusCause[] => {
+  const causes = validateDriverName(driver.metadata.name, 'metadata.name').filter(
+    // The name as such was checked as every name is.
+    ({ reason }) => reason === 'FieldValueTooLong',
+  )
+  const spec: JsonObject = driver['spec'] ?? {}
+  if (typeof spec['fsGroupPolicy'] === 'string' && !fsGroupPolicies.includes(spec['fsGroupPolicy']))
+    causes.push(notSupported('spec.fsGroupPolicy', spec['fsGroupPolicy'], fsGroupPolicies))
+  for (const mode of items(spec['volumeLifecycleModes']))
+    if (!lifecycleModes.includes(mode)) causes.push(notSupported('spec.volumeLifecycleModes', mode, lifecycleModes))
+  const audiences = new Set<string>()
+  items(spec['tokenRequests']).forEach(({ audience = '', expirationSeconds }: JsonObject, index) => {
+    const at = `spec.tokenRequests[${index}]`
+    if (audiences.has(audience)) causes.push(duplicate(`${at}.audience`, audience))
+    audiences.add(audience)
+    if (typeof expirationSeconds !== 'number') return
+    const field = `${at}.expirationSeconds`
+    if (expirationSeconds < tokenSecondsMin)
+      causes.push(invalidValue(field, expirationSeconds, 'may not specify a duration less than 10 minutes'))
+    if (expirationSeconds > tokenSecondsMax)
+      causes.push(invalidValue(field, expirationSeconds, 'may not specify a duration larger than 2^32 seconds'))
+  })
+  const period = spec['nodeAllocatableUpdatePeriodSeconds']
+  if (typeof period === 'number' && period < updatePeriodSecondsMin)
+    causes.push(
+      invalidValue('spec.nodeAllocatableUpdatePeriodSeconds', period, 'must be greater than or equal to 10 seconds'),
+    )
+  return causes
+}
+
+const validateCsiNode = (node: KubeObject): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const names = new Set<string>()
+  items(node['spec']?.drivers).forEach((driver: JsonObject, index) => {
+    const at = `spec.drivers[${index}]`
+    causes.push(...validateDriverName(driver['name'], `${at}.name`))
+    if (!driver['nodeID']) causes.push(required(`${at}.nodeID`))
+    const count = driver['allocatable']?.count
+    causes.push(...nonNegative(count, `${at}.allocatable.count`))
+    if (names.has(driver['name'])) causes.push(duplicate(`${at}.name`, driver['name']))
+    names.add(driver['name'])
+    const keys = items(driver['topologyKeys'])
+    keys.forEach((key: string, position) => {
+      // Upstream tells of the driver, not of the key.
+      if (key === '') causes.push(required(at))
+      if (keys.indexOf(key) < position) causes.push(duplicate(at, key))
+      causes.push(...byRule(qualifiedName, key, at))
+    })
+  })
+  return causes
+}
+
+const validateAttachment = (attachment: KubeObject): StatusCause[] => {
+  const spec: JsonObject = attachment['spec'] ?? {}
+  const causes = validateDriverName(spec['attacher'], 'spec.attacher')
+  causes.push(...byRule(dns1123Subdomain, spec['nodeName'] ?? '', 'spec.nodeName'))
+  const { inlineVolumeSpec, persistentVolumeName } = spec['source'] ?? {}
+  const named = typeof persistentVolumeName === 'string'
+  const exactlyOne = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'
+  if (!named && !inlineVolumeSpec) causes.push(required('spec.source', exactlyOne))
+  if (named && inlineVolumeSpec) causes.push(forbiddenField('spec.source', exactlyOne))
+  else if (named) {
+    const field = 'spec.source.persistentVolumeName'
+    if (persistentVolumeName === '') causes.push(required(field, 'must specify non empty persistentVolumeName'))
+    causes.push(...byRule(dns1123Subdomain, persistentVolumeName, field))
+  }
+  return causes
+}
+
+const validateCapacityObject = (object: KubeObject): StatusCause[] => {
+  const causes = validateLabelSelector(object['nodeTopology'], 'nodeTopology')
+  causes.push(...byRule(dns1123Subdomain, object['storageClassName'] ?? '', 'storageClassName'))
+  for (const key of ['capacity']) {
+    const nanos = nanosOf(object[key])
+    if (nanos !== undefined && nanos < 0n)
+      causes.push(invalidValue(key, String(object[key]), 'must be greater than or equal to 0'))
+  }
+  return causes
+}
+
+/** What a node knows of the drivers on it. */
+export const csiNodeStrategy: Strategy = {
+  hasGeneration: false,
+  returnsDeleted: true,
+  allowUnconditionalUpdate: false,
+  validatesAll: true,
+  validate: validateCsiNode,
+}
+
+/** How much room there is where. */
+export const csiStorageCapacityStrategy: Strategy = {
+  hasGeneration: false,
+  allowUnconditionalUpdate: false,
+  validatesAll: true,
+  validate: validateCapacityObject,
+}
+
+/** Classes of what a volume can do. */
+export const volumeAttributesClassStrategy: Strategy = {
+  hasGeneration: false,
+  returnsDeleted: true,
+  validate: ({ driverName = '', parameters }) => [
+    ...(driverName === '' ? [required('driverName')] : byRule(qualifiedName, driverName.toLowerCase(), 'driverName')),
+    ...(Object.keys(parameters ?? {}).length === 0
+      ? [required('parameters', 'must contain at least one key/value pair')]
+      : []),
+  ],
+}
 
 export const csiDriverStrategy: Strategy = {
   returnsDeleted: true,
@@ -14,6 +136,8 @@ export const csiDriverStrategy: Strategy = {
         ]
       : [],
   hasGeneration: false,
+  validatesAll: true,
+  validate: validateDriver,
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     fill(spec, 'attachRequired', true)
@@ -32,6 +156,8 @@ export const volumeAttachmentStrategy: Strategy = {
   returnsDeleted: true,
   allowUnconditionalUpdate: false,
   hasGeneration: false,
+  validatesAll: true,
+  validate: validateAttachment,
   prepareForCreate: (draft) => {
     draft['status'] = { attached: false }
   },

@@ -47,6 +47,7 @@ const validate = (definition: KubeObject): StatusCause[] => {
 }
 
 export const customResourceDefinitionStrategy: Strategy = {
+  anyFinalizers: true,
   allowUnconditionalUpdate: false,
   setDefaults,
   prepareForCreate: (draft) => {

@@ -41,7 +41,21 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
   const field = 'spec.updateStrategy'
   if (update['type'] === 'OnDelete') return []
   if (update['type'] !== 'RollingUpdate')
-    return [notSupported(`${field}.type`, update['type'] ?? '', ['RollingUpdate', 'OnDelete'])]
+    return [
+      notSupported(
+        field,
+        {
+          Type: update['type'] ?? '',
+          RollingUpdate: update['rollingUpdate']
+            ? {
+                MaxUnavailable: update['rollingUpdate'].maxUnavailable ?? 0,
+                MaxSurge: update['rollingUpdate'].maxSurge ?? 0,
+              }
+            : null,
+        },
+        ['RollingUpdate', 'OnDelete'],
+      ),
+    ]
   const rolling = update['rollingUpdate']
   const at = `${field}.rollingUpdate`
   if (!rolling) return [required(at)]
@@ -52,9 +66,10 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
     ...validateAtMostAll(maxUnavailable, `${at}.maxUnavailable`),
     ...validateAtMostAll(maxSurge, `${at}.maxSurge`),
   ]
-  if (!isZero(maxUnavailable) && !isZero(maxSurge))
+  const isNone = (value: unknown): boolean => isZero(value) || (typeof value === 'string' && !/^\d+%$/.test(value))
+  if (!isNone(maxUnavailable) && !isNone(maxSurge))
     causes.push(invalidValue(`${at}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'))
-  if (isZero(maxUnavailable) && isZero(maxSurge))
+  if (isNone(maxUnavailable) && isNone(maxSurge))
     causes.push(required(`${at}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'))
   return causes
 }
@@ -76,7 +91,7 @@ export const daemonSetStrategy: Strategy = {
   validate: (set: KubeObject) => {
     const spec: JsonObject = set['spec'] ?? {}
     return [
-      ...validateSelectorAndTemplate(spec, 'daemonset'),
+      ...validateSelectorAndTemplate(spec, 'daemonset', null),
       ...validateAlwaysRestarts(spec, 'DaemonSet'),
       ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
       ...validateUpdateStrategy(spec['updateStrategy'] ?? {}),

@@ -69,8 +69,8 @@ const validate = (deployment: KubeObject): StatusCause[] => {
   const spec: JsonObject = deployment['spec'] ?? {}
   const causes = [
     ...nonNegative(spec['replicas'], 'spec.replicas'),
-    ...validateSelectorAndTemplate(spec, 'deployment'),
-    ...validateAlwaysRestarts(spec, 'Deployment'),
+    ...validateSelectorAndTemplate(spec, 'deployment', 'invalid label selector'),
+    ...validateAlwaysRestarts(spec, 'ReplicaSet'),
     ...validateStrategy(spec['strategy'] ?? {}),
     ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
     ...nonNegative(spec['revisionHistoryLimit'], 'spec.revisionHistoryLimit'),

@@ -2,9 +2,9 @@
 import { invalidValue, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { fillText, items } from '../fields.ts'
-import { portNumber } from '../names.ts'
-import { isIpv4, isIpv6 } from '../service/ip-range.ts'
+import { byRule, fillText, items } from '../fields.ts'
+import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts'
+import { ipSentence, isIpv4, isIpv6 } from '../service/ip-range.ts'
 import type { Strategy } from '../strategy.ts'
 
 /** Addresses that no other machine could reach. */
@@ -17,10 +17,16 @@ const specialProblem = (address: string): string | undefined => {
 
 const validateAddress = (address: JsonObject, field: string, mayBeLocal: boolean): StatusCause[] => {
   const ip = String(address['ip'] ?? '')
-  if (!isIpv4(ip) && !isIpv6(ip))
-    return [invalidValue(`${field}.ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
-  const problem = mayBeLocal ? undefined : specialProblem(ip)
-  return problem ? [invalidValue(`${field}.ip`, ip, problem)] : []
+  const causes: StatusCause[] = []
+  const isIp = isIpv4(ip) || isIpv6(ip)
+  if (!isIp) causes.push(invalidValue(`${field}.ip`, ip, ipSentence))
+  if (address['hostname']) causes.push(...byRule(dns1123Label, address['hostname'], `${field}.hostname`))
+  if (typeof address['nodeName'] === 'string')
+    causes.push(...byRule(dns1123Subdomain, address['nodeName'], `${field}.nodeName`))
+  // Upstream looks twice, with two sentences.
+  const problem = !isIp ? 'must be a valid IP address' : mayBeLocal ? undefined : specialProblem(ip)
+  if (problem) causes.push(invalidValue(`${field}.ip`, ip, problem))
+  return causes
 }
 
 const validate = (endpoints: KubeObject): StatusCause[] => {
@@ -38,6 +44,9 @@ const validate = (endpoints: KubeObject): StatusCause[] => {
     const ports = items(subset['ports'])
     ports.forEach((port: JsonObject, position) => {
       if (ports.length > 1 && !port['name']) causes.push(required(`${at}.ports[${position}].name`))
+      else if (port['name']) causes.push(...byRule(dns1123Label, port['name'], `${at}.ports[${position}].name`))
+      if (typeof port['appProtocol'] === 'string')
+        causes.push(...byRule(qualifiedName, port['appProtocol'], `${at}.ports[${position}].appProtocol`))
       for (const sentence of portNumber(port['port']))
         causes.push(invalidValue(`${at}.ports[${position}].port`, port['port'] ?? 0, sentence))
     })

@@ -7,6 +7,8 @@ import type { Strategy } from '../strategy.ts'
 
 const validate = (event: KubeObject): StatusCause[] => {
   const involved: JsonObject = event['involvedObject'] ?? {}
+  // An event with a time of its own may be about an object of another namespace.
+  if (event['eventTime'] && involved['namespace']) return []
   const expected = involved['namespace'] || 'default'
   // Cluster-scoped objects are written about in "default", and for nodes some clients use kube-system.
   const clusterScoped = !involved['namespace']
@@ -47,6 +49,7 @@ const fillUnset = (draft: JsonObject): void => {
 }
 
 export const eventStrategy: Strategy = {
+  anyFinalizers: true,
   hasGeneration: false,
   allowCreateOnUpdate: true,
   setDefaults: (draft) => {

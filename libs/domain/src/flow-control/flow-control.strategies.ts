@@ -1,5 +1,8 @@
-// FlowSchemas and PriorityLevelConfigurations: defaults of API priority and fairness.
-import { fill, fillText, section } from '../fields.ts'
+// FlowSchemas and PriorityLevelConfigurations: defaults of API priority and fairness. What they must say is in
+// flow-control-validation.ts.
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { fill, section } from '../fields.ts'
+import { validateFlowSchema, validatePriorityLevel } from './flow-control-validation.ts'
 import type { Strategy } from '../strategy.ts'
 
 const defaultPrecedence = 1000
@@ -9,6 +12,8 @@ const defaultHandSize = 8
 const defaultQueueLength = 50
 
 export const flowSchemaStrategy: Strategy = {
+  validatesAll: true,
+  validate: ({ spec }) => validateFlowSchema(spec ?? {}),
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     if (!spec['matchingPrecedence']) spec['matchingPrecedence'] = defaultPrecedence
@@ -19,6 +24,8 @@ export const flowSchemaStrategy: Strategy = {
 }
 
 export const priorityLevelConfigurationStrategy: Strategy = {
+  validatesAll: true,
+  validate: ({ spec }) => validatePriorityLevel(spec ?? {}),
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     if (spec['exempt']) {
@@ -30,11 +37,12 @@ export const priorityLevelConfigurationStrategy: Strategy = {
     fill(limited, 'nominalConcurrencyShares', defaultConcurrencyShares)
     fill(limited, 'lendablePercent', 0)
     const response = section(limited, 'limitResponse')
-    fillText(response, 'type', 'Reject')
     if (!response['queuing']) return
-    fill(response['queuing'], 'queues', defaultQueues)
-    fill(response['queuing'], 'handSize', defaultHandSize)
-    fill(response['queuing'], 'queueLengthLimit', defaultQueueLength)
+    const queuing: JsonObject = response['queuing']
+    // Zero is what was not given.
+    queuing['queues'] ||= defaultQueues
+    queuing['handSize'] ||= defaultHandSize
+    queuing['queueLengthLimit'] ||= defaultQueueLength
   },
   prepareForCreate: (draft) => {
     draft['status'] = {}

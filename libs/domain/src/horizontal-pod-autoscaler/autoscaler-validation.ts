@@ -25,8 +25,8 @@ const sources: readonly (readonly [field: string, type: string])[] = [
 export function validateAutoscalerSpec(spec: JsonObject): StatusCause[] {
   const { minReplicas, maxReplicas = 0 } = spec
   const causes: StatusCause[] = []
-  if (typeof minReplicas === 'number' && minReplicas < 0)
-    causes.push(invalidValue('spec.minReplicas', minReplicas, 'must be greater than or equal to 0'))
+  if (typeof minReplicas === 'number' && minReplicas < 1)
+    causes.push(invalidValue('spec.minReplicas', minReplicas, 'must be greater than or equal to 1'))
   if (maxReplicas === 0) causes.push(required('spec.maxReplicas', 'must be set and greater than 0'))
   else if (maxReplicas < 0)
     causes.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to 1'))

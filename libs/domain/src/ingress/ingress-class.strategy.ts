@@ -1,8 +1,12 @@
 // IngressClasses: which controller serves an Ingress.
-import { invalidValue, required } from '@shiplog/api/field-errors'
-import { immutable, section } from '../fields.ts'
+import { forbiddenField, notSupported, required, tooLong } from '@shiplog/api/field-errors'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { validateDomainPath } from '../domain-path.ts'
+import { byRule, immutable, requiredName, section } from '../fields.ts'
+import { dns1123Subdomain, pathSegment } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
 
+const scopes = ['Cluster', 'Namespace']
 const controllerCharactersMax = 250
 
 export const ingressClassStrategy: Strategy = {
@@ -11,12 +15,24 @@ export const ingressClassStrategy: Strategy = {
     const parameters = section(draft, 'spec')['parameters']
     if (parameters && !parameters.scope) parameters.scope = 'Cluster'
   },
+  validatesAll: true,
   validate: (object) => {
     const controller: string = object['spec']?.controller ?? ''
-    if (controller === '') return [required('spec.controller')]
-    return controller.length > controllerCharactersMax
-      ? [invalidValue('spec.controller', controller, `must be no more than ${controllerCharactersMax} characters`)]
-      : []
+    const causes = validateDomainPath(controller, 'spec.controller')
+    if (controller.length > controllerCharactersMax) causes.push(tooLong('spec.controller', controllerCharactersMax))
+    const parameters: JsonObject | undefined = object['spec']?.parameters ?? undefined
+    if (!parameters) return causes
+    const at = 'spec.parameters'
+    if (typeof parameters['apiGroup'] === 'string')
+      causes.push(...byRule(dns1123Subdomain, parameters['apiGroup'], `${at}.apiGroup`))
+    for (const key of ['kind', 'name']) causes.push(...requiredName(pathSegment, parameters[key], `${at}.${key}`))
+    const { scope, namespace } = parameters
+    if (!scopes.includes(scope)) causes.push(notSupported(`${at}.scope`, scope ?? '', scopes))
+    if (scope === 'Cluster' && typeof namespace === 'string')
+      causes.push(forbiddenField(`${at}.namespace`, "`parameters.scope` is set to 'Cluster'"))
+    if (scope === 'Namespace' && !namespace)
+      causes.push(required(`${at}.namespace`, "`parameters.scope` is set to 'Namespace'"))
+    return causes
   },
   validateUpdate: (next, before) => immutable(next['spec']?.controller, before['spec']?.controller, 'spec.controller'),
 }

@@ -3,26 +3,37 @@ import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, items, requiredName } from '../fields.ts'
-import { dns1035Label, dns1123Subdomain, portName, portNumber, wildcardSubdomain } from '../names.ts'
+import { dns1123Label, dns1123Subdomain, pathSegment, portName, portNumber, wildcardSubdomain } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
 
 const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix']
 const badSequences = ['//', '/./', '/../', '%2f', '%2F']
 const badSuffixes = ['/..', '/.']
 
+const validateResourceBackend = (resource: JsonObject, field: string): StatusCause[] => [
+  ...(typeof resource['apiGroup'] === 'string'
+    ? byRule(dns1123Subdomain, resource['apiGroup'], `${field}.apiGroup`)
+    : []),
+  ...requiredName(pathSegment, resource['kind'], `${field}.kind`),
+  ...requiredName(pathSegment, resource['name'], `${field}.name`),
+]
+
 const validateBackend = (backend: JsonObject | undefined, field: string): StatusCause[] => {
   const service = backend?.['service']
-  if (backend?.['resource'])
-    return service ? [invalidValue(field, '', 'cannot set both resource and service backends')] : []
-  if (!service) return [required(field, 'resource or service backend is required')]
-  const causes = requiredName(dns1035Label, service.name, `${field}.service.name`)
+  const resource: JsonObject | undefined = backend?.['resource'] ?? undefined
+  if (resource)
+    return service
+      ? [invalidValue(field, '', 'cannot set both resource and service backends')]
+      : validateResourceBackend(resource, `${field}.resource`)
+  if (!service) return [invalidValue(field, '', 'resource or service backend is required')]
+  const causes = requiredName(dns1123Label, service.name, `${field}.service.name`)
   const { name, number } = service.port ?? {}
   const at = `${field}.service.port`
-  if (name && number) causes.push(invalidValue(`${at}.name`, name, 'cannot set both port name & port number'))
+  if (name && number) causes.push(invalidValue(field, '', 'cannot set both port name & port number'))
   else if (name) causes.push(...byRule(portName, name, `${at}.name`))
   else if (number)
     for (const sentence of portNumber(number)) causes.push(invalidValue(`${at}.number`, number, sentence))
-  else causes.push(required(at, 'port name or number is required'))
+  else causes.push(required(field, 'port name or number is required'))
   return causes
 }
 
@@ -30,7 +41,7 @@ const validatePath = (path: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   const type = path['pathType']
   const text: string = path['path'] ?? ''
-  if (!type) return [required(`${field}.pathType`, 'pathType must be specified')]
+  if (typeof type !== 'string') return [required(`${field}.pathType`, 'pathType must be specified')]
   if (!pathTypes.includes(type)) causes.push(notSupported(`${field}.pathType`, type, pathTypes))
   else if (type === 'ImplementationSpecific') {
     if (text !== '' && !text.startsWith('/'))
@@ -64,12 +75,14 @@ const validate = (ingress: KubeObject): StatusCause[] => {
   const rules = items(spec['rules'])
   const causes: StatusCause[] = []
   if (rules.length === 0 && !spec['defaultBackend'])
-    causes.push(invalidValue('spec', rules, 'either `defaultBackend` or `rules` must be specified'))
+    causes.push(invalidValue('spec', null, 'either `defaultBackend` or `rules` must be specified'))
   causes.push(...rules.flatMap((rule, index) => validateRule(rule, `spec.rules[${index}]`)))
   if (spec['defaultBackend']) causes.push(...validateBackend(spec['defaultBackend'], 'spec.defaultBackend'))
   if (spec['ingressClassName'])
     causes.push(...byRule(dns1123Subdomain, spec['ingressClassName'], 'spec.ingressClassName'))
   items(spec['tls']).forEach((entry: JsonObject, index) => {
+    if (entry['secretName'])
+      causes.push(...byRule(dns1123Subdomain, entry['secretName'], `spec.tls[${index}].secretName`))
     items(entry['hosts']).forEach((host, position) => {
       const rule = String(host).includes('*') ? wildcardSubdomain : dns1123Subdomain
       causes.push(...byRule(rule, String(host), `spec.tls[${index}].hosts[${position}]`))
@@ -84,6 +97,7 @@ export const ingressStrategy: Strategy = {
   prepareForCreate: (draft) => {
     draft['status'] = { loadBalancer: {} }
   },
+  validatesAll: true,
   validate,
   warnings: ({ metadata, spec }, before) =>
     !before && metadata.annotations?.[classAnnotation] !== undefined && !spec?.ingressClassName

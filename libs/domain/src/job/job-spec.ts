@@ -4,7 +4,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts'
 import { nonNegative } from '../fields.ts'
-import { dns1123Subdomain } from '../names.ts'
+import { validateDomainPath } from '../domain-path.ts'
 import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 
 const completionModes = ['NonIndexed', 'Indexed']
@@ -14,15 +14,6 @@ const numbers = [
   ...['backoffLimitPerIndex', 'maxFailedIndexes'],
 ]
 const managedByCharactersMax = 63
-
-/** `acme.io/foo`. */
-const validateDomainPath = (path: string, field: string): StatusCause[] => {
-  const [domain = '', ...rest] = path.split('/')
-  if (path === '') return [required(field)]
-  if (domain === '' || rest.join('/') === '')
-    return [invalidValue(field, path, 'must be a domain-prefixed path (such as "acme.io/foo")')]
-  return dns1123Subdomain(domain).map((sentence) => invalidValue(field, domain, sentence))
-}
 
 /** Numbers, completion mode and template of a job. */
 export const validateJobSpec = (spec: JsonObject, field: string): StatusCause[] => {

@@ -48,6 +48,7 @@ const prepareForCreate = (draft: KubeObject, context: DecisionContext): void => 
     [nameLabel, name],
   ] as const)
     labels[key] = value
+  if (Object.keys(draft.metadata.labels ?? {}).length === 0) draft.metadata.labels = labels
   const match = section(section(spec, 'selector'), 'matchLabels')
   match[uidLabel] = uid
 }

@@ -5,6 +5,7 @@ import { nonNegative } from '../fields.ts'
 import type { Strategy } from '../strategy.ts'
 
 export const leaseStrategy: Strategy = {
+  anyFinalizers: true,
   hasGeneration: false,
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,

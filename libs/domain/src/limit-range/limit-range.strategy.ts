@@ -1,9 +1,11 @@
 // LimitRanges: bounds and defaults for the containers of a namespace.
-import { invalidValue } from '@shiplog/api/field-errors'
+import { duplicate, forbiddenField, invalidValue, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { entries, fill, items, section } from '../fields.ts'
-import { compareQuantities } from '../quantities.ts'
+import { byRule, entries, fill, items, section } from '../fields.ts'
+import { qualifiedName } from '../names.ts'
+import { validateContainerResourceName } from '../pod/container-validation.ts'
+import { compareQuantities, nanosOf } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
 
 /** For containers: what has a maximum has a default, what has a default or a minimum has a default request. */
@@ -14,33 +16,93 @@ const setItemDefaults = (item: JsonObject): void => {
   for (const [name, quantity] of entries(item['min'])) fill(section(item, 'defaultRequest'), name, quantity)
 }
 
-const validate = (range: KubeObject): StatusCause[] =>
-  items(range['spec']?.limits).flatMap((item: JsonObject, index) => {
-    const at = `spec.limits[${index}]`
-    const pairs: readonly (readonly [string, string])[] = [
-      ['min', 'max'],
-      ['min', 'defaultRequest'],
-      ['min', 'default'],
-      ['defaultRequest', 'max'],
-      ['defaultRequest', 'default'],
-      ['default', 'max'],
-    ]
-    const words: Readonly<Record<string, string>> = { defaultRequest: 'default request', default: 'default' }
-    return pairs.flatMap(([low, high]) =>
-      entries(item[low]).flatMap(([name, quantity]) => {
-        const bound = item[high]?.[name]
-        const order = compareQuantities(quantity, bound)
-        if (order === undefined || order <= 0) return []
-        return [
-          invalidValue(
-            `${at}.${low}[${name}]`,
-            String(quantity),
-            `${words[low] ?? low} value ${quantity} is greater than ${words[high] ?? high} value ${bound}`,
-          ),
-        ]
-      }),
+const standardTypes = ['Pod', 'Container', 'PersistentVolumeClaim']
+const lists = ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio']
+
+const validateType = (type: string, field: string): StatusCause[] => {
+  const causes = byRule(qualifiedName, type, field)
+  if (causes.length > 0 || type.includes('/') || standardTypes.includes(type)) return causes
+  return [invalidValue(field, type, 'must be a standard limit type or fully qualified')]
+}
+
+/** Which of two lists may not exceed which, what is told of it, and which value is shown. */
+const orders: readonly (readonly [low: string, high: string, at: string, shown: string, told: string])[] = [
+  ['min', 'max', 'min', 'min', 'min value % is greater than max value %'],
+  ['min', 'defaultRequest', 'defaultRequest', 'defaultRequest', 'min value % is greater than default request value %'],
+  ['defaultRequest', 'max', 'defaultRequest', 'defaultRequest', 'default request value % is greater than max value %'],
+  [
+    ...(['defaultRequest', 'default', 'defaultRequest', 'defaultRequest'] as const),
+    'default request value % is greater than default limit value %',
+  ],
+  ['min', 'default', 'default', 'min', 'min value % is greater than default value %'],
+  ['default', 'max', 'default', 'max', 'default value % is greater than max value %'],
+]
+
+const validateRatio = (item: JsonObject, name: string, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const text = item['maxLimitRequestRatio']?.[name]
+  const ratio = nanosOf(text)
+  if (ratio === undefined) return causes
+  if (ratio < 1_000_000_000n) causes.push(invalidValue(field, String(text), `ratio ${text} is less than 1`))
+  const [low, high] = [nanosOf(item['min']?.[name]), nanosOf(item['max']?.[name])]
+  if (low === undefined || high === undefined) return causes
+  const bound = Number(high) / Number(low)
+  if (Number(ratio) / 1e9 > bound)
+    causes.push(invalidValue(field, String(text), `ratio ${text} is greater than max/min = ${goFloat(bound)}`))
+  return causes
+}
+
+/** As Go's %f. */
+const goFloat = (value: number): string =>
+  Number.isFinite(value) ? value.toFixed(6) : Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
+
+const validateItem = (item: JsonObject, at: string): StatusCause[] => {
+  const type: string = item['type'] ?? ''
+  const causes = validateType(type, `${at}.type`)
+  const names = new Set<string>()
+  for (const list of lists) {
+    if (type === 'Pod' && (list === 'default' || list === 'defaultRequest')) {
+      if (Object.keys(item[list] ?? {}).length > 0)
+        causes.push(forbiddenField(`${at}.${list}`, "may not be specified when `type` is 'Pod'"))
+      continue
+    }
+    for (const [name] of entries(item[list])) {
+      const field = `${at}.${list}[${name}]`
+      const isContainers = type === 'Pod' || type === 'Container'
+      causes.push(...(isContainers ? validateContainerResourceName(name, field) : byRule(qualifiedName, name, field)))
+      names.add(name)
+    }
+  }
+  const hasStorage = ['min', 'max'].some((list) => item[list]?.storage !== undefined)
+  if (type === 'PersistentVolumeClaim' && !hasStorage)
+    causes.push(
+      required(`${at}.limits`, 'either minimum or maximum storage value is required, but neither was provided'),
     )
+  for (const name of names) {
+    for (const [low, high, place, shown, told] of orders) {
+      if (type === 'Pod' && [low, high].some((list) => list.startsWith('default'))) continue
+      const [a, b] = [item[low]?.[name], item[high]?.[name]]
+      const order = compareQuantities(a, b)
+      if (order === undefined || order <= 0) continue
+      const sentence = told.replace('%', String(a)).replace('%', String(b))
+      causes.push(invalidValue(`${at}.${place}[${name}]`, String(item[shown][name]), sentence))
+    }
+    causes.push(...validateRatio(item, name, `${at}.maxLimitRequestRatio[${name}]`))
+  }
+  return causes
+}
+
+const validate = (range: KubeObject): StatusCause[] => {
+  const seen = new Set<string>()
+  return items(range['spec']?.limits).flatMap((item: JsonObject, index) => {
+    const at = `spec.limits[${index}]`
+    const causes = validateItem(item, at)
+    const type: string = item['type'] ?? ''
+    if (seen.has(type)) causes.push(duplicate(`${at}.type`, type))
+    seen.add(type)
+    return causes
   })
+}
 
 export const limitRangeStrategy: Strategy = {
   hasGeneration: false,
@@ -48,5 +110,6 @@ export const limitRangeStrategy: Strategy = {
   setDefaults: (draft) => {
     for (const item of items(draft['spec']?.limits)) setItemDefaults(item)
   },
+  validatesAll: true,
   validate,
 }

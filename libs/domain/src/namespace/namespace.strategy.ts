@@ -1,5 +1,6 @@
 // Namespaces: finalizers of their own in spec, a phase, and a label with their name.
 import type { KubeObject } from '@shiplog/api/kube-object'
+import { validateFinalizerOwner } from '../metadata-validation.ts'
 import type { Strategy } from '../strategy.ts'
 import { byRule, items, keep, section } from '../fields.ts'
 import { dns1123Label, qualifiedName } from '../names.ts'
@@ -41,9 +42,11 @@ export const namespaceStrategy: Strategy = {
     if (subresource === 'finalize') prepareNamespaceFinalize(draft, before)
   },
   validate: (namespace) =>
-    items(namespace['spec']?.finalizers).flatMap((finalizer, index) =>
-      byRule(qualifiedName, String(finalizer), `spec.finalizers[${index}]`),
-    ),
+    items(namespace['spec']?.finalizers).flatMap((finalizer) => [
+      ...byRule(qualifiedName, String(finalizer), 'spec.finalizers'),
+      ...validateFinalizerOwner(finalizer, 'spec.finalizers'),
+    ]),
+  validatesAll: true,
   selectableFieldNames: ['name', 'status.phase'],
   selectableFields: (namespace) => ({
     name: namespace.metadata.name,

@@ -1,14 +1,16 @@
 // NetworkPolicies: who may talk to a pod, and to whom it may talk.
-import { invalidValue, notSupported } from '@shiplog/api/field-errors'
+import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { fillText, items, section } from '../fields.ts'
+import { portNumber } from '../names.ts'
 import { validatePortNumberOrName } from '../pod/container-validation.ts'
+import { cidrSentence, isCidr } from '../service/ip-range.ts'
 import type { Strategy } from '../strategy.ts'
 
-const policyTypes = ['Egress', 'Ingress']
-const protocols = ['SCTP', 'TCP', 'UDP']
+const policyTypes = ['Ingress', 'Egress']
+const protocols = ['TCP', 'UDP', 'SCTP']
 
 const setDefaults = (draft: JsonObject): void => {
   const spec = section(draft, 'spec')
@@ -26,16 +28,44 @@ const validatePorts = (ports: unknown, field: string): StatusCause[] =>
     if (port['protocol'] && !protocols.includes(port['protocol']))
       causes.push(notSupported(`${at}.protocol`, port['protocol'], protocols))
     if (port['port'] !== undefined) causes.push(...validatePortNumberOrName(port['port'], `${at}.port`))
-    if (port['endPort'] !== undefined && typeof port['port'] === 'number' && port['endPort'] < port['port'])
-      causes.push(invalidValue(`${at}.endPort`, port['endPort'], 'must be greater than or equal to `port`'))
+    const end = port['endPort']
+    if (typeof end !== 'number') return causes
+    if (typeof port['port'] === 'string')
+      causes.push(invalidValue(`${at}.endPort`, end, 'may not be specified when `port` is non-numeric'))
+    else if (port['port'] === undefined)
+      causes.push(invalidValue(`${at}.endPort`, end, 'may not be specified when `port` is not specified'))
+    else {
+      // Upstream shows the first port, not the last.
+      if (end < port['port'])
+        causes.push(invalidValue(`${at}.endPort`, port['port'], 'must be greater than or equal to `port`'))
+      for (const sentence of portNumber(end)) causes.push(invalidValue(`${at}.endPort`, end, sentence))
+    }
     return causes
   })
 
 const validatePeers = (peers: unknown, field: string): StatusCause[] =>
-  items(peers).flatMap((peer: JsonObject, index) => [
-    ...validateLabelSelector(peer['podSelector'], `${field}[${index}].podSelector`),
-    ...validateLabelSelector(peer['namespaceSelector'], `${field}[${index}].namespaceSelector`),
-  ])
+  items(peers).flatMap((peer: JsonObject, index) => {
+    const at = `${field}[${index}]`
+    const { podSelector, namespaceSelector, ipBlock } = peer
+    return [
+      ...validateLabelSelector(podSelector, `${at}.podSelector`),
+      ...validateLabelSelector(namespaceSelector, `${at}.namespaceSelector`),
+      ...(ipBlock ? validateBlock(ipBlock, `${at}.ipBlock`) : []),
+      ...(ipBlock && (podSelector || namespaceSelector)
+        ? [forbiddenField(at, 'may not specify both ipBlock and another peer')]
+        : []),
+      ...(ipBlock || podSelector || namespaceSelector ? [] : [required(at, 'must specify a peer')]),
+    ]
+  })
+
+const validateBlock = (block: JsonObject, field: string): StatusCause[] => {
+  const cidr: string = block['cidr'] ?? ''
+  if (cidr === '') return [required(`${field}.cidr`)]
+  if (!isCidr(cidr)) return [invalidValue(`${field}.cidr`, cidr, cidrSentence)]
+  return items(block['except']).flatMap((range, index) =>
+    isCidr(String(range)) ? [] : [invalidValue(`${field}.except[${index}]`, range, cidrSentence)],
+  )
+}
 
 const validate = (policy: KubeObject): StatusCause[] => {
   const spec: JsonObject = policy['spec'] ?? {}
@@ -55,4 +85,4 @@ const validate = (policy: KubeObject): StatusCause[] => {
   ]
 }
 
-export const networkPolicyStrategy: Strategy = { hasGeneration: true, setDefaults, validate }
+export const networkPolicyStrategy: Strategy = { hasGeneration: true, setDefaults, validatesAll: true, validate }

@@ -1,10 +1,11 @@
 // Nodes: registered with their status, cordoned and tainted through spec.
-import { duplicate, forbiddenField, notSupported } from '@shiplog/api/field-errors'
+import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Strategy } from '../strategy.ts'
-import { byRule, entries, fill, items, keep, requiredName, section, semanticEqual } from '../fields.ts'
+import { byRule, entries, fill, items, keep, section, semanticEqual } from '../fields.ts'
 import { labelValue, qualifiedName } from '../names.ts'
+import { cidrSentence, isCidr } from '../service/ip-range.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
@@ -23,20 +24,40 @@ const setDefaults = (draft: JsonObject): void => {
     for (const [name, quantity] of entries(status.capacity)) allocatable[name] = quantity
 }
 
+const duplicateTaint = (
+  field: string,
+  { key = '', value = '', effect = '', timeAdded = null }: JsonObject,
+): StatusCause => {
+  const cause = duplicate(field, { Key: key, Value: value, Effect: effect, TimeAdded: timeAdded })
+  return { ...cause, message: `${cause.message}: taints must be unique by key and effect pair` }
+}
+
+const validateRanges = (ranges: readonly unknown[]): StatusCause[] => {
+  const causes = ranges.flatMap((range, index) =>
+    isCidr(String(range)) ? [] : [invalidValue(`spec.podCIDRs[${index}]`, range, cidrSentence)],
+  )
+  const families = ranges.map((range) => String(range).includes(':'))
+  if (causes.length === 0 && new Set(families).size < families.length)
+    causes.push(invalidValue('spec.podCIDRs', ranges, 'may specify no more than one CIDR for each IP family'))
+  return causes
+}
+
 const validateTaints = (taints: unknown): StatusCause[] => {
   const causes: StatusCause[] = []
   const seen = new Set<string>()
   items(taints).forEach((taint: JsonObject, index) => {
-    const at = `spec.taints[${index}]`
-    causes.push(...requiredName(qualifiedName, taint['key'], `${at}.key`))
+    // Upstream's errors place taints in the metadata.
+    const at = `metadata.taints[${index}]`
+    causes.push(...byRule(qualifiedName, taint['key'] ?? '', `${at}.key`))
     if (taint['value']) {
       const wrong = labelValue(taint['value'])
       if (wrong.length > 0) causes.push(...byRule(labelValue, taint['value'], `${at}.value`))
     }
-    if (!taintEffects.includes(taint['effect']))
+    if (!taint['effect']) causes.push(required(`${at}.effect`))
+    else if (!taintEffects.includes(taint['effect']))
       causes.push(notSupported(`${at}.effect`, taint['effect'] ?? '', taintEffects))
     const identity = `${taint['key']}:${taint['effect']}`
-    if (seen.has(identity)) causes.push(duplicate(at, taint))
+    if (seen.has(identity)) causes.push(duplicateTaint(at, taint))
     seen.add(identity)
   })
   return causes
@@ -81,7 +102,13 @@ export const nodeStrategy: Strategy = {
   prepareForStatusUpdate: (draft, before) => {
     keep(draft, before, 'spec')
   },
-  validate: (node) => validateTaints(node['spec']?.taints),
+  validatesAll: true,
+  validate: (node) => {
+    const { taints, podCIDR, podCIDRs } = node['spec'] ?? {}
+    // The one range and the list of ranges say the same; the one counts.
+    const ranges = podCIDR && items(podCIDRs)[0] !== podCIDR ? [podCIDR] : items(podCIDRs)
+    return [...validateTaints(taints), ...validateRanges(ranges)]
+  },
   validateUpdate,
   selectableFieldNames: ['spec.unschedulable'],
   selectableFields: (node) => ({ 'spec.unschedulable': String(node['spec']?.unschedulable === true) }),

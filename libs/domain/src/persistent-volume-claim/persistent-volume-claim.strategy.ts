@@ -10,6 +10,12 @@ import { setClaimSpecDefaults } from './claim-defaults.ts'
 
 /** The old and the new field for where the content comes from say the same, as far as the old one can. */
 const mirrorDataSource = (spec: JsonObject): void => {
+  const { kind, apiGroup = '' } = spec['dataSource'] ?? {}
+  // The old field takes two kinds of source only; any other is as if it were not there.
+  const known =
+    (kind === 'PersistentVolumeClaim' && apiGroup === '') ||
+    (kind === 'VolumeSnapshot' && apiGroup === 'snapshot.storage.k8s.io')
+  if (spec['dataSource'] && !spec['dataSourceRef'] && !known) delete spec['dataSource']
   if (spec['dataSource'] && !spec['dataSourceRef']) spec['dataSourceRef'] = { ...spec['dataSource'] }
   else if (spec['dataSourceRef'] && !spec['dataSource'] && !spec['dataSourceRef'].namespace)
     spec['dataSource'] = { ...spec['dataSourceRef'] }

@@ -1,10 +1,14 @@
 // PersistentVolumes: storage that exists, fixed in where it is.
-import { forbiddenField, notSupported, required } from '@shiplog/api/field-errors'
+import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { timestampOf } from '@shiplog/api/managed-fields'
 import type { StatusCause } from '@shiplog/api/status'
+import { dns1123Subdomain } from '../names.ts'
 import { setVolumeSourceDefaults } from '../pod/pod-defaults.ts'
-import { fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
+import { validateNodeTerm } from '../pod/scheduling-validation.ts'
+import { shownSource, sourceOrder, validateVolumeSource } from '../pod/volume-validation.ts'
+import { nanosOf } from '../quantities.ts'
+import { byRule, entries, fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
 import { accessModes, volumeModes } from '../persistent-volume-claim/claim-validation.ts'
 import type { Strategy } from '../strategy.ts'
 
@@ -25,6 +29,45 @@ const notSources = [
 const sourcesOf = (spec: JsonObject | undefined): JsonObject =>
   Object.fromEntries(Object.entries(spec ?? {}).filter(([key, value]) => !notSources.includes(key) && value))
 
+const secretReferences = [
+  ...['controllerPublishSecretRef', 'nodePublishSecretRef', 'controllerExpandSecretRef', 'nodeExpandSecretRef'],
+]
+
+const validateCapacity = (capacity: JsonObject | undefined): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const names = Object.keys(capacity ?? {})
+  if (!capacity || names.length === 0) causes.push(required('spec.capacity'))
+  if (!capacity || names.length !== 1 || names[0] !== 'storage')
+    causes.push(notSupported('spec.capacity', capacity ?? null, ['storage']))
+  for (const [name, quantity] of entries(capacity)) {
+    const nanos = nanosOf(quantity)
+    const field = `spec.capacity[${name}]`
+    if (nanos === undefined) continue
+    if (nanos < 0n)
+      causes.push({ ...invalidValue(field, Number(nanos / 1_000_000_000n), 'must be a valid resource quantity') })
+    if (nanos <= 0n) causes.push(invalidValue(field, String(quantity), 'must be greater than zero'))
+  }
+  return causes
+}
+
+const validateSource = (spec: JsonObject): StatusCause[] => {
+  const sources = sourceOrder.filter((source) => spec[source])
+  if (sources.length === 0) return [required('spec', 'must specify a volume type')]
+  const [first, ...more] = sources as [string, ...string[]]
+  const causes = validateVolumeSource(first, spec[first], `spec.${first}`)
+  if (first === 'csi')
+    for (const reference of secretReferences)
+      for (const key of ['name', 'namespace'])
+        if (spec['csi'][reference] && !spec['csi'][reference][key])
+          causes.push(required(`spec.csi.${reference}.${key}`))
+  if (first === 'csi' && !spec['csi'].volumeHandle) causes.push(required('spec.csi.volumeHandle'))
+  if (first === 'iscsi' && spec['iscsi'].secretRef && !spec['iscsi'].secretRef.name)
+    causes.push(required('spec.iscsi.secretRef.name'))
+  for (const source of more)
+    causes.push(forbiddenField(`spec.${shownSource[source] ?? source}`, 'may not specify more than 1 volume type'))
+  return causes
+}
+
 const validate = (volume: KubeObject): StatusCause[] => {
   const spec: JsonObject = volume['spec'] ?? {}
   const causes: StatusCause[] = []
@@ -32,16 +75,38 @@ const validate = (volume: KubeObject): StatusCause[] => {
   if (modes.length === 0) causes.push(required('spec.accessModes'))
   for (const mode of modes)
     if (!accessModes.includes(mode)) causes.push(notSupported('spec.accessModes', mode, accessModes))
-  if (Object.keys(spec['capacity'] ?? {}).length === 0) causes.push(required('spec.capacity'))
+  if (modes.includes('ReadWriteOncePod') && new Set(modes).size > 1)
+    causes.push(forbiddenField('spec.accessModes', 'may not use ReadWriteOncePod with other access modes'))
+  causes.push(...validateCapacity(spec['capacity']))
   const policy = spec['persistentVolumeReclaimPolicy']
   if (policy && !reclaimPolicies.includes(policy))
     causes.push(notSupported('spec.persistentVolumeReclaimPolicy', policy, reclaimPolicies))
-  const sources = Object.keys(sourcesOf(spec))
-  if (sources.length === 0) causes.push(required('spec', 'must specify a volume type'))
-  for (const source of sources.slice(1))
-    causes.push(forbiddenField(`spec.${source}`, 'may not specify more than 1 volume type'))
-  if (spec['volumeMode'] && !volumeModes.includes(spec['volumeMode']))
+  const affinity: JsonObject | undefined = spec['nodeAffinity'] ?? undefined
+  if (affinity) {
+    const at = 'spec.nodeAffinity.required'
+    const terms = items(affinity['required']?.nodeSelectorTerms)
+    if (!affinity['required']) causes.push(required(at, 'must specify required node constraints'))
+    else if (terms.length === 0)
+      causes.push(required(`${at}.nodeSelectorTerms`, 'must have at least one node selector term'))
+    terms.forEach((term, index) => {
+      causes.push(...validateNodeTerm(term, `${at}.nodeSelectorTerms[${index}]`, true))
+    })
+  }
+  causes.push(...validateSource(spec))
+  if (spec['hostPath']?.path === '/' && policy === 'Recycle')
+    causes.push(
+      forbiddenField('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'"),
+    )
+  if (spec['storageClassName'])
+    causes.push(...byRule(dns1123Subdomain, spec['storageClassName'], 'spec.storageClassName'))
+  if (typeof spec['volumeMode'] === 'string' && !volumeModes.includes(spec['volumeMode']))
     causes.push(notSupported('spec.volumeMode', spec['volumeMode'], volumeModes))
+  const attributes = spec['volumeAttributesClassName']
+  if (typeof attributes === 'string') {
+    if (attributes === '') causes.push(required('spec.volumeAttributesClassName', 'an empty string is disallowed'))
+    else causes.push(...byRule(dns1123Subdomain, attributes, 'spec.volumeAttributesClassName'))
+    if (!spec['csi']) causes.push(required('spec.csi', 'has to be specified when using volumeAttributesClassName'))
+  }
   return causes
 }
 
@@ -67,6 +132,7 @@ export const persistentVolumeStrategy: Strategy = {
   prepareForCreate: (draft, { nowMs }) => {
     draft['status'] = { phase: 'Pending', lastPhaseTransitionTime: timestampOf(nowMs) }
   },
+  validatesAll: true,
   validate,
   validateUpdate,
 }

@@ -173,13 +173,10 @@ const validateHandler = (
     if (kind === 'grpc')
       for (const sentence of portNumber(action.port ?? 0))
         causes.push(invalidValue(`${at}.port`, action.port ?? 0, sentence))
-    if (kind === 'sleep' && !(action.seconds >= 0 && action.seconds <= graceSeconds))
+    const seconds: number = action.seconds ?? 0
+    if (kind === 'sleep' && (seconds < 0 || seconds > graceSeconds))
       causes.push(
-        invalidValue(
-          at,
-          action.seconds ?? 0,
-          `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`,
-        ),
+        invalidValue(at, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`),
       )
   }
   if (found === 0) causes.push(required(field, 'must specify a handler type'))
@@ -222,7 +219,8 @@ const isHugePages = (name: string): boolean => name.startsWith('hugepages-')
 const isExtended = (name: string): boolean =>
   name.includes('/') && !name.includes('kubernetes.io/') && !name.startsWith('requests.')
 
-const validateResourceName = (name: string, field: string): StatusCause[] => {
+/** The name of a resource that a container may ask for. */
+export const validateContainerResourceName = (name: string, field: string): StatusCause[] => {
   const causes = byRule(qualifiedName, name, field)
   if (!name.includes('/')) {
     if (causes.length > 0) return [...causes, invalidValue(field, name, 'must be a standard resource for containers')]
@@ -247,7 +245,7 @@ export const validateResources = (resources: JsonObject | undefined, field: stri
   ] as const)
     for (const [name, quantity] of entries(list)) {
       const at = `${field}.${key}[${name}]`
-      causes.push(...validateResourceName(name, at))
+      causes.push(...validateContainerResourceName(name, at))
       const nanos = nanosOf(quantity)
       if (nanos !== undefined && nanos < 0n)
         causes.push(invalidValue(at, String(quantity), 'must be greater than or equal to 0'))
@@ -331,6 +329,9 @@ export const validateSecurityCommon = (context: JsonObject | undefined, field: s
 const validateContainerSecurity = (context: JsonObject | undefined, field: string): StatusCause[] => {
   if (!context) return []
   const causes = validateSecurityCommon(context, field)
+  const procMounts = ['Default', 'Unmasked']
+  if (context['procMount'] && !procMounts.includes(context['procMount']))
+    causes.push(notSupported(`${field}.procMount`, context['procMount'], procMounts))
   if (context['allowPrivilegeEscalation'] === false) {
     if (context['privileged'] === true)
       causes.push(

@@ -209,6 +209,10 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
       )
     })
   })
+  const os = spec['os']
+  if (os && !os.name) causes.push(required(`${field}.os.name`))
+  else if (os && !['linux', 'windows'].includes(os.name))
+    causes.push(notSupported(`${field}.os.name`, os.name, ['linux', 'windows']))
   if (spec['preemptionPolicy'] && !preemptionPolicies.includes(spec['preemptionPolicy']))
     causes.push(notSupported(`${field}.preemptionPolicy`, spec['preemptionPolicy'], preemptionPolicies))
   if (spec['resources']) causes.push(...validateResources(spec['resources'], `${field}.resources`))

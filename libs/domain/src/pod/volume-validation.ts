@@ -6,17 +6,16 @@ import {
   notFoundField,
   notSupported,
   required,
-  tooLong,
 } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { items, requiredName, requiredText } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain, inclusiveRange } from '../names.ts'
 import { validateClaimSpec } from '../persistent-volume-claim/claim-validation.ts'
+import { validateDriverName } from '../storage-driver-name.ts'
 import { nanosOf } from '../quantities.ts'
 
-const driverCharactersMax = 63
-
+const pullPolicies = ['Always', 'IfNotPresent', 'Never']
 const modeSentence = 'must be a number between 0 and 0777 (octal), both inclusive'
 const modeMax = 0o777
 const hostPathTypes = [
@@ -227,14 +226,9 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
       causes.push(invalidValue(`${field}.path`, source['path'] ?? '', 'must be an absolute path'))
     return causes
   },
+  local: (source, field) => requiredText(source['path'], `${field}.path`),
   csi: (source, field) => {
-    const driver: string = source['driver'] ?? ''
-    const causes: StatusCause[] = []
-    if (driver === '') causes.push(required(`${field}.driver`))
-    else {
-      if (driver.length > driverCharactersMax) causes.push(tooLong(`${field}.driver`, driverCharactersMax))
-      causes.push(...dns1123Subdomain(driver.toLowerCase()).map((why) => invalidValue(`${field}.driver`, driver, why)))
-    }
+    const causes = validateDriverName(source['driver'], `${field}.driver`)
     const secret = source['nodePublishSecretRef']
     if (secret && !secret.name) causes.push(required(`${field}.nodePublishSecretRef.name`))
     return causes
@@ -312,19 +306,28 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
     source['volumeClaimTemplate']
       ? validateClaimSpec(source['volumeClaimTemplate'].spec ?? {}, `${field}.volumeClaimTemplate.spec`)
       : [required(`${field}.volumeClaimTemplate`)],
-  image: (source, field) => requiredText(source['reference'], `${field}.reference`),
+  image: (source, field) => [
+    ...requiredText(source['reference'], `${field}.reference`),
+    ...(source['pullPolicy'] && !pullPolicies.includes(source['pullPolicy'])
+      ? [notSupported(`${field}.pullPolicy`, source['pullPolicy'], pullPolicies)]
+      : []),
+  ],
 }
 
 /** Which source of two is the one too many depends on upstream's order of looking at them. */
-const sourceOrder = [
+export const sourceOrder = [
   ...['emptyDir', 'hostPath', 'gitRepo', 'gcePersistentDisk', 'awsElasticBlockStore', 'secret', 'nfs', 'iscsi'],
   ...['glusterfs', 'flocker', 'persistentVolumeClaim', 'rbd', 'cinder', 'cephfs', 'quobyte', 'downwardAPI', 'fc'],
   ...['flexVolume', 'configMap', 'azureFile', 'vsphereVolume', 'photonPersistentDisk', 'portworxVolume', 'azureDisk'],
-  ...['storageos', 'projected', 'scaleIO', 'csi', 'ephemeral', 'image'],
+  ...['storageos', 'projected', 'scaleIO', 'local', 'csi', 'ephemeral', 'image'],
 ]
 
 /** Where upstream's errors call a source otherwise than its objects. */
-const shownSource: Readonly<Record<string, string>> = { downwardAPI: 'downwarAPI', cephfs: 'cephFS' }
+export const shownSource: Readonly<Record<string, string>> = { downwardAPI: 'downwarAPI', cephfs: 'cephFS' }
+
+/** What one source must say, of a pod's volume or of a PersistentVolume. */
+export const validateVolumeSource = (kind: string, source: JsonObject, field: string): StatusCause[] =>
+  sourceRules[kind]?.(source, field) ?? []
 
 /** All volumes of a pod's spec. */
 export const validateVolumes = (

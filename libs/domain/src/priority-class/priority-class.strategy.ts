@@ -1,11 +1,12 @@
 // PriorityClasses: a name for a number that never changes.
-import { forbiddenField } from '@shiplog/api/field-errors'
+import { forbiddenField, notSupported, required } from '@shiplog/api/field-errors'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { fillText, immutable } from '../fields.ts'
+import { fill, immutable } from '../fields.ts'
 import type { Strategy } from '../strategy.ts'
 import { highestUserPriority, systemPriorityClasses } from './system-priority-classes.ts'
 
+const preemptionPolicies = ['PreemptLowerPriority', 'Never']
 const systemPrefix = 'system-'
 
 const systemProblem = (object: KubeObject): string | undefined => {
@@ -28,20 +29,26 @@ const validate = (object: KubeObject): StatusCause[] => {
         ]
       : []
   }
-  return object['value'] > highestUserPriority
-    ? [forbiddenField('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`)]
-    : []
+  const causes: StatusCause[] = []
+  if (object['value'] > highestUserPriority)
+    causes.push(forbiddenField('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`))
+  const policy: string = object['preemptionPolicy'] ?? ''
+  if (policy === '') causes.push(required('preemptionPolicy'))
+  else if (!preemptionPolicies.includes(policy))
+    causes.push(notSupported('preemptionPolicy', policy, preemptionPolicies))
+  return causes
 }
 
 export const priorityClassStrategy: Strategy = {
   // Upstream's priority classes carry generation 1 from their creation on.
   hasGeneration: true,
   setDefaults: (draft) => {
-    fillText(draft, 'preemptionPolicy', 'PreemptLowerPriority')
+    fill(draft, 'preemptionPolicy', 'PreemptLowerPriority')
     // Zero is a value of its own, and is served.
     if (draft['value'] === undefined) draft['value'] = 0
   },
   validate,
+  validatesAll: true,
   validateUpdate: (next, before) => [
     ...(next['value'] === before['value'] ? [] : [forbiddenField('value', 'may not be changed in an update.')]),
     ...immutable(next['preemptionPolicy'], before['preemptionPolicy'], 'preemptionPolicy'),

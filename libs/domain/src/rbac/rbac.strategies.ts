@@ -1,6 +1,7 @@
 // Roles and their bindings: who may do what. Names only have to fit into a URL, and a binding never changes its role.
 import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { items, requiredName, section, semanticEqual } from '../fields.ts'
 import { dns1123Subdomain, pathSegment } from '../names.ts'
@@ -113,6 +114,11 @@ export const roleStrategy = roles(true)
 export const clusterRoleStrategy: Strategy = {
   ...roles(false),
   validate: (role) => [
+    ...items(role['aggregationRule']?.clusterRoleSelectors).flatMap((selector, index) => {
+      const at = `aggregationRule.clusterRoleSelectors[${index}]`
+      const causes = validateLabelSelector(selector, at)
+      return causes.length > 0 ? [...causes, invalidValue(at, null, 'invalid label selector.')] : []
+    }),
     ...validateRules(false)(role),
     ...(role['aggregationRule'] && items(role['aggregationRule'].clusterRoleSelectors).length === 0
       ? [

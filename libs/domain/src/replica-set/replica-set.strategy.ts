@@ -22,7 +22,7 @@ export const replicaSetStrategy: Strategy = {
     return [
       ...nonNegative(spec['replicas'], 'spec.replicas'),
       ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
-      ...validateSelectorAndTemplate(spec, 'deployment'),
+      ...validateSelectorAndTemplate(spec, 'deployment', 'invalid label selector'),
       ...validateAlwaysRestarts(spec, 'ReplicaSet'),
     ]
   },

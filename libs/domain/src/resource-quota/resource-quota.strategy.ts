@@ -1,8 +1,67 @@
 // ResourceQuotas: how much a namespace may use.
-import { invalidValue } from '@shiplog/api/field-errors'
-import { entries, immutable } from '../fields.ts'
+import { invalidValue, required } from '@shiplog/api/field-errors'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import type { StatusCause } from '@shiplog/api/status'
+import { byRule, entries, immutable, items } from '../fields.ts'
+import { qualifiedName } from '../names.ts'
 import { nanosOf } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
+
+const objectCounts = [
+  ...['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps'],
+  ...['persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers'],
+]
+const standardResources = [
+  ...['cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.storage'],
+  ...['requests.ephemeral-storage', 'limits.cpu', 'limits.memory', 'limits.ephemeral-storage'],
+  ...objectCounts,
+]
+const nanosPerUnit = 1_000_000_000n
+
+const validateHard = (name: string, quantity: unknown): StatusCause[] => {
+  const field = `spec.hard[${name}]`
+  const causes = byRule(qualifiedName, name, field)
+  if (!name.includes('/') && !standardResources.includes(name) && !/^(requests\.)?hugepages-/.test(name))
+    causes.push(invalidValue(field, name, 'must be a standard resource for quota'))
+  const nanos = nanosOf(quantity)
+  if (nanos === undefined) return causes
+  if (nanos < 0n) causes.push(invalidValue(field, String(quantity), 'must be greater than or equal to 0'))
+  const counted = objectCounts.includes(name) || name.startsWith('count/')
+  if (counted && nanos % nanosPerUnit !== 0n) causes.push(invalidValue(field, String(quantity), 'must be an integer'))
+  return causes
+}
+
+const scopes = [
+  ...['BestEffort', 'CrossNamespacePodAffinity', 'NotBestEffort', 'NotTerminating', 'PriorityClass', 'Terminating'],
+  'VolumeAttributesClass',
+]
+const scopeOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist']
+
+const validateScopes = (spec: JsonObject): StatusCause[] => {
+  const causes: StatusCause[] = []
+  for (const scope of items(spec['scopes']))
+    if (!scopes.includes(scope)) causes.push(invalidValue('spec.scopes', spec['scopes'], 'unsupported scope'))
+  // Upstream's errors do not say which expression is wrong.
+  const at = 'spec.scopeSelector.matchExpressions'
+  for (const { scopeName = '', operator = '', values } of items(spec['scopeSelector']?.matchExpressions)) {
+    if (!scopes.includes(scopeName)) causes.push(invalidValue(`${at}.scopeName`, scopeName, 'unsupported scope'))
+    if (!scopeOperators.includes(operator))
+      causes.push(invalidValue(`${at}.operator`, operator, 'not a valid selector operator'))
+    if ((operator === 'In' || operator === 'NotIn') && items(values).length === 0)
+      causes.push(
+        required(`${at}.values`, "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"),
+      )
+    if ((operator === 'Exists' || operator === 'DoesNotExist') && items(values).length > 0)
+      causes.push(
+        invalidValue(
+          `${at}.values`,
+          values,
+          "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector",
+        ),
+      )
+  }
+  return causes
+}
 
 export const resourceQuotaStrategy: Strategy = {
   returnsDeleted: true,
@@ -10,12 +69,10 @@ export const resourceQuotaStrategy: Strategy = {
   prepareForCreate: (draft) => {
     draft['status'] = {}
   },
-  validate: (quota) =>
-    entries(quota['spec']?.hard).flatMap(([name, quantity]) => {
-      const nanos = nanosOf(quantity)
-      return nanos !== undefined && nanos < 0n
-        ? [invalidValue(`spec.hard[${name}]`, String(quantity), 'must be greater than or equal to 0')]
-        : []
-    }),
+  validatesAll: true,
+  validate: (quota) => [
+    ...entries(quota['spec']?.hard).flatMap(([name, quantity]) => validateHard(name, quantity)),
+    ...validateScopes(quota['spec'] ?? {}),
+  ],
   validateUpdate: (next, before) => immutable(next['spec']?.scopes, before['spec']?.scopes, 'spec.scopes'),
 }

@@ -1,11 +1,44 @@
-// RuntimeClasses: which handler of the container runtime runs a pod.
-import { immutable, requiredName } from '../fields.ts'
+// RuntimeClasses: which runtime runs a pod, what that costs, and on which nodes it can.
+import { duplicate } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { validateLabels } from '@shiplog/api/selectors'
+import type { StatusCause } from '@shiplog/api/status'
+import { immutable, items, requiredName, semanticEqual } from '../fields.ts'
 import { dns1123Label } from '../names.ts'
+import { validateResources } from '../pod/container-validation.ts'
+import { validateTolerations } from '../pod/scheduling-validation.ts'
 import type { Strategy } from '../strategy.ts'
+
+const validate = (object: KubeObject): StatusCause[] => {
+  const causes = requiredName(dns1123Label, object['handler'], 'handler')
+  // Upstream checks what a pod costs as it checks limits.
+  const fixed = object['overhead']?.podFixed
+  if (fixed) causes.push(...validateResources({ limits: fixed }, 'overhead'))
+  const scheduling: JsonObject = object['scheduling'] ?? {}
+  causes.push(...validateLabels(scheduling['nodeSelector'], 'scheduling.nodeSelector'))
+  const tolerations = items(scheduling['tolerations'])
+  causes.push(...validateTolerations(tolerations, 'scheduling.tolerations'))
+  tolerations.forEach((toleration: JsonObject, index) => {
+    if (!tolerations.slice(0, index).some((other) => semanticEqual(other, toleration))) return
+    const { key = '', operator = '', value = '', effect = '', tolerationSeconds = null } = toleration
+    causes.push(
+      duplicate(`scheduling.tolerations[${index}]`, {
+        Key: key,
+        Operator: operator,
+        Value: value,
+        Effect: effect,
+        TolerationSeconds: tolerationSeconds,
+      }),
+    )
+  })
+  return causes
+}
 
 export const runtimeClassStrategy: Strategy = {
   hasGeneration: false,
   allowUnconditionalUpdate: false,
-  validate: (object) => requiredName(dns1123Label, object['handler'], 'handler'),
+  anyFinalizers: true,
+  validatesAll: true,
+  validate,
   validateUpdate: (next, before) => immutable(next['handler'], before['handler'], 'handler'),
 }

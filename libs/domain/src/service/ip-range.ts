@@ -41,6 +41,18 @@ export const isIpv4 = (address: string): boolean => numberOfIpv4(address) !== un
 export const isIpv6 = (address: string): boolean =>
   address.includes(':') && /^[0-9a-fA-F:.]+$/.test(address) && address.split('::').length <= 2
 
+/** Whether the text is a range of addresses: `10.0.0.0/8`. */
+export const isCidr = (text: string): boolean => {
+  const [address = '', bits = '', ...more] = text.split('/')
+  if (more.length > 0 || !/^\d{1,3}$/.test(bits)) return false
+  return isIpv4(address) ? Number(bits) <= 32 : isIpv6(address) && Number(bits) <= 128
+}
+
+/** What is wrong with a text that is no range. */
+export const cidrSentence = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'
+/** What is wrong with a text that is no address. */
+export const ipSentence = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
+
 /** Whether an address is one that services may have: inside the range, neither its first nor its last. */
 export const inServiceRange = (address: string): boolean => {
   const value = numberOfIpv4(address)

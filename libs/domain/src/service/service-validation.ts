@@ -6,12 +6,13 @@ import type { StatusCause } from '@shiplog/api/status'
 import { byRule, items, requiredName, semanticEqual } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts'
 import { validatePortNumberOrName } from '../pod/container-validation.ts'
-import { isIpv4, isIpv6 } from './ip-range.ts'
+import { cidrSentence, isCidr, isIpv4, isIpv6 } from './ip-range.ts'
 
 const protocols = ['SCTP', 'TCP', 'UDP']
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const affinities = ['ClientIP', 'None']
 const trafficPolicies = ['Cluster', 'Local']
+const distributions = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
 const families = ['IPv4', 'IPv6']
 const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
 const clientIpTimeoutSecondsMax = 86_400
@@ -36,7 +37,8 @@ const validatePorts = (spec: JsonObject): StatusCause[] => {
     else if (!protocols.includes(port['protocol']))
       causes.push(notSupported(`${at}.protocol`, port['protocol'], protocols))
     causes.push(...validatePortNumberOrName(port['targetPort'], `${at}.targetPort`))
-    if (port['appProtocol']) causes.push(...byRule(qualifiedName, port['appProtocol'], `${at}.appProtocol`))
+    if (typeof port['appProtocol'] === 'string')
+      causes.push(...byRule(qualifiedName, port['appProtocol'], `${at}.appProtocol`))
     if (port['nodePort'] && spec['type'] === 'ClusterIP')
       causes.push(forbiddenField(`${at}.nodePort`, "may not be used when `type` is 'ClusterIP'"))
     if (port['nodePort'] && spec['type'] === 'ExternalName')
@@ -84,7 +86,7 @@ const validateClusterIps = (spec: JsonObject): StatusCause[] => {
     return causes
   }
   if (!spec['clusterIP'] && addresses.length > 0)
-    causes.push(invalidValue('spec.clusterIPs', addresses, 'clusterIPs requires clusterIP to be set'))
+    causes.push(invalidValue('spec.clusterIPs', addresses, 'must be empty when `clusterIP` is not specified'))
   if (spec['clusterIP'] && addresses.length > 0 && addresses[0] !== spec['clusterIP'])
     causes.push(invalidValue('spec.clusterIPs', addresses, 'first value must match `clusterIP`'))
   if (addresses[0] === 'None') {
@@ -138,14 +140,14 @@ const validateEnums = (spec: JsonObject): StatusCause[] => {
       causes.push(notSupported('spec.externalTrafficPolicy', external, trafficPolicies))
   }
   const internal = spec['internalTrafficPolicy']
-  if (internal && !trafficPolicies.includes(internal))
+  if (typeof internal === 'string' && !trafficPolicies.includes(internal))
     causes.push(notSupported('spec.internalTrafficPolicy', internal, trafficPolicies))
   if (typeof spec['allocateLoadBalancerNodePorts'] === 'boolean' && type !== 'LoadBalancer')
     causes.push(forbiddenField('spec.allocateLoadBalancerNodePorts', "may only be used when `type` is 'LoadBalancer'"))
   items(spec['ipFamilies']).forEach((family, index) => {
     if (!families.includes(family)) causes.push(notSupported(`spec.ipFamilies[${index}]`, family, families))
   })
-  if (spec['ipFamilyPolicy'] && !familyPolicies.includes(spec['ipFamilyPolicy']))
+  if (typeof spec['ipFamilyPolicy'] === 'string' && !familyPolicies.includes(spec['ipFamilyPolicy']))
     causes.push(notSupported('spec.ipFamilyPolicy', spec['ipFamilyPolicy'], familyPolicies))
   return causes
 }
@@ -171,6 +173,24 @@ export const validateService = (service: JsonObject): StatusCause[] => {
         ),
       )
   })
+  const ranges = items(spec['loadBalancerSourceRanges'])
+  if (ranges.length > 0) {
+    // Upstream's errors name the field with a capital.
+    const at = 'spec.LoadBalancerSourceRanges'
+    if (spec['type'] !== 'LoadBalancer')
+      causes.push(forbiddenField(at, "may only be used when `type` is 'LoadBalancer'"))
+    ranges.forEach((range, index) => {
+      if (!isCidr(String(range).trim())) causes.push(invalidValue(`${at}[${index}]`, range, cidrSentence))
+    })
+  }
+  const distribution = spec['trafficDistribution']
+  if (typeof distribution === 'string' && !distributions.includes(distribution))
+    causes.push(notSupported('spec.trafficDistribution', distribution, distributions))
+  const balancer = spec['loadBalancerClass']
+  if (typeof balancer === 'string') {
+    if (spec['type'] === 'LoadBalancer') causes.push(...byRule(qualifiedName, balancer, 'spec.loadBalancerClass'))
+    else causes.push(forbiddenField('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"))
+  }
   const healthPort = spec['healthCheckNodePort']
   if (healthPort) {
     for (const sentence of portNumber(healthPort))

@@ -2,7 +2,9 @@
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { fill, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
+import { byRule, fill, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
+import { dns1123Label } from '../names.ts'
+import { validateClaimSpec } from '../persistent-volume-claim/claim-validation.ts'
 import { setClaimSpecDefaults } from '../persistent-volume-claim/claim-defaults.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { templateWarnings } from '../pod/pod-warnings.ts'
@@ -11,7 +13,7 @@ import { scaledEvent, validateAlwaysRestarts, validateSelectorAndTemplate } from
 
 const defaultRevisionHistory = 10
 const managementPolicies = ['OrderedReady', 'Parallel']
-const retentionPolicies = ['Delete', 'Retain']
+const retentionPolicies = ['Retain', 'Delete']
 const mutableFields = [
   'replicas',
   'ordinals',
@@ -58,8 +60,39 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
         ]
       : []
   if (update['type'] !== 'RollingUpdate')
-    return [invalidValue(`${field}`, update, "must be 'RollingUpdate' or 'OnDelete'")]
+    return [
+      invalidValue(
+        field,
+        {
+          Type: update['type'],
+          RollingUpdate: update['rollingUpdate']
+            ? {
+                Partition: update['rollingUpdate'].partition ?? 0,
+                MaxUnavailable: update['rollingUpdate'].maxUnavailable ?? null,
+              }
+            : null,
+        },
+        "must be 'RollingUpdate' or 'OnDelete'",
+      ),
+    ]
   return nonNegative(update['rollingUpdate']?.partition, `${field}.rollingUpdate.partition`)
+}
+
+/** The spec with the volumes that its claims stand for, as pods will have them. */
+const withClaims = (spec: JsonObject): JsonObject => {
+  const claims = items(spec['volumeClaimTemplates'])
+  if (claims.length === 0 || !spec['template']) return spec
+  const volumes = claims.map((claim: JsonObject) => {
+    const name: string = claim['metadata']?.name ?? ''
+    return { name, persistentVolumeClaim: { claimName: name } }
+  })
+  const own = items(spec['template'].spec?.volumes).filter(
+    ({ name }) => !volumes.some((volume) => volume.name === name),
+  )
+  return {
+    ...spec,
+    template: { ...spec['template'], spec: { ...spec['template'].spec, volumes: [...volumes, ...own] } },
+  }
 }
 
 const validate = (set: KubeObject): StatusCause[] => {
@@ -80,7 +113,11 @@ const validate = (set: KubeObject): StatusCause[] => {
     ...nonNegative(spec['replicas'], 'spec.replicas'),
     ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
     ...nonNegative(spec['ordinals']?.start, 'spec.ordinals.start'),
-    ...validateSelectorAndTemplate(spec, 'statefulset'),
+    ...items(spec['volumeClaimTemplates']).flatMap((claim: JsonObject, index) =>
+      validateClaimSpec(claim['spec'] ?? {}, `spec.volumeClaimTemplates[${index}].spec`),
+    ),
+    ...(spec['serviceName'] ? byRule(dns1123Label, spec['serviceName'], 'spec.serviceName') : []),
+    ...validateSelectorAndTemplate(withClaims(spec), 'statefulset'),
     ...validateAlwaysRestarts(spec, 'StatefulSet'),
   ]
 }
@@ -107,5 +144,6 @@ export const statefulSetStrategy: Strategy = {
   },
   validate,
   validateUpdate,
+  validateName: dns1123Label,
   eventType: scaledEvent('StatefulSet'),
 }

@@ -1,8 +1,9 @@
 // StorageClasses: how volumes are made; fixed once there.
-import { forbiddenField, notSupported, required } from '@shiplog/api/field-errors'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import { duplicate, forbiddenField, notSupported, required } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { fill, immutable, semanticEqual } from '../fields.ts'
+import { byRule, fill, immutable, items, semanticEqual } from '../fields.ts'
+import { qualifiedName } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
 
 const reclaimPolicies = ['Delete', 'Retain']
@@ -10,11 +11,32 @@ const bindingModes = ['Immediate', 'WaitForFirstConsumer']
 
 const validate = (storageClass: KubeObject): StatusCause[] => {
   const causes: StatusCause[] = []
-  if (!storageClass['provisioner']) causes.push(required('provisioner'))
-  if (!reclaimPolicies.includes(storageClass['reclaimPolicy']))
+  const provisioner: string = storageClass['provisioner'] ?? ''
+  if (provisioner === '') causes.push(required('provisioner'))
+  else causes.push(...byRule(qualifiedName, provisioner.toLowerCase(), 'provisioner'))
+  if (storageClass['reclaimPolicy'] && !reclaimPolicies.includes(storageClass['reclaimPolicy']))
     causes.push(notSupported('reclaimPolicy', storageClass['reclaimPolicy'], reclaimPolicies))
   if (!bindingModes.includes(storageClass['volumeBindingMode']))
     causes.push(notSupported('volumeBindingMode', storageClass['volumeBindingMode'], bindingModes))
+  const seen: JsonObject[] = []
+  items(storageClass['allowedTopologies']).forEach((term: JsonObject, index) => {
+    const at = `allowedTopologies[${index}].matchLabelExpressions`
+    const keys = new Map<string, readonly string[]>()
+    items(term['matchLabelExpressions']).forEach((expression: JsonObject, position) => {
+      const { key = '', values } = expression
+      const place = `${at}[${position}]`
+      if (items(values).length === 0) causes.push(required(`${place}.values`))
+      items(values).forEach((value, number) => {
+        if (items(values).indexOf(value) < number) causes.push(duplicate(`${place}.values[${number}]`, value))
+      })
+      causes.push(...byRule(qualifiedName, key, `${place}.key`))
+      if (keys.has(key)) causes.push(duplicate(`${place}.key`, key))
+      keys.set(key, items(values))
+    })
+    const terms = Object.fromEntries(keys)
+    if (keys.size === 0 || seen.some((other) => semanticEqual(other, terms))) causes.push(duplicate(at, ''))
+    seen.push(terms)
+  })
   return causes
 }
 
@@ -36,6 +58,7 @@ export const storageClassStrategy: Strategy = {
     fill(draft, 'reclaimPolicy', 'Delete')
     fill(draft, 'volumeBindingMode', 'Immediate')
   },
+  validatesAll: true,
   validate,
   validateUpdate,
 }

@@ -1,8 +1,10 @@
 // Webhook configurations and admission policies: defaults, and what every webhook must say.
-import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import { duplicate, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { fill, items, section } from '../fields.ts'
+import { byRule, fill, items, section } from '../fields.ts'
+import { dns1035Label, dns1123Subdomain, portNumber } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
 
 const defaultTimeoutSeconds = 10
@@ -29,32 +31,136 @@ const setWebhookDefaults =
     }
   }
 
-const validateWebhooks = (configuration: KubeObject): StatusCause[] =>
-  items(configuration['webhooks']).flatMap((webhook: JsonObject, index) => {
+const enums: readonly (readonly [field: string, values: readonly string[]])[] = [
+  ['failurePolicy', ['Fail', 'Ignore']],
+  ['matchPolicy', ['Equivalent', 'Exact']],
+  ['reinvocationPolicy', ['IfNeeded', 'Never']],
+]
+const reviewVersions = ['v1', 'v1beta1']
+const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE']
+const scopes = ['*', 'Cluster', 'Namespaced']
+
+const validateReviewVersions = (versions: readonly string[], field: string): StatusCause[] => {
+  if (versions.length === 0) return [required(field, 'must specify one of v1, v1beta1')]
+  const causes: StatusCause[] = []
+  versions.forEach((version, index) => {
+    if (versions.indexOf(version) < index) causes.push(invalidValue(`${field}[${index}]`, version, 'duplicate version'))
+    else causes.push(...byRule(dns1035Label, version, `${field}[${index}]`))
+  })
+  if (!versions.some((version) => reviewVersions.includes(version)))
+    causes.push(invalidValue(field, versions, 'must include at least one of v1, v1beta1'))
+  return causes
+}
+
+const validateRules = (rules: unknown, field: string): StatusCause[] =>
+  items(rules).flatMap((rule: JsonObject, index) => {
+    const at = `${field}[${index}]`
+    const causes: StatusCause[] = []
+    const list = (key: string, what: string, mayBeEmpty: boolean, everything = '*'): void => {
+      const values = items(rule[key])
+      if (values.length === 0) causes.push(required(`${at}.${key}`))
+      if (values.length > 1 && values.includes(everything))
+        causes.push(invalidValue(`${at}.${key}`, values, `if '*' is present, must not specify other ${what}`))
+      if (!mayBeEmpty)
+        values.forEach((value, position) => {
+          if (value === '') causes.push(required(`${at}.${key}[${position}]`))
+        })
+    }
+    list('operations', 'operations', true)
+    items(rule['operations']).forEach((operation, position) => {
+      if (!operations.includes(operation))
+        causes.push(notSupported(`${at}.operations[${position}]`, operation, operations))
+    })
+    list('apiGroups', 'API groups', true)
+    list('apiVersions', 'API versions', false)
+    list('resources', 'resources', false, '*/*')
+    if (typeof rule['scope'] === 'string' && !scopes.includes(rule['scope']))
+      causes.push(notSupported(`${at}.scope`, rule['scope'], scopes))
+    return causes
+  })
+
+const validateService = (service: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  // Upstream tells of the one when the other is missing.
+  if (!service['name']) causes.push(required(`${field}.namespace`))
+  if (!service['namespace']) causes.push(required(`${field}.name`))
+  for (const sentence of portNumber(service['port'] ?? 0))
+    causes.push(invalidValue(`${field}.port`, service['port'] ?? 0, `port is not valid: ${sentence}`))
+  const path: unknown = service['path']
+  if (typeof path !== 'string' || path === '/' || path === '') return causes
+  if (!path.startsWith('/')) causes.push(invalidValue(`${field}.path`, path, "must start with a '/'"))
+  path
+    .replace(/^\//, '')
+    .replace(/\/$/, '')
+    .split('/')
+    .forEach((segment, index) => {
+      for (const sentence of segment === '' ? [] : dns1123Subdomain(segment))
+        causes.push(invalidValue(`${field}.path`, path, `segment[${index}]: ${sentence}`))
+    })
+  return causes
+}
+
+const validateUrl = (url: string, field: string): StatusCause[] => {
+  const form = 'desired format: https://host[/path]'
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1] ?? ''
+  const host = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? ''
+  const causes: StatusCause[] = []
+  // What is wrong is the scheme, so the scheme is shown.
+  if (scheme !== 'https') causes.push(invalidValue(field, scheme, `'https' is the only allowed URL scheme; ${form}`))
+  if (host === '') causes.push(invalidValue(field, host, `host must be specified; ${form}`))
+  return causes
+}
+
+const validateWebhooks = (configuration: KubeObject): StatusCause[] => {
+  const names = new Set<string>()
+  return items(configuration['webhooks']).flatMap((webhook: JsonObject, index) => {
     const at = `webhooks[${index}]`
     const causes: StatusCause[] = []
     const name: string = webhook['name'] ?? ''
     if (name === '') causes.push(required(`${at}.name`))
-    else if (name.split('.').length < 3)
-      causes.push(invalidValue(`${at}.name`, name, 'should be a domain with at least three segments separated by dots'))
-    if (items(webhook['admissionReviewVersions']).length === 0)
-      causes.push(required(`${at}.admissionReviewVersions`, 'must specify one of v1, v1beta1'))
-    if (!webhook['sideEffects']) causes.push(required(`${at}.sideEffects`, 'must specify one of None, NoneOnDryRun'))
+    else {
+      const wrong = byRule(dns1123Subdomain, name, `${at}.name`)
+      causes.push(...wrong)
+      if (wrong.length === 0 && name.split('.').length < 3)
+        causes.push(
+          invalidValue(`${at}.name`, name, 'should be a domain with at least three segments separated by dots'),
+        )
+    }
+    if (names.has(name)) causes.push(duplicate(`${at}.name`, name))
+    names.add(name)
+    causes.push(...validateReviewVersions(items(webhook['admissionReviewVersions']), `${at}.admissionReviewVersions`))
+    causes.push(...validateRules(webhook['rules'], `${at}.rules`))
+    items(webhook['matchConditions']).forEach((condition: JsonObject, position) => {
+      for (const key of ['name', 'expression'])
+        if (!condition[key]) causes.push(required(`${at}.matchConditions[${position}].${key}`))
+    })
+    for (const [key, values] of enums)
+      if (typeof webhook[key] === 'string' && !values.includes(webhook[key]))
+        causes.push(notSupported(`${at}.${key}`, webhook[key], values))
+    for (const key of ['namespaceSelector', 'objectSelector'])
+      causes.push(...validateLabelSelector(webhook[key], `${at}.${key}`))
+    if (typeof webhook['sideEffects'] !== 'string')
+      causes.push(required(`${at}.sideEffects`, 'must specify one of None, NoneOnDryRun'))
     else if (!sideEffects.includes(webhook['sideEffects']))
       causes.push(notSupported(`${at}.sideEffects`, webhook['sideEffects'], sideEffects))
     const timeout = webhook['timeoutSeconds']
     if (typeof timeout === 'number' && (timeout > timeoutSecondsMax || timeout < 1))
       causes.push(invalidValue(`${at}.timeoutSeconds`, timeout, 'the timeout value must be between 1 and 30 seconds'))
     const { url, service } = webhook['clientConfig'] ?? {}
-    if (Boolean(url) === Boolean(service))
+    if ((typeof url === 'string') === Boolean(service))
       causes.push(required(`${at}.clientConfig`, 'exactly one of url or service is required'))
+    else if (service) causes.push(...validateService(service, `${at}.clientConfig.service`))
+    else causes.push(...validateUrl(url, `${at}.clientConfig.url`))
     return causes
   })
+}
 
 const webhookConfiguration = (mutating: boolean): Strategy => ({
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  anyFinalizers: true,
   setDefaults: setWebhookDefaults(mutating),
+  validatesAll: true,
   validate: validateWebhooks,
 })
 
@@ -70,6 +176,7 @@ const setMatchDefaults = (match: JsonObject | undefined): void => {
 const policy = (): Strategy => ({
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  anyFinalizers: true,
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     fill(spec, 'failurePolicy', 'Fail')
@@ -80,6 +187,7 @@ const policy = (): Strategy => ({
 const policyBinding = (): Strategy => ({
   hasGeneration: true,
   allowUnconditionalUpdate: false,
+  anyFinalizers: true,
   setDefaults: (draft) => setMatchDefaults(draft['spec']?.matchResources),
 })
 

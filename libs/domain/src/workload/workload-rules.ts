@@ -4,13 +4,37 @@ import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/a
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelSelector, validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { nonNegative, semanticEqual } from '../fields.ts'
+import { items, nonNegative, semanticEqual } from '../fields.ts'
 import { isEmptySelector } from '../label-selectors.ts'
 import { percent } from '../names.ts'
 import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 
+/** A selector as Go prints it: what must be there is there, if only empty. */
+const shownSelector = (selector: JsonObject): JsonObject => ({
+  ...(Object.keys(selector['matchLabels'] ?? {}).length > 0 ? { matchLabels: sorted(selector['matchLabels']) } : {}),
+  ...(items(selector['matchExpressions']).length > 0
+    ? {
+        matchExpressions: items(selector['matchExpressions']).map(
+          ({ key = '', operator = '', values }: JsonObject) => ({
+            key,
+            operator,
+            ...(items(values).length > 0 ? { values } : {}),
+          }),
+        ),
+      }
+    : {}),
+})
+
+const sorted = (map: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+
 /** `spec.selector` and its template. `what` is upstream's word in "empty selector is invalid for …". */
-export const validateSelectorAndTemplate = (spec: JsonObject, what: string): StatusCause[] => {
+export const validateSelectorAndTemplate = (
+  spec: JsonObject,
+  what: string,
+  /** How upstream ends its sentence about a selector that cannot be used; null where it has none. */
+  unusable: string | null = '',
+): StatusCause[] => {
   const causes: StatusCause[] = []
   const selector: JsonObject | undefined = spec['selector'] ?? undefined
   let matches: ((labels: JsonObject) => boolean) | undefined
@@ -20,6 +44,8 @@ export const validateSelectorAndTemplate = (spec: JsonObject, what: string): Sta
   } else {
     const wrong = validateLabelSelector(selector, 'spec.selector')
     causes.push(...wrong)
+    if (wrong.length > 0 && unusable !== null)
+      causes.push(invalidValue('spec.selector', shownSelector(selector), unusable))
     if (wrong.length === 0 && !isEmptySelector(selector)) {
       const compiled = compileLabelSelector(selector)
       matches = (labels) => compiled.matches(labels)
