@@ -276,7 +276,7 @@ describe('the past to its clients', () => {
       expect(await status(`/at/2001-01-01T00:00:00Z${pods}`)).toMatchObject({ code: 410, reason: 'Expired' })
       expect(await status(`/at/999999999${pods}`)).toMatchObject({
         code: 504,
-        message: expect.stringMatching(/^Too large resource version: 999999999, current: \d+$/),
+        message: expect.stringMatching(/^Timeout: Too large resource version: 999999999, current: \d+$/),
       })
       expect(await status(`/at/2999-01-01T00:00:00Z${pods}`)).toMatchObject({
         code: 400,

@@ -144,11 +144,22 @@ function prepareHome(dataDir: string, native: string): Home {
 function sweepHomes(): void {
   for (const file of readdirSync(rootHome)) {
     if (!file.endsWith('.owner')) continue
-    if (existsSync(readFileSync(join(rootHome, file), 'utf8'))) continue
+    const dataDir = ownerOf(join(rootHome, file))
+    if (dataDir === undefined || existsSync(dataDir)) continue
     const directory = join(rootHome, file.slice(0, -'.owner'.length))
     if (existsSync(join(directory, 'data', 'postmaster.pid'))) continue
     rmSync(directory, { recursive: true, force: true })
     rmSync(join(rootHome, file), { force: true })
+  }
+}
+
+/** The data directory that a server belongs to; undefined when somebody else has swept it meanwhile. */
+function ownerOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
 
