@@ -1,6 +1,7 @@
 // `npm run conformance:upstream [-- FILTER…]`: sends the same requests to upstream's own API server and to ours, and
 // prints where the answers differ. What differs on purpose is listed in differences.json with its reason; anything else
 // makes the command fail. `-- --record` writes down what upstream says of wrong values instead.
+import { compareApi } from './api-suite.ts'
 import { compareBadRequests } from './bad-suite.ts'
 import { startUpstream } from './control-plane.ts'
 import { readDifferences } from './differences.ts'
@@ -23,6 +24,7 @@ try {
     const ours = await startOurGateway()
     try {
       await compareBadRequests(upstream.http, ours.http, report)
+      await compareApi(upstream.http, ours.http, report)
       await compareGoodRequests(upstream.http, ours.http, report)
     } finally {
       await ours.stop()

@@ -137,6 +137,10 @@ export function createNonResourceRoutes(deps: {
           contentType: 'application/json',
           body: JSON.stringify({
             ...kubernetesVersion,
+            emulationMajor: kubernetesVersion.major,
+            emulationMinor: kubernetesVersion.minor,
+            minCompatibilityMajor: kubernetesVersion.major,
+            minCompatibilityMinor: String(Number(kubernetesVersion.minor) - 1),
             gitCommit: '',
             gitTreeState: 'clean',
             buildDate: '1970-01-01T00:00:00Z',

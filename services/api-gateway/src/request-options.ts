@@ -38,7 +38,7 @@ export function checkWriteOptions(verb: string, { query, body }: Pick<GatewayReq
   causes.push(...dryRunCauses(query.getAll('dryRun')))
   const mode = query.get('fieldValidation')
   if (kind !== 'DeleteOptions' && mode && !['Ignore', 'Strict', 'Warn'].includes(mode))
-    causes.push(notSupported('fieldValidation', mode, ['Ignore', 'Strict', 'Warn']))
+    causes.push(notSupported('fieldValidation', mode, ['', 'Ignore', 'Strict', 'Warn']))
   if (causes.length > 0) throw new ApiError(invalid('meta.k8s.io', kind, '', causes))
 }
 
