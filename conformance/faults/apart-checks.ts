@@ -87,7 +87,15 @@ export async function judge(apart: Apart, workload: Workload): Promise<Figures> 
            sequence, encode(sha256(v1.served(payload, sequence)), 'hex') as hash
     from v1.objects
     where namespace = 'default' and group_resource in ('pods', 'configmaps', 'deployments.apps', 'replicasets.apps')`)
+  const known = new Set(rows.map(({ path }) => path))
   for (const gateway of apart.gateways) {
+    for (const collection of ['/api/v1/namespaces/default/pods', '/apis/apps/v1/namespaces/default/replicasets']) {
+      const { json } = await gateway.send({ path: collection })
+      for (const { metadata } of json.items) {
+        const path = `${collection}/${metadata.name}`
+        if (!known.has(path)) violations.push(`${path} at ${metadata.resourceVersion} is shown and not in SQL`)
+      }
+    }
     for (let index = 0; index < rows.length; index += 16) {
       await Promise.all(
         rows.slice(index, index + 16).map(async ({ path, sequence, hash }) => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { keyOf, ResourceTable } from './projection.ts'
+import type { EventLog, LogRecord } from '@shiplog/events/event-log'
+import { systemClock } from '@shiplog/runtime/clock'
+import { keyOf, ResourceTable, StreamProjection } from './projection.ts'
 import { noBytes, Version } from './version.ts'
 
 const version = (namespace: string, name: string, sequence: number): Version =>
@@ -46,5 +48,33 @@ describe('lists of a table', () => {
     const table = new ResourceTable('pods')
     for (let i = 0; i < 200; i++) table.put(version(`n${i}`, 'x', i))
     for (let i = 0; i < 200; i++) expect(shown(table, `n${i}`)).toEqual([`n${i}/x@${i}`])
+  })
+})
+
+describe('a snapshot that names a subject again', () => {
+  const record = (name: string, sequence: number, deleted = false): LogRecord => ({
+    subject: `evt.core.configmaps.default.${name}`,
+    sequence,
+    timeMs: 0,
+    headers: { 'Shiplog-Schema': '1', ...(deleted ? { 'Shiplog-Deleted': '1' } : {}) },
+    payload: Buffer.from(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"${name}","namespace":"default"}}`),
+  })
+  const projectionOf = async (...batches: (readonly LogRecord[])[]): Promise<StreamProjection> => {
+    async function* follow(): AsyncGenerator<readonly LogRecord[]> {
+      yield* batches
+      await new Promise(() => undefined)
+    }
+    const projection = new StreamProjection({ follow } as unknown as EventLog, { clock: systemClock })
+    await projection.start(new AbortController().signal)
+    return projection
+  }
+
+  test('shows the last that it said: deleted while it was read is gone, made again is there', async () => {
+    const snapshot = [record('gone', 1), record('back', 2, true), record('stays', 3), record('gone', 4, true)]
+    const projection = await projectionOf(snapshot, [record('back', 5), record('stays', 6)], [])
+    const table = projection.table('configmaps')
+    expect(table.list('default').map(({ name, sequence }) => `${name}@${sequence}`)).toEqual(['back@5', 'stays@6'])
+    expect(projection.tombstone('evt.core.configmaps.default.gone')?.sequence).toBe(4)
+    expect(projection.tombstone('evt.core.configmaps.default.back')).toBeUndefined()
   })
 })

@@ -251,14 +251,17 @@ export class StreamProjection {
       this.#applyOther(record)
       return
     }
+    const table = this.table(groupResourceOf(address.group, address.resource))
+    // A log that is written to while it is read may name a subject again: what it was before counts no more.
     if (isDeletion(record)) {
+      table.remove(keyOf(address.namespace, address.name))
       this.#tombstones.set(record.subject, {
         sequence: record.sequence,
         checksum: record.headers[header.checksum] ?? '',
       })
       return
     }
-    const table = this.table(groupResourceOf(address.group, address.resource))
+    this.#tombstones.delete(record.subject)
     table.put(this.#version(record, table, address.namespace, address.name))
   }
 
