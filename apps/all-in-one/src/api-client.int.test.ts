@@ -1,7 +1,7 @@
 // The contract of the ApiClient port, on both its adapters: inside the gateway's process, and over HTTPS. Then what only
 // HTTP has: who may send what.
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createSecureServer, type ServerHttp2Stream } from 'node:http2'
+import { connect, createSecureServer, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -506,4 +506,33 @@ describe("a node's agent", () => {
     expect(await agent.request({ ...configMap('list', ''), resource: 'pods' })).toMatchObject({ code: 403 })
     expect(await agent.request(podOf('own'))).toMatchObject({ ok: false, code: 403 })
   })
+})
+
+test('a body over HTTP/2 without length and media type is read, as `kubectl create --raw` sends it', async () => {
+  const session = connect(`https://127.0.0.1:${gateway.port}`, { ca: pki.ca })
+  try {
+    const send = (body: string | undefined): Promise<{ code: number; text: string }> =>
+      new Promise((resolve, reject) => {
+        const path = '/api/v1/namespaces/default/configmaps'
+        const stream = session.request(
+          { ':method': 'POST', ':path': path, authorization: `Bearer ${token}` },
+          { endStream: body === undefined },
+        )
+        let code = 0
+        let text = ''
+        stream.on('response', (headers) => {
+          code = Number(headers[':status'])
+        })
+        stream.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk
+        })
+        stream.on('end', () => resolve({ code, text })).on('error', reject)
+        if (body !== undefined) stream.end(body)
+      })
+    const made = await send(JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'raw' } }))
+    expect(made.code, made.text).toBe(201)
+    expect((await send(undefined)).code).toBe(400)
+  } finally {
+    session.close()
+  }
 })

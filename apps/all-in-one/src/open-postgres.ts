@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createPool, projectorRole, readerRole, secretReaderRole } from '@shiplog/read-model/database'
 import { hasEmbeddedPostgres, startEmbeddedPostgres } from '@shiplog/read-model/embedded-postgres'
-import { allowLogin, prepare } from '@shiplog/read-model/postgres-read-model'
+import { allowLogin, denyHindrance, prepare } from '@shiplog/read-model/postgres-read-model'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 
@@ -67,7 +67,10 @@ async function migrate(url: string, logins?: Readonly<Record<string, string>>): 
   const pool = createPool({ url, applicationName: 'shiplog-migrations', statementTimeoutMs: migrationTimeoutMs })
   try {
     await prepare(pool)
-    if (logins) await allowLogin(pool, logins)
+    if (logins) {
+      await allowLogin(pool, logins)
+      await denyHindrance(pool)
+    }
   } finally {
     await pool.end()
   }

@@ -183,6 +183,9 @@ test('what a Secret holds is shown when it is asked for, and to other clients by
     { name: 'shown', type: 'Opaque', data: { a: 'Yg==' }, hidden: false },
   ])
   expect((await sql('delete from shiplog.objects', '--with-secrets')).code).toBe(1)
+  // Nor can a reader hold the projector's locks, or make tables of its own.
+  expect((await sql('select pg_advisory_lock(1351681537, 1)')).code).toBe(1)
+  expect((await sql('create temporary table mine as select 1')).code).toBe(1)
   for (const file of ['postgres-url', 'postgres-url-with-secrets']) {
     expect(statSync(join(dataDir, file)).mode & 0o777).toBe(0o600)
   }

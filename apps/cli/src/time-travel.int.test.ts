@@ -277,6 +277,8 @@ describe('the past to its clients', () => {
       expect(await status(`/at/999999999${pods}`)).toMatchObject({
         code: 504,
         message: expect.stringMatching(/^Timeout: Too large resource version: 999999999, current: \d+$/),
+        // Nobody is told to try again, as kubectl would for half a minute.
+        details: { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }] },
       })
       expect(await status(`/at/2999-01-01T00:00:00Z${pods}`)).toMatchObject({
         code: 400,

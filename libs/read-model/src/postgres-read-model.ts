@@ -54,6 +54,25 @@ export async function allowLogin(pool: pg.Pool, passwords: Readonly<Record<strin
   }
 }
 
+/**
+ * Takes from everybody but the projector what a reader could hinder it with: its advisory locks, and temporary tables. For
+ * a server that is ours alone; needs a superuser.
+ */
+export async function denyHindrance(pool: pg.Pool): Promise<void> {
+  await sql`
+    do $$
+    declare routine regprocedure;
+    begin
+      for routine in
+        select oid::regprocedure from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proname like '%advisory%'
+      loop
+        execute format('revoke execute on function %s from public', routine);
+        execute format('grant execute on function %s to ${sql.raw(projectorRole)}', routine);
+      end loop;
+      execute format('revoke temporary on database %I from public', current_database());
+    end $$`.execute(createDatabase(pool))
+}
+
 const todaysReading: Reading = { name: schemaVersionsName(), upgrade: upgradeStored }
 
 /** The model over a pool; `prepare` must have run once. */

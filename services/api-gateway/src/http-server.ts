@@ -139,6 +139,21 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     { parseAs: 'buffer' },
     (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body),
   )
+  // A body without length and media type, as `kubectl create --raw` sends it: over HTTP/2 Fastify takes it for none. What
+  // HTTP/1.1 says by this header, a stream says by not ending with its headers.
+  server.addHook('onRequest', (request, _reply, done) => {
+    const raw = request.raw as unknown as RawRequest
+    const { headers } = raw
+    if (
+      'stream' in raw &&
+      headers['content-type'] === undefined &&
+      headers['content-length'] === undefined &&
+      !raw.stream.endAfterHeaders
+    ) {
+      headers['transfer-encoding'] = 'chunked'
+    }
+    done()
+  })
   server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     // Fastify would close the connection under a client that is still sending, which then sees a reset and no 413. Of a
     // body that is not endless the rest is read and dropped, and the connection goes on.

@@ -47,7 +47,11 @@ export function createMoments(deps: { readonly events: Stream; readonly nowMs: (
   async function atSequence(sequence: number): Promise<Moment> {
     if (sequence > projection.applied) {
       const last = await log.lastSequence()
-      if (sequence > last) throw new ApiError(versionTooLarge(sequence, last))
+      if (sequence > last) {
+        const { retryAfterSeconds: _, ...details } = versionTooLarge(sequence, last).details ?? {}
+        // Nobody is asked to try again: who asks for the past does not mean to wait for it.
+        throw new ApiError({ ...versionTooLarge(sequence, last), details })
+      }
     }
     const [oldest, record] = await Promise.all([oldestWholeSequence(log), recordUpTo(log, sequence)])
     if (sequence < oldest || !record) throw tooOld(`sequence ${sequence}`, oldest)
