@@ -78,12 +78,16 @@ const taintsOf = (node: KubeObject): readonly Taint[] => (node['spec']?.taints ?
 const noExecuteTaints = (node: KubeObject): readonly Taint[] =>
   taintsOf(node).filter((taint) => taint.effect === 'NoExecute')
 
-/** The last sign of life: a renewed Lease, or a status that the kubelet posted. */
+/**
+ * The last sign of life: a renewed Lease, or a status that the kubelet posted. Upstream counts from when it sees a node
+ * first; so that a restart does not forget, that is here when the node was made, or when this controller began.
+ */
 function lastSeenMs(node: KubeObject, view: ObjectView, context: ReconcileContext): number {
   const lease = view.get('leases.coordination.k8s.io', keyOf(leaseNamespace, node.metadata.name))
   const renewed = lease?.['spec']?.renewTime as string | undefined
   const heartbeat = findCondition(conditionsOf(node), 'Ready')?.['lastHeartbeatTime'] as string | undefined
-  return Math.max(renewed ? Date.parse(renewed) : 0, heartbeat ? Date.parse(heartbeat) : 0, context.startedMs)
+  const signs = [renewed, heartbeat, node.metadata.creationTimestamp].map((time) => (time ? Date.parse(time) : 0))
+  return Math.max(...signs, context.startedMs)
 }
 
 function reconcileNode(node: KubeObject, view: ObjectView, context: ReconcileContext): ReconcileResult {

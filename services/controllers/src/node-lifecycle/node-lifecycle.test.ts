@@ -189,6 +189,19 @@ test('a node that is cordoned or under pressure keeps new pods away', () => {
   expect(taints(h, 'a')).toEqual(['mine:NoExecute'])
 })
 
+test('a node that somebody made as Ready has its grace from then, however long the controller runs', () => {
+  const h = harness()
+  h.advance(10 * nodeGraceMs, quiet)
+  const body = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'a' }, spec: {} }
+  const status = { conditions: [{ type: 'Ready', status: 'True' }] }
+  h.cluster.must({ verb: 'create', ...nodes, body: { ...body, status } })
+  h.advance(nodeGraceMs - 10_000, quiet)
+  expect(ready(h, 'a')['status']).toBe('True')
+  expect(taints(h, 'a')).toEqual([])
+  h.advance(20_000, quiet)
+  expect(ready(h, 'a')['status']).toBe('Unknown')
+})
+
 test('a node that never said anything becomes Unknown as never updated', () => {
   const h = harness()
   h.cluster.must({
