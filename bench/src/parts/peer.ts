@@ -134,7 +134,7 @@ async function compare(log: string, options: PartOptions, theirs: Side, ours: Si
   figures.push({
     ...{ what: `${log}: LIST ${listed} pods`, unit: 'ms', better: 'lower' },
     ...{ value: latency(lists.ours, 0.5), raw: latency(lists.theirs, 0.5) },
-    note: `${megabytes(lists.ours[0]!.bytes)} MB, upstream ${megabytes(lists.theirs[0]!.bytes)} MB`,
+    note: `${formatNumber(megabytes(lists.ours[0]!.bytes))} MB, upstream ${formatNumber(megabytes(lists.theirs[0]!.bytes))} MB`,
   })
 
   const placed = await inTurns(`${scheduled} pods on ${nodes} nodes, created and bound`, 1, schedule)
