@@ -208,10 +208,10 @@ export const expired = (message: string): Status => failure(410, 'Expired', mess
 export const versionTooOld = (requested: number, oldest: number): Status =>
   expired(`too old resource version: ${requested} (${oldest})`)
 
-/** 504 for a version from the future, with the cause by which client-go knows it. */
-export const versionTooLarge = (requested: number, current: number): Status =>
+/** 504 for a version from the future, with the cause by which client-go knows it; `retry`: it may come soon. */
+export const versionTooLarge = (requested: number, current: number, { retry } = { retry: true }): Status =>
   failure(504, 'Timeout', `Timeout: Too large resource version: ${requested}, current: ${current}`, {
-    retryAfterSeconds: 1,
+    ...(retry ? { retryAfterSeconds: 1 } : {}),
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
   })
 

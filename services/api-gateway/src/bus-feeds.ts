@@ -60,30 +60,30 @@ export function serveBusFeeds(deps: BusFeedsDeps): BusFeeds {
     if (node === undefined) return { refusal: unauthorized() }
     const request = readFeedRequest(asked)
     if (typeof request === 'string') return { refusal: badRequest(request) }
-    const feeds = ofNode.get(node) ?? 0
-    if (feeds >= feedsOfNodeMax) return { refusal: tooManyRequests(`node "${node}" has too many feeds`, 1) }
-    ofNode.set(node, feeds + 1)
     const refusal = await reach(request.from)
-    if (refusal) {
-      leave(node)
-      return { refusal }
-    }
+    if (refusal) return { refusal }
     await index.ready()
+    if ((ofNode.get(node) ?? 0) >= feedsOfNodeMax) {
+      return { refusal: tooManyRequests(`node "${node}" has too many feeds`, 1) }
+    }
     return {
       serve: async (channel) => {
-        try {
-          await serveFeed({ channel, node, request, index, projection, clock })
-        } finally {
-          leave(node)
-        }
+        using _counted = count(node)
+        await serveFeed({ channel, node, request, index, projection, clock })
       },
     }
   }
 
-  function leave(node: string): void {
-    const left = ofNode.get(node)! - 1
-    if (left === 0) ofNode.delete(node)
-    else ofNode.set(node, left)
+  /** From here on only: a feed that was refused or failed before it was served counts for nothing. */
+  function count(node: string): Disposable {
+    ofNode.set(node, (ofNode.get(node) ?? 0) + 1)
+    return {
+      [Symbol.dispose]() {
+        const left = ofNode.get(node)! - 1
+        if (left === 0) ofNode.delete(node)
+        else ofNode.set(node, left)
+      },
+    }
   }
 
   /** Another gateway has shown the agent this much: no feed goes back behind it. */

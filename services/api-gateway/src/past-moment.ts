@@ -48,9 +48,8 @@ export function createMoments(deps: { readonly events: Stream; readonly nowMs: (
     if (sequence > projection.applied) {
       const last = await log.lastSequence()
       if (sequence > last) {
-        const { retryAfterSeconds: _, ...details } = versionTooLarge(sequence, last).details ?? {}
         // Nobody is asked to try again: who asks for the past does not mean to wait for it.
-        throw new ApiError({ ...versionTooLarge(sequence, last), details })
+        throw new ApiError(versionTooLarge(sequence, last, { retry: false }))
       }
     }
     const [oldest, record] = await Promise.all([oldestWholeSequence(log), recordUpTo(log, sequence)])
