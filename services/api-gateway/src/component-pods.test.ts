@@ -1,51 +1,14 @@
 import type { KubeObject } from '@shiplog/api/kube-object'
-import type { Clock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { createFakeCluster } from '@shiplog/testing/fake-cluster'
+import { createManualClock } from '@shiplog/testing/manual-clock'
 import { expect, test } from 'vitest'
 import { type ComponentState, createComponentPods } from './component-pods.ts'
-
-/** Time that passes only by `pass`, in steps short enough for every round. */
-function manualClock(): Clock & { pass(ms: number): Promise<void> } {
-  let nowMs = Date.parse('2026-01-01T00:00:00Z')
-  const sleepers = new Set<{ readonly atMs: number; readonly wake: () => void }>()
-  const settle = async () => {
-    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
-  }
-  return {
-    nowMs: () => nowMs,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(signal.reason as Error)
-        const sleeper = { atMs: nowMs + ms, wake: resolve }
-        sleepers.add(sleeper)
-        signal?.addEventListener('abort', () => {
-          sleepers.delete(sleeper)
-          reject(signal.reason as Error)
-        })
-      }),
-    after: () => ({ [Symbol.dispose]: () => undefined }),
-    every: () => ({ [Symbol.dispose]: () => undefined }),
-    pass: async (ms) => {
-      const endMs = nowMs + ms
-      await settle()
-      while (nowMs < endMs) {
-        nowMs += 100
-        for (const sleeper of [...sleepers]) {
-          if (sleeper.atMs > nowMs) continue
-          sleepers.delete(sleeper)
-          sleeper.wake()
-        }
-        await settle()
-      }
-    },
-  }
-}
 
 const nodeName = 'shiplog-control-plane'
 
 function world() {
-  const clock = manualClock()
+  const clock = createManualClock()
   const cluster = createFakeCluster(clock)
   const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName } }
   cluster.must({ verb: 'create', group: '', resource: 'nodes', body: node })
@@ -62,7 +25,7 @@ function world() {
     async show(states: () => readonly ComponentState[] | undefined): Promise<() => Promise<void>> {
       const service = createComponentPods({ client: cluster.client(), clock, log: silentLogger, nodeName, states })
       void service.start()
-      await clock.pass(500)
+      await clock.advance(500)
       return () => service.stop()
     },
     /** The parts of one process that begins now. */
@@ -111,26 +74,26 @@ test('readiness follows the health of the part, and nothing is written while not
   let ok = true
   await show(life({ ok: () => ok }))
   const { sequence } = cluster
-  await clock.pass(10_000)
+  await clock.advance(10_000)
   expect(cluster.sequence).toBe(sequence)
   ok = false
-  await clock.pass(3_000)
+  await clock.advance(3_000)
   expect([container('kube-scheduler').ready, container('kube-apiserver').ready]).toEqual([false, true])
   ok = true
-  await clock.pass(3_000)
+  await clock.advance(3_000)
   expect(container('kube-scheduler').ready).toBe(true)
 })
 
 test('every life of the process counts as one restart, and the last state says how the one before ended', async () => {
   const { show, life, container, clock } = world()
   await (await show(life()))()
-  await clock.pass(5_000)
+  await clock.advance(5_000)
   const stop = await show(life())
   expect(container('kube-apiserver')).toMatchObject({
     restartCount: 1,
     lastState: { terminated: { exitCode: 255, reason: 'Unknown', startedAt: '2026-01-01T00:00:00Z' } },
   })
-  await clock.pass(10_000)
+  await clock.advance(10_000)
   expect(container('kube-apiserver').restartCount).toBe(1)
   await stop()
   await show(life({ more: { lifeBefore: { exitCode: 0, reason: 'Completed', endedAtMs: clock.nowMs() } } }))
@@ -153,11 +116,11 @@ test('restarts that are told elsewhere are shown as they are told, however many 
 test('one who looks at an older life than the pod shows changes nothing', async () => {
   const { show, life, container, cluster, clock } = world()
   const old = life({ more: { restarts: 3, ready: false } })
-  await clock.pass(1_000)
+  await clock.advance(1_000)
   await show(life({ more: { restarts: 4 } }))
   const { sequence } = cluster
   await show(old)
-  await clock.pass(5_000)
+  await clock.advance(5_000)
   expect(cluster.sequence).toBe(sequence)
   expect(container('kube-scheduler')).toMatchObject({ restartCount: 4, ready: true })
 })
@@ -170,12 +133,12 @@ test('of what is not known now the pod goes on to show what it showed', async ()
   await show(() => states().map((state) => ({ ...state, ready, ...(ready === false ? { unready } : {}) })))
   expect(readyOf('kube-scheduler')).toMatchObject({ status: 'False', ...unready })
   ready = undefined
-  await clock.pass(3_000)
+  await clock.advance(3_000)
   expect(readyOf('kube-scheduler')).toMatchObject({ status: 'False', ...unready })
   ready = true
-  await clock.pass(3_000)
+  await clock.advance(3_000)
   ready = undefined
-  await clock.pass(3_000)
+  await clock.advance(3_000)
   expect(readyOf('kube-scheduler')).toMatchObject({ status: 'True' })
 })
 
@@ -183,7 +146,7 @@ test('nothing is deleted while it is not known which parts there are', async () 
   const { show, life, pod, clock } = world()
   await (await show(life()))()
   await show(() => undefined)
-  await clock.pass(5_000)
+  await clock.advance(5_000)
   expect(pod('kube-apiserver')).toBeDefined()
 })
 
@@ -194,7 +157,7 @@ test('a part that is about to come keeps its pod as it is, and gets none yet', a
     ...life({ more: { coming: true } })(),
     { ...life()()[0]!, podName: `new-${nodeName}`, coming: true },
   ])
-  await clock.pass(3_000)
+  await clock.advance(3_000)
   expect(container('kube-apiserver').restartCount).toBe(0)
   expect(pod('new')).toBeUndefined()
 })
@@ -205,10 +168,10 @@ test('a pod that someone deletes comes back; one of a part that is no more goes'
   await show(() => states)
   const address = { group: '', resource: 'pods', namespace: 'kube-system' } as const
   cluster.must({ ...address, verb: 'delete', name: `kube-apiserver-${nodeName}`, body: { gracePeriodSeconds: 0 } })
-  await clock.pass(3_000)
+  await clock.advance(3_000)
   expect(pod('kube-apiserver')).toBeDefined()
   states = states.slice(0, 1)
-  await clock.pass(3_000)
+  await clock.advance(3_000)
   expect(pod('kube-apiserver')).toBeDefined()
   expect(pod('kube-scheduler')).toBeUndefined()
 })
@@ -220,7 +183,7 @@ test('a pod whose deletion was asked for is ended, and a new one shows the part 
   const address = { group: '', resource: 'pods', namespace: 'kube-system' } as const
   cluster.must({ ...address, verb: 'delete', name: `kube-scheduler-${nodeName}` })
   expect(pod('kube-scheduler')!.metadata.deletionTimestamp).toBeDefined()
-  await clock.pass(3_000)
+  await clock.advance(3_000)
   expect(pod('kube-scheduler')!.metadata.deletionTimestamp).toBeUndefined()
   expect(pod('kube-scheduler')!.metadata.uid).not.toBe(uid)
 })
@@ -245,7 +208,7 @@ test('two that show the same at the same time make one pod of each part, and one
   await Promise.all([show(now), show(now)])
   const { sequence } = cluster
   ready = false
-  await clock.pass(10_000)
+  await clock.advance(10_000)
   expect(container('kube-apiserver').ready).toBe(false)
   expect(cluster.sequence).toBe(sequence + 2)
 })
@@ -256,7 +219,7 @@ test('what was refused is tried again', async () => {
   const client = cluster.client({ fate: (_request, index) => fates[index % fates.length]! })
   const service = createComponentPods({ client, clock, log: silentLogger, nodeName, states: life() })
   const started = service.start()
-  await clock.pass(60_000)
+  await clock.advance(60_000)
   expect(pod('kube-scheduler')!['status'].phase).toBe('Running')
   await service.stop()
   await started
