@@ -16,8 +16,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { userInfo } from 'node:os'
-import { delimiter, dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
 /** The oldest server that keeps the log's promises: older ones silently ignore atomic batches. */
@@ -25,7 +24,7 @@ export const oldestVersion = '2.12.0'
 /** What is built or pulled when nothing is there; the release that the log was measured with. */
 export const pinnedVersion = '2.15.1'
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', '..')
+const root = resolve(import.meta.dirname, '..', '..', '..')
 const defaultCacheDir = join(root, '.cache', 'nats-server')
 
 const askTimeoutMs = 10_000

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 // Each starts a whole cluster several times, on a machine that may have other things to do.
 vi.setConfig({ testTimeout: 120_000 })
 
-const main = join(import.meta.dirname, 'main.ts')
+const main = join(import.meta.dirname, '../main.ts')
 let dataDir = ''
 const children: Run[] = []
 

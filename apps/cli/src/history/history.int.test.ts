@@ -24,7 +24,7 @@ interface Run {
 }
 
 const start = (...args: string[]): ChildProcess =>
-  spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], {
+  spawn(process.execPath, [join(import.meta.dirname, '../main.ts'), ...args], {
     env: { ...process.env, SHIPLOG_DATA_DIR: data, KUBECONFIG: '' },
   })
 

@@ -152,7 +152,7 @@ async function workload({ gateway }: RunningCluster, firstWave: number, endWave:
 
 function shiplog(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args])
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../main.ts'), ...args])
     let [stdout, stderr] = ['', '']
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk))
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk))

@@ -13,8 +13,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 /** Every question is a process of its own: on a busy machine that takes its time. */
 vi.setConfig({ testTimeout: 90_000 })
 
-const main = join(import.meta.dirname, 'main.ts')
-const root = join(import.meta.dirname, '../../..')
+const main = join(import.meta.dirname, '../main.ts')
+const root = join(import.meta.dirname, '../../../..')
 let dataDir = ''
 let cluster: ChildProcess
 let said = ''
