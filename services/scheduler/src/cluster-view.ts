@@ -1,5 +1,6 @@
 // What one following of the feed has shown: the snapshot with its index of placements, the queue, and the pods that wait.
 // A feed that has to be followed anew begins with a new view.
+import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { FeedObject, ObjectChange } from '@shiplog/events/object-feed'
 import type { Profile } from '@shiplog/scheduling/framework/configuration'
@@ -41,7 +42,7 @@ export class ClusterView {
       this.snapshot.removeNode(object.metadata.name)
       return
     }
-    const change = this.snapshot.setNode(object as JsonObject)
+    const change = this.snapshot.setNode(object as unknown as Node)
     if (change.type === 'added') this.queue.wake({ type: 'NodeAdded', node: change.node })
     else if (change.type === 'updated') {
       this.queue.wake({ type: 'NodeUpdated', node: change.node, difference: change.difference })
@@ -52,7 +53,7 @@ export class ClusterView {
   applySettledPod({ deleted, object }: ObjectChange): void {
     const { uid } = object.metadata
     this.leaveQueue(uid)
-    const freed = deleted ? this.snapshot.removePod(uid) : this.snapshot.setPod(object as JsonObject).freed
+    const freed = deleted ? this.snapshot.removePod(uid) : this.snapshot.setPod(object as unknown as Pod).freed
     if (freed !== undefined) this.queue.wake({ type: 'PodFreed', pod: freed })
   }
 
@@ -63,7 +64,7 @@ export class ClusterView {
       this.leaveQueue(uid)
       return
     }
-    const pod = this.snapshot.readPod(object as JsonObject)
+    const pod = this.snapshot.readPod(object as unknown as Pod)
     if (pod.schedulerName !== this.#schedulerName) return
     this.waiting.set(uid, object)
     if (mayDecide(uid)) this.queue.set(pod)

@@ -8,6 +8,7 @@
 // by the feed; what they bind at the same moment is refused by a guard of the node (ApiRequest.once), and the pod is
 // decided anew as soon as the snapshot shows it.
 import type { ApiClient, ApiRequest, Once } from '@shiplog/api/api-client'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
 import type { Worker } from '@shiplog/replicas/replica'
@@ -171,7 +172,7 @@ class KubeScheduler implements Scheduler {
     const { waiting, queue, snapshot } = this.#view
     for (const [uid, object] of waiting) {
       if (this.#pending.has(uid) || !this.#owns(uid) || queue.get(uid) !== undefined) continue
-      queue.set(snapshot.readPod(object as JsonObject))
+      queue.set(snapshot.readPod(object as unknown as Pod))
     }
     this.#requestPump()
   }

@@ -1,5 +1,6 @@
 // `shiplog explain pod/NAME`: why the pod went where it went, or why it waits, computed again from the log at the basis
 // of its last decision: every node, every plugin, every score; and for what waits, what is missing and how much.
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { createProfile, defaultConfiguration, type Profile } from '@shiplog/scheduling/framework/configuration'
 import type { NodeInfo } from '@shiplog/scheduling/snapshot/node-info'
@@ -111,7 +112,7 @@ export async function explainPod(
     for (const record of records) world.apply(record)
   const object = world.waiting.get(key)
   if (object === undefined) throw new Error(`${key} is not waiting for a node, and no decision about it is recorded`)
-  const pod = world.snapshot.readPod(object)
+  const pod = world.snapshot.readPod(object as Pod)
   const explanation = explain(pod, world.snapshot, profile, profile.configuration.seed)
   return describe(explanation, pod, (name) => world.snapshot.node(name), profile, object, undefined, at)
 }

@@ -1,6 +1,7 @@
 // The recorded attempts to schedule, and the state that each of them saw, rebuilt from the log alone: nodes and pods up
 // to its basis, plus the pods that its run had decided before and the basis did not show yet (decision-record.ts of the
 // scheduler says how those are told).
+import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { decodeEnvelope } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
@@ -199,7 +200,7 @@ export function createWorld(refusals: ReadonlyMap<string, readonly Refusal[]>) {
     const { name, namespace, uid } = object['metadata'] as { name: string; namespace?: string; uid: string }
     if (record.subject.startsWith('evt.core.nodes.')) {
       if (deleted) snapshot.removeNode(name)
-      else snapshot.setNode(object)
+      else snapshot.setNode(object as Node)
       return
     }
     const key = `${namespace}/${name}`
@@ -208,7 +209,7 @@ export function createWorld(refusals: ReadonlyMap<string, readonly Refusal[]>) {
       unbound.delete(key)
       for (const open of flights.values()) open.delete(uid)
       if (deleted) snapshot.removePod(uid)
-      else snapshot.setPod(object)
+      else snapshot.setPod(object as Pod)
       return
     }
     unbound.set(key, object)
@@ -241,7 +242,7 @@ export function createWorld(refusals: ReadonlyMap<string, readonly Refusal[]>) {
       const refusal = ofRun[seen]!
       const object = unbound.get(refusal.pod)
       if (object === undefined || refusal.forgottenBefore <= number) continue
-      open(run, { pod: snapshot.readPod(object), node: refusal.node, number: refusal.number })
+      open(run, { pod: snapshot.readPod(object as Pod), node: refusal.node, number: refusal.number })
     }
     refusalsSeen.set(run, seen)
     const forgotten = new Set(
@@ -265,14 +266,14 @@ export function createWorld(refusals: ReadonlyMap<string, readonly Refusal[]>) {
         unknown: `it assumed ${assumed.count} decisions that were not in the log yet, of which ${snapshot.assumedCount} were found: the others never reached the log`,
       }
     }
-    return { snapshot, object, pod: snapshot.readPod(object) }
+    return { snapshot, object, pod: snapshot.readPod(object as Pod) }
   }
 
   /** What was decided is assumed from now on, as it was then. */
   function decided({ input, recorded }: Attempt): void {
     const object = unbound.get(input.pod)
     if (recorded.node === undefined || object === undefined) return
-    open(input.run, { pod: snapshot.readPod(object), node: recorded.node, number: input.number })
+    open(input.run, { pod: snapshot.readPod(object as Pod), node: recorded.node, number: input.number })
   }
 
   return { apply, stateFor, decided, snapshot, waiting }

@@ -1,5 +1,10 @@
 // Node selectors: a pod's nodeSelector and node affinity, compiled once per shape of pod so that matching is cheap.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type {
+  NodeSelector,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PreferredSchedulingTerm,
+} from '@shiplog/api/generated/types/core-v1'
 
 /** The part of a node that selectors look at. */
 export interface SelectableNode {
@@ -26,11 +31,11 @@ const integer = /^-?[0-9]+$/
 /** Compiles nodeSelector and requiredDuringSchedulingIgnoredDuringExecution; undefined when the pod has neither. */
 export function compileRequired(
   nodeSelector: Readonly<Record<string, string>> | undefined,
-  required: JsonObject | undefined,
+  required: NodeSelector | undefined,
 ): RequiredNodes | undefined {
   const labels = Object.entries(nodeSelector ?? {})
   if (labels.length === 0 && !required) return undefined
-  const terms = required ? ((required['nodeSelectorTerms'] ?? []) as JsonObject[]) : undefined
+  const terms = required ? (required.nodeSelectorTerms ?? []) : undefined
   const predicates = terms?.map(compileTerm)
   return {
     matches: (node) => {
@@ -42,24 +47,24 @@ export function compileRequired(
 }
 
 /** Compiles preferredDuringSchedulingIgnoredDuringExecution; terms without weight or content say nothing. */
-export const compilePreferred = (terms: readonly JsonObject[] | undefined): readonly PreferredTerm[] =>
+export const compilePreferred = (terms: readonly PreferredSchedulingTerm[] | undefined): readonly PreferredTerm[] =>
   (terms ?? [])
-    .filter((term) => term['weight'] !== 0 && !isEmpty(term['preference'] ?? {}))
-    .map((term) => ({ weight: term['weight'] as number, matches: compileTerm(term['preference']) }))
+    .filter((term) => term.weight !== 0 && !isEmpty(term.preference ?? {}))
+    .map((term) => ({ weight: term.weight, matches: compileTerm(term.preference) }))
 
-const isEmpty = (term: JsonObject): boolean =>
-  (term['matchExpressions'] ?? []).length === 0 && (term['matchFields'] ?? []).length === 0
+const isEmpty = (term: NodeSelectorTerm): boolean =>
+  (term.matchExpressions ?? []).length === 0 && (term.matchFields ?? []).length === 0
 
 /** A term matches when all its requirements do; a term without any matches nothing. */
-function compileTerm(term: JsonObject): NodePredicate {
+function compileTerm(term: NodeSelectorTerm): NodePredicate {
   if (isEmpty(term)) return () => false
   const requirements = [
-    ...((term['matchExpressions'] ?? []) as JsonObject[]).map((requirement) =>
-      compileRequirement(requirement, (node) => node.labels[requirement['key']]),
+    ...(term.matchExpressions ?? []).map((requirement) =>
+      compileRequirement(requirement, (node) => node.labels[requirement.key]),
     ),
-    ...((term['matchFields'] ?? []) as JsonObject[]).map((requirement) =>
-      requirement['key'] === 'metadata.name' &&
-      (requirement['operator'] === 'In' || requirement['operator'] === 'NotIn')
+    ...(term.matchFields ?? []).map((requirement) =>
+      requirement.key === 'metadata.name' &&
+      (requirement.operator === 'In' || requirement.operator === 'NotIn')
         ? compileRequirement(requirement, (node) => node.name)
         : () => false,
     ),
@@ -68,11 +73,11 @@ function compileTerm(term: JsonObject): NodePredicate {
 }
 
 function compileRequirement(
-  requirement: JsonObject,
+  requirement: NodeSelectorRequirement,
   read: (node: SelectableNode) => string | undefined,
 ): NodePredicate {
-  const values = (requirement['values'] ?? []) as string[]
-  switch (requirement['operator']) {
+  const values = requirement.values ?? []
+  switch (requirement.operator) {
     case 'In': {
       const wanted = new Set(values)
       return (node) => {
@@ -96,7 +101,7 @@ function compileRequirement(
       const bound = values[0]
       if (values.length !== 1 || bound === undefined || !integer.test(bound)) return () => false
       const limit = BigInt(bound)
-      const greater = requirement['operator'] === 'Gt'
+      const greater = requirement.operator === 'Gt'
       return (node) => {
         const value = read(node)
         if (value === undefined || !integer.test(value)) return false
@@ -109,13 +114,13 @@ function compileRequirement(
 }
 
 /** The nodes that the terms name, or undefined when some term leaves the name open. */
-function namesOf(terms: readonly JsonObject[]): ReadonlySet<string> | undefined {
+function namesOf(terms: readonly NodeSelectorTerm[]): ReadonlySet<string> | undefined {
   const names = new Set<string>()
   for (const term of terms) {
     let ofTerm: Set<string> | undefined
-    for (const requirement of (term['matchFields'] ?? []) as JsonObject[]) {
-      if (requirement['key'] !== 'metadata.name' || requirement['operator'] !== 'In') continue
-      const values = new Set((requirement['values'] ?? []) as string[])
+    for (const requirement of term.matchFields ?? []) {
+      if (requirement.key !== 'metadata.name' || requirement.operator !== 'In') continue
+      const values = new Set((requirement.values ?? []) as string[])
       ofTerm = ofTerm === undefined ? values : ofTerm.intersection(values)
     }
     if (ofTerm === undefined) return undefined

@@ -1,4 +1,5 @@
 // Each plugin's verdicts and scores against upstream's rules.
+import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { describe, expect, test } from 'vitest'
 import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '../framework/configuration.ts'
@@ -17,7 +18,7 @@ const only = (names: readonly string[], more: Partial<SchedulerConfiguration> = 
     plugins: [{ name: 'PrioritySort' }, ...names.map((name) => ({ name }))],
   })
 
-const verdict = (plugin: string, pod: JsonObject, node: JsonObject, bound: readonly JsonObject[] = []): string[] => {
+const verdict = (plugin: string, pod: Pod, node: Node, bound: readonly Pod[] = []): string[] => {
   const snapshot = new Snapshot()
   snapshot.setNode(node)
   for (const other of bound) snapshot.setPod(other)
@@ -27,9 +28,9 @@ const verdict = (plugin: string, pod: JsonObject, node: JsonObject, bound: reado
 
 const scores = (
   plugin: string,
-  pod: JsonObject,
-  nodes: readonly JsonObject[],
-  bound: readonly JsonObject[] = [],
+  pod: Pod,
+  nodes: readonly Node[],
+  bound: readonly Pod[] = [],
   more: Partial<SchedulerConfiguration> = {},
 ): number[] => {
   const snapshot = new Snapshot()
@@ -126,7 +127,7 @@ describe('NodeResourcesFit', () => {
   })
 
   test('finished pods give their room back', () => {
-    const there = { ...bound('b', 'n', { cpu: '4' }), status: { phase: 'Succeeded' } }
+    const there = { ...bound('b', 'n', { cpu: '4' }), status: { phase: 'Succeeded' as const } }
     expect(verdict('NodeResourcesFit', testPod('p'), testNode('n'), [there])).toEqual([])
   })
 

@@ -1,5 +1,5 @@
 // A node as the scheduler sees it: what it offers, what its pods take. Kept up to date by addition and subtraction.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Node } from '@shiplog/api/generated/types/core-v1'
 import type { HostPort, PodInfo } from './pod-info.ts'
 import { amountOf, type Resources, readAmounts, toResources } from './resources.ts'
 import type { Taint } from '../plugins/tolerations.ts'
@@ -42,16 +42,14 @@ export class NodeInfo {
   }
 
   /** Takes over a Node object and tells what changed. */
-  update(node: JsonObject): NodeDifference {
-    const spec = (node['spec'] ?? {}) as JsonObject
-    const status = (node['status'] ?? {}) as JsonObject
+  update({ metadata, spec, status }: Node): NodeDifference {
     // A node that reports capacity alone offers all of it (upstream's API server defaults allocatable the same way).
-    const offered = readAmounts(status['allocatable'] ?? status['capacity'])
+    const offered = readAmounts(status?.allocatable ?? status?.capacity)
     const allocatable = toResources(offered)
     const podsMax = offered.get('pods') ?? 0
-    const labels = (node['metadata'].labels ?? {}) as Record<string, string>
-    const taints = (spec['taints'] ?? []) as Taint[]
-    const unschedulable = spec['unschedulable'] === true
+    const labels = metadata.labels ?? {}
+    const taints = spec?.taints ?? []
+    const unschedulable = spec?.unschedulable === true
     const difference = {
       allocatable: podsMax !== this.podsMax || !sameResources(allocatable, this.allocatable),
       labels: !sameLabels(labels, this.labels),

@@ -1,6 +1,6 @@
 // A pod as the scheduler sees it. What a decision looks at is its *shape*: pods made from one template share one shape,
 // which is compiled once and is the key of every cache.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Container, ContainerStatus, Pod, PodSpec } from '@shiplog/api/generated/types/core-v1'
 import { compilePreferred, compileRequired, type PreferredTerm, type RequiredNodes } from '../plugins/node-selector.ts'
 import { type PodResources, podResources } from './resources.ts'
 import type { Toleration } from '../plugins/tolerations.ts'
@@ -38,7 +38,7 @@ export interface PodInfo {
 }
 
 /** Reads pods, compiling each shape once. */
-export type PodReader = (pod: JsonObject) => PodInfo
+export type PodReader = (pod: Pod) => PodInfo
 
 /** Shapes that a reader remembers; past it the oldest is forgotten (and compiled again when it comes back). */
 export const shapesMax = 4096
@@ -47,7 +47,7 @@ export const shapesMax = 4096
 export function createPodReader(): PodReader {
   const shapes = new Map<string, PodShape>()
   return (pod) => {
-    const spec = (pod['spec'] ?? {}) as JsonObject
+    const { spec } = pod
     const signature = signatureOf(pod)
     let shape = shapes.get(signature)
     if (shape === undefined) {
@@ -56,87 +56,79 @@ export function createPodReader(): PodReader {
       if (shapes.size > shapesMax) shapes.delete(shapes.keys().next().value!)
     }
     return {
-      uid: pod['metadata'].uid,
-      namespace: pod['metadata'].namespace ?? '',
-      name: pod['metadata'].name,
-      priority: spec['priority'] ?? 0,
-      preemptionPolicy: spec['preemptionPolicy'] ?? 'PreemptLowerPriority',
-      schedulerName: spec['schedulerName'] ?? 'default-scheduler',
-      nodeName: spec['nodeName'] ?? '',
-      generation: pod['metadata'].generation,
-      gates: ((spec['schedulingGates'] ?? []) as JsonObject[]).map((gate) => gate['name'] as string),
+      uid: pod.metadata.uid,
+      namespace: pod.metadata.namespace ?? '',
+      name: pod.metadata.name,
+      priority: spec.priority ?? 0,
+      preemptionPolicy: spec.preemptionPolicy ?? 'PreemptLowerPriority',
+      schedulerName: spec.schedulerName ?? 'default-scheduler',
+      nodeName: spec.nodeName ?? '',
+      generation: pod.metadata.generation,
+      gates: (spec.schedulingGates ?? []).map((gate) => gate.name),
       shape,
     }
   }
 }
 
 /** Whether a container's status says anything about its resources (in-place resize). */
-export const reportsResources = (pod: JsonObject): boolean =>
-  hasResources(pod['status']?.containerStatuses) || hasResources(pod['status']?.initContainerStatuses)
+export const reportsResources = (pod: Pod): boolean =>
+  hasResources(pod.status?.containerStatuses) || hasResources(pod.status?.initContainerStatuses)
 
-const hasResources = (statuses: readonly JsonObject[] | undefined): boolean =>
-  statuses?.some((status) => status['resources'] !== undefined || status['allocatedResources'] !== undefined) ?? false
+const hasResources = (statuses: readonly ContainerStatus[] | undefined): boolean =>
+  statuses?.some((status) => status.resources !== undefined || status.allocatedResources !== undefined) ?? false
 
-const containerPart = (container: JsonObject): unknown[] => [
-  container['resources']?.requests,
-  (container['ports'] as JsonObject[] | undefined)?.some((port) => port['hostPort']) ? container['ports'] : undefined,
-  container['restartPolicy'],
+const containerPart = (container: Container): unknown[] => [
+  container.resources?.requests,
+  container.ports?.some((port) => port.hostPort) ? container.ports : undefined,
+  container.restartPolicy,
 ]
 
-function signatureOf(pod: JsonObject): string {
-  const spec = (pod['spec'] ?? {}) as JsonObject
-  const resizing = spec['nodeName'] !== undefined && reportsResources(pod)
+function signatureOf(pod: Pod): string {
+  const { spec, status } = pod
+  const resizing = spec.nodeName !== undefined && reportsResources(pod)
   return JSON.stringify([
-    (spec['containers'] as JsonObject[] | undefined)?.map(containerPart),
-    (spec['initContainers'] as JsonObject[] | undefined)?.map(containerPart),
-    spec['overhead'],
-    spec['resources']?.requests,
-    spec['nodeSelector'],
-    spec['affinity'],
-    spec['tolerations'],
+    spec.containers?.map(containerPart),
+    spec.initContainers?.map(containerPart),
+    spec.overhead,
+    spec.resources?.requests,
+    spec.nodeSelector,
+    spec.affinity,
+    spec.tolerations,
     resizing
-      ? [pod['status'].containerStatuses, pod['status'].initContainerStatuses].map((statuses) =>
-          (statuses as JsonObject[] | undefined)?.map((status) => [
-            status['name'],
-            status['resources']?.requests,
-            status['allocatedResources'],
-          ]),
+      ? [status.containerStatuses, status.initContainerStatuses].map((statuses) =>
+          statuses?.map(({ name, resources, allocatedResources }) => [name, resources?.requests, allocatedResources]),
         )
       : undefined,
     // Which resources count depends on names and on the verdict about a resize only then.
-    resizing ? (spec['containers'] as JsonObject[]).map((container) => container['name']) : undefined,
+    resizing ? spec.containers.map((container) => container.name) : undefined,
     resizing
-      ? pod['status'].conditions?.find((condition: JsonObject) => condition['type'] === 'PodResizePending')
+      ? status.conditions?.find((condition) => condition.type === 'PodResizePending')
       : undefined,
   ])
 }
 
-function compileShape(pod: JsonObject, signature: string): PodShape {
-  const spec = (pod['spec'] ?? {}) as JsonObject
-  const affinity = spec['affinity']?.nodeAffinity as JsonObject | undefined
+function compileShape(pod: Pod, signature: string): PodShape {
+  const { spec } = pod
+  const affinity = spec.affinity?.nodeAffinity
   return {
     signature,
     ...podResources(pod),
-    tolerations: (spec['tolerations'] ?? []) as Toleration[],
-    required: compileRequired(spec['nodeSelector'], affinity?.['requiredDuringSchedulingIgnoredDuringExecution']),
-    preferred: compilePreferred(affinity?.['preferredDuringSchedulingIgnoredDuringExecution']),
+    tolerations: spec.tolerations ?? [],
+    required: compileRequired(spec.nodeSelector, affinity?.requiredDuringSchedulingIgnoredDuringExecution),
+    preferred: compilePreferred(affinity?.preferredDuringSchedulingIgnoredDuringExecution),
     hostPorts: hostPortsOf(spec),
   }
 }
 
 /** Host ports of containers and sidecars; other init containers give theirs back before the pod runs. */
-function hostPortsOf(spec: JsonObject): readonly HostPort[] {
+function hostPortsOf(spec: PodSpec): readonly HostPort[] {
   const containers = [
-    ...((spec['containers'] ?? []) as JsonObject[]),
-    ...((spec['initContainers'] ?? []) as JsonObject[]).filter((container) => container['restartPolicy'] === 'Always'),
+    ...(spec.containers ?? []),
+    ...(spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'),
   ]
   return containers.flatMap((container) =>
-    ((container['ports'] ?? []) as JsonObject[])
-      .filter((port) => port['hostPort'] > 0)
-      .map((port) => ({
-        protocol: port['protocol'] || 'TCP',
-        ip: port['hostIP'] || '0.0.0.0',
-        port: port['hostPort'] as number,
-      })),
+    (container.ports ?? []).flatMap(({ protocol, hostIP, hostPort = 0 }) =>
+      hostPort > 0 ? [{ protocol: protocol || 'TCP', ip: hostIP || '0.0.0.0', port: hostPort }] : [],
+    ),
   )
 }

@@ -1,6 +1,6 @@
 // Amounts of resources as plain numbers, and what a pod asks for: containers, init containers, sidecars, pod-level
 // requests and overhead, summed as upstream sums them (k8s.io/component-helpers/resource).
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Container, ContainerStatus, Pod } from '@shiplog/api/generated/types/core-v1'
 import { bytesOf, milliOf } from '@shiplog/api/quantity'
 
 /** cpu in thousandths, everything else in units. */
@@ -32,9 +32,9 @@ const nonZeroDefaults: Amounts = new Map([
 const isPodLevel = (name: string): boolean => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')
 
 /** Reads a ResourceList; amounts are rounded up, as upstream does. */
-export function readAmounts(list: JsonObject | undefined): Map<string, number> {
+export function readAmounts(list: Readonly<Record<string, string>> | undefined): Map<string, number> {
   const amounts: Amounts = new Map()
-  for (const name in list) amounts.set(name, name === 'cpu' ? milliOf(list[name]) : bytesOf(list[name]))
+  for (const name in list) amounts.set(name, name === 'cpu' ? milliOf(list[name]!) : bytesOf(list[name]!))
   return amounts
 }
 
@@ -69,10 +69,9 @@ export function amountOf(resources: Resources, name: string): number {
 }
 
 /** What the pod takes from its node. For a bound pod, resources that are being resized count with the larger value. */
-export function podResources(pod: JsonObject): PodResources {
-  const spec = (pod['spec'] ?? {}) as JsonObject
+export function podResources(pod: Pod): PodResources {
   const requests = sumRequests(pod, undefined)
-  const podLevel = spec['resources']?.requests as JsonObject | undefined
+  const podLevel = pod.spec.resources?.requests
   const defaults =
     podLevel === undefined ? nonZeroDefaults : new Map([...nonZeroDefaults].filter(([name]) => !requests.has(name)))
   const nonZero = defaults.size === 0 ? requests : sumRequests(pod, defaults)
@@ -91,33 +90,32 @@ const raise = (into: Amounts, more: Amounts): void => {
   for (const [name, amount] of more) into.set(name, Math.max(into.get(name) ?? 0, amount))
 }
 
-function sumRequests(pod: JsonObject, defaults: Amounts | undefined): Amounts {
-  const spec = (pod['spec'] ?? {}) as JsonObject
-  const infeasible = ((pod['status']?.conditions ?? []) as JsonObject[]).some(
-    (condition) => condition['type'] === 'PodResizePending' && condition['reason'] === 'Infeasible',
+function sumRequests({ spec, status: podStatus }: Pod, defaults: Amounts | undefined): Amounts {
+  const infeasible = (podStatus?.conditions ?? []).some(
+    (condition) => condition.type === 'PodResizePending' && condition.reason === 'Infeasible',
   )
-  const requestsOf = (container: JsonObject, statuses: readonly JsonObject[] | undefined): Amounts => {
-    const amounts = readAmounts(container['resources']?.requests)
-    const status = statuses?.find((candidate) => candidate['name'] === container['name'])
-    if (status?.['resources'] !== undefined && status['resources'] !== null) {
+  const requestsOf = (container: Container, statuses: readonly ContainerStatus[] | undefined): Amounts => {
+    const amounts = readAmounts(container.resources?.requests)
+    const status = statuses?.find((candidate) => candidate.name === container.name)
+    if (status?.resources !== undefined && status.resources !== null) {
       if (infeasible) amounts.clear()
-      raise(amounts, readAmounts(status['resources'].requests))
-      raise(amounts, readAmounts(status['allocatedResources']))
+      raise(amounts, readAmounts(status.resources.requests))
+      raise(amounts, readAmounts(status.allocatedResources))
     }
     if (defaults) for (const [name, amount] of defaults) if (!amounts.has(name)) amounts.set(name, amount)
     return amounts
   }
 
   const total: Amounts = new Map()
-  for (const container of (spec['containers'] ?? []) as JsonObject[]) {
-    add(total, requestsOf(container, pod['status']?.containerStatuses))
+  for (const container of spec.containers ?? []) {
+    add(total, requestsOf(container, podStatus?.containerStatuses))
   }
   // An init container runs beside the sidecars that were started before it; the pod needs the highest such moment.
   const sidecars: Amounts = new Map()
   const highest: Amounts = new Map()
-  for (const container of (spec['initContainers'] ?? []) as JsonObject[]) {
-    const amounts = requestsOf(container, pod['status']?.initContainerStatuses)
-    if (container['restartPolicy'] === 'Always') {
+  for (const container of spec.initContainers ?? []) {
+    const amounts = requestsOf(container, podStatus?.initContainerStatuses)
+    if (container.restartPolicy === 'Always') {
       add(total, amounts)
       add(sidecars, amounts)
       raise(highest, sidecars)
@@ -127,7 +125,7 @@ function sumRequests(pod: JsonObject, defaults: Amounts | undefined): Amounts {
     }
   }
   raise(total, highest)
-  for (const [name, amount] of readAmounts(spec['resources']?.requests)) if (isPodLevel(name)) total.set(name, amount)
-  add(total, readAmounts(spec['overhead']))
+  for (const [name, amount] of readAmounts(spec.resources?.requests)) if (isPodLevel(name)) total.set(name, amount)
+  add(total, readAmounts(spec.overhead))
   return total
 }

@@ -60,7 +60,7 @@ test('a node update that no decision looks at changes nothing', () => {
   snapshot.setNode(testNode('n'))
   const before = snapshot.changeCount
   const heartbeat = testNode('n')
-  heartbeat['status'].conditions = [{ type: 'Ready', lastHeartbeatTime: '2026-01-01T00:00:10Z' }]
+  heartbeat.status.conditions = [{ type: 'Ready', status: 'True', lastHeartbeatTime: '2026-01-01T00:00:10Z' }]
   expect(snapshot.setNode(heartbeat).type).toBe('unchanged')
   expect(snapshot.changeCount).toBe(before)
   expect(snapshot.setNode(testNode('n', { labels: { a: 'b' } }))).toMatchObject({

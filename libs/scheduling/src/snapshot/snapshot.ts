@@ -1,6 +1,6 @@
 // The snapshot: nodes with their bound and assumed pods, kept up to date event by event and never rebuilt. Every change
 // is O(1) and leaves a mark in a short log of changed nodes, from which caches bring themselves up to date.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import { type NodeDifference, NodeInfo } from './node-info.ts'
 import { createPodReader, type PodInfo, type PodReader, reportsResources } from './pod-info.ts'
 import { hashText } from '../framework/tie-break.ts'
@@ -94,8 +94,8 @@ export class Snapshot {
     return this.#changeCount - since <= changesKept
   }
 
-  setNode(object: JsonObject): NodeChange {
-    const name = object['metadata'].name as string
+  setNode(object: Node): NodeChange {
+    const { name } = object.metadata
     const present = this.#nodes.get(name)
     if (present !== undefined) {
       const difference = present.update(object)
@@ -131,10 +131,10 @@ export class Snapshot {
   }
 
   /** Takes over a Pod object that has a node. A finished pod (Succeeded, Failed) takes nothing, as if it were gone. */
-  setPod(object: JsonObject): PodChange {
-    const uid = object['metadata'].uid as string
+  setPod(object: Pod): PodChange {
+    const { uid } = object.metadata
     const placed = this.#placed.get(uid)
-    const phase = object['status']?.phase
+    const phase = object.status?.phase
     if (phase === 'Succeeded' || phase === 'Failed') return { freed: this.removePod(uid), confirmed: false }
     if (placed !== undefined && !placed.assumed && isSame(placed, object)) return noChange
     return this.addPod(this.readPod(object))
@@ -229,12 +229,12 @@ export class Snapshot {
 }
 
 /** Whether an update of a bound pod leaves alone all that the snapshot counts: specifications change with a generation. */
-function isSame(placed: Placed, object: JsonObject): boolean {
-  const generation = object['metadata'].generation
+function isSame(placed: Placed, object: Pod): boolean {
+  const { generation } = object.metadata
   return (
     generation !== undefined &&
     placed.pod.generation === generation &&
-    placed.node === object['spec']?.nodeName &&
+    placed.node === object.spec?.nodeName &&
     !reportsResources(object)
   )
 }

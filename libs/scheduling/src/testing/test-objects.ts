@@ -1,11 +1,12 @@
 // Small Pod and Node objects for tests of the scheduler.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { ContainerPort, Node, NodeStatus, Pod } from '@shiplog/api/generated/types/core-v1'
+import type { JsonObject } from '@shiplog/api/kube-object'
 
 /** A node with 4 cpu, 32Gi and 110 pods, the default of upstream's benchmark. */
 export const testNode = (
   name: string,
   options: { labels?: Record<string, string>; spec?: JsonObject; allocatable?: JsonObject } = {},
-): KubeObject => ({
+): Node => ({
   apiVersion: 'v1',
   kind: 'Node',
   metadata: {
@@ -15,7 +16,9 @@ export const testNode = (
     labels: { 'kubernetes.io/hostname': name, ...options.labels },
   },
   spec: options.spec ?? {},
-  status: { allocatable: { cpu: '4', memory: '32Gi', pods: '110', ...options.allocatable } },
+  status: {
+    allocatable: { cpu: '4', memory: '32Gi', pods: '110', ...options.allocatable },
+  } as unknown as NodeStatus,
 })
 
 /** A pod with one container that requests 100m and 500Mi unless told otherwise. */
@@ -28,7 +31,7 @@ export const testPod = (
     status?: JsonObject
     metadata?: JsonObject
   } = {},
-): KubeObject => ({
+): Pod => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: {
@@ -46,7 +49,7 @@ export const testPod = (
         name: 'c',
         image: 'pause',
         resources: { requests: options.requests ?? { cpu: '100m', memory: '500Mi' } },
-        ...(options.ports ? { ports: options.ports } : {}),
+        ...(options.ports ? { ports: options.ports as unknown as ContainerPort[] } : {}),
       },
     ],
     ...options.spec,
