@@ -1,7 +1,6 @@
 // The objects that the scheduler writes about a pod: its binding, its PodScheduled condition, Event objects.
 import type { ApiRequest } from '@shiplog/api/api-client'
-import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedObject } from '@shiplog/events/object-feed'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { PodInfo } from '@shiplog/scheduling/pod-info'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 
@@ -24,13 +23,13 @@ export const bindingRequest = (pod: PodInfo, node: string, basis: number, decisi
 })
 
 /** The PodScheduled condition of a pod object. */
-export const scheduledCondition = (object: FeedObject): JsonObject | undefined =>
+export const scheduledCondition = (object: KubeObject): JsonObject | undefined =>
   ((object['status'] as JsonObject | undefined)?.['conditions'] as JsonObject[] | undefined)?.find(
     (condition) => condition['type'] === 'PodScheduled',
   )
 
 /** Sets PodScheduled to False, or undefined when it says so already. */
-export function unschedulableRequest(object: FeedObject, message: string, nowMs: number): ApiRequest | undefined {
+export function unschedulableRequest(object: KubeObject, message: string, nowMs: number): ApiRequest | undefined {
   const present = scheduledCondition(object)
   const same = present?.['status'] === 'False'
   if (same && present['reason'] === 'Unschedulable' && present['message'] === message) return undefined
@@ -73,7 +72,7 @@ const messageBytesMax = 1024
 
 /** An Event object about a pod. `unique` tells apart those of the same instant. */
 export const eventRequest = (
-  object: FeedObject,
+  object: KubeObject,
   note: PodNote,
   reporter: { readonly controller: string; readonly instance: string; readonly nowMs: number; readonly unique: number },
 ): ApiRequest => {

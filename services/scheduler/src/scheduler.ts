@@ -8,8 +8,8 @@
 // by the feed; what they bind at the same moment is refused by a guard of the node (ApiRequest.once), and the pod is
 // decided anew as soon as the snapshot shows it.
 import type { ApiClient, ApiRequest, ApiResult, Once } from '@shiplog/api/api-client'
-import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import { decidedElsewhereAt } from '@shiplog/api/status'
 import type { Worker } from '@shiplog/reconcile/replica'
 import type { Shares } from '@shiplog/reconcile/shares'
@@ -67,7 +67,7 @@ const stopTimeoutMs = 3_000
 /** A decision whose binding the feed has not shown yet. */
 interface Flight {
   readonly pod: PodInfo
-  readonly object: FeedObject
+  readonly object: KubeObject
   readonly node: string
   readonly number: number
   readonly startedMs: number
@@ -145,7 +145,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
         onIncoming: (queue, event) => metrics.increment('scheduler_queue_incoming_pods_total', { queue, event }),
       }),
       /** All pods that wait for a node, also those of other replicas. */
-      objects: new Map<string, FeedObject>(),
+      objects: new Map<string, KubeObject>(),
       /** The message of the last failure that was reported, by pod. */
       reported: new Map<string, string>(),
       sequence: 0,
@@ -488,7 +488,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
   function giveUp(
     pod: PodInfo,
-    object: FeedObject,
+    object: KubeObject,
     decision: Decision,
     failure: Failure,
     context: DecisionContext,
@@ -529,7 +529,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const recordAttempt = (pod: PodInfo, record: JsonObject): Promise<void> =>
     client.recordAttempt({ scheduler: configuration.schedulerName, namespace: pod.namespace, pod: pod.name, record })
 
-  function note(object: FeedObject, what: PodNote): void {
+  function note(object: KubeObject, what: PodNote): void {
     const request = eventRequest(object, what, { ...reporter, nowMs: clock.nowMs(), unique: noteNumber++ })
     const put = notes.put(`${object.metadata.uid} ${what.reason}`, () => client.request(request))
     if (!put) metrics.increment('scheduler_event_objects_discarded_total', {})
