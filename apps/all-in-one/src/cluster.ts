@@ -7,7 +7,8 @@ import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gate
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
-import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
+import type { RecordCodec } from '@shiplog/feed/record-codec'
+import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { thisMachine } from '@shiplog/node/machine'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
@@ -42,6 +43,8 @@ export interface ClusterOptions {
   readonly tokenAuthFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Reads the records of the log, for everybody in the process; that of this build by default. */
+  readonly codec?: RecordCodec
   readonly logger: Logger
   /** One line for people, as things happen. */
   readonly progress?: (line: string) => void
@@ -104,7 +107,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const begun = (async () => {
       await clock.sleep(postgresDelayMs, ending.signal)
       const { startPostgres } = await import('./postgres.ts')
-      sql = await startPostgres({ choice, dataDir, log, clock, ids, logger, progress })
+      sql = await startPostgres({ choice, dataDir, log, ...(options.codec ? { codec: options.codec } : {}), clock, ids, logger, progress })
       sqlStartedAtMs = clock.nowMs()
       sqlIs = sql === undefined ? 'off' : 'there'
     })().catch((error: unknown) => {
@@ -182,6 +185,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['bus', () => bus.close()])
     const gateway = createApiGateway({
       log,
+      ...(options.codec ? { codec: options.codec } : {}),
       bus,
       moreMetrics: () => sql?.projector.metrics() ?? '',
       onStored: guarded.onStored,
@@ -198,7 +202,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     writeKubeconfig(kubeconfig, { server: url, ca: pki.ca, ...pki.admin })
     progress(`API: ${url}`)
 
-    const feed: LogObjectFeed = createObjectFeed(log)
+    const feed: LogObjectFeed = createObjectFeed(log, options.codec ? { codec: options.codec } : {})
     undo.push(['feed', () => feed.stop()])
     const client = (name: string, ...groups: string[]) =>
       gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })

@@ -13,6 +13,7 @@ import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { encodeToken } from '@shiplog/events/subjects'
+import type { RecordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -40,6 +41,8 @@ import { createWriter } from './write/writer.ts'
 
 export interface ApiGatewayDeps {
   readonly log: ClusterLog
+  /** Reads the records of the log; that of this build by default. */
+  readonly codec?: RecordCodec
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
@@ -82,6 +85,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const streams = createStreams(deps.log, {
     clock,
     onOutcome: appendHealth.observe,
+    ...(deps.codec ? { codec: deps.codec } : {}),
     ...(deps.onStored ? { onStored: deps.onStored } : {}),
   })
   const view = createView(streams)

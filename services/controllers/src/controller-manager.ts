@@ -1,7 +1,7 @@
 // The controller manager: all reconcilers over one view, as one service.
 import type { ApiClient } from '@shiplog/api/api-client'
 import { builtInRegistry } from '@shiplog/api/schema/registry'
-import type { ObjectFeed } from '@shiplog/events/object-feed'
+import type { ObjectFeed } from '@shiplog/feed/object-feed'
 import type { Reconciler } from '@shiplog/reconcile/reconciler'
 import { createControllerRunner, type ControllerRunner } from '@shiplog/reconcile/runner'
 import type { Shares } from '@shiplog/replicas/shares'

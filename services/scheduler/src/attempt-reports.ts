@@ -1,8 +1,8 @@
 // What the scheduler tells about its attempts: conditions of pods, Event objects, records for replays, and counters.
 // Nothing here is waited for, and nothing changes a decision.
 import type { ApiClient } from '@shiplog/api/api-client'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedObject } from '@shiplog/events/object-feed'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
@@ -48,7 +48,7 @@ export interface AttemptReports {
   /** A pod that fits nowhere: told once per message (`reported` remembers it). */
   unschedulable(
     pod: PodInfo,
-    object: FeedObject,
+    object: Pod,
     message: string,
     record: JsonObject & { readonly basis: number },
     reported: Map<string, string>,
@@ -77,7 +77,7 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
   const recordAttempt = (pod: PodInfo, record: JsonObject): Promise<void> =>
     client.recordAttempt({ scheduler: schedulerName, namespace: pod.namespace, pod: pod.name, record })
 
-  function note(object: FeedObject, what: PodNote): void {
+  function note(object: Pod, what: PodNote): void {
     const request = eventRequest(object, what, { ...reporter, nowMs: clock.nowMs(), unique: noteNumber++ })
     const put = notes.put(`${object.metadata.uid} ${what.reason}`, () => client.request(request))
     if (!put) metrics.increment('scheduler_event_objects_discarded_total', {})

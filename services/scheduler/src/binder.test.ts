@@ -1,6 +1,5 @@
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import { conflict, serviceUnavailable } from '@shiplog/api/status'
-import type { FeedObject } from '@shiplog/events/object-feed'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import { testPod } from '@shiplog/scheduling/testing/test-objects'
 import { createManualClock } from '@shiplog/testing/manual-clock'
@@ -24,7 +23,7 @@ function attempt(answers: readonly (ApiResult | Error)[], shown: ApiResult = rac
   const clock = createManualClock()
   const pending = createPendingBinding({
     pod: new Snapshot().readPod(object),
-    object: object as unknown as FeedObject,
+    object: object,
     node: 'n',
     number: 1,
     startedMs: 0,

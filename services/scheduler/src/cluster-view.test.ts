@@ -1,8 +1,10 @@
-import type { FeedObject, ObjectChange } from '@shiplog/events/object-feed'
+import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
 import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
 import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 import { expect, test } from 'vitest'
-import { ClusterView, nodeNameOf } from './cluster-view.ts'
+import { ClusterView } from './cluster-view.ts'
 
 const mine = (): boolean => true
 
@@ -12,10 +14,9 @@ function view(): ClusterView {
   return new ClusterView({ profile, schedulerName, seed, nowMs: () => 0, onIncoming: () => undefined })
 }
 
-const change = (object: unknown, deleted = false): ObjectChange =>
-  ({ object: object as FeedObject, deleted }) as ObjectChange
+const change = (object: Node): ObjectChange => ({ object: object as KubeObject, deleted: false }) as ObjectChange
 
-const waiting = (name: string, spec = {}): FeedObject => testPod(name, { spec }) as unknown as FeedObject
+const waiting = (name: string, spec = {}): Pod => testPod(name, { spec })
 
 test('a waiting pod of this scheduler’s name enters the queue; another’s does not', () => {
   const cluster = view()
@@ -37,15 +38,14 @@ test('a bound pod leaves the queue and takes room; deleted, it frees the room fo
   cluster.applyNode(change(testNode('n', { allocatable: { pods: '1' } })))
   cluster.applyWaitingPod(waiting('p'), mine)
   const bound = testPod('p', { spec: { nodeName: 'n' } })
-  expect(nodeNameOf(bound as unknown as FeedObject)).toBe('n')
-  cluster.applySettledPod(change(bound))
+  cluster.applySettledPod(bound, false)
   expect(cluster.queue.depths().active).toBe(0)
   cluster.applyWaitingPod(waiting('q'), mine)
   const { pod } = cluster.queue.pop()!
   const { failure } = cluster.index.schedule(pod)
   expect(failure?.plugins).toEqual(['NodeResourcesFit'])
   cluster.queue.fail(pod.uid, failure!.plugins)
-  cluster.applySettledPod(change(bound, true))
+  cluster.applySettledPod(bound, true)
   expect(cluster.queue.depths().unschedulable).toBe(0)
 })
 
@@ -64,7 +64,7 @@ test('a pod whose node another replica filled is decided again once that is visi
 test('a pod that ends before it has a node leaves the queue', () => {
   const cluster = view()
   cluster.applyWaitingPod(waiting('p'), mine)
-  cluster.applyWaitingPod(testPod('p', { metadata: { deletionTimestamp: 'now' } }) as unknown as FeedObject, mine)
+  cluster.applyWaitingPod(testPod('p', { metadata: { deletionTimestamp: 'now' } }), mine)
   expect(cluster.waiting.size).toBe(0)
   expect(cluster.queue.depths().active).toBe(0)
 })

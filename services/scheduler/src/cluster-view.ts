@@ -1,8 +1,7 @@
 // What one following of the feed has shown: the snapshot with its index of placements, the queue, and the pods that wait.
 // A feed that has to be followed anew begins with a new view.
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
-import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedObject, ObjectChange } from '@shiplog/events/object-feed'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { Profile } from '@shiplog/scheduling/framework/configuration'
 import { createPlacementIndex } from '@shiplog/scheduling/index/placement-index'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
@@ -22,7 +21,7 @@ export class ClusterView {
   readonly index
   readonly queue
   /** All pods of this scheduler's name that wait for a node, also those of other replicas. */
-  readonly waiting = new Map<string, FeedObject>()
+  readonly waiting = new Map<string, Pod>()
   /** The message of the last failure that was reported, by pod. */
   readonly reported = new Map<string, string>()
   /** Pods whose node another replica filled meanwhile, with the sequence that the next decision has to have seen. */
@@ -42,7 +41,7 @@ export class ClusterView {
       this.snapshot.removeNode(object.metadata.name)
       return
     }
-    const change = this.snapshot.setNode(object as unknown as Node)
+    const change = this.snapshot.setNode(object as Node)
     if (change.type === 'added') this.queue.wake({ type: 'NodeAdded', node: change.node })
     else if (change.type === 'updated') {
       this.queue.wake({ type: 'NodeUpdated', node: change.node, difference: change.difference })
@@ -50,21 +49,21 @@ export class ClusterView {
   }
 
   /** A pod that is bound or deleted: it takes room on its node, or frees it. */
-  applySettledPod({ deleted, object }: ObjectChange): void {
-    const { uid } = object.metadata
+  applySettledPod(pod: Pod, deleted: boolean): void {
+    const { uid } = pod.metadata
     this.leaveQueue(uid)
-    const freed = deleted ? this.snapshot.removePod(uid) : this.snapshot.setPod(object as unknown as Pod).freed
+    const freed = deleted ? this.snapshot.removePod(uid) : this.snapshot.setPod(pod).freed
     if (freed !== undefined) this.queue.wake({ type: 'PodFreed', pod: freed })
   }
 
   /** A pod without a node. It enters the queue if this replica may decide it. */
-  applyWaitingPod(object: FeedObject, mayDecide: (uid: string) => boolean): void {
+  applyWaitingPod(object: Pod, mayDecide: (uid: string) => boolean): void {
     const { uid } = object.metadata
     if (isOver(object)) {
       this.leaveQueue(uid)
       return
     }
-    const pod = this.snapshot.readPod(object as unknown as Pod)
+    const pod = this.snapshot.readPod(object)
     if (pod.schedulerName !== this.#schedulerName) return
     this.waiting.set(uid, object)
     if (mayDecide(uid)) this.queue.set(pod)
@@ -94,11 +93,5 @@ export class ClusterView {
 }
 
 /** Whether a pod that has no node will not need one any more. */
-function isOver(object: FeedObject): boolean {
-  const phase = (object['status'] as JsonObject | undefined)?.['phase']
-  return object.metadata['deletionTimestamp'] !== undefined || phase === 'Succeeded' || phase === 'Failed'
-}
-
-/** The node that a pod is bound to; '' when it waits for one. */
-export const nodeNameOf = (object: FeedObject): string =>
-  ((object['spec'] as JsonObject | undefined)?.['nodeName'] as string | undefined) ?? ''
+const isOver = ({ metadata, status }: Pod): boolean =>
+  metadata.deletionTimestamp !== undefined || status.phase === 'Succeeded' || status.phase === 'Failed'

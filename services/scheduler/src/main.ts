@@ -3,7 +3,7 @@
 import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
-import { createObjectFeed } from '@shiplog/events/object-feed-from-log'
+import { createObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { startHeartbeat } from '@shiplog/control-plane/leases/heartbeat'
 import { createReplica, replicaIdLength } from '@shiplog/replicas/replica'
 import { nameSuffix } from '@shiplog/runtime/ids'

@@ -1,11 +1,11 @@
 // A decision on its way to the log: upstream's assumed pod. The pod counts on its node until the feed shows the binding,
 // or something undoes it.
-import type { FeedObject } from '@shiplog/events/object-feed'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 
 export interface PendingBinding {
   readonly pod: PodInfo
-  readonly object: FeedObject
+  readonly object: Pod
   readonly node: string
   /** The decision's number in this run. */
   readonly number: number

@@ -170,7 +170,7 @@ describe('scheduling', () => {
       const snapshot = new Snapshot()
       for (const change of cluster.history.filter(({ sequence }) => sequence <= request.basis!)) {
         const object = change.object as JsonObject
-        if (change.groupResource === 'nodes') snapshot.setNode(object as unknown as Node)
+        if (change.groupResource === 'nodes') snapshot.setNode(object as Node)
         else if (change.deleted) snapshot.removePod(object['metadata'].uid)
         else if (object['spec'].nodeName) snapshot.setPod(object as unknown as Pod)
       }

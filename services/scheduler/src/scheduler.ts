@@ -10,7 +10,7 @@
 import type { ApiClient, ApiRequest, Once } from '@shiplog/api/api-client'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
+import type { FeedBatch, ObjectFeed } from '@shiplog/feed/object-feed'
 import type { Worker } from '@shiplog/replicas/replica'
 import type { Shares } from '@shiplog/replicas/shares'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -24,7 +24,7 @@ import { tieRule } from '@shiplog/scheduling/framework/tie-break'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { type AttemptReports, createAttemptReports } from './attempt-reports.ts'
 import { bind, type BindOutcome } from './binder.ts'
-import { ClusterView, nodeNameOf } from './cluster-view.ts'
+import { ClusterView } from './cluster-view.ts'
 import { type DecisionContext, decisionRecord } from './decision-record.ts'
 import { claimOf, mayClaim } from './node-claim.ts'
 import { anyRevokedInFlight, createPendingBinding, type PendingBinding, type Refusal } from './pending-binding.ts'
@@ -172,7 +172,7 @@ class KubeScheduler implements Scheduler {
     const { waiting, queue, snapshot } = this.#view
     for (const [uid, object] of waiting) {
       if (this.#pending.has(uid) || !this.#owns(uid) || queue.get(uid) !== undefined) continue
-      queue.set(snapshot.readPod(object as unknown as Pod))
+      queue.set(snapshot.readPod(object))
     }
     this.#requestPump()
   }
@@ -232,7 +232,7 @@ class KubeScheduler implements Scheduler {
   #apply(batch: FeedBatch): void {
     const view = this.#view
     for (const change of batch.changes) {
-      if (change.groupResource === 'pods') this.#applyPod(change)
+      if (change.groupResource === 'pods') this.#applyPod(change.object as Pod, change.deleted)
       else if (change.groupResource === 'nodes') view.applyNode(change)
     }
     if (batch.synced && !view.synced) this.#synced(batch.sequence)
@@ -247,23 +247,22 @@ class KubeScheduler implements Scheduler {
     this.#requestPump()
   }
 
-  #applyPod(change: ObjectChange): void {
-    const { deleted, object } = change
-    const { uid } = object.metadata
-    const node = nodeNameOf(object)
-    if (!deleted && node === '') {
+  #applyPod(pod: Pod, deleted: boolean): void {
+    const { uid } = pod.metadata
+    const { nodeName } = pod.spec
+    if (!deleted && !nodeName) {
       // One that is being bound is still ours to end.
-      this.#view.applyWaitingPod(object, () => this.#owns(uid) || this.#pending.has(uid))
+      this.#view.applyWaitingPod(pod, () => this.#owns(uid) || this.#pending.has(uid))
       return
     }
     const pending = this.#pending.get(uid)
     this.#pending.delete(uid)
     if (pending) {
-      pending.outcome = node === pending.node ? 'bound' : 'void'
+      pending.outcome = nodeName === pending.node ? 'bound' : 'void'
       // What was assumed and will never be in the log is told, or decisions made meanwhile cannot be computed again.
       if (pending.outcome === 'void') this.#recordRefusal(pending, podGone)
     }
-    this.#view.applySettledPod(change)
+    this.#view.applySettledPod(pod, deleted)
   }
 
   #synced(sequence: number): void {
@@ -356,7 +355,7 @@ class KubeScheduler implements Scheduler {
     }
   }
 
-  #giveUp(pod: PodInfo, object: FeedObject, decision: Decision, message: string, context: DecisionContext): void {
+  #giveUp(pod: PodInfo, object: Pod, decision: Decision, message: string, context: DecisionContext): void {
     const { queue, sequence, reported } = this.#view
     queue.fail(pod.uid, decision.failure!.plugins)
     const record = { basis: sequence, ...decisionRecord(context, decision) }
@@ -365,7 +364,7 @@ class KubeScheduler implements Scheduler {
 
   // ── A pod that has a place ───────────────────────────────────────────────────────────────────────────────────────
 
-  #assumeAndBind(queued: QueuedPod, object: FeedObject, decision: Decision, context: DecisionContext): void {
+  #assumeAndBind(queued: QueuedPod, object: Pod, decision: Decision, context: DecisionContext): void {
     const { pod } = queued
     const node = decision.node!
     const { number } = context

@@ -3,10 +3,10 @@
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { parseLabelSelector } from '@shiplog/api/selectors'
 import { decodeEnvelope } from '@shiplog/events/envelope'
-import type { LogRecord } from '@shiplog/events/event-log'
+import { type DamagedRecord, type DecodedRecord, isObjectRecord } from '@shiplog/feed/record-codec'
 import { changeLine, type FieldChange, fieldChanges, withoutSecrets } from './history-changes.ts'
-import { addressOf, endWithReader, objectOf, say } from './history-records.ts'
-import { type HistorySource, type SourceOptions, withHistory } from './history-source.ts'
+import { addressOf, contentOf, endWithReader, isDamaged, say, warnOfDamage } from './history-records.ts'
+import { type HistorySource, type PastRecord, type SourceOptions, withHistory } from './history-source.ts'
 import { nameOf, sequenceOf, targetOf } from './history-target.ts'
 
 export interface DiffOptions extends SourceOptions {
@@ -41,7 +41,9 @@ export async function diff(
       if (sequence > newest) throw new Error(`${sequence} is in the future: the newest sequence is ${newest}`)
     }
     const backwards = from > to
-    const touched = await touchedBetween(source, Math.min(from, to), Math.max(from, to), target?.subject ?? 'evt.>')
+    const subject = target?.subject ?? 'evt.>'
+    const { touched, damages } = await touchedBetween(source, Math.min(from, to), Math.max(from, to), subject)
+    warnOfDamage(damages)
     let count = 0
     for (const { subject, before, after } of touched) {
       const address = addressOf(subject)!
@@ -70,30 +72,47 @@ interface Touched {
 }
 
 /** Objects with events after `from` up to `to`, in the order of their subjects, as they were at both ends. */
-async function touchedBetween(source: HistorySource, from: number, to: number, subject: string): Promise<Touched[]> {
-  const ends = new Map<string, { readonly previous: number; last: LogRecord }>()
+async function touchedBetween(
+  source: HistorySource,
+  from: number,
+  to: number,
+  subject: string,
+): Promise<{ readonly touched: readonly Touched[]; readonly damages: readonly DamagedRecord[] }> {
+  const ends = new Map<string, { readonly previous: number; last: DecodedRecord }>()
+  const damages: DamagedRecord[] = []
   for await (const records of source.read({ from: from + 1, to, subjects: [subject] })) {
-    for (const record of records) {
+    for (const one of records) {
+      if (isDamaged(one)) {
+        damages.push(one)
+        continue
+      }
+      const { record } = one
       const known = ends.get(record.subject)
-      if (known) known.last = record
-      else ends.set(record.subject, { previous: decodeEnvelope(record.headers).previous, last: record })
+      if (known) known.last = one
+      else ends.set(record.subject, { previous: decodeEnvelope(record.headers).previous, last: one })
     }
   }
   const touched: Touched[] = []
   for (const [name, { previous, last }] of [...ends].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    touched.push({ subject: name, before: await versionAt(source, previous), after: alive(last) })
+    const before = await recordAt(source, previous)
+    if (before && isDamaged(before)) damages.push(before)
+    touched.push({
+      subject: name,
+      before: before && !isDamaged(before) ? alive(source, before) : undefined,
+      after: alive(source, last),
+    })
   }
-  return touched
+  return { touched, damages }
 }
 
-async function versionAt(source: HistorySource, sequence: number): Promise<JsonObject | undefined> {
+async function recordAt(source: HistorySource, sequence: number): Promise<PastRecord | undefined> {
   if (sequence === 0) return undefined
-  for await (const records of source.read({ from: sequence, to: sequence })) if (records[0]) return alive(records[0])
+  for await (const records of source.read({ from: sequence, to: sequence })) if (records[0]) return records[0]
   return undefined
 }
 
-const alive = (record: LogRecord): JsonObject | undefined =>
-  decodeEnvelope(record.headers).deleted ? undefined : objectOf(record)
+const alive = (source: HistorySource, decoded: DecodedRecord): JsonObject | undefined =>
+  isObjectRecord(decoded) && decoded.kind === 'object' ? contentOf(source.codec, decoded) : undefined
 
 function differenceOf(
   old: JsonObject | undefined,

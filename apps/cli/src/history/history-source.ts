@@ -10,15 +10,22 @@ import { decodeYaml } from '@shiplog/api/decode/decode-yaml'
 import type { EventLog, LogRecord, ReadOptions } from '@shiplog/events/event-log'
 import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
 import { decodeRecordLine } from '@shiplog/events/history/record-lines'
+import { type DamagedRecord, type DecodedRecord, type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { clusterFiles } from '../cluster/cluster-files.ts'
 import { findNatsServer } from '../cluster/find-nats-server.ts'
 
+/** A record of the past, or the damage that stands in its place. */
+export type PastRecord = DecodedRecord | DamagedRecord
+
 export interface HistorySource {
-  read(options?: ReadOptions): AsyncIterable<readonly LogRecord[]>
+  /** Every record is checked; where one is damaged or missing, the damage stands in its place. */
+  read(options?: ReadOptions): AsyncIterable<readonly PastRecord[]>
   /** Records from a sequence on, and those to come, until the signal aborts. */
-  follow(from: number, subjects: readonly string[], signal: AbortSignal): AsyncIterable<readonly LogRecord[]>
+  follow(from: number, subjects: readonly string[], signal: AbortSignal): AsyncIterable<readonly PastRecord[]>
+  /** What the records are read with. */
+  readonly codec: RecordCodec
   /** The oldest sequence whose state is whole, and the newest there is. */
   ends(): Promise<{ readonly oldest: number; readonly newest: number }>
   /** The sequence of the newest record at a time; less than `oldest` when there is none. */
@@ -30,26 +37,30 @@ export interface SourceOptions {
   readonly dataDir: string
   /** Asks the cluster of this kubeconfig, wherever it runs. */
   readonly kubeconfig?: string | undefined
+  /** Reads the records; that of this build by default. */
+  readonly codec?: RecordCodec
 }
 
 /** A server that says nothing for so long is given up. */
 const silenceMs = 30_000
 
 export async function openHistory(options: SourceOptions): Promise<HistorySource> {
-  if (options.kubeconfig !== undefined) return gatewaySource(options.kubeconfig)
+  const codec = options.codec ?? recordCodec
+  if (options.kubeconfig !== undefined) return gatewaySource(options.kubeconfig, codec)
   const dataDir = resolve(options.dataDir)
   const holder = lockHolder(dataDir)
-  if (holder !== undefined && isAlive(holder)) return gatewaySource(clusterFiles(dataDir).kubeconfig)
-  if (recordedLog(dataDir) !== undefined) return await stoppedSource(dataDir)
+  if (holder !== undefined && isAlive(holder)) return gatewaySource(clusterFiles(dataDir).kubeconfig, codec)
+  if (recordedLog(dataDir) !== undefined) return await stoppedSource(dataDir, codec)
   const { KUBECONFIG } = process.env
-  if (KUBECONFIG) return gatewaySource(KUBECONFIG.split(':')[0]!)
+  if (KUBECONFIG) return gatewaySource(KUBECONFIG.split(':')[0]!, codec)
   throw new Error(`there is no log in ${dataDir}: name one with --data-dir, or a running cluster with --kubeconfig`)
 }
 
 /** A source over an open log. */
-export const logSource = (log: EventLog, close: () => Promise<void>): HistorySource => ({
-  read: (options) => log.read(options),
-  follow: (from, subjects, signal) => log.follow({ from, subjects, signal }),
+export const logSource = (log: EventLog, close: () => Promise<void>, codec = recordCodec): HistorySource => ({
+  codec,
+  read: (options) => inspected(codec, log.read(options)),
+  follow: (from, subjects, signal) => inspected(codec, log.follow({ from, subjects, signal })),
   async ends() {
     const [oldest, newest] = await Promise.all([oldestWholeSequence(log), log.lastSequence()])
     return { oldest, newest }
@@ -61,8 +72,19 @@ export const logSource = (log: EventLog, close: () => Promise<void>): HistorySou
   close,
 })
 
+async function* inspected(
+  codec: RecordCodec,
+  pages: AsyncIterable<readonly LogRecord[]>,
+): AsyncIterable<readonly PastRecord[]> {
+  for await (const page of pages) {
+    const read: PastRecord[] = []
+    for (const record of page) read.push(await codec.inspect(record))
+    yield read
+  }
+}
+
 /** Holds the directory's lock, so that no cluster starts on the log meanwhile. */
-async function stoppedSource(dataDir: string): Promise<HistorySource> {
+async function stoppedSource(dataDir: string, codec: RecordCodec): Promise<HistorySource> {
   const lock = lockDirectory(dataDir)
   try {
     const opened = await openLog({
@@ -73,11 +95,12 @@ async function stoppedSource(dataDir: string): Promise<HistorySource> {
       progress: () => undefined,
       findNatsServer: findNatsServer(() => undefined),
     })
-    return logSource(opened.log.events, async () => {
+    const close = async (): Promise<void> => {
       await opened.log.close()
       await opened.stop()
       lock.release()
-    })
+    }
+    return logSource(opened.log.events, close, codec)
   } catch (error) {
     lock.release()
     throw error
@@ -118,7 +141,7 @@ function credentialsOf(path: string): Credentials {
   }
 }
 
-function gatewaySource(kubeconfig: string): HistorySource {
+function gatewaySource(kubeconfig: string, codec: RecordCodec): HistorySource {
   const { server, token, ...tls } = credentialsOf(kubeconfig)
 
   const ask = (path: string, query: URLSearchParams, signal?: AbortSignal): Promise<IncomingMessage> =>
@@ -164,18 +187,19 @@ function gatewaySource(kubeconfig: string): HistorySource {
     JSON.parse(await textOf(await ask('/shiplog/v1/log', query)))
 
   return {
+    codec,
     async *read(options = {}) {
       const query = new URLSearchParams()
       if (options.from !== undefined) query.set('from', String(options.from))
       if (options.to !== undefined) query.set('to', String(options.to))
       for (const subject of options.subjects ?? []) query.append('subject', subject)
-      yield* events(query)
+      yield* inspected(codec, events(query))
     },
     async *follow(from, subjects, signal) {
       const query = new URLSearchParams({ from: String(from), follow: 'true' })
       for (const subject of subjects) query.append('subject', subject)
       try {
-        yield* events(query, signal)
+        yield* inspected(codec, events(query, signal))
       } catch (error) {
         if (!signal.aborted) throw error
       }

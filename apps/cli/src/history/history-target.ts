@@ -2,6 +2,7 @@
 import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { encodeToken, objectSubject, type ObjectAddress, resourceFilter } from '@shiplog/events/subjects'
+import { keepsOnlyLast } from '@shiplog/feed/stream-of'
 import { systemClock } from '@shiplog/runtime/clock'
 import type { HistorySource } from './history-source.ts'
 
@@ -28,7 +29,7 @@ export function resourceNamed(text: string): ResourceInfo {
   )
   if (!found) throw new Error(`there is no kind ${JSON.stringify(text)}`)
   const groupResource = groupResourceOf(found.group, found.resource)
-  if (groupResource === 'events' || groupResource === 'leases.coordination.k8s.io')
+  if (keepsOnlyLast(groupResource))
     throw new Error(`${found.resource} age: the log keeps only the last of each, so they have no history`)
   return found
 }

@@ -2,7 +2,18 @@
 // of the same name that came after.
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { changeLine, fieldChanges, managerOf, withoutSecrets } from './history-changes.ts'
-import { endWithReader, objectOf, say, tell, whoAndWhy } from './history-records.ts'
+import type { DamagedRecord } from '@shiplog/feed/record-codec'
+import {
+  contentOf,
+  damageJson,
+  damageLine,
+  endWithReader,
+  isDamaged,
+  say,
+  tell,
+  warnOfDamage,
+  whoAndWhy,
+} from './history-records.ts'
 import { type SourceOptions, withHistory } from './history-source.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
 
@@ -26,17 +37,26 @@ export async function history(text: string, options: HistoryOptions): Promise<nu
     let before: JsonObject | undefined
     let lives = 0
     let events = 0
+    const damages: DamagedRecord[] = []
     for await (const records of source.read({ subjects: [target.subject] })) {
       for (const record of records) {
+        if (isDamaged(record)) {
+          damages.push(record)
+          // What the next version changed is told against the last that can be read.
+          if (record.sequence > since)
+            say(options.output === 'json' ? JSON.stringify(damageJson(record)) : `\n${damageLine(record).trimStart()}`)
+          continue
+        }
         const told = tell(record)!
-        const after = objectOf(record)
+        const after = contentOf(source.codec, record)
+        if (after === undefined) continue
         const { uid } = after['metadata'] as { uid: string }
         const isNew = before === undefined || before['metadata'].uid !== uid
         const previous = isNew ? undefined : before
         before = told.deleted ? undefined : after
         if (isNew) lives++
         events++
-        if (record.sequence <= since) continue
+        if (told.sequence <= since) continue
         const manager = managerOf(previous, after)
         const kind = String(after['kind'])
         const changes = told.deleted && isNew ? [] : withoutSecrets(kind, fieldChanges(previous, after))
@@ -51,6 +71,7 @@ export async function history(text: string, options: HistoryOptions): Promise<nu
         if (changes.length > max) say(`    … and ${changes.length - max} more fields (--all-fields shows them)`)
       }
     }
+    warnOfDamage(damages)
     if (events > 0) return 0
     process.stderr.write(`shiplog: the log knows no ${text}${inNamespace(target.namespace)}\n`)
     return 1

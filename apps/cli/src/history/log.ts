@@ -1,8 +1,19 @@
 // `shiplog log`: the story of the cluster or of one object, newest first, or with --follow as it happens.
-import type { LogRecord } from '@shiplog/events/event-log'
+import type { DamagedRecord, DecodedRecord } from '@shiplog/feed/record-codec'
 import { changeLine, fieldChanges, withoutSecrets } from './history-changes.ts'
-import { endWithReader, objectOf, say, tell, type Told, whoAndWhy } from './history-records.ts'
-import { type HistorySource, type SourceOptions, withHistory } from './history-source.ts'
+import {
+  contentOf,
+  damageJson,
+  damageLine,
+  endWithReader,
+  isDamaged,
+  say,
+  tell,
+  type Told,
+  warnOfDamage,
+  whoAndWhy,
+} from './history-records.ts'
+import { type HistorySource, type PastRecord, type SourceOptions, withHistory } from './history-source.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
 
 export interface LogOptions extends SourceOptions {
@@ -27,10 +38,17 @@ export async function log(target: string | undefined, options: LogOptions): Prom
   const subjects = subjectsOf(target, options.namespace)
   return await withHistory(options, async (source) => {
     const wanted = filterOf(options)
-    const print = async (record: LogRecord): Promise<boolean> => {
+    const damages: DamagedRecord[] = []
+    const print = async (record: PastRecord): Promise<boolean> => {
+      // Damage is shown whatever was asked for: nobody knows what stood there.
+      if (isDamaged(record)) {
+        damages.push(record)
+        say(options.output === 'json' ? JSON.stringify(damageJson(record)) : damageLine(record))
+        return true
+      }
       const told = tell(record)
       if (!told || !wanted(told)) return false
-      if (options.output === 'json') say(JSON.stringify({ ...told, payload: objectOf(record) }))
+      if (options.output === 'json') say(JSON.stringify({ ...told, payload: contentOf(source.codec, record) }))
       else {
         say(line(told))
         if (options.patch) for (const change of await changesOf(source, record, told)) say(`        ${change}`)
@@ -53,13 +71,14 @@ export async function log(target: string | undefined, options: LogOptions): Prom
     let told = 0
     for (let to = until, step = stepMin; to >= floor && told < max; ) {
       const from = Math.max(floor, to - step + 1)
-      const page: LogRecord[] = []
+      const page: PastRecord[] = []
       for await (const records of source.read({ from, to, subjects })) page.push(...records)
       for (let i = page.length - 1; i >= 0 && told < max; i--) if (await print(page[i]!)) told++
       to = from - 1
       if (page.length < stepMin / 10) step = Math.min(stepMax, step * 4)
       else step = stepMin
     }
+    warnOfDamage(damages)
     const filtered = [options.since, options.until, options.type, options.actor].some((given) => given !== undefined)
     if (told > 0 || max === 0 || filtered || !target?.includes('/')) return 0
     process.stderr.write(`shiplog: the log knows no ${target}\n`)
@@ -101,16 +120,15 @@ const line = (told: Told): string =>
     whoAndWhy(told),
   ].join('  ')
 
-async function changesOf(source: HistorySource, record: LogRecord, told: Told): Promise<string[]> {
-  if (record.subject.startsWith('dec.')) return [String(objectOf(record)['message'] ?? '')]
-  if (told.deleted) return []
-  let before: LogRecord | undefined
+async function changesOf(source: HistorySource, record: DecodedRecord, told: Told): Promise<string[]> {
+  const after = contentOf(source.codec, record)
+  if (record.kind === 'attempt') return [String(after?.['message'] ?? '')]
+  if (told.deleted || after === undefined) return []
+  let before: PastRecord | undefined
   if (told.previous > 0) {
     for await (const records of source.read({ from: told.previous, to: told.previous })) before = records[0] ?? before
   }
-  const after = objectOf(record)
-  const alive = before && !tell(before)?.deleted
-  return withoutSecrets(String(after['kind']), fieldChanges(alive ? objectOf(before!) : undefined, after)).map(
-    changeLine,
-  )
+  if (before && isDamaged(before)) return [`(what changed is not known: the version before, at ${before.sequence}, is damaged)`]
+  const old = before?.kind === 'object' ? contentOf(source.codec, before) : undefined
+  return withoutSecrets(String(after['kind']), fieldChanges(old, after)).map(changeLine)
 }

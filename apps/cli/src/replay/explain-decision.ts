@@ -7,7 +7,7 @@ import type { NodeInfo } from '@shiplog/scheduling/snapshot/node-info'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { amountOf } from '@shiplog/scheduling/snapshot/resources'
 import { explain, type Explanation, type NodeExplanation } from '@shiplog/scheduling/framework/schedule'
-import { endWithReader, objectOf, say } from '../history/history-records.ts'
+import { contentOf, endWithReader, isDamaged, ownerOf, say, warnOfDamage } from '../history/history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from '../history/history-source.ts'
 import { sequenceOf, targetOf } from '../history/history-target.ts'
 import { type Attempt, createWorld, readAttempts, walkAttempts } from './replay-attempts.ts'
@@ -74,6 +74,7 @@ export async function explainPod(
   const key = `${which.namespace}/${which.name}`
   // Decisions that this one assumed may have been recorded after it: all are read.
   const log = await readAttempts(source)
+  warnOfDamage(log.damages)
   const attempt = log.attempts.findLast(({ input, sequence }) => input.pod === key && sequence <= at)
   const current = await lastVersion(source, which, at)
   if (current === undefined && attempt === undefined)
@@ -107,9 +108,12 @@ export async function explainPod(
   const nodeName = current?.['spec']?.nodeName
   if (nodeName)
     throw new Error(`no scheduler decided about ${key}: it was created with or bound to ${nodeName} by hand`)
-  const world = createWorld(new Map())
+  const world = createWorld(source.codec, new Map())
   for await (const records of source.read({ to: at, subjects: ['evt.core.pods.>', 'evt.core.nodes.>'] }))
     for (const record of records) world.apply(record)
+  const [damage] = world.broken.values()
+  if (damage)
+    throw new Error(`what would be decided is not known: the record at sequence ${damage.sequence}, of ${ownerOf(damage)}, is damaged`)
   const object = world.waiting.get(key)
   if (object === undefined) throw new Error(`${key} is not waiting for a node, and no decision about it is recorded`)
   const pod = world.snapshot.readPod(object as Pod)
@@ -125,7 +129,10 @@ async function lastVersion(
   const { subject } = targetOf(`pod/${which.name}`, which.namespace)
   let object: JsonObject | undefined
   for await (const records of source.read({ to: at, subjects: [subject] }))
-    for (const record of records) object = objectOf(record)
+    for (const record of records) {
+      if (isDamaged(record)) object = undefined
+      else object = contentOf(source.codec, record) ?? object
+    }
   return object
 }
 

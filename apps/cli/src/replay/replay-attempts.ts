@@ -4,13 +4,13 @@
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { decodeEnvelope } from '@shiplog/events/envelope'
-import type { LogRecord } from '@shiplog/events/event-log'
+import { type DamagedRecord, type DecodedRecord, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import type { TieRule } from '@shiplog/scheduling/framework/tie-break'
-import { addressOf, objectOf } from '../history/history-records.ts'
-import type { HistorySource } from '../history/history-source.ts'
+import { addressOf, contentOf, isDamaged, ownerOf } from '../history/history-records.ts'
+import type { HistorySource, PastRecord } from '../history/history-source.ts'
 
 /** What a decision depended on. Nothing of its result is in here: who recomputes it cannot look. */
 export interface AttemptInput {
@@ -55,6 +55,8 @@ export interface AttemptLog {
   /** In the order in which they were made: by basis, then by number. */
   readonly attempts: readonly Attempt[]
   readonly refusals: ReadonlyMap<string, readonly Refusal[]>
+  /** Where attempts, pods or what nobody knows any more stood. */
+  readonly damages: readonly DamagedRecord[]
 }
 
 const podFilter = 'evt.core.pods.>'
@@ -73,12 +75,18 @@ export const resultOf = (decision: Decision): AttemptResult => ({
 export async function readAttempts(source: HistorySource): Promise<AttemptLog> {
   const attempts: Attempt[] = []
   const refusals = new Map<string, Refusal[]>()
+  const damages: DamagedRecord[] = []
   for await (const records of source.read({ subjects: [podFilter, decisionFilter] })) {
-    for (const record of records) {
-      const isAttempt = record.subject.startsWith('dec.')
+    for (const one of records) {
+      if (isDamaged(one)) {
+        damages.push(one)
+        continue
+      }
+      const { record } = one
+      const isAttempt = one.kind === 'attempt'
       const { decision, basis } = decodeEnvelope(record.headers)
       if (!isAttempt && decision === undefined) continue
-      const fields = isAttempt ? objectOf(record) : (JSON.parse(decision!) as JsonObject)
+      const fields = isAttempt ? contentOf(source.codec, one)! : (JSON.parse(decision!) as JsonObject)
       const { namespace, name } = addressOf(record.subject)!
       const pod = `${namespace}/${name}`
       if (fields['refused'] !== undefined) {
@@ -93,10 +101,10 @@ export async function readAttempts(source: HistorySource): Promise<AttemptLog> {
   }
   attempts.sort((a, b) => a.input.basis - b.input.basis || a.input.number - b.input.number)
   for (const ofRun of refusals.values()) ofRun.sort((a, b) => a.number - b.number)
-  return { attempts, refusals }
+  return { attempts, refusals, damages }
 }
 
-function attemptOf(record: LogRecord, fields: JsonObject, basis: number, pod: string): Attempt {
+function attemptOf(record: DecodedRecord['record'], fields: JsonObject, basis: number, pod: string): Attempt {
   return {
     sequence: record.sequence,
     timeMs: record.timeMs,
@@ -151,7 +159,7 @@ export async function walkAttempts(
   const { attempts, refusals } = log
   const last = attempts.at(-1)
   if (last === undefined) return
-  const world = createWorld(refusals)
+  const world = createWorld(source.codec, refusals)
   let next = 0
   const due = (before: number): boolean => {
     for (; next < attempts.length && attempts[next]!.input.basis < before; next++) {
@@ -163,16 +171,18 @@ export async function walkAttempts(
     return true
   }
   for await (const records of source.read({ to: last.input.basis, subjects: [podFilter, nodeFilter] })) {
-    for (const record of records) {
-      if (!due(record.sequence)) return
-      world.apply(record)
+    for (const one of records) {
+      if (!due(isDamaged(one) ? one.sequence : one.record.sequence)) return
+      world.apply(one)
     }
   }
   due(Number.POSITIVE_INFINITY)
 }
 
 /** Nodes, pods and open decisions, as the scheduler itself keeps them. */
-export function createWorld(refusals: ReadonlyMap<string, readonly Refusal[]>) {
+export function createWorld(codec: RecordCodec, refusals: ReadonlyMap<string, readonly Refusal[]>) {
+  /** Damage to a pod or node that no later version has made good, by subject. */
+  const broken = new Map<string, DamagedRecord>()
   const snapshot = new Snapshot()
   /** Pods that have no node yet and may get one, by namespace and name. */
   const waiting = new Map<string, JsonObject>()
@@ -194,9 +204,17 @@ export function createWorld(refusals: ReadonlyMap<string, readonly Refusal[]>) {
     return open
   }
 
-  function apply(record: LogRecord): void {
-    const { deleted } = decodeEnvelope(record.headers)
-    const object = objectOf(record)
+  function apply(one: PastRecord): void {
+    if (isDamaged(one)) {
+      if (one.subject !== undefined) broken.set(one.subject, one)
+      return
+    }
+    if (!isObjectRecord(one)) return
+    const { record } = one
+    broken.delete(record.subject)
+    const object = contentOf(codec, one)
+    if (object === undefined) return
+    const deleted = one.kind === 'deletion'
     const { name, namespace, uid } = object['metadata'] as { name: string; namespace?: string; uid: string }
     if (record.subject.startsWith('evt.core.nodes.')) {
       if (deleted) snapshot.removeNode(name)
@@ -257,6 +275,8 @@ export function createWorld(refusals: ReadonlyMap<string, readonly Refusal[]>) {
   }
 
   function stateFor(input: AttemptInput): AttemptState | Unknown {
+    const [damage] = broken.values()
+    if (damage) return { unknown: `the record at sequence ${damage.sequence}, of ${ownerOf(damage)}, is damaged` }
     bringUpTo(input)
     const object = waiting.get(input.pod)
     if (object === undefined) return { unknown: `at ${input.basis} the log shows no such pod that waits` }
@@ -276,5 +296,5 @@ export function createWorld(refusals: ReadonlyMap<string, readonly Refusal[]>) {
     open(input.run, { pod: snapshot.readPod(object as Pod), node: recorded.node, number: input.number })
   }
 
-  return { apply, stateFor, decided, snapshot, waiting }
+  return { apply, stateFor, decided, snapshot, waiting, broken }
 }

@@ -7,6 +7,7 @@ import { type RunningCluster, startCluster } from '@shiplog/all-in-one/cluster'
 import type { ApiRequest } from '@shiplog/api/api-client'
 import { header } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
+import { decodeRecord } from '@shiplog/feed/record-codec'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -164,7 +165,8 @@ function shiplog(...args: string[]): Promise<{ code: number; stdout: string; std
 const altered = (source: HistorySource, change: (record: LogRecord) => LogRecord): HistorySource => ({
   ...source,
   async *read(options) {
-    for await (const records of source.read(options)) yield records.map(change)
+    for await (const records of source.read(options))
+      yield records.map((one) => (one.kind === 'damaged' ? one : decodeRecord(change(one.record))))
   },
 })
 

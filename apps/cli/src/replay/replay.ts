@@ -2,7 +2,8 @@
 // another configuration, which decisions would have been different.
 import { createProfile, defaultConfiguration, type Profile } from '@shiplog/scheduling/framework/configuration'
 import { schedule } from '@shiplog/scheduling/framework/schedule'
-import { endWithReader, say } from '../history/history-records.ts'
+import type { DamagedRecord } from '@shiplog/feed/record-codec'
+import { damageJson, damageLine, endWithReader, say, warnOfDamage } from '../history/history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from '../history/history-source.ts'
 import {
   type Attempt,
@@ -33,6 +34,8 @@ export interface ReplayReport {
   /** With another configuration: the same node (or none), though scores or reasons may differ. */
   readonly sameChoice: number
   readonly different: readonly Difference[]
+  /** Damage among what was read: attempts may be missing there. */
+  readonly damages: readonly DamagedRecord[]
   /** Attempts whose state cannot be rebuilt, and why. */
   readonly unknown: readonly { readonly attempt: Attempt; readonly why: string }[]
 }
@@ -42,8 +45,17 @@ export async function replay(options: ReplayOptions): Promise<number> {
   endWithReader()
   const other = options.config === undefined ? undefined : profileFromFile(options.config)
   const report = await withHistory(options, (source) => replayAll(source, other))
+  warnOfDamage(report.damages)
   if (options.output === 'json') {
-    say(JSON.stringify({ ...report, different: report.different.map(flat), unknown: report.unknown.map(unknownFlat) }))
+    const { different, unknown, damages } = report
+    say(
+      JSON.stringify({
+        ...report,
+        different: different.map(flat),
+        unknown: unknown.map(unknownFlat),
+        damages: damages.map(damageJson),
+      }),
+    )
   } else print(report, other)
   return report.different.length + report.unknown.length === 0 ? 0 : 1
 }
@@ -52,6 +64,7 @@ export async function replay(options: ReplayOptions): Promise<number> {
 export async function replayAll(source: HistorySource, other?: Profile): Promise<ReplayReport> {
   const own = createProfile(defaultConfiguration)
   const log = await readAttempts(source)
+  const damages = log.damages
   const different: Difference[] = []
   const unknown: { attempt: Attempt; why: string }[] = []
   let identical = 0
@@ -70,7 +83,7 @@ export async function replayAll(source: HistorySource, other?: Profile): Promise
     return true
   })
   const failures = log.attempts.filter(({ recorded }) => recorded.node === undefined).length
-  return { attempts: log.attempts.length, failures, identical, sameChoice, different, unknown }
+  return { attempts: log.attempts.length, failures, identical, sameChoice, different, unknown, damages }
 }
 
 /** Sees what the attempt saw, and nothing of what came of it. */
@@ -110,7 +123,8 @@ const outcome = ({ node, top, message }: AttemptResult): string =>
   node === undefined ? `nowhere (${message ?? ''})` : `${node} (${top[0]?.score ?? 0})`
 
 function print(report: ReplayReport, other: Profile | undefined): void {
-  const { attempts, failures, identical, sameChoice, different, unknown } = report
+  const { attempts, failures, identical, sameChoice, different, unknown, damages } = report
+  for (const damaged of damages) say(damageLine(damaged))
   for (const { attempt, recomputed } of different) {
     const { input, recorded, sequence } = attempt
     say(`${sequence}  pod/${input.pod.split('/')[1]} in ${input.pod.split('/')[0]}, decided at ${input.basis}`)

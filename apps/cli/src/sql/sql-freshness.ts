@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import type { Reader } from '@shiplog/read-model/reader'
-import type { StreamName } from '@shiplog/read-model/read-model'
+import type { StreamName } from '@shiplog/feed/stream-of'
 import { systemClock } from '@shiplog/runtime/clock'
 import { clusterFiles } from '../cluster/cluster-files.ts'
 

@@ -1,5 +1,6 @@
 // A node's feed as it travels over the bus, for both ends. The agent says what it has; the gateway sends what differs, and
 // then every change. So a feed goes on after any break, at any gateway, and needs nobody's memory of where it was.
+import type { KubeObject } from '@shiplog/api/kube-object'
 
 /** What a node may see. */
 export const feedResources = ['nodes', 'pods', 'secrets', 'configmaps', 'persistentvolumeclaims'] as const
@@ -51,13 +52,8 @@ export function readFeedRequest(request: Readonly<Record<string, unknown>>): Fee
 
 /** One object of a message: as it is now, or gone (deleted, or no longer the node's to see). */
 export type FeedEntry =
-  | { readonly key: string; readonly timeMs: number; readonly object: FeedEntryObject }
+  | { readonly key: string; readonly timeMs: number; readonly object: KubeObject }
   | { readonly key: string; readonly gone: true }
-
-interface FeedEntryObject {
-  readonly metadata: { readonly resourceVersion: string; readonly uid: string; readonly [field: string]: unknown }
-  readonly [field: string]: unknown
-}
 
 /** A message of the gateway. Several make a batch, which is taken whole: with the last one, `sequence` is reached. */
 export interface FeedMessage {

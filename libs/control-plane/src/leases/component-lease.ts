@@ -5,7 +5,6 @@
 // `leaseTransitions` counts the lives: a holder that takes the Lease over from another adds one, so the number of restarts
 // needs no counting elsewhere and every reader sees the same. An orderly end deletes the Lease.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import type { FeedObject } from '@shiplog/events/object-feed'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 import type { HealthCheck } from '@shiplog/runtime/service'
 
@@ -120,7 +119,7 @@ export interface ComponentReport {
 }
 
 /** Undefined for a Lease that is no component's. */
-export function readComponentLease(lease: KubeObject | FeedObject): ComponentReport | undefined {
+export function readComponentLease(lease: KubeObject): ComponentReport | undefined {
   const component = (lease.metadata.labels as Record<string, string> | undefined)?.[heartbeatLabel]
   if (component === undefined || component === '') return undefined
   const told = (lease.metadata.annotations ?? {}) as Readonly<Record<string, string>>

@@ -1,6 +1,6 @@
 // What the Leases of the components tell a gateway: who there is, who lives, and how they fare. It follows the stream of
 // Leases alone, and judges by the renewals of this gateway's own (libs/control-plane/src/leases/lease-liveness.ts).
-import type { ObjectFeed } from '@shiplog/events/object-feed'
+import type { ObjectFeed } from '@shiplog/feed/object-feed'
 import { type ComponentReport, componentNamespace, readComponentLease } from './component-lease.ts'
 import { createLeaseLiveness, type Liveness } from './lease-liveness.ts'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -56,7 +56,7 @@ export function followComponentLeases(options: {
           continue
         }
         present.add(name)
-        const version = object.metadata.resourceVersion
+        const version = object.metadata.resourceVersion!
         if (first) liveness.found(name, version)
         else liveness.renewed(name, version)
         seen.set(name, { report, version })

@@ -3,7 +3,7 @@
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { ApiServerPlace } from '@shiplog/domain/bootstrap-objects'
 import type { ClusterLog } from '@shiplog/events/event-log'
-import { createObjectFeed } from '@shiplog/events/object-feed-from-log'
+import { createObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { type ComponentVitals, componentLeaseName, leaseAddress } from '../leases/component-lease.ts'
 import { startHeartbeat } from '../leases/heartbeat.ts'
 import type { Clock } from '@shiplog/runtime/clock'

@@ -8,7 +8,8 @@ import { type Bus, NoBusAnswer } from '@shiplog/events/bus/bus'
 import { commandSubject } from '@shiplog/events/bus/bus-subjects'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
-import type { FeedObject, ObjectChange } from '@shiplog/events/object-feed'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import { systemIds as ids } from '@shiplog/runtime/ids'
@@ -89,7 +90,7 @@ const secretOf = (name: string, value = 'x'): ApiRequest => ({
 /** Follows a feed and folds it; checks on the way that nothing is told that a reader of the feed could not make sense of. */
 function folding(node: string, resources: readonly string[] = feedResources) {
   const ending = new AbortController()
-  const objects = new Map<string, FeedObject>()
+  const objects = new Map<string, KubeObject>()
   const changes: ObjectChange[] = []
   const state = { objects, changes, sequence: 0, batches: 0, failure: undefined as unknown }
   const feed = createBusFeed({ bus, clock, ids, log: logger, node })

@@ -228,7 +228,7 @@ async function catchUp(request: WatchRequest, join: () => void): Promise<void> {
       const oldest = await oldestWholeSequence(stream.log)
       if (position + 1 < oldest) throw new ApiError(versionTooOld(position, oldest))
       const to = projection.windowFloor
-      for await (const versions of eventsBetween(stream, table, request.resource, position, to)) {
+      for await (const versions of eventsBetween(stream, request.resource, position, to)) {
         if (sink.closed.aborted) return
         for (const version of versions) {
           const frame = framesFor(selection, presenter, version)

@@ -1,9 +1,10 @@
 // The past of a resource: from memory while the window reaches back far enough, from the log otherwise. States that were
 // put together from the log are kept for a while: a person who looks at a moment asks for it more than once.
-import { servedBytes, upgradeStored } from '@shiplog/api/codec'
+import { servedBytes } from '@shiplog/api/codec'
 import { header } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
-import { type ObjectAddress, objectSubject, parseObjectSubject, resourceFilter } from '@shiplog/events/subjects'
+import { type ObjectAddress, objectSubject, resourceFilter } from '@shiplog/events/subjects'
+import { endsObject, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
 import { keyOf, type ResourceTable } from './projection.ts'
 import type { Stream } from './streams.ts'
 import { noBytes, Version } from './version.ts'
@@ -38,7 +39,7 @@ export async function getAt(
     return version ?? table.since(sequence).find((later) => later.key === key)?.previous
   }
   const record = await stream.log.lastUpTo(objectSubject(address), sequence)
-  const version = record && versionOf(record, table.groupResource, undefined)
+  const version = record && (await versionOf(stream.projection.codec, record))
   return version?.deleted ? undefined : version
 }
 
@@ -109,18 +110,20 @@ async function readState(
     else changed.push(objectSubject({ ...resource, namespace: version.namespace, name: version.name }))
   }
   for (const subject of stream.projection.deletedAfter(sequence, filter.slice(0, -1))) changed.push(subject)
-  const add = (record: LogRecord | undefined): void => {
-    const version = record && versionOf(record, table.groupResource, undefined)
-    if (version && !version.deleted) versions.push(version)
+  const add = async (records: readonly (LogRecord | undefined)[]): Promise<void> => {
+    for (const record of records) {
+      const version = record && (await versionOf(stream.projection.codec, record))
+      if (version && !version.deleted) versions.push(version)
+    }
   }
   if (changed.length <= lookupsMax) {
     for (let i = 0; i < changed.length; i += lookupsInFlight) {
       const some = changed.slice(i, i + lookupsInFlight)
-      for (const record of await Promise.all(some.map((subject) => stream.log.lastUpTo(subject, sequence)))) add(record)
+      await add(await Promise.all(some.map((subject) => stream.log.lastUpTo(subject, sequence))))
     }
   } else {
     versions.length = 0
-    for await (const records of stream.log.stateAt(sequence, [filter])) records.forEach(add)
+    for await (const records of stream.log.stateAt(sequence, [filter])) await add(records)
   }
   return versions.sort(byKey)
 }
@@ -145,56 +148,52 @@ const byKey = (a: Version, b: Version): number => (a.key < b.key ? -1 : a.key > 
 /** Events of a resource after `from` up to and including `to`, read from the log, each with the version before it. */
 export async function* eventsBetween(
   stream: Stream,
-  table: ResourceTable,
   resource: { readonly group: string; readonly resource: string },
   from: number,
   to: number,
 ): AsyncGenerator<Version[]> {
+  const { codec } = stream.projection
   const last = new Map<string, Version>()
   const subjects = [resourceFilter(resource.group, resource.resource)]
   for await (const records of stream.log.read({ from: from + 1, to, subjects })) {
     const versions: Version[] = []
     for (const record of records) {
       const previousSequence = Number(record.headers[header.previous] ?? 0)
-      const address = parseObjectSubject(record.subject)
-      if (!address) continue
-      const key = keyOf(address.namespace, address.name)
-      let previous = last.get(key)
+      let previous = last.get(record.subject)
       if (!previous && previousSequence > 0) {
         const before = await stream.log.get(previousSequence)
-        if (before) previous = versionOf(before, table.groupResource, undefined)
+        if (before) previous = await versionOf(codec, before)
       }
-      const version = versionOf(record, table.groupResource, previous?.deleted ? undefined : previous)
+      const version = await versionOf(codec, record, previous?.deleted ? undefined : previous)
       if (!version) continue
-      last.set(key, version)
+      last.set(record.subject, version)
       versions.push(version)
     }
     yield versions
   }
 }
 
-export function versionOf(
+/** The version that a record tells of; undefined for records of no object. */
+export async function versionOf(
+  codec: RecordCodec,
   record: LogRecord,
-  groupResource: string,
-  previous: Version | undefined,
-): Version | undefined {
-  const address = parseObjectSubject(record.subject)
-  if (!address) return undefined
-  const deleted = record.headers[header.deleted] === '1' || record.payload.length === 0
-  const schema = Number(record.headers[header.schema] ?? 1)
+  previous?: Version,
+): Promise<Version | undefined> {
+  const opened = codec.open([record])
+  const decoded = codec.decode((opened instanceof Promise ? await opened : opened)[0]!)
+  if (!isObjectRecord(decoded)) return undefined
+  const { namespace, name } = decoded.address
+  const stored = codec.stored(decoded)
   return new Version({
-    key: keyOf(address.namespace, address.name),
-    namespace: address.namespace,
-    name: address.name,
+    key: keyOf(namespace, name),
+    namespace,
+    name,
     sequence: record.sequence,
     timeMs: record.timeMs,
-    deleted,
+    deleted: endsObject(decoded),
     previousSequence: Number(record.headers[header.previous] ?? 0),
     checksum: record.headers[header.checksum] ?? '',
-    bytes:
-      record.payload.length > 0
-        ? servedBytes(upgradeStored(groupResource, schema, record.payload), record.sequence)
-        : noBytes,
+    bytes: stored ? servedBytes(stored, record.sequence) : noBytes,
     previous,
   })
 }

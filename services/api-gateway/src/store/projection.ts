@@ -1,11 +1,10 @@
 // The gateway's projection of one stream: the present version of every object as ready-to-serve bytes, the recent past
 // (a window of events in order, each linked to the version before it), guards, and who waits for what. It is folded from
 // the log alone, batch by batch, and can be thrown away at any moment.
-import { servedBytes, upgradeStored } from '@shiplog/api/codec'
-import { groupResourceOf } from '@shiplog/api/schema/schema'
+import { servedBytes } from '@shiplog/api/codec'
 import { batchOf, header } from '@shiplog/events/envelope'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
-import { parseObjectSubject } from '@shiplog/events/subjects'
+import { endsObject, isObjectRecord, type ObjectRecord, type OtherRecord, type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
 import { carriesClaim, claimsRemembered, type GuardRecord } from './rounds.ts'
 import { framings, noBytes, Version } from './version.ts'
@@ -138,6 +137,7 @@ export class ResourceTable {
 
 export class StreamProjection {
   readonly log: EventLog
+  readonly codec: RecordCodec
   /** Everything up to here has been applied. */
   applied = 0
   /** Events after this sequence are all in memory. */
@@ -157,8 +157,9 @@ export class StreamProjection {
   #batch: LogRecord[] = []
   #settled = Promise.withResolvers<void>()
 
-  constructor(log: EventLog, options: { clock: Clock }) {
+  constructor(log: EventLog, options: { clock: Clock; codec?: RecordCodec }) {
     this.log = log
+    this.codec = options.codec ?? recordCodec
     this.#clock = options.clock
   }
 
@@ -170,7 +171,9 @@ export class StreamProjection {
 
   async #run(signal: AbortSignal): Promise<void> {
     try {
-      for await (const records of this.log.follow({ subjects: ['>'], signal })) {
+      for await (const stored of this.log.follow({ subjects: ['>'], signal })) {
+        const opened = this.codec.open(stored)
+        const records = opened instanceof Promise ? await opened : opened
         if (this.synced) {
           this.#apply(records)
         } else if (records.length === 0) {
@@ -246,15 +249,15 @@ export class StreamProjection {
 
   #applyToSnapshot(record: LogRecord): void {
     this.applied = Math.max(this.applied, record.sequence)
-    const address = parseObjectSubject(record.subject)
-    if (!address) {
-      this.#applyOther(record)
+    const decoded = this.codec.decode(record)
+    if (!isObjectRecord(decoded)) {
+      this.#applyOther(decoded)
       return
     }
-    const table = this.table(groupResourceOf(address.group, address.resource))
+    const table = this.table(decoded.groupResource)
     // A log that is written to while it is read may name a subject again: what it was before counts no more.
-    if (isDeletion(record)) {
-      table.remove(keyOf(address.namespace, address.name))
+    if (endsObject(decoded)) {
+      table.remove(keyOf(decoded.address.namespace, decoded.address.name))
       this.#tombstones.set(record.subject, {
         sequence: record.sequence,
         checksum: record.headers[header.checksum] ?? '',
@@ -262,7 +265,7 @@ export class StreamProjection {
       return
     }
     this.#tombstones.delete(record.subject)
-    table.put(this.#version(record, table, address.namespace, address.name))
+    table.put(this.#version(decoded, table))
   }
 
   #completeSnapshot(): void {
@@ -296,13 +299,13 @@ export class StreamProjection {
   }
 
   #applyRecord(record: LogRecord, changes: Map<ResourceTable, Version[]>): void {
-    const address = parseObjectSubject(record.subject)
-    if (!address) {
-      this.#applyOther(record)
+    const decoded = this.codec.decode(record)
+    if (!isObjectRecord(decoded)) {
+      this.#applyOther(decoded)
       return
     }
-    const table = this.table(groupResourceOf(address.group, address.resource))
-    const version = this.#version(record, table, address.namespace, address.name)
+    const table = this.table(decoded.groupResource)
+    const version = this.#version(decoded, table)
     if (version.deleted) {
       const known = table.current.has(version.key)
       table.remove(version.key)
@@ -321,8 +324,8 @@ export class StreamProjection {
     else changes.set(table, [version])
   }
 
-  #applyOther(record: LogRecord): void {
-    if (!record.subject.startsWith('guard.')) return
+  #applyOther({ kind, record }: OtherRecord): void {
+    if (kind !== 'guard') return
     const held: GuardRecord = {
       sequence: record.sequence,
       previous: Number(record.headers[header.previous] ?? 0),
@@ -334,15 +337,17 @@ export class StreamProjection {
     this.#guards.set(record.subject, { ...held, checksum: record.headers[header.checksum] ?? '', recent })
   }
 
-  #version(record: LogRecord, table: ResourceTable, namespace: string, name: string): Version {
+  #version(decoded: ObjectRecord, table: ResourceTable): Version {
+    const { namespace, name } = decoded.address
+    const { record } = decoded
     const key = keyOf(namespace, name)
-    const deleted = isDeletion(record)
+    const deleted = endsObject(decoded)
     const previous = table.current.get(key)
-    const schema = Number(record.headers[header.schema] ?? 1)
+    const stored = this.codec.stored(decoded)
     const framed = deleted ? 'DELETED' : this.synced && previous ? 'MODIFIED' : 'ADDED'
     const bytes =
-      record.payload.length > 0
-        ? servedBytes(upgradeStored(table.groupResource, schema, record.payload), record.sequence, framings[framed])
+      stored !== undefined
+        ? servedBytes(stored, record.sequence, framings[framed])
         : previous
           ? servedBytes(stripVersion(previous), record.sequence, framings[framed])
           : noBytes
@@ -387,9 +392,6 @@ export class StreamProjection {
     this.#waiters.length = kept
   }
 }
-
-/** Deletions of ours carry the header; a marker that the log wrote at an expiry has no payload. */
-const isDeletion = (record: LogRecord): boolean => record.headers[header.deleted] === '1' || record.payload.length === 0
 
 /** The stored form of a version: used when an expiry marker brings no payload of its own. */
 const stripVersion = (version: Version): Buffer => {

@@ -1,6 +1,8 @@
 // The three streams of the cluster as the gateway works with them: each a log, its projection and its committer.
 import { createGroupCommitter, type GroupCommitter, type GroupCommitterOptions } from '@shiplog/events/commit/group-committer'
 import type { ClusterLog, EventLog } from '@shiplog/events/event-log'
+import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
+import { streamOf } from '@shiplog/feed/stream-of'
 import type { Clock } from '@shiplog/runtime/clock'
 import { StreamProjection } from './projection.ts'
 
@@ -26,17 +28,24 @@ export interface Streams {
   readonly leases: Stream
   readonly objectEvents: Stream
   of(groupResource: string): Stream
+  /** Reads the records of all of them. */
+  readonly codec: RecordCodec
   readonly all: readonly Stream[]
 }
 
 export function createStreams(
   cluster: ClusterLog,
-  options: { readonly clock: Clock; readonly onStored?: OnStored; readonly onOutcome?: OnOutcome },
+  options: {
+    readonly clock: Clock
+    readonly codec?: RecordCodec
+    readonly onStored?: OnStored
+    readonly onOutcome?: OnOutcome
+  },
 ): Streams {
-  const { clock, onStored, onOutcome } = options
+  const { clock, codec = recordCodec, onStored, onOutcome } = options
   const stream = (name: string, log: EventLog, ttlSeconds?: number, observe?: OnStored): Stream => ({
     log,
-    projection: new StreamProjection(log, { clock }),
+    projection: new StreamProjection(log, { clock, codec }),
     committer: createGroupCommitter(log, {
       ...(observe ? { onStored: observe } : {}),
       ...(onOutcome ? { onOutcome: (error: unknown) => onOutcome(name, error) } : {}),
@@ -46,12 +55,11 @@ export function createStreams(
   const events = stream('events', cluster.events, undefined, onStored)
   const leases = stream('leases', cluster.leases)
   const objectEvents = stream('objectevents', cluster.objectEvents, objectEventTtlSeconds)
+  const byName = { events, leases, objectEvents }
   return {
-    events,
-    leases,
-    objectEvents,
-    of: (groupResource) =>
-      groupResource === 'leases.coordination.k8s.io' ? leases : groupResource === 'events' ? objectEvents : events,
+    ...byName,
+    of: (groupResource) => byName[streamOf(groupResource)],
+    codec,
     all: [events, leases, objectEvents],
   }
 }

@@ -80,7 +80,7 @@ export async function servePastWatch(request: PastWatchRequest, clock: Clock, st
     const oldest = await oldestWholeSequence(stream.log)
     if (from + 1 < oldest) throw new ApiError(versionTooOld(from, oldest))
     const address = { group: resource.storageGroup, resource: resource.resource }
-    for await (const versions of eventsBetween(stream, reader.tableOf(resource), address, from, at)) {
+    for await (const versions of eventsBetween(stream, address, from, at)) {
       const frames = versions.flatMap((version) => framesFor(selection, presenter, version) ?? [])
       await write(frames)
     }

@@ -1,7 +1,7 @@
 // The write path: one pipeline for every write of every kind. Body → decoding → defaults → admission → decision → one
 // event (and its guards) in the log. A decision is made against the projection; the log's compare-and-set says whether
 // it was right, and if not, it is made again.
-import { schemaVersionOf, servedBytes, storedBytes } from '@shiplog/api/codec'
+import { servedBytes, storedBytes } from '@shiplog/api/codec'
 import { structuralErrors } from '@shiplog/api/decode/decode'
 import type { JsonObject, KubeObject, ManagedFieldsEntry } from '@shiplog/api/kube-object'
 import { updateManagedFields } from '@shiplog/api/apply/managed-fields'
@@ -274,7 +274,7 @@ export function createWriter(deps: WriterDeps): Writer {
       payload,
       headers: encodeEnvelope({
         type: event.type,
-        schema: schemaVersionOf(groupResourceOf(info.group, info.resource)),
+        schema: streams.codec.versions.current(groupResourceOf(info.group, info.resource)),
         actor: request.user.name,
         requestId: request.requestId,
         previous: expected.sequence,

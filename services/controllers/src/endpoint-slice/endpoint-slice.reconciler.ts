@@ -47,7 +47,7 @@ export const endpointSliceReconciler: Reconciler = {
     forResource('services'),
     watchesResource('pods', servicesOfPod),
     watchesResource(groupResource, (change) => {
-      const labels = (change.object as unknown as KubeObject).metadata.labels
+      const labels = change.object.metadata.labels
       const service = labels?.[serviceNameLabel]
       return service && labels?.[managedByLabel] === manager ? [keyOf(change.namespace, service)] : []
     }),

@@ -99,7 +99,7 @@ export function createGarbageCollector(resources: readonly FollowedResource[]): 
     resources: resources.map(({ groupResource }) => ({
       groupResource,
       keys: (change, before, view) =>
-        wake(groupResource, change.object as unknown as KubeObject, change.deleted, before, view),
+        wake(groupResource, change.object, change.deleted, before, view),
     })),
     reconcile: (key, view, context) => {
       const space = key.indexOf(' ')

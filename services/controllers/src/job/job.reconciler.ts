@@ -45,7 +45,7 @@ export const jobReconciler: Reconciler = {
   resources: [
     forResource('jobs.batch'),
     watchesResource('pods', (change, _before, view) => {
-      const pod = change.object as unknown as KubeObject
+      const pod = change.object
       const controller = controllerOf(pod)
       const job = controller?.kind === 'Job' ? keyOf(change.namespace, controller.name) : undefined
       const known = job !== undefined && view.get('jobs.batch', job)?.metadata.uid === controller!.uid

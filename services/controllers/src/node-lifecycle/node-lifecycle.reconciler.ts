@@ -58,7 +58,7 @@ export const nodeLifecycleReconciler: Reconciler = {
     // A renewal is looked at when the grace period ends; it wakes nobody before.
     readsResource('leases.coordination.k8s.io'),
     watchesResource('pods', (change, before, view) => {
-      const nodeName = (change.object as unknown as KubeObject)['spec']?.nodeName as string | undefined
+      const nodeName = change.object['spec']?.nodeName as string | undefined
       if (!nodeName || change.deleted || before?.['spec']?.nodeName === nodeName) return []
       // A pod that has just been bound matters when something drives pods off its node.
       const node = view.get('nodes', keyOf('', nodeName))

@@ -43,7 +43,7 @@ export const replicaSetReconciler: Reconciler = {
   resources: [
     forResource('replicasets.apps'),
     watchesResource('pods', (change, before, view) => {
-      const pod = change.object as unknown as KubeObject
+      const pod = change.object
       const keys = new Set(controllerKeys(pod, 'ReplicaSet'))
       if (before && before.metadata.ownerReferences !== pod.metadata.ownerReferences) {
         for (const key of controllerKeys(before, 'ReplicaSet')) keys.add(key)

@@ -2,7 +2,7 @@
 // in memory and feeds their changes, with the few semantics that the agent relies on. Only tests import it.
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
+import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import { type Clock, rfc3339 } from '@shiplog/runtime/clock'
 
 export interface ManualClock extends Clock {
@@ -85,7 +85,7 @@ export function createFakeCluster(clock: Clock): FakeCluster {
     timeMs: clock.nowMs(),
     type: 'Changed',
     deleted,
-    object: object as unknown as FeedObject,
+    object: object,
   })
 
   function store(resource: string, object: JsonObject): KubeObject {

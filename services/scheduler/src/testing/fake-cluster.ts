@@ -3,7 +3,7 @@
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { type Status, conflict, notFound } from '@shiplog/api/status'
-import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
+import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import type { Clock } from '@shiplog/runtime/clock'
 
 export interface ManualClock extends Clock {
@@ -97,7 +97,7 @@ export function createFakeCluster(): FakeCluster {
       timeMs: 0,
       type,
       deleted,
-      object: stored as unknown as FeedObject,
+      object: stored,
     })
     notify.resolve()
     notify = Promise.withResolvers()

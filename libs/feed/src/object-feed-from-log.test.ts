@@ -1,11 +1,11 @@
 // The object feed over the embedded log in memory: snapshot, changes, batches, expiry.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { encodeEnvelope } from './envelope.ts'
-import type { Append, ClusterLog } from './event-log.ts'
-import { createGroupCommitter } from './commit/group-committer.ts'
+import { encodeEnvelope } from '@shiplog/events/envelope'
+import type { Append, ClusterLog } from '@shiplog/events/event-log'
+import { createGroupCommitter } from '@shiplog/events/commit/group-committer'
 import type { FeedBatch } from './object-feed.ts'
 import { createObjectFeed, type LogObjectFeed } from './object-feed-from-log.ts'
-import { openSqliteClusterLog } from './sqlite/sqlite-log.ts'
+import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 
 let log: ClusterLog
 let feed: LogObjectFeed

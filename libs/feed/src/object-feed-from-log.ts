@@ -1,17 +1,19 @@
 // The object feed over a ClusterLog: one follow per stream for the whole process, one parse per event for all consumers.
 // The present objects are kept by reference, so a consumer that comes later starts from memory.
-import { batchOf, header } from './envelope.ts'
-import { type ClusterLog, type EventLog, type LogRecord, LogUnavailable } from './event-log.ts'
-import { isExpiryMarker } from './expiry.ts'
-import { leanObjectText } from './lean-object-text.ts'
-import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from './object-feed.ts'
-import { type ObjectAddress, parseObjectSubject } from './subjects.ts'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { batchOf, header } from '@shiplog/events/envelope'
+import { type ClusterLog, type EventLog, type LogRecord, LogUnavailable } from '@shiplog/events/event-log'
+import type { FeedBatch, ObjectChange, ObjectFeed } from './object-feed.ts'
+import { endsObject, isObjectRecord, type ObjectRecord, type RecordCodec, recordCodec } from './record-codec.ts'
+import { storedAs, type StreamName, streamOf } from './stream-of.ts'
 
 /** Most changes that wait for one consumer; a slower one is told so and has to begin again. */
 const waitingChangesMax = 200_000
 
 export interface ObjectFeedOptions {
   readonly waitingChangesMax?: number
+  /** Reads the records; that of this build by default. */
+  readonly codec?: RecordCodec
 }
 
 /** The feed's own handle: `stop` ends the shared follows and all consumers. */
@@ -19,66 +21,37 @@ export interface LogObjectFeed extends ObjectFeed {
   stop(): void
 }
 
-type StreamName = 'events' | 'leases' | 'objectEvents'
-
-const streamOf = (groupResource: string): StreamName =>
-  groupResource === 'leases.coordination.k8s.io'
-    ? 'leases'
-    : groupResource === 'events' || groupResource === 'events.events.k8s.io'
-      ? 'objectEvents'
-      : 'events'
-
-/** The feed knows Event objects by their storage group alone. */
-const canonical = (groupResource: string): string =>
-  groupResource === 'events.events.k8s.io' ? 'events' : groupResource
-
-const groupResourceOf = (address: ObjectAddress): string =>
-  address.group === '' ? address.resource : `${address.resource}.${address.group}`
-
 /** One event, parsed when the first consumer asks, for all of them. */
 class Entry {
   readonly groupResource: string
-  #address: ObjectAddress
-  #record: LogRecord | undefined
+  #decoded: ObjectRecord | undefined
+  readonly #codec: RecordCodec
   #change: ObjectChange | undefined
 
-  constructor(record: LogRecord, address: ObjectAddress, change?: ObjectChange) {
-    this.#record = record
-    this.#address = address
-    this.groupResource = groupResourceOf(address)
+  constructor(decoded: ObjectRecord, codec: RecordCodec, change?: ObjectChange) {
+    this.#decoded = decoded
+    this.#codec = codec
+    this.groupResource = decoded.groupResource
     this.#change = change
   }
 
   get change(): ObjectChange {
     if (this.#change === undefined) {
-      const record = this.#record!
-      this.#change = changeOf(record, this.#address, this.groupResource, parse(record))
-      this.#record = undefined
+      const decoded = this.#decoded!
+      this.#change = changeOf(decoded, this.#codec.leanObject(decoded)!)
+      this.#decoded = undefined
     }
     return this.#change
   }
 }
 
-function parse(record: LogRecord): FeedObject {
-  const { payload } = record
-  const text = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8')
-  const object = JSON.parse(leanObjectText(text)) as { metadata: { resourceVersion?: string } }
-  object.metadata.resourceVersion = String(record.sequence)
-  return object as FeedObject
-}
-
-const changeOf = (
-  record: LogRecord,
-  address: ObjectAddress,
-  groupResource: string,
-  object: FeedObject,
-): ObjectChange => ({
-  ...address,
-  groupResource,
-  sequence: record.sequence,
-  timeMs: record.timeMs,
-  type: record.headers[header.type] ?? '',
-  deleted: record.headers[header.deleted] === '1',
+const changeOf = (decoded: ObjectRecord, object: KubeObject): ObjectChange => ({
+  ...decoded.address,
+  groupResource: decoded.groupResource,
+  sequence: decoded.record.sequence,
+  timeMs: decoded.record.timeMs,
+  type: decoded.record.headers[header.type] ?? '',
+  deleted: endsObject(decoded),
   object,
 })
 
@@ -99,7 +72,7 @@ interface Source {
   readonly listeners: Set<Listener>
 }
 
-function startSource(log: EventLog, signal: AbortSignal, onEnd: () => void): Source {
+function startSource(log: EventLog, codec: RecordCodec, signal: AbortSignal, onEnd: () => void): Source {
   const present = new Map<string, Map<string, Entry>>()
   const listeners = new Set<Listener>()
   let sequence = 0
@@ -111,30 +84,31 @@ function startSource(log: EventLog, signal: AbortSignal, onEnd: () => void): Sou
   ready.catch(() => undefined)
 
   const apply = (record: LogRecord): Entry | undefined => {
-    const address = parseObjectSubject(record.subject)
-    if (address === undefined) return undefined
-    const groupResource = groupResourceOf(address)
-    let objects = present.get(groupResource)
+    const decoded = codec.decode(record)
+    if (!isObjectRecord(decoded)) return undefined
+    let objects = present.get(decoded.groupResource)
     if (objects === undefined) {
       objects = new Map()
-      present.set(groupResource, objects)
+      present.set(decoded.groupResource, objects)
     }
-    if (record.headers[header.deleted] !== '1') {
-      const entry = new Entry(record, address)
+    if (!endsObject(decoded)) {
+      const entry = new Entry(decoded, codec)
       objects.set(record.subject, entry)
       return entry
     }
     const known = objects.get(record.subject)
     objects.delete(record.subject)
-    if (!isExpiryMarker(record)) return new Entry(record, address)
-    return known && new Entry(record, address, changeOf(record, address, groupResource, known.change.object))
+    if (decoded.kind === 'deletion') return new Entry(decoded, codec)
+    return known && new Entry(decoded, codec, changeOf(decoded, known.change.object))
   }
 
   const run = async (): Promise<void> => {
     /** Members of a batch whose end has not come yet. */
     let open: LogRecord[] = []
     let openId = ''
-    for await (const records of log.follow({ subjects: ['>'], signal })) {
+    for await (const stored of log.follow({ subjects: ['>'], signal })) {
+      const opened = codec.open(stored)
+      const records = opened instanceof Promise ? await opened : opened
       if (!synced) {
         if (records.length > 0) {
           for (const record of records) apply(record)
@@ -190,20 +164,21 @@ function startSource(log: EventLog, signal: AbortSignal, onEnd: () => void): Sou
 /** Creates the feed of a process. Follows start when the first consumer needs them. */
 export function createObjectFeed(log: ClusterLog, options: ObjectFeedOptions = {}): LogObjectFeed {
   const bound = options.waitingChangesMax ?? waitingChangesMax
+  const codec = options.codec ?? recordCodec
   const stopping = new AbortController()
   const sources = new Map<StreamName, Source>()
 
   const sourceOf = (name: StreamName): Source => {
     let source = sources.get(name)
     if (source === undefined) {
-      source = startSource(log[name], stopping.signal, () => sources.delete(name))
+      source = startSource(log[name], codec, stopping.signal, () => sources.delete(name))
       sources.set(name, source)
     }
     return source
   }
 
   async function* follow(groupResources: readonly string[], signal: AbortSignal): AsyncIterable<FeedBatch> {
-    const wants = new Set(groupResources.map(canonical))
+    const wants = new Set(groupResources.map(storedAs))
     const names = [...new Set(groupResources.map(streamOf))]
     const followed = names.map((name) => ({ name, source: sourceOf(name) }))
     let waiting: Entry[] = []

@@ -1,6 +1,7 @@
 // The object feed: what controllers, the scheduler and node agents read. It turns records of the log into changes of
 // objects, parses each payload once for all consumers of the process, and hands over batches whole.
-import type { ObjectAddress } from './subjects.ts'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import type { ObjectAddress } from '@shiplog/events/subjects'
 
 /** One event, as a consumer in the control plane sees it. Objects are shared between consumers: never mutate one. */
 export interface ObjectChange extends ObjectAddress {
@@ -12,21 +13,7 @@ export interface ObjectChange extends ObjectAddress {
   readonly type: string
   readonly deleted: boolean
   /** In the storage version, resourceVersion filled in, managedFields left out. For a deletion, the last object. */
-  readonly object: FeedObject
-}
-
-/** The part of every Kubernetes object that the feed itself knows. */
-export interface FeedObject {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: {
-    readonly name: string
-    readonly namespace?: string
-    readonly uid: string
-    readonly resourceVersion: string
-    readonly [field: string]: unknown
-  }
-  readonly [field: string]: unknown
+  readonly object: KubeObject
 }
 
 export interface FeedBatch {
