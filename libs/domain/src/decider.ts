@@ -16,6 +16,7 @@ import {
 } from '@shiplog/api/status'
 import { deepEqual } from './deep-equal.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from './metadata-validation.ts'
+import { metadataOutsideStatus } from './status-metadata.ts'
 import type { DecisionContext, Strategy } from './strategy.ts'
 
 /** What is to be appended for one object. */
@@ -131,7 +132,7 @@ export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObje
   delete (metadata as JsonObject)['selfLink']
   if (options.subresource === 'status') {
     if (strategy.prepareForStatusUpdate) strategy.prepareForStatusUpdate(draft, before)
-    else keepAllButStatus(draft, before)
+    else keepAllButStatus(kind, draft, before)
   } else if (options.subresource === '') {
     if (strategy.prepareForUpdate) strategy.prepareForUpdate(draft, before)
     else if (hasStatus(kind)) copyOrDelete(draft, before, 'status')
@@ -147,13 +148,12 @@ function copyOrDelete(target: object, source: object, field: string): void {
   else (target as JsonObject)[field] = value
 }
 
-function keepAllButStatus(draft: KubeObject, before: KubeObject): void {
-  const { status } = draft
-  const { managedFields } = draft.metadata
+/** A status write brings status, and metadata as far as its kind lets it. */
+function keepAllButStatus(kind: Kind, draft: KubeObject, before: KubeObject): void {
+  const { status, metadata } = draft
   for (const field of Object.keys(draft)) if (!(field in before)) delete draft[field]
   for (const [field, value] of Object.entries(before)) if (field !== 'metadata') draft[field] = value
-  draft.metadata = { ...before.metadata, ...(managedFields ? { managedFields } : {}) }
-  if (!managedFields) delete draft.metadata.managedFields
+  for (const field of metadataOutsideStatus(resourceKey(kind.info))) copyOrDelete(metadata, before.metadata, field)
   if (status === undefined) delete draft['status']
   else draft['status'] = status
 }

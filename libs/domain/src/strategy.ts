@@ -51,7 +51,8 @@ export interface Strategy {
   prepareForCreate?(draft: KubeObject, context: DecisionContext): void
   /** Keeps what a main write may not touch. Default: status is copied from `before` when there is a status subresource. */
   prepareForUpdate?(draft: KubeObject, before: KubeObject): void
-  /** Keeps all that a status write may not touch. Default: everything but status and managedFields is copied from `before`. */
+  /** Keeps all that a status write may not touch. Default: all but status, and but the metadata that the kind lets it write
+   * (status-metadata.ts), is copied from `before`. */
   prepareForStatusUpdate?(draft: KubeObject, before: KubeObject): void
   /** Whether this change moves the generation. Default: anything outside metadata and status differs. */
   changesGeneration?(next: KubeObject, before: KubeObject): boolean

@@ -21,7 +21,7 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { Body, GatewayRequest, WriteOutcome } from './gateway-request.ts'
 import { fromStorage, type RequestBodies, severalVersions, toStorage, versionConverter } from './request-body.ts'
 import { managerOf, mediaTypeOf } from './request-options.ts'
-import type { ModifyOptions, Mutation } from './writer.ts'
+import { type ModifyOptions, type Mutation, resetFieldsOf } from './writer.ts'
 
 export interface PatcherDeps {
   readonly registry: SchemaRegistry
@@ -138,6 +138,7 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
         apiVersion: apiVersionOf(resource.group, resource.version),
         subresource: request.subresource,
         nowMs: clock.nowMs(),
+        ...resetFieldsOf(resource, request.subresource),
         ...(severalVersions(registry, resource) ? { versionConverter: versionConverter(registry, resource) } : {}),
       })
       if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))

@@ -35,6 +35,7 @@ import {
   prepareForUpdate,
   staleVersion,
 } from '@shiplog/domain/decider'
+import { resetByStatusWrite } from '@shiplog/domain/status-metadata'
 import type { AllocationChange, DecisionContext } from '@shiplog/domain/strategy'
 import { strategyFor } from '@shiplog/domain/strategies'
 import { sealRecord } from '@shiplog/events/checksum'
@@ -150,6 +151,7 @@ export function createWriter(deps: WriterDeps): Writer {
       apiVersion: apiVersionOf(resource.group, resource.version),
       subresource,
       nowMs,
+      ...resetFieldsOf(resource, subresource),
       ...(severalVersions(registry, resource) ? { versionConverter: versionConverter(registry, resource) } : {}),
     })
   }
@@ -632,6 +634,15 @@ export function createWriter(deps: WriterDeps): Writer {
     modify,
     kindOf,
   }
+}
+
+/** What a status write does not own, where that is more than the spec. */
+export function resetFieldsOf(
+  { storageGroup, resource }: ResourceInfo,
+  subresource: string,
+): { readonly resetFields?: readonly string[] } {
+  const resetFields = subresource === 'status' ? resetByStatusWrite(groupResourceOf(storageGroup, resource)) : undefined
+  return resetFields ? { resetFields } : {}
 }
 
 function keepManagedFields(draft: KubeObject, managedFields: ManagedFieldsEntry[]): void {

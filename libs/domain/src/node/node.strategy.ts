@@ -98,10 +98,6 @@ export const nodeStrategy: Strategy = {
     keep(draft, before, 'status')
     if (now['podCIDR'] && items(now['podCIDRs']).length === 0) now['podCIDRs'] = [now['podCIDR']]
   },
-  /** Labels and annotations may come with the status. */
-  prepareForStatusUpdate: (draft, before) => {
-    keep(draft, before, 'spec')
-  },
   validatesAll: true,
   validate: (node) => {
     const { taints, podCIDR, podCIDRs } = node['spec'] ?? {}
