@@ -122,11 +122,12 @@ export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObje
   metadata.name = old.name
   if (info.namespaced) metadata.namespace = old.namespace!
   else delete metadata.namespace
-  metadata.uid = old.uid
   metadata.creationTimestamp = old.creationTimestamp
-  copyOrDelete(metadata, old, 'generateName')
-  copyOrDelete(metadata, old, 'deletionTimestamp')
-  copyOrDelete(metadata, old, 'deletionGracePeriodSeconds')
+  // What a write leaves out stays; what it changes is refused by validation.
+  metadata.uid ||= old.uid
+  if (old.deletionTimestamp !== undefined) metadata.deletionTimestamp = old.deletionTimestamp
+  if (old.deletionGracePeriodSeconds !== undefined)
+    metadata.deletionGracePeriodSeconds ??= old.deletionGracePeriodSeconds
   copyOrDelete(metadata, old, 'generation')
   delete metadata.resourceVersion
   delete (metadata as JsonObject)['selfLink']
@@ -313,23 +314,30 @@ export function checkIdentity(
   }
   draft['metadata'] ??= {}
   const metadata = draft['metadata'] as JsonObject
-  if (info.namespaced) {
-    metadata['namespace'] ||= request.namespace
-    if (metadata['namespace'] !== request.namespace) {
-      return badRequest('the namespace of the provided object does not match the namespace sent on the request')
-    }
-  } else if (metadata['namespace']) {
-    return badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  const elsewhere = checkNamespace(metadata, info.namespaced ? request.namespace : '')
+  if (elsewhere || request.create || request.name === undefined) return elsewhere
+  return checkName(metadata, request.name)
+}
+
+/** Takes the request's namespace for an object that names none; what has no namespace does not keep one. */
+export function checkNamespace(metadata: JsonObject, namespace: string): Status | undefined {
+  if (namespace === '') {
+    delete metadata['namespace']
+    return undefined
   }
-  if (!request.create && request.name !== undefined) {
-    metadata['name'] ||= request.name
-    if (metadata['name'] !== request.name) {
-      return badRequest(
-        `the name of the object (${String(metadata['name'])}) does not match the name on the URL (${request.name})`,
-      )
-    }
-  }
-  return undefined
+  metadata['namespace'] ||= namespace
+  return metadata['namespace'] === namespace
+    ? undefined
+    : badRequest('the namespace of the provided object does not match the namespace sent on the request')
+}
+
+/** What is written at a URL with a name says that name itself. */
+export function checkName({ name }: JsonObject, expected: string): Status | undefined {
+  if (!name)
+    return badRequest(`the name of the object (${expected} based on URL) was undeterminable: name must be provided`)
+  return name === expected
+    ? undefined
+    : badRequest(`the name of the object (${String(name)}) does not match the name on the URL (${expected})`)
 }
 
 export const missing = (info: ResourceInfo, name: string): Status => notFound(info, name)

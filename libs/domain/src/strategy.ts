@@ -67,10 +67,8 @@ export interface Strategy {
    */
   validateUpdate?(next: KubeObject, before: KubeObject, subresource?: string): readonly StatusCause[]
   validateStatusUpdate?(next: KubeObject, before: KubeObject): readonly StatusCause[]
-  /** Field selectors beyond metadata.name and metadata.namespace: `{'spec.nodeName': 'n1', 'status.phase': 'Running'}`. */
+  /** What field selectors may compare beyond name and namespace; which of it, field-labels.ts says: `{'spec.nodeName': 'n1', 'status.phase': 'Running'}`. */
   selectableFields?(object: KubeObject): Readonly<Record<string, string>>
-  /** The names that `selectableFields` gives, so that unknown ones can be refused. */
-  readonly selectableFieldNames?: readonly string[]
   /**
    * Graceful deletion: the seconds to grant, or undefined when the object goes at once.
    * `requested` is DeleteOptions.gracePeriodSeconds.

@@ -38,6 +38,5 @@ export const certificateSigningRequestStrategy: Strategy = {
     ...(request['spec']?.request ? [] : [required('spec.request')]),
   ],
   validateUpdate: (next, before) => immutable(next['spec'], before['spec'], 'spec'),
-  selectableFieldNames: ['spec.signerName'],
   selectableFields: (request) => ({ 'spec.signerName': request['spec']?.signerName ?? '' }),
 }

@@ -106,7 +106,6 @@ export const nodeStrategy: Strategy = {
     return [...validateTaints(taints), ...validateRanges(ranges)]
   },
   validateUpdate,
-  selectableFieldNames: ['spec.unschedulable'],
   selectableFields: (node) => ({ 'spec.unschedulable': String(node['spec']?.unschedulable === true) }),
   eventType,
 }
