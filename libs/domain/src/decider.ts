@@ -115,8 +115,14 @@ export interface UpdateOptions {
 }
 
 /** Keeps in the draft what this write may not touch, and fills in what the server keeps. Changes the draft. */
-export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObject, options: UpdateOptions): void {
+export function prepareForUpdate(
+  kind: Kind,
+  draft: KubeObject,
+  before: KubeObject,
+  options: UpdateOptions & { readonly nowMs: number },
+): void {
   const { strategy, info } = kind
+  const { nowMs } = options
   const metadata = draft.metadata
   const old = before.metadata
   metadata.name = old.name
@@ -132,12 +138,12 @@ export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObje
   delete metadata.resourceVersion
   delete (metadata as JsonObject)['selfLink']
   if (options.subresource === 'status') {
-    if (strategy.prepareForStatusUpdate) strategy.prepareForStatusUpdate(draft, before)
+    if (strategy.prepareForStatusUpdate) strategy.prepareForStatusUpdate(draft, before, nowMs)
     else keepAllButStatus(kind, draft, before)
   } else if (options.subresource === '') {
     if (strategy.prepareForUpdate) strategy.prepareForUpdate(draft, before)
     else if (hasStatus(kind)) copyOrDelete(draft, before, 'status')
-  } else strategy.prepareForSubresource?.(draft, before, options.subresource)
+  } else strategy.prepareForSubresource?.(draft, before, options.subresource, nowMs)
   if (options.subresource !== 'status' && old.generation !== undefined && movesGeneration(kind, draft, before)) {
     draft.metadata.generation = old.generation + 1
   }

@@ -41,7 +41,7 @@ const updated = (before: KubeObject, subresource: string, change: (draft: any) =
   const draft = structuredClone(before)
   change(draft)
   kind.strategy.setDefaults?.(draft)
-  prepareForUpdate(kind, draft, before, { subresource })
+  prepareForUpdate(kind, draft, before, { subresource, nowMs: 0 })
   return decideUpdate(kind, draft, before, { subresource })
 }
 
@@ -152,7 +152,7 @@ describe('metadata sent through /status', () => {
     const draft = structuredClone(before)
     Object.assign(draft.metadata, structuredClone(sent))
     draft['spec'] = { field: 'sent' }
-    prepareForUpdate(kind, draft, before, { subresource: 'status' })
+    prepareForUpdate(kind, draft, before, { subresource: 'status', nowMs: 0 })
     const lost = Object.keys(sent).filter((field) => !(field in draft.metadata))
     expect(lost.sort().join(' ')).toBe(putBack[key] ?? '')
     expect(draft['spec']).toEqual(spec)

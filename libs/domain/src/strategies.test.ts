@@ -612,7 +612,7 @@ describe('what may not change', () => {
     const finalize = structuredClone(before)
     finalize['spec'].finalizers = []
     finalize.metadata.labels = { other: 'x' }
-    strategy.prepareForSubresource!(finalize, before, 'finalize')
+    strategy.prepareForSubresource!(finalize, before, 'finalize', 0)
     expect(finalize['spec']).toEqual({})
     expect(finalize.metadata.labels).toEqual(before.metadata.labels)
   })

@@ -53,14 +53,14 @@ export interface Strategy {
   prepareForUpdate?(draft: KubeObject, before: KubeObject): void
   /** Keeps all that a status write may not touch. Default: all but status, and but the metadata that the kind lets it write
    * (status-metadata.ts), is copied from `before`. */
-  prepareForStatusUpdate?(draft: KubeObject, before: KubeObject): void
+  prepareForStatusUpdate?(draft: KubeObject, before: KubeObject, nowMs: number): void
   /** Whether this change moves the generation. Default: anything outside metadata and status differs. */
   changesGeneration?(next: KubeObject, before: KubeObject): boolean
   validate?(next: KubeObject): readonly StatusCause[]
   /** Whether `validate` checks every field, so that the schema has nothing to add. */
   readonly validatesAll?: boolean
   /** Keeps what a write through another subresource (`finalize`, `resize`, `ephemeralcontainers`) may not touch. */
-  prepareForSubresource?(draft: KubeObject, before: KubeObject, subresource: string): void
+  prepareForSubresource?(draft: KubeObject, before: KubeObject, subresource: string, nowMs: number): void
   /**
    * Runs after `validate` on all updates but those of status: immutable fields and the like. `subresource` is '' for
    * the main resource.

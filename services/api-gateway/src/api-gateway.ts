@@ -32,6 +32,7 @@ import { createOperations, type Operations } from './operations.ts'
 import { createPast } from './past-views.ts'
 import { createReader, type Reader } from './reader.ts'
 import { createRequestBodies } from './request-body.ts'
+import { createSignerChecks } from './signer-rights.ts'
 import { createStreams, type OnStored } from './streams.ts'
 import { createTunnels } from './tunnels.ts'
 import { createView } from './view.ts'
@@ -89,7 +90,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
   const authorizer = createAuthorizer(view)
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const plugins = defaultAdmissionPlugins()
+  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(authorizer)]
   for (const name of disabled) {
     if (!plugins.some((plugin) => plugin.name === name)) {
       throw new Error(

@@ -3,6 +3,7 @@
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { ClusterLog } from '@shiplog/events/event-log'
+import { devCertificate, devRequest, mastersRequest } from '@shiplog/domain/testing/certificate-requests'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
@@ -48,6 +49,7 @@ async function answer(verb: ApiRequest['verb'], resource: string, more: Partial<
   return result.ok ? String(result.code) : `${result.code} ${result.status.message}`
 }
 
+const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const container = { name: 'c', image: 'nginx:1.29' }
 const createPod = async (name: string): Promise<JsonObject> =>
   await told('create', 'pods', { ...namespaced, body: { metadata: { name }, spec: { containers: [container] } } })
@@ -335,5 +337,51 @@ describe('rights', () => {
       status: { message: 'clusterroles.rbac.authorization.k8s.io "nowhere" not found' },
     })
     expect(await answer('create', binding, { body: bindTo('d', 'nowhere') })).toBe('201')
+  })
+
+  test('whoever may write certificate requests decides on none and signs none without a right on their signer', async () => {
+    const csr = 'certificatesigningrequests.certificates.k8s.io'
+    const rights = [
+      'certificatesigningrequests',
+      'certificatesigningrequests/approval',
+      'certificatesigningrequests/status',
+    ]
+    const grant = async (name: string, rule: JsonObject): Promise<void> => {
+      const rules = [{ apiGroups: ['certificates.k8s.io'], ...rule }]
+      await told('create', role, { body: { metadata: { name }, rules } })
+      await told('create', binding, { body: bindTo(name, name) })
+    }
+    await grant('writers', { resources: rights, verbs: ['create', 'update', 'patch', 'get'] })
+    const spec = { request: base64(devRequest), signerName: 'example.com/s', usages: ['client auth'] }
+    await told('create', csr, { body: { metadata: { name: 'a' }, spec } })
+    const asBob = async (subresource: string, status: JsonObject): Promise<string> => {
+      const result = await gateway.clientFor(bob).request({
+        ...{
+          verb: 'patch',
+          group: 'certificates.k8s.io',
+          resource: 'certificatesigningrequests',
+          name: 'a',
+          subresource,
+        },
+        patchType: 'application/merge-patch+json',
+        body: { status },
+      })
+      return result.ok ? String(result.code) : `${result.code} ${result.status.message}`
+    }
+    const approved = { conditions: [{ type: 'Approved', status: 'True', reason: 'r' }] }
+    const certificate = { certificate: base64(devCertificate) }
+    const refused = (verb: string): string =>
+      `403 ${csr} "a" is forbidden: user not permitted to ${verb} requests with signerName "example.com/s"`
+    expect(await asBob('approval', approved)).toBe(refused('approve'))
+    expect(await asBob('status', certificate)).toBe(refused('sign'))
+    await grant('approvers', { resources: ['signers'], resourceNames: ['example.com/*'], verbs: ['approve'] })
+    expect(await asBob('approval', approved)).toBe('200')
+    expect(await asBob('status', certificate)).toBe(refused('sign'))
+    await grant('signers', { resources: ['signers'], resourceNames: ['example.com/s'], verbs: ['sign'] })
+    expect(await asBob('status', certificate)).toBe('200')
+    const masters = { ...spec, signerName: 'kubernetes.io/kube-apiserver-client', request: base64(mastersRequest) }
+    expect(await answer('create', csr, { body: { metadata: { name: 'm' }, spec: masters } })).toMatch(
+      /^403 .*use of kubernetes.io\/kube-apiserver-client signer with system:masters group is not allowed/,
+    )
   })
 })

@@ -482,7 +482,7 @@ export function createWriter(deps: WriterDeps): Writer {
       keepManagedFields(draft, managedFieldsOf(request, before, draft, managerOf(request), context.nowMs))
     }
     admit(request, 'UPDATE', draft, before, dryRun, 'admit', name)
-    prepareForUpdate(kind, draft, before, { subresource })
+    prepareForUpdate(kind, draft, before, { subresource, nowMs: context.nowMs })
     const allocation = subresource === '' ? allocate(stream, kind, draft, before, context) : nothing
     const decision = decideUpdate(kind, draft, before, { subresource })
     if (decision.kind === 'refused') throw new ApiError(decision.status)
