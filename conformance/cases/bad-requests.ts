@@ -285,8 +285,8 @@ function general(target: Target): readonly BadRequest[] {
       resource,
       'a malformed version',
       { method: 'PUT', path: item, body: { ...object, metadata: { name: 'target', resourceVersion: 'new' } } },
-      500,
-      '',
+      400,
+      'BadRequest',
       /^strconv.ParseUint: parsing "new": invalid syntax$/,
     ),
     bad(

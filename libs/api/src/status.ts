@@ -241,9 +241,3 @@ export const timeout = (message: string): Status =>
 
 export const internalError = (message: string): Status =>
   failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })
-
-/** 500 with no reason: what upstream's storage says in plain errors. */
-export const unknownError = (message: string): Status => {
-  const { reason: _, ...status } = failure(500, '', message)
-  return status
-}

@@ -177,6 +177,46 @@ describe('a body of another kind', () => {
   })
 })
 
+describe('an applied configuration with a field that the schema does not have', () => {
+  const configuration = (name: string, more: JsonObject = {}, podSpec: JsonObject = {}): JsonObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: {
+      selector: { matchLabels: { a: 'b' } },
+      template: { metadata: { labels: { a: 'b' } }, spec: { containers: [container], ...podSpec } },
+    },
+    ...more,
+  })
+  const apply = (body: JsonObject, fieldValidation?: string): Promise<string> =>
+    answer('patch', 'deployments.apps', {
+      ...namespaced,
+      name: 'd',
+      patchType: 'application/apply-patch+yaml',
+      query: { fieldManager: 'x', ...(fieldValidation ? { fieldValidation } : {}) },
+      body,
+    })
+  const refused = (path: string): string =>
+    `400 failed to create typed patch object (default/d; apps/v1, Kind=Deployment): ${path}: field not declared in schema`
+
+  test.each([undefined, 'Ignore', 'Warn', 'Strict'])('is refused with fieldValidation %s', async (fieldValidation) => {
+    expect(await apply(configuration('d', { bogus: 1 }), fieldValidation)).toBe(refused('.bogus'))
+    expect(await apply(configuration('d'), fieldValidation)).toBe('201')
+    expect(await apply(configuration('d', { bogus: 1 }), fieldValidation)).toBe(refused('.bogus'))
+  })
+
+  test('is refused wherever it is', async () => {
+    const odd = { ...container, nonsense: 1 }
+    expect(await apply(configuration('d', {}, { containers: [odd] }))).toBe(
+      refused('.spec.template.spec.containers[name="c"].nonsense'),
+    )
+    expect(await apply(configuration('d', {}, { tolerations: [{ key: 'a', nonsense: 1 }] }))).toBe(
+      refused('.spec.template.spec.tolerations[0].nonsense'),
+    )
+    expect(await apply(configuration('d', { metadata: { name: 'd', labels: { any: 'thing' } } }))).toBe('201')
+  })
+})
+
 describe('versions and uids', () => {
   test('a PUT with no version, or with 0, takes what is there', async () => {
     const { metadata } = await createConfigMap('a')
@@ -190,8 +230,8 @@ describe('versions and uids', () => {
     expect(await put('', { x: '3' })).toBe('200')
     expect(await put(undefined, { x: '4' })).toBe('200')
     expect(await put(metadata.resourceVersion, { x: '5' })).toMatch(/^409 /)
-    expect(await put('abc', { x: '5' })).toBe('500 strconv.ParseUint: parsing "abc": invalid syntax')
-    expect(await put('99999999999999999999999', { x: '5' })).toMatch(/^500 .*value out of range/)
+    expect(await put('abc', { x: '5' })).toBe('400 strconv.ParseUint: parsing "abc": invalid syntax')
+    expect(await put('99999999999999999999999', { x: '5' })).toMatch(/^400 .*value out of range/)
   })
 
   test('a kind that wants a version wants it of its status, too', async () => {

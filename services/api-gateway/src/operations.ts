@@ -4,15 +4,7 @@ import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { normalize } from '@shiplog/api/decode'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
-import {
-  ApiError,
-  badRequest,
-  internalError,
-  methodNotAllowed,
-  notFound,
-  routeNotFound,
-  success,
-} from '@shiplog/api/status'
+import { ApiError, badRequest, methodNotAllowed, notFound, routeNotFound, success } from '@shiplog/api/status'
 import type { AdmissionView } from '@shiplog/domain/admission'
 import { checkName, checkNamespace } from '@shiplog/domain/decider'
 import { strategyFor } from '@shiplog/domain/strategies'
@@ -183,7 +175,7 @@ export function createOperations(deps: {
 
   /** A patch of something that is not a stored object: a Scale. */
   function patched(request: GatewayRequest, definition: string, document: JsonObject): JsonObject {
-    const result = readPatch(registry, definition, request.body)(document)
+    const result = readPatch(registry, definition, request.body).change(document)
     const { object, errors } = normalize(registry, definition, result)
     if (errors.length > 0)
       throw new ApiError(badRequest(`Scale in version "v1" cannot be handled as a Scale: ${errors[0]!}`))
@@ -283,7 +275,7 @@ function evictionRequest(request: GatewayRequest, options: JsonObject): GatewayR
   const written = (options['dryRun'] as string[] | undefined) ?? []
   if (asked.length > 0 && written.length > 0 && asked.join() !== written.join())
     throw new ApiError(
-      internalError(
+      badRequest(
         `Non-matching dry-run options in request and content: [${asked.join(' ')}] and [${written.join(' ')}]`,
       ),
     )

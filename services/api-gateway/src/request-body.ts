@@ -1,6 +1,6 @@
 // Bodies: from bytes to the draft that the decider sees. Decoding, field validation, the request's word against the
 // object's on kind, name and namespace, and conversion to the storage version.
-import { decodeBody, normalize, type NormalizeResult } from '@shiplog/api/decode'
+import { decodeBody, type DecodedBody, normalize, type NormalizeResult, strictErrors } from '@shiplog/api/decode'
 import { interpretation } from '@shiplog/api/decode-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
@@ -27,19 +27,34 @@ export interface Expected {
   readonly apiVersion: string
   /** Older versions of the same shape that are taken, too. */
   readonly alsoVersions?: readonly string[]
+  /** It is a configuration for server-side apply. */
+  readonly applied?: true
+}
+
+/** A body in the form of its definition, and what of it that form does not have. */
+export interface Decoded {
+  readonly object: JsonObject
+  /** As the client wrote it. */
+  readonly said: JsonObject
+  /** Paths of fields that the definition does not have. */
+  readonly unknown: readonly string[]
+  readonly warnings: string[]
+}
+
+export interface AppliedConfiguration {
+  readonly applied: KubeObject
+  /** Paths of fields that the schema does not have. */
+  readonly undeclared: readonly string[]
+  readonly warnings: string[]
 }
 
 export interface RequestBodies {
   /** The body, decoded and checked against a definition. */
-  decode(
-    request: GatewayRequest,
-    definition: string,
-    what: Expected,
-  ): { object: JsonObject; said: JsonObject; warnings: string[] }
+  decode(request: GatewayRequest, definition: string, what: Expected): Decoded
   /** The body as the request's resource, its identity checked, in the storage version. */
   decodeResource(request: GatewayRequest, create: boolean): { draft: KubeObject; warnings: string[] }
   /** The body as an applied configuration: in the request's version, without anything that the client did not say. */
-  decodeApplied(request: GatewayRequest): { applied: KubeObject; warnings: string[] }
+  decodeApplied(request: GatewayRequest): AppliedConfiguration
   /** DeleteOptions, from the body or the query. */
   deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean }
 }
@@ -63,18 +78,15 @@ const kindsOfOptions: ReadonlySet<unknown> = new Set([
 const deleteOptionsBody = { definition: 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', failure: interpretation }
 
 export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
-  function rawBody(body: Body | undefined, definition: string): { value: JsonObject; duplicates: readonly string[] } {
+  function rawBody(body: Body | undefined, definition: string): DecodedBody {
     if (!body) return decodeBody(new Uint8Array(), undefined, registry, { definition })
     if ('value' in body) return { value: body.value as JsonObject, duplicates: [] }
     return decodeBody(body.bytes, body.contentType, registry, { definition })
   }
 
-  function decode(
-    request: GatewayRequest,
-    definition: string,
-    what: Expected,
-  ): { object: JsonObject; said: JsonObject; warnings: string[] } {
-    const { value, duplicates } = rawBody(request.body, definition)
+  function decode(request: GatewayRequest, definition: string, what: Expected): Decoded {
+    const body = rawBody(request.body, definition)
+    const { value } = body
     const warnings: string[] = []
     const version = what.apiVersion.split('/').at(-1)!
     const prefix = `${what.kind} in version "${version}" cannot be handled as a ${what.kind}: `
@@ -95,15 +107,10 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
       normalize(registry, definition, { ...value, kind: what.kind, apiVersion: what.apiVersion }),
       what,
     )
-    reportStrictness(
-      request,
-      [...duplicates, ...result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)],
-      prefix,
-      warnings,
-    )
-    // What no schema knows belongs to nobody; else the client's own words count, not what they are normalized to.
-    const said = result.unknown.length > 0 ? (result.object as JsonObject) : value
-    return { object: result.object as JsonObject, said, warnings }
+    const { unknown } = result
+    // A configuration with unknown fields is refused when it is applied, whatever is said of strictness.
+    reportStrictness(request, strictErrors(body, what.applied ? [] : unknown), prefix, warnings)
+    return { object: result.object as JsonObject, said: value, unknown, warnings }
   }
 
   /** Upstream reads the body as what it says it is, and only then sees that this is not what belongs here. */
@@ -143,16 +150,17 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
     return { draft: toStorage(resource, object as KubeObject), warnings }
   }
 
-  function decodeApplied(request: GatewayRequest): { applied: KubeObject; warnings: string[] } {
+  function decodeApplied(request: GatewayRequest): AppliedConfiguration {
     const { resource, namespace, name } = request
     const apiVersion = apiVersionOf(resource.group, resource.version)
-    const { said, warnings } = decode(request, resource.definition, { kind: resource.kind, apiVersion })
+    const what: Expected = { kind: resource.kind, apiVersion, applied: true }
+    const { said, unknown, warnings } = decode(request, resource.definition, what)
     const metadata = { ...said['metadata'] }
     metadata['name'] ||= name
     const applied: JsonObject = { ...said, apiVersion, kind: resource.kind, metadata }
     const status = checkIdentity(resource, applied, { namespace, name, create: false })
     if (status) throw new ApiError(status)
-    return { applied: applied as KubeObject, warnings }
+    return { applied: applied as KubeObject, undeclared: unknown, warnings }
   }
 
   function deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean } {

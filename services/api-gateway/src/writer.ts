@@ -20,7 +20,6 @@ import {
   notFound,
   requestEntityTooLarge,
   serviceUnavailable,
-  unknownError,
   deleted,
 } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
@@ -634,7 +633,8 @@ function checkVersion(resource: ResourceInfo, kind: Kind, before: KubeObject, dr
     throw new ApiError(invalid(resource.group, resource.resource, name, [cause]))
   }
   const why = whyNoVersion(wanted!)
-  if (why) throw new ApiError(unknownError(why))
+  // Upstream has no class for this fault (500, no reason); it is the client's.
+  if (why) throw new ApiError(badRequest(why))
   if (BigInt(wanted!) !== BigInt(present!)) throw new ApiError(staleVersion(resource, name))
 }
 

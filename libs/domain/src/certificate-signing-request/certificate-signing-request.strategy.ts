@@ -64,7 +64,8 @@ const keepDecisions = (draft: KubeObject, before: KubeObject): void => {
   for (const type of decisions) {
     const old = ofType(before, type)
     const now = ofType(draft, type)
-    if (old.length === now.length) now.forEach((condition, index) => Object.assign(condition, old[index]))
+    if (old.length !== now.length) continue
+    for (const [index, condition] of now.entries()) Object.assign(condition, old[index])
   }
 }
 
