@@ -41,7 +41,7 @@ const updated = (before: KubeObject, subresource: string, change: (draft: any) =
   const draft = structuredClone(before)
   change(draft)
   kind.strategy.setDefaults?.(draft)
-  prepareForUpdate(kind, draft, before, { subresource })
+  prepareForUpdate(kind, draft, before, { subresource, nowMs: 0 })
   return decideUpdate(kind, draft, before, { subresource })
 }
 
@@ -111,4 +111,51 @@ test('a namespace ends when its last finalizer is removed by finalize, and only 
   const empty = (draft: any) => (draft.spec.finalizers = [])
   expect(updated(marked.event.object, '', empty).kind).toBe('unchanged')
   expect(updated(marked.event.object, 'finalize', empty)).toMatchObject({ event: { deleted: true } })
+})
+
+describe('metadata sent through /status', () => {
+  const resources = registry.resources.filter(
+    ({ subresources, group, version, storageGroup, storageVersion }) =>
+      group === storageGroup && version === storageVersion && subresources.some(({ name }) => name === 'status'),
+  )
+  const sent = {
+    labels: { sent: 'yes' },
+    annotations: { sent: 'yes' },
+    finalizers: ['example.com/sent'],
+    ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u' }],
+  }
+  /** What upstream's status strategies put back, where that is anything. */
+  const putBack: Record<string, string> = {
+    'apiservices.apiregistration.k8s.io': 'annotations finalizers labels ownerReferences',
+    'deployments.apps': 'labels',
+    'flowschemas.flowcontrol.apiserver.k8s.io': 'annotations finalizers labels ownerReferences',
+    pods: 'ownerReferences',
+    'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': 'annotations finalizers labels ownerReferences',
+    'resourceclaims.resource.k8s.io': 'annotations finalizers labels ownerReferences',
+    'servicecidrs.networking.k8s.io': 'annotations finalizers labels ownerReferences',
+    'validatingadmissionpolicies.admissionregistration.k8s.io': 'annotations finalizers labels ownerReferences',
+    'volumeattachments.storage.k8s.io': 'annotations finalizers labels ownerReferences',
+  }
+
+  test.each(resources.map((info) => [groupResourceOf(info.group, info.resource), info] as const))('%s', (key, info) => {
+    const kind: Kind = { info, strategy: strategyFor(key), structuralErrors: () => [] }
+    const metadata = { name: 'a', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z', generation: 3 }
+    const place = info.namespaced ? { namespace: 'default' } : {}
+    const spec = { field: 'before' }
+    const before = {
+      apiVersion: `${info.group ? `${info.group}/` : ''}${info.version}`,
+      kind: info.kind,
+      metadata: { ...metadata, ...place },
+      spec,
+      status: {},
+    } as unknown as KubeObject
+    const draft = structuredClone(before)
+    Object.assign(draft.metadata, structuredClone(sent))
+    draft['spec'] = { field: 'sent' }
+    prepareForUpdate(kind, draft, before, { subresource: 'status', nowMs: 0 })
+    const lost = Object.keys(sent).filter((field) => !(field in draft.metadata))
+    expect(lost.sort().join(' ')).toBe(putBack[key] ?? '')
+    expect(draft['spec']).toEqual(spec)
+    expect(draft.metadata.generation).toBe(3)
+  })
 })

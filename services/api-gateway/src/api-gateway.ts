@@ -33,6 +33,7 @@ import { createOperations, type Operations } from './operations/operations.ts'
 import { createPast } from './time-travel/views.ts'
 import { createReader, type Reader } from './read/reader.ts'
 import { createRequestBodies } from './request/request-body.ts'
+import { createSignerChecks } from './signer-rights.ts'
 import { createStreams, type OnStored } from './store/streams.ts'
 import { createTunnels } from './streaming/tunnels.ts'
 import { createView } from './store/view.ts'
@@ -93,7 +94,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
   const authorizer = createAuthorizer(view)
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const plugins = defaultAdmissionPlugins()
+  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(authorizer)]
   for (const name of disabled) {
     if (!plugins.some((plugin) => plugin.name === name)) {
       throw new Error(

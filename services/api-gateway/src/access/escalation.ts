@@ -2,7 +2,7 @@
 // rules of the role, or be allowed to `escalate` or to `bind`. As upstream, this stands beside admission and cannot be
 // switched off.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { ApiError, forbidden } from '@shiplog/api/status'
+import { ApiError, forbidden, notFound } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
 import { semanticEqual } from '@shiplog/domain/fields'
 import type { Authorizer } from './rbac-authorizer.ts'
@@ -64,11 +64,12 @@ export function createEscalationCheck(authorizer: Authorizer): AdmissionPlugin {
 
 const everything: JsonObject = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] }
 
-/** A role that is not there yet may become anything. */
+/** A role that is not there yet may become anything: whoever may not bind whatever they like cannot bind it. */
 function rulesOf(view: AdmissionView, target: string, binding: KubeObject, name: string): readonly JsonObject[] {
   const namespace = target === 'roles' ? (binding.metadata.namespace ?? '') : ''
   const role = view.get(`${target}.${group}`, namespace, name)
-  return role === undefined ? [everything] : ((role['rules'] as JsonObject[] | undefined) ?? [])
+  if (!role) throw new ApiError(notFound({ group, resource: target }, name))
+  return (role['rules'] as JsonObject[] | undefined) ?? []
 }
 
 /** One verb on one thing. */

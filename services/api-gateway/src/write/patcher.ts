@@ -19,9 +19,16 @@ import { strategicMergePatch } from '@shiplog/api/patch/strategic-merge'
 import { checkIdentity } from '@shiplog/domain/decider'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Body, GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
-import { fromStorage, type RequestBodies, severalVersions, toStorage, versionConverter } from '../request/request-body.ts'
+import {
+  type AppliedConfiguration,
+  fromStorage,
+  type RequestBodies,
+  severalVersions,
+  toStorage,
+  versionConverter,
+} from '../request/request-body.ts'
 import { managerOf, mediaTypeOf } from '../request/request-options.ts'
-import type { ModifyOptions, Mutation } from './writer.ts'
+import { type ModifyOptions, type Mutation, resetFieldsOf } from './writer.ts'
 
 export interface PatcherDeps {
   readonly registry: SchemaRegistry
@@ -42,31 +49,40 @@ export const patchTypes = [
   'application/apply-patch+yaml',
 ] as const
 
-/** The change that a patch stands for, whatever its type but apply. Throws when the body is no such patch. */
-export function readPatch(
-  registry: SchemaRegistry,
-  definition: string,
-  body: Body | undefined,
-): (document: JsonObject) => JsonObject {
+/** The change that a patch stands for, whatever its type but apply, and what is wrong with how it is written. */
+export interface Patch {
+  change(document: JsonObject): JsonObject
+  /** Faults that only strict decoding minds: keys that stand twice. */
+  readonly faults: readonly string[]
+}
+
+/** Throws when the body is no such patch. */
+export function readPatch(registry: SchemaRegistry, definition: string, body: Body | undefined): Patch {
   const type = mediaTypeOf(body)
-  const parsed = (): unknown => {
-    if (!body) return decodeBody(new Uint8Array(), 'application/json', registry, { failure: patchFailure }).value
-    if ('value' in body) return body.value
+  const read = (): { value: unknown; duplicates: readonly string[] } => {
+    if (body && 'value' in body) return { value: body.value, duplicates: [] }
     const failure = type === 'application/strategic-merge-patch+json' ? '' : patchFailure
-    return decodeBody(body.bytes, 'application/json', registry, { failure }).value
+    return decodeBody(body?.bytes ?? new Uint8Array(), 'application/json', registry, {
+      failure: body ? failure : patchFailure,
+    })
   }
   switch (type) {
     case 'application/json-patch+json': {
-      const operations = parsed()
-      return (document) => applyJsonPatch(document, operations)
+      const { value, duplicates } = read()
+      return {
+        change: (document) => applyJsonPatch(document, value),
+        faults: duplicates.map((fault) => `json patch ${fault}`),
+      }
     }
     case 'application/merge-patch+json': {
-      const value = objectPatch(parsed())
-      return (document) => applyMergePatch(document, value)
+      const { value, duplicates } = read()
+      const patch = objectPatch(value)
+      return { change: (document) => applyMergePatch(document, patch), faults: duplicates }
     }
     case 'application/strategic-merge-patch+json': {
-      const value = objectPatch(parsed())
-      return (document) => strategicMergePatch(registry, definition, document, value)
+      const { value, duplicates } = read()
+      const patch = objectPatch(value)
+      return { change: (document) => strategicMergePatch(registry, definition, document, patch), faults: duplicates }
     }
     default:
       throw new ApiError(unsupportedPatchType())
@@ -81,7 +97,7 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
     const { resource } = request
     const { body } = request
     if (mediaTypeOf(body) === 'application/apply-patch+yaml') return await apply(request)
-    const change = (read: (document: JsonObject) => JsonObject): Promise<WriteOutcome> => {
+    const change = ({ change: read, faults }: Patch): Promise<WriteOutcome> => {
       let warnings: string[] = []
       return modify(request, (before) => {
         warnings = []
@@ -89,8 +105,8 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
         const patched = read(document)
         const result = normalize(registry, resource.definition, patched)
         if (result.errors.length > 0) throw new ApiError(patchInvalid(result.errors[0]!))
-        if (result.unknown.length > 0) {
-          const found = result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)
+        const found = [...faults, ...result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)]
+        if (found.length > 0) {
           const mode = request.query.get('fieldValidation') || 'Warn'
           if (mode === 'Strict') throw new ApiError(patchInvalid(`strict decoding error: ${found.join(', ')}`))
           if (mode === 'Warn') warnings.push(...found)
@@ -117,7 +133,7 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
       'bytes' in body
         ? { bytes: body.bytes, contentType: 'application/yaml' }
         : { value: body.value, contentType: undefined }
-    const applied = (): { applied: KubeObject; warnings: string[] } => {
+    const applied = (): AppliedConfiguration => {
       const decoded = bodies.decodeApplied({ ...request, body: yaml })
       if (decoded.applied.metadata.managedFields !== undefined)
         throw new ApiError(badRequest('metadata.managedFields must be nil'))
@@ -133,11 +149,13 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
         definition,
         live: live && fromStorage(resource, live),
         applied: decoded.applied,
+        undeclared: decoded.undeclared,
         manager,
         force,
         apiVersion: apiVersionOf(resource.group, resource.version),
         subresource: request.subresource,
         nowMs: clock.nowMs(),
+        ...resetFieldsOf(resource, request.subresource),
         ...(severalVersions(registry, resource) ? { versionConverter: versionConverter(registry, resource) } : {}),
       })
       if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))

@@ -3,6 +3,7 @@
 // it was right, and if not, it is made again.
 import { servedBytes, storedBytes } from '@shiplog/api/codec'
 import { structuralErrors } from '@shiplog/api/decode/decode'
+import { invalidValue } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject, ManagedFieldsEntry } from '@shiplog/api/kube-object'
 import { updateManagedFields } from '@shiplog/api/apply/managed-fields'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
@@ -35,6 +36,7 @@ import {
   prepareForUpdate,
   staleVersion,
 } from '@shiplog/domain/decider'
+import { resetByStatusWrite } from '@shiplog/domain/status-metadata'
 import type { AllocationChange, DecisionContext } from '@shiplog/domain/strategy'
 import { strategyFor } from '@shiplog/domain/strategies'
 import { sealRecord } from '@shiplog/events/integrity/checksum'
@@ -44,6 +46,7 @@ import { encodeToken, objectSubject, subjectBytesMax } from '@shiplog/events/sub
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
+import { whyNoVersion } from '../request/list-options.ts'
 import { createPatcher } from './patcher.ts'
 import { keyOf } from '../store/projection.ts'
 import { fromStorage, type RequestBodies, severalVersions, versionConverter } from '../request/request-body.ts'
@@ -150,6 +153,7 @@ export function createWriter(deps: WriterDeps): Writer {
       apiVersion: apiVersionOf(resource.group, resource.version),
       subresource,
       nowMs,
+      ...resetFieldsOf(resource, subresource),
       ...(severalVersions(registry, resource) ? { versionConverter: versionConverter(registry, resource) } : {}),
     })
   }
@@ -389,7 +393,7 @@ export function createWriter(deps: WriterDeps): Writer {
       draft = prepared()
     } else {
       ;({ draft, warnings } = bodies.decodeResource(request, request.name === ''))
-      if (draft.metadata.resourceVersion)
+      if (!isUnsetVersion(draft.metadata.resourceVersion))
         throw new ApiError(badRequest('resourceVersion should not be set on objects to be created'))
     }
     kind.strategy.setDefaults?.(draft)
@@ -471,39 +475,13 @@ export function createWriter(deps: WriterDeps): Writer {
     const before = version.parse()
     const context = contextOf(request)
     const { draft, managed } = await mutate(before, kind)
-    const wanted = draft.metadata.resourceVersion
-    if (wanted !== undefined && wanted !== '' && wanted !== before.metadata.resourceVersion)
-      throw new ApiError(staleVersion(resource, name))
-    if (
-      subresource === '' &&
-      (wanted === undefined || wanted === '') &&
-      kind.strategy.allowUnconditionalUpdate === false
-    ) {
-      throw new ApiError(
-        invalid(resource.group, resource.resource, name, [
-          {
-            reason: 'FieldValueInvalid',
-            message: 'Invalid value: 0: must be specified for an update',
-            field: 'metadata.resourceVersion',
-          },
-        ]),
-      )
-    }
-    if (draft.metadata.uid && draft.metadata.uid !== before.metadata.uid) {
-      throw new ApiError(
-        conflict(
-          resource,
-          name,
-          `Precondition failed: UID in precondition: ${draft.metadata.uid}, UID in object meta: ${before.metadata.uid}`,
-        ),
-      )
-    }
+    checkVersion(resource, kind, before, draft)
     kind.strategy.setDefaults?.(draft)
     if (managed !== 'done') {
       keepManagedFields(draft, managedFieldsOf(request, before, draft, managerOf(request), context.nowMs))
     }
     admit(request, 'UPDATE', draft, before, dryRun, 'admit', name)
-    prepareForUpdate(kind, draft, before, { subresource })
+    prepareForUpdate(kind, draft, before, { subresource, nowMs: context.nowMs })
     const allocation = subresource === '' ? allocate(stream, kind, draft, before, context) : nothing
     const decision = decideUpdate(kind, draft, before, { subresource })
     if (decision.kind === 'refused') throw new ApiError(decision.status)
@@ -530,16 +508,23 @@ export function createWriter(deps: WriterDeps): Writer {
     const kind = kindOf(resource)
     const outcome = await modify(
       request,
-      () => {
+      (before) => {
         const decoded = bodies.decodeResource(request, false)
         warnings = decoded.warnings
+        checkUid(resource, request.name, decoded.draft, before.metadata.uid)
         return { draft: decoded.draft }
       },
       kind.strategy.allowCreateOnUpdate && request.subresource === ''
-        ? { onMissing: () => create({ ...request }) }
+        ? { onMissing: () => createByUpdate(request) }
         : {},
     )
     return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
+  }
+
+  /** A uid asks for the object that has it, and there is none. */
+  async function createByUpdate(request: GatewayRequest): Promise<WriteOutcome> {
+    checkUid(request.resource, request.name, bodies.decodeResource(request, false).draft, '')
+    return await create({ ...request })
   }
 
   async function deleteOne(
@@ -632,6 +617,42 @@ export function createWriter(deps: WriterDeps): Writer {
     modify,
     kindOf,
   }
+}
+
+/** Versions that upstream takes for none. */
+const isUnsetVersion = (version: string | undefined): boolean => version === undefined || /^0*$/.test(version)
+
+/** A write that names a version is meant for that version; one that names none for whatever is there, where that may be. */
+function checkVersion(resource: ResourceInfo, kind: Kind, before: KubeObject, draft: KubeObject): void {
+  const { name, resourceVersion: present } = before.metadata
+  const wanted = draft.metadata.resourceVersion
+  if (isUnsetVersion(wanted)) {
+    delete draft.metadata.resourceVersion
+    if (kind.strategy.allowUnconditionalUpdate !== false) return
+    const cause = invalidValue('metadata.resourceVersion', 0, 'must be specified for an update')
+    throw new ApiError(invalid(resource.group, resource.resource, name, [cause]))
+  }
+  const why = whyNoVersion(wanted!)
+  // Upstream has no class for this fault (500, no reason); it is the client's.
+  if (why) throw new ApiError(badRequest(why))
+  if (BigInt(wanted!) !== BigInt(present!)) throw new ApiError(staleVersion(resource, name))
+}
+
+/** A PUT that names a uid is meant for the object that has it. */
+function checkUid(resource: ResourceInfo, name: string, draft: KubeObject, present: string): void {
+  const { uid } = draft.metadata
+  if (!uid || uid === present) return
+  const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${present}`
+  throw new ApiError(conflict(resource, name, why))
+}
+
+/** What a status write does not own, where that is more than the spec. */
+export function resetFieldsOf(
+  { storageGroup, resource }: ResourceInfo,
+  subresource: string,
+): { readonly resetFields?: readonly string[] } {
+  const resetFields = subresource === 'status' ? resetByStatusWrite(groupResourceOf(storageGroup, resource)) : undefined
+  return resetFields ? { resetFields } : {}
 }
 
 function keepManagedFields(draft: KubeObject, managedFields: ManagedFieldsEntry[]): void {
