@@ -5,7 +5,7 @@ import { ApiError, forbidden } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin } from '@shiplog/domain/admission'
 import { signerRights } from '@shiplog/domain/certificate-signing-request/signer-name'
 import { semanticEqual } from '@shiplog/domain/fields'
-import type { Authorizer } from './access/rbac-authorizer.ts'
+import type { Authorizer } from './rbac-authorizer.ts'
 
 const group = 'certificates.k8s.io'
 const resource = 'certificatesigningrequests'
