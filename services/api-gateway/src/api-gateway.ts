@@ -94,7 +94,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
   const authorizer = createAuthorizer(view)
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(authorizer)]
+  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(createAuthorizer)]
   for (const name of disabled) {
     if (!plugins.some((plugin) => plugin.name === name)) {
       throw new Error(
@@ -104,7 +104,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   }
   const admission = [
     ...plugins.filter((plugin) => !disabled.has(plugin.name)),
-    createEscalationCheck(authorizer),
+    createEscalationCheck(createAuthorizer),
     componentLeaseNames,
   ]
   const reader = createReader(streams)

@@ -76,11 +76,8 @@ export function createOperations(deps: {
       await Promise.all(
         some.map(async (version) => {
           try {
-            const outcome = await writer.deleteOne(
-              { ...request, namespace: version.namespace, name: version.name },
-              version.name,
-              command,
-            )
+            const { namespace, name } = version
+            const outcome = await writer.deleteOne({ ...request, namespace, name }, command)
             sequence = Math.max(sequence, outcome.sequence)
           } catch (error) {
             // Somebody else deleted it first: that is what was wanted.
