@@ -8,6 +8,7 @@ import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { isApiError, routeNotFound } from '@shiplog/api/status'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
+import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
 import type { Bus } from '@shiplog/events/bus/bus'
 import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
@@ -61,6 +62,8 @@ export interface ApiGatewayDeps {
   readonly tokenFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Admission that waits for others: webhooks, policies. */
+  readonly asyncAdmission?: readonly AsyncAdmissionPlugin[]
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
   /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
@@ -109,7 +112,10 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   ]
   const reader = createReader(streams)
   const bodies = createRequestBodies(registry)
-  const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })
+  const writer = createWriter({
+    ...{ registry, bodies, streams, admission, view, clock, ids },
+    ...(deps.asyncAdmission ? { asyncAdmission: deps.asyncAdmission } : {}),
+  })
   const operationsOver = (reader: Reader): Operations =>
     createOperations({
       registry,
