@@ -336,6 +336,20 @@ program
   })
 
 program
+  .command('features')
+  .description('list what works, what is only stored, and what is accepted and ignored')
+  .addOption(
+    new Option('-o, --output <format>', "text, json, or markdown: the README's list")
+      .choices(['text', 'json', 'markdown'])
+      .default('text'),
+  )
+  .addHelpText('after', '\nWhoever writes what is only stored or ignored gets a warning that says so.')
+  .action(async (options) => {
+    const { printFeatures } = await import('./features.ts')
+    printFeatures(options)
+  })
+
+program
   .command('version')
   .description('print the versions of Shiplog, of the Kubernetes API it serves, and of Node')
   .action(async () => {

@@ -37,6 +37,7 @@ import {
 } from '@shiplog/domain/decider'
 import type { AllocationChange, DecisionContext } from '@shiplog/domain/strategy'
 import { strategyFor } from '@shiplog/domain/strategies'
+import { warningsFor } from '@shiplog/domain/features/warnings'
 import { sealRecord } from '@shiplog/events/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { Append } from '@shiplog/events/event-log'
@@ -328,6 +329,21 @@ export function createWriter(deps: WriterDeps): Writer {
     )
   }
 
+  /** What upstream would warn of, and what nothing here acts on. */
+  const tell = (
+    { resource, subresource, user }: GatewayRequest,
+    kind: Kind,
+    next: KubeObject,
+    before: KubeObject | undefined,
+  ): readonly string[] => [
+    ...(kind.strategy.warnings?.(next, before) ?? []),
+    ...warningsFor(
+      { resource: groupResourceOf(resource.storageGroup, resource.resource), subresource, user: user.name },
+      next,
+      before,
+    ),
+  ]
+
   const nothing: AllocationChange = { take: [], release: [] }
 
   function allocate(
@@ -422,7 +438,7 @@ export function createWriter(deps: WriterDeps): Writer {
       if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
       admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
       if (taken) return { stored: false, result: { taken: name, generated } }
-      const said = [...warnings, ...(kind.strategy.warnings?.(draft, undefined) ?? [])]
+      const said = [...warnings, ...tell(request, kind, draft, undefined)]
       const tombstone = stream.projection.tombstone(subject)
       if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
       if (dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings: said } }
@@ -508,7 +524,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const decision = decideUpdate(kind, draft, before, { subresource })
     if (decision.kind === 'refused') throw new ApiError(decision.status)
     admit(request, 'UPDATE', draft, before, dryRun, 'validate', name)
-    const warnings = kind.strategy.warnings?.(draft, before) ?? []
+    const warnings = tell(request, kind, draft, before)
     if (decision.kind === 'unchanged') return { stored: false, result: { code, object: before, sequence: 0, warnings } }
     if (dryRun) {
       const object = withVersion(draft, version.sequence)
