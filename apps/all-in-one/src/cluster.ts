@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { type ComponentState, createComponentPods } from '@shiplog/api-gateway/component-pods'
+import type { IpRanges } from '@shiplog/api/ip-address'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
@@ -42,6 +43,10 @@ export interface ClusterOptions {
   readonly tokenAuthFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Where addresses of Services come from, a range or one of each family; default 10.96.0.0/12. */
+  readonly serviceRanges?: IpRanges | undefined
+  /** Where addresses of pods come from; default 10.244.0.0/16, and beyond when there are many nodes. */
+  readonly podRanges?: IpRanges | undefined
   readonly logger: Logger
   /** One line for people, as things happen. */
   readonly progress?: (line: string) => void
@@ -187,6 +192,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       onStored: guarded.onStored,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
       ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
+      serviceRanges: options.serviceRanges,
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
@@ -206,6 +212,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       client: client('system:apiserver', 'system:masters'),
       clock,
       port: gateway.port,
+      serviceRanges: options.serviceRanges,
       address: isWildcard(host) ? machineAddress() : host === 'localhost' ? '127.0.0.1' : host,
     }
     await ensureSystemObjects(systemObjects)
@@ -213,7 +220,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['system objects', async () => kept[Symbol.asyncDispose]()])
 
     const facts = thisMachine()
-    const machine = controlPlaneNode(facts)
+    const { podRanges } = options
+    const machine = controlPlaneNode(facts, podRanges)
     const nodeAgent = createNodeAgent({
       bus,
       feed,
@@ -222,7 +230,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ids,
       log: logger.child({ component: 'node-agent' }),
       runtime: createSimulatedRuntime({ clock, ids, ...options.runtime }),
-      nodes: { count: options.simulatedNodes },
+      nodes: { count: options.simulatedNodes, podRanges },
       extraNodes: [machine],
     })
     const scheduler = createScheduler({
@@ -252,6 +260,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         logger,
         machine: facts,
         directory,
+        podRanges,
       })
       progress(`node ${nodeName}: pods that ask for it run as processes of this machine, as this user`)
       services.push(agent)
@@ -275,7 +284,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       life,
       startedAtMs: startedAtMs.get(component) ?? sqlStartedAtMs,
       ready: health !== 'coming' && health.every((check) => check.ok),
-      address: machine.internalIP,
+      address: facts.internalIP,
       ...(previousEnd ? { lifeBefore: { ...previousEnd, endedAtMs: previousEnd.finishedAtMs } } : {}),
       ...(health === 'coming' ? { coming: true } : {}),
     })

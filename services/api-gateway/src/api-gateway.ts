@@ -2,6 +2,7 @@
 // the same. This file puts the parts together.
 import type { AddressInfo } from 'node:net'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
+import type { IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { builtInRegistry } from '@shiplog/api/registry'
 import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
@@ -57,6 +58,8 @@ export interface ApiGatewayDeps {
   readonly tokenFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Where addresses of Services come from; default 10.96.0.0/12. */
+  readonly serviceRanges?: IpRanges | undefined
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
   /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
@@ -104,7 +107,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   ]
   const reader = createReader(streams)
   const bodies = createRequestBodies(registry)
-  const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })
+  const { serviceRanges } = deps
+  const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids, serviceRanges })
   const operationsOver = (reader: Reader): Operations =>
     createOperations({
       registry,

@@ -3,6 +3,7 @@
 // it was right, and if not, it is made again.
 import { schemaVersionOf, servedBytes, storedBytes } from '@shiplog/api/codec'
 import { structuralErrors } from '@shiplog/api/decode'
+import type { IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject, KubeObject, ManagedFieldsEntry } from '@shiplog/api/kube-object'
 import { updateManagedFields } from '@shiplog/api/managed-fields'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
@@ -71,6 +72,7 @@ export interface WriterDeps {
   readonly view: AdmissionView
   readonly clock: Clock
   readonly ids: Ids
+  readonly serviceRanges?: IpRanges | undefined
 }
 
 /** An event that the log holds now, as clients see it. */
@@ -160,6 +162,7 @@ export function createWriter(deps: WriterDeps): Writer {
     user: request.user,
     uuid: () => ids.uuid(),
     integer: (below) => ids.integer(below),
+    ...(deps.serviceRanges ? { serviceRanges: deps.serviceRanges } : {}),
   })
 
   function admit(
