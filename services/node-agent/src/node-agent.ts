@@ -172,7 +172,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       name: metadata.name,
       nodeName: entry.node.name,
       nodeIPs: entry.node.internalIPs,
-      podCIDRs: entry.node.podCIDRs,
+      podCIDRs: heartbeats.podCIDRsOf(entry.node),
       hostNetwork: specOf(entry.pod)['hostNetwork'] === true,
       annotations: annotationsOf(entry.pod),
       restartPolicy: restartPolicyOf(entry.pod),

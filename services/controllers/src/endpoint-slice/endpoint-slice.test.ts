@@ -183,7 +183,10 @@ describe('a Service of two families', () => {
   }
   const familiesOf = (h: ReconcileHarness): string[] =>
     slices(h)
-      .map((slice) => `${slice['addressType']} ${(slice['endpoints'] as JsonObject[]).flatMap(({ addresses }) => addresses)}`)
+      .map(
+        (slice) =>
+          `${slice['addressType']} ${(slice['endpoints'] as JsonObject[]).flatMap(({ addresses }) => addresses)}`,
+      )
       .sort()
 
   test('has slices of both, and Endpoints of the first', () => {
