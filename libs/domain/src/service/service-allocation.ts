@@ -110,7 +110,10 @@ function allocateClusterIps(allocation: Allocation, from: number): void {
 function updateClusterIps(allocation: Allocation, old: JsonObject | undefined): void {
   const { spec } = allocation
   if (!needsClusterIp(spec) || items(spec['clusterIPs'])[0] === 'None') return
-  if (!old || !needsClusterIp(old)) return allocateClusterIps(allocation, 0)
+  if (!old || !needsClusterIp(old)) {
+    allocateClusterIps(allocation, 0)
+    return
+  }
   const oldAddresses: readonly string[] = items(old['clusterIPs'])
   if (oldAddresses[0] === 'None') return
   const count = (of: JsonObject, addresses: readonly string[]): number =>

@@ -3,7 +3,7 @@ import { duplicate, forbiddenField, invalidValue, notSupported, required } from 
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, items, requiredName, semanticEqual } from '../fields.ts'
+import { byRule, items, requiredName } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts'
 import { validatePortNumberOrName } from '../pod/container-validation.ts'
 import { cidrSentence, isCidr, isIpv4, isIpv6 } from './ip-range.ts'
@@ -14,8 +14,6 @@ const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const affinities = ['ClientIP', 'None']
 const trafficPolicies = ['Cluster', 'Local']
 const distributions = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
-const families = ['IPv4', 'IPv6']
-const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
 const clientIpTimeoutSecondsMax = 86_400
 
 const validatePorts = (spec: JsonObject): StatusCause[] => {
