@@ -1,5 +1,5 @@
 // `shiplog features`: what works, what is only stored, what is ignored.
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { type ListedFeature, listFeatures, readmeList } from '@shiplog/domain/features/listing'
 
 export interface FeaturesOptions {

@@ -1,5 +1,5 @@
 // The table for readers: what `shiplog features` prints, and the README's list, which a test compares with this.
-import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
+import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import type { Feature } from './feature.ts'
 import { features } from './features.ts'
 
