@@ -3,6 +3,7 @@ import type { Case } from '../src/case.ts'
 import { applyCases } from './apply.ts'
 import { createCases } from './create.ts'
 import { deleteCases } from './delete.ts'
+import { featureCases } from './features.ts'
 import { describeCases, getCases, watchCases } from './get.ts'
 import { helmCases } from './helm.ts'
 import { modifyCases } from './modify.ts'
@@ -21,4 +22,5 @@ export const allCases: readonly Case[] = [
   ...rolloutCases,
   ...waitCases,
   ...helmCases,
+  ...featureCases,
 ]

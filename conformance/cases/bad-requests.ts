@@ -856,6 +856,16 @@ const serviceFaults: readonly BadRequest[] = [
     { clusterIP: '192.0.2.1' },
     /spec\.clusterIPs: Invalid value: \["192\.0\.2\.1"\]: failed to allocate IP 192\.0\.2\.1: the provided network does not match the current range/,
   ),
+  invalidService(
+    'two families on a cluster of one',
+    { ipFamilyPolicy: 'RequireDualStack' },
+    /spec\.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services/,
+  ),
+  invalidService(
+    'a family that the cluster has not',
+    { ipFamilies: ['IPv6'] },
+    /spec\.ipFamilies\[0\]: Invalid value: "IPv6": not configured on this cluster/,
+  ),
   invalidService('an address that is none', { clusterIP: 'here' }, /spec\.clusterIPs\[0\]: Invalid value: "here"/),
   invalidService(
     'a node port outside the range',

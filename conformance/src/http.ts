@@ -120,3 +120,13 @@ function parse(text: string): unknown {
     return undefined
   }
 }
+
+/** The warnings of an answer but for those about what Shiplog does not act on, which upstream has no reason to give. */
+export function comparedWarnings(header: string | readonly string[] | undefined): string | null {
+  const rest = [header ?? []]
+    .flat()
+    .join(', ')
+    .replace(/(^|, )299 - "shiplog: (?:[^"\\]|\\.)*"/g, '')
+    .replace(/^, /, '')
+  return rest || null
+}

@@ -372,6 +372,11 @@ export const sabotages: readonly Sabotage[] = [
     answer: (answer) => changeObjects(answer, (object) => void delete object.metadata?.annotations),
   },
   {
+    name: 'answers lack warnings',
+    concerns: rows('A11'),
+    answer: (answer) => void delete answer.headers['warning'],
+  },
+  {
     name: 'answers lack managed fields',
     concerns: rows('C10', 'C9'),
     answer: (answer) => changeObjects(answer, (object) => void delete object.metadata?.managedFields),

@@ -3,7 +3,7 @@
 import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { apiVersionOf } from '@shiplog/api/schema/schema'
 import type { Any } from '../src/case.ts'
-import type { HttpAnswer, HttpClient, HttpRequest } from '../src/http.ts'
+import { comparedWarnings, type HttpAnswer, type HttpClient, type HttpRequest } from '../src/http.ts'
 import { blank, type Report } from './report.ts'
 import { comparedNamespace } from './valid-manifests.ts'
 
@@ -202,7 +202,7 @@ const questions: readonly Question[] = [
 const seen = ({ code, json, text, headers }: HttpAnswer): unknown => ({
   code,
   body: blank(json ?? text.slice(0, 300)),
-  warnings: headers['warning'] ?? null,
+  warnings: comparedWarnings(headers['warning']),
 })
 
 export async function compareApi(upstream: HttpClient, ours: HttpClient, report: Report): Promise<void> {

@@ -32,7 +32,10 @@ const freePort = async (): Promise<number> => {
   return port
 }
 
-export async function startUpstream(progress: (line: string) => void): Promise<UpstreamControlPlane> {
+export async function startUpstream(
+  progress: (line: string) => void,
+  serviceCidr = '10.96.0.0/12',
+): Promise<UpstreamControlPlane> {
   const [etcd, apiserver] = [await provideUpstream('etcd', progress), await provideUpstream('kube-apiserver', progress)]
   const directory = mkdtempSync(join(tmpdir(), 'shiplog-upstream-'))
   const pki = loadPki({ directory: join(directory, 'pki'), nowMs: clock.nowMs() })
@@ -63,7 +66,7 @@ export async function startUpstream(progress: (line: string) => void): Promise<U
     ...['--client-ca-file', file('ca.crt', pki.ca)],
     ...['--service-account-issuer', 'https://kubernetes.default.svc'],
     ...['--service-account-signing-key-file', signingKey, '--service-account-key-file', verifyingKey],
-    ...['--service-cluster-ip-range', '10.96.0.0/12'],
+    ...['--service-cluster-ip-range', serviceCidr],
     ...['--authorization-mode', 'Node,RBAC', '--enable-admission-plugins', 'NodeRestriction'],
     ...['--anonymous-auth=false', '--v', '0'],
   ])

@@ -1,7 +1,7 @@
 // Good requests, sent to upstream's API server and to ours: what is made of a valid manifest by every verb, in every
 // representation: defaults, managed fields, generation, strategy resets, warnings, list metadata, Tables.
 import type { Any } from '../src/case.ts'
-import type { HttpAnswer, HttpClient, HttpRequest } from '../src/http.ts'
+import { comparedWarnings, type HttpAnswer, type HttpClient, type HttpRequest } from '../src/http.ts'
 import { blank, type Report } from './report.ts'
 import { comparedNamespace, type ValidManifest, validManifests } from './valid-manifests.ts'
 
@@ -66,7 +66,7 @@ const seen = ({ code, json, text, headers }: HttpAnswer): unknown => ({
   code,
   body: normalized(json ?? text.slice(0, 300)),
   type: headers['content-type'],
-  warnings: headers['warning'] ?? null,
+  warnings: comparedWarnings(headers['warning']),
 })
 
 /** Addresses and ports that are drawn, and what differs from run to run. */

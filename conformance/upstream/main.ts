@@ -5,6 +5,7 @@ import { compareApi } from './api-suite.ts'
 import { compareBadRequests } from './bad-suite.ts'
 import { startUpstream } from './control-plane.ts'
 import { readDifferences } from './differences.ts'
+import { compareFamilies } from './families-suite.ts'
 import { compareGoodRequests } from './good-suite.ts'
 import { startOurGateway } from './our-gateway.ts'
 import { askUpstream, readRecorded, writeRecorded } from './recorded.ts'
@@ -26,8 +27,17 @@ try {
       await compareBadRequests(upstream.http, ours.http, report)
       await compareApi(upstream.http, ours.http, report)
       await compareGoodRequests(upstream.http, ours.http, report)
+      await compareFamilies('one range', upstream.http, ours.http, report)
     } finally {
       await ours.stop()
+    }
+    const twoRanges = '10.96.0.0/16,fd00:10:96::/112'
+    const [dualUpstream, dualOurs] = [await startUpstream(say, twoRanges), await startOurGateway(twoRanges)]
+    try {
+      await compareFamilies('two ranges', dualUpstream.http, dualOurs.http, report)
+    } finally {
+      await dualOurs.stop()
+      await dualUpstream.stop()
     }
     if (args.length === 0) {
       const recorded = readRecorded()

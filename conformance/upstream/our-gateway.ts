@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { loadPki } from '@shiplog/all-in-one/pki'
 import { createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { ensureDefaultRoles, ensureSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
+import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import { systemIds as ids } from '@shiplog/runtime/ids'
@@ -16,18 +17,19 @@ export interface OurGateway {
   stop(): Promise<void>
 }
 
-export async function startOurGateway(): Promise<OurGateway> {
+export async function startOurGateway(serviceCidr = '10.96.0.0/12'): Promise<OurGateway> {
+  const serviceRanges = parseServiceRanges(serviceCidr)
   const directory = mkdtempSync(join(tmpdir(), 'shiplog-compared-'))
   const pki = loadPki({ directory: join(directory, 'pki'), nowMs: clock.nowMs() })
   const log = await openSqliteClusterLog({ dataDir: ':memory:' })
   const host = '127.0.0.1'
   const gateway = createApiGateway({
-    ...{ log, clock, ids, logger },
+    ...{ log, clock, ids, logger, serviceRanges },
     https: { host, port: 0, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
   })
   await gateway.start()
   const client = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
-  const objects = { client, clock, port: gateway.port, address: host }
+  const objects = { client, clock, port: gateway.port, address: host, serviceRanges }
   await ensureSystemObjects(objects)
   await ensureDefaultRoles(objects)
   const http = createHttpClient({

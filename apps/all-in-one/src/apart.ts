@@ -25,6 +25,9 @@ export interface ApartOptions {
   readonly simulatedNodes: number
   /** `auto`, `off` or a URL. */
   readonly postgres: string
+  /** As the options of `up` say them: `10.96.0.0/16,fd00:10:96::/112`. */
+  readonly serviceCidr?: string | undefined
+  readonly podCidr?: string | undefined
   readonly natsServer: NatsServerBinary
   readonly clock: Clock
   readonly ids: Ids
@@ -126,6 +129,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
         SHIPLOG_CA: file('api-gateway', 'ca.crt'),
         SHIPLOG_SERVER_CERT: file('api-gateway', 'server.crt'),
         SHIPLOG_SERVER_KEY: file('api-gateway', 'server.key'),
+        ...(options.serviceCidr ? { SHIPLOG_SERVICE_CIDR: options.serviceCidr } : {}),
       })
       await service(`scheduler-${number}`, 'scheduler', clientOf('kube-scheduler'))
       await service(`controllers-${number}`, 'controllers', clientOf('kube-controller-manager'))
@@ -134,6 +138,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
       await service('node-agent', 'node-agent', {
         SHIPLOG_NODE_NAMES: nodes.join(','),
         SHIPLOG_NATS_CREDENTIALS: file('{node}', 'nats.json'),
+        ...(options.podCidr ? { SHIPLOG_POD_CIDR: options.podCidr } : {}),
       })
     }
     await untilReady(server, nodes, file)

@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
+import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
@@ -43,6 +44,10 @@ export interface ClusterOptions {
   readonly tokenAuthFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Where addresses of Services come from, a range or one of each family; default 10.96.0.0/12. */
+  readonly serviceRanges?: IpRanges | undefined
+  /** Where addresses of pods come from; default 10.244.0.0/16, and beyond when there are many nodes. */
+  readonly podRanges?: IpRanges | undefined
   /** Reads the records of the log, for everybody in the process; that of this build by default. */
   readonly codec?: RecordCodec
   readonly logger: Logger
@@ -191,6 +196,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       onStored: guarded.onStored,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
       ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
+      serviceRanges: options.serviceRanges,
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
@@ -210,6 +216,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       client: client('system:apiserver', 'system:masters'),
       clock,
       port: gateway.port,
+      serviceRanges: options.serviceRanges,
       address: isWildcard(host) ? machineAddress() : host === 'localhost' ? '127.0.0.1' : host,
     }
     await ensureSystemObjects(systemObjects)
@@ -217,7 +224,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['system objects', async () => kept[Symbol.asyncDispose]()])
 
     const facts = thisMachine()
-    const machine = controlPlaneNode(facts)
+    const { podRanges } = options
+    const machine = controlPlaneNode(facts, podRanges)
     const nodeAgent = createNodeAgent({
       bus,
       feed,
@@ -226,7 +234,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ids,
       log: logger.child({ component: 'node-agent' }),
       runtime: createSimulatedRuntime({ clock, ids, ...options.runtime }),
-      nodes: { count: options.simulatedNodes },
+      nodes: { count: options.simulatedNodes, podRanges },
       extraNodes: [machine],
     })
     const scheduler = createScheduler({
@@ -256,6 +264,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         logger,
         machine: facts,
         directory,
+        podRanges,
       })
       progress(`node ${nodeName}: pods that ask for it run as processes of this machine, as this user`)
       services.push(agent)
@@ -279,7 +288,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       life,
       startedAtMs: startedAtMs.get(component) ?? sqlStartedAtMs,
       ready: health !== 'coming' && health.every((check) => check.ok),
-      address: machine.internalIP,
+      address: facts.internalIP,
       ...(previousEnd ? { lifeBefore: { ...previousEnd, endedAtMs: previousEnd.finishedAtMs } } : {}),
       ...(health === 'coming' ? { coming: true } : {}),
     })

@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
 import { createBusFeed } from '@shiplog/api-client/bus-feed'
+import type { IpRanges } from '@shiplog/api/ip-address'
 import type { Bus } from '@shiplog/events/bus/bus'
 import { diskBytes, type Machine } from '@shiplog/node/machine'
 import { createProcessRuntime } from '@shiplog/node/process-runtime'
@@ -29,6 +30,7 @@ export function createProcessAgent(deps: {
   readonly machine: Machine
   /** Of the node alone; made when it is not there. */
   readonly directory: string
+  readonly podRanges: IpRanges | undefined
 }): ProcessAgent {
   const { bus, clock, ids, machine, directory } = deps
   mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -42,7 +44,7 @@ export function createProcessAgent(deps: {
     client: createBusApiClient({ bus, clock, user: `system:node:${nodeName}` }),
     runtime: createProcessRuntime({ directory, clock, ids, log, onStop: 'end' }),
     nodes: { count: 0 },
-    extraNodes: [processNode(nodeName, { ...machine, diskBytes: diskBytes(directory) })],
+    extraNodes: [processNode(nodeName, { ...machine, diskBytes: diskBytes(directory) }, deps.podRanges)],
   })
   return { agent, nodeName }
 }

@@ -1,5 +1,7 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
+import { parseIpRanges } from '@shiplog/api/ip-address'
+import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
 /** Documented in --help: 0 done (or stopped by a signal), 1 failed (the message says why), 2 wrong usage. */
@@ -29,6 +31,29 @@ function postgresChoice(text: string): string {
   if (/^(auto|off)$/.test(text) || /^postgres(ql)?:\/\/\S+$/.test(text)) return text
   throw new InvalidArgumentError('auto, off or postgres://…, please.')
 }
+
+/** The text itself, once it is known to be one range or one of each family. */
+function ranges(read: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    try {
+      read(text)
+      return text
+    } catch (error) {
+      throw new InvalidArgumentError(`${error instanceof Error ? error.message : String(error)}.`)
+    }
+  }
+}
+
+const serviceCidrOption = (): Option =>
+  new Option(
+    '--service-cidr <ranges>',
+    'where addresses of Services come from: a range, or one of each family (default 10.96.0.0/12)',
+  ).argParser(ranges(parseServiceRanges))
+const podCidrOption = (): Option =>
+  new Option(
+    '--pod-cidr <ranges>',
+    'where addresses of pods come from: a range, or one of each family (default 10.244.0.0/16)',
+  ).argParser(ranges(parseIpRanges))
 
 const dataDirOption = (): Option =>
   new Option('-d, --data-dir <dir>', 'where the cluster keeps its state')
@@ -90,6 +115,8 @@ program
       .default([], 'none')
       .argParser(nodeKind),
   )
+  .addOption(serviceCidrOption())
+  .addOption(podCidrOption())
   .addOption(
     new Option('--token-auth-file <file>', 'static bearer tokens, a line each: token,user,uid,"group1,group2"'),
   )
@@ -120,6 +147,10 @@ Nodes:
   --node process   adds a node named after this machine. Pods that tolerate its taint shiplog.dev/runtime=process:NoSchedule
                    run there as real processes, as the user who runs shiplog, without any isolation: WHOEVER MAY CREATE
                    PODS CAN THEN RUN ANY COMMAND AS YOU. Off by default; docs/process-nodes.md tells the rest.
+
+Addresses:
+  --service-cidr 10.96.0.0/16,fd00:10:96::/112 --pod-cidr 10.244.0.0/16,fd00:10:244::/56   dual stack, IPv4 first
+  One range of IPv6 each makes a cluster of IPv6 alone. They hold for what is made from then on: give the same at every start.
 
 SQL:
   auto         a PostgreSQL of the checkout's packages, as a child process on loopback, a second after the cluster is ready
@@ -293,6 +324,8 @@ program
       .default(3)
       .argParser(wholeNumber(1_000)),
   )
+  .addOption(serviceCidrOption())
+  .addOption(podCidrOption())
   .addOption(
     new Option('--postgres <which>', 'SQL: auto, off, or the postgres:// URL of a server')
       .default('auto')
@@ -333,6 +366,20 @@ program
   .action(async (options) => {
     const { info } = await import('./cluster/info.ts')
     info(options)
+  })
+
+program
+  .command('features')
+  .description('list what works, what is only stored, and what is accepted and ignored')
+  .addOption(
+    new Option('-o, --output <format>', "text, json, or markdown: the README's list")
+      .choices(['text', 'json', 'markdown'])
+      .default('text'),
+  )
+  .addHelpText('after', '\nWhoever writes what is only stored or ignored gets a warning that says so.')
+  .action(async (options) => {
+    const { printFeatures } = await import('./features.ts')
+    printFeatures(options)
   })
 
 program

@@ -1,8 +1,9 @@
 // What exists on a fresh cluster before anybody writes: namespaces, the API server's own service, the system's
 // priority classes, the default roles. As drafts: the gateway creates those that are missing, through the same pipeline as any write.
+import type { IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { bootstrapRoles } from './bootstrap-roles.ts'
-import { kubernetesServiceIp } from './service/ip-range.ts'
+import { defaultServiceRanges, kubernetesServiceIp } from './service/ip-range.ts'
 import { systemPriorityClasses } from './priority-class/system-priority-classes.ts'
 
 /** Where an API server can be reached by pods. */
@@ -15,6 +16,8 @@ export interface ApiServerPlace {
 export interface BootstrapOptions {
   /** At least one; the first is this one. */
   readonly apiServers: readonly [ApiServerPlace, ...ApiServerPlace[]]
+  /** Where addresses of Services come from; default 10.96.0.0/12. */
+  readonly serviceRanges?: IpRanges | undefined
 }
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
@@ -72,17 +75,21 @@ export function apiServerEndpoints(places: readonly ApiServerPlace[]): JsonObjec
 }
 
 /** In the order in which they must be created. */
-export const bootstrapObjects = ({ apiServers }: BootstrapOptions): JsonObject[] => {
+export const bootstrapObjects = ({
+  apiServers,
+  serviceRanges = defaultServiceRanges,
+}: BootstrapOptions): JsonObject[] => {
   const { port } = apiServers[0]
+  const clusterIP = kubernetesServiceIp(serviceRanges)
   const service = {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { ...metadata, labels: { component: 'apiserver', provider: 'kubernetes' } },
     spec: {
       type: 'ClusterIP',
-      clusterIP: kubernetesServiceIp,
-      clusterIPs: [kubernetesServiceIp],
-      ipFamilies: ['IPv4'],
+      clusterIP,
+      clusterIPs: [clusterIP],
+      ipFamilies: [serviceRanges[0].family],
       ipFamilyPolicy: 'SingleStack',
       sessionAffinity: 'None',
       ports: [{ name: 'https', port: httpsPort, protocol: 'TCP', targetPort: port }],

@@ -1,6 +1,7 @@
 // What a kind may say for itself. The generic decider (decider.ts) does what all kinds share: names, metadata,
 // generation, finalizers, resourceVersion, managed fields. A strategy adds defaults, validation, immutable fields and
 // what a status write may touch. All functions are pure; those that "fill" or "prepare" change the draft they are given.
+import type { IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 
@@ -20,6 +21,8 @@ export interface DecisionContext {
   uuid(): string
   /** An integer in [0, below). */
   integer(below: number): number
+  /** Where addresses of Services come from; default 10.96.0.0/12. */
+  readonly serviceRanges?: IpRanges
 }
 
 /** Resources that only one object may hold at a time: cluster IPs, node ports. Held by guards of the log. */

@@ -9,9 +9,10 @@ export interface SandboxConfig {
   readonly namespace: string
   readonly name: string
   readonly nodeName: string
-  readonly nodeIP: string
-  /** The range that pod addresses of this node come from: `10.244.1.0/24`. */
-  readonly podCIDR: string
+  /** One of each family that the node has, the primary one first. */
+  readonly nodeIPs: readonly string[]
+  /** The ranges that pod addresses of this node come from, one of each family: `10.244.1.0/24`. */
+  readonly podCIDRs: readonly string[]
   readonly hostNetwork: boolean
   readonly annotations: Readonly<Record<string, string>>
   readonly restartPolicy: 'Always' | 'OnFailure' | 'Never'

@@ -1,6 +1,7 @@
 // Addresses of one node's pod range, handed out round robin so that a freed address is not reused at once.
+import { formatIp, parseIp, parseIpRange } from '@shiplog/api/ip-address'
 
-export interface IpRange {
+export interface PodRange {
   /** The next free address, or undefined when all are taken. */
   allocate(): string | undefined
   /** Marks an address as taken; one outside the range is ignored. */
@@ -8,28 +9,27 @@ export interface IpRange {
   release(ip: string): void
 }
 
-export const parseIpv4 = (ip: string): number =>
-  ip.split('.').reduce((value, octet) => value * 256 + Number.parseInt(octet, 10), 0)
-
-export const formatIpv4 = (value: number): string =>
-  `${Math.floor(value / 0x1000000) % 256}.${Math.floor(value / 0x10000) % 256}.${Math.floor(value / 256) % 256}.${value % 256}`
+/** More addresses than any node has pods: a range of IPv6 is used up to here. */
+const offsetMax = 2 ** 32
 
 /** `10.244.1.0/24`: the network, its first address (the gateway) and the broadcast address are never handed out. */
-export function createIpRange(cidr: string): IpRange {
-  const [network = '', bits = ''] = cidr.split('/')
-  const size = 2 ** (32 - Number(bits))
-  const base = parseIpv4(network)
-  if (!Number.isInteger(size) || size < 4 || Number.isNaN(base)) throw new Error(`not an IPv4 range: ${cidr}`)
+export function createPodRange(cidr: string): PodRange {
+  const range = parseIpRange(cidr)
+  if (range === undefined || range.size < 4n) throw new Error(`not a range for pods: ${cidr}`)
+  const { family, network } = range
   const taken = new Set<number>()
-  const last = size - 2
+  const last = Math.min(Number(range.size) - 2, offsetMax)
   let next = 2
-  const offsetOf = (ip: string): number => parseIpv4(ip) - base
+  const offsetOf = (ip: string): number => {
+    const address = parseIp(ip)
+    return address?.family === family ? Number(address.value - network) : -1
+  }
   return {
     allocate() {
       if (taken.size >= last - 1) return undefined
       while (taken.has(next)) next = next === last ? 2 : next + 1
       taken.add(next)
-      const ip = formatIpv4(base + next)
+      const ip = formatIp({ family, value: network + BigInt(next) })
       next = next === last ? 2 : next + 1
       return ip
     },

@@ -191,7 +191,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
       const volumes = config.volumes ?? []
       writeVolumes(config.podUid, volumes)
       pods.set(config.podUid, { config, volumes })
-      return [config.nodeIP]
+      return config.nodeIPs
     },
 
     async startContainer(podUid, config) {

@@ -21,7 +21,7 @@ import {
   RuntimeFailure,
   type SandboxConfig,
 } from './container-runtime.ts'
-import { createIpRange, type IpRange } from './ip-range.ts'
+import { createPodRange, type PodRange } from './ip-range.ts'
 
 export interface SimulatedRuntimeOptions {
   readonly clock: Clock
@@ -98,16 +98,33 @@ function imageDigest(image: string): string {
 export function createSimulatedRuntime(options: SimulatedRuntimeOptions): ContainerRuntime {
   const { clock, ids } = options
   const pods = new Map<string, SimulatedPod>()
-  const ranges = new Map<string, IpRange>()
+  const ranges = new Map<string, PodRange>()
   const imageIds = new Map<string, string>()
   let exitListener: (exit: ContainerExit) => void = () => undefined
   let containerCount = 0
   const incarnation = ids.uuid().replaceAll('-', '')
 
-  const rangeOf = (cidr: string): IpRange => {
+  const rangeOf = (cidr: string): PodRange => {
     let range = ranges.get(cidr)
-    if (range === undefined) ranges.set(cidr, (range = createIpRange(cidr)))
+    if (range === undefined) ranges.set(cidr, (range = createPodRange(cidr)))
     return range
+  }
+
+  /** One address of each family of the node; all or none. */
+  function addressesFor({ podCIDRs }: SandboxConfig): readonly string[] {
+    const ips: string[] = []
+    for (const [index, cidr] of podCIDRs.entries()) {
+      const ip = rangeOf(cidr).allocate()
+      if (ip === undefined) {
+        for (const [before, taken] of ips.entries()) rangeOf(podCIDRs[before]!).release(taken)
+        throw new RuntimeFailure(
+          'FailedCreatePodSandBox',
+          `failed to allocate for range ${index}: no IP addresses available in range set: ${cidr}`,
+        )
+      }
+      ips.push(ip)
+    }
+    return ips
   }
 
   const imageIdOf = (image: string): string => {
@@ -165,7 +182,8 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       container.ended = true
       container.timer?.[Symbol.dispose]()
     }
-    if (!pod.config.hostNetwork) for (const ip of pod.ips) rangeOf(pod.config.podCIDR).release(ip)
+    if (!pod.config.hostNetwork)
+      for (const ip of pod.ips) for (const cidr of pod.config.podCIDRs) rangeOf(cidr).release(ip)
   }
 
   return {
@@ -176,15 +194,9 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       if (delayMs > 0) await clock.sleep(delayMs)
       const existing = pods.get(config.podUid)
       if (existing) return existing.ips
-      const ip = config.hostNetwork ? config.nodeIP : rangeOf(config.podCIDR).allocate()
-      if (ip === undefined) {
-        throw new RuntimeFailure(
-          'FailedCreatePodSandBox',
-          `failed to allocate for range 0: no IP addresses available in range set: ${config.podCIDR}`,
-        )
-      }
-      pods.set(config.podUid, { config, ips: [ip], containers: new Map() })
-      return [ip]
+      const ips = config.hostNetwork ? config.nodeIPs : addressesFor(config)
+      pods.set(config.podUid, { config, ips, containers: new Map() })
+      return ips
     },
 
     async startContainer(podUid, config) {
@@ -223,7 +235,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     async recover(config, podIPs, known) {
       const pod: SimulatedPod = { config, ips: podIPs, containers: new Map() }
       pods.set(config.podUid, pod)
-      if (!config.hostNetwork) for (const ip of podIPs) rangeOf(config.podCIDR).reserve(ip)
+      if (!config.hostNetwork) for (const ip of podIPs) for (const cidr of config.podCIDRs) rangeOf(cidr).reserve(ip)
       const nowMs = clock.nowMs()
       for (const { config: container, containerID, startedAtMs } of known) {
         launch(pod, { config: container, containerID, ended: false }, Math.max(0, nowMs - startedAtMs))

@@ -7,6 +7,8 @@ export interface Environment {
   required(name: string): string
   optional(name: string): string | undefined
   number(name: string, otherwise: number): number
+  /** Undefined when there is none; `parse` throws a sentence about what is wrong. */
+  parsed<Value>(name: string, parse: (text: string) => Value): Value | undefined
   /** Comma-separated; throws when there is none. */
   list(name: string): readonly string[]
   /** The text of the file that the variable names; throws when there is none. */
@@ -38,6 +40,14 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
       const value = Number(text)
       if (!Number.isSafeInteger(value) || value < 0) throw new Error(`${name} is ${text}, which is no whole number`)
       return value
+    },
+    parsed(name, parse) {
+      const text = optional(name)
+      try {
+        return text === undefined ? undefined : parse(text)
+      } catch (cause) {
+        throw new Error(`${name} is ${text}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+      }
     },
     list: (name) =>
       required(name)

@@ -2,6 +2,7 @@
 // the same. This file puts the parts together.
 import type { AddressInfo } from 'node:net'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
+import type { IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
@@ -62,6 +63,8 @@ export interface ApiGatewayDeps {
   readonly tokenFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Where addresses of Services come from; default 10.96.0.0/12. */
+  readonly serviceRanges?: IpRanges | undefined
   /** Admission that waits for others: webhooks, policies. */
   readonly asyncAdmission?: readonly AsyncAdmissionPlugin[]
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
@@ -114,6 +117,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const bodies = createRequestBodies(registry)
   const writer = createWriter({
     ...{ registry, bodies, streams, admission, view, clock, ids },
+    serviceRanges: deps.serviceRanges,
     ...(deps.asyncAdmission ? { asyncAdmission: deps.asyncAdmission } : {}),
   })
   const operationsOver = (reader: Reader): Operations =>

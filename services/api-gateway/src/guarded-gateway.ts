@@ -1,5 +1,6 @@
 // A gateway that runs alone, as one service: the log is checked before it is served, the system's objects are made and
 // kept, the components are shown as pods, and the log is sealed while it grows.
+import type { IpRanges } from '@shiplog/api/ip-address'
 import type { ApiServerPlace } from '@shiplog/domain/bootstrap-objects'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { Mark } from '@shiplog/events/integrity/high-water-mark'
@@ -26,6 +27,8 @@ export interface GuardedGatewayOptions {
   readonly vitals: () => Vitals
   /** The IP address by which pods reach this API server. */
   readonly address: string
+  /** Where addresses of Services come from; default 10.96.0.0/12. */
+  readonly serviceRanges?: IpRanges | undefined
   /** The servers of the log that answer now. */
   readonly probeLogServers?: NonNullable<ComponentWatchOptions['probeLogServers']>
 }
@@ -45,11 +48,11 @@ export async function guardedGateway(
     gateway,
     async start() {
       await gateway.start()
-      const { clock, ids, logger, address, replica, vitals, probeLogServers } = options
+      const { clock, ids, logger, address, serviceRanges, replica, vitals, probeLogServers } = options
       const { port } = gateway
       // Until the others' Leases are known, what they have said of themselves stays.
       const others = (shown: readonly ApiServerPlace[]) => components?.places(shown) ?? shown
-      const objects = { client, clock, address, port, others }
+      const objects = { client, clock, address, port, serviceRanges, others }
       await ensureSystemObjects(objects)
       await ensureDefaultRoles(objects)
       const whole = { log: guarded.log, client, clock, logger, replica, holder: ids.uuid() }

@@ -1,5 +1,6 @@
 // A gateway as a process of its own: any number of them on one log serve the same. Certificates are made by
 // `shiplog pki`; SHIPLOG_DATA_DIR keeps nothing but the high-water mark, which tells a damaged log from a whole one.
+import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { probeNatsServers } from '@shiplog/nats-server/server-probe'
 import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
@@ -20,13 +21,14 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, replica, vitals, s
   onStop(() => log.close())
   const address = env.optional('SHIPLOG_ADVERTISE_ADDRESS') ?? '127.0.0.1'
   const probeLogServers = () => probeNatsServers(env.list('SHIPLOG_NATS_URL'), clock)
-  const parts = { log, dataDir, mark, clock, ids, logger, address, replica, vitals, probeLogServers }
+  const serviceRanges = env.parsed('SHIPLOG_SERVICE_CIDR', parseServiceRanges)
+  const parts = { log, dataDir, mark, clock, ids, logger, address, serviceRanges, replica, vitals, probeLogServers }
   const service = await guardedGateway(parts, (guarded) => {
     const [ca, cert, key] = [env.file('SHIPLOG_CA'), env.file('SHIPLOG_SERVER_CERT'), env.file('SHIPLOG_SERVER_KEY')]
     const host = env.optional('SHIPLOG_HOST') ?? '0.0.0.0'
     const https = { host, port: env.number('SHIPLOG_PORT', 6_443), ca, cert, key }
     const tokenFile = env.optionalFile('SHIPLOG_TOKEN_FILE') ?? ''
-    return createApiGateway({ ...guarded, bus, tokenFile, clock, ids, logger, https })
+    return createApiGateway({ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, https })
   })
   const watches = () => gauge('apiserver_longrunning_requests', service.gateway.watchers, { verb: 'WATCH' })
   return { service, metrics: () => [watches()] }

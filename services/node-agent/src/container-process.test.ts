@@ -39,7 +39,7 @@ const podWith = (container: JsonObject, spec: JsonObject = {}): KubeObject =>
 const facts = (pod: KubeObject) => ({
   pod,
   nodeName: 'here',
-  nodeIP: '10.0.0.5',
+  nodeIPs: ['10.0.0.5'],
   podIPs: ['10.0.0.5'],
   allocatable: { cpu: '4', memory: '8Gi' },
 })

@@ -8,14 +8,14 @@ import { specOf } from './pod-work.ts'
 export interface PodFacts {
   readonly pod: KubeObject
   readonly nodeName: string
-  readonly nodeIP: string
+  readonly nodeIPs: readonly string[]
   readonly podIPs: readonly string[]
   /** The node's, for limits that are not set. */
   readonly allocatable: Readonly<Record<string, string>>
 }
 
 /** The value of a field, or undefined when there is no such field. */
-export function fieldValue({ pod, nodeName, nodeIP, podIPs }: PodFacts, path: string): string | undefined {
+export function fieldValue({ pod, nodeName, nodeIPs, podIPs }: PodFacts, path: string): string | undefined {
   const { metadata } = pod
   const entry = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(path)
   if (entry) return metadata[entry[1] as 'labels' | 'annotations']?.[entry[2]!] ?? ''
@@ -35,8 +35,9 @@ export function fieldValue({ pod, nodeName, nodeIP, podIPs }: PodFacts, path: st
     case 'spec.serviceAccountName':
       return specOf(pod)['serviceAccountName'] ?? ''
     case 'status.hostIP':
+      return nodeIPs[0]
     case 'status.hostIPs':
-      return nodeIP
+      return nodeIPs.join(',')
     case 'status.podIP':
       return podIPs[0] ?? ''
     case 'status.podIPs':

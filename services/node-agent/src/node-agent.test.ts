@@ -1,3 +1,4 @@
+import { type IpRanges, parseIpRanges } from '@shiplog/api/ip-address'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import type { ApiRequest } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
@@ -22,6 +23,7 @@ interface World {
 async function start(
   options: {
     count?: number
+    podRanges?: IpRanges
     runtime?: Partial<SimulatedRuntimeOptions>
     cluster?: FakeCluster
     clock?: ManualClock
@@ -36,7 +38,7 @@ async function start(
     ids,
     log: silentLogger,
     runtime: createSimulatedRuntime({ clock, ids, ...options.runtime }),
-    nodes: { count: options.count ?? 1 },
+    nodes: { count: options.count ?? 1, podRanges: options.podRanges },
     eventObjects: false,
   })
   const started = agent.start()
@@ -187,6 +189,31 @@ describe('nodes', () => {
 })
 
 describe('a pod', () => {
+  test('has an address of each family of its node, also on the network of the node', async () => {
+    const { cluster, clock, pod } = await start({ podRanges: parseIpRanges('fd00:10:244::/56,10.20.0.0/16') })
+    cluster.put('pods', podObject())
+    cluster.put('pods', podObject({ name: 'host', spec: { hostNetwork: true } }))
+    await clock.advance(10)
+    expect(pod()['status']).toMatchObject({
+      podIP: 'fd00:10:244::2',
+      podIPs: [{ ip: 'fd00:10:244::2' }, { ip: '10.20.0.2' }],
+      hostIP: 'fd00:172:18::2',
+      hostIPs: [{ ip: 'fd00:172:18::2' }, { ip: '172.18.0.2' }],
+    })
+    expect(pod('host')['status'].podIPs).toEqual([{ ip: 'fd00:172:18::2' }, { ip: '172.18.0.2' }])
+  })
+
+  test('has addresses of the ranges that its Node has had from its beginning, whatever the options say now', async () => {
+    const first = await start({ podRanges: parseIpRanges('10.20.0.0/16') })
+    await first.agent.stop()
+    const { cluster, clock } = first
+    const second = await start({ cluster, clock, podRanges: parseIpRanges('10.30.0.0/16') })
+    cluster.put('pods', podObject())
+    await clock.advance(10)
+    expect(cluster.get('nodes', '', 'node-0')!['spec'].podCIDRs).toEqual(['10.20.0.0/24'])
+    expect(second.pod()['status'].podIP).toBe('10.20.0.2')
+  })
+
   test('runs after one write, with addresses, times and conditions', async () => {
     const world = await start()
     world.cluster.put('pods', podObject())

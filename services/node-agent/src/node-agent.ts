@@ -171,8 +171,8 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       namespace: metadata.namespace ?? '',
       name: metadata.name,
       nodeName: entry.node.name,
-      nodeIP: entry.node.internalIP,
-      podCIDR: entry.node.podCIDR,
+      nodeIPs: entry.node.internalIPs,
+      podCIDRs: heartbeats.podCIDRsOf(entry.node),
       hostNetwork: specOf(entry.pod)['hostNetwork'] === true,
       annotations: annotationsOf(entry.pod),
       restartPolicy: restartPolicyOf(entry.pod),
@@ -332,7 +332,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     const report = podReport({
       work: entry.work,
       pod: entry.pod,
-      nodeIP: entry.node.internalIP,
+      nodeIPs: entry.node.internalIPs,
       nowMs: clock.nowMs(),
       readyAtMs: (container, startedAtMs) =>
         realPods === undefined

@@ -1,6 +1,7 @@
 // Which kind of node an agent of its own serves: simulated, or one whose pods are processes of the machine that it runs on.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseIpRanges } from '@shiplog/api/ip-address'
 import type { ContainerRuntime } from '@shiplog/node/container-runtime'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Environment } from '@shiplog/runtime/environment'
@@ -8,17 +9,18 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { type NodeConfig, processNode, simulatedNode } from './node-object.ts'
 
-/** Reads SHIPLOG_NODE_RUNTIME (`simulated`, the default, or `process`) and, for the latter, SHIPLOG_NODE_DIR. */
+/** Reads SHIPLOG_NODE_RUNTIME (`simulated`, the default, or `process`), SHIPLOG_POD_CIDR and, for processes, SHIPLOG_NODE_DIR. */
 export async function nodeFromEnvironment(
   env: Environment,
   name: string,
   ports: { readonly clock: Clock; readonly ids: Ids; readonly log: Logger },
 ): Promise<{ readonly runtime: ContainerRuntime; readonly extraNodes: readonly NodeConfig[] }> {
   const kind = env.optional('SHIPLOG_NODE_RUNTIME') ?? 'simulated'
+  const podRanges = env.parsed('SHIPLOG_POD_CIDR', parseIpRanges)
   switch (kind) {
     case 'simulated': {
       const { createSimulatedRuntime } = await import('@shiplog/node/simulated-runtime')
-      return { runtime: createSimulatedRuntime(ports), extraNodes: [simulatedNode(name)] }
+      return { runtime: createSimulatedRuntime(ports), extraNodes: [simulatedNode(name, podRanges)] }
     }
     case 'process': {
       const { createProcessRuntime } = await import('@shiplog/node/process-runtime')
@@ -27,7 +29,10 @@ export async function nodeFromEnvironment(
       mkdirSync(directory, { recursive: true, mode: 0o700 })
       // An agent that is stopped for a moment, as for a new version, must not end its pods.
       const runtime = createProcessRuntime({ ...ports, directory, onStop: 'leave' })
-      return { runtime, extraNodes: [processNode(name, { ...thisMachine(), diskBytes: diskBytes(directory) })] }
+      return {
+        runtime,
+        extraNodes: [processNode(name, { ...thisMachine(), diskBytes: diskBytes(directory) }, podRanges)],
+      }
     }
     default:
       throw new Error(`SHIPLOG_NODE_RUNTIME is ${kind}: simulated or process, please`)

@@ -38,6 +38,8 @@ export interface NodeHeartbeats {
   readyCount(): number
   /** True for a node that plays dead; see `stoppedAnnotation`. */
   isStopped(name: string): boolean
+  /** What the Node object says, which was made by an earlier life perhaps, with other options; without one, the options. */
+  podCIDRsOf(node: NodeConfig): readonly string[]
 }
 
 /**
@@ -271,6 +273,12 @@ export function createNodeHeartbeats(deps: {
       leases.stop()
     },
     readyCount: () => all.length - unregistered,
+    podCIDRsOf({ name, podCIDRs }) {
+      const spec = entries.get(name)?.object?.['spec'] as JsonObject | undefined
+      const said = spec?.['podCIDRs'] as readonly string[] | undefined
+      return said?.length ? said : podCIDRs
+    },
+
     isStopped: (name) => entries.get(name)?.stopped ?? false,
   }
 }

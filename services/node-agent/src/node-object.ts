@@ -1,8 +1,9 @@
 // What a simulated node looks like: the Node object that registers it, its status, and its Lease. Pure.
+import type { IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { formatIpv4, parseIpv4 } from '@shiplog/node/ip-range'
 import type { Machine } from '@shiplog/node/machine'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
+import { machinePodRanges, podRangesOf, simulatedAddresses } from './pod-ranges.ts'
 
 /** On every node: what runs its containers, `simulated` or `process`. */
 export const runtimeLabel = 'shiplog.dev/runtime'
@@ -12,8 +13,9 @@ export const kubeletVersion = 'v1.36.0'
 
 export interface NodeConfig {
   readonly name: string
-  readonly internalIP: string
-  readonly podCIDR: string
+  /** One of each family that the node has, the primary one first; so are the ranges of its pods. */
+  readonly internalIPs: readonly string[]
+  readonly podCIDRs: readonly string[]
   readonly capacity: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
@@ -30,6 +32,8 @@ export interface SimulatedNodes {
   /** Merged over cpu 8, memory 32Gi, ephemeral-storage 100Gi, pods 110. */
   readonly capacity?: Readonly<Record<string, string>>
   readonly labels?: Readonly<Record<string, string>>
+  /** Where addresses of pods come from, a range or one of each family. */
+  readonly podRanges?: IpRanges | undefined
 }
 
 export const defaultCapacity: Readonly<Record<string, string>> = {
@@ -39,22 +43,6 @@ export const defaultCapacity: Readonly<Record<string, string>> = {
   'hugepages-2Mi': '0',
   memory: '32Gi',
   pods: '110',
-}
-
-/** Second octets of pod ranges, in the order in which they are used: 10.244 to 10.255, then 10.112 to 10.243. */
-const podOctet = (block: number): number => (block < 12 ? 244 + block : 100 + block)
-const podOctetsMax = 144
-const nodeNetwork = parseIpv4('172.18.0.2')
-
-/** The pod range of the node with this index: a /24, or as much larger as its number of pods asks for. */
-export function podRange(index: number, pods: number): string {
-  let bits = 24
-  while (bits > 16 && 2 ** (32 - bits) - 3 < pods) bits--
-  const offset = index * 2 ** (32 - bits)
-  const block = Math.floor(offset / 65_536)
-  if (block >= podOctetsMax)
-    throw new Error(`no pod addresses left for node ${index}: ask for fewer nodes or fewer pods a node`)
-  return `${formatIpv4(parseIpv4(`10.${podOctet(block)}.0.0`) + (offset % 65_536))}/${bits}`
 }
 
 const standardLabels = (name: string, architecture: string): Record<string, string> => ({
@@ -72,8 +60,8 @@ export function simulatedNodes(options: SimulatedNodes): NodeConfig[] {
     const name = `${options.prefix ?? 'node'}-${index}`
     return {
       name,
-      internalIP: formatIpv4(nodeNetwork + index),
-      podCIDR: podRange(index, Number(capacity['pods'])),
+      internalIPs: simulatedAddresses(index, options.podRanges),
+      podCIDRs: podRangesOf(index, Number(capacity['pods']), options.podRanges),
       capacity,
       labels: { ...standardLabels(name, 'amd64'), [runtimeLabel]: 'simulated', ...options.labels },
       osImage: 'Shiplog simulated node',
@@ -84,11 +72,11 @@ export function simulatedNodes(options: SimulatedNodes): NodeConfig[] {
 }
 
 /** One node of those that an agent with `prefix` would have, by its name `<prefix>-<index>`. */
-export function simulatedNode(name: string): NodeConfig {
+export function simulatedNode(name: string, podRanges?: IpRanges): NodeConfig {
   const [, prefix, digits] = /^(.+)-(\d{1,5})$/.exec(name) ?? []
   if (prefix === undefined) throw new Error(`a simulated node is called <prefix>-<number>, as node-0: not ${name}`)
   const index = Number(digits)
-  const node = simulatedNodes({ prefix, count: index + 1 })[index]!
+  const node = simulatedNodes({ prefix, count: index + 1, podRanges })[index]!
   if (node.name !== name)
     throw new Error(`a simulated node is called <prefix>-<number>, without zeros before it: not ${name}`)
   return node
@@ -97,13 +85,13 @@ export function simulatedNode(name: string): NodeConfig {
 const goArchitecture = (architecture: string): string => (architecture === 'x64' ? 'amd64' : architecture)
 
 /** The node that stands for this machine; it carries the control plane and nothing else unless a pod tolerates that. */
-export function controlPlaneNode(machine: Machine): NodeConfig {
+export function controlPlaneNode(machine: Machine, podRanges?: IpRanges): NodeConfig {
   const name = controlPlaneNodeName
   const architecture = goArchitecture(machine.architecture)
   return {
     name,
-    internalIP: machine.internalIP,
-    podCIDR: '10.111.255.0/24',
+    internalIPs: [machine.internalIP],
+    podCIDRs: machinePodRanges('controlPlane', podRanges),
     capacity: {
       ...defaultCapacity,
       cpu: String(machine.cpus),
@@ -127,12 +115,16 @@ export const controlPlaneNodeName = 'shiplog-control-plane'
  * The node whose pods are processes of this machine. Its taint keeps away whatever does not ask for that: most pods bring
  * an image and no command, and nobody's command is to run on a machine by accident.
  */
-export function processNode(name: string, machine: Machine & { readonly diskBytes: number }): NodeConfig {
+export function processNode(
+  name: string,
+  machine: Machine & { readonly diskBytes: number },
+  podRanges?: IpRanges,
+): NodeConfig {
   const architecture = goArchitecture(machine.architecture)
   return {
     name,
-    internalIP: machine.internalIP,
-    podCIDR: '10.111.254.0/24',
+    internalIPs: [machine.internalIP],
+    podCIDRs: machinePodRanges('process', podRanges),
     capacity: {
       ...defaultCapacity,
       cpu: String(machine.cpus),
@@ -188,7 +180,7 @@ export function nodeStatus(
   const old = (before?.['conditions'] ?? []) as JsonObject[]
   return {
     addresses: [
-      { address: config.internalIP, type: 'InternalIP' },
+      ...config.internalIPs.map((address) => ({ address, type: 'InternalIP' })),
       { address: config.name, type: 'Hostname' },
     ],
     allocatable: config.capacity,
@@ -241,8 +233,8 @@ export function nodeObject(config: NodeConfig, identity: NodeIdentity, nowMs: nu
       annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true', ...config.annotations },
     },
     spec: {
-      podCIDR: config.podCIDR,
-      podCIDRs: [config.podCIDR],
+      podCIDR: config.podCIDRs[0]!,
+      podCIDRs: config.podCIDRs,
       ...(config.taints ? { taints: config.taints } : {}),
     },
     status: nodeStatus(config, identity, undefined, nowMs),

@@ -7,7 +7,7 @@ import { type ContainerState, type ContainerWork, type PodWork, restartPolicyOf,
 export interface StatusInput {
   readonly work: PodWork
   readonly pod: KubeObject
-  readonly nodeIP: string
+  readonly nodeIPs: readonly string[]
   readonly nowMs: number
   /** When a running container is ready; see ContainerRuntime. */
   readonly readyAtMs: (container: ContainerWork, startedAtMs: number) => number
@@ -149,7 +149,7 @@ const conditionsOf = (pod: KubeObject): readonly JsonObject[] => statusOf(pod)['
 
 /** The whole of what the agent has to say about a pod now. */
 export function podReport(input: StatusInput): PodReport {
-  const { work, pod, nodeIP, nowMs } = input
+  const { work, pod, nodeIPs, nowMs } = input
   const spec = specOf(pod)
   const phase = phaseOf(work, pod)
   const over = phase === 'Succeeded' || phase === 'Failed'
@@ -213,8 +213,8 @@ export function podReport(input: StatusInput): PodReport {
     status: {
       conditions,
       containerStatuses: statuses,
-      hostIP: nodeIP,
-      hostIPs: [{ ip: nodeIP }],
+      hostIP: nodeIPs[0]!,
+      hostIPs: nodeIPs.map((ip) => ({ ip })),
       ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
       ...(work.deadlineExceeded
         ? {

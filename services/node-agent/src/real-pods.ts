@@ -113,8 +113,8 @@ export function createRealPods(deps: {
   const factsOf = (pod: RealPod): PodFacts => ({
     pod: pod.pod,
     nodeName: pod.node.name,
-    nodeIP: pod.node.internalIP,
-    podIPs: pod.work.podIPs.length > 0 ? pod.work.podIPs : [pod.node.internalIP],
+    nodeIPs: pod.node.internalIPs,
+    podIPs: pod.work.podIPs.length > 0 ? pod.work.podIPs : pod.node.internalIPs,
     allocatable: pod.node.capacity,
   })
 

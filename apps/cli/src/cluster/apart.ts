@@ -11,6 +11,8 @@ export interface ApartCommandOptions {
   readonly replicas: number
   readonly simulatedNodes: number
   readonly postgres: string
+  readonly serviceCidr?: string
+  readonly podCidr?: string
 }
 
 export const apart = ({ dataDir: directory, ...options }: ApartCommandOptions): Promise<never> =>

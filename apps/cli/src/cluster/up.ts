@@ -1,6 +1,8 @@
 // `shiplog up`: starts the cluster, says so, and stays until it is asked to stop.
 import { startCluster } from '@shiplog/all-in-one/cluster'
 import type { LogChoice } from '@shiplog/all-in-one/open-log'
+import { parseIpRanges } from '@shiplog/api/ip-address'
+import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { createPinoLogger, type LogLevel } from '@shiplog/runtime/pino-logger'
 import { findNatsServer } from './find-nats-server.ts'
 import { explain } from '../replay/explain.ts'
@@ -16,6 +18,8 @@ export interface UpOptions {
   readonly tokenAuthFile?: string | undefined
   readonly disableAdmissionPlugins: readonly string[]
   readonly postgres: string
+  readonly serviceCidr?: string
+  readonly podCidr?: string
   readonly logLevel: LogLevel
 }
 
@@ -32,6 +36,8 @@ export async function up(options: UpOptions): Promise<never> {
         simulatedNodes: options.simulatedNodes,
         processNode: options.node.includes('process'),
         postgres: options.postgres,
+        serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),
+        podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
         disabledAdmissionPlugins: options.disableAdmissionPlugins,
         logger,

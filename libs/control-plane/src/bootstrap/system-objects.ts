@@ -1,6 +1,7 @@
 // What every cluster has from its first second, as upstream's API server makes it when it starts; libs/domain says what
 // that is. Making them again does nothing. What was deleted comes back: where somebody keeps them, soon; else at the next start.
 import type { ApiClient } from '@shiplog/api/api-client'
+import type { IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { type ApiServerPlace, bootstrapObjects } from '@shiplog/domain/bootstrap-objects'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -29,6 +30,8 @@ export interface SystemObjectsOptions {
   readonly port: number
   /** Where the API server listens; loopback is the truth when it listens there alone. */
   readonly address: string
+  /** Where addresses of Services come from; default 10.96.0.0/12. */
+  readonly serviceRanges?: IpRanges | undefined
   /** Where the other gateways serve now, given where the Endpoints show API servers. */
   readonly others?: (shown: readonly ApiServerPlace[]) => readonly ApiServerPlace[]
 }
@@ -123,8 +126,10 @@ export function keepSystemObjects(options: SystemObjectsOptions & { readonly log
   }
 }
 
-const wantedOf = ({ address, port }: SystemObjectsOptions, others: readonly ApiServerPlace[]): JsonObject[] =>
-  bootstrapObjects({ apiServers: [{ address, port }, ...others] })
+const wantedOf = (
+  { address, port, serviceRanges }: SystemObjectsOptions,
+  others: readonly ApiServerPlace[],
+): JsonObject[] => bootstrapObjects({ apiServers: [{ address, port }, ...others], serviceRanges })
 
 const ensureAll = async ({ client, clock }: SystemObjectsOptions, objects: readonly JsonObject[]): Promise<void> => {
   await Promise.all(objects.map((object) => ensure(client, clock, object)))

@@ -1,45 +1,47 @@
-// The range that cluster IPs come from and the range that node ports come from, and a choice in them that depends on
+// The ranges that cluster IPs come from and the range that node ports come from, and a choice in them that depends on
 // nothing but what is held and one seeded integer.
+import { canonicalIp, formatIp, type IpRange, type IpRanges, parseIp, parseIpRanges } from '@shiplog/api/ip-address'
 import type { Allocations, DecisionContext } from '../strategy.ts'
 
 /** `10.96.0.0/12`, upstream's usual service range. */
-export const serviceCidr = '10.96.0.0/12'
-/** The address of service default/kubernetes. */
-export const kubernetesServiceIp = '10.96.0.1'
+export const defaultServiceRanges = parseIpRanges('10.96.0.0/12')
+
+/** Upstream's limits: an allocator of fewer addresses is of no use, one of more than 2^64 cannot count them. */
+const [rangeSizeMin, rangeSizeMax] = [8n, 2n ** 64n]
+
+/** Reads the option of a cluster's service ranges; throws a sentence about what is wrong with it. */
+export function parseServiceRanges(text: string): IpRanges {
+  const ranges = parseIpRanges(text)
+  for (const { size } of ranges) {
+    if (size < rangeSizeMin) throw new Error(`a range of services has at least ${rangeSizeMin} addresses`)
+    if (size > rangeSizeMax) throw new Error('a range of services is too large: the mask of IPv6 must be >= 64')
+  }
+  return ranges
+}
+
+const addressOf = (range: IpRange, offset: bigint): string =>
+  formatIp({ family: range.family, value: range.network + offset })
+
+/** The address of service default/kubernetes: the first of the primary range. */
+export const kubernetesServiceIp = ([primary]: IpRanges): string => addressOf(primary, 1n)
+
 export const nodePortMin = 30_000
 export const nodePortMax = 32_767
 
-const networkStart = 0x0a60_0000
-const networkAddresses = 2 ** 20
-/** Lowest offsets are left for addresses that people choose by hand, as upstream's bands do. */
-const staticBandAddresses = 256
 const staticBandPorts = 86
+/** Places at which a search may begin: a range of IPv6 has more addresses than a number can count. */
+const candidatesMax = 2n ** 40n
 
-/** Guard of an address. */
-export const clusterIpKey = (address: string): string => `clusterip/${address}`
+/** Guard of an address, however it is spelled. */
+export const clusterIpKey = (address: string): string => `clusterip/${canonicalIp(address)}`
 /** Guard of a node port. */
 export const nodePortKey = (protocol: string, port: number): string => `nodeport/${protocol}/${port}`
 
-const numberOfIpv4 = (address: string): number | undefined => {
-  const parts = address.split('.')
-  if (parts.length !== 4) return undefined
-  let value = 0
-  for (const part of parts) {
-    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined
-    value = value * 256 + Number(part)
-  }
-  return value
-}
-
-const ipv4OfNumber = (value: number): string =>
-  [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join('.')
-
 /** Whether the text is an IPv4 address in canonical form. */
-export const isIpv4 = (address: string): boolean => numberOfIpv4(address) !== undefined
+export const isIpv4 = (address: string): boolean => parseIp(address)?.family === 'IPv4'
 
-/** Whether the text may be an IPv6 address. */
-export const isIpv6 = (address: string): boolean =>
-  address.includes(':') && /^[0-9a-fA-F:.]+$/.test(address) && address.split('::').length <= 2
+/** Whether the text is an IPv6 address. */
+export const isIpv6 = (address: string): boolean => parseIp(address)?.family === 'IPv6'
 
 /** Whether the text is a range of addresses: `10.0.0.0/8`. */
 export const isCidr = (text: string): boolean => {
@@ -53,10 +55,24 @@ export const cidrSentence = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 20
 /** What is wrong with a text that is no address. */
 export const ipSentence = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
 
-/** Whether an address is one that services may have: inside the range, neither its first nor its last. */
-export const inServiceRange = (address: string): boolean => {
-  const value = numberOfIpv4(address)
-  return value !== undefined && value > networkStart && value < networkStart + networkAddresses - 1
+/** The offsets of a range's addresses that services may have: not the network's own, nor an IPv4 broadcast. */
+const usable = ({ family, size }: IpRange): { readonly first: bigint; readonly last: bigint } => ({
+  first: 1n,
+  last: family === 'IPv4' ? size - 2n : size - 1n,
+})
+
+/** Whether an address of the range is one that services may have. */
+export const isUsable = (range: IpRange, value: bigint): boolean => {
+  const { first, last } = usable(range)
+  const offset = value - range.network
+  return offset >= first && offset <= last
+}
+
+/** Lowest offsets are left for addresses that people choose by hand: upstream's `min(max(16, size / 16), 256)`. */
+const staticBand = (size: bigint): bigint => {
+  if (size <= 16n) return 0n
+  const step = size / 16n
+  return step < 16n ? 16n : step > 256n ? 256n : step
 }
 
 /** The first of `count` numbers from `low` that is free, beginning at a seeded place; undefined when none is. */
@@ -74,17 +90,25 @@ const firstFree = (
   return undefined
 }
 
-/** A free cluster IP, or undefined when the range is full. */
-export const chooseClusterIp = (held: Allocations, context: DecisionContext): string | undefined => {
-  const free = (value: number): boolean => {
-    const address = ipv4OfNumber(value)
-    return address !== kubernetesServiceIp && held.holder(clusterIpKey(address)) === undefined
+/** A free address of the range, or undefined when it is full. `isReserved` addresses are for somebody else. */
+export const chooseClusterIp = (
+  range: IpRange,
+  held: Allocations,
+  context: DecisionContext,
+  isReserved: (address: string) => boolean,
+): string | undefined => {
+  const { first, last } = usable(range)
+  const band = staticBand(range.size)
+  const search = (from: bigint, to: bigint): string | undefined => {
+    const count = to - from + 1n < candidatesMax ? to - from + 1n : candidatesMax
+    if (count <= 0n) return undefined
+    const chosen = firstFree(0, Number(count), context, (candidate) => {
+      const address = addressOf(range, from + BigInt(candidate))
+      return !isReserved(address) && held.holder(clusterIpKey(address)) === undefined
+    })
+    return chosen === undefined ? undefined : addressOf(range, from + BigInt(chosen))
   }
-  const low = networkStart + staticBandAddresses + 1
-  const chosen =
-    firstFree(low, networkAddresses - staticBandAddresses - 2, context, free) ??
-    firstFree(networkStart + 1, staticBandAddresses, context, free)
-  return chosen === undefined ? undefined : ipv4OfNumber(chosen)
+  return search(first + band, last) ?? search(first, first + band - 1n)
 }
 
 /** A node port that is free for all of `protocols`, or undefined when the range is full. */

@@ -1,6 +1,15 @@
 // Cluster IPs and node ports: chosen here when the service does not name them, held by guards of the log so that no two
 // services ever have the same, given back when the type changes or the service goes.
 import { invalidValue } from '@shiplog/api/field-errors'
+import {
+  canonicalIp,
+  familyOfIp,
+  formatIpRange,
+  type IpFamily,
+  type IpRanges,
+  isInRange,
+  parseIp,
+} from '@shiplog/api/ip-address'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { ApiError, internalError, invalid, type StatusCause } from '@shiplog/api/status'
 import { items } from '../fields.ts'
@@ -9,15 +18,15 @@ import {
   chooseClusterIp,
   chooseNodePort,
   clusterIpKey,
-  inServiceRange,
-  isIpv4,
-  isIpv6,
+  defaultServiceRanges,
+  isUsable,
   kubernetesServiceIp,
   nodePortKey,
   nodePortMax,
   nodePortMin,
 } from './ip-range.ts'
-import { needsClusterIp, needsHealthCheckPort, needsNodePorts, setIpFamilies } from './service-defaults.ts'
+import { needsClusterIp, needsHealthCheckPort, needsNodePorts } from './service-defaults.ts'
+import { initIpFamilies } from './service-families.ts'
 import { nodePortRangeSentence } from './service-validation.ts'
 
 const keysOf = (service: KubeObject | undefined): string[] => {
@@ -38,46 +47,78 @@ const refuse = (service: KubeObject, cause: StatusCause): never => {
 const isFree = (key: string, held: Allocations, own: ReadonlySet<string>): boolean =>
   own.has(key) || held.holder(key) === undefined
 
-const allocateClusterIp = (
-  service: KubeObject,
-  spec: JsonObject,
-  own: ReadonlySet<string>,
-  held: Allocations,
-  context: DecisionContext,
-): void => {
-  const address: string | undefined = spec['clusterIP']
-  if (address === 'None') return
-  if (!address) {
-    const chosen = chooseClusterIp(held, context)
-    if (chosen === undefined) throw new ApiError(internalError('failed to allocate a serviceIP: range is full'))
-    spec['clusterIP'] = chosen
-    spec['clusterIPs'] = [chosen]
+interface Allocation {
+  readonly service: KubeObject
+  readonly spec: JsonObject
+  readonly own: ReadonlySet<string>
+  readonly held: Allocations
+  readonly context: DecisionContext
+  readonly ranges: IpRanges
+}
+
+/** The first address of the primary range is for Service default/kubernetes alone. */
+const isReserved =
+  ({ service, ranges }: Allocation) =>
+  (address: string): boolean =>
+    canonicalIp(address) === kubernetesServiceIp(ranges) &&
+    !(service.metadata.namespace === 'default' && service.metadata.name === 'kubernetes')
+
+/** An address that the service asks for; throws why it cannot have it. */
+function takeAddress(allocation: Allocation, family: IpFamily, address: string): void {
+  const { service, spec, own, held, ranges } = allocation
+  const ip = parseIp(address)!
+  const range = ranges.find((one) => one.family === family)!
+  const why = !isInRange(range, ip)
+    ? 'the provided network does not match the current range'
+    : !isUsable(range, ip.value)
+      ? `the provided IP (${canonicalIp(address)}) is not in the valid range. The range of valid IPs is ${formatIpRange(range)}`
+      : isReserved(allocation)(address) || !isFree(clusterIpKey(address), held, own)
+        ? 'provided IP is already allocated'
+        : undefined
+  if (why)
+    refuse(service, invalidValue('spec.clusterIPs', spec['clusterIPs'], `failed to allocate IP ${address}: ${why}`))
+}
+
+/** Fills the addresses from place `from` on, one for each family. */
+function allocateClusterIps(allocation: Allocation, from: number): void {
+  const { service, spec, held, context, ranges } = allocation
+  const families: readonly IpFamily[] = items(spec['ipFamilies'])
+  const addresses: string[] = [...items(spec['clusterIPs'])]
+  while (addresses.length < families.length) addresses.push('')
+  spec['clusterIPs'] = addresses
+  for (const [index, family] of families.entries()) {
+    if (index < from) continue
+    const address = addresses[index]
+    if (address) {
+      takeAddress(allocation, family, address)
+      continue
+    }
+    const range = ranges.find((one) => one.family === family)!
+    const chosen = chooseClusterIp(range, held, context, isReserved(allocation))
+    if (chosen === undefined)
+      throw new ApiError(
+        internalError(
+          `failed to allocate a serviceIP for Service ${JSON.stringify(service.metadata.name)}: range is full`,
+        ),
+      )
+    addresses[index] = chosen
+  }
+  spec['clusterIP'] = addresses[0]
+}
+
+/** New services and those that had no addresses get all; one that gets a second family gets that one's. */
+function updateClusterIps(allocation: Allocation, old: JsonObject | undefined): void {
+  const { spec } = allocation
+  if (!needsClusterIp(spec) || items(spec['clusterIPs'])[0] === 'None') return
+  if (!old || !needsClusterIp(old)) {
+    allocateClusterIps(allocation, 0)
     return
   }
-  if (own.has(clusterIpKey(address))) return
-  // Not an address at all, or another one than before: validation says so.
-  if ((!isIpv4(address) && !isIpv6(address)) || [...own].some((key) => key.startsWith('clusterip/'))) return
-  const reserved =
-    address === kubernetesServiceIp &&
-    !(service.metadata.namespace === 'default' && service.metadata.name === 'kubernetes')
-  if (!inServiceRange(address))
-    refuse(
-      service,
-      invalidValue(
-        'spec.clusterIPs',
-        spec['clusterIPs'],
-        `failed to allocate IP ${address}: the provided network does not match the current range`,
-      ),
-    )
-  if (reserved || !isFree(clusterIpKey(address), held, own))
-    refuse(
-      service,
-      invalidValue(
-        'spec.clusterIPs',
-        spec['clusterIPs'],
-        `failed to allocate IP ${address}: provided IP is already allocated`,
-      ),
-    )
+  const oldAddresses: readonly string[] = items(old['clusterIPs'])
+  if (oldAddresses[0] === 'None') return
+  const count = (of: JsonObject, addresses: readonly string[]): number =>
+    items(of['ipFamilies']).length || new Set(addresses.map(familyOfIp)).size
+  if (count(old, oldAddresses) === 1 && count(spec, items(spec['clusterIPs'])) === 2) allocateClusterIps(allocation, 1)
 }
 
 const allocateNodePorts = (
@@ -135,11 +176,10 @@ export const allocateService = (
   if (!next) return { take: [], release: owned }
   const own = new Set(owned)
   const spec: JsonObject = next['spec'] ?? {}
-  setIpFamilies(spec)
-  if (needsClusterIp(spec)) {
-    allocateClusterIp(next, spec, own, held, context)
-    allocateNodePorts(next, spec, own, held, context)
-  }
+  const ranges = context.serviceRanges ?? defaultServiceRanges
+  initIpFamilies(next, before, ranges)
+  updateClusterIps({ service: next, spec, own, held, context, ranges }, before?.['spec'])
+  if (needsClusterIp(spec)) allocateNodePorts(next, spec, own, held, context)
   const wanted = keysOf(next)
   return {
     take: wanted.filter((key) => !own.has(key)),

@@ -51,19 +51,9 @@ export const setServiceDefaults = (draft: JsonObject): void => {
     if (ingress.ip) fill(ingress, 'ipMode', 'VIP')
 }
 
-/** IP families: one IPv4 family, but both for headless services without selector, as upstream on single-stack. */
-export const setIpFamilies = (spec: JsonObject): void => {
-  if (!needsClusterIp(spec)) {
-    for (const key of ['ipFamilies', 'ipFamilyPolicy', 'clusterIP', 'clusterIPs']) delete spec[key]
-    return
-  }
-  const headlessWithoutSelector = spec['clusterIP'] === 'None' && Object.keys(spec['selector'] ?? {}).length === 0
-  if (headlessWithoutSelector) fill(spec, 'ipFamilyPolicy', 'RequireDualStack')
-  fill(spec, 'ipFamilyPolicy', 'SingleStack')
-  if (items(spec['ipFamilies']).length === 0)
-    spec['ipFamilies'] =
-      headlessWithoutSelector && spec['ipFamilyPolicy'] !== 'SingleStack' ? ['IPv4', 'IPv6'] : ['IPv4']
-}
+/** Whether two lists that may be absent hold the same values in the same order. */
+export const sameList = (left: unknown, right: unknown): boolean =>
+  items(left).length === items(right).length && items(left).every((value, index) => value === items(right)[index])
 
 const copyNodePorts = (spec: JsonObject, old: JsonObject): void => {
   const used = new Set(items(spec['ports']).flatMap((port) => (port.nodePort ? [port.nodePort] : [])))
@@ -79,21 +69,32 @@ const copyNodePorts = (spec: JsonObject, old: JsonObject): void => {
   }
 }
 
+/** An address that is not mentioned is kept; a client that knows one address only means the list when it changes it. */
+const keepClusterIps = (spec: JsonObject, old: JsonObject): void => {
+  if (needsClusterIp(spec) && needsClusterIp(old)) {
+    if (!spec['clusterIP']) keep(spec, old, 'clusterIP')
+    if (items(spec['clusterIPs']).length === 0) keep(spec, old, 'clusterIPs')
+  }
+  if (spec['clusterIP'] && spec['clusterIP'] !== old['clusterIP'] && sameList(spec['clusterIPs'], old['clusterIPs']))
+    spec['clusterIPs'] = [spec['clusterIP']]
+}
+
+/** What a type without addresses gives up, unless the client changed it at the same time: validation refuses that. */
+const dropClusterIps = (spec: JsonObject, old: JsonObject): void => {
+  if (spec['clusterIP'] === old['clusterIP'] && sameList(spec['clusterIPs'], old['clusterIPs'])) {
+    delete spec['clusterIP']
+    delete spec['clusterIPs']
+  }
+  if (sameList(spec['ipFamilies'], old['ipFamilies'])) delete spec['ipFamilies']
+  if (spec['ipFamilyPolicy'] === old['ipFamilyPolicy']) delete spec['ipFamilyPolicy']
+}
+
 /** What an update that does not mention allocated values keeps, and what a change of type gives up. */
 export const prepareServiceForUpdate = (draft: KubeObject, before: KubeObject): void => {
   const spec = section(draft, 'spec')
   const old: JsonObject = before['spec'] ?? {}
   draft['status'] = before['status'] ?? { loadBalancer: {} }
-  mirrorClusterIp(spec)
-  if (needsClusterIp(spec) && needsClusterIp(old)) {
-    if (!spec['clusterIP']) {
-      keep(spec, old, 'clusterIP')
-      keep(spec, old, 'clusterIPs')
-    } else if (spec['clusterIP'] !== old['clusterIP'] && items(spec['clusterIPs'])[0] === old['clusterIP'])
-      spec['clusterIPs'] = [spec['clusterIP']]
-    if (items(spec['ipFamilies']).length === 0) keep(spec, old, 'ipFamilies')
-    if (!spec['ipFamilyPolicy']) keep(spec, old, 'ipFamilyPolicy')
-  }
+  keepClusterIps(spec, old)
   if (needsNodePorts(spec) && needsNodePorts(old)) copyNodePorts(spec, old)
   if (needsHealthCheckPort(spec) && needsHealthCheckPort(old) && !spec['healthCheckNodePort'])
     keep(spec, old, 'healthCheckNodePort')
@@ -103,8 +104,7 @@ export const prepareServiceForUpdate = (draft: KubeObject, before: KubeObject): 
       const same = items(old['ports']).some((candidate) => candidate.nodePort === port.nodePort)
       if (same) delete port.nodePort
     }
-  if (!needsClusterIp(spec) && needsClusterIp(old) && spec['clusterIP'] === old['clusterIP'])
-    for (const key of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) delete spec[key]
+  if (!needsClusterIp(spec) && needsClusterIp(old)) dropClusterIps(spec, old)
   if (
     !needsHealthCheckPort(spec) &&
     needsHealthCheckPort(old) &&
@@ -114,5 +114,4 @@ export const prepareServiceForUpdate = (draft: KubeObject, before: KubeObject): 
   if (!isExternallyReachable(spec) && isExternallyReachable(old)) delete spec['externalTrafficPolicy']
   if (spec['type'] !== 'LoadBalancer' && old['type'] === 'LoadBalancer') delete spec['allocateLoadBalancerNodePorts']
   if (spec['type'] === 'ExternalName' && old['type'] !== 'ExternalName') delete spec['internalTrafficPolicy']
-  setIpFamilies(spec)
 }

@@ -3,18 +3,17 @@ import { duplicate, forbiddenField, invalidValue, notSupported, required } from 
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, items, requiredName, semanticEqual } from '../fields.ts'
+import { byRule, items, requiredName } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts'
 import { validatePortNumberOrName } from '../pod/container-validation.ts'
 import { cidrSentence, isCidr, isIpv4, isIpv6 } from './ip-range.ts'
+import { validateFamilyFields } from './service-families.ts'
 
 const protocols = ['SCTP', 'TCP', 'UDP']
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const affinities = ['ClientIP', 'None']
 const trafficPolicies = ['Cluster', 'Local']
 const distributions = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
-const families = ['IPv4', 'IPv6']
-const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
 const clientIpTimeoutSecondsMax = 86_400
 
 const validatePorts = (spec: JsonObject): StatusCause[] => {
@@ -77,36 +76,23 @@ const validatePortUniqueness = (ports: readonly JsonObject[]): StatusCause[] => 
   return causes
 }
 
+const isHeadless = (spec: JsonObject): boolean =>
+  items(spec['clusterIPs']).length === 1 && items(spec['clusterIPs'])[0] === 'None'
+
 const validateClusterIps = (spec: JsonObject): StatusCause[] => {
-  const causes: StatusCause[] = []
-  const addresses = items(spec['clusterIPs'])
   if (spec['type'] === 'ExternalName') {
-    if (spec['clusterIP'] || addresses.length > 0)
-      causes.push(forbiddenField('spec.clusterIPs', 'may not be set for ExternalName services'))
-    return causes
+    const given: readonly (readonly [string, boolean])[] = [
+      ['clusterIPs', items(spec['clusterIPs']).length > 0 || Boolean(spec['clusterIP'])],
+      ['ipFamilies', items(spec['ipFamilies']).length > 0],
+      ['ipFamilyPolicy', typeof spec['ipFamilyPolicy'] === 'string'],
+    ]
+    return given.flatMap(([field, present]) =>
+      present ? [forbiddenField(`spec.${field}`, 'may not be set for ExternalName services')] : [],
+    )
   }
-  if (!spec['clusterIP'] && addresses.length > 0)
-    causes.push(invalidValue('spec.clusterIPs', addresses, 'must be empty when `clusterIP` is not specified'))
-  if (spec['clusterIP'] && addresses.length > 0 && addresses[0] !== spec['clusterIP'])
-    causes.push(invalidValue('spec.clusterIPs', addresses, 'first value must match `clusterIP`'))
-  if (addresses[0] === 'None') {
-    if (addresses.length > 1)
-      causes.push(invalidValue('spec.clusterIPs', addresses, "'None' must be the first and only value"))
-    if (spec['type'] === 'NodePort' || spec['type'] === 'LoadBalancer')
-      causes.push(invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec['type']} services`))
-    return causes
-  }
-  addresses.forEach((address, index) => {
-    if (typeof address !== 'string' || (!isIpv4(address) && !isIpv6(address)))
-      causes.push(
-        invalidValue(
-          `spec.clusterIPs[${index}]`,
-          address,
-          'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
-        ),
-      )
-  })
-  if (addresses.length > 2) causes.push(invalidValue('spec.clusterIPs', addresses, 'may only hold up to 2 values'))
+  const causes = validateFamilyFields(spec)
+  if (isHeadless(spec) && (spec['type'] === 'NodePort' || spec['type'] === 'LoadBalancer'))
+    causes.push(invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec['type']} services`))
   return causes
 }
 
@@ -144,11 +130,6 @@ const validateEnums = (spec: JsonObject): StatusCause[] => {
     causes.push(notSupported('spec.internalTrafficPolicy', internal, trafficPolicies))
   if (typeof spec['allocateLoadBalancerNodePorts'] === 'boolean' && type !== 'LoadBalancer')
     causes.push(forbiddenField('spec.allocateLoadBalancerNodePorts', "may only be used when `type` is 'LoadBalancer'"))
-  items(spec['ipFamilies']).forEach((family, index) => {
-    if (!families.includes(family)) causes.push(notSupported(`spec.ipFamilies[${index}]`, family, families))
-  })
-  if (typeof spec['ipFamilyPolicy'] === 'string' && !familyPolicies.includes(spec['ipFamilyPolicy']))
-    causes.push(notSupported('spec.ipFamilyPolicy', spec['ipFamilyPolicy'], familyPolicies))
   return causes
 }
 
@@ -207,19 +188,59 @@ export const validateService = (service: JsonObject): StatusCause[] => {
   return causes
 }
 
+const unchanging = 'may not change once set'
+
+/** A second address may come, and go when the policy says so; what is there does not change. */
+const validateAddressChange = (now: JsonObject, was: JsonObject): StatusCause[] => {
+  if (isHeadless(now) && isHeadless(was)) return []
+  const [old, next] = [items(was['clusterIPs']), items(now['clusterIPs'])]
+  if (old.length > 0 && next.length === 0)
+    return [invalidValue('spec.clusterIPs[0]', next, 'primary clusterIP can not be unset')]
+  const causes = old
+    .slice(0, old.length === next.length ? old.length : 1)
+    .flatMap((address, index) =>
+      address === next[index] ? [] : [invalidValue(`spec.clusterIPs[${index}]`, next, unchanging)],
+    )
+  if (old.length > next.length && next.length === 1 && now['ipFamilyPolicy'] !== 'SingleStack')
+    causes.push(
+      invalidValue(
+        'spec.ipFamilyPolicy',
+        now['ipFamilyPolicy'],
+        "must be set to 'SingleStack' when releasing the secondary clusterIP",
+      ),
+    )
+  return causes
+}
+
+/** As for the addresses; headless services may have others at any time. */
+const validateFamilyChange = (now: JsonObject, was: JsonObject): StatusCause[] => {
+  if (isHeadless(now) || isHeadless(was)) return []
+  const [old, next] = [items(was['ipFamilies']), items(now['ipFamilies'])]
+  const isSameLength = old.length === next.length
+  const causes = old.slice(0, isSameLength ? old.length : 1).flatMap((family, index) =>
+    next.length === 0 || family === next[index]
+      ? []
+      : // Upstream shows the addresses here when their number differs.
+        [invalidValue('spec.ipFamilies[0]', isSameLength ? next : now['clusterIPs'], unchanging)],
+  )
+  if (old.length > next.length && next.length === 1 && now['ipFamilyPolicy'] !== 'SingleStack')
+    causes.push(
+      invalidValue(
+        'spec.ipFamilyPolicy',
+        now['ipFamilyPolicy'],
+        "must be set to 'SingleStack' when releasing the secondary ipFamily",
+      ),
+    )
+  return causes
+}
+
 /** What an update of a service may not change. */
 export const validateServiceUpdate = (next: JsonObject, before: JsonObject): StatusCause[] => {
   const now: JsonObject = next['spec'] ?? {}
   const was: JsonObject = before['spec'] ?? {}
   if (now['type'] === 'ExternalName' || was['type'] === 'ExternalName') return []
   const causes: StatusCause[] = []
-  const oldAddresses = items(was['clusterIPs'])
-  const newAddresses = items(now['clusterIPs'])
-  if (oldAddresses.length > 0 && newAddresses[0] !== oldAddresses[0])
-    causes.push(invalidValue('spec.clusterIPs[0]', newAddresses, 'may not change once set'))
-  const oldFamilies = items(was['ipFamilies'])
-  if (oldFamilies.length > 0 && !semanticEqual(items(now['ipFamilies'])[0], oldFamilies[0]))
-    causes.push(invalidValue('spec.ipFamilies[0]', now['ipFamilies'], 'may not change once set'))
+  causes.push(...validateAddressChange(now, was), ...validateFamilyChange(now, was))
   const oldHealthPort = was['healthCheckNodePort']
   if (oldHealthPort && now['healthCheckNodePort'] && now['healthCheckNodePort'] !== oldHealthPort)
     causes.push(forbiddenField('spec.healthCheckNodePort', 'field is immutable'))

@@ -5,21 +5,20 @@ import { heldBy, object, testContext } from '../testing/objects.ts'
 import { serviceStrategy } from './service.strategy.ts'
 
 const service = (spec: Record<string, unknown>): KubeObject => object('v1', 'Service', { spec })
+/** As the gateway has it: defaults, allocation, then validation. */
 const created = (draft: KubeObject, held = heldBy()) => {
   serviceStrategy.setDefaults!(draft)
   serviceStrategy.prepareForCreate!(draft, testContext())
+  const change = serviceStrategy.allocate!(draft, undefined, held, testContext())
   const causes = serviceStrategy.validate!(draft)
-  const change =
-    causes.length > 0 ? { take: [], release: [] } : serviceStrategy.allocate!(draft, undefined, held, testContext())
   return { draft, causes: causes.map((cause) => `${cause.field}: ${cause.message}`), change }
 }
 const updated = (before: KubeObject, spec: (old: any) => Record<string, unknown>, held = heldBy()) => {
   const draft: KubeObject = { ...structuredClone(before), spec: spec(structuredClone(before['spec'])) }
   serviceStrategy.setDefaults!(draft)
   serviceStrategy.prepareForUpdate!(draft, before)
+  const change = serviceStrategy.allocate!(draft, before, held, testContext(5))
   const causes = [...serviceStrategy.validate!(draft), ...serviceStrategy.validateUpdate!(draft, before)]
-  const change =
-    causes.length > 0 ? { take: [], release: [] } : serviceStrategy.allocate!(draft, before, held, testContext(5))
   return { draft, causes: causes.map((cause) => `${cause.field}: ${cause.message}`), change }
 }
 const refusal = (run: () => unknown): string => {

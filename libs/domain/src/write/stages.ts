@@ -9,6 +9,7 @@
 // account is checked again by the append's compare-and-set. Every refusal is thrown as an ApiError.
 import { required } from '@shiplog/api/field-errors'
 import type { KubeObject } from '@shiplog/api/kube-object'
+import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { ApiError, invalid } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
 import {
@@ -22,6 +23,7 @@ import {
   prepareForCreate,
   prepareForUpdate,
 } from '../decider.ts'
+import { warningsFor } from '../features/warnings.ts'
 import type { AllocationChange, Allocations, DecisionContext } from '../strategy.ts'
 
 /** A write, and everything that its stages may look at. */
@@ -128,8 +130,15 @@ export function settleDelete(write: Write, before: KubeObject, command: DeleteCo
 const released = ({ kind, held, context }: Write, before: KubeObject): AllocationChange =>
   kind.strategy.allocate?.(undefined, before, held, context) ?? noAllocation
 
-const warningsOf = ({ kind }: Write, next: KubeObject, before: KubeObject | undefined): readonly string[] =>
-  kind.strategy.warnings?.(next, before) ?? []
+/** What upstream would warn of, and what nothing here acts on. */
+const warningsOf = (write: Write, next: KubeObject, before: KubeObject | undefined): readonly string[] => {
+  const { kind, subresource, context } = write
+  const resource = groupResourceOf(kind.info.group, kind.info.resource)
+  return [
+    ...(kind.strategy.warnings?.(next, before) ?? []),
+    ...warningsFor({ resource, subresource, user: context.user.name }, next, before),
+  ]
+}
 
 /** What admission, of whatever sort, is told of a write. */
 export const attributesOf = (

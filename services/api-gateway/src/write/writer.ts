@@ -3,6 +3,7 @@
 // now and appends one event, with its guards, that the log takes only if nobody was faster.
 import { cloneJson } from '@shiplog/api/clone-json'
 import { structuralErrors } from '@shiplog/api/decode/decode'
+import type { IpRanges } from '@shiplog/api/ip-address'
 import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema/schema'
 import { alreadyExists, ApiError, conflict, generateNameConflict, notFound } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
@@ -47,6 +48,8 @@ export interface WriterDeps {
   readonly view: AdmissionView
   readonly clock: Clock
   readonly ids: Ids
+  /** Where addresses of Services come from; default 10.96.0.0/12. */
+  readonly serviceRanges?: IpRanges | undefined
 }
 
 export type DeleteCommandOptions = DeleteCommand & { readonly dryRun: boolean }
@@ -77,6 +80,7 @@ export function createWriter(deps: WriterDeps): Writer {
       user,
       uuid: () => ids.uuid(),
       integer: (below) => ids.integer(below),
+      ...(deps.serviceRanges ? { serviceRanges: deps.serviceRanges } : {}),
     }),
   }
 

@@ -169,6 +169,61 @@ describe('a Service with a selector', () => {
   })
 })
 
+describe('a Service of two families', () => {
+  const addAddress = (h: ReconcileHarness, name: string, ip: string): void => {
+    const { podIPs } = h.cluster.get('pods', `default/${name}`)!['status'] as { podIPs: { ip: string }[] }
+    h.cluster.must({
+      verb: 'patch',
+      ...pods,
+      name,
+      subresource: 'status',
+      patchType: 'application/merge-patch+json',
+      body: { status: { podIPs: [...podIPs, { ip }] } },
+    })
+  }
+  const familiesOf = (h: ReconcileHarness): string[] =>
+    slices(h)
+      .map(
+        (slice) =>
+          `${slice['addressType']} ${(slice['endpoints'] as JsonObject[]).flatMap(({ addresses }) => addresses)}`,
+      )
+      .sort()
+
+  test('has slices of both, and Endpoints of the first', () => {
+    const h = harness()
+    makePods(h, 1)
+    h.settle()
+    const [pod] = h.cluster.list('pods')
+    const ipv4 = pod!['status'].podIP as string
+    addAddress(h, pod!.metadata.name, 'fd00:10:244::2')
+    makeService(h, { ipFamilies: ['IPv6', 'IPv4'], clusterIP: 'fd00:10:96::10' })
+    h.settle()
+    expect(familiesOf(h)).toEqual([`IPv4 ${ipv4}`, 'IPv6 fd00:10:244::2'])
+    expect(endpoints(h)!['subsets'][0].addresses).toMatchObject([{ ip: 'fd00:10:244::2' }])
+    expect(h.secondRun()).toEqual([])
+  })
+
+  test('has an empty slice of the family that its pods lack, and gives up what it gives up', () => {
+    const h = harness()
+    makePods(h, 1)
+    h.settle()
+    const ipv4 = h.cluster.list('pods')[0]!['status'].podIP as string
+    makeService(h, { ipFamilies: ['IPv4', 'IPv6'] })
+    h.settle()
+    expect(familiesOf(h)).toEqual([`IPv4 ${ipv4}`, 'IPv6 '])
+    h.cluster.must({
+      verb: 'patch',
+      ...services,
+      name: 'web',
+      patchType: 'application/merge-patch+json',
+      body: { spec: { ipFamilies: ['IPv4'] } },
+    })
+    h.settle()
+    expect(familiesOf(h)).toEqual([`IPv4 ${ipv4}`])
+    expect(h.secondRun()).toEqual([])
+  })
+})
+
 test('a Service without a selector is left alone', () => {
   const h = harness()
   makeService(h, { selector: undefined })

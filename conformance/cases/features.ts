@@ -1,0 +1,75 @@
+// What nothing here acts on yet is accepted with a warning that says so, and nothing else is.
+import assert from 'node:assert/strict'
+import { type Any, type Case, type CaseContext, has, lacks, topic } from '../src/case.ts'
+import { deployment, pod } from '../src/manifests.ts'
+
+const source = 'the API promises what it accepts: see libs/domain/src/features'
+
+async function toldOf(t: CaseContext, line: string, manifest?: Any): Promise<string[]> {
+  const result = await t.kAll(line, manifest === undefined ? {} : { stdin: JSON.stringify(manifest) })
+  assert.equal(result.code, 0, result.stderr)
+  return result.stderr.split('\n').filter((text) => text.startsWith('Warning: shiplog:'))
+}
+
+const antiAffinity = {
+  podAntiAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: [
+      { labelSelector: { matchLabels: { app: 'web' } }, topologyKey: 'kubernetes.io/hostname' },
+    ],
+  },
+}
+
+export const featureCases: readonly Case[] = topic('features', {
+  'a-kind-that-nothing-acts-on-is-told-of': {
+    rows: ['A11'],
+    source,
+    bothVersions: true,
+    async run(t) {
+      const [quota, ...more] = await toldOf(t, 'create quota q --hard=pods=1')
+      assert.equal(quota, 'Warning: shiplog: nothing acts on ResourceQuotas yet: this one limits nothing')
+      assert.deepEqual(more, [])
+      const budget = await toldOf(t, 'create pdb b --selector=app=x --min-available=1 --dry-run=server')
+      has(budget.join(), 'nothing acts on PodDisruptionBudgets yet', 'cannot be evicted')
+      has((await toldOf(t, 'label quota q team=a')).join(), 'nothing acts on ResourceQuotas yet')
+      assert.deepEqual(await toldOf(t, 'delete quota q'), [])
+    },
+  },
+  'an-ignored-field-is-told-of-when-it-is-set': {
+    rows: ['A11', 'C9'],
+    source,
+    async run(t) {
+      const manifest = deployment('web', 1)
+      manifest.spec.template.spec.affinity = antiAffinity
+      const set = await toldOf(t, 'apply --server-side -f -', manifest)
+      assert.deepEqual(set, [
+        'Warning: shiplog: the scheduler ignores podAffinity and podAntiAffinity yet: pods are placed as if it were not there',
+      ])
+      assert.deepEqual(await toldOf(t, 'set image deployment/web web=nginx:2'), [])
+      assert.deepEqual(await toldOf(t, 'scale deployment/web --replicas=0'), [])
+      const spread = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: {} }
+      const patch = { spec: { template: { spec: { topologySpreadConstraints: [spread] } } } }
+      const patched = await toldOf(t, `patch deployment web --type=merge -p ${JSON.stringify(patch)}`)
+      has(patched.join(), 'the scheduler ignores topologySpreadConstraints yet')
+      assert.equal(patched.length, 1)
+    },
+  },
+  'each-row-is-told-once': {
+    rows: ['A11'],
+    source: 'a chart full of such objects must not drown its user',
+    async run(t) {
+      const volumes = ['a', 'b', 'c'].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
+      const told = await toldOf(t, 'create -f -', pod('p', { volumes, affinity: antiAffinity }))
+      assert.equal(told.length, 2, told.join('\n'))
+    },
+  },
+  'what-works-is-not-warned-of': {
+    rows: ['A11', 'A10'],
+    source,
+    async run(t) {
+      const result = await t.kAll('create -f -', { stdin: JSON.stringify(deployment('web', 1)) })
+      has(result.stdout, 'deployment.apps/web created')
+      lacks(result.stderr, 'Warning')
+      assert.equal((await t.get('deployment web')).spec.replicas, 1)
+    },
+  },
+})

@@ -1,0 +1,239 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { type FieldType, groupResourceOf } from '@shiplog/api/schema/schema'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { describe, expect, test } from 'vitest'
+import { object, pod } from '../testing/objects.ts'
+import { features } from './features.ts'
+import { listFeatures, readmeList } from './listing.ts'
+import { valuesAt, warningsFor } from './warnings.ts'
+
+const registry = builtInRegistry()
+const told = (resource: string, next: KubeObject, before?: KubeObject, user = 'jane', subresource = ''): string[] =>
+  warningsFor({ resource, subresource, user }, next, before).map((text) => text.replace(/^shiplog: /, ''))
+const sentenceOf = (id: string): string => features.find((feature) => feature.id === id)!.sentence
+
+const antiAffinity = {
+  podAntiAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: [
+      { labelSelector: { matchLabels: { app: 'web' } }, topologyKey: 'kubernetes.io/hostname' },
+    ],
+  },
+}
+const deploymentOf = (spec: Record<string, unknown>): KubeObject =>
+  object('apps/v1', 'Deployment', { spec: { template: { spec } } })
+
+describe('the table', () => {
+  test('has a row once, a sentence that a header can carry, and only resources that are served', () => {
+    expect(new Set(features.map(({ id }) => id)).size).toBe(features.length)
+    for (const feature of features) {
+      expect(feature.sentence, feature.id).toMatch(/^[\x20-\x7e]{20,200}$/)
+      if ('resource' in feature) expect(registry.storage(feature.resource), feature.id).toBeDefined()
+    }
+  })
+
+  test('names only fields that exist', () => {
+    const podSpec = 'io.k8s.api.core.v1.PodSpec'
+    for (const feature of features)
+      for (const field of 'fields' in feature ? feature.fields : []) {
+        const definition = field.of === 'podSpec' ? podSpec : registry.storage(field.of)?.definition
+        expect(exists(definition, field.path), `${field.of} ${field.path}`).toBe(true)
+      }
+  })
+
+  test('is what the README says is not there', () => {
+    const readme = readFileSync(join(import.meta.dirname, '../../../../README.md'), 'utf8')
+    const list = /<!-- features -->\n([\s\S]*?)\n<!-- \/features -->/.exec(readme)?.[1]
+    expect(list, 'npx shiplog features -o markdown prints the list').toBe(readmeList())
+  })
+
+  test('lists every resource, and a kind that nothing acts on as stored only', () => {
+    const list = listFeatures(registry.resources)
+    const served = new Set(registry.resources.map(({ group, resource }) => groupResourceOf(group, resource)))
+    for (const name of served)
+      expect(
+        list.filter((row) => row.name === name),
+        name,
+      ).toHaveLength(1)
+    expect(list.find(({ name }) => name === 'limitranges')?.state).toBe('stored only')
+    expect(list.find(({ name }) => name === 'deployments.apps')?.state).toBe('works')
+  })
+})
+
+/** Whether objects of a definition have the path, by its schema. */
+function exists(definition: string | undefined, path: string): boolean {
+  let at: FieldType | undefined = definition === undefined ? undefined : { type: 'ref', ref: definition }
+  for (const [step, prefix] of path.matchAll(/\[\]|\{([^}]*)\}|[^.[{]+/g)) {
+    if (at === undefined) return false
+    if (prefix !== undefined) at = at.type === 'map' ? at.items : undefined
+    else if (step === '[]') at = at.type === 'array' ? at.items : undefined
+    else at = at.ref === undefined ? undefined : registry.definition(at.ref).fields[step]
+  }
+  return at !== undefined
+}
+
+/** What something here looks at, or what only a node with real containers could (`simulated-nodes`). */
+const used: Readonly<Record<string, { readonly of: string; readonly at: string; readonly fields: string }>> = {
+  'core.v1.PodSpec': {
+    of: 'podSpec',
+    at: '',
+    fields: `activeDeadlineSeconds affinity automountServiceAccountToken containers dnsPolicy enableServiceLinks
+      ephemeralContainers hostIPC hostNetwork hostPID hostname imagePullSecrets initContainers nodeName nodeSelector os overhead
+      preemptionPolicy priority readinessGates resources restartPolicy schedulerName schedulingGates securityContext
+      serviceAccount serviceAccountName subdomain terminationGracePeriodSeconds tolerations volumes`,
+  },
+  'core.v1.Affinity': { of: 'podSpec', at: 'affinity.', fields: 'nodeAffinity' },
+  'core.v1.Container': {
+    of: 'podSpec',
+    at: 'containers[].',
+    fields: `args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resizePolicy
+      resources securityContext startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeMounts
+      workingDir`,
+  },
+  'core.v1.Volume': {
+    of: 'podSpec',
+    at: 'volumes[].',
+    fields: 'configMap downwardAPI emptyDir hostPath name projected secret',
+  },
+  'core.v1.PodSecurityContext': {
+    of: 'podSpec',
+    at: 'securityContext.',
+    fields: `fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser seLinuxChangePolicy supplementalGroupsPolicy
+      windowsOptions`,
+  },
+  'core.v1.SecurityContext': {
+    of: 'podSpec',
+    at: 'containers[].securityContext.',
+    fields: 'runAsGroup runAsNonRoot runAsUser windowsOptions',
+  },
+  'core.v1.ServiceSpec': {
+    of: 'services',
+    at: 'spec.',
+    fields: `allocateLoadBalancerNodePorts clusterIP clusterIPs externalName healthCheckNodePort ipFamilies ipFamilyPolicy
+      loadBalancerClass loadBalancerIP loadBalancerSourceRanges ports publishNotReadyAddresses selector sessionAffinityConfig
+      type`,
+  },
+  'apps.v1.DeploymentSpec': {
+    of: 'deployments.apps',
+    at: 'spec.',
+    fields: 'minReadySeconds paused progressDeadlineSeconds replicas revisionHistoryLimit selector strategy template',
+  },
+  'apps.v1.ReplicaSetSpec': {
+    of: 'replicasets.apps',
+    at: 'spec.',
+    fields: 'minReadySeconds replicas selector template',
+  },
+  'batch.v1.JobSpec': {
+    of: 'jobs.batch',
+    at: 'spec.',
+    fields: `activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy manualSelector
+      maxFailedIndexes parallelism podFailurePolicy podReplacementPolicy selector successPolicy suspend template
+      ttlSecondsAfterFinished`,
+  },
+}
+
+test.each(Object.entries(used))('every field of %s has an effect or a row', (definition, { of, at, fields }) => {
+  const rows = features.flatMap((feature) => ('fields' in feature ? feature.fields : []))
+  const withRow = rows
+    .filter((field) => field.of === of && field.path.startsWith(at))
+    .map((field) => field.path.slice(at.length))
+  const known = new Set([...fields.split(/\s+/), ...withRow.map((path) => path.split(/[.[{]/)[0]!)])
+  const all = Object.keys(registry.definition(`io.k8s.api.${definition}`).fields)
+  expect(all.filter((field) => !known.has(field))).toEqual([])
+})
+
+describe('a kind that nothing acts on', () => {
+  const budget = object('policy/v1', 'PodDisruptionBudget', { spec: { minAvailable: 1 } })
+
+  test('is told of at every write of the object itself, once', () => {
+    const sentence = sentenceOf('poddisruptionbudgets.policy')
+    expect(told('poddisruptionbudgets.policy', budget)).toEqual([sentence])
+    expect(told('poddisruptionbudgets.policy', budget, budget)).toEqual([sentence])
+  })
+
+  test('is not told of when status is written, nor to components', () => {
+    expect(told('poddisruptionbudgets.policy', budget, budget, 'jane', 'status')).toEqual([])
+    expect(told('poddisruptionbudgets.policy', budget, undefined, 'system:kube-controller-manager')).toEqual([])
+    expect(told('poddisruptionbudgets.policy', budget, undefined, 'system:serviceaccount:ci:argo')).toHaveLength(1)
+  })
+
+  test('is told of as a whole, and not field by field', () => {
+    const set = object('apps/v1', 'StatefulSet', { spec: { template: { spec: { affinity: antiAffinity } } } })
+    expect(told('statefulsets.apps', set)).toEqual([sentenceOf('statefulsets.apps')])
+  })
+})
+
+describe('a field that is ignored', () => {
+  test('is told of in pods and in what pods are made from', () => {
+    const spec = { affinity: antiAffinity, topologySpreadConstraints: [{ maxSkew: 1 }] }
+    const both = [sentenceOf('pod-affinity'), sentenceOf('topology-spread')]
+    expect(told('pods', pod(spec))).toEqual(both)
+    expect(told('deployments.apps', deploymentOf(spec))).toEqual(both)
+    expect(told('jobs.batch', deploymentOf(spec))).toEqual(both)
+  })
+
+  test('is told of when it is added or changed, and not when something else changes', () => {
+    const before = deploymentOf({ affinity: antiAffinity, containers: [{ image: 'a:1' }] })
+    const image = deploymentOf({ affinity: antiAffinity, containers: [{ image: 'a:2' }] })
+    const more = deploymentOf({ affinity: { ...antiAffinity, podAffinity: { x: [1] } }, containers: [] })
+    expect(told('deployments.apps', image, before)).toEqual([])
+    expect(told('deployments.apps', more, before)).toEqual([sentenceOf('pod-affinity')])
+    expect(told('deployments.apps', deploymentOf({}), before)).toEqual([])
+    expect(told('deployments.apps', before, deploymentOf({}))).toEqual([sentenceOf('pod-affinity')])
+  })
+
+  test('is told of once, however often it occurs', () => {
+    const claims = ['a', 'b'].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
+    expect(told('pods', pod({ volumes: claims }))).toEqual([sentenceOf('pod-claims')])
+  })
+
+  test('is nothing to be told of where it says nothing', () => {
+    expect(told('pods', pod({ affinity: { podAffinity: {} }, topologySpreadConstraints: [] }))).toEqual([])
+    expect(
+      told('pods', pod({ hostUsers: false, securityContext: {}, volumes: [{ name: 'a', emptyDir: {} }] })),
+    ).toEqual([])
+    expect(told('services', object('v1', 'Service', { spec: { type: 'ClusterIP', sessionAffinity: 'None' } }))).toEqual(
+      [],
+    )
+    expect(told('secrets', object('v1', 'Secret', { type: 'Opaque' }))).toEqual([])
+    expect(told('namespaces', object('v1', 'Namespace', { metadata: { labels: { team: 'a' } } }))).toEqual([])
+  })
+
+  test('is known by its value or by the beginning of a key', () => {
+    expect(told('services', object('v1', 'Service', { spec: { type: 'LoadBalancer' } }))).toEqual([
+      sentenceOf('load-balancers'),
+    ])
+    expect(told('secrets', object('v1', 'Secret', { type: 'kubernetes.io/service-account-token' }))).toEqual([
+      sentenceOf('token-secrets'),
+    ])
+    const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+    expect(told('namespaces', object('v1', 'Namespace', { metadata: { labels } }))).toEqual([
+      sentenceOf('pod-security'),
+    ])
+  })
+
+  test('of nodes of processes is told to pods that ask for one', () => {
+    const spec = { hostUsers: false, volumes: [{ name: 'a', nfs: { server: 's', path: '/' } }] }
+    const nodeSelector = { 'shiplog.dev/runtime': 'process' }
+    expect(told('pods', pod(spec))).toEqual([])
+    expect(told('pods', pod({ ...spec, nodeSelector }))).toEqual([
+      sentenceOf('process-volumes'),
+      sentenceOf('process-security'),
+    ])
+    expect(told('pods', pod({ ...spec, nodeSelector: { 'shiplog.dev/runtime': 'simulated' } }))).toEqual([])
+  })
+
+  test('may be a subresource', () => {
+    expect(told('pods', pod(), pod(), 'jane', 'resize')).toEqual([sentenceOf('pod-resize')])
+    expect(told('pods', pod(), pod(), 'jane', 'status')).toEqual([])
+  })
+})
+
+test('a path leads through lists and by the beginning of keys', () => {
+  const value = { a: [{ b: 1 }, {}, { b: 2 }], c: { 'x/1': 'p', 'y/1': 'q' } }
+  expect(valuesAt(value, 'a[].b')).toEqual([1, undefined, 2])
+  expect(valuesAt(value, 'c{x/}')).toEqual([['x/1', 'p']])
+  expect(valuesAt(value, 'a.b')).toEqual([undefined])
+  expect(valuesAt(null, 'a[].b')).toEqual([])
+})

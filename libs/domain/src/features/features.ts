@@ -1,0 +1,302 @@
+// The table of what is not there: see feature.ts. In the order of the README: kinds, fields, requests, nodes.
+import type { Feature, IgnoredField, StoredOnly } from './feature.ts'
+
+/** A kind that nothing acts on; `tail` says what that means for whoever relies on it. */
+const stored = (docs: string, resource: string, tail = ''): StoredOnly => ({
+  id: resource,
+  state: 'stored only',
+  resource,
+  docs,
+  sentence: `nothing acts on ${docs} yet${tail}`,
+})
+
+const pod = (path: string, is?: readonly unknown[]): IgnoredField => ({ of: 'podSpec', path, ...(is ? { is } : {}) })
+const service = (path: string, is?: readonly unknown[]): IgnoredField => ({
+  of: 'services',
+  path,
+  ...(is ? { is } : {}),
+})
+
+const containers = ['containers[]', 'initContainers[]']
+const each = (path: string, is?: readonly unknown[]): IgnoredField[] => containers.map((at) => pod(`${at}.${path}`, is))
+
+/** Volumes that a node of processes refuses with FailedMount; claims have a row of their own. */
+const unmountable = [
+  ...['awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'csi', 'fc', 'flexVolume', 'flocker'],
+  ...['gcePersistentDisk', 'gitRepo', 'glusterfs', 'image', 'iscsi', 'nfs', 'photonPersistentDisk', 'portworxVolume'],
+  ...['quobyte', 'rbd', 'scaleIO', 'storageos', 'vsphereVolume'],
+]
+
+const uncalled = ': its webhooks are not called'
+const powerless = ': this one admits, refuses and changes nothing'
+
+export const features: readonly Feature[] = [
+  stored('DaemonSets', 'daemonsets.apps', ': this one gets no pods'),
+  stored('StatefulSets', 'statefulsets.apps', ': this one gets no pods'),
+  stored('ReplicationControllers', 'replicationcontrollers', ': this one gets no pods'),
+  stored('CronJobs', 'cronjobs.batch', ': this one starts no Jobs'),
+  stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
+  stored(
+    'PodDisruptionBudgets',
+    'poddisruptionbudgets.policy',
+    ': the pods that it selects cannot be evicted (kubectl drain waits for ever) until it is deleted',
+  ),
+  stored('ResourceQuotas', 'resourcequotas', ': this one limits nothing'),
+  stored('LimitRanges', 'limitranges', ': this one sets no defaults and limits nothing'),
+  stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
+  stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
+  stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
+  stored('ServiceCIDRs', 'servicecidrs.networking.k8s.io', ': addresses of Services come from --service-cidr'),
+  stored('IPAddresses', 'ipaddresses.networking.k8s.io', ': this one reserves nothing'),
+  {
+    id: 'endpoints',
+    state: 'stored only',
+    resource: 'endpoints',
+    docs: 'Endpoints of Services without a selector',
+    sentence: 'nothing mirrors Endpoints that you write to EndpointSlices yet',
+  },
+  stored(
+    'PersistentVolumeClaims',
+    'persistentvolumeclaims',
+    ': this one stays Pending, and pods that name it run all the same',
+  ),
+  stored('PersistentVolumes', 'persistentvolumes', ': no claim is bound to it'),
+  stored('StorageClasses', 'storageclasses.storage.k8s.io', ': this one provisions nothing'),
+  stored('VolumeAttributesClasses', 'volumeattributesclasses.storage.k8s.io'),
+  stored('VolumeAttachments', 'volumeattachments.storage.k8s.io', ': this one attaches nothing'),
+  stored('CSIDrivers', 'csidrivers.storage.k8s.io'),
+  stored('CSINodes', 'csinodes.storage.k8s.io'),
+  stored('CSIStorageCapacities', 'csistoragecapacities.storage.k8s.io'),
+  stored('CustomResourceDefinitions', 'customresourcedefinitions.apiextensions.k8s.io', ': its resource is not served'),
+  stored('APIServices', 'apiservices.apiregistration.k8s.io', ': its group is not served'),
+  stored('MutatingWebhookConfigurations', 'mutatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
+  stored('ValidatingWebhookConfigurations', 'validatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
+  stored('MutatingAdmissionPolicies', 'mutatingadmissionpolicies.admissionregistration.k8s.io', powerless),
+  stored('MutatingAdmissionPolicyBindings', 'mutatingadmissionpolicybindings.admissionregistration.k8s.io'),
+  stored('ValidatingAdmissionPolicies', 'validatingadmissionpolicies.admissionregistration.k8s.io', powerless),
+  stored('ValidatingAdmissionPolicyBindings', 'validatingadmissionpolicybindings.admissionregistration.k8s.io'),
+  stored('CertificateSigningRequests', 'certificatesigningrequests.certificates.k8s.io', ': no signer issues it'),
+  stored('RuntimeClasses', 'runtimeclasses.node.k8s.io'),
+  stored('FlowSchemas', 'flowschemas.flowcontrol.apiserver.k8s.io', ': requests are not queued by it'),
+  stored(
+    'PriorityLevelConfigurations',
+    'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
+    ': requests are not queued by it',
+  ),
+  stored('DeviceClasses', 'deviceclasses.resource.k8s.io'),
+  stored('ResourceClaims', 'resourceclaims.resource.k8s.io', ': it is never allocated'),
+  stored('ResourceClaimTemplates', 'resourceclaimtemplates.resource.k8s.io', ': no claims are made of it'),
+  stored('ResourceSlices', 'resourceslices.resource.k8s.io'),
+
+  {
+    id: 'pod-affinity',
+    state: 'ignored',
+    docs: 'affinity and anti-affinity between pods',
+    fields: [pod('affinity.podAffinity'), pod('affinity.podAntiAffinity')],
+    sentence: 'the scheduler ignores podAffinity and podAntiAffinity yet: pods are placed as if it were not there',
+  },
+  {
+    id: 'topology-spread',
+    state: 'ignored',
+    docs: 'topology spread constraints',
+    fields: [pod('topologySpreadConstraints')],
+    sentence: 'the scheduler ignores topologySpreadConstraints yet: pods are placed as if they were not there',
+  },
+  {
+    id: 'preemption',
+    state: 'ignored',
+    docs: 'preemption (priorities order the queue)',
+    fields: [
+      pod('priorityClassName'),
+      { of: 'priorityclasses.scheduling.k8s.io', path: 'preemptionPolicy', is: ['PreemptLowerPriority'] },
+    ],
+    sentence: 'priorities order the scheduling queue, and no pod is preempted for another yet',
+  },
+  {
+    id: 'scheduling-groups',
+    state: 'ignored',
+    docs: 'scheduling groups',
+    fields: [pod('schedulingGroup')],
+    sentence: 'the scheduler ignores schedulingGroup yet: pods are placed one by one',
+  },
+  {
+    id: 'pod-claims',
+    state: 'ignored',
+    docs: 'claims of pods (missing and unbound ones hold nothing up)',
+    fields: [pod('volumes[].persistentVolumeClaim'), pod('volumes[].ephemeral'), ...each('volumeDevices')],
+    sentence:
+      'nothing binds PersistentVolumeClaims yet: on simulated nodes a pod runs without its claim, on a node of processes it waits',
+  },
+  {
+    id: 'pod-resource-claims',
+    state: 'ignored',
+    docs: 'resource claims of pods (DRA)',
+    fields: [pod('resourceClaims'), ...each('resources.claims')],
+    sentence: 'nothing allocates resourceClaims yet: the pod runs without its devices',
+  },
+  {
+    id: 'pod-runtime-class',
+    state: 'ignored',
+    docs: 'runtimeClassName',
+    fields: [pod('runtimeClassName')],
+    sentence:
+      'runtimeClassName is ignored yet: no RuntimeClass is looked up, and no overhead or node selector is taken from it',
+  },
+  {
+    id: 'container-restart-rules',
+    state: 'ignored',
+    docs: 'restart rules of containers',
+    fields: [...each('restartPolicyRules'), pod('containers[].restartPolicy')],
+    sentence: "restart rules of single containers are ignored yet: the pod's restartPolicy decides",
+  },
+  {
+    id: 'pod-os',
+    state: 'ignored',
+    docs: "a pod's operating system",
+    fields: [pod('os.name', ['windows'])],
+    sentence: 'os.name is ignored yet: the pod runs on a Linux node',
+  },
+  {
+    id: 'pod-resize',
+    state: 'ignored',
+    docs: 'resizing of running containers (the scheduler counts the new requests)',
+    resource: 'pods',
+    subresource: 'resize',
+    sentence: 'the scheduler counts the new requests, and no container is resized yet',
+  },
+  {
+    id: 'pod-security',
+    state: 'ignored',
+    docs: 'Pod Security labels of namespaces',
+    fields: [{ of: 'namespaces', path: 'metadata.labels{pod-security.kubernetes.io/}' }],
+    sentence: 'nothing enforces, audits or warns by pod-security.kubernetes.io labels yet',
+  },
+  {
+    id: 'aggregated-roles',
+    state: 'ignored',
+    docs: 'aggregation of ClusterRoles',
+    fields: [
+      { of: 'clusterroles.rbac.authorization.k8s.io', path: 'aggregationRule' },
+      {
+        of: 'clusterroles.rbac.authorization.k8s.io',
+        path: 'metadata.labels{rbac.authorization.k8s.io/aggregate-to-}',
+      },
+    ],
+    sentence: 'nothing aggregates ClusterRoles yet: an aggregationRule brings in no rules',
+  },
+  {
+    id: 'token-secrets',
+    state: 'ignored',
+    docs: 'Secrets for service account tokens',
+    fields: [{ of: 'secrets', path: 'type', is: ['kubernetes.io/service-account-token'] }],
+    sentence: 'nothing fills Secrets of type kubernetes.io/service-account-token yet: it stays without a token',
+  },
+  {
+    id: 'load-balancers',
+    state: 'ignored',
+    docs: 'load balancers',
+    fields: [service('spec.type', ['LoadBalancer'])],
+    sentence: 'nothing provides load balancers yet: EXTERNAL-IP stays <pending>',
+  },
+  {
+    id: 'traffic-policies',
+    state: 'ignored',
+    docs: 'session affinity and traffic policies of Services',
+    fields: [
+      service('spec.sessionAffinity', ['ClientIP']),
+      service('spec.internalTrafficPolicy', ['Local']),
+      service('spec.externalTrafficPolicy', ['Local']),
+      service('spec.trafficDistribution'),
+      service('spec.externalIPs'),
+      service('metadata.annotations{service.kubernetes.io/topology-mode}'),
+    ],
+    sentence:
+      'nothing routes traffic of Services yet, so session affinity, traffic policies and external addresses change nothing',
+  },
+  {
+    id: 'process-volumes',
+    state: 'ignored',
+    docs: 'volumes of a network or a CSI driver on nodes of processes (the pod waits with FailedMount)',
+    onProcessNodes: true,
+    fields: unmountable.map((kind) => pod(`volumes[].${kind}`)),
+    sentence:
+      'nodes of processes mount emptyDir, configMap, secret, downwardAPI, projected and hostPath: the pod will wait',
+  },
+  {
+    id: 'process-security',
+    state: 'ignored',
+    docs: 'all of a securityContext but runAsUser, runAsGroup and runAsNonRoot on nodes of processes',
+    onProcessNodes: true,
+    fields: [
+      ...['fsGroup', 'supplementalGroups', 'sysctls', 'seLinuxOptions', 'seccompProfile', 'appArmorProfile'].map(
+        (name) => pod(`securityContext.${name}`),
+      ),
+      ...['capabilities', 'privileged', 'readOnlyRootFilesystem', 'seLinuxOptions', 'seccompProfile'].flatMap((name) =>
+        each(`securityContext.${name}`),
+      ),
+      ...['appArmorProfile', 'procMount'].flatMap((name) => each(`securityContext.${name}`)),
+      ...each('securityContext.allowPrivilegeEscalation', [false]),
+      pod('hostUsers', [false]),
+    ],
+    sentence:
+      'nodes of processes apply runAsUser, runAsGroup and runAsNonRoot of a securityContext, and nothing else of it',
+  },
+  {
+    id: 'process-limits',
+    state: 'ignored',
+    docs: 'limits of resources on nodes of processes',
+    onProcessNodes: true,
+    fields: [...each('resources.limits'), pod('resources.limits')],
+    sentence: 'nothing enforces limits of resources on nodes of processes',
+  },
+  {
+    id: 'process-network',
+    state: 'ignored',
+    docs: 'names and namespaces of their own for pods on nodes of processes',
+    onProcessNodes: true,
+    fields: [
+      pod('hostAliases'),
+      pod('dnsConfig'),
+      pod('hostnameOverride'),
+      pod('setHostnameAsFQDN'),
+      pod('shareProcessNamespace'),
+      ...each('lifecycle.stopSignal'),
+      ...each('volumeMounts[].mountPropagation', ['Bidirectional', 'HostToContainer']),
+    ],
+    sentence:
+      'nodes of processes give pods no namespaces of their own: host names, DNS, stop signals and mount propagation change nothing',
+  },
+
+  {
+    id: 'exec',
+    state: 'refused',
+    docs: 'kubectl exec, attach, port-forward, cp and proxy to pods, nodes and services',
+    sentence: 'the subresources exec, attach, portforward and proxy are not served',
+  },
+  {
+    id: 'service-account-tokens',
+    state: 'refused',
+    docs: 'tokens of service accounts',
+    sentence: 'serviceaccounts/token is not served, and the token file of a pod is left out',
+  },
+
+  {
+    id: 'simulated-nodes',
+    state: 'by design',
+    docs: 'containers on simulated nodes exist only as state',
+    sentence:
+      'nothing is pulled, run, probed, mounted or reachable on a simulated node: images, commands, probes, lifecycle hooks, volumes, securityContext and addresses change only what is shown',
+  },
+  {
+    id: 'service-traffic',
+    state: 'by design',
+    docs: 'addresses of Services lead nowhere',
+    sentence: 'there is no DNS and no proxy: a Service has addresses, ports and endpoints, and no traffic flows',
+  },
+  {
+    id: 'process-nodes',
+    state: 'by design',
+    docs: 'containers on a node of processes are processes of this machine',
+    sentence: 'no images, no isolation, no network of their own: docs/process-nodes.md tells the rest',
+  },
+]

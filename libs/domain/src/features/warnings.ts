@@ -1,0 +1,131 @@
+// What a write is told about fields and kinds that nothing acts on: sentences for `Warning: 299` headers.
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { semanticEqual } from '../fields.ts'
+import type { Feature, IgnoredField } from './feature.ts'
+import { features } from './features.ts'
+
+/** Where pods are specified, in the kinds of which something makes pods. */
+const podSpecs: ReadonlyMap<string, string> = new Map([
+  ['pods', 'spec'],
+  ['cronjobs.batch', 'spec.jobTemplate.spec.template.spec'],
+  ...['deployments.apps', 'replicasets.apps', 'daemonsets.apps', 'statefulsets.apps', 'replicationcontrollers'].map(
+    (resource) => [resource, 'spec.template.spec'] as const,
+  ),
+  ['jobs.batch', 'spec.template.spec'],
+])
+
+const processSelector = 'nodeSelector{shiplog.dev/runtime}'
+
+type Step = { readonly each: true } | { readonly prefix: string } | { readonly name: string }
+
+const parsed = new Map<string, readonly Step[]>()
+
+function stepsOf(path: string): readonly Step[] {
+  let steps = parsed.get(path)
+  if (!steps) {
+    steps = [...path.matchAll(/\[\]|\{([^}]*)\}|[^.[{]+/g)].map(([text, prefix]): Step => {
+      if (text === '[]') return { each: true }
+      return prefix === undefined ? { name: text } : { prefix }
+    })
+    parsed.set(path, steps)
+  }
+  return steps
+}
+
+/** The values at a path: one for each element and each key on the way. */
+export function valuesAt(object: unknown, path: string): readonly unknown[] {
+  let found: unknown[] = [object]
+  for (const step of stepsOf(path)) {
+    found = found.flatMap((value) => {
+      if (typeof value !== 'object' || value === null) return []
+      if ('each' in step) return Array.isArray(value) ? value : []
+      if ('prefix' in step)
+        return Object.entries(value).flatMap(([key, one]) => (key.startsWith(step.prefix) ? [[key, one]] : []))
+      return [(value as JsonObject)[step.name]]
+    })
+    if (found.length === 0) return found
+  }
+  return found
+}
+
+const isSaid = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value)
+
+/** The path of a field in objects of a resource; undefined when they have no such field. */
+function pathIn(resource: string, field: IgnoredField): string | undefined {
+  if (field.of === resource) return field.path
+  const podSpec = field.of === 'podSpec' ? podSpecs.get(resource) : undefined
+  return podSpec && `${podSpec}.${field.path}`
+}
+
+const saidIn = (object: KubeObject, path: string, { is }: IgnoredField): readonly unknown[] =>
+  valuesAt(object, path).filter((value) => (is ? is.includes(value) : isSaid(value)))
+
+/** Finds out what one row says of an object; undefined when it says nothing. */
+type Check = (next: KubeObject, before: KubeObject | undefined) => string | undefined
+
+function checkOf(feature: Feature, resource: string, subresource: string): Check | undefined {
+  if (feature.state !== 'ignored' && feature.state !== 'stored only') return undefined
+  if ('subresource' in feature)
+    return feature.resource === resource && feature.subresource === subresource ? () => feature.sentence : undefined
+  if (subresource !== '') return undefined
+  if ('resource' in feature) return feature.resource === resource ? () => feature.sentence : undefined
+  const fields = feature.fields.flatMap((field) => {
+    const path = pathIn(resource, field)
+    return path === undefined ? [] : [{ field, path }]
+  })
+  if (fields.length === 0) return undefined
+  const runtime = feature.onProcessNodes && `${podSpecs.get(resource)!}.${processSelector}`
+  return (next, before) => {
+    if (runtime && !valuesAt(next, runtime).some((pair) => (pair as readonly unknown[])[1] === 'process'))
+      return undefined
+    const isNew = fields.some(({ field, path }) => {
+      const said = saidIn(next, path, field)
+      return said.length > 0 && !(before && semanticEqual(said, saidIn(before, path, field)))
+    })
+    return isNew ? feature.sentence : undefined
+  }
+}
+
+const checks = new Map<string, readonly Check[]>()
+
+/** Made once per resource: most have none. A kind that nothing acts on is told of as a whole, its fields are not. */
+function checksOf(resource: string, subresource: string): readonly Check[] {
+  const key = `${resource}/${subresource}`
+  let found = checks.get(key)
+  if (!found) {
+    const whole = features.filter((one) => one.state === 'stored only' && one.resource === resource)
+    const rows = whole.length > 0 ? whole : features
+    found = rows.flatMap((feature) => checkOf(feature, resource, subresource) ?? [])
+    checks.set(key, found)
+  }
+  return found
+}
+
+/** Components of a control plane know what they write; a service account may be anybody's operator. */
+const isComponent = (user: string): boolean =>
+  user.startsWith('system:') && !user.startsWith('system:serviceaccount:') && user !== 'system:anonymous'
+
+export interface ToldWrite {
+  /** `deployments.apps`. */
+  readonly resource: string
+  /** '' for the object itself. */
+  readonly subresource: string
+  readonly user: string
+}
+
+/**
+ * What the writer of `next` is to know: each kind that nothing acts on, and each ignored field that this write sets or
+ * changes, once. `before` is undefined on create.
+ *
+ *     warningsFor({ resource: 'limitranges', subresource: '', user: 'jane' }, range)
+ *     // ['shiplog: nothing acts on LimitRanges yet: it sets no defaults and limits nothing']
+ */
+export function warningsFor(write: ToldWrite, next: KubeObject, before?: KubeObject): readonly string[] {
+  const found = checksOf(write.resource, write.subresource)
+  if (found.length === 0 || isComponent(write.user)) return []
+  return found.flatMap((check) => {
+    const sentence = check(next, before)
+    return sentence === undefined ? [] : [`shiplog: ${sentence}`]
+  })
+}

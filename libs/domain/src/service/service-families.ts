@@ -1,0 +1,172 @@
+// Which IP families a Service has, told from its policy, its families and its addresses, from what it had before and from
+// the ranges of the cluster: upstream's initIPFamilyFields, in its order and with its sentences.
+import { duplicate, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import { familyOfIp, type IpFamily, type IpRanges } from '@shiplog/api/ip-address'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { ApiError, invalid, type StatusCause } from '@shiplog/api/status'
+import { items } from '../fields.ts'
+import { ipSentence, isIpv4, isIpv6 } from './ip-range.ts'
+import { needsClusterIp, sameList } from './service-defaults.ts'
+
+const families = ['IPv4', 'IPv6']
+const policies = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
+const otherFamily = (family: IpFamily): IpFamily => (family === 'IPv4' ? 'IPv6' : 'IPv4')
+
+const isHeadlessWithoutSelector = (spec: JsonObject): boolean =>
+  spec['clusterIP'] === 'None' && Object.keys(spec['selector'] ?? {}).length === 0
+
+/** What is wrong with addresses, families and policy, taken by themselves and together. */
+export function validateFamilyFields(spec: JsonObject): StatusCause[] {
+  const [addresses, wanted, policy] = [items(spec['clusterIPs']), items(spec['ipFamilies']), spec['ipFamilyPolicy']]
+  const causes: StatusCause[] = []
+  if (spec['clusterIP']) {
+    if (addresses.length === 0) causes.push(required('spec.clusterIPs'))
+    else if (addresses[0] !== spec['clusterIP'])
+      causes.push(invalidValue('spec.clusterIPs', addresses, 'first value must match `clusterIP`'))
+  } else if (addresses.length > 0)
+    causes.push(invalidValue('spec.clusterIPs', addresses, 'must be empty when `clusterIP` is not specified'))
+  wanted.forEach((family, index) => {
+    if (!families.includes(family)) causes.push(notSupported(`spec.ipFamilies[${index}]`, family, families))
+    if (wanted.indexOf(family) < index) causes.push(duplicate(`spec.ipFamilies[${index}]`, family))
+  })
+  if (typeof policy === 'string' && !policies.includes(policy))
+    causes.push(notSupported('spec.ipFamilyPolicy', policy, policies))
+  const badAddresses = validateAddresses(addresses)
+  causes.push(...badAddresses)
+  if (addresses.length > 2) causes.push(invalidValue('spec.clusterIPs', addresses, 'may only hold up to 2 values'))
+  if (badAddresses.length > 0) return causes
+  if (addresses.length > 1 && new Set(addresses.map(familyOfIp)).size < addresses.length)
+    causes.push(invalidValue('spec.clusterIPs', addresses, 'may specify no more than one IP for each IP family'))
+  if (addresses[0] !== 'None')
+    addresses.forEach((address, index) => {
+      const expected = wanted[index]
+      if (families.includes(expected) && familyOfIp(address) !== expected)
+        causes.push(
+          invalidValue(
+            `spec.clusterIPs[${index}]`,
+            address,
+            `expected an ${expected} value as indicated by \`ipFamilies[${index}]\``,
+          ),
+        )
+    })
+  return causes
+}
+
+function validateAddresses(addresses: readonly any[]): StatusCause[] {
+  return addresses.flatMap((address, index) => {
+    if (index === 0 && address === 'None')
+      return addresses.length > 1
+        ? [invalidValue('spec.clusterIPs', addresses, "'None' must be the first and only value")]
+        : []
+    return isIpv4(String(address)) || isIpv6(String(address))
+      ? []
+      : [invalidValue(`spec.clusterIPs[${index}]`, address, ipSentence)]
+  })
+}
+
+/** Two values become one, and one stays, when `PreferDualStack` services meet a cluster whose ranges changed. */
+const isUntouchedPreference = (spec: JsonObject, old: JsonObject): boolean =>
+  spec['type'] === old['type'] &&
+  spec['ipFamilyPolicy'] === 'PreferDualStack' &&
+  (old['ipFamilyPolicy'] ?? 'PreferDualStack') === 'PreferDualStack' &&
+  sameList(spec['clusterIPs'], old['clusterIPs']) &&
+  sameList(spec['ipFamilies'], old['ipFamilies'])
+
+const hasReduced = (now: unknown, was: unknown): boolean =>
+  items(now).length > 0 && items(now).length < items(was).length
+
+/** SingleStack gives up what is second; any other policy may not lose it in silence. */
+function settleReduction(spec: JsonObject, old: JsonObject): StatusCause[] {
+  const policy = spec['ipFamilyPolicy']
+  const causes: StatusCause[] = []
+  for (const [field, word] of [
+    ['clusterIPs', 'cluster IP'],
+    ['ipFamilies', 'IP family'],
+  ] as const) {
+    const list = items(spec[field])
+    if (policy !== 'SingleStack') {
+      if (hasReduced(list, old[field]))
+        causes.push(
+          invalidValue('spec.ipFamilyPolicy', policy, `must be 'SingleStack' to release the secondary ${word}`),
+        )
+    } else if (list.length > 1 && sameList(list, old[field])) spec[field] = [list[0]]
+  }
+  return causes
+}
+
+/** One policy, one address: said before families are told from the addresses. */
+function checkSingle(spec: JsonObject): StatusCause[] {
+  if (spec['ipFamilyPolicy'] !== 'SingleStack') return []
+  const sentence = (what: string): string =>
+    `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`
+  return [
+    ...(items(spec['clusterIPs']).length === 2 ? [sentence('cluster IPs')] : []),
+    ...(items(spec['ipFamilies']).length === 2 ? [sentence('IP families')] : []),
+  ].map((text) => invalidValue('spec.ipFamilyPolicy', 'SingleStack', text))
+}
+
+function inferFamilies(spec: JsonObject, configured: ReadonlySet<IpFamily>): StatusCause[] {
+  const addresses = items(spec['clusterIPs'])
+  if (addresses[0] === 'None') return []
+  const causes: StatusCause[] = []
+  addresses.forEach((address, index) => {
+    if (index < items(spec['ipFamilies']).length) return
+    const family = familyOfIp(address)
+    if (configured.has(family)) spec['ipFamilies'] = [...items(spec['ipFamilies']), family]
+    else
+      causes.push(invalidValue(`spec.clusterIPs[${index}]`, addresses, `${family} is not configured on this cluster`))
+  })
+  return causes
+}
+
+function fillPolicy(spec: JsonObject, old: JsonObject | undefined): void {
+  spec['ipFamilyPolicy'] ??=
+    old?.['ipFamilyPolicy'] ?? (isHeadlessWithoutSelector(spec) ? 'RequireDualStack' : 'SingleStack')
+}
+
+/** Fills in what the service did not say; throws an ApiError about what does not fit together or this cluster. */
+export function initIpFamilies(next: KubeObject, before: KubeObject | undefined, ranges: IpRanges): void {
+  const spec: JsonObject = next['spec'] ?? {}
+  const old: JsonObject | undefined = before?.['spec']
+  if (!needsClusterIp(spec) || (old && isUntouchedPreference(spec, old))) return
+  const refuseIf = (causes: readonly StatusCause[]): void => {
+    if (causes.length > 0) throw new ApiError(invalid('', 'Service', next.metadata.name, causes))
+  }
+  const configured = new Set(ranges.map(({ family }) => family))
+  fillPolicy(spec, old)
+  refuseIf(validateFamilyFields(spec))
+  refuseIf([...(old ? settleReduction(spec, old) : []), ...checkSingle(spec), ...inferFamilies(spec, configured)])
+  const wantsTwo = spec['ipFamilyPolicy'] !== 'SingleStack'
+  const wanted = (): readonly IpFamily[] => items(spec['ipFamilies'])
+  const addOther = (): void => {
+    if (wantsTwo && wanted().length === 1) spec['ipFamilies'] = [wanted()[0], otherFamily(wanted()[0]!)]
+  }
+  const fillFirst = (): void => {
+    if (wanted().length === 0) spec['ipFamilies'] = [ranges[0].family]
+  }
+  // Nobody knows which families its endpoints will have: both, on any cluster.
+  if (isHeadlessWithoutSelector(spec)) {
+    fillFirst()
+    addOther()
+    return
+  }
+  const isDemanding = spec['ipFamilyPolicy'] === 'RequireDualStack' && configured.size < 2
+  refuseIf([
+    ...(isDemanding
+      ? [
+          invalidValue(
+            'spec.ipFamilyPolicy',
+            'RequireDualStack',
+            'this cluster is not configured for dual-stack services',
+          ),
+        ]
+      : []),
+    ...wanted().flatMap((family, index) =>
+      configured.has(family)
+        ? []
+        : [invalidValue(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster')],
+    ),
+  ])
+  fillFirst()
+  if (configured.size === 2) addOther()
+}
