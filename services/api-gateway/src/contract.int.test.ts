@@ -317,6 +317,28 @@ describe('versions and uids', () => {
   })
 })
 
+test('a pod is replaced by the manifest that made it, and a refusal shows what differs', async () => {
+  const spec = { serviceAccountName: 'default', automountServiceAccountToken: false, containers: [container] }
+  const manifest = { metadata: { name: 'a' }, spec }
+  await told('create', 'pods', { ...namespaced, body: manifest })
+  const put = (body: JsonObject) => answer('update', 'pods', { ...namespaced, name: 'a', body })
+  expect(await put(manifest)).toBe('200')
+  expect(await put({ ...manifest, spec: { ...spec, hostname: 'other' } })).toMatch(
+    /^422 .*pod updates may not change fields other than[^\n]*\n@@ [^\n]* @@\n[^]*\+ "hostname": "other"/,
+  )
+})
+
+test('a HorizontalPodAutoscaler scales a ReplicationController', async () => {
+  const spec = { maxReplicas: 3, scaleTargetRef: { apiVersion: 'v1', kind: 'ReplicationController', name: 'rc' } }
+  const create = (kind: string) =>
+    answer('create', 'horizontalpodautoscalers.autoscaling', {
+      ...namespaced,
+      body: { metadata: { name: 'a' }, spec: { ...spec, scaleTargetRef: { ...spec.scaleTargetRef, kind } } },
+    })
+  expect(await create('Pod')).toMatch(/^422 .*apiVersion must specify API group/)
+  expect(await create('ReplicationController')).toBe('201')
+})
+
 describe('rights', () => {
   const bob = { name: 'bob', groups: ['system:authenticated'] }
   const role = 'clusterroles.rbac.authorization.k8s.io'
