@@ -1,8 +1,11 @@
 // What exists on a fresh cluster before anybody writes: namespaces, the API server's own service, the system's
-// priority classes, the default roles. As drafts: the gateway creates those that are missing, through the same pipeline as any write.
+// priority classes, the default roles, and what is published of how requests and addresses are shared out. As drafts: the gateway creates those that are missing, through the same pipeline as any write.
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { timestampOf } from '@shiplog/api/managed-fields'
+import { bootstrapApiServices } from './bootstrap-api-services.ts'
+import { bootstrapFlowControl } from './bootstrap-flow-control.ts'
 import { bootstrapRoles } from './bootstrap-roles.ts'
-import { kubernetesServiceIp } from './service/ip-range.ts'
+import { kubernetesServiceIp, serviceCidr } from './service/ip-range.ts'
 import { systemPriorityClasses } from './priority-class/system-priority-classes.ts'
 
 /** Where an API server can be reached by pods. */
@@ -15,6 +18,8 @@ export interface ApiServerPlace {
 export interface BootstrapOptions {
   /** At least one; the first is this one. */
   readonly apiServers: readonly [ApiServerPlace, ...ApiServerPlace[]]
+  /** Since when what they say of themselves holds. */
+  readonly nowMs: number
 }
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
@@ -71,8 +76,27 @@ export function apiServerEndpoints(places: readonly ApiServerPlace[]): JsonObjec
   ]
 }
 
+/** The range that Services get their addresses from, as the API server was started with it. */
+const defaultServiceRange = (now: string): JsonObject => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'ServiceCIDR',
+  metadata: { name },
+  spec: { cidrs: [serviceCidr] },
+  status: {
+    conditions: [
+      {
+        type: 'Ready',
+        status: 'True',
+        lastTransitionTime: now,
+        reason: '',
+        message: 'Kubernetes default Service CIDR is ready',
+      },
+    ],
+  },
+})
+
 /** In the order in which they must be created. */
-export const bootstrapObjects = ({ apiServers }: BootstrapOptions): JsonObject[] => {
+export const bootstrapObjects = ({ apiServers, nowMs }: BootstrapOptions): JsonObject[] => {
   const { port } = apiServers[0]
   const service = {
     apiVersion: 'v1',
@@ -100,6 +124,9 @@ export const bootstrapObjects = ({ apiServers }: BootstrapOptions): JsonObject[]
     ...namespaces.map((namespace) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })),
     ...classes,
     ...bootstrapRoles(),
+    ...bootstrapFlowControl(),
+    ...bootstrapApiServices(timestampOf(nowMs)),
+    defaultServiceRange(timestampOf(nowMs)),
     service,
     ...apiServerEndpoints(apiServers),
   ]
