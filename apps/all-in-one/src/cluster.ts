@@ -42,6 +42,8 @@ export interface ClusterOptions {
   readonly tokenAuthFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** How long a paged list may go on from its snapshot; as long as the log holds it by default. */
+  readonly continueTokenLifetimeMs?: number
   readonly logger: Logger
   /** One line for people, as things happen. */
   readonly progress?: (line: string) => void
@@ -187,6 +189,9 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       onStored: guarded.onStored,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
       ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
+      ...(options.continueTokenLifetimeMs === undefined
+        ? {}
+        : { continueTokenLifetimeMs: options.continueTokenLifetimeMs }),
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),

@@ -15,6 +15,7 @@ export interface UpOptions {
   readonly node: readonly string[]
   readonly tokenAuthFile?: string | undefined
   readonly disableAdmissionPlugins: readonly string[]
+  readonly continueTokenLifetime?: number | undefined
   readonly postgres: string
   readonly logLevel: LogLevel
 }
@@ -34,6 +35,9 @@ export async function up(options: UpOptions): Promise<never> {
         postgres: options.postgres,
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
         disabledAdmissionPlugins: options.disableAdmissionPlugins,
+        ...(options.continueTokenLifetime === undefined
+          ? {}
+          : { continueTokenLifetimeMs: options.continueTokenLifetime * 1_000 }),
         logger,
         progress,
         findNatsServer: findNatsServer(progress),

@@ -74,24 +74,37 @@ const everything: JsonObject = {
 const leases: Resources = { groups: ['coordination.k8s.io'], resources: ['leases'], clusterScope: false }
 const everybody = groups('system:unauthenticated', 'system:authenticated')
 
-const schema = (
-  name: string,
-  level: string,
-  precedence: number,
-  distinguisher: 'ByUser' | 'ByNamespace' | undefined,
-  subjects: readonly JsonObject[],
-  rules: JsonObject = everything,
-): JsonObject => ({
-  apiVersion,
-  kind: 'FlowSchema',
-  metadata: metadata(name),
-  spec: {
-    priorityLevelConfiguration: { name: level },
-    matchingPrecedence: precedence,
-    ...(distinguisher ? { distinguisherMethod: { type: distinguisher } } : {}),
-    rules: [{ subjects, ...rules }],
-  },
-})
+const schemaAt =
+  (now: string) =>
+  (
+    name: string,
+    level: string,
+    precedence: number,
+    distinguisher: 'ByUser' | 'ByNamespace' | undefined,
+    subjects: readonly JsonObject[],
+    rules: JsonObject = everything,
+  ): JsonObject => ({
+    apiVersion,
+    kind: 'FlowSchema',
+    metadata: metadata(name),
+    spec: {
+      priorityLevelConfiguration: { name: level },
+      matchingPrecedence: precedence,
+      ...(distinguisher ? { distinguisherMethod: { type: distinguisher } } : {}),
+      rules: [{ subjects, ...rules }],
+    },
+    status: {
+      conditions: [
+        {
+          type: 'Dangling',
+          status: 'False',
+          lastTransitionTime: now,
+          reason: 'Found',
+          message: `This FlowSchema references the PriorityLevelConfiguration object named ${JSON.stringify(level)} and it exists`,
+        },
+      ],
+    },
+  })
 
 const manager = 'system:kube-controller-manager'
 const scheduler = 'system:kube-scheduler'
@@ -101,26 +114,29 @@ const heartbeats = {
   resourceRules: [resourceRule({ groups: [''], resources: ['nodes', 'nodes/status'] }), resourceRule(leases)],
 }
 
-/** Levels first: schemas name them. */
-export const bootstrapFlowControl = (): JsonObject[] => [
-  priorityLevel('exempt', { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } }),
-  ...Object.entries(levels).map(([name, level]) => priorityLevel(name, limited(level))),
-  schema('exempt', 'exempt', 1, undefined, groups('system:masters')),
-  schema('probes', 'exempt', 2, undefined, everybody, probes),
-  schema(
-    'system-leader-election',
-    'leader-election',
-    100,
-    'ByUser',
-    [...users(manager, scheduler), systemAccounts],
-    elections,
-  ),
-  schema('system-node-high', 'node-high', 400, 'ByUser', groups('system:nodes'), heartbeats),
-  schema('system-nodes', 'system', 500, 'ByUser', groups('system:nodes')),
-  schema('kube-controller-manager', 'workload-high', 800, 'ByNamespace', users(manager)),
-  schema('kube-scheduler', 'workload-high', 800, 'ByNamespace', users(scheduler)),
-  schema('kube-system-service-accounts', 'workload-high', 900, 'ByNamespace', [systemAccounts]),
-  schema('service-accounts', 'workload-low', 9000, 'ByUser', groups('system:serviceaccounts')),
-  schema('global-default', 'global-default', 9900, 'ByUser', everybody),
-  schema('catch-all', 'catch-all', 10000, 'ByUser', everybody),
-]
+/** Levels first: schemas name them. `now`: since when what a schema names is there. */
+export const bootstrapFlowControl = (now: string): JsonObject[] => {
+  const schema = schemaAt(now)
+  return [
+    priorityLevel('exempt', { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } }),
+    ...Object.entries(levels).map(([name, level]) => priorityLevel(name, limited(level))),
+    schema('exempt', 'exempt', 1, undefined, groups('system:masters')),
+    schema('probes', 'exempt', 2, undefined, everybody, probes),
+    schema(
+      'system-leader-election',
+      'leader-election',
+      100,
+      'ByUser',
+      [...users(manager, scheduler), systemAccounts],
+      elections,
+    ),
+    schema('system-node-high', 'node-high', 400, 'ByUser', groups('system:nodes'), heartbeats),
+    schema('system-nodes', 'system', 500, 'ByUser', groups('system:nodes')),
+    schema('kube-controller-manager', 'workload-high', 800, 'ByNamespace', users(manager)),
+    schema('kube-scheduler', 'workload-high', 800, 'ByNamespace', users(scheduler)),
+    schema('kube-system-service-accounts', 'workload-high', 900, 'ByNamespace', [systemAccounts]),
+    schema('service-accounts', 'workload-low', 9000, 'ByUser', groups('system:serviceaccounts')),
+    schema('global-default', 'global-default', 9900, 'ByUser', everybody),
+    schema('catch-all', 'catch-all', 10000, 'ByUser', everybody),
+  ]
+}

@@ -124,7 +124,7 @@ export const bootstrapObjects = ({ apiServers, nowMs }: BootstrapOptions): JsonO
     ...namespaces.map((namespace) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })),
     ...classes,
     ...bootstrapRoles(),
-    ...bootstrapFlowControl(),
+    ...bootstrapFlowControl(timestampOf(nowMs)),
     ...bootstrapApiServices(timestampOf(nowMs)),
     defaultServiceRange(timestampOf(nowMs)),
     service,

@@ -317,6 +317,52 @@ describe('versions and uids', () => {
   })
 })
 
+test('the token of a paged list expires where it is told to, and another goes on without the snapshot', async () => {
+  let aheadMs = 0
+  const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs }
+  const strict = createApiGateway({
+    log,
+    clock,
+    ids: systemIds,
+    logger: silentLogger,
+    continueTokenLifetimeMs: 300_000,
+  })
+  await strict.start()
+  try {
+    for (const name of ['a', 'b', 'c', 'd']) await createConfigMap(name)
+    const page = async (token?: string): Promise<ApiResult> =>
+      await strict.clientFor({ name: 'admin', groups: ['system:masters'] }).request({
+        ...{ verb: 'list', group: '', resource: 'configmaps', namespace: 'default' },
+        query: { limit: '1', ...(token ? { continue: token } : {}) },
+      } as ApiRequest)
+    const tokenOf = (result: ApiResult): string => (result as { object: JsonObject }).object['metadata'].continue
+    const first = tokenOf(await page())
+    aheadMs = 299_000
+    const second = tokenOf(await page(first))
+    aheadMs = 301_000
+    // A later page does not make the snapshot younger.
+    for (const token of [first, second])
+      expect(await page(token)).toMatchObject({ ok: false, code: 410, status: { reason: 'Expired' } })
+    const { status } = (await page(second)) as unknown as { status: { metadata: { continue: string } } }
+    const rest = await page(status.metadata.continue)
+    expect(rest).toMatchObject({ ok: true, object: { items: [{ metadata: { name: 'c' } }] } })
+    const inconsistent = tokenOf(rest)
+    aheadMs = 500_000
+    expect(await page(inconsistent)).toMatchObject({ ok: true, object: { items: [{ metadata: { name: 'd' } }] } })
+  } finally {
+    await strict.stop()
+  }
+})
+
+test('the components have a status, made when it is asked for', async () => {
+  const list = await told('list', 'componentstatuses', {})
+  expect(
+    list['items'].map(({ metadata, conditions }: JsonObject) => `${metadata.name} ${conditions[0].status}`),
+  ).toEqual(['controller-manager False', 'etcd-0 True', 'scheduler False'])
+  expect(await answer('get', 'componentstatuses', { name: 'etcd-0' })).toBe('200')
+  expect(await answer('get', 'componentstatuses', { name: 'other' })).toMatch(/^404 /)
+})
+
 test('a pod is replaced by the manifest that made it, and a refusal shows what differs', async () => {
   const spec = { serviceAccountName: 'default', automountServiceAccountToken: false, containers: [container] }
   const manifest = { metadata: { name: 'a' }, spec }
@@ -324,7 +370,7 @@ test('a pod is replaced by the manifest that made it, and a refusal shows what d
   const put = (body: JsonObject) => answer('update', 'pods', { ...namespaced, name: 'a', body })
   expect(await put(manifest)).toBe('200')
   expect(await put({ ...manifest, spec: { ...spec, hostname: 'other' } })).toMatch(
-    /^422 .*pod updates may not change fields other than[^\n]*\n@@ [^\n]* @@\n[^]*\+ "hostname": "other"/,
+    /^422 .*pod updates may not change fields other than[^\n]*\n@@ [^\n]* @@\n[\s\S]*\+ "hostname": "other"/,
   )
 })
 

@@ -164,7 +164,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (isJson && wantsIndent(readersOf(request.raw as unknown as RawRequest))) bytes = createJsonIndenter().next(bytes)
     if (bytes.length > gzipBytesMin && acceptsGzip(header(request.raw as unknown as RawRequest, 'accept-encoding'))) {
       bytes = await gzipped(bytes)
-      reply.headers(gzipHeaders)
+      const vary = reply.getHeader('vary')
+      reply.headers(vary === undefined ? gzipHeaders : { ...gzipHeaders, vary: `${String(vary)}, ${gzipHeaders.vary}` })
     }
     if (bytes !== payload) reply.removeHeader('content-length')
     return bytes
@@ -307,7 +308,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const outdated = deprecatedResources.get(`${apiVersionOf(info.group, info.version)}/${info.resource}`)
     if (outdated) reply.raw.appendHeader?.('warning', warningHeader(outdated))
     const representation = negotiate(header(raw, 'accept'))
-    if (representation.as !== 'object' && !isStoredOrScale(resource, subresource))
+    if (representation.as !== 'object' && !hasMetadata(resource, subresource))
       return answerStatus(reply, notAcceptable(servableMediaTypes))
     const trusted = deps.trusted(user)
     const gatewayRequest: GatewayRequest = {
@@ -558,8 +559,8 @@ const scaleTable = (scale: JsonObject, nowMs: number): Buffer =>
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
 /** Whether what is answered has metadata, so that it can be a row of a Table: reviews, bindings and evictions have none. */
-const isStoredOrScale = (resource: ResourceInfo, subresource: string): boolean =>
-  resource.stored && !['binding', 'eviction', 'token'].includes(subresource)
+const hasMetadata = (resource: ResourceInfo, subresource: string): boolean =>
+  resource.verbs.includes('get') && !['binding', 'eviction', 'token'].includes(subresource)
 
 /** Whether the stored bytes are the answer. */
 const isPlain = (resource: ResourceInfo, representation: Representation): boolean =>

@@ -49,7 +49,8 @@ export function createJsonIndenter(): JsonIndenter {
       depth--
       if (!opened) breakLine()
       opened = false
-      return put(byte)
+      put(byte)
+      return
     }
     if (opened) breakLine()
     opened = isOpening(byte)
