@@ -166,14 +166,25 @@ describe('a body of another kind', () => {
     expect(await evict({ apiVersion, kind: 'Eviction' })).toBe('201')
   })
 
-  test('is no patch', async () => {
+  test('comes of no patch, but of a strategic merge, which takes the result for what is there', async () => {
     await createConfigMap('a')
-    const patch = (body: JsonObject) =>
-      answer('patch', 'configmaps', { ...namespaced, name: 'a', patchType: 'application/merge-patch+json', body })
-    expect(await patch({ kind: 'Secret' })).toMatch(/^(400|422) /)
-    expect(await patch({ apiVersion: 'v2' })).toMatch(/^(400|422) /)
-    expect(await patch({ apiVersion: 'apps/v1' })).toMatch(/^(400|422) /)
-    expect(await patch({ kind: 'ConfigMap', apiVersion: 'v1' })).toBe('200')
+    const patch = (patchType: NonNullable<ApiRequest['patchType']>, body: JsonObject | JsonObject[]) =>
+      answer('patch', 'configmaps', { ...namespaced, name: 'a', patchType, body })
+    const merge = (body: JsonObject) => patch('application/merge-patch+json', body)
+    const unknown = /^422 .*patch: Invalid value: .*/
+    expect(await merge({ kind: 'Secret' })).toMatch(
+      /^422 .*converting \(v1.Secret\) to \(core.ConfigMap\): unknown conversion/,
+    )
+    expect(await merge({ apiVersion: 'v2' })).toMatch(unknown)
+    expect(await merge({ apiVersion: 'apps/v1' })).toMatch(unknown)
+    const replaced = [{ op: 'replace', path: '/kind', value: 'Nonsense' }]
+    expect(await patch('application/json-patch+json', replaced)).toMatch(/^422 .*no kind "Nonsense" is registered/)
+    expect(await merge({ kind: 'ConfigMap', apiVersion: 'v1' })).toBe('200')
+    expect(await patch('application/strategic-merge-patch+json', { kind: 'Secret', apiVersion: 'v2' })).toBe('200')
+    expect(await told('get', 'configmaps', { ...namespaced, name: 'a' })).toMatchObject({
+      kind: 'ConfigMap',
+      apiVersion: 'v1',
+    })
   })
 })
 

@@ -4,7 +4,8 @@ import { decodeBody, normalize } from '@shiplog/api/decode'
 import { applyJsonPatch } from '@shiplog/api/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { applyMergePatch } from '@shiplog/api/merge-patch'
-import { apiVersionOf, type SchemaRegistry } from '@shiplog/api/schema'
+import { goQuote } from '@shiplog/api/go-quote'
+import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
 import { applyServerSide } from '@shiplog/api/server-side-apply'
 import {
   ApiError,
@@ -22,6 +23,7 @@ import type { Body, GatewayRequest, WriteOutcome } from './gateway-request.ts'
 import {
   type AppliedConfiguration,
   fromStorage,
+  internalPackageOf,
   type RequestBodies,
   severalVersions,
   toStorage,
@@ -102,7 +104,7 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
       return modify(request, (before) => {
         warnings = []
         const document = fromStorage(resource, before)
-        const patched = read(document)
+        const patched = ofKind(registry, resource, read(document), mediaTypeOf(body))
         const result = normalize(registry, resource.definition, patched)
         if (result.errors.length > 0) throw new ApiError(patchInvalid(result.errors[0]!))
         const found = [...faults, ...result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)]
@@ -186,6 +188,24 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
   }
 
   return patch
+}
+
+/**
+ * What a patch says of kind and version: a strategic merge reads the result as what is at the URL, whatever it says of itself;
+ * after the other patches it is read as what it says, and must then become what is there.
+ */
+function ofKind(registry: SchemaRegistry, resource: ResourceInfo, patched: JsonObject, patchType: string): JsonObject {
+  const apiVersion = apiVersionOf(resource.group, resource.version)
+  const { kind: says = resource.kind, apiVersion: saysVersion = apiVersion } = patched
+  if (says === resource.kind && saysVersion === apiVersion) return patched
+  if (patchType === 'application/strategic-merge-patch+json') return { ...patched, kind: resource.kind, apiVersion }
+  const [group, version] = String(saysVersion).includes('/')
+    ? String(saysVersion).split('/')
+    : ['', String(saysVersion)]
+  const why = registry.byKind(group!, version!, String(says))
+    ? `converting (${version}.${says}) to (${internalPackageOf(resource.group)}.${resource.kind}): unknown conversion`
+    : `no kind ${goQuote(String(says))} is registered for version ${goQuote(String(saysVersion))}`
+  throw new ApiError(patchInvalid(why))
 }
 
 const patchInvalid = (why: string) =>
