@@ -2,8 +2,8 @@
 // operation, and those of discovery, which v3 tells of in documents of its own.
 import type { JsonObject } from './kube-object.ts'
 
-import { capital, groupWord, inPath, listParameters, pretty, tagOf } from './openapi-operations.ts'
-import { apiVersionOf, type ResourceInfo } from './schema.ts'
+import { capital, groupWord, inPath, listParameters, pretty, tagOf } from './schema/openapi-operations.ts'
+import { apiVersionOf, type ResourceInfo } from './schema/schema.ts'
 
 type ToSchema = (schema: JsonObject) => JsonObject
 

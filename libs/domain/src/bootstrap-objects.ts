@@ -1,7 +1,7 @@
 // What exists on a fresh cluster before anybody writes: namespaces, the API server's own service, the system's
 // priority classes, the default roles, and what is published of how requests and addresses are shared out. As drafts: the gateway creates those that are missing, through the same pipeline as any write.
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { timestampOf } from '@shiplog/api/managed-fields'
+import { timestampOf } from '@shiplog/api/apply/managed-fields'
 import { bootstrapApiServices } from './bootstrap-api-services.ts'
 import { bootstrapFlowControl } from './bootstrap-flow-control.ts'
 import { bootstrapRoles } from './bootstrap-roles.ts'

@@ -1,5 +1,5 @@
-import { builtInRegistry } from '@shiplog/api/registry'
-import { apiVersionOf, groupResourceOf } from '@shiplog/api/schema'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { apiVersionOf, groupResourceOf } from '@shiplog/api/schema/schema'
 import { describe, expect, test } from 'vitest'
 import { selectableField } from './field-labels.ts'
 import { strategyFor } from './strategies.ts'

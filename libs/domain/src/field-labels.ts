@@ -1,7 +1,7 @@
 // Which fields a field selector may name, for each group and version of a kind, and what is compared then: upstream's field
 // label conversion functions. Kinds without an entry have the two that all objects have.
-import { goQuote } from '@shiplog/api/go-quote'
-import { apiVersionOf } from '@shiplog/api/schema'
+import { goQuote } from '@shiplog/api/decode/go-quote'
+import { apiVersionOf } from '@shiplog/api/schema/schema'
 
 interface FieldLabels {
   /** Label of a selector → name among the selectable fields of the kind's strategy, or `metadata.name`. */

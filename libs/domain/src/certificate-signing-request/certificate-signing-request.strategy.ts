@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto'
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { timestampOf } from '@shiplog/api/managed-fields'
+import { timestampOf } from '@shiplog/api/apply/managed-fields'
 import type { StatusCause } from '@shiplog/api/status'
 import { items, keep, section, semanticEqual } from '../fields.ts'
 import type { Strategy } from '../strategy.ts'

@@ -1,6 +1,6 @@
 // ClusterRole aggregation: a role with an aggregationRule has the rules of all roles that its selectors choose, in the order
 // of their names, each once. So `view`, `edit` and `admin` grow with every kind whose author labels a role for them.
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelSelector } from '@shiplog/api/selectors'
 import { type Reconciler, settled, watchesResource } from '@shiplog/reconcile/reconciler'
