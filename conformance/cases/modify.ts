@@ -239,7 +239,8 @@ export const modifyCases: readonly Case[] = topic('modify', {
         headers: { 'content-type': 'application/merge-patch+json' },
         body: { metadata: { uid: '00000000-0000-4000-8000-000000000000' } },
       })
-      assert.equal(answer.code, 409, answer.text)
+      assert.equal(answer.code, 422, answer.text)
+      has(answer.text, 'field is immutable')
       assert.equal((await t.get('cm c')).metadata.uid, before.metadata.uid)
     },
   },

@@ -50,6 +50,8 @@ export interface ClusterOptions {
   readonly podRanges?: IpRanges | undefined
   /** Reads the records of the log, for everybody in the process; that of this build by default. */
   readonly codec?: RecordCodec
+  /** How long a paged list may go on from its snapshot; as long as the log holds it by default. */
+  readonly continueTokenLifetimeMs?: number
   readonly logger: Logger
   /** One line for people, as things happen. */
   readonly progress?: (line: string) => void
@@ -197,6 +199,9 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
       ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
       serviceRanges: options.serviceRanges,
+      ...(options.continueTokenLifetimeMs === undefined
+        ? {}
+        : { continueTokenLifetimeMs: options.continueTokenLifetimeMs }),
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),

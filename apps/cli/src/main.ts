@@ -129,6 +129,12 @@ program
       .argParser((text) => text.split(',').filter((name) => name !== '')),
   )
   .addOption(
+    new Option(
+      '--continue-token-lifetime <seconds>',
+      'paged lists go on from their snapshot for so long, then 410; upstream: about 300 (default: as long as the log holds it)',
+    ).argParser(wholeNumber(86_400)),
+  )
+  .addOption(
     new Option('--log-level <level>', 'least level of the log lines on standard error')
       .choices(['debug', 'info', 'warn', 'error', 'silent'])
       .default('warn'),

@@ -13,19 +13,27 @@ const resources: Readonly<Record<string, string>> = {
   EndpointSlice: 'endpointslices.discovery.k8s.io',
   ClusterRole: 'clusterroles.rbac.authorization.k8s.io',
   ClusterRoleBinding: 'clusterrolebindings.rbac.authorization.k8s.io',
+  Role: 'roles.rbac.authorization.k8s.io',
+  RoleBinding: 'rolebindings.rbac.authorization.k8s.io',
+  FlowSchema: 'flowschemas.flowcontrol.apiserver.k8s.io',
+  PriorityLevelConfiguration: 'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
+  APIService: 'apiservices.apiregistration.k8s.io',
+  ServiceCIDR: 'servicecidrs.networking.k8s.io',
 }
 
 test('a fresh cluster has namespaces, priority classes and its own service', () => {
-  const names = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }] }).map(
+  const names = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }], nowMs: 0 }).map(
     (draft) => `${draft['kind']}/${draft['metadata'].name}`,
   )
-  expect(names.filter((name) => !name.startsWith('ClusterRole'))).toEqual([
+  const others = /^(ClusterRole|Role|FlowSchema|PriorityLevel|APIService)/
+  expect(names.filter((name) => !others.test(name))).toEqual([
     'Namespace/default',
     'Namespace/kube-system',
     'Namespace/kube-public',
     'Namespace/kube-node-lease',
     'PriorityClass/system-node-critical',
     'PriorityClass/system-cluster-critical',
+    'ServiceCIDR/kubernetes',
     'Service/kubernetes',
     'Endpoints/kubernetes',
     'EndpointSlice/kubernetes',
@@ -33,7 +41,7 @@ test('a fresh cluster has namespaces, priority classes and its own service', () 
 })
 
 test.each(['127.0.0.1', '10.0.0.9'])('all of them pass their own rules with the API server at %s', (address) => {
-  for (const draft of bootstrapObjects({ apiServers: [{ address, port: 6443 }] }) as KubeObject[]) {
+  for (const draft of bootstrapObjects({ apiServers: [{ address, port: 6443 }], nowMs: 0 }) as KubeObject[]) {
     const strategy = strategyFor(resources[draft.kind]!)
     strategy.setDefaults?.(draft)
     strategy.prepareForCreate?.(draft, testContext())
@@ -45,18 +53,35 @@ test.each(['127.0.0.1', '10.0.0.9'])('all of them pass their own rules with the 
   }
 })
 
-test('every default role is bound, but the one of nodes, for whom the Node authorizer speaks', () => {
-  const drafts = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }] })
+test('every binding binds a role that is there, and of the roles of components only those of absent ones are bound to nobody', () => {
+  const drafts = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }], nowMs: 0 })
   const namesOf = (kind: string): string[] =>
     drafts.filter((draft) => draft['kind'] === kind).map((draft) => draft['metadata'].name)
-  const bindings = drafts.filter((draft) => draft['kind'] === 'ClusterRoleBinding')
-  expect(bindings.map((binding) => binding['roleRef'].name)).toEqual(namesOf('ClusterRoleBinding'))
+  for (const scope of ['Cluster', '']) {
+    const bindings = drafts.filter((draft) => draft['kind'] === `${scope}RoleBinding`)
+    const roles = namesOf(`${scope}Role`)
+    expect(bindings.filter((binding) => !roles.includes(binding['roleRef'].name))).toEqual([])
+  }
   const unbound = namesOf('ClusterRole').filter((name) => !namesOf('ClusterRoleBinding').includes(name))
-  expect(unbound).toEqual(['system:node'])
+  expect(unbound.filter((name) => !name.startsWith('system:certificates.k8s.io'))).toEqual([
+    'system:aggregate-to-admin',
+    'system:aggregate-to-edit',
+    'system:aggregate-to-view',
+    'system:auth-delegator',
+    'system:heapster',
+    'system:kube-aggregator',
+    'system:kubelet-api-admin',
+    'system:node-bootstrapper',
+    'system:node-problem-detector',
+    'system:persistent-volume-provisioner',
+    'admin',
+    'edit',
+    'view',
+  ])
 })
 
 test('nobody but the administrators can write roles or read Secrets, the controller manager apart', () => {
-  const drafts = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }] })
+  const drafts = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }], nowMs: 0 })
   const mayAll = drafts
     .filter((draft) => draft['kind'] === 'ClusterRole')
     .filter((role) =>
@@ -69,6 +94,9 @@ test('nobody but the administrators can write roles or read Secrets, the control
     'cluster-admin',
     'system:kube-controller-manager',
     'system:node',
+    'system:aggregate-to-admin',
+    'system:aggregate-to-edit',
+    'system:controller:clusterrole-aggregation-controller',
     'system:controller:generic-garbage-collector',
     'system:controller:namespace-controller',
   ])

@@ -1,7 +1,11 @@
 // What exists on a fresh cluster before anybody writes: namespaces, the API server's own service, the system's
-// priority classes, the default roles. As drafts: the gateway creates those that are missing, through the same pipeline as any write.
-import type { IpRanges } from '@shiplog/api/ip-address'
+// priority classes, the default roles, and what is published of how requests and addresses are shared out. As drafts: the
+// gateway creates those that are missing, through the same pipeline as any write.
+import { formatIpRange, type IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { timestampOf } from '@shiplog/api/apply/managed-fields'
+import { bootstrapApiServices } from './bootstrap-api-services.ts'
+import { bootstrapFlowControl } from './bootstrap-flow-control.ts'
 import { bootstrapRoles } from './bootstrap-roles.ts'
 import { defaultServiceRanges, kubernetesServiceIp } from './service/ip-range.ts'
 import { systemPriorityClasses } from './priority-class/system-priority-classes.ts'
@@ -18,6 +22,8 @@ export interface BootstrapOptions {
   readonly apiServers: readonly [ApiServerPlace, ...ApiServerPlace[]]
   /** Where addresses of Services come from; default 10.96.0.0/12. */
   readonly serviceRanges?: IpRanges | undefined
+  /** Since when what they say of themselves holds. */
+  readonly nowMs: number
 }
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
@@ -74,10 +80,30 @@ export function apiServerEndpoints(places: readonly ApiServerPlace[]): JsonObjec
   ]
 }
 
+/** The range that Services get their addresses from, as the API server was started with it. */
+const defaultServiceRange = (serviceRanges: IpRanges, now: string): JsonObject => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'ServiceCIDR',
+  metadata: { name },
+  spec: { cidrs: serviceRanges.map(formatIpRange) },
+  status: {
+    conditions: [
+      {
+        type: 'Ready',
+        status: 'True',
+        lastTransitionTime: now,
+        reason: '',
+        message: 'Kubernetes default Service CIDR is ready',
+      },
+    ],
+  },
+})
+
 /** In the order in which they must be created. */
 export const bootstrapObjects = ({
   apiServers,
   serviceRanges = defaultServiceRanges,
+  nowMs,
 }: BootstrapOptions): JsonObject[] => {
   const { port } = apiServers[0]
   const clusterIP = kubernetesServiceIp(serviceRanges)
@@ -107,6 +133,9 @@ export const bootstrapObjects = ({
     ...namespaces.map((namespace) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })),
     ...classes,
     ...bootstrapRoles(),
+    ...bootstrapFlowControl(timestampOf(nowMs)),
+    ...bootstrapApiServices(timestampOf(nowMs)),
+    defaultServiceRange(serviceRanges, timestampOf(nowMs)),
     service,
     ...apiServerEndpoints(apiServers),
   ]

@@ -67,6 +67,8 @@ export interface ApiGatewayDeps {
   readonly serviceRanges?: IpRanges | undefined
   /** Admission that waits for others: webhooks, policies. */
   readonly asyncAdmission?: readonly AsyncAdmissionPlugin[]
+  /** How long a paged list may go on from its snapshot; upstream: about five minutes. As long as the log holds it by default. */
+  readonly continueTokenLifetimeMs?: number
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
   /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
@@ -113,7 +115,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     createEscalationCheck(createAuthorizer),
     componentLeaseNames,
   ]
-  const reader = createReader(streams)
+  const reader = createReader(streams, { nowMs, continueTokenLifetimeMs: deps.continueTokenLifetimeMs })
   const bodies = createRequestBodies(registry)
   const writer = createWriter({
     ...{ registry, bodies, streams, admission, view, clock, ids },
@@ -128,6 +130,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       bodies,
       view,
       nowMs,
+      logIsHealthy: () => health().every(({ ok }) => ok),
       reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
     })
   const operations = operationsOver(reader)

@@ -166,14 +166,25 @@ describe('a body of another kind', () => {
     expect(await evict({ apiVersion, kind: 'Eviction' })).toBe('201')
   })
 
-  test('is no patch', async () => {
+  test('comes of no patch, but of a strategic merge, which takes the result for what is there', async () => {
     await createConfigMap('a')
-    const patch = (body: JsonObject) =>
-      answer('patch', 'configmaps', { ...namespaced, name: 'a', patchType: 'application/merge-patch+json', body })
-    expect(await patch({ kind: 'Secret' })).toMatch(/^(400|422) /)
-    expect(await patch({ apiVersion: 'v2' })).toMatch(/^(400|422) /)
-    expect(await patch({ apiVersion: 'apps/v1' })).toMatch(/^(400|422) /)
-    expect(await patch({ kind: 'ConfigMap', apiVersion: 'v1' })).toBe('200')
+    const patch = (patchType: NonNullable<ApiRequest['patchType']>, body: JsonObject | JsonObject[]) =>
+      answer('patch', 'configmaps', { ...namespaced, name: 'a', patchType, body })
+    const merge = (body: JsonObject) => patch('application/merge-patch+json', body)
+    const unknown = /^422 .*patch: Invalid value: .*/
+    expect(await merge({ kind: 'Secret' })).toMatch(
+      /^422 .*converting \(v1.Secret\) to \(core.ConfigMap\): unknown conversion/,
+    )
+    expect(await merge({ apiVersion: 'v2' })).toMatch(unknown)
+    expect(await merge({ apiVersion: 'apps/v1' })).toMatch(unknown)
+    const replaced = [{ op: 'replace', path: '/kind', value: 'Nonsense' }]
+    expect(await patch('application/json-patch+json', replaced)).toMatch(/^422 .*no kind "Nonsense" is registered/)
+    expect(await merge({ kind: 'ConfigMap', apiVersion: 'v1' })).toBe('200')
+    expect(await patch('application/strategic-merge-patch+json', { kind: 'Secret', apiVersion: 'v2' })).toBe('200')
+    expect(await told('get', 'configmaps', { ...namespaced, name: 'a' })).toMatchObject({
+      kind: 'ConfigMap',
+      apiVersion: 'v1',
+    })
   })
 })
 
@@ -315,6 +326,74 @@ describe('versions and uids', () => {
     expect(await answer('delete', 'configmaps', { ...at, query: { gracePeriodSeconds: 'x' }, body })).toBe('200')
     expect(await answer('get', 'configmaps', at)).toBe('200')
   })
+})
+
+test('the token of a paged list expires where it is told to, and another goes on without the snapshot', async () => {
+  let aheadMs = 0
+  const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs }
+  const strict = createApiGateway({
+    log,
+    clock,
+    ids: systemIds,
+    logger: silentLogger,
+    continueTokenLifetimeMs: 300_000,
+  })
+  await strict.start()
+  try {
+    for (const name of ['a', 'b', 'c', 'd']) await createConfigMap(name)
+    const page = async (token?: string): Promise<ApiResult> =>
+      await strict.clientFor({ name: 'admin', groups: ['system:masters'] }).request({
+        ...{ verb: 'list', group: '', resource: 'configmaps', namespace: 'default' },
+        query: { limit: '1', ...(token ? { continue: token } : {}) },
+      } as ApiRequest)
+    const tokenOf = (result: ApiResult): string => (result as { object: JsonObject }).object['metadata'].continue
+    const first = tokenOf(await page())
+    aheadMs = 299_000
+    const second = tokenOf(await page(first))
+    aheadMs = 301_000
+    // A later page does not make the snapshot younger.
+    for (const token of [first, second])
+      expect(await page(token)).toMatchObject({ ok: false, code: 410, status: { reason: 'Expired' } })
+    const { status } = (await page(second)) as unknown as { status: { metadata: { continue: string } } }
+    const rest = await page(status.metadata.continue)
+    expect(rest).toMatchObject({ ok: true, object: { items: [{ metadata: { name: 'c' } }] } })
+    const inconsistent = tokenOf(rest)
+    aheadMs = 500_000
+    expect(await page(inconsistent)).toMatchObject({ ok: true, object: { items: [{ metadata: { name: 'd' } }] } })
+  } finally {
+    await strict.stop()
+  }
+})
+
+test('the components have a status, made when it is asked for', async () => {
+  const list = await told('list', 'componentstatuses', {})
+  expect(
+    list['items'].map(({ metadata, conditions }: JsonObject) => `${metadata.name} ${conditions[0].status}`),
+  ).toEqual(['controller-manager False', 'etcd-0 True', 'scheduler False'])
+  expect(await answer('get', 'componentstatuses', { name: 'etcd-0' })).toBe('200')
+  expect(await answer('get', 'componentstatuses', { name: 'other' })).toMatch(/^404 /)
+})
+
+test('a pod is replaced by the manifest that made it, and a refusal shows what differs', async () => {
+  const spec = { serviceAccountName: 'default', automountServiceAccountToken: false, containers: [container] }
+  const manifest = { metadata: { name: 'a' }, spec }
+  await told('create', 'pods', { ...namespaced, body: manifest })
+  const put = (body: JsonObject) => answer('update', 'pods', { ...namespaced, name: 'a', body })
+  expect(await put(manifest)).toBe('200')
+  expect(await put({ ...manifest, spec: { ...spec, hostname: 'other' } })).toMatch(
+    /^422 .*pod updates may not change fields other than[^\n]*\n@@ [^\n]* @@\n[\s\S]*\+ "hostname": "other"/,
+  )
+})
+
+test('a HorizontalPodAutoscaler scales a ReplicationController', async () => {
+  const spec = { maxReplicas: 3, scaleTargetRef: { apiVersion: 'v1', kind: 'ReplicationController', name: 'rc' } }
+  const create = (kind: string) =>
+    answer('create', 'horizontalpodautoscalers.autoscaling', {
+      ...namespaced,
+      body: { metadata: { name: 'a' }, spec: { ...spec, scaleTargetRef: { ...spec.scaleTargetRef, kind } } },
+    })
+  expect(await create('Pod')).toMatch(/^422 .*apiVersion must specify API group/)
+  expect(await create('ReplicationController')).toBe('201')
 })
 
 describe('rights', () => {

@@ -8,6 +8,7 @@ import type { Shares } from '@shiplog/replicas/shares'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
+import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/cluster-role-aggregation.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
@@ -47,6 +48,7 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
   return [
     createNamespaceReconciler(resources),
     serviceAccountReconciler,
+    clusterRoleAggregationReconciler,
     createRootCaReconciler(options.rootCa),
     deploymentReconciler,
     replicaSetReconciler,

@@ -17,6 +17,7 @@ export interface UpOptions {
   readonly node: readonly string[]
   readonly tokenAuthFile?: string | undefined
   readonly disableAdmissionPlugins: readonly string[]
+  readonly continueTokenLifetime?: number | undefined
   readonly postgres: string
   readonly serviceCidr?: string
   readonly podCidr?: string
@@ -40,6 +41,9 @@ export async function up(options: UpOptions): Promise<never> {
         podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
         disabledAdmissionPlugins: options.disableAdmissionPlugins,
+        ...(options.continueTokenLifetime === undefined
+          ? {}
+          : { continueTokenLifetimeMs: options.continueTokenLifetime * 1_000 }),
         logger,
         progress,
         findNatsServer: findNatsServer(progress),

@@ -21,7 +21,7 @@ const query = (name: string, type: ParameterType, description: string): JsonObje
   description,
   schema: { type, uniqueItems: true },
 })
-const inPath = (name: string, description: string): JsonObject => ({
+export const inPath = (name: string, description: string): JsonObject => ({
   name,
   in: 'path',
   description,
@@ -37,9 +37,9 @@ const fieldValidation = query(
   'What happens to unknown and duplicate fields: Ignore, Warn (the default) or Strict, which refuses the request.',
 )
 const force = query('force', 'boolean', 'Take fields over from other managers; only for apply patches.')
-const pretty = query('pretty', 'string', "If 'true', the answer is indented.")
+export const pretty = query('pretty', 'string', "If 'true', the answer is indented.")
 const writeParameters = [dryRun, fieldManager, fieldValidation]
-const listParameters = [
+export const listParameters = [
   query('allowWatchBookmarks', 'boolean', 'Send BOOKMARK events while watching.'),
   query('continue', 'string', 'Where a list in parts goes on: the token of its last part.'),
   query('fieldSelector', 'string', 'Only objects whose fields have these values.'),
@@ -241,10 +241,10 @@ const responses = (target: Target, verb: string, connection: boolean): JsonObjec
   }
 }
 
-const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1)
+export const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1)
 
 /** `rbac.authorization.k8s.io` is `RbacAuthorization`. */
-const groupWord = ({ group }: ResourceInfo): string =>
+export const groupWord = ({ group }: Pick<ResourceInfo, 'group'>): string =>
   group
     ? group
         .replace(/\.k8s\.io$/, '')
@@ -254,7 +254,7 @@ const groupWord = ({ group }: ResourceInfo): string =>
     : 'Core'
 
 /** `rbacAuthorization_v1` */
-const tagOf = (resource: ResourceInfo): string => {
+export const tagOf = (resource: ResourceInfo): string => {
   const word = groupWord(resource)
   return `${word.charAt(0).toLowerCase()}${word.slice(1)}_${resource.version}`
 }

@@ -40,6 +40,26 @@ describe('OpenAPI v2', () => {
     expect(JSON.stringify(document)).not.toContain('#/components/schemas/')
   })
 
+  test('has the operations of all versions, and those of discovery', () => {
+    const { paths, definitions } = document
+    const patch = paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}/status'].patch
+    expect(patch).toMatchObject({
+      operationId: 'patchAppsV1NamespacedDeploymentStatus',
+      consumes: expect.arrayContaining(['application/apply-patch+yaml']),
+      responses: { 200: { schema: { $ref: '#/definitions/io.k8s.api.apps.v1.Deployment' } } },
+    })
+    expect(patch.parameters[0]).toMatchObject({ name: 'body', in: 'body', required: true })
+    expect(paths['/api/v1/pods'].get.parameters).toContainEqual(
+      expect.objectContaining({ name: 'limit', in: 'query', type: 'integer' }),
+    )
+    for (const path of ['/api/', '/apis/', '/apis/apps/', '/apis/apps/v1/', '/version/'])
+      expect(paths).toHaveProperty([path])
+    for (const [, name] of JSON.stringify(document).matchAll(/"#\/definitions\/([^"]+)"/g))
+      expect(definitions).toHaveProperty([name!])
+    expect(paths).toHaveProperty(['/api/v1/watch/namespaces/{namespace}/pods/{name}'])
+    expect(Object.keys(paths).length).toBeGreaterThan(380)
+  })
+
   test('its protobuf form holds the same definitions', () => {
     const bytes = encodeOpenApiV2(document)
     expect(field(bytes, 1).toString()).toBe('2.0')

@@ -1,9 +1,20 @@
 // OpenAPI v2: what clients still ask for where v3 does not serve them. kubectl checks each item of a `kind: List` against it
 // before it sends them, and takes a server without it for one that cannot validate. All definitions of all versions are
-// here; operations are described in v3 alone. Import this file only when the document is asked for.
+// here, and in JSON all paths; the protobuf form, which is asked for to validate, has definitions alone. Import this file only
+// when the document is asked for.
 import { groupsOf } from './discovery.ts'
 import type { JsonObject } from '../kube-object.ts'
-import { describedVersion, openApiDocument } from './openapi.ts'
+import { describedVersion, openApiDocument, schemasFor } from './openapi.ts'
+import {
+  discoveryDefinitions,
+  discoveryPaths,
+  pathsOfV2,
+  versionInfo,
+  versionInfoSchema,
+  watchEvent,
+  watchEventSchema,
+  watchPaths,
+} from '../openapi-v2-paths.ts'
 import { apiVersionOf, type SchemaRegistry } from './schema.ts'
 
 /** The media type in which client-go asks for it. */
@@ -12,15 +23,23 @@ export const openApiV2Protobuf = 'application/com.github.proto-openapi.spec.v2@v
 /** The whole document as JSON. */
 export function openApiV2(registry: SchemaRegistry): JsonObject {
   const definitions: Record<string, JsonObject> = {}
-  for (const { group, versions } of groupsOf(registry)) {
+  const groups = groupsOf(registry)
+  const paths = discoveryPaths(groups)
+  const add = (schemas: Readonly<Record<string, JsonObject>>): void => {
+    for (const [name, schema] of Object.entries(schemas)) definitions[name] ??= swaggerSchema(schema)
+  }
+  for (const { group, versions } of groups) {
     for (const version of versions) {
-      const path = `${group ? 'apis' : 'api'}/${apiVersionOf(group, version)}`
-      const schemas: Readonly<Record<string, JsonObject>> =
-        openApiDocument(registry, path)?.['components']?.schemas ?? {}
-      for (const [name, schema] of Object.entries(schemas)) definitions[name] ??= swaggerSchema(schema)
+      const document = openApiDocument(registry, `${group ? 'apis' : 'api'}/${apiVersionOf(group, version)}`)
+      add(document?.['components']?.schemas ?? {})
+      Object.assign(paths, pathsOfV2(document?.['paths'] ?? {}, swaggerSchema))
     }
   }
-  return { swagger: '2.0', info: { title: 'Kubernetes', version: describedVersion }, paths: {}, definitions }
+  add(schemasFor(registry, new Set(discoveryDefinitions)))
+  for (const resource of registry.resources) Object.assign(paths, watchPaths(resource))
+  definitions[versionInfo] = versionInfoSchema
+  definitions[watchEvent] = watchEventSchema
+  return { swagger: '2.0', info: { title: 'Kubernetes', version: describedVersion }, paths, definitions }
 }
 
 /** v2 knows neither `oneOf` nor a reference with siblings: values of several types are text of that format. */

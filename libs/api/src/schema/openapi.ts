@@ -83,7 +83,7 @@ const hashOf = (registry: SchemaRegistry, path: string): string => {
 }
 
 /** The wanted definitions and all that they refer to. */
-const schemasFor = (registry: SchemaRegistry, wanted: ReadonlySet<string>): Record<string, JsonObject> => {
+export const schemasFor = (registry: SchemaRegistry, wanted: ReadonlySet<string>): Record<string, JsonObject> => {
   const schemas = new Map<string, JsonObject>()
   const queue = [...wanted]
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {

@@ -15,6 +15,12 @@ const resources: Readonly<Record<string, string>> = {
   EndpointSlice: 'endpointslices',
   ClusterRole: 'clusterroles',
   ClusterRoleBinding: 'clusterrolebindings',
+  Role: 'roles',
+  RoleBinding: 'rolebindings',
+  FlowSchema: 'flowschemas',
+  PriorityLevelConfiguration: 'prioritylevelconfigurations',
+  APIService: 'apiservices',
+  ServiceCIDR: 'servicecidrs',
 }
 
 const kubernetes = { namespace: 'default', name: 'kubernetes' } as const
@@ -37,13 +43,15 @@ export interface SystemObjectsOptions {
 }
 
 const isHome = ({ kind }: JsonObject): boolean => kind === 'Namespace'
-const isRole = ({ kind }: JsonObject): boolean => /^ClusterRole/.test(kind as string)
+const published = new Set(['APIService', 'FlowSchema', 'PriorityLevelConfiguration', 'ServiceCIDR'])
+const isDefault = ({ kind }: JsonObject): boolean =>
+  /Role(Binding)?$/.test(kind as string) || published.has(kind as string)
 
-/** Resolves when all of them are there, but for the default roles, which nothing in this process waits for. */
+/** Resolves when all of them are there, but for the published defaults, which nothing in this process waits for. */
 export async function ensureSystemObjects(options: SystemObjectsOptions): Promise<void> {
   const wanted = wantedOf(options, await othersOf(options))
   await ensureAll(options, wanted.filter(isHome))
-  const rest = wanted.filter((object) => !isHome(object) && !isRole(object))
+  const rest = wanted.filter((object) => !isHome(object) && !isDefault(object))
   await ensureAll(options, rest)
   if (options.others) await removeOtherSlices(options, rest)
 }
@@ -68,9 +76,18 @@ async function removeOtherSlices({ client }: SystemObjectsOptions, wanted: reado
   }
 }
 
-/** The default roles and bindings: what components that run apart, and people without system:masters, live by. */
+/**
+ * What people and tools expect to find: first the default roles and bindings, by which components that run apart, and people
+ * without system:masters, live; then what only shows how the API server is set up.
+ */
 export async function ensureDefaultRoles(options: SystemObjectsOptions): Promise<void> {
-  await ensureAll(options, wantedOf(options, []).filter(isRole))
+  const wanted = wantedOf(options, []).filter(isDefault)
+  const shows = ({ kind }: JsonObject): boolean => published.has(kind as string)
+  await ensureAll(
+    options,
+    wanted.filter((object) => !shows(object)),
+  )
+  await ensureAll(options, wanted.filter(shows))
 }
 
 export interface KeptSystemObjects extends AsyncDisposable {
@@ -127,9 +144,9 @@ export function keepSystemObjects(options: SystemObjectsOptions & { readonly log
 }
 
 const wantedOf = (
-  { address, port, serviceRanges }: SystemObjectsOptions,
+  { address, port, serviceRanges, clock }: SystemObjectsOptions,
   others: readonly ApiServerPlace[],
-): JsonObject[] => bootstrapObjects({ apiServers: [{ address, port }, ...others], serviceRanges })
+): JsonObject[] => bootstrapObjects({ apiServers: [{ address, port }, ...others], serviceRanges, nowMs: clock.nowMs() })
 
 const ensureAll = async ({ client, clock }: SystemObjectsOptions, objects: readonly JsonObject[]): Promise<void> => {
   await Promise.all(objects.map((object) => ensure(client, clock, object)))
@@ -154,6 +171,10 @@ const samePlaces = (left: JsonObject | KubeObject, right: JsonObject | KubeObjec
   return one!.sort().join() === other!.sort().join()
 }
 
+/** What the API server itself says of an object; a create does not take it. */
+const statusOf = (object: JsonObject) =>
+  ({ patchType: 'application/merge-patch+json', body: { status: object['status'] } }) as const
+
 async function ensure(client: ApiClient, clock: Clock, object: JsonObject): Promise<void> {
   const { name, namespace } = object['metadata'] as { name: string; namespace?: string }
   const apiVersion = object['apiVersion'] as string
@@ -177,6 +198,9 @@ async function ensure(client: ApiClient, clock: Clock, object: JsonObject): Prom
       : found.code === 404
         ? await client.request({ ...address, verb: 'create', body: object, query })
         : found
+    if (result.ok && found.code === 404 && object['status'] !== undefined) {
+      await client.request({ ...address, verb: 'patch', subresource: 'status', name, ...statusOf(object), query })
+    }
     if (result.ok) return
     if (result.code === 409) continue
     // A refusal for good will not turn into something else; an unavailable log may.

@@ -163,6 +163,14 @@ describe('Priority', () => {
     expect(admitted(pod(), withHigh)['spec']).toMatchObject({ priority: 0, preemptionPolicy: 'PreemptLowerPriority' })
   })
 
+  test('stays as it was filled in when the pod is replaced by the manifest that made it', () => {
+    const before = admitted(pod({ priorityClassName: 'high' }), withHigh)
+    const again = pod({ priorityClassName: 'high' })
+    const update = { operation: 'UPDATE', before } as const
+    expect(admitted(again, withHigh, update)['spec']).toMatchObject({ priority: 100, preemptionPolicy: 'Never' })
+    expect(admitted(pod({ priority: 5 }), withHigh, update)['spec']['priority']).toBe(5)
+  })
+
   test('uses the default class for pods that name none', () => {
     expect(admitted(pod(), withDefault)['spec']).toMatchObject({ priorityClassName: 'standard', priority: 7 })
   })
@@ -227,5 +235,6 @@ test('plugins come in upstream order, each with a name to switch it off by', () 
     'Priority',
     'DefaultTolerationSeconds',
     'StorageObjectInUseProtection',
+    'CertificateSubjectRestriction',
   ])
 })

@@ -2,7 +2,7 @@
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { ApiError, forbidden } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
-import { section } from '../fields.ts'
+import { fill, section } from '../fields.ts'
 
 const classes = 'priorityclasses.scheduling.k8s.io'
 const defaultPolicy = 'PreemptLowerPriority'
@@ -40,10 +40,18 @@ const admitPod = (attributes: AdmissionAttributes, view: AdmissionView, pod: Kub
   spec['preemptionPolicy'] = policy
 }
 
+/** What was filled in at creation is taken along by who replaces a pod with the manifest that made it. */
+const keepPriority = (pod: KubeObject, before: KubeObject): void => {
+  const spec = section(pod, 'spec')
+  for (const field of ['priority', 'preemptionPolicy'])
+    if (before['spec']?.[field] !== undefined) fill(spec, field, before['spec'][field])
+}
+
 const admit = (attributes: AdmissionAttributes, view: AdmissionView): void => {
-  const { group, resource, subresource, operation, object } = attributes
-  if (group === '' && resource === 'pods' && subresource === '' && operation === 'CREATE' && object)
-    admitPod(attributes, view, object)
+  const { group, resource, subresource, operation, object, before } = attributes
+  if (group !== '' || resource !== 'pods' || subresource !== '' || !object) return
+  if (operation === 'CREATE') admitPod(attributes, view, object)
+  if (operation === 'UPDATE' && before) keepPriority(object, before)
 }
 
 /** Only one class may be the default for pods that name none. */

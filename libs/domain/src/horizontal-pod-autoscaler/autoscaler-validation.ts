@@ -32,7 +32,9 @@ export function validateAutoscalerSpec(spec: JsonObject): StatusCause[] {
     causes.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to 1'))
   if (typeof minReplicas === 'number' && maxReplicas < minReplicas)
     causes.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'))
-  causes.push(...validateReference(spec['scaleTargetRef'] ?? {}, 'spec.scaleTargetRef', true))
+  const target: JsonObject = spec['scaleTargetRef'] ?? {}
+  // The only kind of the core group that can be scaled.
+  causes.push(...validateReference(target, 'spec.scaleTargetRef', target['kind'] !== 'ReplicationController'))
   const metrics = items(spec['metrics'])
   metrics.forEach((metric: JsonObject, index) => {
     causes.push(...validateMetric(metric, `spec.metrics[${index}]`))

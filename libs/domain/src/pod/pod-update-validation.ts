@@ -3,6 +3,7 @@ import { forbiddenField, invalidValue } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { items, semanticEqual } from '../fields.ts'
+import { unifiedDiff } from '../unified-diff.ts'
 
 const updatableFields = [
   '`spec.containers[*].image`',
@@ -53,8 +54,8 @@ const validateGateRemovals = (next: unknown, before: unknown): StatusCause[] => 
 const narrowsSelector = (next: JsonObject | undefined, before: JsonObject | undefined): boolean =>
   Object.entries(before ?? {}).every(([key, value]) => next?.[key] === value)
 
-/** Which fields of the spec differ in a way that no update may cause. */
-const forbiddenChanges = (next: JsonObject, before: JsonObject): string[] => {
+/** How the spec differs in a way that no update may cause; '' when it does not. */
+const forbiddenChanges = (next: JsonObject, before: JsonObject): string => {
   const munged: JsonObject = {
     ...next,
     containers: withImagesOf(next['containers'], before['containers']),
@@ -72,8 +73,13 @@ const forbiddenChanges = (next: JsonObject, before: JsonObject): string[] => {
     if (affinity && !before['affinity']?.nodeAffinity)
       munged['affinity'] = { ...next['affinity'], nodeAffinity: undefined }
   }
-  const keys = new Set([...Object.keys(munged), ...Object.keys(before)])
-  return [...keys].filter((key) => !semanticEqual(munged[key], before[key])).sort()
+  return semanticEqual(munged, before) ? '' : unifiedDiff(before, inOrderOf(before, munged))
+}
+
+/** Fields that both have, in the order of one of them: order alone is no difference. */
+const inOrderOf = (one: JsonObject, other: JsonObject): JsonObject => {
+  const names = [...new Set([...Object.keys(one), ...Object.keys(other)])]
+  return Object.fromEntries(names.filter((name) => other[name] !== undefined).map((name) => [name, other[name]]))
 }
 
 /** Causes for an update of the main resource. */
@@ -89,12 +95,7 @@ export const validatePodUpdate = (next: JsonObject, before: JsonObject): StatusC
     ...validateTolerationAdditions(now['tolerations'], was['tolerations']),
   ]
   const changed = forbiddenChanges(now, was)
-  if (changed.length > 0)
-    causes.push(
-      forbiddenField(
-        'spec',
-        `pod updates may not change fields other than ${updatableFields}\n${changed.map((key) => `  spec.${key}`).join('\n')}\n`,
-      ),
-    )
+  if (changed !== '')
+    causes.push(forbiddenField('spec', `pod updates may not change fields other than ${updatableFields}\n${changed}`))
   return causes
 }

@@ -62,7 +62,7 @@ const updated = (before: KubeObject, subresource: string, change: (draft: any) =
   }
 }
 
-const drafts = bootstrapObjects({ apiServers: [{ address: '127.0.0.1', port: 6443 }] }) as KubeObject[]
+const drafts = bootstrapObjects({ apiServers: [{ address: '127.0.0.1', port: 6443 }], nowMs: 0 }) as KubeObject[]
 
 test.each(
   drafts.map((draft) => [`${draft.kind}/${draft.metadata.name}`, draft] as const),

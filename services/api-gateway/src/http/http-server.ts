@@ -13,6 +13,7 @@ import {
   internalError,
   isApiError,
   methodNotAllowed,
+  notAcceptable,
   requestEntityTooLarge,
   requestHeadersTooLarge,
   requestTooSlow,
@@ -29,17 +30,19 @@ import type { EventLog } from '@shiplog/events/event-log'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { acceptsGzip, gzipBytesMin, gzipHeaders, gzipped, sendGzipped, wantsIndent } from '../answer-encoding.ts'
 import { statusOfUnavailable } from '../write/append-health.ts'
 import type { Authenticator } from '../access/authentication.ts'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import { frameSink } from '../read/frame-sink.ts'
 import { bodyBytesMax, type GatewayRequest, type Provenance } from '../request/gateway-request.ts'
 import { impersonate } from '../access/impersonation.ts'
-import { negotiate, type Representation } from '../representation/negotiation.ts'
+import { createJsonIndenter, indentedPieces } from '../indent-json.ts'
+import { negotiate, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
 import type { Operations, Verb } from '../operations/operations.ts'
 import { describeLog, eventsPath, logPath, parseEventsQuery, serveEvents } from './raw-log-routes.ts'
-import { parsePastPath } from '../time-travel/moment.ts'
+import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
 import { isTimeless, type Past, type PastView, pastIsReadOnly } from '../time-travel/views.ts'
 import { checkPastStart } from '../time-travel/watch.ts'
 import { partBytes, sendPieces } from './piece-stream.ts'
@@ -154,6 +157,19 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     }
     done()
   })
+  server.addHook('onSend', async (request, reply, payload) => {
+    if (!Buffer.isBuffer(payload) || payload.length === 0 || reply.statusCode === 304) return payload
+    const isJson = String(reply.getHeader('content-type')).startsWith(jsonType)
+    let bytes: Buffer = payload
+    if (isJson && wantsIndent(readersOf(request.raw as unknown as RawRequest))) bytes = createJsonIndenter().next(bytes)
+    if (bytes.length > gzipBytesMin && acceptsGzip(header(request.raw as unknown as RawRequest, 'accept-encoding'))) {
+      bytes = await gzipped(bytes)
+      const vary = reply.getHeader('vary')
+      reply.headers(vary === undefined ? gzipHeaders : { ...gzipHeaders, vary: `${String(vary)}, ${gzipHeaders.vary}` })
+    }
+    if (bytes !== payload) reply.removeHeader('content-length')
+    return bytes
+  })
   server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     // Fastify would close the connection under a client that is still sending, which then sees a reset and no 413. Of a
     // body that is not endless the rest is read and dropped, and the connection goes on.
@@ -211,6 +227,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     }
     let past: PastView | undefined
     if (travel) {
+      if (!isMoment(travel.moment)) return answerStatus(reply, noMoment(travel.moment))
       if (method !== 'GET' && method !== 'HEAD') return answerStatus(reply, pastIsReadOnly(method, travel.moment))
       if (!info && !isTimeless(path)) return answerStatus(reply, routeNotFound())
       // kubectl shows no message of a refused discovery: it is told with the resource that it asks for next.
@@ -291,6 +308,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const outdated = deprecatedResources.get(`${apiVersionOf(info.group, info.version)}/${info.resource}`)
     if (outdated) reply.raw.appendHeader?.('warning', warningHeader(outdated))
     const representation = negotiate(header(raw, 'accept'))
+    if (representation.as !== 'object' && !hasMetadata(resource, subresource))
+      return answerStatus(reply, notAcceptable(servableMediaTypes))
     const trusted = deps.trusted(user)
     const gatewayRequest: GatewayRequest = {
       resource,
@@ -317,7 +336,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (verb === 'list') {
       const { result, options } = await operations.list(gatewayRequest)
       const presenter = presenterOf(resource, representation, options.includeObject, past)
-      return await sendList(reply, representation, presenter.list(result.versions, result.meta))
+      return await sendList(reply, representation, presenter.list(result.versions, result.meta), {
+        indent: wantsIndent(readersOf(raw)),
+        gzip: acceptsGzip(header(raw, 'accept-encoding')),
+      })
     }
     if (isPodLogs(gatewayRequest)) {
       if (verb !== 'get') return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
@@ -461,20 +483,23 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     reply: FastifyReply,
     representation: Representation,
     { pieces, bytes }: ListBody,
+    written: { readonly indent: boolean; readonly gzip: boolean },
   ): Promise<FastifyReply | undefined> {
     if (representation.as === 'object' && representation.yaml)
       return await sendBytes(reply, representation, Buffer.concat([...pieces]))
     if (bytes !== undefined && bytes <= partBytes)
       return reply.header('content-type', jsonType).send(Buffer.concat([...pieces], bytes))
     reply.hijack()
-    const raw = reply.raw as unknown as RawResponse
-    ;(raw as ServerResponse).writeHead(200, {
+    const raw = reply.raw as unknown as ServerResponse
+    raw.writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),
       'content-type': jsonType,
-      ...(bytes === undefined ? {} : { 'content-length': bytes }),
+      ...(written.gzip ? gzipHeaders : {}),
+      ...(bytes === undefined || written.gzip || written.indent ? {} : { 'content-length': bytes }),
     })
+    const body = written.indent ? indentedPieces(pieces) : pieces
     try {
-      await sendPieces(raw, pieces)
+      await (written.gzip ? sendGzipped(raw, body) : sendPieces(raw, body))
     } catch (error) {
       logger.error({ err: error }, 'a list could not be sent whole')
       raw.destroy()
@@ -533,6 +558,10 @@ const scaleTable = (scale: JsonObject, nowMs: number): Buffer =>
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
+/** Whether what is answered has metadata, so that it can be a row of a Table: reviews, bindings and evictions have none. */
+const hasMetadata = (resource: ResourceInfo, subresource: string): boolean =>
+  resource.verbs.includes('get') && !['binding', 'eviction', 'token'].includes(subresource)
+
 /** Whether the stored bytes are the answer. */
 const isPlain = (resource: ResourceInfo, representation: Representation): boolean =>
   representation.as === 'object' &&
@@ -544,6 +573,13 @@ const header = (raw: RawRequest, name: string): string | undefined => {
   const value = raw.headers[name]
   return Array.isArray(value) ? value.join(', ') : value
 }
+
+/** What tells whether somebody reads the answer with their own eyes. */
+const readersOf = (raw: RawRequest) => ({
+  query: new URLSearchParams(/\?(.*pretty.*)$/s.exec(raw.url ?? '')?.[1] ?? ''),
+  userAgent: header(raw, 'user-agent'),
+  accept: header(raw, 'accept'),
+})
 
 const includeObjectOf = (query: URLSearchParams): 'None' | 'Metadata' | 'Object' => {
   const value = query.get('includeObject') || 'Metadata'

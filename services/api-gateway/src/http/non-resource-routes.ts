@@ -135,19 +135,23 @@ export function createNonResourceRoutes(deps: {
         return {
           code: 200,
           contentType: 'application/json',
-          body: JSON.stringify({
-            ...kubernetesVersion,
-            emulationMajor: kubernetesVersion.major,
-            emulationMinor: kubernetesVersion.minor,
-            minCompatibilityMajor: kubernetesVersion.major,
-            minCompatibilityMinor: String(Number(kubernetesVersion.minor) - 1),
-            gitCommit: '',
-            gitTreeState: 'clean',
-            buildDate: '1970-01-01T00:00:00Z',
-            goVersion: `node ${process.version}`,
-            compiler: 'node',
-            platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
-          }),
+          body: JSON.stringify(
+            {
+              ...kubernetesVersion,
+              emulationMajor: kubernetesVersion.major,
+              emulationMinor: kubernetesVersion.minor,
+              minCompatibilityMajor: kubernetesVersion.major,
+              minCompatibilityMinor: String(Number(kubernetesVersion.minor) - 1),
+              gitCommit: '',
+              gitTreeState: 'clean',
+              buildDate: '1970-01-01T00:00:00Z',
+              goVersion: `node ${process.version}`,
+              compiler: 'node',
+              platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+            },
+            null,
+            2,
+          ),
         }
       }
       if (clean === '/metrics') return { code: 200, contentType: 'text/plain; version=0.0.4', body: metrics() }
@@ -155,7 +159,7 @@ export function createNonResourceRoutes(deps: {
         return {
           code: 200,
           contentType: 'application/json',
-          body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }),
+          body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }, null, 2),
         }
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
       if (clean === '/openapi/v2') return await openApiOfV2(headers)

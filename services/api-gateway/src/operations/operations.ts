@@ -11,6 +11,7 @@ import { strategyFor } from '@shiplog/domain/strategies'
 import { applyBinding } from '@shiplog/domain/subresources/binding'
 import { budgetsOf, chargeBudget, checkEviction } from '@shiplog/domain/subresources/eviction'
 import { readScale, writeScale } from '@shiplog/domain/subresources/scale'
+import { componentStatuses } from '../component-statuses.ts'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
 import { type ListOptions, parseListOptions, parseResourceVersion } from '../request/list-options.ts'
 import type { ListResult, Reader } from '../read/reader.ts'
@@ -44,6 +45,7 @@ export function createOperations(deps: {
   readonly view: AdmissionView
   readonly reviews: ReviewDeps
   readonly nowMs: () => number
+  readonly logIsHealthy: () => boolean
 }): Operations {
   const { registry, reader, writer, bodies, view } = deps
 
@@ -64,6 +66,10 @@ export function createOperations(deps: {
     request: GatewayRequest,
   ): Promise<{ result: ListResult; selection: Selection; options: ListOptions }> {
     const { selection, options } = select(request)
+    if (isComponentStatus(request)) {
+      const versions = statuses().filter((version) => selection.matches(version))
+      return { result: { versions, meta: { resourceVersion: '' } }, selection, options }
+    }
     return { result: await reader.list(request.resource, selection, options), selection, options }
   }
 
@@ -179,7 +185,15 @@ export function createOperations(deps: {
     return object as JsonObject
   }
 
+  const isComponentStatus = ({ resource }: GatewayRequest): boolean => resource.resource === 'componentstatuses'
+  const statuses = (): Version[] => componentStatuses(view, deps.logIsHealthy())
+
   async function get(request: GatewayRequest): Promise<Version> {
+    if (isComponentStatus(request)) {
+      const found = statuses().find(({ name }) => name === request.name)
+      if (!found) throw new ApiError(notFound(request.resource, request.name))
+      return found
+    }
     return await reader.get(
       request.resource,
       request.namespace,

@@ -33,7 +33,13 @@ export interface Reader {
   barrier(stream: Stream): Promise<void>
 }
 
-export function createReader(streams: Streams): Reader {
+export interface ReaderOptions {
+  readonly nowMs: () => number
+  /** How long a list goes on from its snapshot; as long as the log holds that by default. */
+  readonly continueTokenLifetimeMs?: number | undefined
+}
+
+export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs }: ReaderOptions): Reader {
   const storageKey = (resource: ResourceInfo): string => groupResourceOf(resource.storageGroup, resource.resource)
   const streamOf = (resource: ResourceInfo): Stream => streams.of(storageKey(resource))
   const tableOf = (resource: ResourceInfo): ResourceTable => streamOf(resource).projection.table(storageKey(resource))
@@ -88,6 +94,7 @@ export function createReader(streams: Streams): Reader {
           } as Status)
         }
         token = decodeContinue(options.continueToken)
+        if (isTooOld(token)) throw new ApiError(tokenExpired(token))
         if (token.sequence === 0) await barrier(stream)
         at = token.sequence === 0 ? projection.applied : token.sequence
       } else if (options.resourceVersion === undefined) {
@@ -114,8 +121,15 @@ export function createReader(streams: Streams): Reader {
           at,
         )
       }
-      return pageOf(versions, selection, options, at, token?.start)
+      const begunMs = continueTokenLifetimeMs === undefined ? undefined : (token?.begunMs ?? nowMs())
+      return pageOf(versions, selection, options, at, token?.start, begunMs)
     },
+  }
+
+  /** A token that goes on with whatever is current never expires. */
+  function isTooOld({ sequence, begunMs }: ContinueToken): boolean {
+    if (continueTokenLifetimeMs === undefined || begunMs === undefined || sequence === 0) return false
+    return nowMs() - begunMs > continueTokenLifetimeMs
   }
 
   /** Streams that keep only the last record of each subject cannot show the past beyond the window. */
@@ -132,6 +146,7 @@ export function pageOf(
   options: ListOptions,
   at: number,
   start: string | undefined,
+  begunMs?: number,
 ): ListResult {
   let versions = selection.everything ? all : all.filter((version) => selection.matches(version))
   if (start !== undefined) versions = versions.filter((version) => version.key > start)
@@ -141,7 +156,10 @@ export function pageOf(
   if (options.limit > 0 && versions.length > options.limit) {
     const remaining = versions.length - options.limit
     versions = versions.slice(0, options.limit)
-    meta.continue = encodeContinue({ sequence: at, start: versions[versions.length - 1]!.key })
+    meta.continue = encodeContinue({
+      ...{ sequence: at, start: versions[versions.length - 1]!.key },
+      ...(begunMs === undefined ? {} : { begunMs }),
+    })
     if (options.labelSelector === '' && options.fieldSelector === '') meta.remainingItemCount = remaining
   }
   return { versions, meta }

@@ -7,7 +7,7 @@ export type Representation =
   | { readonly as: 'table' }
   | { readonly as: 'metadata' }
 
-const servable = ['application/json', 'application/yaml']
+export const servableMediaTypes = ['application/json', 'application/yaml']
 
 /** Picks the first representation that the Accept header names and that can be served; throws 406 when there is none. */
 export function negotiate(accept: string | undefined): Representation {
@@ -30,7 +30,7 @@ export function negotiate(accept: string | undefined): Representation {
       return { as: 'object', yaml: true }
     }
   }
-  throw new ApiError(known ? notAcceptable(servable) : noRepresentation(servable))
+  throw new ApiError(known ? notAcceptable(servableMediaTypes) : noRepresentation(servableMediaTypes))
 }
 
 function byQuality(accept: string): string[] {

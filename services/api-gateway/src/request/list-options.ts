@@ -134,10 +134,17 @@ export function parseListOptions(query: URLSearchParams): ListOptions {
 export interface ContinueToken {
   readonly sequence: number
   readonly start: string
+  /** When the list began; tokens may expire. */
+  readonly begunMs?: number
 }
 
 export const encodeContinue = (token: ContinueToken): string =>
-  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: token.sequence, start: token.start })).toString('base64url')
+  Buffer.from(
+    JSON.stringify({
+      ...{ v: 'meta.k8s.io/v1', rv: token.sequence, start: token.start },
+      ...(token.begunMs === undefined ? {} : { t: token.begunMs }),
+    }),
+  ).toString('base64url')
 
 export function decodeContinue(text: string): ContinueToken {
   const bad = /[^A-Za-z0-9_-]/.exec(text)
@@ -147,13 +154,14 @@ export function decodeContinue(text: string): ContinueToken {
   // Upstream's scanner names a byte, not a character.
   const { error } = scanJson(bytes.toString('latin1'))
   if (error) throw malformed(error)
-  const token = JSON.parse(bytes.toString('utf8')) as { v?: unknown; rv?: unknown; start?: unknown } | null
+  const token = JSON.parse(bytes.toString('utf8')) as { v?: unknown; rv?: unknown; start?: unknown; t?: unknown } | null
   if (token?.v !== 'meta.k8s.io/v1')
     throw malformed(`server does not recognize this encoded version ${goQuote(String(token?.v ?? ''))}`)
   if (!Number.isSafeInteger(token.rv) || (token.rv as number) < 0)
     throw malformed('incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
   if (typeof token.start !== 'string') throw malformed('encoded start key is empty (version meta.k8s.io/v1)')
-  return { sequence: token.rv as number, start: token.start }
+  const begunMs = Number.isSafeInteger(token.t) ? { begunMs: token.t as number } : {}
+  return { sequence: token.rv as number, start: token.start, ...begunMs }
 }
 
 const malformed = (why: string): ApiError =>

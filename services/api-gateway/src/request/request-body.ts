@@ -18,7 +18,7 @@ const groupVersionOf = (apiVersion: string): { group: string; version: string } 
 }
 
 /** What upstream calls its own form of a group's kinds: `core`, `apps`, `rbac`. */
-const internalPackageOf = (group: string): string =>
+export const internalPackageOf = (group: string): string =>
   group === '' || group === 'events.k8s.io' ? 'core' : group.split('.')[0]!
 
 /** What a body is taken for. */

@@ -1,6 +1,6 @@
 // Which moment a path speaks of: `/at/123/api/v1/pods` and `/at/2026-11-23T17:00:00Z/api/v1/pods`. A moment is a sequence
 // of EVENTS, never inside a batch, and the time that was then.
-import { ApiError, badRequest, expired, timeout, versionTooLarge } from '@shiplog/api/status'
+import { ApiError, badRequest, expired, type Status, timeout, versionTooLarge } from '@shiplog/api/status'
 import { endOfBatch, oldestWholeSequence, recordUpTo, sequenceAtTime } from '@shiplog/events/history/history'
 import type { Stream } from '../store/streams.ts'
 
@@ -18,6 +18,14 @@ const clockSkewMs = 1_000
 
 const prefix = /^\/at\/([^/]+)(\/.*)?$/
 const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
+
+const sequence = /^\d{1,15}$/
+
+/** Whether a text names a moment at all, be it forgotten or still to come. */
+export const isMoment = (text: string): boolean => sequence.test(text) || rfc3339.test(text)
+
+export const noMoment = (text: string): Status =>
+  badRequest(`${JSON.stringify(text)} is neither a sequence (123) nor an RFC 3339 time (2026-01-31T12:00:00Z)`)
 
 /** Splits the path; undefined when it is not of the past. Throws URIError on broken escapes. */
 export function parsePastPath(path: string): { readonly moment: string; readonly path: string } | undefined {
@@ -78,12 +86,9 @@ export function createMoments(deps: { readonly events: Stream; readonly nowMs: (
       // What was forgotten meanwhile must be refused.
       if (present && present.sequence >= (await oldestWholeSequence(log))) return present
       let moment: Moment
-      if (/^\d{1,15}$/.test(text)) moment = await atSequence(Number(text))
-      else if (rfc3339.test(text)) moment = await atTime(text)
-      else
-        throw new ApiError(
-          badRequest(`${JSON.stringify(text)} is neither a sequence (123) nor an RFC 3339 time (2026-01-31T12:00:00Z)`),
-        )
+      if (!isMoment(text)) throw new ApiError(noMoment(text))
+      if (sequence.test(text)) moment = await atSequence(Number(text))
+      else moment = await atTime(text)
       known.delete(text)
       // The last second may still get records.
       if (moment.timeMs < nowMs() - clockSkewMs || /^\d+$/.test(text)) known.set(text, moment)

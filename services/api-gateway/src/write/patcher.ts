@@ -5,7 +5,8 @@ import { decodeBody, normalize } from '@shiplog/api/decode/decode'
 import { applyJsonPatch } from '@shiplog/api/patch/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { applyMergePatch } from '@shiplog/api/patch/merge-patch'
-import { apiVersionOf, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { goQuote } from '@shiplog/api/decode/go-quote'
+import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import { applyServerSide } from '@shiplog/api/apply/server-side-apply'
 import {
   ApiError,
@@ -23,6 +24,7 @@ import type { Body, GatewayRequest, WriteOutcome } from '../request/gateway-requ
 import {
   type AppliedConfiguration,
   fromStorage,
+  internalPackageOf,
   type RequestBodies,
   severalVersions,
   toStorage,
@@ -103,7 +105,8 @@ async function patch({ registry, modify }: PatcherDeps, request: GatewayRequest)
   const { change, faults } = readPatch(registry, resource.definition, request.body)
   let warnings: readonly string[] = []
   const outcome = await modify(request, (before) => {
-    const { object, errors, unknown } = normalize(registry, resource.definition, change(fromStorage(resource, before)))
+    const patched = ofKind(registry, resource, change(fromStorage(resource, before)), mediaTypeOf(request.body))
+    const { object, errors, unknown } = normalize(registry, resource.definition, patched)
     if (errors.length > 0) throw new ApiError(patchInvalid(errors[0]!))
     const found = [...faults, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)]
     const mode = request.query.get('fieldValidation') || 'Warn'
@@ -185,6 +188,24 @@ function merge(
   const { resourceVersion } = applied.metadata
   if (resourceVersion) object.metadata.resourceVersion = resourceVersion
   return object
+}
+
+/**
+ * What a patch says of kind and version: a strategic merge reads the result as what is at the URL, whatever it says of itself;
+ * after the other patches it is read as what it says, and must then become what is there.
+ */
+function ofKind(registry: SchemaRegistry, resource: ResourceInfo, patched: JsonObject, patchType: string): JsonObject {
+  const apiVersion = apiVersionOf(resource.group, resource.version)
+  const { kind: says = resource.kind, apiVersion: saysVersion = apiVersion } = patched
+  if (says === resource.kind && saysVersion === apiVersion) return patched
+  if (patchType === 'application/strategic-merge-patch+json') return { ...patched, kind: resource.kind, apiVersion }
+  const [group, version] = String(saysVersion).includes('/')
+    ? String(saysVersion).split('/')
+    : ['', String(saysVersion)]
+  const why = registry.byKind(group!, version!, String(says))
+    ? `converting (${version}.${says}) to (${internalPackageOf(resource.group)}.${resource.kind}): unknown conversion`
+    : `no kind ${goQuote(String(says))} is registered for version ${goQuote(String(saysVersion))}`
+  throw new ApiError(patchInvalid(why))
 }
 
 const patchInvalid = (why: string) =>
