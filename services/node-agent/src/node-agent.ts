@@ -200,7 +200,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     if (atMs >= entry.wakeAtMs) return
     entry.wake?.[Symbol.dispose]()
     entry.wakeAtMs = atMs
-    entry.wake = clock.after(Math.min(Math.max(0, atMs - clock.nowMs()), 2 ** 31 - 1), () => {
+    entry.wake = clock.after(Math.max(0, atMs - clock.nowMs()), () => {
       entry.wakeAtMs = Number.POSITIVE_INFINITY
       entry.wake = undefined
       advance(entry)

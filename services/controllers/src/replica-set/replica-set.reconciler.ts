@@ -63,7 +63,7 @@ function reconcileReplicaSet(key: string, view: ObjectView, context: ReconcileCo
   const replicaSet = view.get('replicasets.apps', key)
   if (!replicaSet) return settled
   const selector = compileLabelSelector(replicaSet['spec'].selector)
-  const claim = claimChildren(view, replicaSet, pods, selector, isActive)
+  const claim = claimChildren(view, replicaSet, pods, selector, { eligible: isActive })
   if (claim.commands.length > 0) return { commands: claim.commands }
   const active = claim.children.filter(isActive)
   const manage = isBeingDeleted(replicaSet) ? [] : manageReplicas(replicaSet, active, view, context)
