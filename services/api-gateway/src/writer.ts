@@ -536,7 +536,15 @@ export function createWriter(deps: WriterDeps): Writer {
         return { draft: decoded.draft }
       },
       kind.strategy.allowCreateOnUpdate && request.subresource === ''
-        ? { onMissing: () => create({ ...request }) }
+        ? {
+            onMissing: () => {
+              // Whoever names a uid means an object that was there: it is not made anew, and certainly not by chance.
+              const { uid, name } = bodies.decodeResource(request, false).draft.metadata
+              const message = `Precondition failed: UID in precondition: ${uid}, UID in object meta: `
+              if (uid) throw new ApiError(conflict(resource, name, message))
+              return create({ ...request })
+            },
+          }
         : {},
     )
     return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
