@@ -177,6 +177,18 @@ export function podReport(input: StatusInput): PodReport {
   const initStatuses = work.init.map((container) => tell(container, initSpecs))
   const mainSpecs = specs('containers')
   const statuses = work.main.map((container) => tell(container, mainSpecs))
+  const ephemeralSpecs = specs('ephemeralContainers')
+  // Nobody asks whether these are ready or have started.
+  const ephemeralStatuses = work.ephemeral.map((container) => {
+    const { started: _started, ...told } = containerStatus(
+      container,
+      ephemeralSpecs.get(container.name),
+      false,
+      false,
+      work.finished && over,
+    )
+    return told
+  })
   const incomplete = work.init.filter(({ role, state }) =>
     role === 'init' ? !(state.at === 'terminated' && state.exitCode === 0) : state.at !== 'running',
   )
@@ -214,6 +226,7 @@ export function podReport(input: StatusInput): PodReport {
     status: {
       conditions,
       containerStatuses: statuses,
+      ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
       hostIP: nodeIP,
       hostIPs: [{ ip: nodeIP }],
       ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
