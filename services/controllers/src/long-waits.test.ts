@@ -8,7 +8,7 @@ import { type Logger, silentLogger } from '@shiplog/runtime/logger'
 import { createFakeCluster } from '@shiplog/testing/fake-cluster'
 import { expect, test } from 'vitest'
 import { createControllerManager } from './controller-manager.ts'
-import { deploymentManifest, podTemplate, replicaSetManifest } from './testing/manifests.ts'
+import { deploymentManifest, podTemplate, replicaSetManifest, replicationControllerManifest } from './testing/manifests.ts'
 
 const watchedMs = 150
 /** Timers that starting up, a handful of rounds and their retries take; spinning takes hundreds. */
@@ -21,7 +21,7 @@ const waitsFor: Readonly<Record<string, 'here' | 'node agent' | 'gateway' | 'nob
   'DeploymentSpec.progressDeadlineSeconds': 'here',
   'DeploymentSpec.minReadySeconds': 'here',
   'ReplicaSetSpec.minReadySeconds': 'here',
-  'ReplicationControllerSpec.minReadySeconds': 'nobody',
+  'ReplicationControllerSpec.minReadySeconds': 'here',
   'StatefulSetSpec.minReadySeconds': 'nobody',
   'DaemonSetSpec.minReadySeconds': 'nobody',
   'CronJobSpec.startingDeadlineSeconds': 'nobody',
@@ -169,6 +169,10 @@ const cases: Readonly<Record<string, (seconds: number) => Parameters<typeof watc
   ],
   'ReplicaSetSpec.minReadySeconds': (seconds) => [
     { resource: 'replicasets.apps', body: replicaSetManifest('web', 1, { minReadySeconds: seconds }) },
+    readyPod({ app: 'web' }),
+  ],
+  'ReplicationControllerSpec.minReadySeconds': (seconds) => [
+    { resource: 'replicationcontrollers', body: replicationControllerManifest('web', 1, { minReadySeconds: seconds }) },
     readyPod({ app: 'web' }),
   ],
   'Toleration.tolerationSeconds': (seconds) => [taintedNode, tolerantPod(seconds)],

@@ -18,10 +18,17 @@ export const controllerKeys = (object: KubeObject, kind: string): readonly strin
   return controller?.kind === kind ? [keyOf(object.metadata.namespace, controller.name)] : []
 }
 
+const labelSelectorOf = (owner: KubeObject): CompiledSelector => compileLabelSelector(owner['spec']?.selector)
+
 /** The keys of those of a resource whose selector matches an object without a controller: they may adopt it. */
-export function* adopterKeys(view: ObjectView, groupResource: string, orphan: KubeObject): Iterable<string> {
+export function* adopterKeys(
+  view: ObjectView,
+  groupResource: string,
+  orphan: KubeObject,
+  selectorOf = labelSelectorOf,
+): Iterable<string> {
   for (const owner of view.list(groupResource, orphan.metadata.namespace ?? '')) {
-    if (compileLabelSelector(owner['spec']?.selector).matches(orphan.metadata.labels)) yield keyOfObject(owner)
+    if (selectorOf(owner).matches(orphan.metadata.labels)) yield keyOfObject(owner)
   }
 }
 
