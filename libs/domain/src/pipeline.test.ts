@@ -1,9 +1,9 @@
 // The rules of kinds, the generic decider and the generated description together: none may refuse what another made.
 import { describe, expect, test } from 'vitest'
-import { normalize, structuralErrors } from '@shiplog/api/decode'
+import { normalize, structuralErrors } from '@shiplog/api/decode/decode'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
-import { groupResourceOf } from '@shiplog/api/schema'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { bootstrapObjects } from './bootstrap-objects.ts'
 import { decideCreate, decideDelete, decideUpdate, type Kind, prepareForCreate, prepareForUpdate } from './decider.ts'
 import { strategyFor } from './strategies.ts'

@@ -3,43 +3,46 @@
 import type { AddressInfo } from 'node:net'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
-import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { isApiError, routeNotFound } from '@shiplog/api/status'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
 import type { Bus } from '@shiplog/events/bus/bus'
-import { sealRecord } from '@shiplog/events/checksum'
+import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { encodeToken } from '@shiplog/events/subjects'
+import type { RecordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
-import { createAppendHealth, statusOfUnavailable } from './append-health.ts'
-import { createAuthenticator, parseTokenFile } from './authentication.ts'
-import { createAuthorizer } from './authorization.ts'
-import { componentLeaseNames } from './component-lease-rights.ts'
-import { type Attempt, attemptOf, isComponent } from './components.ts'
-import { serveBusCommands } from './bus-commands.ts'
-import { serveBusFeeds } from './bus-feeds.ts'
-import { createEscalationCheck } from './escalation.ts'
-import type { GatewayRequest } from './gateway-request.ts'
-import { createHttpServer } from './http-server.ts'
-import { createNonResourceRoutes } from './non-resource-routes.ts'
-import { createOperations, type Operations } from './operations.ts'
-import { createPast } from './past-views.ts'
-import { createReader, type Reader } from './reader.ts'
-import { createRequestBodies } from './request-body.ts'
-import { createStreams, type OnStored } from './streams.ts'
-import { createTunnels } from './tunnels.ts'
-import { createView } from './view.ts'
-import { createWatchHub } from './watch.ts'
-import { createWriter } from './writer.ts'
+import { createAppendHealth, statusOfUnavailable } from './write/append-health.ts'
+import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
+import { createAuthorizer } from './access/rbac-authorizer.ts'
+import { componentLeaseNames } from './access/component-lease-rights.ts'
+import { type Attempt, attemptOf, isComponent } from './access/components.ts'
+import { serveBusCommands } from './bus/commands.ts'
+import { serveBusFeeds } from './bus/feeds.ts'
+import { createEscalationCheck } from './access/escalation.ts'
+import type { GatewayRequest } from './request/gateway-request.ts'
+import { createHttpServer } from './http/http-server.ts'
+import { createNonResourceRoutes } from './http/non-resource-routes.ts'
+import { createOperations, type Operations } from './operations/operations.ts'
+import { createPast } from './time-travel/views.ts'
+import { createReader, type Reader } from './read/reader.ts'
+import { createRequestBodies } from './request/request-body.ts'
+import { createStreams, type OnStored } from './store/streams.ts'
+import { createTunnels } from './streaming/tunnels.ts'
+import { createView } from './store/view.ts'
+import { createWatchHub } from './read/watch.ts'
+import { createWriter } from './write/writer.ts'
 
 export interface ApiGatewayDeps {
   readonly log: ClusterLog
+  /** Reads the records of the log; that of this build by default. */
+  readonly codec?: RecordCodec
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
@@ -82,6 +85,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const streams = createStreams(deps.log, {
     clock,
     onOutcome: appendHealth.observe,
+    ...(deps.codec ? { codec: deps.codec } : {}),
     ...(deps.onStored ? { onStored: deps.onStored } : {}),
   })
   const view = createView(streams)

@@ -1,7 +1,7 @@
 // Every field of the API that is a duration, with values that no timer of the platform can wait: whoever waits for one
 // waits, instead of finding at once, and again and again, that it is not yet time.
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { createClock, systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { type Logger, silentLogger } from '@shiplog/runtime/logger'

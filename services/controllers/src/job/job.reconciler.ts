@@ -3,8 +3,9 @@
 // Complete or Failed, is written only by a round that sees the verdict stored and nothing left that runs or waits to be
 // counted.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import { compileLabelSelector } from '@shiplog/api/selectors'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
 import {
   forResource,
   settled,
@@ -52,7 +53,7 @@ export const jobReconciler: Reconciler = {
   name: 'job',
   component: 'job-controller',
   indexes: [orphansIndex('pods')],
-  resources: [forResource('jobs.batch'), watchesResource('pods', (change, before, view) => podKeys(change, before, view))],
+  resources: [forResource('jobs.batch'), watchesResource('pods', podKeys)],
   reconcile: (key, view, context) => {
     if (key.startsWith(orphanPrefix)) return releaseOrphan(key.slice(orphanPrefix.length), view)
     const job = view.get('jobs.batch', key)
@@ -70,11 +71,11 @@ const isManagedElsewhere = (job: KubeObject): boolean =>
 
 /** The Job of a pod, the one that it had before, those that may adopt it; or the pod itself, when it is nobody's. */
 function podKeys(
-  change: { readonly object: unknown; readonly deleted: boolean },
+  change: ObjectChange,
   before: KubeObject | undefined,
   view: ObjectView,
 ): Iterable<string> {
-  const pod = change.object as KubeObject
+  const pod = change.object
   const keys = new Set<string>()
   const controller = controllerOf(pod)
   if (jobOf(pod, view)) for (const key of controllerKeys(pod, 'Job')) keys.add(key)

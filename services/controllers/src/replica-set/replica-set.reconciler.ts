@@ -3,7 +3,7 @@
 // uid (shared/names.ts), so that racing or restarted runners can never make one too many.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { type CompiledSelector, compileLabelMap, compileLabelSelector } from '@shiplog/api/selectors'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   settled,
@@ -71,7 +71,7 @@ const createReconciler = (names: Pick<Reconciler, 'name' | 'component'>, of: Rep
   resources: [
     forResource(of.groupResource),
     watchesResource('pods', (change, before, view) => {
-      const pod = change.object as unknown as KubeObject
+      const pod = change.object
       const keys = new Set(controllerKeys(pod, of.kind))
       if (before && before.metadata.ownerReferences !== pod.metadata.ownerReferences) {
         for (const key of controllerKeys(before, of.kind)) keys.add(key)

@@ -1,7 +1,7 @@
 // Reconcilers whose rounds, commands and the kubelets' moves come in any order that a real cluster could show: a key's
 // commands arrive one by one, in any order, while other keys decide, and the key itself decides again only when the view
 // has seen them all. What the runner promises is kept, and nothing more.
-import type { ObjectChange } from '@shiplog/events/object-feed'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { ApiRequest } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { Reconciler } from '@shiplog/reconcile/reconciler'

@@ -1,6 +1,6 @@
 // Jobs on a fake cluster: what the tests of the Job controller share.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { createGarbageCollector } from '../garbage-collector/garbage-collector.reconciler.ts'
 import { jobReconciler } from '../job/job.reconciler.ts'
 import { isActive } from '../shared/pods.ts'
