@@ -8,7 +8,8 @@ import { ApiError, badRequest, methodNotAllowed, notFound, routeNotFound, succes
 import type { AdmissionView } from '@shiplog/domain/admission'
 import { strategyFor } from '@shiplog/domain/strategies'
 import { applyBinding } from '@shiplog/domain/subresources/binding'
-import { budgetsOf, chargeBudget, checkEviction } from '@shiplog/domain/subresources/eviction'
+import { items } from '@shiplog/domain/fields'
+import { budgetsOf, chargeBudget, checkEviction, markEvicted } from '@shiplog/domain/subresources/eviction'
 import { readScale, writeScale } from '@shiplog/domain/subresources/scale'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
 import { type ListOptions, parseListOptions, parseResourceVersion } from '../request/list-options.ts'
@@ -129,13 +130,33 @@ export function createOperations(deps: {
     const refusal = checkEviction(victim, budgets)
     if (refusal) throw new ApiError(refusal)
     for (const budget of budgetsOf(victim, budgets)) await charge(request, victim, budget)
-    const options = (eviction['deleteOptions'] ?? {}) as JsonObject
+    const options = await sayWhyItGoes(request, (eviction['deleteOptions'] ?? {}) as JsonObject)
     const outcome = await writer.delete({
       ...request,
       subresource: '',
       body: { value: options, contentType: 'application/json' },
     })
     return ask(201, success(201) as unknown as JsonObject, outcome.sequence)
+  }
+
+  /** Writes into the pod's status that it is evicted, before it is. Returns the options for the deletion of that version. */
+  async function sayWhyItGoes(request: GatewayRequest, options: JsonObject): Promise<JsonObject> {
+    const isDryRun = request.query.has('dryRun') || ((options['dryRun'] as string[] | undefined) ?? []).length > 0
+    if (isDryRun) return options
+    const { uid, resourceVersion } = (options['preconditions'] ?? {}) as JsonObject
+    const outcome = await writer.modify({ ...request, subresource: 'status', body: undefined }, (before) => {
+      const draft = cloneJson(before)
+      const isMeant =
+        (!uid || uid === before.metadata.uid) &&
+        (!resourceVersion || resourceVersion === before.metadata.resourceVersion)
+      // Another one is left as it is, and the deletion says so.
+      if (isMeant) markEvicted(draft, deps.nowMs())
+      return { draft }
+    })
+    const after = outcome.object?.metadata.resourceVersion
+    const isMarked = items(outcome.object?.['status']?.conditions).some(({ reason }) => reason === 'EvictionByEvictionAPI')
+    if (!resourceVersion || !after || !isMarked) return options
+    return { ...options, preconditions: { ...options['preconditions'], resourceVersion: after } }
   }
 
   /** Takes one disruption from a budget, by compare-and-set: evictions at once cannot overspend it. */
