@@ -8,6 +8,7 @@ import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { isApiError, routeNotFound } from '@shiplog/api/status'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
+import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
 import type { Bus } from '@shiplog/events/bus/bus'
 import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
@@ -33,6 +34,7 @@ import { createOperations, type Operations } from './operations/operations.ts'
 import { createPast } from './time-travel/views.ts'
 import { createReader, type Reader } from './read/reader.ts'
 import { createRequestBodies } from './request/request-body.ts'
+import { createSignerChecks } from './access/signer-rights.ts'
 import { createStreams, type OnStored } from './store/streams.ts'
 import { createTunnels } from './streaming/tunnels.ts'
 import { createView } from './store/view.ts'
@@ -60,6 +62,8 @@ export interface ApiGatewayDeps {
   readonly tokenFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Admission that waits for others: webhooks, policies. */
+  readonly asyncAdmission?: readonly AsyncAdmissionPlugin[]
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
   /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
@@ -93,7 +97,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
   const authorizer = createAuthorizer(view)
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const plugins = defaultAdmissionPlugins()
+  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(createAuthorizer)]
   for (const name of disabled) {
     if (!plugins.some((plugin) => plugin.name === name)) {
       throw new Error(
@@ -103,12 +107,15 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   }
   const admission = [
     ...plugins.filter((plugin) => !disabled.has(plugin.name)),
-    createEscalationCheck(authorizer),
+    createEscalationCheck(createAuthorizer),
     componentLeaseNames,
   ]
   const reader = createReader(streams)
   const bodies = createRequestBodies(registry)
-  const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })
+  const writer = createWriter({
+    ...{ registry, bodies, streams, admission, view, clock, ids },
+    ...(deps.asyncAdmission ? { asyncAdmission: deps.asyncAdmission } : {}),
+  })
   const operationsOver = (reader: Reader): Operations =>
     createOperations({
       registry,

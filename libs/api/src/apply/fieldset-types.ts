@@ -183,7 +183,9 @@ export const ownedTypeOf = (
   for (const [name, field] of whole.fields) {
     if (dropped.has(name)) continue
     if (name === 'metadata' && field.type.kind === 'struct') {
-      const managed = [...field.type.fields].filter(([key]) => !unmanagedMetadata.has(key))
+      const managed = [...field.type.fields].filter(
+        ([key]) => !unmanagedMetadata.has(key) && !dropped.has(`metadata.${key}`),
+      )
       fields.set(name, { ...field, always: true, type: { ...field.type, fields: new Map(managed) } })
     } else fields.set(name, field)
   }

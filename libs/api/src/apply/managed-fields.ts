@@ -34,7 +34,7 @@ export interface ManagedFieldsUpdate {
   /** '' or absent: the object itself. */
   readonly subresource?: string
   readonly nowMs: number
-  /** Top-level fields that this write does not own; by default what resetFieldsOf says. */
+  /** Fields that this write does not own, `spec` or `metadata.labels`; by default what resetFieldsOf says. */
   readonly resetFields?: readonly string[]
   readonly versionConverter?: VersionConverter
 }

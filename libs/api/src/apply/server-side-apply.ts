@@ -60,8 +60,10 @@ export interface ServerSideApply {
   readonly definition: string
   /** Undefined when the object does not exist. */
   readonly live: JsonObject | undefined
-  /** The applied configuration; unknown fields and wrong types have been refused already. */
+  /** The applied configuration; wrong types have been refused already. */
   readonly applied: JsonObject
+  /** Paths of its fields that the schema does not have: `spec.tolerations[0].nonsense`. */
+  readonly undeclared?: readonly string[]
   readonly manager: string
   readonly force: boolean
   /** Version of the request: `apps/v1`. */
@@ -69,7 +71,7 @@ export interface ServerSideApply {
   /** '' or absent: the object itself. */
   readonly subresource?: string
   readonly nowMs: number
-  /** Top-level fields that this write does not own; by default what resetFieldsOf says. */
+  /** Fields that this write does not own, `spec` or `metadata.labels`; by default what resetFieldsOf says. */
   readonly resetFields?: readonly string[]
   readonly versionConverter?: VersionConverter
 }
@@ -358,8 +360,8 @@ const prune = (type: StructType, merged: JsonObject, last: FieldTree, owned: Fie
 
 // ── refusals ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Faults of the lists with keys and sets of a configuration, as upstream words them. */
-const listFaults = (type: ApplyType, value: unknown, path: string, faults: string[]): void => {
+/** Undeclared fields of a configuration and faults of its lists with keys and sets, as upstream words them. */
+const typeFaults = (type: ApplyType, value: unknown, path: string, faults: string[]): void => {
   if (type.kind === 'keyed' || type.kind === 'set') {
     if (!Array.isArray(value)) return
     const seen = new Set<string>()
@@ -372,14 +374,19 @@ const listFaults = (type: ApplyType, value: unknown, path: string, faults: strin
       const element = elementOf(type, item)
       if (seen.has(element)) faults.push(`${path}: duplicate entries for key ${formatElement(element)}`)
       seen.add(element)
-      listFaults(itemTypeOf(type), item, `${path}${formatElement(element)}`, faults)
+      typeFaults(itemTypeOf(type), item, `${path}${formatElement(element)}`, faults)
     }
     return
   }
   if (!isObject(value)) return
   for (const name of Object.keys(value)) {
     const below = childType(type, name)
-    if (below && below.kind !== 'leaf') listFaults(below, value[name], `${path}.${name}`, faults)
+    if (below === undefined && type.kind === 'struct') {
+      // Upstream looks no further at the fields of an object that has one like this.
+      faults.push(`${path}.${name}: field not declared in schema`)
+      return
+    }
+    if (below && below.kind !== 'leaf') typeFaults(below, value[name], `${path}.${name}`, faults)
   }
 }
 
@@ -410,7 +417,10 @@ const checkConfiguration = (apply: ServerSideApply, type: StructType): void => {
     throw new ApiError(badRequest('metadata.managedFields must be nil'))
   }
   const faults: string[] = []
-  listFaults(type, applied, '', faults)
+  typeFaults(type, applied, '', faults)
+  // What is atomic is one value to ownership, and has a schema all the same.
+  if (faults.length === 0)
+    faults.push(...(apply.undeclared ?? []).map((path) => `.${path}: field not declared in schema`))
   if (faults.length === 0) return
   const sentence = faults.length === 1 ? faults[0] : ['errors:', ...faults.map((fault) => `  ${fault}`)].join('\n')
   const name = isObject(metadata) ? `${metadata['namespace'] ?? ''}/${metadata['name'] ?? ''}` : '/'

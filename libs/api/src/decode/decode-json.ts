@@ -8,6 +8,8 @@ export interface DecodedText {
   readonly value: unknown
   /** Sentences such as `duplicate field "spec.replicas"`. */
   readonly duplicates: readonly string[]
+  /** Where there are duplicates: the paths of all keys, in the order of the text. */
+  readonly keys?: readonly string[]
 }
 
 const noDuplicates: readonly string[] = []
@@ -27,7 +29,8 @@ export const decodeJson = (text: string): DecodedText => {
   if (skimmed === keysIn(value, 0)) return { value, duplicates: noDuplicates }
   const scan = scanJson(text)
   if (scan.error) throw new DecodeError(interpretation + scan.error)
-  return { value: skimmed < 0 ? wellFormed(value) : value, duplicates: scan.duplicates }
+  const { duplicates, keys } = scan
+  return { value: skimmed < 0 ? wellFormed(value) : value, duplicates, ...(duplicates.length > 0 ? { keys } : {}) }
 }
 
 const quote = 0x22

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type DecodedBody, decodeBody, depthMax, normalize } from './decode.ts'
+import { type DecodedBody, decodeBody, depthMax, normalize, strictErrors } from './decode.ts'
 import { builtInRegistry } from '../schema/registry.ts'
 import { isApiError } from '../status.ts'
 
@@ -77,6 +77,19 @@ describe('a JSON body', () => {
     expect(value['kind']).toBe('Pod')
   })
 
+  test('tells strict faults in the order of the text, and none below an unknown field', () => {
+    const body = decode('{"spec":{"odd":{"a":1,"a":2},"replicas":1,"replicas":2,"strange":1},"kind":1,"kind":"Pod"}')
+    expect(strictErrors(body, ['spec.odd', 'spec.strange'])).toEqual([
+      'unknown field "spec.odd"',
+      'duplicate field "spec.replicas"',
+      'unknown field "spec.strange"',
+      'duplicate field "kind"',
+    ])
+    expect(strictErrors(decode('{"a":1}'), ['a'])).toEqual(['unknown field "a"'])
+    const yaml = decodeBody(Buffer.from('a: 1\nb: 1\nb: 2\n'), 'application/yaml', registry)
+    expect(strictErrors(yaml, ['a'])).toEqual([expect.stringContaining('"b" already set'), 'unknown field "a"'])
+  })
+
   test('sees duplicates behind escapes, and none inside strings', () => {
     expect(decode('{"\\u0061":1,"a":2}').duplicates).toEqual(['duplicate field "a"'])
     expect(decode('{"a":"\\"a\\":1,\\\\","b":"{\\"a\\":1}"}').duplicates).toEqual([])
@@ -127,7 +140,7 @@ describe('a YAML body', () => {
   })
 
   test('may be JSON, also under the name of apply', () => {
-    expect(yaml('{"a":1,"a":2}')).toEqual({ value: { a: 2 }, duplicates: ['duplicate field "a"'] })
+    expect(yaml('{"a":1,"a":2}')).toMatchObject({ value: { a: 2 }, duplicates: ['duplicate field "a"'] })
     expect(decode('{a: b}', 'application/apply-patch+yaml').value).toEqual({ a: 'b' })
   })
 

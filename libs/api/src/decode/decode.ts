@@ -33,6 +33,36 @@ export interface DecodedBody {
   readonly value: JsonObject
   /** Sentences such as `duplicate field "spec.replicas"`, in the order of the body. */
   readonly duplicates: readonly string[]
+  /** Where a body of JSON has duplicates: the paths of all its keys, in its order. */
+  readonly keys?: readonly string[]
+}
+
+/**
+ * What strict decoding finds in a body, as upstream tells it: JSON is read once, so that its faults come in the order of the
+ * text, and nothing is told of what lies below an unknown field; of YAML the duplicates come first.
+ */
+export const strictErrors = (
+  { duplicates, keys }: Pick<DecodedBody, 'duplicates' | 'keys'>,
+  unknown: readonly string[],
+): readonly string[] => {
+  const sentenceOf = (path: string): string => `unknown field ${JSON.stringify(path)}`
+  if (!keys || unknown.length === 0) return [...duplicates, ...unknown.map(sentenceOf)]
+  const strange = new Set(unknown)
+  const twice = new Set(duplicates)
+  const found = new Set<string>()
+  const seen = new Set<string>()
+  let below: string | undefined
+  for (const path of keys) {
+    if (below !== undefined && path.startsWith(below) && /^[.[]/.test(path.slice(below.length))) continue
+    below = strange.has(path) ? path : undefined
+    const again = `duplicate field ${JSON.stringify(path)}`
+    if (below !== undefined) found.add(sentenceOf(path))
+    else if (seen.has(path) && twice.has(again)) found.add(again)
+    seen.add(path)
+  }
+  // An unknown field that is not a key of the text would be a fault of ours; it is told all the same.
+  for (const path of unknown) found.add(sentenceOf(path))
+  return [...found]
 }
 
 /**

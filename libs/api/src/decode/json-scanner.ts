@@ -7,6 +7,8 @@ export interface JsonScan {
   readonly error: string | undefined
   /** `duplicate field "spec.replicas"`, each once, at most `strictErrorsMax`. */
   readonly duplicates: readonly string[]
+  /** The paths of all keys, in the order of the text. */
+  readonly keys: readonly string[]
 }
 
 /** Upstream stops counting here as well. */
@@ -17,6 +19,7 @@ class ScanError extends Error {}
 export const scanJson = (text: string): JsonScan => {
   const duplicates = new Set<string>()
   const path: string[] = []
+  const keys: string[] = []
   let at = 0
 
   const character = (index: number): string => {
@@ -122,8 +125,9 @@ export const scanJson = (text: string): JsonScan => {
       if (text[at] !== '"') fail('looking for beginning of object key string')
       const key = string()
       path.push(path.length === 0 ? key : `.${key}`)
-      if (seen.has(key) && duplicates.size < strictErrorsMax)
-        duplicates.add(`duplicate field ${JSON.stringify(path.join(''))}`)
+      const whole = path.join('')
+      keys.push(whole)
+      if (seen.has(key) && duplicates.size < strictErrorsMax) duplicates.add(`duplicate field ${JSON.stringify(whole)}`)
       seen.add(key)
       blank()
       if (text[at] !== ':') fail('after object key')
@@ -164,10 +168,10 @@ export const scanJson = (text: string): JsonScan => {
     value(0)
     blank()
     if (at < text.length) fail('after top-level value')
-    return { error: undefined, duplicates: [...duplicates] }
+    return { error: undefined, duplicates: [...duplicates], keys }
   } catch (error) {
     if (!(error instanceof ScanError)) throw error
-    return { error: error.message, duplicates: [...duplicates] }
+    return { error: error.message, duplicates: [...duplicates], keys }
   }
 }
 

@@ -97,16 +97,6 @@ export const podStrategy: Strategy = {
     return subresource === 'resize' ? validateResize(next, before) : []
   },
   selectableFields,
-  selectableFieldNames: [
-    'spec.nodeName',
-    'spec.restartPolicy',
-    'spec.schedulerName',
-    'spec.serviceAccountName',
-    'spec.hostNetwork',
-    'status.phase',
-    'status.podIP',
-    'status.nominatedNodeName',
-  ],
   gracePeriodSeconds: podGracePeriodSeconds,
   eventType,
 }

@@ -96,6 +96,5 @@ export const secretStrategy: Strategy = {
     ...immutable(next['type'], before['type'], 'type'),
     ...validateImmutability(next, before, ['data']),
   ],
-  selectableFieldNames: ['type'],
   selectableFields: (secret) => ({ type: secret['type'] ?? '' }),
 }

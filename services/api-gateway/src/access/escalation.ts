@@ -2,7 +2,7 @@
 // rules of the role, or be allowed to `escalate` or to `bind`. As upstream, this stands beside admission and cannot be
 // switched off.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { ApiError, forbidden } from '@shiplog/api/status'
+import { ApiError, forbidden, notFound } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
 import { semanticEqual } from '@shiplog/domain/fields'
 import type { Authorizer } from './rbac-authorizer.ts'
@@ -11,8 +11,15 @@ const group = 'rbac.authorization.k8s.io'
 const roleResources = new Set(['roles', 'clusterroles'])
 const bindingResources = new Set(['rolebindings', 'clusterrolebindings'])
 
-export function createEscalationCheck(authorizer: Authorizer): AdmissionPlugin {
-  const may = (attributes: AdmissionAttributes, verb: string, resource: string, name: string): boolean =>
+/** `authorizerOver` gives the authorizer that sees what the decision sees. */
+export function createEscalationCheck(authorizerOver: (view: AdmissionView) => Authorizer): AdmissionPlugin {
+  const may = (
+    authorizer: Authorizer,
+    attributes: AdmissionAttributes,
+    verb: string,
+    resource: string,
+    name: string,
+  ): boolean =>
     authorizer.allows({
       user: attributes.user,
       verb,
@@ -23,7 +30,11 @@ export function createEscalationCheck(authorizer: Authorizer): AdmissionPlugin {
       name,
     })
 
-  function refuseUnlessHeld(attributes: AdmissionAttributes, rules: readonly JsonObject[]): void {
+  function refuseUnlessHeld(
+    authorizer: Authorizer,
+    attributes: AdmissionAttributes,
+    rules: readonly JsonObject[],
+  ): void {
     const { user, namespace, resource } = attributes
     const held = authorizer.rulesFor(user, namespace)
     const missing = rules.flatMap(atomsOf).filter((atom) => !held.some((rule) => covers(rule, atom)))
@@ -43,20 +54,21 @@ export function createEscalationCheck(authorizer: Authorizer): AdmissionPlugin {
     validate(attributes, view) {
       const { object, before, resource } = attributes
       if (attributes.group !== group || object === undefined || attributes.operation === 'DELETE') return
+      const authorizer = authorizerOver(view)
       if (roleResources.has(resource)) {
         const isSame = (field: string): boolean => semanticEqual(before?.[field], object[field])
         if (before && isSame('rules') && isSame('aggregationRule')) return
-        if (may(attributes, 'escalate', resource, object.metadata.name)) return
+        if (may(authorizer, attributes, 'escalate', resource, object.metadata.name)) return
         const rules = (object['rules'] as JsonObject[] | undefined) ?? []
         // Whoever says what is aggregated may get anything by it.
-        refuseUnlessHeld(attributes, object['aggregationRule'] ? [everything] : rules)
+        refuseUnlessHeld(authorizer, attributes, object['aggregationRule'] ? [everything] : rules)
       } else if (bindingResources.has(resource)) {
         const same = (field: string): boolean => semanticEqual(before?.[field], object[field])
         if (before && same('roleRef') && same('subjects')) return
         const roleRef = (object['roleRef'] ?? {}) as JsonObject
         const target = roleRef['kind'] === 'ClusterRole' ? 'clusterroles' : 'roles'
-        if (may(attributes, 'bind', target, String(roleRef['name']))) return
-        refuseUnlessHeld(attributes, rulesOf(view, target, object, String(roleRef['name'])))
+        if (may(authorizer, attributes, 'bind', target, String(roleRef['name']))) return
+        refuseUnlessHeld(authorizer, attributes, rulesOf(view, target, object, String(roleRef['name'])))
       }
     },
   }
@@ -64,11 +76,12 @@ export function createEscalationCheck(authorizer: Authorizer): AdmissionPlugin {
 
 const everything: JsonObject = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] }
 
-/** A role that is not there yet may become anything. */
+/** A role that is not there yet may become anything: whoever may not bind whatever they like cannot bind it. */
 function rulesOf(view: AdmissionView, target: string, binding: KubeObject, name: string): readonly JsonObject[] {
   const namespace = target === 'roles' ? (binding.metadata.namespace ?? '') : ''
   const role = view.get(`${target}.${group}`, namespace, name)
-  return role === undefined ? [everything] : ((role['rules'] as JsonObject[] | undefined) ?? [])
+  if (!role) throw new ApiError(notFound({ group, resource: target }, name))
+  return (role['rules'] as JsonObject[] | undefined) ?? []
 }
 
 /** One verb on one thing. */

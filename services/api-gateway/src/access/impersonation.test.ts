@@ -6,6 +6,8 @@ const admin = { name: 'admin', groups: ['system:masters'] }
 const authorizer = (allows: (access: Access) => boolean): Authorizer => ({
   allows,
   allowsPath: () => false,
+  decide: (access) => ({ allowed: allows(access), reason: '' }),
+  decidePath: () => ({ allowed: false, reason: '' }),
   rulesFor: () => [],
 })
 const everything = authorizer(() => true)

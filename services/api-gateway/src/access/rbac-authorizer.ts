@@ -1,5 +1,6 @@
 // Who may do what: `system:masters` may do everything; everybody else what Roles and ClusterRoles that are bound to them
 // allow, by the rules of rbac.authorization.k8s.io/v1; nodes besides what node-authorizer.ts allows.
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { AdmissionView } from '@shiplog/domain/admission'
 import type { User } from '@shiplog/domain/strategy'
@@ -18,9 +19,17 @@ export interface Access {
   readonly fieldSelector?: string
 }
 
+/** Whether something may be done, and by what: upstream's sentence, '' where nothing is to be said. */
+export interface Verdict {
+  readonly allowed: boolean
+  readonly reason: string
+}
+
 export interface Authorizer {
   allows(access: Access): boolean
   allowsPath(user: User, verb: string, path: string): boolean
+  decide(access: Access): Verdict
+  decidePath(user: User, verb: string, path: string): Verdict
   /** The rules that hold for a user in a namespace (SelfSubjectRulesReview). */
   rulesFor(user: User, namespace: string): readonly JsonObject[]
 }
@@ -34,68 +43,59 @@ const openResources = new Set(['selfsubjectaccessreviews', 'selfsubjectrulesrevi
 export function createAuthorizer(view: AdmissionView): Authorizer {
   const nodes = createNodeAuthorizer(view)
 
-  function* rules(user: User, namespace: string): Generator<JsonObject> {
-    for (const binding of view.list('clusterrolebindings.rbac.authorization.k8s.io')) {
-      if (binds(binding, user, '')) yield* rulesOf(binding, '')
+  function* grants(user: User, namespace: string): Generator<Grant> {
+    for (const binding of view.list(`clusterrolebindings.${rbac}`)) {
+      const subject = subjectFor(binding, user, '')
+      if (subject) yield { binding, subject, rules: rulesOf(binding, '') }
     }
     if (namespace === '') return
-    for (const binding of view.list('rolebindings.rbac.authorization.k8s.io', namespace)) {
-      if (binds(binding, user, namespace)) yield* rulesOf(binding, namespace)
+    for (const binding of view.list(`rolebindings.${rbac}`, namespace)) {
+      const subject = subjectFor(binding, user, namespace)
+      if (subject) yield { binding, subject, rules: rulesOf(binding, namespace) }
     }
   }
 
-  function rulesOf(binding: KubeObject, namespace: string): readonly JsonObject[] {
+  /** Undefined when there is no such role. */
+  function rulesOf(binding: KubeObject, namespace: string): readonly JsonObject[] | undefined {
     const { kind, name } = binding['roleRef'] as { kind: string; name: string }
     const role =
-      kind === 'ClusterRole'
-        ? view.get('clusterroles.rbac.authorization.k8s.io', '', name)
-        : view.get('roles.rbac.authorization.k8s.io', namespace, name)
-    return (role?.['rules'] as JsonObject[] | undefined) ?? []
+      kind === 'ClusterRole' ? view.get(`clusterroles.${rbac}`, '', name) : view.get(`roles.${rbac}`, namespace, name)
+    return role && ((role['rules'] as JsonObject[] | undefined) ?? [])
+  }
+
+  function search(user: User, namespace: string, matches: (rule: JsonObject) => boolean): Verdict {
+    const missing: string[] = []
+    for (const grant of grants(user, namespace)) {
+      if (!grant.rules) missing.push(missingRole(grant.binding))
+      else if (grant.rules.some(matches)) return { allowed: true, reason: `RBAC: allowed by ${describe(grant)}` }
+    }
+    return missing.length === 0 ? no : { allowed: false, reason: `RBAC: ${aggregate(missing)}` }
   }
 
   const isMaster = (user: User): boolean => user.groups.includes('system:masters')
   const isAuthenticated = (user: User): boolean => user.groups.includes('system:authenticated')
 
+  function decide(access: Access): Verdict {
+    const { user, resource } = access
+    if (isMaster(user)) return yes
+    if (isAuthenticated(user) && openResources.has(resource) && access.verb === 'create') return yes
+    if (nodes.allows(access) || allowsComponentLease(access)) return yes
+    return search(user, access.namespace, (rule) => ruleAllows(rule, access))
+  }
+
+  function decidePath(user: User, verb: string, path: string): Verdict {
+    if (isMaster(user)) return yes
+    if (isAuthenticated(user) && openPaths.some((open) => path === open || path.startsWith(`${open}/`))) return yes
+    return search(user, '', (rule) => ruleAllowsPath(rule, verb, path))
+  }
+
   return {
-    allows(access) {
-      const { user, group, resource } = access
-      if (isMaster(user)) return true
-      if (!isAuthenticated(user)) return false
-      if (openResources.has(resource) && access.verb === 'create') return true
-      if (nodes.allows(access) || allowsComponentLease(access)) return true
-      const full = access.subresource ? `${resource}/${access.subresource}` : resource
-      for (const rule of rules(user, access.namespace)) {
-        if (
-          has(rule['verbs'], access.verb) &&
-          has(rule['apiGroups'], group) &&
-          (has(rule['resources'], full) ||
-            (access.subresource !== '' &&
-              (rule['resources'] as string[] | undefined)?.includes(`*/${access.subresource}`))) &&
-          (!rule['resourceNames']?.length || rule['resourceNames'].includes(access.name))
-        ) {
-          return true
-        }
-      }
-      return false
-    },
-    allowsPath(user, verb, path) {
-      if (isMaster(user)) return true
-      if (!isAuthenticated(user)) return false
-      if (openPaths.some((open) => path === open || path.startsWith(`${open}/`))) return true
-      for (const rule of rules(user, '')) {
-        const urls = rule['nonResourceURLs'] as string[] | undefined
-        if (
-          urls &&
-          has(rule['verbs'], verb) &&
-          urls.some((url) => url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))))
-        ) {
-          return true
-        }
-      }
-      return false
-    },
+    decide,
+    decidePath,
+    allows: (access) => decide(access).allowed,
+    allowsPath: (user, verb, path) => decidePath(user, verb, path).allowed,
     rulesFor(user, namespace) {
-      const all = [...rules(user, namespace)]
+      const all = [...grants(user, namespace)].flatMap(({ rules }) => rules ?? [])
       if (isMaster(user)) {
         all.unshift({ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] })
       }
@@ -104,19 +104,75 @@ export function createAuthorizer(view: AdmissionView): Authorizer {
   }
 }
 
+const rbac = 'rbac.authorization.k8s.io'
+const yes: Verdict = { allowed: true, reason: '' }
+const no: Verdict = { allowed: false, reason: '' }
+
+/** A binding that holds for a user, by one of its subjects. */
+interface Grant {
+  readonly binding: KubeObject
+  readonly subject: JsonObject
+  readonly rules: readonly JsonObject[] | undefined
+}
+
+/** `ClusterRoleBinding "readers" of ClusterRole "view" to User "bob"`, as upstream's describers have it. */
+function describe({ binding, subject }: Grant): string {
+  const { name, namespace = '' } = binding.metadata
+  const { kind, name: role } = binding['roleRef'] as { kind: string; name: string }
+  const full = binding.kind === 'RoleBinding' ? `${name}/${namespace}` : name
+  const who =
+    subject['kind'] === 'ServiceAccount' ? `${subject['name']}/${subject['namespace'] || namespace}` : subject['name']
+  return `${binding.kind} ${goQuote(full)} of ${kind} ${goQuote(role)} to ${subject['kind']} ${goQuote(who)}`
+}
+
+const missingRole = (binding: KubeObject): string => {
+  const { kind, name } = binding['roleRef'] as { kind: string; name: string }
+  return `${kind.toLowerCase()}.${rbac} ${goQuote(name)} not found`
+}
+
+/** Several errors in one, each once, as upstream's aggregate prints them. */
+const aggregate = (errors: readonly string[]): string => {
+  const once = [...new Set(errors)]
+  return once.length === 1 ? once[0]! : `[${once.join(', ')}]`
+}
+
+function ruleAllows(rule: JsonObject, { verb, group, resource, subresource, name }: Access): boolean {
+  const full = subresource ? `${resource}/${subresource}` : resource
+  const resources = rule['resources'] as string[] | undefined
+  return (
+    has(rule['verbs'], verb) &&
+    has(rule['apiGroups'], group) &&
+    (has(resources, full) || (subresource !== '' && (resources?.includes(`*/${subresource}`) ?? false))) &&
+    (!rule['resourceNames']?.length || rule['resourceNames'].includes(name))
+  )
+}
+
+function ruleAllowsPath(rule: JsonObject, verb: string, path: string): boolean {
+  const urls = (rule['nonResourceURLs'] as string[] | undefined) ?? []
+  return (
+    has(rule['verbs'], verb) &&
+    urls.some((url) => url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))))
+  )
+}
+
 const has = (list: readonly string[] | undefined, value: string): boolean =>
   list?.some((item) => item === '*' || item === value) ?? false
 
-function binds(binding: KubeObject, user: User, namespace: string): boolean {
-  for (const subject of (binding['subjects'] as JsonObject[] | undefined) ?? []) {
-    if (subject['kind'] === 'User' && subject['name'] === user.name) return true
-    if (subject['kind'] === 'Group' && user.groups.includes(subject['name'])) return true
-    if (
-      subject['kind'] === 'ServiceAccount' &&
-      user.name === `system:serviceaccount:${subject['namespace'] ?? namespace}:${subject['name']}`
-    ) {
-      return true
+/** The subject by which a binding holds for a user. */
+const subjectFor = (binding: KubeObject, user: User, namespace: string): JsonObject | undefined =>
+  ((binding['subjects'] as JsonObject[] | undefined) ?? []).find((subject) => isMeant(subject, user, namespace))
+
+function isMeant(subject: JsonObject, user: User, bindingNamespace: string): boolean {
+  switch (subject['kind']) {
+    case 'User':
+      return subject['name'] === user.name
+    case 'Group':
+      return user.groups.includes(subject['name'])
+    case 'ServiceAccount': {
+      const namespace = subject['namespace'] || bindingNamespace
+      return namespace !== '' && user.name === `system:serviceaccount:${namespace}:${subject['name']}`
     }
+    default:
+      return false
   }
-  return false
 }

@@ -24,7 +24,8 @@ export function accessResource(
   const unknownMethod = { refusal: methodNotAllowed({ group: '', resource: '' }, asked.method) }
   if (verb === undefined) return unknownMethod
   const access = { ...asked, verb }
-  if (!deps.authorizer.allows(access)) return { refusal: forbidden(resource, name, whyForbidden(access)) }
+  const { allowed, reason } = deps.authorizer.decide(access)
+  if (!allowed) return { refusal: forbidden(resource, name, whyForbidden(access, reason)) }
   if (subresource === '' && !resource.verbs.includes(verb))
     return { refusal: methodNotAllowed({ group: '', resource: '' }, verb) }
   if (resource.namespaced && namespace === '' && verb !== 'list' && verb !== 'watch' && resource.stored) {
@@ -33,8 +34,8 @@ export function accessResource(
   return { resource, verb }
 }
 
-function whyForbidden(access: Access): string {
+function whyForbidden(access: Access, reason: string): string {
   const full = access.subresource ? `${access.resource}/${access.subresource}` : access.resource
   const where = access.namespace ? ` in the namespace "${access.namespace}"` : ' at the cluster scope'
-  return `User "${access.user.name}" cannot ${access.verb} resource "${full}" in API group "${access.group}"${where}`
+  return `User "${access.user.name}" cannot ${access.verb} resource "${full}" in API group "${access.group}"${where}${reason && `: ${reason}`}`
 }

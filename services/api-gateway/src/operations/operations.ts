@@ -6,6 +6,7 @@ import { normalize } from '@shiplog/api/decode/decode'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, methodNotAllowed, notFound, routeNotFound, success } from '@shiplog/api/status'
 import type { AdmissionView } from '@shiplog/domain/admission'
+import { checkName, checkNamespace } from '@shiplog/domain/decider'
 import { strategyFor } from '@shiplog/domain/strategies'
 import { applyBinding } from '@shiplog/domain/subresources/binding'
 import { items } from '@shiplog/domain/fields'
@@ -76,11 +77,8 @@ export function createOperations(deps: {
       await Promise.all(
         some.map(async (version) => {
           try {
-            const outcome = await writer.deleteOne(
-              { ...request, namespace: version.namespace, name: version.name },
-              version.name,
-              command,
-            )
+            const { namespace, name } = version
+            const outcome = await writer.deleteOne({ ...request, namespace, name }, command)
             sequence = Math.max(sequence, outcome.sequence)
           } catch (error) {
             // Somebody else deleted it first: that is what was wanted.
@@ -106,6 +104,7 @@ export function createOperations(deps: {
       kind: 'Binding',
       apiVersion: 'v1',
     })
+    checkBodyOf('Binding', binding, { namespace: request.namespace, name: podName })
     const pods = registry.resource('', 'v1', 'pods')!
     const outcome = await writer.modify(
       { ...request, resource: pods, name: podName, subresource: 'binding' },
@@ -123,28 +122,25 @@ export function createOperations(deps: {
     const { object: eviction } = bodies.decode(request, 'io.k8s.api.policy.v1.Eviction', {
       kind: 'Eviction',
       apiVersion: 'policy/v1',
+      alsoVersions: ['policy/v1beta1'],
     })
+    checkBodyOf('Eviction', eviction, request)
+    const deletion = evictionRequest(request, (eviction['deleteOptions'] ?? {}) as JsonObject)
     const pod = await get(request)
     const victim = pod.parse()
     const budgets = view.list('poddisruptionbudgets.policy', request.namespace)
     const refusal = checkEviction(victim, budgets)
     if (refusal) throw new ApiError(refusal)
-    for (const budget of budgetsOf(victim, budgets)) await charge(request, victim, budget)
-    const options = await sayWhyItGoes(request, (eviction['deleteOptions'] ?? {}) as JsonObject)
-    const outcome = await writer.delete({
-      ...request,
-      subresource: '',
-      body: { value: options, contentType: 'application/json' },
-    })
+    if (!isDryRun(deletion)) for (const budget of budgetsOf(victim, budgets)) await charge(request, victim, budget)
+    const outcome = await writer.delete(isDryRun(deletion) ? deletion : await sayWhyItGoes(deletion))
     return ask(201, success(201) as unknown as JsonObject, outcome.sequence)
   }
 
-  /** Writes into the pod's status that it is evicted, before it is. Returns the options for the deletion of that version. */
-  async function sayWhyItGoes(request: GatewayRequest, options: JsonObject): Promise<JsonObject> {
-    const isDryRun = request.query.has('dryRun') || ((options['dryRun'] as string[] | undefined) ?? []).length > 0
-    if (isDryRun) return options
+  /** Writes into the pod's status that it is evicted, before it is. Returns the deletion of that version. */
+  async function sayWhyItGoes(deletion: GatewayRequest): Promise<GatewayRequest> {
+    const options = (deletion.body as { value: JsonObject }).value
     const { uid, resourceVersion } = (options['preconditions'] ?? {}) as JsonObject
-    const outcome = await writer.modify({ ...request, subresource: 'status', body: undefined }, (before) => {
+    const outcome = await writer.modify({ ...deletion, subresource: 'status', body: undefined }, (before) => {
       const draft = cloneJson(before)
       const isMeant =
         (!uid || uid === before.metadata.uid) &&
@@ -155,8 +151,9 @@ export function createOperations(deps: {
     })
     const after = outcome.object?.metadata.resourceVersion
     const isMarked = items(outcome.object?.['status']?.conditions).some(({ reason }) => reason === 'EvictionByEvictionAPI')
-    if (!resourceVersion || !after || !isMarked) return options
-    return { ...options, preconditions: { ...options['preconditions'], resourceVersion: after } }
+    if (!resourceVersion || !after || !isMarked) return deletion
+    const value = { ...options, preconditions: { ...options['preconditions'], resourceVersion: after } }
+    return { ...deletion, body: { value, contentType: 'application/json' } }
   }
 
   /** Takes one disruption from a budget, by compare-and-set: evictions at once cannot overspend it. */
@@ -183,12 +180,11 @@ export function createOperations(deps: {
       const draft = cloneJson(before)
       const next =
         verb === 'update' ? bodies.decode(request, definition, what).object : patched(request, definition, current)
+      checkScale(next, request)
       writeScale(draft, next, groupResource)
       // A stale version in the Scale is a stale version of the object; an absent one is unconditional.
       const { resourceVersion } = (next['metadata'] ?? {}) as JsonObject
-      if (verb === 'update' && resourceVersion) draft.metadata.resourceVersion = resourceVersion
-      else if (resourceVersion !== before.metadata.resourceVersion && resourceVersion)
-        draft.metadata.resourceVersion = resourceVersion
+      if (resourceVersion) draft.metadata.resourceVersion = resourceVersion
       else delete draft.metadata.resourceVersion
       return { draft }
     })
@@ -197,7 +193,7 @@ export function createOperations(deps: {
 
   /** A patch of something that is not a stored object: a Scale. */
   function patched(request: GatewayRequest, definition: string, document: JsonObject): JsonObject {
-    const result = readPatch(registry, definition, request.body)(document)
+    const result = readPatch(registry, definition, request.body).change(document)
     const { object, errors } = normalize(registry, definition, result)
     if (errors.length > 0)
       throw new ApiError(badRequest(`Scale in version "v1" cannot be handled as a Scale: ${errors[0]!}`))
@@ -275,6 +271,38 @@ export function createOperations(deps: {
 
   return { get, list, select, write }
 }
+
+/** A body that makes something happen to the object of the URL must mean that object. */
+function checkBodyOf(kind: string, body: JsonObject, { namespace, name }: { namespace: string; name: string }): void {
+  const metadata = ((body['metadata'] as JsonObject | undefined) ??= {}) as JsonObject
+  const elsewhere = checkNamespace(metadata, namespace)
+  if (elsewhere) throw new ApiError(elsewhere)
+  if ((metadata['name'] ?? '') !== name)
+    throw new ApiError(badRequest(`name in URL does not match name in ${kind} object`))
+}
+
+function checkScale(scale: JsonObject, { namespace, name }: GatewayRequest): void {
+  const metadata = ((scale['metadata'] as JsonObject | undefined) ??= {}) as JsonObject
+  const status = checkNamespace(metadata, namespace) ?? checkName(metadata, name)
+  if (status) throw new ApiError(status)
+}
+
+/** The deletion that an eviction comes to: its options from the body, dryRun from there or from the query. */
+function evictionRequest(request: GatewayRequest, options: JsonObject): GatewayRequest {
+  const asked = request.query.getAll('dryRun')
+  const written = (options['dryRun'] as string[] | undefined) ?? []
+  if (asked.length > 0 && written.length > 0 && asked.join() !== written.join())
+    throw new ApiError(
+      badRequest(
+        `Non-matching dry-run options in request and content: [${asked.join(' ')}] and [${written.join(' ')}]`,
+      ),
+    )
+  const value = { ...options, ...(written.length > 0 ? {} : { dryRun: asked }) }
+  return { ...request, subresource: '', body: { value, contentType: 'application/json' } }
+}
+
+const isDryRun = ({ body }: GatewayRequest): boolean =>
+  ((body as { value: JsonObject }).value['dryRun'] as string[]).length > 0
 
 /** A subresource that upstream has and this build does not serve yet. */
 const notServed = (resource: ResourceInfo, request: GatewayRequest) =>

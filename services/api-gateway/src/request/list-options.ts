@@ -1,7 +1,7 @@
 // The query of a list or a watch, checked as k8s.io/apimachinery/pkg/apis/meta/internalversion/validation does.
 import { goQuote } from '@shiplog/api/decode/go-quote'
 import { scanJson } from '@shiplog/api/decode/json-scanner'
-import { invalidValue, forbiddenField, notSupported } from '@shiplog/api/field-errors'
+import { forbiddenField, notSupported } from '@shiplog/api/field-errors'
 import { ApiError, badRequest, invalid } from '@shiplog/api/status'
 
 export interface ListOptions {
@@ -13,7 +13,7 @@ export interface ListOptions {
   readonly resourceVersion: number | undefined
   readonly resourceVersionMatch: '' | 'Exact' | 'NotOlderThan'
   readonly timeoutSeconds: number | undefined
-  /** 0 for no limit. */
+  /** None when it is not above 0. */
   readonly limit: number
   readonly continueToken: string
   readonly sendInitialEvents: boolean | undefined
@@ -30,25 +30,33 @@ export const flag = (query: URLSearchParams, name: string): boolean | undefined 
   return true
 }
 
-const integer = (query: URLSearchParams, name: string): number | undefined => {
+const int64Max = 2n ** 63n - 1n
+const uint64Max = 2n ** 64n - 1n
+
+/** An integer of a query, as Go's strconv.ParseInt reads it; undefined when it is not there. */
+export const integerOf = (query: URLSearchParams, name: string): number | undefined => {
   const text = query.get(name)
   if (text === null || text === '') return undefined
-  if (!/^-?\d{1,18}$/.test(text)) {
-    throw new ApiError(badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`))
-  }
-  return Number(text)
+  const wrong = (why: string): ApiError =>
+    new ApiError(badRequest(`strconv.ParseInt: parsing ${goQuote(text)}: ${why}`))
+  if (!/^[+-]?\d+$/.test(text)) throw wrong('invalid syntax')
+  const value = BigInt(text.replace(/^\+/, ''))
+  if (value > int64Max || value < -int64Max - 1n) throw wrong('value out of range')
+  return Number(value)
 }
 
-/** A resourceVersion as a number; undefined when empty. Throws 400 when it is not a decimal integer. */
+/** Why a text is no resourceVersion, in Go's words; undefined when it is one. */
+export function whyNoVersion(text: string): string | undefined {
+  const why = !/^\d+$/.test(text) ? 'invalid syntax' : BigInt(text) > uint64Max ? 'value out of range' : undefined
+  return why && `strconv.ParseUint: parsing ${goQuote(text)}: ${why}`
+}
+
+/** A resourceVersion as a number; undefined when empty. Throws 400 when it is none. */
 export function parseResourceVersion(text: string | null | undefined): number | undefined {
   if (text === null || text === undefined || text === '') return undefined
-  if (!/^\d{1,39}$/.test(text)) {
-    throw new ApiError(
-      badRequest(
-        `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-      ),
-    )
-  }
+  const why = whyNoVersion(text)
+  if (why)
+    throw new ApiError(badRequest(`invalid resource version: resourceVersion: Invalid value: ${goQuote(text)}: ${why}`))
   // Beyond 2^53 no sequence can be: it stays comparable, and is from the future.
   return Number(text)
 }
@@ -61,8 +69,8 @@ export function parseListOptions(query: URLSearchParams): ListOptions {
     allowWatchBookmarks: flag(query, 'allowWatchBookmarks') ?? false,
     resourceVersion: parseResourceVersion(query.get('resourceVersion')),
     resourceVersionMatch: (query.get('resourceVersionMatch') ?? '') as ListOptions['resourceVersionMatch'],
-    timeoutSeconds: integer(query, 'timeoutSeconds'),
-    limit: integer(query, 'limit') ?? 0,
+    timeoutSeconds: integerOf(query, 'timeoutSeconds'),
+    limit: integerOf(query, 'limit') ?? 0,
     continueToken: query.get('continue') ?? '',
     sendInitialEvents: flag(query, 'sendInitialEvents'),
     includeObject: (query.get('includeObject') || 'Metadata') as ListOptions['includeObject'],
@@ -115,7 +123,6 @@ export function parseListOptions(query: URLSearchParams): ListOptions {
       }
     }
   }
-  if (options.limit < 0) causes.push(invalidValue('limit', options.limit, 'must be greater than or equal to 0'))
   if (!['None', 'Metadata', 'Object'].includes(options.includeObject)) {
     throw new ApiError(badRequest(`unrecognized includeObject value: ${JSON.stringify(options.includeObject)}`))
   }

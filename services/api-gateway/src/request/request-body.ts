@@ -1,14 +1,16 @@
 // Bodies: from bytes to the draft that the decider sees. Decoding, field validation, the request's word against the
 // object's on kind, name and namespace, and conversion to the storage version.
-import { decodeBody, normalize, type NormalizeResult } from '@shiplog/api/decode/decode'
+import { decodeBody, type DecodedBody, normalize, type NormalizeResult, strictErrors } from '@shiplog/api/decode/decode'
 import { interpretation } from '@shiplog/api/decode/decode-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
-import { ApiError, badRequest, invalid } from '@shiplog/api/status'
+import { invalidValue } from '@shiplog/api/field-errors'
+import { ApiError, badRequest, invalid, type StatusCause } from '@shiplog/api/status'
 import { convert } from '@shiplog/domain/conversions'
 import { checkIdentity, type DeleteCommand } from '@shiplog/domain/decider'
 import type { Body, GatewayRequest } from './gateway-request.ts'
-import { dryRunCauses, dryRunOf, reportStrictness } from './request-options.ts'
+import { flag, integerOf } from './list-options.ts'
+import { dryRunCauses, reportStrictness } from './request-options.ts'
 
 const groupVersionOf = (apiVersion: string): { group: string; version: string } => {
   const [first = '', second] = apiVersion.split('/')
@@ -23,39 +25,68 @@ const internalPackageOf = (group: string): string =>
 export interface Expected {
   readonly kind: string
   readonly apiVersion: string
+  /** Older versions of the same shape that are taken, too. */
+  readonly alsoVersions?: readonly string[]
+  /** It is a configuration for server-side apply. */
+  readonly applied?: true
+}
+
+/** A body in the form of its definition, and what of it that form does not have. */
+export interface Decoded {
+  readonly object: JsonObject
+  /** As the client wrote it. */
+  readonly said: JsonObject
+  /** Paths of fields that the definition does not have. */
+  readonly unknown: readonly string[]
+  readonly warnings: string[]
+}
+
+export interface AppliedConfiguration {
+  readonly applied: KubeObject
+  /** Paths of fields that the schema does not have. */
+  readonly undeclared: readonly string[]
+  readonly warnings: string[]
 }
 
 export interface RequestBodies {
   /** The body, decoded and checked against a definition. */
-  decode(
-    request: GatewayRequest,
-    definition: string,
-    what: Expected,
-  ): { object: JsonObject; said: JsonObject; warnings: string[] }
+  decode(request: GatewayRequest, definition: string, what: Expected): Decoded
   /** The body as the request's resource, its identity checked, in the storage version. */
   decodeResource(request: GatewayRequest, create: boolean): { draft: KubeObject; warnings: string[] }
   /** The body as an applied configuration: in the request's version, without anything that the client did not say. */
-  decodeApplied(request: GatewayRequest): { applied: KubeObject; warnings: string[] }
+  decodeApplied(request: GatewayRequest): AppliedConfiguration
   /** DeleteOptions, from the body or the query. */
   deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean }
 }
+
+/** What else upstream can read where DeleteOptions belong. */
+const kindsOfOptions: ReadonlySet<unknown> = new Set([
+  'APIGroup',
+  'APIGroupList',
+  'APIResourceList',
+  'APIVersions',
+  'CreateOptions',
+  'GetOptions',
+  'ListOptions',
+  'PatchOptions',
+  'Status',
+  'UpdateOptions',
+  'WatchEvent',
+])
 
 /** Broken DeleteOptions are told of without the kind that was expected. */
 const deleteOptionsBody = { definition: 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', failure: interpretation }
 
 export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
-  function rawBody(body: Body | undefined, definition: string): { value: JsonObject; duplicates: readonly string[] } {
+  function rawBody(body: Body | undefined, definition: string): DecodedBody {
     if (!body) return decodeBody(new Uint8Array(), undefined, registry, { definition })
     if ('value' in body) return { value: body.value as JsonObject, duplicates: [] }
     return decodeBody(body.bytes, body.contentType, registry, { definition })
   }
 
-  function decode(
-    request: GatewayRequest,
-    definition: string,
-    what: Expected,
-  ): { object: JsonObject; said: JsonObject; warnings: string[] } {
-    const { value, duplicates } = rawBody(request.body, definition)
+  function decode(request: GatewayRequest, definition: string, what: Expected): Decoded {
+    const body = rawBody(request.body, definition)
+    const { value } = body
     const warnings: string[] = []
     const version = what.apiVersion.split('/').at(-1)!
     const prefix = `${what.kind} in version "${version}" cannot be handled as a ${what.kind}: `
@@ -70,21 +101,16 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
       kind: String(value['kind'] || what.kind),
       apiVersion: String(value['apiVersion'] || what.apiVersion),
     }
-    if (says.kind !== what.kind || says.apiVersion !== what.apiVersion)
-      throw new ApiError(badRequest(whyAnotherKind(value, says, what)))
+    const isKnown = says.apiVersion === what.apiVersion || what.alsoVersions?.includes(says.apiVersion)
+    if (says.kind !== what.kind || !isKnown) throw new ApiError(badRequest(whyAnotherKind(value, says, what)))
     const result = checked(
       normalize(registry, definition, { ...value, kind: what.kind, apiVersion: what.apiVersion }),
       what,
     )
-    reportStrictness(
-      request,
-      [...duplicates, ...result.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)],
-      prefix,
-      warnings,
-    )
-    // What no schema knows belongs to nobody; else the client's own words count, not what they are normalized to.
-    const said = result.unknown.length > 0 ? (result.object as JsonObject) : value
-    return { object: result.object as JsonObject, said, warnings }
+    const { unknown } = result
+    // A configuration with unknown fields is refused when it is applied, whatever is said of strictness.
+    reportStrictness(request, strictErrors(body, what.applied ? [] : unknown), prefix, warnings)
+    return { object: result.object as JsonObject, said: value, unknown, warnings }
   }
 
   /** Upstream reads the body as what it says it is, and only then sees that this is not what belongs here. */
@@ -124,74 +150,90 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
     return { draft: toStorage(resource, object as KubeObject), warnings }
   }
 
-  function decodeApplied(request: GatewayRequest): { applied: KubeObject; warnings: string[] } {
+  function decodeApplied(request: GatewayRequest): AppliedConfiguration {
     const { resource, namespace, name } = request
     const apiVersion = apiVersionOf(resource.group, resource.version)
-    const { said, warnings } = decode(request, resource.definition, { kind: resource.kind, apiVersion })
-    const applied: JsonObject = { ...said, apiVersion, kind: resource.kind, metadata: { ...said['metadata'] } }
+    const what: Expected = { kind: resource.kind, apiVersion, applied: true }
+    const { said, unknown, warnings } = decode(request, resource.definition, what)
+    const metadata = { ...said['metadata'] }
+    metadata['name'] ||= name
+    const applied: JsonObject = { ...said, apiVersion, kind: resource.kind, metadata }
     const status = checkIdentity(resource, applied, { namespace, name, create: false })
     if (status) throw new ApiError(status)
-    return { applied: applied as KubeObject, warnings }
+    return { applied: applied as KubeObject, undeclared: unknown, warnings }
   }
 
   function deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean } {
-    let options: JsonObject = {}
-    const { body, query } = request
-    if (body && ('value' in body || body.bytes.length > 0)) {
-      const { value } =
-        'value' in body
-          ? { value: body.value as JsonObject }
-          : decodeBody(body.bytes, body.contentType, registry, deleteOptionsBody)
-      options = checked(normalize(registry, 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', value), {
-        kind: 'DeleteOptions',
-        apiVersion: 'v1',
-      }).object as JsonObject
-    }
-    const grace = options['gracePeriodSeconds'] ?? query.get('gracePeriodSeconds') ?? undefined
-    const policy = (options['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined) as
-      | DeleteCommand['propagationPolicy']
-      | undefined
-    if (grace !== undefined && !Number.isInteger(Number(grace)))
-      throw new ApiError(badRequest('gracePeriodSeconds must be an integer'))
-    const orphan =
-      options['orphanDependents'] ??
-      (query.has('orphanDependents') ? query.get('orphanDependents') === 'true' : undefined)
-    if (orphan !== undefined && policy !== undefined) {
-      throw new ApiError(
-        invalid('meta.k8s.io', 'DeleteOptions', '', [
-          {
-            reason: 'FieldValueInvalid',
-            message: `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`,
-            field: 'propagationPolicy',
-          },
-        ]),
-      )
-    }
-    if (policy !== undefined && !['Orphan', 'Background', 'Foreground'].includes(policy)) {
-      throw new ApiError(
-        invalid('meta.k8s.io', 'DeleteOptions', '', [
-          {
-            reason: 'FieldValueNotSupported',
-            message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
-            field: 'propagationPolicy',
-          },
-        ]),
-      )
-    }
-    const causes = dryRunCauses((options['dryRun'] as string[] | undefined) ?? [])
-    if (causes.length > 0) throw new ApiError(invalid('meta.k8s.io', 'DeleteOptions', '', causes))
-    const effective = policy ?? (orphan === undefined ? undefined : orphan ? 'Orphan' : 'Background')
+    const options = writtenDeleteOptions(request.body) ?? deleteOptionsOfQuery(request.query)
+    checkDeleteOptions(options)
+    const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions } = options
+    const policy =
+      propagationPolicy ?? (orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background')
     return {
-      ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
-      ...(effective ? { propagationPolicy: effective } : {}),
-      ...(options['preconditions']
-        ? { preconditions: options['preconditions'] as NonNullable<DeleteCommand['preconditions']> }
-        : {}),
-      dryRun: dryRunOf(request, options),
+      ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+      ...(policy ? { propagationPolicy: policy } : {}),
+      ...(preconditions ? { preconditions } : {}),
+      dryRun: (options['dryRun'] ?? []).length > 0,
     }
   }
 
+  /** The options that a body holds, which then count alone; undefined without a body. */
+  function writtenDeleteOptions(body: Body | undefined): JsonObject | undefined {
+    if (!body || ('bytes' in body && body.bytes.length === 0)) return undefined
+    const value =
+      'value' in body
+        ? (body.value as JsonObject)
+        : decodeBody(body.bytes, body.contentType, registry, deleteOptionsBody).value
+    const { kind = 'DeleteOptions', apiVersion = 'meta.k8s.io/v1' } = value
+    if (kind && kind !== 'DeleteOptions')
+      throw new ApiError(
+        badRequest(
+          kindsOfOptions.has(kind)
+            ? 'decoded object cannot be converted to DeleteOptions'
+            : `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:110"`,
+        ),
+      )
+    const { object } = checked(normalize(registry, deleteOptionsBody.definition, value), {
+      kind: 'DeleteOptions',
+      apiVersion: 'v1',
+    })
+    return object as JsonObject
+  }
+
   return { decode, decodeResource, decodeApplied, deleteOptions }
+}
+
+/** Precondition fields and all else that only a body can say are absent here. */
+function deleteOptionsOfQuery(query: URLSearchParams): JsonObject {
+  const grace = integerOf(query, 'gracePeriodSeconds')
+  const orphan = flag(query, 'orphanDependents')
+  const policy = query.get('propagationPolicy')
+  return {
+    ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
+    ...(orphan === undefined ? {} : { orphanDependents: orphan }),
+    ...(policy === null ? {} : { propagationPolicy: policy }),
+    dryRun: query.getAll('dryRun'),
+  }
+}
+
+const policies: readonly unknown[] = ['Orphan', 'Background', 'Foreground']
+
+/** As upstream's ValidateDeleteOptions. */
+function checkDeleteOptions(options: JsonObject): void {
+  const { orphanDependents: orphan, propagationPolicy: policy, dryRun } = options
+  const causes: StatusCause[] = []
+  if (orphan !== undefined && policy !== undefined)
+    causes.push(
+      invalidValue('propagationPolicy', policy, 'orphanDependents and deletionPropagation cannot be both set'),
+    )
+  else if (policy !== undefined && !policies.includes(policy))
+    causes.push({
+      reason: 'FieldValueNotSupported',
+      message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
+      field: 'propagationPolicy',
+    })
+  causes.push(...dryRunCauses((dryRun as string[] | undefined) ?? []))
+  if (causes.length > 0) throw new ApiError(invalid('meta.k8s.io', 'DeleteOptions', '', causes))
 }
 
 /** An object of the request's version in the version that the log stores. */

@@ -1,9 +1,9 @@
 // What a list or a watch selects: namespace, labels and fields, compiled once per request.
-import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { parseFieldSelector, parseLabelSelector } from '@shiplog/api/selectors'
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest } from '@shiplog/api/status'
+import { selectableField } from '@shiplog/domain/field-labels'
 import type { Strategy } from '@shiplog/domain/strategy'
 import type { Version } from '../store/version.ts'
 
@@ -33,27 +33,13 @@ export function compileSelection(
 ): Selection {
   const { namespace } = query
   const labels = query.labelSelector === '' ? undefined : parseLabelSelector(query.labelSelector)
-  const requirements = query.fieldSelector === '' ? [] : [...parseFieldSelector(query.fieldSelector).requirements]
-  if (query.name) requirements.push({ field: 'metadata.name', operator: '=', value: query.name })
-  const known = new Set([
-    'metadata.name',
-    ...(resource.namespaced ? ['metadata.namespace'] : []),
-    ...(strategy.selectableFieldNames ?? []),
-  ])
-  for (const { field } of requirements) {
-    if (!known.has(field)) {
-      // Kinds with fields of their own, and kinds without, are worded by different parts of upstream.
-      throw new ApiError(
-        badRequest(
-          strategy.selectableFieldNames
-            ? resource.resource === 'jobs'
-              ? `field label ${goQuote(field)} not supported for ${resource.kind}`
-              : `field label not supported: ${field}`
-            : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
-        ),
-      )
-    }
-  }
+  const requested = query.fieldSelector === '' ? [] : [...parseFieldSelector(query.fieldSelector).requirements]
+  if (query.name) requested.push({ field: 'metadata.name', operator: '=', value: query.name })
+  const requirements = requested.map((requirement) => {
+    const found = selectableField(resource, requirement.field)
+    if ('refusal' in found) throw new ApiError(badRequest(found.refusal))
+    return { ...requirement, field: found.field }
+  })
   const extract = (object: KubeObject): Readonly<Record<string, string>> =>
     strategy.selectableFields?.(object) ?? emptyFields()
   const everything = labels === undefined && requirements.length === 0

@@ -4,11 +4,13 @@ import { normalize, structuralErrors } from '@shiplog/api/decode/decode'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
-import { bootstrapObjects } from './bootstrap-objects.ts'
-import { decideCreate, decideDelete, decideUpdate, type Kind, prepareForCreate, prepareForUpdate } from './decider.ts'
-import { strategyFor } from './strategies.ts'
-import { applyBinding } from './subresources/binding.ts'
-import { heldBy, pod, testContext } from './testing/objects.ts'
+import { isApiError } from '@shiplog/api/status'
+import { bootstrapObjects } from '../bootstrap-objects.ts'
+import { decideDelete, type Kind, prepareForUpdate } from '../decider.ts'
+import { strategyFor } from '../strategies.ts'
+import { applyBinding } from '../subresources/binding.ts'
+import { heldBy, pod, testContext } from '../testing/objects.ts'
+import { mutateCreate, mutateUpdate, settleCreate, settleUpdate, type Write } from './stages.ts'
 
 const registry = builtInRegistry()
 const kindOf = (object: { apiVersion: string; kind: string }): Kind => {
@@ -21,28 +23,43 @@ const kindOf = (object: { apiVersion: string; kind: string }): Kind => {
     structuralErrors: (draft) => structuralErrors(registry, info.definition, draft),
   }
 }
+const writeOf = (kind: Kind, subresource = ''): Write => ({
+  kind,
+  subresource,
+  namespace: 'default',
+  dryRun: false,
+  context: testContext(),
+  admission: [],
+  reader: { get: () => undefined, list: () => [] },
+  held: heldBy(),
+})
+const unstamped = (): void => undefined
+
 const created = (manifest: KubeObject): KubeObject => {
   const kind = kindOf(manifest)
   const { object, errors, unknown } = normalize(registry, kind.info.definition, structuredClone(manifest))
   expect([errors, unknown]).toEqual([[], []])
   const draft = object as KubeObject
-  kind.strategy.setDefaults?.(draft)
-  prepareForCreate(kind, draft, testContext())
-  kind.strategy.allocate?.(draft, undefined, heldBy(), testContext())
-  const decision = decideCreate(kind, draft)
-  if (decision.kind !== 'event') throw new Error(JSON.stringify(decision))
+  const write = writeOf(kind)
+  mutateCreate(write, draft, unstamped)
+  const { event } = settleCreate(write, draft, { isTaken: false })
   // What is stored must be something the description knows, or the next write of it would be refused.
-  const again = normalize(registry, kind.info.definition, structuredClone(decision.event.object))
+  const again = normalize(registry, kind.info.definition, structuredClone(event!.object))
   expect([again.errors, again.unknown]).toEqual([[], []])
-  return decision.event.object
+  return event!.object
 }
 const updated = (before: KubeObject, subresource: string, change: (draft: any) => void) => {
-  const kind = kindOf(before)
+  const write = writeOf(kindOf(before), subresource)
   const draft = structuredClone(before)
   change(draft)
-  kind.strategy.setDefaults?.(draft)
-  prepareForUpdate(kind, draft, before, { subresource })
-  return decideUpdate(kind, draft, before, { subresource })
+  try {
+    mutateUpdate(write, draft, before, unstamped)
+    const { event } = settleUpdate(write, draft, before)
+    return event ? { kind: 'event', event } : { kind: 'unchanged' }
+  } catch (error) {
+    if (!isApiError(error)) throw error
+    return { kind: 'refused', status: error.status }
+  }
 }
 
 const drafts = bootstrapObjects({ apiServers: [{ address: '127.0.0.1', port: 6443 }] }) as KubeObject[]
@@ -127,4 +144,51 @@ test('a namespace ends when its last finalizer is removed by finalize, and only 
   const empty = (draft: any) => (draft.spec.finalizers = [])
   expect(updated(marked.event.object, '', empty).kind).toBe('unchanged')
   expect(updated(marked.event.object, 'finalize', empty)).toMatchObject({ event: { deleted: true } })
+})
+
+describe('metadata sent through /status', () => {
+  const resources = registry.resources.filter(
+    ({ subresources, group, version, storageGroup, storageVersion }) =>
+      group === storageGroup && version === storageVersion && subresources.some(({ name }) => name === 'status'),
+  )
+  const sent = {
+    labels: { sent: 'yes' },
+    annotations: { sent: 'yes' },
+    finalizers: ['example.com/sent'],
+    ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u' }],
+  }
+  /** What upstream's status strategies put back, where that is anything. */
+  const putBack: Record<string, string> = {
+    'apiservices.apiregistration.k8s.io': 'annotations finalizers labels ownerReferences',
+    'deployments.apps': 'labels',
+    'flowschemas.flowcontrol.apiserver.k8s.io': 'annotations finalizers labels ownerReferences',
+    pods: 'ownerReferences',
+    'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': 'annotations finalizers labels ownerReferences',
+    'resourceclaims.resource.k8s.io': 'annotations finalizers labels ownerReferences',
+    'servicecidrs.networking.k8s.io': 'annotations finalizers labels ownerReferences',
+    'validatingadmissionpolicies.admissionregistration.k8s.io': 'annotations finalizers labels ownerReferences',
+    'volumeattachments.storage.k8s.io': 'annotations finalizers labels ownerReferences',
+  }
+
+  test.each(resources.map((info) => [groupResourceOf(info.group, info.resource), info] as const))('%s', (key, info) => {
+    const kind: Kind = { info, strategy: strategyFor(key), structuralErrors: () => [] }
+    const metadata = { name: 'a', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z', generation: 3 }
+    const place = info.namespaced ? { namespace: 'default' } : {}
+    const spec = { field: 'before' }
+    const before = {
+      apiVersion: `${info.group ? `${info.group}/` : ''}${info.version}`,
+      kind: info.kind,
+      metadata: { ...metadata, ...place },
+      spec,
+      status: {},
+    } as unknown as KubeObject
+    const draft = structuredClone(before)
+    Object.assign(draft.metadata, structuredClone(sent))
+    draft['spec'] = { field: 'sent' }
+    prepareForUpdate(kind, draft, before, { subresource: 'status', nowMs: 0 })
+    const lost = Object.keys(sent).filter((field) => !(field in draft.metadata))
+    expect(lost.sort().join(' ')).toBe(putBack[key] ?? '')
+    expect(draft['spec']).toEqual(spec)
+    expect(draft.metadata.generation).toBe(3)
+  })
 })
