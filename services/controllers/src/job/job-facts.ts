@@ -45,6 +45,10 @@ export const isFinishedJob = (job: KubeObject): boolean =>
 export const hasVerdict = (job: KubeObject): boolean =>
   isTrue(conditionsOf(job), 'FailureTarget') || isTrue(conditionsOf(job), 'SuccessCriteriaMet')
 
+/** The verdict ended it: however it went, it counts for nothing any more. */
+export const wasMadeSuperfluous = (job: KubeObject, pod: KubeObject): boolean =>
+  hasVerdict(job) && isBeingDeleted(pod)
+
 export const isTracked = (pod: KubeObject): boolean => pod.metadata.finalizers?.includes(trackingFinalizer) ?? false
 
 export const hasSucceeded = (pod: KubeObject): boolean => pod['status']?.phase === 'Succeeded'

@@ -217,6 +217,24 @@ describe('successPolicy', () => {
     expect(h.secondRun()).toEqual([])
   })
 
+  test.each([
+    ['Indexed', { successPolicy: { rules: [{ succeededIndexes: '0' }] } }],
+    ['NonIndexed', { completions: 1 }],
+  ])('counts no pod of an %s Job that it ended, though that one exits with 0', (completionMode, spec) => {
+    const h = harness({ terminates: () => false })
+    makeIndexed(h, 2, { completionMode, ...spec, ...(completionMode === 'NonIndexed' ? { completions: 2 } : {}) })
+    h.settle()
+    const [first, other] = active(h)
+    if (completionMode === 'NonIndexed') patchSpec(h, spec)
+    finish(h, first!, 'Succeeded')
+    h.round()
+    expect(conditionTypes(h)).toEqual(['SuccessCriteriaMet'])
+    finish(h, h.cluster.get('pods', `default/${other!.metadata.name}`)!, 'Succeeded')
+    h.settle()
+    expect(conditionTypes(h)).toEqual(['SuccessCriteriaMet', 'Complete'])
+    expect(get(h)['status'].succeeded).toBe(1)
+  })
+
   test('stands though pods fail later', () => {
     const h = harness({ terminates: () => false })
     makeIndexed(h, 2, { backoffLimit: 0, successPolicy: { rules: [{ succeededIndexes: '0' }] } })

@@ -17,6 +17,7 @@ import {
   indexOf,
   isIndexed,
   isTracked,
+  wasMadeSuperfluous,
 } from './job-facts.ts'
 import { judgeFailure } from './pod-failure-policy.ts'
 
@@ -135,7 +136,8 @@ export function look(job: KubeObject, children: readonly KubeObject[]): Look {
     ? parseIndexes(status['completedIndexes'] as string | undefined, completions)
     : undefined
   const indexes = storedIndexes && new Set(storedIndexes)
-  if (indexes) for (const pod of tracked) if (hasSucceeded(pod)) indexes.add(indexOf(job, pod)!)
+  const succeeds = (pod: KubeObject): boolean => hasSucceeded(pod) && !wasMadeSuperfluous(job, pod)
+  if (indexes) for (const pod of tracked) if (succeeds(pod)) indexes.add(indexOf(job, pod)!)
   const failedIndexes = indexes && failedIndexesOf(job, tracked, indexes)
   const freshFailed = fresh.filter((pod) => hasFailed(job, pod) && judgeFailure(job, pod).isCounted).length
   return {
@@ -145,7 +147,7 @@ export function look(job: KubeObject, children: readonly KubeObject[]): Look {
     release: [...waiting.succeeded, ...waiting.failed].map((uid) => byUid.get(uid)!),
     succeeded: indexes
       ? indexes.size
-      : counted('succeeded') + waiting.succeeded.length + fresh.filter(hasSucceeded).length,
+      : counted('succeeded') + waiting.succeeded.length + fresh.filter(succeeds).length,
     failed: counted('failed') + waiting.failed.length + freshFailed,
     storedIndexes,
     indexes,
@@ -171,6 +173,7 @@ type Step = 'keep' | 'release' | 'succeeded' | 'failed'
 function stepOf(job: KubeObject, pod: KubeObject, seen: Look, ending: Ending | undefined): Step {
   const index = indexOf(job, pod)
   if (hasSucceeded(pod)) {
+    if (wasMadeSuperfluous(job, pod)) return 'release'
     if (!seen.storedIndexes) return 'succeeded'
     // The index is what is counted. The round that sees it written lets the pod go.
     return index === undefined || seen.storedIndexes.has(index) ? 'release' : 'keep'
