@@ -86,7 +86,15 @@ export interface Ban {
   readonly what: string
   /** What to do instead. */
   readonly fix: string
+  /** The only places where it may be, when those are others than the rest of its kind has. */
+  readonly only?: readonly string[]
 }
+
+/** Programs that measure real time from outside. */
+const outsideFolders: readonly string[] = ['libs/testing', 'tools', 'bench', 'conformance', 'sim']
+
+/** A timer of the platform fires at once when it is to wait for more than 24.8 days: one place knows how to wait for long. */
+const timerPlaces: readonly string[] = ['libs/runtime/src/clock.ts', ...outsideFolders]
 
 /** Ambient time and chance. Only `libs/runtime` has them; all others are given a Clock or Ids. */
 export const ambientBans: readonly Ban[] = [
@@ -94,19 +102,14 @@ export const ambientBans: readonly Ban[] = [
   { pattern: /\bnew Date\(\s*\)/, what: 'new Date()', fix: 'new Date(clock.nowMs())' },
   { pattern: /\bperformance\.now\(/, what: 'performance.now', fix: 'clock.nowMs() of @shiplog/runtime/clock' },
   { pattern: /\bMath\.random\(/, what: 'Math.random', fix: 'ids.integer(below) of @shiplog/runtime/ids' },
-  { pattern: /(?<![.\w])setTimeout\(/, what: 'setTimeout', fix: 'clock.sleep(ms, signal) or clock.after(ms, …)' },
-  { pattern: /(?<![.\w])setInterval\(/, what: 'setInterval', fix: 'clock.every(ms, …) of @shiplog/runtime/clock' },
+  { pattern: /(?<![.\w])setTimeout\(/, what: 'setTimeout', fix: 'clock.sleep(ms, signal) or clock.after(ms, …)', only: timerPlaces },
+  { pattern: /(?<![.\w])setInterval\(/, what: 'setInterval', fix: 'clock.every(ms, …) of @shiplog/runtime/clock', only: timerPlaces },
+  { pattern: /\bAbortSignal\.timeout\(/, what: 'AbortSignal.timeout', fix: 'clock.after(ms, …) that aborts', only: timerPlaces },
+  { pattern: /from 'node:timers/, what: 'node:timers', fix: 'a Clock of @shiplog/runtime/clock', only: timerPlaces },
 ]
 
 /** Where the ambient ban does not hold: the ports themselves, and programs that measure real time from outside. */
-export const ambientFolders: readonly string[] = [
-  'libs/runtime',
-  'libs/testing',
-  'tools',
-  'bench',
-  'conformance',
-  'sim',
-]
+export const ambientFolders: readonly string[] = ['libs/runtime', ...outsideFolders]
 
 /** Syntax and words that never land. */
 export const textBans: readonly Ban[] = [

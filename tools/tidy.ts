@@ -138,11 +138,11 @@ function textFindings(file: SourceFile): readonly Finding[] {
   for (const ban of textBans) {
     if (ban.pattern.test(file.text)) findings.push(`${file.path}: ${ban.what}; use ${ban.fix}`)
   }
-  if (!isTest(file.path) && !ambientFolders.some((folder) => isBelow(file.path, folder))) {
-    const code = withoutComments(file.text)
-    for (const ban of ambientBans) {
-      if (ban.pattern.test(code)) findings.push(`${file.path}: ${ban.what}; use ${ban.fix}`)
-    }
+  if (isTest(file.path)) return findings
+  const code = withoutComments(file.text)
+  for (const ban of ambientBans) {
+    if ((ban.only ?? ambientFolders).some((place) => isBelow(file.path, place))) continue
+    if (ban.pattern.test(code)) findings.push(`${file.path}: ${ban.what}; use ${ban.fix}`)
   }
   return findings
 }

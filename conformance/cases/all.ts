@@ -9,6 +9,7 @@ import { helmCases } from './helm.ts'
 import { modifyCases } from './modify.ts'
 import { rolloutCases, waitCases } from './rollout.ts'
 import { serverCases } from './server.ts'
+import { workloadCases } from './workloads.ts'
 
 export const allCases: readonly Case[] = [
   ...serverCases,
@@ -21,6 +22,7 @@ export const allCases: readonly Case[] = [
   ...deleteCases,
   ...rolloutCases,
   ...waitCases,
+  ...workloadCases,
   ...helmCases,
   ...featureCases,
 ]

@@ -49,7 +49,9 @@ const hasStatus = (kind: Kind): boolean => kind.info.subresources.some((subresou
 const keepsGeneration = (kind: Kind, object: JsonObject): boolean =>
   kind.strategy.hasGeneration ?? (object['spec'] !== undefined && hasStatus(kind))
 
-const rfc3339 = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`
+/** The last moment that RFC 3339 can write: what lies further ahead (a grace of centuries) is written so. */
+const lastMomentMs = Date.parse('9999-12-31T23:59:59Z')
+const rfc3339 = (ms: number): string => `${new Date(Math.min(ms, lastMomentMs)).toISOString().slice(0, 19)}Z`
 
 const maxGeneratedNameLength = 63 - 5
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
@@ -271,7 +273,10 @@ export function decideDelete(
     if (info.kind === 'Namespace') next['status'] = { ...next['status'], phase: 'Terminating' }
   } else if (strategy.gracePeriodSeconds && grace < (metadata.deletionGracePeriodSeconds ?? 0)) {
     // A second delete may only shorten the grace; the end moves with it.
-    const started = Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1_000
+    const started = Math.max(
+      Date.parse(metadata.creationTimestamp),
+      Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1_000,
+    )
     next.metadata.deletionTimestamp = rfc3339(grace === 0 ? context.nowMs : started + grace * 1_000)
     next.metadata.deletionGracePeriodSeconds = grace
   }

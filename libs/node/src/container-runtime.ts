@@ -49,8 +49,11 @@ export interface VolumeFile {
   readonly mode: number
 }
 
-/** What a container is to its pod: run in order before the others, beside them for ever, or the pod's purpose. */
-export type ContainerRole = 'init' | 'sidecar' | 'main'
+/**
+ * What a container is to its pod: run in order before the others, beside them for ever, the pod's purpose, or added later
+ * by somebody who wants to look into the pod (`kubectl debug`).
+ */
+export type ContainerRole = 'init' | 'sidecar' | 'main' | 'ephemeral'
 
 export interface ContainerConfig {
   readonly name: string

@@ -11,7 +11,14 @@
 //   simulated.shiplog.dev/fail: ErrImagePull        it never starts; the value is the waiting reason
 //
 // Each may be limited to one container: `simulated.shiplog.dev/exit-code.main`. Without that, a pod's annotations speak
-// of its main containers; init containers end at once with code 0, sidecars run until they are stopped.
+// of its main containers; init containers end at once with code 0, sidecars and ephemeral containers run until they are
+// stopped. And each may be limited to one index of an Indexed Job, whose pods all come from one template:
+//
+//   simulated.shiplog.dev/index-2.exit-code: "42"
+//   simulated.shiplog.dev/index-2.exit-code.main: "42"
+//
+// A code may be a list, one for each failure that the pod's index had before (batch.kubernetes.io/job-index-failure-count,
+// or restarts in place), the last for all further ones: `exit-code: "1,1,0"` fails twice and then succeeds.
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import {
@@ -41,6 +48,8 @@ export interface SimulatedRuntimeOptions {
 }
 
 export const annotationPrefix = 'simulated.shiplog.dev/'
+const completionIndexAnnotation = 'batch.kubernetes.io/job-completion-index'
+const failureCountAnnotation = 'batch.kubernetes.io/job-index-failure-count'
 
 const defaultJobRunMs = 1_000
 /** Longest time that any annotation can ask for: a day. */
@@ -62,9 +71,16 @@ interface SimulatedPod {
 
 /** An annotation for one container: its own, else (for main containers) the pod's. */
 function annotation(config: SandboxConfig, container: ContainerConfig, key: string): string | undefined {
-  const own = config.annotations[`${annotationPrefix}${key}.${container.name}`]
-  if (own !== undefined || container.role !== 'main') return own
-  return config.annotations[annotationPrefix + key]
+  const index = config.annotations[completionIndexAnnotation]
+  const prefixes = [...(index === undefined ? [] : [`${annotationPrefix}index-${index}.`]), annotationPrefix]
+  const names = [`${key}.${container.name}`, ...(container.role === 'main' ? [key] : [])]
+  for (const prefix of prefixes) {
+    for (const name of names) {
+      const value = config.annotations[prefix + name]
+      if (value !== undefined) return value
+    }
+  }
+  return undefined
 }
 
 /** A number within [0, max]; what is not a number counts as absent. */
@@ -75,7 +91,10 @@ function bounded(text: string | undefined, max: number): number | undefined {
 }
 
 const exitCodeOf = (config: SandboxConfig, container: ContainerConfig): number | undefined => {
-  const code = bounded(annotation(config, container, 'exit-code'), 255)
+  const codes = annotation(config, container, 'exit-code')?.split(',')
+  if (!codes) return undefined
+  const failures = Number(config.annotations[failureCountAnnotation] ?? 0) + container.attempt
+  const code = bounded(codes[Math.min(Number.isInteger(failures) ? failures : 0, codes.length - 1)], 255)
   return code === undefined ? undefined : Math.trunc(code)
 }
 
@@ -145,7 +164,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     const seconds = bounded(annotation(config, container, 'run-seconds'), delayMsMax / 1_000)
     if (seconds !== undefined) return seconds * 1_000
     if (exitCodeOf(config, container) !== undefined || container.role === 'init') return 0
-    if (container.role === 'sidecar' || config.restartPolicy === 'Always') return undefined
+    if (container.role !== 'main' || config.restartPolicy === 'Always') return undefined
     return config.ownedByJob ? (options.jobRunMs ?? defaultJobRunMs) : options.finiteRunMs
   }
 

@@ -105,6 +105,47 @@ describe('writes', () => {
     expect((await records()).length).toBe(before)
   })
 
+  test('an update that names the uid of what is gone makes nothing anew, though its kind may be made by an update', async () => {
+    const endpoints = { group: '', resource: 'endpoints', namespace: 'default' }
+    const made = await must({ verb: 'create', ...endpoints, body: { metadata: { name: 'web' } } })
+    await must({ verb: 'delete', ...endpoints, name: 'web' })
+    const { uid } = made.object.metadata
+    const answer = await refusal({ verb: 'update', ...endpoints, name: 'web', body: made.object })
+    expect(answer.code).toBe(409)
+    expect(answer.status.message).toContain(`Precondition failed: UID in precondition: ${uid}, UID in object meta: `)
+    expect(await must({ verb: 'update', ...endpoints, name: 'web', body: { metadata: { name: 'web' } } })).toMatchObject({
+      code: 201,
+    })
+  })
+
+  test('an eviction says in the status of the pod why it goes', async () => {
+    const pods = { group: '', resource: 'pods', namespace: 'default' }
+    const spec = { nodeName: 'n', containers: [{ name: 'main', image: 'x' }] }
+    const evict = (deleteOptions: JsonObject): ApiRequest => ({
+      verb: 'create',
+      ...pods,
+      name: 'web',
+      subresource: 'eviction',
+      body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'web', namespace: 'default' }, deleteOptions },
+    })
+    const { object } = await must({ verb: 'create', ...pods, body: { metadata: { name: 'web' }, spec } })
+    expect((await refusal(evict({ preconditions: { uid: 'another' } }))).code).toBe(409)
+    const get = async (): Promise<JsonObject> => (await must({ verb: 'get', ...pods, name: 'web' })).object
+    expect((await get())['status'].conditions).toBeUndefined()
+    const { uid, resourceVersion } = object.metadata
+    await must(evict({ preconditions: { uid, resourceVersion: resourceVersion! } }))
+    const after = await get()
+    expect(after['metadata'].deletionTimestamp).toBeDefined()
+    expect(after['status'].conditions).toMatchObject([
+      {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'EvictionByEvictionAPI',
+        message: 'Eviction API: evicting',
+      },
+    ])
+  })
+
   test('an update that changes nothing leaves no event and keeps the resourceVersion', async () => {
     const created = await must(configMap('a', { x: '1' }))
     const before = (await records()).length

@@ -19,7 +19,7 @@ import { nodeLifecycleReconciler } from './node-lifecycle/node-lifecycle.reconci
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.reconciler.ts'
 import { pvProtectionReconciler } from './pv-protection/pv-protection.reconciler.ts'
 import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconciler.ts'
-import { replicaSetReconciler } from './replica-set/replica-set.reconciler.ts'
+import { replicaSetReconciler, replicationControllerReconciler } from './replica-set/replica-set.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.reconciler.ts'
@@ -52,6 +52,7 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     createRootCaReconciler(options.rootCa),
     deploymentReconciler,
     replicaSetReconciler,
+    replicationControllerReconciler,
     createGarbageCollector(resources),
     endpointSliceReconciler,
     endpointsReconciler,

@@ -6,7 +6,7 @@ import type { Channel, ChannelVerdict } from '@shiplog/events/bus/channel'
 import { type ContainerLogQuery, readContainerLog } from '@shiplog/node/container-log-reader'
 import type { ContainerRuntime } from '@shiplog/node/container-runtime'
 import type { Clock } from '@shiplog/runtime/clock'
-import type { ContainerWork, PodWork } from './pod-work.ts'
+import { containersOf, type ContainerWork, type PodWork } from './pod-work.ts'
 import { refuse, type TunnelHandlers } from './tunnels.ts'
 
 /** A pod as the agent knows it. */
@@ -33,7 +33,7 @@ export function createLogTunnel({ runtime, clock, find }: LogTunnelDeps): Tunnel
     if (pod?.nodeName !== nodeName || pod.namespace !== namespace || pod.name !== name) {
       return refuse(notFound({ group: '', resource: 'pods' }, name))
     }
-    const container = [...pod.work.main, ...pod.work.init].find((candidate) => candidate.name === containerName)
+    const container = containersOf(pod.work).find((candidate) => candidate.name === containerName)
     const attempt = container ? attemptToShow(container, name, options.previous) : notAvailable(request)
     if (typeof attempt !== 'number') return refuse(attempt)
     if (!runtime.real) {

@@ -414,6 +414,80 @@ describe('a pod', () => {
     })
   })
 
+  test('runs an ephemeral container that somebody adds, once, and tells of it', async () => {
+    const world = await start()
+    world.cluster.put('pods', podObject({ metadata: annotated({ 'run-seconds.second': '2', 'exit-code.second': '3' }) }))
+    await world.clock.advance(1_000)
+    const add = (ephemeralContainers: JsonObject[]): void => {
+      const pod = structuredClone(world.pod())
+      pod['spec'].ephemeralContainers = ephemeralContainers
+      world.cluster.put('pods', pod)
+    }
+    const statuses = (): JsonObject[] => world.pod()['status'].ephemeralContainerStatuses
+    add([{ name: 'debugger', image: 'busybox' }])
+    await world.clock.advance(1_000)
+    expect(statuses()).toMatchObject([
+      { name: 'debugger', image: 'busybox', ready: false, restartCount: 0, state: { running: {} } },
+    ])
+    expect(statuses()[0]!['started']).toBeUndefined()
+    expect(condition(world.pod(), 'Ready')['status']).toBe('True')
+    // One that ends is not started again, whatever the pod's policy is.
+    add([
+      { name: 'debugger', image: 'busybox' },
+      { name: 'second', image: 'busybox' },
+    ])
+    await world.clock.advance(60_000)
+    expect(statuses()).toMatchObject([
+      { name: 'debugger', state: { running: {} } },
+      { name: 'second', restartCount: 0, state: { terminated: { exitCode: 3 } } },
+    ])
+    expect(world.pod()['status'].phase).toBe('Running')
+    requestDeletion(world, 30)
+    await world.clock.advance(1_000)
+    expect(world.cluster.get('pods', 'default', 'web')).toBeUndefined()
+  })
+
+  test('runs an ephemeral container beside an init container that gets nowhere', async () => {
+    const world = await start()
+    world.cluster.put(
+      'pods',
+      podObject({
+        metadata: annotated({ 'run-seconds.setup': '3600' }),
+        spec: {
+          initContainers: [{ name: 'setup', image: 'a' }],
+          ephemeralContainers: [{ name: 'debugger', image: 'busybox' }],
+        },
+      }),
+    )
+    await world.clock.advance(1_000)
+    expect(world.pod()['status']).toMatchObject({
+      phase: 'Pending',
+      ephemeralContainerStatuses: [{ state: { running: {} } }],
+    })
+  })
+
+  test.each([
+    [{ 'exit-code': '1', 'index-2.exit-code': '42' }, '2', '0', 42],
+    [{ 'exit-code': '1', 'index-2.exit-code': '42' }, '1', '0', 1],
+    [{ 'index-2.exit-code.main': '7', 'exit-code.main': '8' }, '2', '0', 7],
+    [{ 'exit-code': '1,2,0' }, '0', '0', 1],
+    [{ 'exit-code': '1,2,0' }, '0', '1', 2],
+    [{ 'exit-code': '1,2,0' }, '0', '5', 0],
+  ])('of an Indexed Job ends as %j says, index %s after %s failures: %d', async (annotations, index, failures, code) => {
+    const world = await start()
+    const { annotations: own } = annotated(annotations as unknown as Record<string, string>)
+    const indexed = {
+      'batch.kubernetes.io/job-completion-index': index,
+      'batch.kubernetes.io/job-index-failure-count': failures,
+    }
+    world.cluster.put(
+      'pods',
+      podObject({ metadata: { annotations: { ...own, ...indexed } }, spec: { restartPolicy: 'Never' } }),
+    )
+    await world.clock.advance(1_000)
+    expect(world.pod()['status'].containerStatuses[0].state.terminated.exitCode).toBe(code)
+  })
+
   test('whose image cannot be pulled waits, and says so', async () => {
     const world = await start()
     world.cluster.put('pods', podObject({ metadata: annotated({ fail: 'ErrImagePull' }) }))

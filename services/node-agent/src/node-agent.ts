@@ -27,6 +27,7 @@ import { podReport, statusPatch } from './pod-status.ts'
 import {
   adoptPodWork,
   configOf,
+  containersOf,
   type ContainerWork,
   newPodWork,
   nextConfigOf,
@@ -200,7 +201,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     if (atMs >= entry.wakeAtMs) return
     entry.wake?.[Symbol.dispose]()
     entry.wakeAtMs = atMs
-    entry.wake = clock.after(Math.min(Math.max(0, atMs - clock.nowMs()), 2 ** 31 - 1), () => {
+    entry.wake = clock.after(Math.max(0, atMs - clock.nowMs()), () => {
       entry.wakeAtMs = Number.POSITIVE_INFINITY
       entry.wake = undefined
       advance(entry)
@@ -294,14 +295,15 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     reason: string,
     message: string,
   ): void {
-    const list = container.role === 'main' ? 'containers' : 'initContainers'
+    const lists = { main: 'containers', init: 'initContainers', sidecar: 'initContainers' } as const
+    const list = container.role === 'ephemeral' ? 'ephemeralContainers' : lists[container.role]
     events.pod(entry.pod, entry.node.name, type, reason, message, `spec.${list}{${container.name}}`)
   }
 
   runtime.onExit((exit) => {
     const entry = byUid.get(exit.podUid)
     if (entry === undefined) return
-    const container = [...entry.work.init, ...entry.work.main].find(
+    const container = containersOf(entry.work).find(
       (candidate) => candidate.containerID === exit.containerID,
     )
     if (container === undefined) return
@@ -466,7 +468,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
   /** Learns what became of a pod since its last report: at once for simulated ones, from the machine for real ones. */
   async function recover(entry: PodEntry, adopted: boolean): Promise<void> {
     const { work } = entry
-    const containers = [...work.init, ...work.main]
+    const containers = containersOf(work)
     const running = containers.filter((container) => container.state.at === 'running')
     const known = running.map((container) => ({
       config: configOf(container),
@@ -494,7 +496,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
   }
 
   function takeUp(entry: PodEntry, found: readonly RecoveredContainer[]): void {
-    for (const container of [...entry.work.init, ...entry.work.main]) {
+    for (const container of containersOf(entry.work)) {
       const wasWaiting = container.state.at !== 'running'
       const one = found.find(({ name }) => name === container.name)
       if (one !== undefined) onRecovered(entry.work, entry.pod, container, one)

@@ -176,6 +176,18 @@ export function podReport(input: StatusInput): PodReport {
   const initStatuses = work.init.map((container) => tell(container, initSpecs))
   const mainSpecs = specs('containers')
   const statuses = work.main.map((container) => tell(container, mainSpecs))
+  const ephemeralSpecs = specs('ephemeralContainers')
+  // Nobody asks whether these are ready or have started.
+  const ephemeralStatuses = work.ephemeral.map((container) => {
+    const { started: _started, ...told } = containerStatus(
+      container,
+      ephemeralSpecs.get(container.name),
+      false,
+      false,
+      work.finished && over,
+    )
+    return told
+  })
   const incomplete = work.init.filter(({ role, state }) =>
     role === 'init' ? !(state.at === 'terminated' && state.exitCode === 0) : state.at !== 'running',
   )
@@ -215,6 +227,7 @@ export function podReport(input: StatusInput): PodReport {
       containerStatuses: statuses,
       hostIP: nodeIPs[0]!,
       hostIPs: nodeIPs.map((ip) => ({ ip })),
+      ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
       ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
       ...(work.deadlineExceeded
         ? {

@@ -66,6 +66,8 @@ export interface PodWork {
   /** Init containers and sidecars, in the order of the spec. */
   readonly init: readonly ContainerWork[]
   readonly main: readonly ContainerWork[]
+  /** Added while the pod lives, never taken away and never restarted. */
+  readonly ephemeral: ContainerWork[]
   /** Set once when all init containers had passed; they never run again. */
   initialized: boolean
   /** Set once when activeDeadlineSeconds have passed. */
@@ -113,12 +115,30 @@ const newContainer = (container: JsonObject, role: ContainerRole, waitingReason:
   stopGraceMs: undefined,
 })
 
+const creating = 'ContainerCreating'
+const ephemeralSpecs = (pod: KubeObject): readonly JsonObject[] => specOf(pod)['ephemeralContainers'] ?? []
+
+/** All containers of a pod, whatever their role. */
+export const containersOf = ({ init, main, ephemeral }: PodWork): readonly ContainerWork[] => [
+  ...init,
+  ...main,
+  ...ephemeral,
+]
+
+/** Takes in ephemeral containers that were added since. */
+function meetEphemeral(work: PodWork, pod: KubeObject): void {
+  for (const spec of ephemeralSpecs(pod)) {
+    if (!work.ephemeral.some(({ name }) => name === spec['name']))
+      work.ephemeral.push(newContainer(spec, 'ephemeral', creating))
+  }
+}
+
 /** A pod that this node has just been given. */
 export function newPodWork(pod: KubeObject, nowMs: number): PodWork {
   const spec = specOf(pod)
   const init: JsonObject[] = spec['initContainers'] ?? []
   const containers: JsonObject[] = spec['containers'] ?? []
-  const waiting = init.length > 0 ? 'PodInitializing' : 'ContainerCreating'
+  const waiting = init.length > 0 ? 'PodInitializing' : creating
   const startTime = statusOf(pod)['startTime']
   return {
     sandbox: 'none',
@@ -130,6 +150,7 @@ export function newPodWork(pod: KubeObject, nowMs: number): PodWork {
       newContainer(container, container['restartPolicy'] === 'Always' ? 'sidecar' : 'init', waiting),
     ),
     main: containers.map((container) => newContainer(container, 'main', waiting)),
+    ephemeral: ephemeralSpecs(pod).map((container) => newContainer(container, 'ephemeral', creating)),
     initialized: init.length === 0,
     deadlineExceeded: false,
     finished: false,
@@ -152,6 +173,7 @@ export function adoptPodWork(pod: KubeObject, nowMs: number): PodWork {
   }
   restore(work.init, status['initContainerStatuses'])
   restore(work.main, status['containerStatuses'])
+  restore(work.ephemeral, status['ephemeralContainerStatuses'])
   work.initialized =
     (status['conditions'] as JsonObject[] | undefined)?.some(
       (condition) => condition['type'] === 'Initialized' && condition['status'] === 'True',
@@ -223,6 +245,7 @@ const hasEnded = ({ state, lastState }: ContainerWork): boolean =>
 /** Whether a container that ended with this code runs again, by the pod's policy and its own role. */
 export function restarts(role: ContainerRole, policy: RestartPolicy, exitCode: number): boolean {
   if (role === 'sidecar') return true
+  if (role === 'ephemeral') return false
   if (role === 'init') return exitCode !== 0 && policy !== 'Never'
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
 }
@@ -242,6 +265,7 @@ const endedForGood = (container: ContainerWork, policy: RestartPolicy): boolean 
 export function nextSteps(work: PodWork, pod: KubeObject, nowMs: number): PodPlan {
   const steps: PodStep[] = []
   if (work.finished) return { steps, wakeAtMs: Number.POSITIVE_INFINITY }
+  meetEphemeral(work, pod)
   const policy = restartPolicyOf(pod)
   const deadlineSeconds = specOf(pod)['activeDeadlineSeconds'] as number | undefined
   const deadlineMs =
@@ -271,6 +295,9 @@ export function nextSteps(work: PodWork, pod: KubeObject, nowMs: number): PodPla
     return { steps, wakeAtMs }
   }
   if (work.sandbox !== 'ready') return { steps, wakeAtMs }
+
+  // They wait for nobody: it may be an init container that somebody wants to look into.
+  for (const container of work.ephemeral) if (container.state.at === 'waiting') start(container)
 
   if (!work.initialized) {
     for (const container of work.init) {
@@ -302,14 +329,14 @@ function graceMsOf(pod: KubeObject): number {
   return Math.max(0, Number(seconds)) * 1_000
 }
 
-/** Main and plain init containers at once, then sidecars in reverse order, then the sandbox. */
+/** All but sidecars at once, then sidecars in reverse order, then the sandbox. */
 function stopAll(work: PodWork, graceMs: number, steps: PodStep[]): void {
   const stop = (container: ContainerWork): void => {
     if (container.stopGraceMs !== undefined && container.stopGraceMs <= graceMs) return
     container.stopGraceMs = graceMs
     steps.push({ do: 'stop', container, graceMs })
   }
-  const first = [...work.init.filter((container) => container.role === 'init'), ...work.main].filter(isRunning)
+  const first = containersOf(work).filter((container) => container.role !== 'sidecar' && isRunning(container))
   if (first.length > 0) {
     for (const container of first) stop(container)
     return
@@ -350,7 +377,7 @@ export function onStarted(container: ContainerWork, started: StartedContainer): 
 /** Something that the pod refers to has changed: what waits for it need not wait longer. */
 export function onReferenceChanged(work: PodWork): void {
   work.sandboxNotBeforeMs = 0
-  for (const container of [...work.init, ...work.main]) {
+  for (const container of containersOf(work)) {
     if (container.state.at === 'waiting' && container.state.reason === 'CreateContainerConfigError')
       container.notBeforeMs = 0
   }

@@ -15,7 +15,7 @@ import { processOf, referencesOfContainer } from './container-process.ts'
 import type { PodFacts } from './field-references.ts'
 import type { NodeConfig } from './node-object.ts'
 import { podVolumes, referencesOfVolumes } from './pod-volumes.ts'
-import { type ContainerWork, type PodWork, specOf, statusOf } from './pod-work.ts'
+import { containersOf, type ContainerWork, type PodWork, specOf, statusOf } from './pod-work.ts'
 import { callProbe, type ProbeTarget } from './probe-call.ts'
 import {
   type ContainerProbes,
@@ -101,12 +101,13 @@ export function createRealPods(deps: {
   let ended = false
 
   const keyOf = (pod: RealPod, container: ContainerWork): string => `${pod.uid}/${container.name}`
-  const containersOf = ({ pod }: RealPod): JsonObject[] => [
+  const specsOf = ({ pod }: RealPod): JsonObject[] => [
     ...((specOf(pod)['containers'] ?? []) as JsonObject[]),
     ...((specOf(pod)['initContainers'] ?? []) as JsonObject[]),
+    ...((specOf(pod)['ephemeralContainers'] ?? []) as JsonObject[]),
   ]
   const specOfContainer = (pod: RealPod, { name }: ContainerWork): JsonObject =>
-    containersOf(pod).find((container) => container['name'] === name) ?? {}
+    specsOf(pod).find((container) => container['name'] === name) ?? {}
   const volumesIn = ({ pod }: RealPod): JsonObject[] => specOf(pod)['volumes'] ?? []
   const namespaceOf = ({ pod }: RealPod): string => pod.metadata.namespace ?? ''
 
@@ -307,7 +308,7 @@ export function createRealPods(deps: {
       void refreshVolumes()
     },
     forget(pod) {
-      for (const container of [...pod.work.init, ...pod.work.main]) endWatch(pod, container)
+      for (const container of containersOf(pod.work)) endWatch(pod, container)
       stale.delete(pod.uid)
     },
     isReady(pod, container) {
@@ -329,7 +330,7 @@ export function createRealPods(deps: {
           const concerns = (one: Reference): boolean => one.kind === kind && one.name === name
           const inVolumes = referencesOfVolumes(pod.pod).some(concerns)
           if (inVolumes) stale.add(pod.uid)
-          if (inVolumes || containersOf(pod).flatMap(referencesOfContainer).some(concerns)) deps.onReference(pod)
+          if (inVolumes || specsOf(pod).flatMap(referencesOfContainer).some(concerns)) deps.onReference(pod)
         }
         void refreshVolumes()
       })

@@ -33,7 +33,6 @@ const powerless = ': this one admits, refuses and changes nothing'
 export const features: readonly Feature[] = [
   stored('DaemonSets', 'daemonsets.apps', ': this one gets no pods'),
   stored('StatefulSets', 'statefulsets.apps', ': this one gets no pods'),
-  stored('ReplicationControllers', 'replicationcontrollers', ': this one gets no pods'),
   stored('CronJobs', 'cronjobs.batch', ': this one starts no Jobs'),
   stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
   stored(
@@ -170,19 +169,6 @@ export const features: readonly Feature[] = [
     docs: 'Pod Security labels of namespaces',
     fields: [{ of: 'namespaces', path: 'metadata.labels{pod-security.kubernetes.io/}' }],
     sentence: 'nothing enforces, audits or warns by pod-security.kubernetes.io labels yet',
-  },
-  {
-    id: 'aggregated-roles',
-    state: 'ignored',
-    docs: 'aggregation of ClusterRoles',
-    fields: [
-      { of: 'clusterroles.rbac.authorization.k8s.io', path: 'aggregationRule' },
-      {
-        of: 'clusterroles.rbac.authorization.k8s.io',
-        path: 'metadata.labels{rbac.authorization.k8s.io/aggregate-to-}',
-      },
-    ],
-    sentence: 'nothing aggregates ClusterRoles yet: an aggregationRule brings in no rules',
   },
   {
     id: 'token-secrets',

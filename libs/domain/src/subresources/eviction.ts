@@ -23,6 +23,23 @@ const refuse = (message: string, retryAfterSeconds: number): Status => {
 const ignoresBudgets = (pod: KubeObject): boolean =>
   ['Succeeded', 'Failed', 'Pending'].includes(pod['status']?.phase) || pod.metadata.deletionTimestamp !== undefined
 
+/** Says in the pod's status why it goes. */
+export function markEvicted(draft: KubeObject, nowMs: number): void {
+  const status = section(draft, 'status')
+  const conditions: readonly JsonObject[] = items(status['conditions'])
+  const before = conditions.find(({ type }) => type === 'DisruptionTarget')
+  const since = before?.['status'] === 'True' ? (before['lastTransitionTime'] as string | undefined) : undefined
+  const condition: JsonObject = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: since ?? `${new Date(nowMs).toISOString().slice(0, 19)}Z`,
+    reason: 'EvictionByEvictionAPI',
+    message: 'Eviction API: evicting',
+  }
+  status['conditions'] = [...conditions.filter((one) => one !== before), condition]
+}
+
 const isReady = (pod: KubeObject): boolean =>
   items(pod['status']?.conditions).some((condition) => condition.type === 'Ready' && condition.status === 'True')
 

@@ -117,6 +117,22 @@ describe('a pod', () => {
       event: { deleted: true },
     })
   })
+
+  test('goes with a grace of ages, which a second deletion may shorten', () => {
+    const kind = kindOf(before)
+    const running = structuredClone(before)
+    running['spec'].nodeName = 'n1'
+    const gracePeriodSeconds = 2 ** 62
+    const nowMs = Date.parse('2026-01-01T00:00:00Z')
+    const first = decideDelete(kind, running, { gracePeriodSeconds }, { nowMs })
+    if (first.kind !== 'event') throw new Error('not marked')
+    expect(first.event.object.metadata).toMatchObject({
+      deletionTimestamp: '9999-12-31T23:59:59Z',
+      deletionGracePeriodSeconds: gracePeriodSeconds,
+    })
+    const second = decideDelete(kind, first.event.object, { gracePeriodSeconds: 60 }, { nowMs })
+    expect(second).toMatchObject({ event: { object: { metadata: { deletionGracePeriodSeconds: 60 } } } })
+  })
 })
 
 test('a namespace ends when its last finalizer is removed by finalize, and only then', () => {

@@ -9,7 +9,8 @@ import type { AdmissionView } from '@shiplog/domain/admission'
 import { checkName, checkNamespace } from '@shiplog/domain/decider'
 import { strategyFor } from '@shiplog/domain/strategies'
 import { applyBinding } from '@shiplog/domain/subresources/binding'
-import { budgetsOf, chargeBudget, checkEviction } from '@shiplog/domain/subresources/eviction'
+import { items } from '@shiplog/domain/fields'
+import { budgetsOf, chargeBudget, checkEviction, markEvicted } from '@shiplog/domain/subresources/eviction'
 import { readScale, writeScale } from '@shiplog/domain/subresources/scale'
 import { componentStatuses } from '../component-statuses.ts'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
@@ -137,8 +138,28 @@ export function createOperations(deps: {
     const refusal = checkEviction(victim, budgets)
     if (refusal) throw new ApiError(refusal)
     if (!isDryRun(deletion)) for (const budget of budgetsOf(victim, budgets)) await charge(request, victim, budget)
-    const outcome = await writer.delete(deletion)
+    const outcome = await writer.delete(isDryRun(deletion) ? deletion : await sayWhyItGoes(deletion))
     return ask(201, success(201) as unknown as JsonObject, outcome.sequence)
+  }
+
+  /** Writes into the pod's status that it is evicted, before it is. Returns the deletion of that version. */
+  async function sayWhyItGoes(deletion: GatewayRequest): Promise<GatewayRequest> {
+    const options = (deletion.body as { value: JsonObject }).value
+    const { uid, resourceVersion } = (options['preconditions'] ?? {}) as JsonObject
+    const outcome = await writer.modify({ ...deletion, subresource: 'status', body: undefined }, (before) => {
+      const draft = cloneJson(before)
+      const isMeant =
+        (!uid || uid === before.metadata.uid) &&
+        (!resourceVersion || resourceVersion === before.metadata.resourceVersion)
+      // Another one is left as it is, and the deletion says so.
+      if (isMeant) markEvicted(draft, deps.nowMs())
+      return { draft }
+    })
+    const after = outcome.object?.metadata.resourceVersion
+    const isMarked = items(outcome.object?.['status']?.conditions).some(({ reason }) => reason === 'EvictionByEvictionAPI')
+    if (!resourceVersion || !after || !isMarked) return deletion
+    const value = { ...options, preconditions: { ...options['preconditions'], resourceVersion: after } }
+    return { ...deletion, body: { value, contentType: 'application/json' } }
   }
 
   /** Takes one disruption from a budget, by compare-and-set: evictions at once cannot overspend it. */

@@ -29,6 +29,7 @@ import { isFinished } from '../shared/pods.ts'
 import { reasons, removeDeploymentCondition, renewProgress, setDeploymentCondition } from './deployment-conditions.ts'
 import {
   byCreation,
+  byRevision,
   desiredReplicasAnnotation,
   findNewReplicaSet,
   maxReplicasAnnotation,
@@ -159,8 +160,16 @@ const sizeOf = (round: Round, replicaSet: KubeObject): number =>
 const totalSize = (round: Round, list: readonly KubeObject[]): number =>
   list.reduce((sum, replicaSet) => sum + sizeOf(round, replicaSet), 0)
 
+/** The status speaks of the ReplicaSet as it is now, not of one that was larger or smaller. */
+const isObserved = ({ metadata, status }: KubeObject & { readonly status?: JsonObject }): boolean =>
+  ((status?.['observedGeneration'] as number | undefined) ?? 0) >= (metadata.generation ?? 0)
+
+/**
+ * How many available pods the ReplicaSet will keep: its status counts those that it had when it looked, and from then on
+ * it removes what is beyond its size. Only of use when the status is of this size (`isObserved`).
+ */
 const available = (replicaSet: KubeObject): number =>
-  (replicaSet['status']?.availableReplicas as number | undefined) ?? 0
+  Math.min((replicaSet['status']?.availableReplicas as number | undefined) ?? 0, replicasOf(replicaSet))
 
 const sumStatus = (list: readonly KubeObject[], field: string): number =>
   list.reduce((sum, replicaSet) => sum + ((replicaSet['status']?.[field] as number | undefined) ?? 0), 0)
@@ -222,7 +231,7 @@ function resizeCommands(round: Round): void {
 /** Notes what the newest ReplicaSet's revision and annotations should be; creates it when it is missing and wanted. */
 function syncRevisions(round: Round, createIfMissing: boolean): void {
   const { deployment, newest } = round
-  const revision = Math.max(0, ...round.old.map(revisionOf)) + 1
+  const revision = round.old.map(revisionOf).reduce((most, one) => (one > most ? one : most), 0n) + 1n
   if (newest) {
     const annotations = newReplicaSetAnnotations(deployment, newest, revision)
     if (!jsonEqual(annotations, newest.metadata.annotations ?? {})) round.newestAnnotations = annotations
@@ -241,7 +250,7 @@ function syncRevisions(round: Round, createIfMissing: boolean): void {
   if (createIfMissing) createNewest(round, revision)
 }
 
-function createNewest(round: Round, revision: number): void {
+function createNewest(round: Round, revision: bigint): void {
   const { deployment, view } = round
   const template = deployment['spec'].template as JsonObject
   const hash = templateHash(template, round.collisionCount ?? 0)
@@ -330,6 +339,9 @@ function rollingUpdate(round: Round): void {
 function scaleDownOld(round: Round, newest: KubeObject): boolean {
   const { deployment, old, all } = round
   if (totalSize(round, old) === 0) return false
+  // Numbers from before the last change of a size would allow to remove what is removed already. Each ReplicaSet soon
+  // says that it has seen its size, and that wakes the Deployment.
+  if (!all.every(isObserved)) return false
   const minAvailable = replicasOf(deployment) - maxUnavailableOf(deployment)
   const newestUnavailable = replicasOf(newest) - available(newest)
   const scaledDownMax = totalSize(round, all) - minAvailable - newestUnavailable
@@ -345,7 +357,7 @@ function scaleDownOld(round: Round, newest: KubeObject): boolean {
     cleaned += count
     changed = resize(round, replicaSet, size - count) || changed
   }
-  const spare = sumStatus(all, 'availableReplicas') - minAvailable
+  const spare = all.reduce((sum, replicaSet) => sum + available(replicaSet), 0) - minAvailable
   let taken = 0
   for (const replicaSet of old) {
     if (taken >= spare) break
@@ -371,7 +383,8 @@ function recreate(round: Round): void {
 }
 
 function oldPodsRun(round: Round): boolean {
-  if (sumStatus(round.old, 'replicas') > 0) return true
+  // One that has not seen yet that it is to have none may still be making some.
+  if (!round.old.every(isObserved) || sumStatus(round.old, 'replicas') > 0) return true
   for (const replicaSet of round.old) {
     for (const { groupResource, object } of round.view.ownedBy(replicaSet.metadata.uid)) {
       if (groupResource === 'pods' && !isFinished(object)) return true
@@ -431,6 +444,7 @@ function scale(round: Round): void {
 const isSaturated = (deployment: KubeObject, newest: KubeObject): boolean =>
   replicasOf(newest) === replicasOf(deployment) &&
   Number(newest.metadata.annotations?.[desiredReplicasAnnotation]) === replicasOf(deployment) &&
+  isObserved(newest) &&
   available(newest) === replicasOf(deployment)
 
 /** Removes ReplicaSets beyond revisionHistoryLimit, the oldest revisions first. */
@@ -440,11 +454,10 @@ function cleanUp(round: Round): void {
   const candidates = round.old.filter((replicaSet) => !isBeingDeleted(replicaSet))
   const surplus = candidates.length - limit
   if (surplus <= 0) return
-  for (const replicaSet of candidates.sort((a, b) => revisionOf(a) - revisionOf(b)).slice(0, surplus)) {
-    const { status, metadata } = replicaSet as { status?: JsonObject } & KubeObject
-    const observed = (status?.['observedGeneration'] as number | undefined) ?? 0
-    if ((status?.['replicas'] ?? 0) !== 0 || sizeOf(round, replicaSet) !== 0) continue
-    if ((metadata.generation ?? 0) > observed) continue
+  for (const replicaSet of candidates.sort(byRevision).slice(0, surplus)) {
+    const { metadata } = replicaSet
+    if ((replicaSet['status']?.replicas ?? 0) !== 0 || sizeOf(round, replicaSet) !== 0) continue
+    if (!isObserved(replicaSet)) continue
     round.commands.push({
       request: {
         verb: 'delete',

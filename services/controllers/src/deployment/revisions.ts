@@ -53,13 +53,23 @@ export const findNewReplicaSet = (deployment: KubeObject, replicaSets: readonly 
     .sort(byCreation)
     .find((replicaSet) => sameTemplate(replicaSet['spec'].template, deployment['spec'].template))
 
-/** 0 when there is none or it is no number. */
-export const revisionOf = (object: KubeObject): number => {
-  const revision = Number(object.metadata.annotations?.[revisionAnnotation] ?? 0)
-  return Number.isSafeInteger(revision) ? revision : 0
+const int64Max = (1n << 63n) - 1n
+
+/** An int64, beyond what a number can count; 0 when there is none or it is no number. */
+export const revisionOf = (object: KubeObject): bigint => {
+  const text = object.metadata.annotations?.[revisionAnnotation]
+  if (text === undefined || !/^[+-]?\d{1,19}$/.test(text)) return 0n
+  const revision = BigInt(text.replace(/^\+/, ''))
+  return revision > int64Max || revision < -int64Max - 1n ? 0n : revision
 }
 
-const historyWith = (history: string | undefined, revision: number): string => {
+/** The lowest revision first. */
+export const byRevision = (a: KubeObject, b: KubeObject): number => {
+  const [one, other] = [revisionOf(a), revisionOf(b)]
+  return one < other ? -1 : one > other ? 1 : 0
+}
+
+const historyWith = (history: string | undefined, revision: bigint): string => {
   const entries = [...(history ? history.split(',') : []), String(revision)]
   while (entries.length > 1 && entries.join(',').length > revisionHistoryCharactersMax) entries.shift()
   return entries.join(',')
@@ -75,17 +85,17 @@ export const replicasAnnotations = (deployment: KubeObject, replicas: number): R
 export function newReplicaSetAnnotations(
   deployment: KubeObject,
   replicaSet: KubeObject | undefined,
-  revision: number,
+  revision: bigint,
 ): Record<string, string> {
   const before = replicaSet?.metadata.annotations ?? {}
   const annotations: Record<string, string> = { ...before }
   for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) {
     if (!notCopied.has(name)) annotations[name] = value
   }
-  const oldRevision = replicaSet ? revisionOf(replicaSet) : 0
+  const oldRevision = replicaSet ? revisionOf(replicaSet) : 0n
   if (oldRevision < revision) {
     annotations[revisionAnnotation] = String(revision)
-    if (oldRevision > 0) {
+    if (oldRevision > 0n) {
       annotations[revisionHistoryAnnotation] = historyWith(before[revisionHistoryAnnotation], oldRevision)
     }
   }

@@ -1,11 +1,13 @@
 // The indexes of an Indexed Job as text (`0-2,5`) and as a set.
 
-/** `{0, 1, 2, 5}` for `0-2,5`; indexes at or beyond `completions` are ignored. */
+/** `{0, 1, 2, 5}` for `0-2,5`; indexes at or beyond `completions`, and what is no index, are ignored. */
 export function parseIndexes(text: string | undefined, completions: number): Set<number> {
   const indexes = new Set<number>()
   for (const part of text ? text.split(',') : []) {
-    const [first, last = first] = part.split('-').map(Number)
-    for (let index = first!; index <= Math.min(last!, completions - 1); index++) indexes.add(index)
+    const match = /^(\d+)(?:-(\d+))?$/.exec(part)
+    if (!match) continue
+    const last = Math.min(Number(match[2] ?? match[1]), completions - 1)
+    for (let index = Number(match[1]); index <= last; index++) indexes.add(index)
   }
   return indexes
 }

@@ -1,65 +1,8 @@
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/schema/registry'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import { describe, expect, test } from 'vitest'
-import { createGarbageCollector } from '../garbage-collector/garbage-collector.reconciler.ts'
-import { isActive } from '../shared/pods.ts'
-import { followedResources } from '../shared/resources.ts'
+import { active, condition, finish, get, harness, jobs, make } from '../testing/job-harness.ts'
 import { pods } from '../testing/manifests.ts'
-import { createReconcileHarness, type ReconcileHarness } from '../testing/reconcile-harness.ts'
-import { ttlAfterFinishedReconciler } from '../ttl-after-finished/ttl-after-finished.reconciler.ts'
 import { formatIndexes, parseIndexes } from './completed-indexes.ts'
-import { jobReconciler } from './job.reconciler.ts'
-
-const harness = (): ReconcileHarness =>
-  createReconcileHarness([
-    jobReconciler,
-    ttlAfterFinishedReconciler,
-    createGarbageCollector(followedResources(builtInRegistry())),
-  ])
-const jobs = { group: 'batch', resource: 'jobs', namespace: 'default' }
-const make = (h: ReconcileHarness, spec: JsonObject = {}): KubeObject =>
-  h.cluster.must({
-    verb: 'create',
-    ...jobs,
-    body: {
-      apiVersion: 'batch/v1',
-      kind: 'Job',
-      metadata: { name: 'work', namespace: 'default' },
-      spec: {
-        completions: 1,
-        parallelism: 1,
-        backoffLimit: 6,
-        completionMode: 'NonIndexed',
-        podReplacementPolicy: 'TerminatingOrFailed',
-        selector: { matchLabels: { 'job-name': 'work' } },
-        template: {
-          metadata: { labels: { 'job-name': 'work' } },
-          spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'x' }] },
-        },
-        ...spec,
-      },
-    },
-  })
-const get = (h: ReconcileHarness): KubeObject => h.cluster.get('jobs.batch', 'default/work')!
-const active = (h: ReconcileHarness) => h.cluster.list('pods').filter(isActive)
-const condition = (h: ReconcileHarness, type: string): JsonObject | undefined =>
-  (get(h)['status'].conditions as JsonObject[] | undefined)?.find((one) => one['type'] === type)
-function finish(h: ReconcileHarness, pod: KubeObject, phase: 'Succeeded' | 'Failed'): void {
-  h.cluster.must({
-    verb: 'update',
-    ...pods,
-    name: pod.metadata.name,
-    subresource: 'status',
-    body: {
-      ...pod,
-      metadata: { name: pod.metadata.name, namespace: 'default' },
-      status: {
-        phase,
-        containerStatuses: [{ state: { terminated: { finishedAt: new Date(h.nowMs()).toISOString() } } }],
-      },
-    },
-  })
-}
 
 describe('a Job', () => {
   test('is complete when its pod has succeeded, and counts it once', () => {

@@ -1,7 +1,8 @@
-// ReplicaSet: exactly spec.replicas active pods. Pods get names from a counter over the owner's uid (shared/names.ts),
-// so that racing or restarted runners can never make one too many.
+// ReplicaSet and ReplicationController: exactly spec.replicas active pods. As upstream they are one controller for two kinds,
+// which differ in the form of their selector and in what their status tells. Pods get names from a counter over the owner's
+// uid (shared/names.ts), so that racing or restarted runners can never make one too many.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { compileLabelMap, compileLabelSelector } from '@shiplog/api/selectors'
+import { type CompiledSelector, compileLabelMap, compileLabelSelector } from '@shiplog/api/selectors'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
@@ -35,51 +36,94 @@ const nameProbesMax = 256
 
 const pods = { group: '', resource: 'pods' }
 
-/** Keeps `spec.replicas` pods alive. */
-export const replicaSetReconciler: Reconciler = {
-  name: 'replicaset',
-  component: 'replicaset-controller',
+/** What the two kinds differ in. */
+interface ReplicaKind {
+  readonly kind: string
+  readonly group: string
+  readonly resource: string
+  readonly groupResource: string
+  selectorOf(owner: KubeObject): CompiledSelector
+  /** Fields of the status beside those that both have. */
+  moreStatus(terminating: number): JsonObject
+}
+
+const replicaSets: ReplicaKind = {
+  kind: 'ReplicaSet',
+  group: 'apps',
+  resource: 'replicasets',
+  groupResource: 'replicasets.apps',
+  selectorOf: (owner) => compileLabelSelector(owner['spec']?.selector),
+  moreStatus: (terminating) => ({ terminatingReplicas: terminating }),
+}
+
+const replicationControllers: ReplicaKind = {
+  kind: 'ReplicationController',
+  group: '',
+  resource: 'replicationcontrollers',
+  groupResource: 'replicationcontrollers',
+  selectorOf: (owner) => compileLabelMap(owner['spec']?.selector),
+  moreStatus: () => ({}),
+}
+
+const createReconciler = (names: Pick<Reconciler, 'name' | 'component'>, of: ReplicaKind): Reconciler => ({
+  ...names,
   indexes: [orphansIndex('pods')],
   resources: [
-    forResource('replicasets.apps'),
+    forResource(of.groupResource),
     watchesResource('pods', (change, before, view) => {
       const pod = change.object
-      const keys = new Set(controllerKeys(pod, 'ReplicaSet'))
+      const keys = new Set(controllerKeys(pod, of.kind))
       if (before && before.metadata.ownerReferences !== pod.metadata.ownerReferences) {
-        for (const key of controllerKeys(before, 'ReplicaSet')) keys.add(key)
+        for (const key of controllerKeys(before, of.kind)) keys.add(key)
       }
       const wasOrphan = before !== undefined && !controllerOf(before)
       // An orphan wakes those who may adopt it when it appears, is released or gets other labels; not at each status.
       if (!controllerOf(pod) && !(wasOrphan && jsonEqual(before.metadata.labels, pod.metadata.labels))) {
-        for (const key of adopterKeys(view, 'replicasets.apps', pod)) keys.add(key)
+        for (const key of adopterKeys(view, of.groupResource, pod, of.selectorOf)) keys.add(key)
       }
       return keys
     }),
   ],
-  reconcile: reconcileReplicaSet,
-}
+  reconcile: (key, view, context) => reconcileReplicas(of, key, view, context),
+})
 
-function reconcileReplicaSet(key: string, view: ObjectView, context: ReconcileContext): ReconcileResult {
-  const replicaSet = view.get('replicasets.apps', key)
-  if (!replicaSet) return settled
-  const selector = compileLabelSelector(replicaSet['spec'].selector)
-  const claim = claimChildren(view, replicaSet, pods, selector, isActive)
+/** Keeps `spec.replicas` pods of a ReplicaSet alive. */
+export const replicaSetReconciler: Reconciler = createReconciler(
+  { name: 'replicaset', component: 'replicaset-controller' },
+  replicaSets,
+)
+
+/** The same for ReplicationControllers. */
+export const replicationControllerReconciler: Reconciler = createReconciler(
+  { name: 'replicationmanager', component: 'replication-controller' },
+  replicationControllers,
+)
+
+function reconcileReplicas(
+  of: ReplicaKind,
+  key: string,
+  view: ObjectView,
+  context: ReconcileContext,
+): ReconcileResult {
+  const owner = view.get(of.groupResource, key)
+  if (!owner) return settled
+  const claim = claimChildren(view, owner, pods, of.selectorOf(owner), { eligible: isActive })
   if (claim.commands.length > 0) return { commands: claim.commands }
   const active = claim.children.filter(isActive)
-  const manage = isBeingDeleted(replicaSet) ? [] : manageReplicas(replicaSet, active, view, context)
-  const { status, requeueAfterMs } = statusOf(replicaSet, claim.children, active, context)
+  const manage = isBeingDeleted(owner) ? [] : manageReplicas(owner, active, view, context)
+  const { status, requeueAfterMs } = statusOf(of, owner, claim.children, active, context)
   // The status goes first: after failures commands are sent one, two, four … at a time until one is refused again.
   const commands: Command[] = []
-  if (!jsonEqual(status, replicaSet['status'] ?? {})) {
+  if (!jsonEqual(status, owner['status'] ?? {})) {
     commands.push({
       request: {
         verb: 'update',
-        group: 'apps',
-        resource: 'replicasets',
+        group: of.group,
+        resource: of.resource,
         subresource: 'status',
-        namespace: replicaSet.metadata.namespace!,
-        name: replicaSet.metadata.name,
-        body: { ...replicaSet, status },
+        namespace: owner.metadata.namespace!,
+        name: owner.metadata.name,
+        body: { ...owner, status },
       },
     })
   }
@@ -160,6 +204,7 @@ function podsPerNode(replicaSet: KubeObject, view: ObjectView): ReadonlyMap<stri
 }
 
 function statusOf(
+  of: ReplicaKind,
   replicaSet: KubeObject,
   children: readonly KubeObject[],
   active: readonly KubeObject[],
@@ -189,7 +234,7 @@ function statusOf(
     ...(fullyLabeled > 0 ? { fullyLabeledReplicas: fullyLabeled } : {}),
     ...(ready > 0 ? { readyReplicas: ready } : {}),
     ...(available > 0 ? { availableReplicas: available } : {}),
-    terminatingReplicas: terminating,
+    ...of.moreStatus(terminating),
     observedGeneration: replicaSet.metadata.generation ?? 0,
   }
   return { status, requeueAfterMs: soonestMs }

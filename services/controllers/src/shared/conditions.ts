@@ -12,6 +12,9 @@ export interface Condition {
 export const findCondition = (conditions: readonly JsonObject[], type: string): JsonObject | undefined =>
   conditions.find((condition) => condition['type'] === type)
 
+export const isTrue = (conditions: readonly JsonObject[], type: string): boolean =>
+  findCondition(conditions, type)?.['status'] === 'True'
+
 /** Sets a condition as namespaces and pods have it: unchanged when status, reason and message are the same. */
 export function setCondition(conditions: readonly JsonObject[], next: Condition, nowMs: number): readonly JsonObject[] {
   const before = findCondition(conditions, next.type)

@@ -10,7 +10,7 @@ const suffixCount = alphabet.length ** suffixLength
 /** Odd and no multiple of 3, so that multiplying by it permutes the suffixes. */
 const stride = 8_675_309
 /** As upstream: a generated name has room for its suffix within 63 characters. */
-const prefixCharactersMax = 63 - suffixLength
+export const generateNameMax = 63 - suffixLength
 
 /** FNV-1a, 32 bits. */
 export function fnv1a(text: string): number {
@@ -36,7 +36,7 @@ export function childSuffix(ownerUid: string, serial: number): string {
 
 /** `web-7c5ddbdf54-x8k2m` for the prefix `web-7c5ddbdf54-`. */
 export const childName = (prefix: string, ownerUid: string, serial: number): string =>
-  `${prefix.slice(0, prefixCharactersMax)}${childSuffix(ownerUid, serial)}`
+  `${prefix.slice(0, generateNameMax)}${childSuffix(ownerUid, serial)}`
 
 /**
  * The names for the next `count` children: the lowest serials whose name is not `taken` (by something that lives, or by

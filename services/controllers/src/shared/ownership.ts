@@ -18,10 +18,17 @@ export const controllerKeys = (object: KubeObject, kind: string): readonly strin
   return controller?.kind === kind ? [keyOf(object.metadata.namespace, controller.name)] : []
 }
 
+const labelSelectorOf = (owner: KubeObject): CompiledSelector => compileLabelSelector(owner['spec']?.selector)
+
 /** The keys of those of a resource whose selector matches an object without a controller: they may adopt it. */
-export function* adopterKeys(view: ObjectView, groupResource: string, orphan: KubeObject): Iterable<string> {
+export function* adopterKeys(
+  view: ObjectView,
+  groupResource: string,
+  orphan: KubeObject,
+  selectorOf = labelSelectorOf,
+): Iterable<string> {
   for (const owner of view.list(groupResource, orphan.metadata.namespace ?? '')) {
-    if (compileLabelSelector(owner['spec']?.selector).matches(orphan.metadata.labels)) yield keyOfObject(owner)
+    if (selectorOf(owner).matches(orphan.metadata.labels)) yield keyOfObject(owner)
   }
 }
 
@@ -50,11 +57,12 @@ export const orphansIndex = (groupResource: string): ViewIndex => ({
   keys: (object) => (controllerOf(object) ? [] : [object.metadata.namespace ?? '']),
 })
 
-/** Replaces an object's owner references, provided that it is still as it was seen. */
+/** Replaces an object's owner references, and its finalizers if given, provided that it is still as it was seen. */
 export const setOwnersCommand = (
   resource: ResourceName,
   object: KubeObject,
   ownerReferences: readonly OwnerReference[],
+  finalizers?: readonly string[],
 ): Command => ({
   request: {
     verb: 'patch',
@@ -67,6 +75,7 @@ export const setOwnersCommand = (
         uid: object.metadata.uid,
         resourceVersion: object.metadata.resourceVersion,
         ownerReferences: ownerReferences.length === 0 ? null : ownerReferences,
+        ...(finalizers === undefined ? {} : { finalizers: finalizers.length === 0 ? null : finalizers }),
       },
     },
   },
@@ -79,17 +88,29 @@ export interface Claim {
   readonly commands: readonly Command[]
 }
 
-/** Finds an owner's children, adopting and releasing as its selector says. Objects that `eligible` refuses stay as they are. */
+export interface ClaimOptions {
+  /** Objects that it refuses stay as they are; all may be claimed when absent. */
+  readonly eligible?: (object: KubeObject) => boolean
+  /** What a child carries as long as it is one: it comes with adoption and goes with release. */
+  readonly finalizer?: string
+}
+
+/** Finds an owner's children, adopting and releasing as its selector says. */
 export function claimChildren(
   view: ObjectView,
   owner: KubeObject,
   child: ResourceName,
   selector: CompiledSelector,
-  eligible: (object: KubeObject) => boolean = () => true,
+  { eligible = () => true, finalizer }: ClaimOptions = {},
 ): Claim {
   const groupResource = child.group ? `${child.resource}.${child.group}` : child.resource
   const children: KubeObject[] = []
   const commands: Command[] = []
+  const finalizersOf = (object: KubeObject, isChild: boolean): readonly string[] | undefined => {
+    if (finalizer === undefined) return undefined
+    const others = (object.metadata.finalizers ?? []).filter((one) => one !== finalizer)
+    return isChild ? [...others, finalizer] : others
+  }
   for (const entry of view.ownedBy(owner.metadata.uid)) {
     const { object } = entry
     if (entry.groupResource !== groupResource || !isControlledBy(object, owner)) continue
@@ -99,14 +120,13 @@ export function claimChildren(
     }
     if (isBeingDeleted(owner) || isBeingDeleted(object) || !eligible(object)) continue
     const kept = object.metadata.ownerReferences!.filter((reference) => reference.uid !== owner.metadata.uid)
-    commands.push(setOwnersCommand(child, object, kept))
+    commands.push(setOwnersCommand(child, object, kept, finalizersOf(object, false)))
   }
   if (!isBeingDeleted(owner)) {
     for (const object of view.byIndex(`orphans ${groupResource}`, owner.metadata.namespace ?? '')) {
       if (isBeingDeleted(object) || !eligible(object) || !selector.matches(object.metadata.labels)) continue
-      commands.push(
-        setOwnersCommand(child, object, [...(object.metadata.ownerReferences ?? []), controllerReference(owner)]),
-      )
+      const owners = [...(object.metadata.ownerReferences ?? []), controllerReference(owner)]
+      commands.push(setOwnersCommand(child, object, owners, finalizersOf(object, true)))
     }
   }
   return { children, commands }

@@ -48,7 +48,15 @@ export const replicaSetManifest = (name: string, replicas: number, spec: JsonObj
   },
 })
 
+export const replicationControllerManifest = (name: string, replicas: number, spec: JsonObject = {}): JsonObject => ({
+  apiVersion: 'v1',
+  kind: 'ReplicationController',
+  metadata: { name, namespace: 'default' },
+  spec: { replicas, selector: { app: name }, template: podTemplate(name, 'app:1'), ...spec },
+})
+
 /** Requests' address parts. */
 export const deployments = { group: 'apps', resource: 'deployments', namespace: 'default' } as const
 export const replicaSets = { group: 'apps', resource: 'replicasets', namespace: 'default' } as const
+export const replicationControllers = { group: '', resource: 'replicationcontrollers', namespace: 'default' } as const
 export const pods = { group: '', resource: 'pods', namespace: 'default' } as const
