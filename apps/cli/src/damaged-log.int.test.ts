@@ -252,14 +252,14 @@ describe.each(['embedded', 'jetstream'] as const)('the log %s', (log) => {
             { sequence: at['liveOne'], unreadable: expect.stringMatching(/^damaged record: /), object: null },
             { sequence: at['liveTwo'], unreadable: null, object: { data: { marker: 'live-two' } } },
           ]),
-        { timeout: 60_000, interval: 1_000 },
+        { timeout: 120_000, interval: 1_000 },
       )
       const then = await rows(`select name, unreadable from v1.configmaps_as_of(${at['all']}::bigint) order by name`)
       expect(then.filter(({ unreadable }) => unreadable !== null).map(({ name }) => name)).toEqual(['gone', 'live'])
       expect(then.filter(({ name }) => name.startsWith('other-'))).toHaveLength(13)
       const parked = await rows(`select sequence from v1.parked order by sequence`)
       expect(parked.map(({ sequence }) => sequence)).toEqual([at['first'], at['liveOne']])
-    })
+    }, 180_000)
 
     test('and when it was stopped; verify says that only the past is concerned', async () => {
       await cluster.stop()
