@@ -10,7 +10,7 @@ import { type RunningCluster, startCluster } from '@shiplog/all-in-one/cluster'
 import type { ApiRequest } from '@shiplog/api/api-client'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { findNatsServer } from './find-nats-server.ts'
+import { findNatsServer } from './cluster/find-nats-server.ts'
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 })
 

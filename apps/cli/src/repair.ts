@@ -1,15 +1,15 @@
 // `shiplog repair`: for a log whose damage keeps a cluster from starting. Says what is damaged and what would be given up
 // for each, and does it when asked to by --yes.
 import { resolve } from 'node:path'
-import { markOf } from '@shiplog/api-gateway/guarded-log'
+import { markOf } from '@shiplog/events/integrity/guarded-log'
 import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { damagedLasts, expireDamaged } from '@shiplog/events/aging-log'
 import { planRepair, repairLog, type Remedy, whatIsGivenUp } from '@shiplog/events/repair-log'
-import { describeFinding, verifyLog } from '@shiplog/events/verify-log'
+import { describeFinding, verifyLog } from '@shiplog/events/integrity/verify-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { silentLogger } from '@shiplog/runtime/logger'
-import { findNatsServer } from './find-nats-server.ts'
+import { findNatsServer } from './cluster/find-nats-server.ts'
 
 export interface RepairOptions {
   readonly dataDir: string

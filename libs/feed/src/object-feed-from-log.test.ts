@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { Append, ClusterLog } from '@shiplog/events/event-log'
-import { createGroupCommitter } from '@shiplog/events/group-committer'
+import { createGroupCommitter } from '@shiplog/events/commit/group-committer'
 import type { FeedBatch } from './object-feed.ts'
 import { createObjectFeed, type LogObjectFeed } from './object-feed-from-log.ts'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'

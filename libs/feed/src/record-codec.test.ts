@@ -1,5 +1,5 @@
 import { createSchemaVersions } from '@shiplog/api/codec'
-import { sealRecord } from '@shiplog/events/checksum'
+import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
 import { expiryMarkerHeaders } from '@shiplog/events/expiry'

@@ -3,12 +3,12 @@
 // object (projection, object feed, history, command line, SQL) does it here, so that all of them read the same.
 import { builtInSchemaVersions, type SchemaVersions } from '@shiplog/api/codec'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { groupResourceOf } from '@shiplog/api/schema'
-import { verifyRecord } from '@shiplog/events/checksum'
+import { groupResourceOf } from '@shiplog/api/schema/schema'
+import { verifyRecord } from '@shiplog/events/integrity/checksum'
 import { header } from '@shiplog/events/envelope'
 import { LogDamaged, type LogRecord } from '@shiplog/events/event-log'
 import { isExpiryMarker } from '@shiplog/events/expiry'
-import { isOwnRecord } from '@shiplog/events/seals'
+import { isOwnRecord } from '@shiplog/events/integrity/seals'
 import { type ObjectAddress, parseObjectSubject } from '@shiplog/events/subjects'
 import { leanObjectText } from './lean-object-text.ts'
 

@@ -1,7 +1,7 @@
 // From records of the log to rows, as arrays of columns: a batch goes to Postgres as one statement with one parameter a
 // column, and all payloads in one binary parameter, cut there by offset and length. Never row by row.
-import { groupResourceOf } from '@shiplog/api/schema'
-import { verifyRecord } from '@shiplog/events/checksum'
+import { groupResourceOf } from '@shiplog/api/schema/schema'
+import { verifyRecord } from '@shiplog/events/integrity/checksum'
 import { decodeEnvelope, type Envelope, header } from '@shiplog/events/envelope'
 import { LogDamaged, type LogRecord } from '@shiplog/events/event-log'
 import { decodeToken, parseObjectSubject } from '@shiplog/events/subjects'

@@ -5,7 +5,7 @@
 import { internalError, type Status } from '@shiplog/api/status'
 import { type Damage, sequencesText } from '@shiplog/events/log-inspection'
 import { parseObjectSubject } from '@shiplog/events/subjects'
-import type { Stream } from './streams.ts'
+import type { Stream } from './store/streams.ts'
 
 /** How long an answer about the past waits for the inspection of the log; after that it says that it did not. */
 const inspectionTimeoutMs = 3_000

@@ -1,7 +1,7 @@
 // The objects that the scheduler writes about a pod: its binding, its PodScheduled condition, Event objects.
 import type { ApiRequest } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import type { PodInfo } from '@shiplog/scheduling/pod-info'
+import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 
 const pods = { group: '', resource: 'pods' } as const

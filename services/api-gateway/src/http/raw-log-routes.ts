@@ -1,0 +1,97 @@
+// `GET /shiplog/v1/events`: the records of EVENTS as JSON lines, for the tools that tell, explain and replay the past.
+// It is no part of the Kubernetes API; whoever may `get` this path as a non-resource URL reads everything, Secrets
+// included. `GET /shiplog/v1/log` says how far the log reaches, and which sequence belongs to a time.
+import { ApiError, badRequest } from '@shiplog/api/status'
+import type { EventLog, LogRecord } from '@shiplog/events/event-log'
+import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
+import { type Damage, isDamage, type LogInspection, withDamage } from '@shiplog/events/log-inspection'
+import { encodeDamageLine, encodeRecordLine } from '@shiplog/events/history/record-lines'
+import type { FrameSink } from '../read/watch.ts'
+
+export const eventsPath = '/shiplog/v1/events'
+export const logPath = '/shiplog/v1/log'
+
+/** Filters of one request. */
+const subjectsMax = 64
+
+export interface EventsQuery {
+  readonly from: number
+  readonly to: number | undefined
+  readonly subjects: readonly string[]
+  readonly follow: boolean
+}
+
+export function parseEventsQuery(query: URLSearchParams): EventsQuery {
+  const number = (name: string): number | undefined => {
+    const text = query.get(name)
+    if (text === null || text === '') return undefined
+    if (!/^\d{1,15}$/.test(text)) throw new ApiError(badRequest(`${name}: ${JSON.stringify(text)} is not a sequence`))
+    return Number(text)
+  }
+  const subjects = query.getAll('subject')
+  if (subjects.length > subjectsMax) throw new ApiError(badRequest(`at most ${subjectsMax} subjects, please`))
+  for (const subject of subjects) {
+    if (!/^[^\s.]+(\.[^\s.]+)*$/.test(subject))
+      throw new ApiError(badRequest(`${JSON.stringify(subject)} is not a subject`))
+  }
+  return { from: number('from') ?? 1, to: number('to'), subjects, follow: query.get('follow') === 'true' }
+}
+
+/** How long a reader waits for the inspection of the log; what is not known then is read without it. */
+const inspectionTimeoutMs = 20_000
+
+/**
+ * Writes what was asked for, and with `follow` what comes, until the client goes. A record that is damaged or missing has
+ * a line of its own.
+ */
+export async function serveEvents(
+  log: EventLog,
+  inspection: LogInspection | undefined,
+  query: EventsQuery,
+  sink: FrameSink,
+  stopped: AbortSignal,
+): Promise<void> {
+  const signal = AbortSignal.any([sink.closed, stopped])
+  const filter = query.subjects.length > 0 ? { subjects: query.subjects } : {}
+  const records =
+    query.follow && query.to === undefined
+      ? log.follow({ subjects: filter.subjects ?? ['>'], from: query.from, signal })
+      : log.read({ from: query.from, ...(query.to === undefined ? {} : { to: query.to }), ...filter })
+  try {
+    await inspection?.finished(inspectionTimeoutMs)
+    const to = query.to ?? (query.follow ? query.from - 1 : Number.MAX_SAFE_INTEGER)
+    const damages = inspection?.within(query.from, to, query.subjects) ?? []
+    for await (const page of withDamage(records, damages)) {
+      if (signal.aborted) break
+      if (page.length > 0 && !sink.write(lines(page))) await sink.drained()
+    }
+    sink.end()
+  } catch (error) {
+    // The answer has begun: only its breaking off can tell that it is not whole.
+    sink.destroy()
+    throw error
+  }
+}
+
+const lines = (page: readonly (LogRecord | Damage)[]): Buffer =>
+  Buffer.concat(page.map((one) => (isDamage(one) ? encodeDamageLine(one) : encodeRecordLine(one))))
+
+/** How far the log reaches; with `time`, also the newest sequence at that time. */
+export async function describeLog(
+  log: EventLog,
+  query: URLSearchParams,
+  inspection: LogInspection | undefined,
+): Promise<Record<string, unknown>> {
+  const [oldest, newest] = await Promise.all([oldestWholeSequence(log), log.lastSequence()])
+  const time = query.get('time')
+  if (time === null) {
+    const known = inspection && {
+      inspection: { state: inspection.state, through: inspection.through, damages: inspection.damages },
+    }
+    return { oldest, newest, incarnation: log.incarnation, ...known }
+  }
+  const timeMs = Date.parse(time)
+  if (Number.isNaN(timeMs)) throw new ApiError(badRequest(`${JSON.stringify(time)} is not a time`))
+  const sequence = await sequenceAtTime(log, timeMs, oldest, newest)
+  return { oldest, newest, incarnation: log.incarnation, sequence }
+}
