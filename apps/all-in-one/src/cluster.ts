@@ -8,6 +8,7 @@ import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
+import type { LogInspection } from '@shiplog/events/log-inspection'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { thisMachine } from '@shiplog/node/machine'
@@ -22,6 +23,7 @@ import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
+import { recordDamageEvent } from '@shiplog/api-gateway/damage-event'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
@@ -109,12 +111,22 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   /** Whether SQL is there: its pod is gone, as it was, or tells its health. */
   let sqlIs: 'off' | 'coming' | 'there' = (options.postgres ?? 'off') === 'off' ? 'off' : 'coming'
   let sqlStartedAtMs = 0
-  const beginPostgres = (choice: string, log: ClusterLog): void => {
+  const beginPostgres = (choice: string, log: ClusterLog, inspection: LogInspection): void => {
     const ending = new AbortController()
     const begun = (async () => {
       await clock.sleep(postgresDelayMs, ending.signal)
       const { startPostgres } = await import('./postgres.ts')
-      sql = await startPostgres({ choice, dataDir, log, ...(options.codec ? { codec: options.codec } : {}), clock, ids, logger, progress })
+      sql = await startPostgres({
+        choice,
+        dataDir,
+        log,
+        inspection,
+        ...(options.codec ? { codec: options.codec } : {}),
+        clock,
+        ids,
+        logger,
+        progress,
+      })
       sqlStartedAtMs = clock.nowMs()
       sqlIs = sql === undefined ? 'off' : 'there'
     })().catch((error: unknown) => {
@@ -176,6 +188,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       mark,
       clock,
       logger: logger.child({ component: 'log' }),
+      progress,
     })
     const { log } = guarded
     undo.push(['seal', () => guarded.end()])
@@ -196,6 +209,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       bus,
       moreMetrics: () => sql?.projector.metrics() ?? '',
       onStored: guarded.onStored,
+      inspection: guarded.inspection,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
       ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
       serviceRanges: options.serviceRanges,
@@ -316,9 +330,13 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       logger.warn({ err }, 'the default roles could not be made'),
     )
     undo.push(['default roles', () => roles])
-    guarded.begin()
+    guarded.begin((damages) => {
+      recordDamageEvent({ ...systemObjects, logger, damages }).catch((err: unknown) =>
+        logger.warn({ err }, 'the damage could not be told as an Event'),
+      )
+    })
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
-    if (options.postgres !== undefined && options.postgres !== 'off') beginPostgres(options.postgres, log)
+    if (options.postgres !== undefined && options.postgres !== 'off') beginPostgres(options.postgres, log, guarded.inspection)
     return { url, port: gateway.port, kubeconfig, dataDir, logDescription: description, gateway, log, stop }
   }
 }

@@ -2,6 +2,7 @@
 // that fills it. It begins after the cluster is ready and is no part of what the cluster needs: when it fails, it says so
 // and the cluster goes on. This file is loaded when it begins, so that start-up does not pay for it.
 import type { ClusterLog } from '@shiplog/events/event-log'
+import type { LogInspection } from '@shiplog/events/log-inspection'
 import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { createProjector, type Projector } from '@shiplog/projector/projector'
 import { createPool } from '@shiplog/read-model/database'
@@ -17,6 +18,7 @@ export interface PostgresOptions {
   readonly dataDir: string
   readonly log: ClusterLog
   readonly codec?: RecordCodec
+  readonly inspection?: LogInspection
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
@@ -51,6 +53,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     undo.push(() => pool.end())
     const projector = createProjector({
       log: options.log,
+      ...(options.inspection ? { inspection: options.inspection } : {}),
       model: createPostgresReadModel(pool, options.codec ?? recordCodec),
       clock,
       logger: logger.child({ component: 'shiplog-projector' }),

@@ -73,6 +73,7 @@ Examples:
   $ kubectl get nodes
   $ shiplog up --port 0 --simulated-nodes 100    any free port, a hundred nodes
   $ shiplog verify                               checks the whole log
+  $ shiplog repair                               says what damage would cost, and mends it with --yes
   $ shiplog log deploy/web --since 10m           what happened to it
   $ shiplog history deploy/web                   field by field, also after its deletion
   $ shiplog diff 10m now -n default              what is different
@@ -218,6 +219,25 @@ program
   .action(async (options) => {
     const { verify } = await import('./cluster/verify.ts')
     process.exitCode = await verify(options)
+  })
+
+program
+  .command('repair')
+  .description('mend a log whose damage keeps the cluster from starting, giving up what cannot be read')
+  .addOption(dataDirOption())
+  .option('--yes', 'give it up; without this nothing is changed')
+  .option('--end <sequence...>', 'end the objects of these damaged records instead of taking them back to older versions')
+  .addHelpText(
+    'after',
+    `
+An object whose newest record is damaged goes back to its last whole version, or ends where there is none. Nothing is
+taken out of the log, and resourceVersions never go back. docs/damage.md says more.
+
+Exit code 0: whole, or repaired; 1: there is something to repair and --yes was not given.`,
+  )
+  .action(async (options) => {
+    const { repair } = await import('./repair.ts')
+    process.exitCode = await repair(options)
   })
 
 const kubeconfigOption = (): Option =>

@@ -98,10 +98,9 @@ export function createRecordCodec(options: RecordCodecOptions = {}): RecordCodec
     object: (decoded) => parse(decoded, asItIs),
     leanObject: (decoded) => parse(decoded, leanObjectText),
     async inspect(record) {
-      // A marker that JetStream itself leaves at an expiry carries no checksum.
-      const isMarker = isExpiryMarker(record)
       try {
-        if (!isMarker) verifyRecord(record)
+        // A marker that the log itself leaves at an expiry carries no checksum.
+        if (!isExpiryMarker(record)) verifyRecord(record)
         const [opened] = await codec.open([record])
         const decoded = decodeRecord(opened!)
         if (isObjectRecord(decoded)) codec.object(decoded)

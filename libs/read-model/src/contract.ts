@@ -89,7 +89,7 @@ const endColumns = (object: string): readonly Column[] => [
     type: 'text',
     expression: 'v.unreadable',
     comment:
-      'Why jsonb cannot hold this object, else null; then all columns from the object are null, payload is whole.',
+      'Why jsonb cannot hold this object, or that its record is damaged, else null; then all columns from the object are null.',
   },
 ]
 
@@ -304,7 +304,7 @@ where v.stream = 1 and v.group_resource <> ${literal(attemptsResource)}`,
     {
       name: 'parked',
       comment:
-        'Events that jsonb cannot hold (\\u0000, numbers beyond numeric, no JSON at all). Their bytes are here; the rest went on.',
+        'Events that jsonb cannot hold (\\u0000, numbers beyond numeric, no JSON at all), with their bytes, and records that are damaged; the rest went on.',
       columns: [
         {
           name: 'stream',
@@ -397,6 +397,13 @@ const baseFunctions: readonly ContractFunction[] = [
   },
 ]
 
+/** Damage that is known to be of an object stands in its history; of the rest one is warned. */
+const warnOfDamage = (sequence: string): string => `select string_agg(p.sequence::text, ', ' order by p.sequence) into damaged
+    from v1.parked p where p.stream = 'events' and p.group_resource = '' and p.sequence <= ${sequence};
+  if damaged is not null then
+    raise warning 'the log is damaged at sequence %, and nothing tells of which object: what was then may not be whole', damaged;
+  end if;`
+
 /** These are plpgsql, because they have to be able to refuse: contractSql writes them as they stand. */
 const refusingFunctions: readonly ContractFunction[] = [
   {
@@ -404,11 +411,13 @@ const refusingFunctions: readonly ContractFunction[] = [
     arguments: 'at_sequence bigint',
     returns: 'bigint',
     comment: 'Gives the sequence back; fails when the projection is not that far.',
-    definition: `declare position_now bigint := coalesce((select p.position from v1.projection p where p.stream = 'events'), 0);
+    definition: `declare damaged text;
+  position_now bigint := coalesce((select p.position from v1.projection p where p.stream = 'events'), 0);
 begin
   if at_sequence > position_now then
     raise exception 'the projection is at sequence %, not yet at %', position_now, at_sequence;
   end if;
+  ${warnOfDamage('at_sequence')}
   return at_sequence;
 end`,
   },
@@ -418,14 +427,18 @@ end`,
     returns: 'bigint',
     comment:
       'The last sequence of the log at a time, 0 before the first; fails when the projection may not have everything up to then.',
-    definition: `declare until timestamptz := (select p.complete_until from v1.projection p where p.stream = 'events');
+    definition: `declare damaged text;
+  found bigint;
+  until timestamptz := (select p.complete_until from v1.projection p where p.stream = 'events');
 begin
   if until is null or at_time > until then
     raise exception 'the projection is complete up to %, not yet up to %', coalesce(until::text, 'no time at all'), at_time
       using hint = 'it follows within seconds; the views without as_of show the newest that is there';
   end if;
-  return coalesce((select h.sequence from v1.history h where h.valid_from <= at_time
+  found := coalesce((select h.sequence from v1.history h where h.valid_from <= at_time
     order by h.valid_from desc, h.sequence desc limit 1), 0);
+  ${warnOfDamage('found')}
+  return found;
 end`,
   },
 ]

@@ -90,6 +90,7 @@ function claim(tables: MemoryTables, stream: StreamName, identity: LogIdentity):
     async completeUntil(timeMs) {
       moved(position, timeMs)
     },
+    markDamage: () => Promise.resolve(),
     async keepOnly(sequences, through) {
       moved(through, undefined)
       const kept = new Set(sequences)

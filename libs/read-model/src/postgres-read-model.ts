@@ -2,6 +2,7 @@
 // transaction that first moves the stream's position (which fences whoever else believes to own it) and then writes
 // the rows. The commit does not wait for the disk: what a crash of the server takes, it takes with its position.
 import { builtInRegistry } from '@shiplog/api/schema/registry'
+import type { Damage } from '@shiplog/events/log-inspection'
 import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
 import { type Kysely, sql, type Transaction } from 'kysely'
@@ -14,11 +15,13 @@ import {
   PositionMoved,
   type ReadModel,
 } from './read-model.ts'
-import { attemptsResource, type RowColumns, rowsOf } from './rows.ts'
+import { attemptsResource, damagedText, type Place, placeOfSubject, type RowColumns, rowsOf } from './rows.ts'
 import type pg from 'pg'
 
 /** First key of the advisory locks, so that they clash with nobody else's; the second is the stream. */
 const lockSpace = 0x5091_0601
+/** The type of a row that stands for a record which cannot be read. */
+const damagedType = 'RecordDamaged'
 
 /** Makes or brings up to date tables, views, comments and roles. */
 export async function prepare(pool: pg.Pool): Promise<void> {
@@ -194,6 +197,7 @@ async function claim(
       }
     },
     completeUntil: (timeMs) => inTransaction({ through: position, completeUntilMs: timeMs }, () => Promise.resolve()),
+    markDamage: (damages) => inTransaction({ through: position }, (tx) => writeDamage(tx, number, damages)),
     keepOnly: (sequences, through) =>
       inTransaction({ through }, async (tx) => {
         for (const table of ['shiplog.objects', 'shiplog.versions'] as const) {
@@ -267,6 +271,28 @@ on conflict (group_resource, namespace, name) do update
   set stream = excluded.stream, sequence = excluded.sequence, object = excluded.object
   where o.sequence < excluded.sequence`.execute(tx)
 }
+
+/** One row a damage, with the time of what was stored before it. What the log told of while it still could stays. */
+async function writeDamage(tx: Transaction<Database>, stream: number, damages: readonly Damage[]): Promise<void> {
+  if (damages.length === 0) return
+  const places = damages.map(({ subject }) => parsePlace(subject))
+  await sql`
+insert into shiplog.versions (stream, sequence, recorded_at, group_resource, namespace, name, type, actor, request_id,
+  previous, schema, deleted, payload, unreadable)
+select ${stream}::smallint, i.sequence, coalesce((select v.recorded_at from shiplog.versions v
+    where v.stream = ${stream}::smallint and v.sequence < i.sequence order by v.sequence desc limit 1), to_timestamp(0)),
+  i.group_resource, i.namespace, i.name, ${damagedType}, '', '', 0, 1, false, '', i.problem
+from unnest(${damages.map(({ sequence }) => sequence)}::bigint[], ${places.map(({ groupResource }) => groupResource)}::text[],
+  ${places.map(({ namespace }) => namespace)}::text[], ${places.map(({ name }) => name)}::text[],
+  ${damages.map(({ problem }) => damagedText(problem))}::text[]) as i(sequence, group_resource, namespace, name, problem)
+on conflict (stream, sequence) do nothing`.execute(tx)
+}
+
+/** Of nobody knows whom: a row without a name. */
+const noPlace: Place = { groupResource: '', namespace: '', name: '' }
+
+const parsePlace = (subject: string | undefined): Place =>
+  (subject === undefined ? undefined : placeOfSubject(subject)) ?? noPlace
 
 /** How far each stream is, for those who wait. */
 export async function positionsOf(pool: pg.Pool): Promise<ReadonlyMap<StreamName, number>> {

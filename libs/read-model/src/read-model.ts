@@ -2,6 +2,7 @@
 // a time; every batch moves the stream's position in the same transaction as its rows, so a batch is there whole or not
 // at all, and never twice.
 import type { LogRecord } from '@shiplog/events/event-log'
+import type { Damage } from '@shiplog/events/log-inspection'
 import type { StreamName } from '@shiplog/feed/stream-of'
 
 /** A stream that this projector alone writes, until it lets go or its connection breaks. */
@@ -12,6 +13,8 @@ export interface ClaimedStream {
   apply(records: readonly LogRecord[], through: number): Promise<void>
   /** Tells that everything that the log stored up to a time is in the model: nothing before it is still to come. */
   completeUntil(timeMs: number): Promise<void>
+  /** Puts a mark where the log has no readable record any more, unless the model has it still from before. */
+  markDamage(damages: readonly Damage[]): Promise<void>
   /** Forgets objects up to a sequence whose last record is not among those kept; for streams that age. */
   keepOnly(sequences: readonly number[], through: number): Promise<void>
 }

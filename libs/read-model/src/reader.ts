@@ -33,13 +33,20 @@ const booleanType = 16
 
 const asText = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig
 
-export function openReader(url: string, options: { readonly withSecrets?: boolean } = {}): Reader {
+export function openReader(
+  url: string,
+  options: { readonly withSecrets?: boolean; readonly onWarning?: (message: string) => void } = {},
+): Reader {
   const role = options.withSecrets ? secretReaderRole : readerRole
   const pool = createPool({ url, applicationName: 'shiplog-sql', statementTimeoutMs })
   return {
     async *query(text) {
       const client = await pool.connect()
       let failed = false
+      const onNotice = ({ severity, message }: { severity?: string | undefined; message?: string | undefined }): void => {
+        if (severity === 'WARNING' && message) options.onWarning?.(message)
+      }
+      client.on('notice', onNotice)
       try {
         await client.query('begin read only')
         await client.query(
@@ -61,6 +68,7 @@ export function openReader(url: string, options: { readonly withSecrets?: boolea
         failed = true
         throw error
       } finally {
+        client.off('notice', onNotice)
         client.release(failed)
       }
     },

@@ -1,8 +1,10 @@
 // From records of the log to rows, as arrays of columns: a batch goes to Postgres as one statement with one parameter a
 // column, and all payloads in one binary parameter, cut there by offset and length. Never row by row.
+import { groupResourceOf } from '@shiplog/api/schema/schema'
+import { verifyRecord } from '@shiplog/events/integrity/checksum'
 import { decodeEnvelope, type Envelope, header } from '@shiplog/events/envelope'
-import type { LogRecord } from '@shiplog/events/event-log'
-import { decodeToken } from '@shiplog/events/subjects'
+import { LogDamaged, type LogRecord } from '@shiplog/events/event-log'
+import { decodeToken, parseObjectSubject } from '@shiplog/events/subjects'
 import { type DecodedRecord, endsObject, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
 
 /** The group-resource under which attempts to schedule are kept; no API resource can have this name. */
@@ -60,7 +62,7 @@ function envelopeOf(record: LogRecord): Envelope {
   }
 }
 
-interface Place {
+export interface Place {
   readonly groupResource: string
   readonly namespace: string
   readonly name: string
@@ -68,9 +70,9 @@ interface Place {
 }
 
 /** Whose record it is; undefined for guards and seals, which are of no interest in SQL. */
-function placeOf(decoded: DecodedRecord): Place | undefined {
-  if (decoded.kind === 'attempt') {
-    const [, scheduler, namespace, pod] = decoded.record.subject.split('.')
+export function placeOfSubject(subject: string): Place | undefined {
+  if (subject.startsWith('dec.')) {
+    const [, scheduler, namespace, pod] = subject.split('.')
     if (!scheduler || !namespace || !pod) return undefined
     return {
       groupResource: attemptsResource,
@@ -79,7 +81,8 @@ function placeOf(decoded: DecodedRecord): Place | undefined {
       scheduler: decodeToken(scheduler),
     }
   }
-  return isObjectRecord(decoded) ? { ...decoded.address, groupResource: decoded.groupResource } : undefined
+  const address = parseObjectSubject(subject)
+  return address && { ...address, groupResource: groupResourceOf(address.group, address.resource) }
 }
 
 /** The rows of a batch. Markers of expired records have no payload: their length is 0. */
@@ -111,7 +114,7 @@ export async function rowsOf(records: readonly LogRecord[], codec: RecordCodec):
   let at = 1
   for (const [index, record] of records.entries()) {
     const decoded = codec.decode(opened[index]!)
-    const place = placeOf(decoded)
+    const place = placeOfSubject(record.subject)
     if (place === undefined) continue
     const envelope = envelopeOf(record)
     const payload = decoded.kind === 'expiry' ? new Uint8Array() : record.payload
@@ -142,12 +145,28 @@ export async function rowsOf(records: readonly LogRecord[], codec: RecordCodec):
   return { ...rows, payloads: Buffer.concat(payloads) }
 }
 
+/** What stands in `unreadable` for a damaged record. */
+export const damagedText = (problem: string): string => `damaged record: ${problem}`
+
+/** Why a record is not what was once written, undefined when it is. */
+function damageOf({ record, kind }: DecodedRecord): string | undefined {
+  try {
+    if (kind !== 'expiry') verifyRecord(record)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof LogDamaged)) throw error
+    return error.message.replace(/^.* is damaged: /, '')
+  }
+}
+
 /** The payload in today's form, where that is not what the log holds; or why there is none. */
 function read(
   decoded: DecodedRecord,
   payload: Uint8Array,
   codec: RecordCodec,
 ): { readonly upgraded?: Uint8Array; readonly problem?: string } {
+  const damage = damageOf(decoded)
+  if (damage !== undefined) return { problem: storable(damagedText(damage)) }
   if (!isObjectRecord(decoded)) return {}
   try {
     const stored = codec.stored(decoded)

@@ -41,7 +41,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
     const ok = checks.every((check) => check.ok)
     if (ok && !url.searchParams.has('verbose')) return answer(200, 'ok')
     const lines = checks.map((check: HealthCheck) =>
-      check.ok ? `[+]${check.name} ok` : `[-]${check.name} failed: ${check.reason ?? 'reason withheld'}`,
+      check.ok ? `[+]${check.name} ok${check.note === undefined ? '' : `: ${check.note}`}` : `[-]${check.name} failed: ${check.reason ?? 'reason withheld'}`,
     )
     answer(ok ? 200 : 500, `${lines.join('\n')}\n${which} check ${ok ? 'passed' : 'failed'}\n`)
   })

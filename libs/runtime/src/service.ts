@@ -6,6 +6,8 @@ export interface HealthCheck {
   readonly ok: boolean
   /** One sentence when not ok. */
   readonly reason?: string
+  /** What is worth knowing though it is ok; shown by `?verbose` alone. */
+  readonly note?: string
 }
 
 export interface Service {

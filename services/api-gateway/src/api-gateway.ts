@@ -14,6 +14,7 @@ import type { Bus } from '@shiplog/events/bus/bus'
 import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { ClusterLog } from '@shiplog/events/event-log'
+import { type LogInspection, sequencesText } from '@shiplog/events/log-inspection'
 import { encodeToken } from '@shiplog/events/subjects'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -46,6 +47,8 @@ export interface ApiGatewayDeps {
   readonly log: ClusterLog
   /** Reads the records of the log; that of this build by default. */
   readonly codec?: RecordCodec
+  /** What is known of damage to EVENTS: answers about the past say so. */
+  readonly inspection?: LogInspection
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
@@ -95,6 +98,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     clock,
     onOutcome: appendHealth.observe,
     ...(deps.codec ? { codec: deps.codec } : {}),
+    ...(deps.inspection ? { inspection: deps.inspection } : {}),
     ...(deps.onStored ? { onStored: deps.onStored } : {}),
   })
   const view = createView(streams)
@@ -155,6 +159,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
         : { name, ok: false, reason: 'the projection has not caught up with the log' }
     }),
     appendHealth.check(),
+    ...(deps.inspection ? [inspectionCheck(deps.inspection)] : []),
   ]
 
   const routes = createNonResourceRoutes({
@@ -175,6 +180,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       hub,
       past,
       events: deps.log.events,
+      inspection: deps.inspection,
       stopped: closing.signal,
       tunnels,
       authenticator,
@@ -328,4 +334,17 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       stopping.abort()
     },
   }
+}
+
+/** Damage of the past is told, and takes no gateway out of service: the present is whole. */
+function inspectionCheck({ state, through, last, unaccepted }: LogInspection): HealthCheck {
+  const note =
+    state === 'failed'
+      ? 'the log could not be inspected'
+      : unaccepted.length > 0
+        ? `the past is damaged at sequence ${sequencesText(unaccepted)}: see shiplog verify`
+        : state === 'reading'
+          ? `inspected up to sequence ${through} of ${last}`
+          : `whole up to sequence ${through}`
+  return { name: 'log-inspection', ok: true, note }
 }

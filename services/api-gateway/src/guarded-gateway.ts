@@ -11,6 +11,7 @@ import type { Vitals } from '@shiplog/runtime/run'
 import type { Service } from '@shiplog/runtime/service'
 import type { ApiGateway, ApiGatewayDeps } from './api-gateway.ts'
 import { type ComponentWatch, type ComponentWatchOptions, watchComponents } from '@shiplog/control-plane/pods/component-watch'
+import { recordDamageEvent } from './damage-event.ts'
 import { guardLog } from '@shiplog/events/integrity/guarded-log'
 import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects, type KeptSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
 
@@ -36,10 +37,10 @@ export interface GuardedGatewayOptions {
 /** Throws LogDamaged when the log is not whole. */
 export async function guardedGateway(
   options: GuardedGatewayOptions,
-  create: (guarded: Pick<ApiGatewayDeps, 'log' | 'onStored'>) => ApiGateway,
+  create: (guarded: Pick<ApiGatewayDeps, 'log' | 'onStored' | 'inspection'>) => ApiGateway,
 ): Promise<Service & { readonly gateway: ApiGateway }> {
   const guarded = await guardLog(options)
-  const gateway = create({ log: guarded.log, onStored: guarded.onStored })
+  const gateway = create({ log: guarded.log, onStored: guarded.onStored, inspection: guarded.inspection })
   const client = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
   let components: ComponentWatch | undefined
   let kept: KeptSystemObjects | undefined
@@ -65,7 +66,11 @@ export async function guardedGateway(
         () => kept?.look(),
       )
       kept = keepSystemObjects({ ...objects, logger })
-      guarded.begin()
+      guarded.begin((damages) => {
+        recordDamageEvent({ client, clock, logger, damages }).catch((err: unknown) =>
+          logger.warn({ err }, 'the damage could not be told as an Event'),
+        )
+      })
     },
     async stop() {
       await kept?.[Symbol.asyncDispose]()

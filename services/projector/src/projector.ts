@@ -2,6 +2,7 @@
 // stream by the model's claim: of several projectors one writes a stream and the others stand by, ready to go on from the
 // same position. It may be killed at any moment: position and rows move together or not at all.
 import type { ClusterLog, EventLog } from '@shiplog/events/event-log'
+import type { LogInspection } from '@shiplog/events/log-inspection'
 import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
 import type { ClaimedStream, ReadModel } from '@shiplog/read-model/read-model'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -12,6 +13,8 @@ import { gather } from './record-batches.ts'
 export interface ProjectorDeps {
   readonly log: ClusterLog
   readonly model: ReadModel
+  /** What is known of damage to EVENTS: it is marked in the model. */
+  readonly inspection?: LogInspection
   readonly clock: Clock
   readonly logger: Logger
   /** Most records of one transaction; 1,000 by default. */
@@ -115,8 +118,19 @@ export function createProjector(deps: ProjectorDeps): Projector {
     let snapshotEnd = 0
     let fault: { readonly error: unknown } | undefined
     let telling: Promise<void> | undefined
+    const marked = new Set<number>()
+    /** Damage that lies behind the position; what lies before it may still come from the log as a record. */
+    const markDamage = async (): Promise<void> => {
+      const due = (deps.inspection?.damages ?? []).filter(
+        ({ sequence }) => sequence <= claimed.position && !marked.has(sequence),
+      )
+      if (due.length === 0) return
+      await claimed.markDamage(due)
+      for (const { sequence } of due) marked.add(sequence)
+    }
     const tellCompleteness = async (): Promise<void> => {
       const timeMs = clock.nowMs() - clockSkewMs
+      await markDamage()
       if (claimed.position >= (await log.lastSequence()) && !signal.aborted) await claimed.completeUntil(timeMs)
     }
     const completeness = ages

@@ -7,7 +7,7 @@ import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { verifyRecord } from '@shiplog/events/integrity/checksum'
 import { header } from '@shiplog/events/envelope'
 import type { EventLog } from '@shiplog/events/event-log'
-import { describeFinding, verifyAtStart, verifyLog } from '@shiplog/events/integrity/verify-log'
+import { describeFinding, isOnlyOfThePast, verifyAtStart, verifyLog } from '@shiplog/events/integrity/verify-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { findNatsServer } from './find-nats-server.ts'
@@ -38,13 +38,18 @@ export async function verify(options: { readonly dataDir: string }): Promise<num
         for (const finding of report.findings.slice(0, findingsShownMax)) {
           process.stderr.write(`shiplog: ${describeFinding(finding)}\n`)
         }
-        process.stderr.write(`shiplog: the log is damaged: ${report.damaged} findings\n`)
+        const cure = isOnlyOfThePast(report)
+          ? 'only the past is concerned: a cluster starts, and says so where it tells of it'
+          : 'the present is concerned: no cluster starts before shiplog repair, or a backup, has mended it'
+        process.stderr.write(`shiplog: the log is damaged: ${report.damaged} findings; ${cure}\n`)
         return 1
       }
       await verifyAtStart(events, mark)
+      for (const { sequence, subject, problem, gaveUp } of report.accepted)
+        process.stdout.write(`accepted: ${describeFinding({ sequence, subject, message: problem, present: false })}; given up: ${gaveUp}\n`)
       const compacted = report.compacted > 0 ? `, ${report.compacted} compacted` : ''
       process.stdout.write(
-        `events: ${report.records} records${compacted}, ${report.seals} seals, up to sequence ${report.lastSequence}: all whole\n`,
+        `events: ${report.records} records${compacted}, ${report.seals} seals, up to sequence ${report.lastSequence}: all ${report.accepted.length > 0 ? `but ${report.accepted.length} ` : ''}whole\n`,
       )
       process.stdout.write(`leases: ${await verifyRecords(leases)} records: all whole\n`)
       process.stdout.write(`event objects: ${await verifyRecords(objectEvents)} records: all whole\n`)

@@ -9,7 +9,8 @@ import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { decodeYaml } from '@shiplog/api/decode/decode-yaml'
 import type { EventLog, LogRecord, ReadOptions } from '@shiplog/events/event-log'
 import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
-import { decodeRecordLine } from '@shiplog/events/history/record-lines'
+import { type Damage, inspectLog, isDamage, type LogInspection, withDamage } from '@shiplog/events/log-inspection'
+import { decodeLine } from '@shiplog/events/history/record-lines'
 import { type DamagedRecord, type DecodedRecord, type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
@@ -43,6 +44,8 @@ export interface SourceOptions {
 
 /** A server that says nothing for so long is given up. */
 const silenceMs = 30_000
+/** Reading the whole log of a stopped cluster for damage may take so long. */
+const inspectionTimeoutMs = 600_000
 
 export async function openHistory(options: SourceOptions): Promise<HistorySource> {
   const codec = options.codec ?? recordCodec
@@ -57,9 +60,19 @@ export async function openHistory(options: SourceOptions): Promise<HistorySource
 }
 
 /** A source over an open log. */
-export const logSource = (log: EventLog, close: () => Promise<void>, codec = recordCodec): HistorySource => ({
+export const logSource = (
+  log: EventLog,
+  close: () => Promise<void>,
+  codec = recordCodec,
+  inspection?: LogInspection,
+): HistorySource => ({
   codec,
-  read: (options) => inspected(codec, log.read(options)),
+  async *read(options = {}) {
+    // Which records are missing shows only when the whole log is read.
+    await inspection?.finished(inspectionTimeoutMs)
+    const { from = 1, to = Number.MAX_SAFE_INTEGER, subjects } = options
+    yield* inspected(codec, withDamage(log.read(options), inspection?.within(from, to, subjects) ?? []))
+  },
   follow: (from, subjects, signal) => inspected(codec, log.follow({ from, subjects, signal })),
   async ends() {
     const [oldest, newest] = await Promise.all([oldestWholeSequence(log), log.lastSequence()])
@@ -74,11 +87,11 @@ export const logSource = (log: EventLog, close: () => Promise<void>, codec = rec
 
 async function* inspected(
   codec: RecordCodec,
-  pages: AsyncIterable<readonly LogRecord[]>,
+  pages: AsyncIterable<readonly (LogRecord | Damage)[]>,
 ): AsyncIterable<readonly PastRecord[]> {
   for await (const page of pages) {
     const read: PastRecord[] = []
-    for (const record of page) read.push(await codec.inspect(record))
+    for (const one of page) read.push(isDamage(one) ? { kind: 'damaged', ...one } : await codec.inspect(one))
     yield read
   }
 }
@@ -95,12 +108,14 @@ async function stoppedSource(dataDir: string, codec: RecordCodec): Promise<Histo
       progress: () => undefined,
       findNatsServer: findNatsServer(() => undefined),
     })
+    const inspection = inspectLog({ log: opened.log.events, clock: systemClock })
     const close = async (): Promise<void> => {
+      await inspection.stop()
       await opened.log.close()
       await opened.stop()
       lock.release()
     }
-    return logSource(opened.log.events, close, codec)
+    return logSource(opened.log.events, close, codec, inspection)
   } catch (error) {
     lock.release()
     throw error
@@ -165,15 +180,15 @@ function gatewaySource(kubeconfig: string, codec: RecordCodec): HistorySource {
       call.end()
     })
 
-  async function* events(query: URLSearchParams, signal?: AbortSignal): AsyncIterable<readonly LogRecord[]> {
+  async function* events(query: URLSearchParams, signal?: AbortSignal): AsyncIterable<readonly (LogRecord | Damage)[]> {
     const response = await ask('/shiplog/v1/events', query, signal)
     let rest: Buffer[] = []
     for await (const chunk of response as AsyncIterable<Buffer>) {
-      const records: LogRecord[] = []
+      const records: (LogRecord | Damage)[] = []
       let begin = 0
       for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, begin)) {
         const piece = chunk.subarray(begin, end)
-        records.push(decodeRecordLine(rest.length === 0 ? piece : Buffer.concat([...rest, piece])))
+        records.push(decodeLine(rest.length === 0 ? piece : Buffer.concat([...rest, piece])))
         rest = []
         begin = end + 1
       }

@@ -23,7 +23,10 @@ export async function sql(query: string | undefined, options: SqlOptions): Promi
   if (!existsSync(file)) {
     throw new Error(`there is no SQL on ${dataDir}: start the cluster with --postgres auto, and give it a few seconds`)
   }
-  const reader = openReader(readFileSync(file, 'utf8').trim(), { withSecrets: options.withSecrets === true })
+  const reader = openReader(readFileSync(file, 'utf8').trim(), {
+    withSecrets: options.withSecrets === true,
+    onWarning: (message) => process.stderr.write(`shiplog: warning: ${message}\n`),
+  })
   try {
     if (options.fresh) await waitUntilFresh(dataDir, reader)
     const printer = createPrinter(options.output)

@@ -1,6 +1,7 @@
 // Records as JSON lines: the form in which a record leaves the cluster. The payload stands last and as it was stored, so
 // that a reader can take its very bytes back.
 import type { LogRecord } from '../event-log.ts'
+import type { Damage } from '../log-inspection.ts'
 
 const lineEnd = Buffer.from('}\n')
 const payloadKey = ',"payload":'
@@ -16,6 +17,23 @@ export function encodeRecordLine(record: LogRecord): Buffer {
     isObject ? bytes : Buffer.from(JSON.stringify(bytes.toString('utf8'))),
     lineEnd,
   ])
+}
+
+const damageStart = Buffer.from('{"damaged":')
+
+/** The line that stands where a record is damaged or missing. */
+export const encodeDamageLine = ({ sequence, subject, problem }: Damage): Buffer =>
+  Buffer.from(`${JSON.stringify({ damaged: problem, sequence, ...(subject === undefined ? {} : { subject }) })}\n`)
+
+/** What a line tells of: a record, or damage. */
+export function decodeLine(line: Buffer): LogRecord | Damage {
+  if (!line.subarray(0, damageStart.length).equals(damageStart)) return decodeRecordLine(line)
+  const { damaged, sequence, subject } = JSON.parse(line.toString('utf8')) as {
+    damaged: string
+    sequence: number
+    subject?: string
+  }
+  return { sequence, subject, problem: damaged }
 }
 
 /** The record of a line (without its newline). */

@@ -5,11 +5,15 @@ import { compactLog } from './compactor.ts'
 import type { Append, ClusterLog } from '../event-log.ts'
 import { type Mark, openHighWaterMark, readMark } from './high-water-mark.ts'
 import { createSealer } from './seals.ts'
+import { expiringDamage } from '../aging-log.ts'
+import { type Damage, inspectLog, type LogInspection, sequencesText } from '../log-inspection.ts'
 import { verifyAtStart, verifying } from './verify-log.ts'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 
 const compactEveryMs = 3_600_000
+/** Damages that one line of the log names. */
+const damagesLoggedMax = 100
 
 export const markFile = (dataDir: string): string => join(dataDir, 'high-water-mark.json')
 
@@ -18,10 +22,15 @@ export const markOf = (dataDir: string): Promise<Mark | undefined> => readMark(m
 
 export interface GuardedLog {
   readonly log: ClusterLog
+  /** What is known of damage to the past of EVENTS; read after the start. */
+  readonly inspection: LogInspection
   /** Told by every gateway on it what was acknowledged. */
   onStored(group: readonly Append[], sequences: readonly number[]): void
-  /** Begins to seal and compact; not needed for serving, so it may come after everything else. */
-  begin(): void
+  /**
+   * Begins to inspect, seal and compact; not needed for serving, so it may come after everything else. `onDamage` is told
+   * once, when damage of the past is found.
+   */
+  begin(onDamage?: (damages: readonly Damage[]) => void): void
   /** Seals the rest and writes the mark; before the log is closed. */
   end(): Promise<void>
 }
@@ -33,9 +42,27 @@ export async function guardLog(options: {
   readonly mark: Mark | undefined
   readonly clock: Clock
   readonly logger: Logger
+  /** One line for people. */
+  readonly progress?: (line: string) => void
 }): Promise<GuardedLog> {
   const { log, clock, logger, mark } = options
-  await verifyAtStart(log.events, mark)
+  const report = await verifyAtStart(log.events, mark)
+  let tellOfDamage: (damages: readonly Damage[]) => void = () => undefined
+  const inspection = inspectLog({
+    log: log.events,
+    clock,
+    logger,
+    report,
+    onDone: ({ unaccepted }) => {
+      if (unaccepted.length === 0) return
+      tellOfDamage(unaccepted)
+      const damages = unaccepted.slice(0, damagesLoggedMax)
+      logger.error({ damaged: unaccepted.length, damages }, 'the past of the log is damaged')
+      options.progress?.(
+        `THE PAST IS DAMAGED: the log cannot be read at sequence ${sequencesText(unaccepted)}; shiplog verify says more`,
+      )
+    },
+  })
   const keeper = openHighWaterMark({
     file: markFile(options.dataDir),
     log: log.events,
@@ -52,16 +79,20 @@ export async function guardLog(options: {
   let compaction: Disposable | undefined
   let begun = false
   return {
+    inspection,
     onStored: (group, sequences) => keeper.observe(group, sequences),
     log: {
       events,
-      leases: log.leases,
-      objectEvents: log.objectEvents,
+      leases: expiringDamage(log.leases, logger),
+      objectEvents: expiringDamage(log.objectEvents, logger),
       description: log.description,
       close: () => log.close(),
     },
-    begin() {
+    begin(onDamage) {
       begun = true
+      if (onDamage && inspection.state === 'done' && inspection.unaccepted.length > 0) onDamage(inspection.unaccepted)
+      else if (onDamage) tellOfDamage = onDamage
+      inspection.start()
       sealer.start().catch((err: unknown) => logger.error({ err }, 'the log cannot be sealed'))
       compaction = clock.every(compactEveryMs, () => {
         compactLog({ log: log.events, clock, subjects: ['guard.>'] }).catch((err: unknown) =>
@@ -71,6 +102,7 @@ export async function guardLog(options: {
     },
     async end() {
       compaction?.[Symbol.dispose]()
+      await inspection.stop()
       if (begun) await sealer.stop()
       await keeper.stop()
     },

@@ -4,7 +4,7 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '@shiplog/runtime/clock'
 import { type Logger, silentLogger } from '@shiplog/runtime/logger'
-import { checksumHeader, checksumOf, sealRecord } from './checksum.ts'
+import { checksumHeader, checksumOf, sealRecord, verifyRecord } from './checksum.ts'
 import { encodeEnvelope, header } from '../envelope.ts'
 import { type Append, type EventLog, LogDamaged, type LogRecord } from '../event-log.ts'
 
@@ -12,6 +12,8 @@ import { type Append, type EventLog, LogDamaged, type LogRecord } from '../event
 export const sealSubject = 'seal.log'
 /** Where compaction says what it forgot. */
 export const compactionSubject = 'seal.compaction'
+/** Where a repair says which damage was accepted. */
+export const repairSubject = 'seal.repair'
 
 /** How many records a seal covers at most: also what start-up reads and verifies. */
 const recordsPerSeal = 5000
@@ -29,6 +31,20 @@ export interface Compaction {
   readonly total: number
   /** Subjects that were forgotten whole, their tombstone included. */
   readonly purged: readonly string[]
+}
+
+/** The payload of a repair record: damage that somebody has seen, and what was given up for it. */
+export interface Repair {
+  readonly accepted: readonly AcceptedLoss[]
+}
+
+export interface AcceptedLoss {
+  readonly sequence: number
+  /** Undefined when nothing tells whose record it was. */
+  readonly subject?: string
+  readonly problem: string
+  /** `the object goes back to what it was at sequence 100`. */
+  readonly gaveUp: string
 }
 
 /** The hash of an empty log. */
@@ -130,10 +146,10 @@ export function createSealer(options: SealerOptions): Sealer {
   return {
     start: async () => {
       last = await log.last(sealSubject)
-      if (last) {
-        const { through, hash: known } = parseLogRecord<Seal>(last)
-        rolling = known
-        folded = through
+      const seal = await newestReadableSeal(log, last)
+      if (seal) {
+        rolling = seal.hash
+        folded = seal.through
       }
       await new Promise<void>((resolve, reject) => {
         running = run(folded + 1, resolve)
@@ -154,6 +170,24 @@ export function createSealer(options: SealerOptions): Sealer {
     for await (const records of log.read({ from: folded + 1 })) for (const record of records) fold(record)
     if (unsealed > 0) await seal()
   }
+}
+
+/** The newest seal that is whole; one before the last where that is damaged. */
+async function newestReadableSeal(log: EventLog, last: LogRecord | undefined): Promise<Seal | undefined> {
+  const readable = (record: LogRecord): Seal | undefined => {
+    try {
+      verifyRecord(record)
+      return parseLogRecord<Seal>(record)
+    } catch {
+      return undefined
+    }
+  }
+  const newest = last && readable(last)
+  if (newest) return newest
+  let found: Seal | undefined
+  for await (const records of log.read({ subjects: [sealSubject] }))
+    for (const record of records) found = readable(record) ?? found
+  return found
 }
 
 /** True for the records that the log writes about itself: they are never compacted. */

@@ -22,6 +22,8 @@ import { encodeEnvelope } from '../envelope.ts'
 import type { ClusterLog, EventLog } from '../event-log.ts'
 import { createGroupCommitter } from '../commit/group-committer.ts'
 import { openHighWaterMark, readMark } from './high-water-mark.ts'
+import { inspectLog } from '../log-inspection.ts'
+import { planRepair, repairLog } from '../repair-log.ts'
 import { createSealer, type Seal } from './seals.ts'
 import { openSqliteClusterLog } from '../sqlite/sqlite-log.ts'
 import { describeFinding, verifyAtStart, verifying, verifyLog } from './verify-log.ts'
@@ -203,9 +205,13 @@ describe('damage', () => {
     const all: number[] = []
     for await (const page of log.read({ subjects: [subject] })) all.push(...page.map((record) => record.sequence))
     await damage(`DELETE FROM events WHERE sequence = ${all[5]}`)
-    await expect(verifyAtStart(log, undefined)).rejects.toThrow(
-      `${subject} at sequence ${all[5]}: the record is missing`,
-    )
+    // Later versions of it are there: the cluster may start, and says what its past lacks.
+    const report = await verifyAtStart(log, undefined)
+    expect(report?.findings).toEqual([
+      { subject, sequence: all[5], message: 'the record is missing', present: false },
+    ])
+    await damage(`DELETE FROM events WHERE sequence = ${all.at(-1)}`)
+    await expect(verifyAtStart(log, undefined)).rejects.toThrow(`at sequence ${all.at(-1)}: the record is missing`)
   })
 
   test("a record in another's place breaks the chain", async () => {
@@ -287,5 +293,51 @@ describe('damage', () => {
     expect(told).toBeGreaterThan(0)
     copyFileSync(`${file}.good`, file)
     await reopen()
+  })
+})
+
+describe('repair', () => {
+  const subject = 'evt.core.pods.default.pod-3'
+  const flip = `payload = CAST(replace(CAST(payload AS TEXT), 'padding', 'paddinG') AS BLOB)`
+
+  test('takes objects back to what is whole of them, ends those of which nothing is, and the log verifies', async () => {
+    await sealed(() => history())
+    const single = await write('evt.core.pods.default.single')
+    const { sequence } = lasts.get(subject)!
+    const end = await log.lastSequence()
+    await damage(`UPDATE events SET ${flip} WHERE sequence IN (7, ${sequence}, ${single})`)
+    await expect(verifyAtStart(log, undefined)).rejects.toThrow(`${subject} at sequence ${sequence}`)
+    const plan = await planRepair(log, await verifyLog(log))
+    expect(plan.map(({ finding, how }) => [finding.sequence, how])).toEqual([
+      [7, 'none'],
+      [sequence, 'restore'],
+      [single, 'end'],
+    ])
+    const written = await repairLog(log, plan)
+    expect(Math.min(...written)).toBe(end + 1)
+    const report = await verifyLog(log)
+    expect(report.findings.map(describeFinding)).toEqual([])
+    expect(report.accepted.map((loss) => loss.sequence)).toEqual([7, sequence, single])
+    expect(await verifyAtStart(log, undefined)).toBeUndefined()
+    const restored = (await log.last(subject))!
+    expect(JSON.parse(Buffer.from(restored.payload).toString()).previous).toBeLessThan(sequence)
+    expect((await log.last('evt.core.pods.default.single'))!.headers['Shiplog-Deleted']).toBe('1')
+    // And it goes on from there.
+    lasts.set(subject, { sequence: restored.sequence, checksum: checksumHeader(restored) })
+    await sealed(async () => void (await write(subject)))
+    expect((await verifyLog(log)).findings.map(describeFinding)).toEqual([])
+    const inspection = inspectLog({ log, clock: systemClock })
+    expect(await inspection.finished(10_000)).toBe(true)
+    expect(inspection.unaccepted).toEqual([])
+    expect(inspection.within(1, end, [subject]).map((one) => one.sequence)).toEqual([sequence])
+    await inspection.stop()
+  })
+
+  test('an object ends when that is asked for', async () => {
+    await sealed(() => history(3))
+    const { sequence } = lasts.get(subject)!
+    await damage(`UPDATE events SET ${flip} WHERE sequence = ${sequence}`)
+    const [remedy] = await planRepair(log, await verifyLog(log), new Set([sequence]))
+    expect(remedy).toMatchObject({ how: 'end' })
   })
 })

@@ -1,29 +1,35 @@
 // Verification: of the whole log (`shiplog verify`), and at start-up of what can be checked quickly: the high-water mark,
 // the number of records, and everything since the last seal. Damage is named by subject and sequence.
-import { checksumHeader, verifyRecord } from './checksum.ts'
+import { verifyRecord } from './checksum.ts'
 import { header } from '../envelope.ts'
 import { type EventLog, type FollowOptions, LogDamaged, type LogRecord } from '../event-log.ts'
 import { checkMark, type Mark } from './high-water-mark.ts'
 import {
+  type AcceptedLoss,
   type Compaction,
   checksumForHash,
   compactionSubject,
   emptyHash,
   foldHash,
   parseLogRecord,
-  previousOf,
+  type Repair,
+  repairSubject,
   type Seal,
   sealSubject,
 } from './seals.ts'
 
 /** Most findings that a report lists; more are only counted. */
 const findingsMax = 1000
+/** Findings that the refusal of a start names. */
+const findingsNamedMax = 5
 
 export interface Finding {
   /** Undefined when nothing left in the log tells whose record it was. */
   readonly subject: string | undefined
   readonly sequence: number
   readonly message: string
+  /** False when a later record of the same subject is whole: then only the past is concerned, not the present. */
+  readonly present: boolean
 }
 
 export interface VerifyReport {
@@ -35,11 +41,19 @@ export interface VerifyReport {
   /** All findings, also those beyond the list's bound. */
   readonly damaged: number
   readonly findings: readonly Finding[]
+  /** Damage that a repair has accepted: no findings any more, and still holes of the past. */
+  readonly accepted: readonly AcceptedLoss[]
 }
+
+/** True when all damage lies in the past: what the log says of the present is whole. */
+export const isOnlyOfThePast = ({ damaged, findings }: VerifyReport): boolean =>
+  damaged === findings.length && findings.every(({ present }) => !present)
 
 export interface VerifyOptions {
   /** Called after every page, for people who wait. */
   readonly onProgress?: (sequence: number, lastSequence: number) => void
+  /** Awaited after every page: lets others go first. */
+  readonly pause?: () => Promise<void>
   readonly signal?: AbortSignal
 }
 
@@ -48,23 +62,31 @@ interface Known {
   readonly checksum: string
   /** The subject was forgotten after this record: the next one may begin anew. */
   readonly purged: boolean
+  /** False when the record is damaged: what follows it cannot be held against its chain. */
+  readonly whole: boolean
 }
+
+type Find = (subject: string | undefined, sequence: number, message: string) => void
 
 /** Reads the whole log and checks every record, every chain, every gap and every seal. */
 export async function verifyLog(log: EventLog, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const findings: Finding[] = []
+  const found: Omit<Finding, 'present'>[] = []
   let damaged = 0
-  const find = (subject: string | undefined, sequence: number, message: string): void => {
+  const accepted = await readRepairs(log)
+  const find: Find = (subject, sequence, message) => {
+    if (accepted.has(sequence)) return
     damaged += 1
-    if (findings.length < findingsMax) findings.push({ subject, sequence, message })
+    if (found.length < findingsMax) found.push({ subject, sequence, message })
   }
-  const tell = (record: LogRecord, message: string): void => find(record.subject, record.sequence, message)
+  const tell: Tell = (record, message) => find(record.subject, record.sequence, message)
 
   const lastSequence = await log.lastSequence()
   const compacted = await readCompactions(log, tell)
   const seals = await readSeals(log, tell)
   /** The last record of every subject so far. */
   const known = new Map<string, Known>()
+  /** The last record of every subject that is what was written. */
+  const lastWhole = new Map<string, number>()
   /** Records that are not there, until somebody tells whose they were. */
   const missing = new Set<number>()
   /** How many records of each subject could be read. */
@@ -95,9 +117,27 @@ export async function verifyLog(log: EventLog, options: VerifyOptions = {}): Pro
         fold(expected, '')
       } else {
         fold(expected, gone.checksum)
-        known.set(gone.subject, { sequence: expected, checksum: gone.checksum, purged: gone.purged })
+        known.set(gone.subject, { sequence: expected, checksum: gone.checksum, purged: gone.purged, whole: true })
       }
     }
+  }
+  const take = (record: LogRecord): void => {
+    const { subject, sequence } = record
+    const headers = headersOf(record)
+    counts.set(subject, (counts.get(subject) ?? 0) + 1)
+    let whole = false
+    try {
+      verifyRecord(record)
+      whole = true
+      lastWhole.set(subject, sequence)
+    } catch (error) {
+      tell(record, reason(error))
+      // Its checksum may be what is damaged: the next seal says how it goes on.
+      hashHolds = false
+    }
+    if (whole && subject.startsWith('evt.')) checkChain({ subject, sequence, headers }, known.get(subject), missing, find)
+    known.set(subject, { sequence, checksum: headers[header.checksum] ?? '', purged: false, whole })
+    fold(sequence, headers[header.checksum] || checksumForHash({ ...record, headers }))
   }
 
   for await (const page of log.read({ to: lastSequence })) {
@@ -106,33 +146,57 @@ export async function verifyLog(log: EventLog, options: VerifyOptions = {}): Pro
       passGap(record.sequence)
       expected = record.sequence + 1
       records += 1
-      counts.set(record.subject, (counts.get(record.subject) ?? 0) + 1)
-      try {
-        verifyRecord(record)
-      } catch (error) {
-        tell(record, reason(error))
-      }
-      if (record.subject.startsWith('evt.')) checkChain(record, known.get(record.subject), missing, find)
-      known.set(record.subject, { sequence: record.sequence, checksum: checksumHeader(record), purged: false })
-      fold(record.sequence, checksumForHash(record))
+      take(record)
     }
     options.onProgress?.(expected - 1, lastSequence)
+    await options.pause?.()
   }
   if (!options.signal?.aborted) passGap(lastSequence + 1)
-  if (missing.size > 0 && !options.signal?.aborted) {
-    const owners = await ownersOfMissing(log, counts)
-    for (const sequence of missing) {
-      const [only] = owners
-      if (owners.length === 1) find(only, sequence, 'the record is missing')
-      else
-        find(
-          undefined,
-          sequence,
-          `the record is missing${owners.length === 0 ? '' : `, of one of ${owners.slice(0, 5).join(', ')}`}`,
-        )
-    }
+  for (const sequence of accepted.keys()) missing.delete(sequence)
+  if (missing.size > 0 && !options.signal?.aborted) await tellOwners(log, counts, missing, find)
+  const findings = found.map((finding) => ({
+    ...finding,
+    present: concernsPresent(finding.subject) && (lastWhole.get(finding.subject ?? '') ?? 0) < finding.sequence,
+  }))
+  return {
+    ok: damaged === 0,
+    records,
+    compacted: compacted.size,
+    seals: seals.size,
+    lastSequence,
+    damaged,
+    findings,
+    accepted: [...accepted.values()],
   }
-  return { ok: damaged === 0, records, compacted: compacted.size, seals: seals.size, lastSequence, damaged, findings }
+}
+
+/** Attempts to schedule and the log's own records are no state: nothing present rests on them. */
+const concernsPresent = (subject: string | undefined): boolean =>
+  subject === undefined || !(subject.startsWith('dec.') || subject.startsWith('seal.'))
+
+/** Headers that cannot be read say nothing; the record itself is told of by its checksum. */
+function headersOf(record: LogRecord): Readonly<Record<string, string>> {
+  try {
+    return record.headers
+  } catch {
+    return {}
+  }
+}
+
+/** The chain tells whose a missing record was when a later one follows it; for the rest the log's index may. */
+async function tellOwners(
+  log: EventLog,
+  counts: ReadonlyMap<string, number>,
+  missing: ReadonlySet<number>,
+  find: Find,
+): Promise<void> {
+  const owners = await ownersOfMissing(log, counts)
+  const [only] = owners
+  const some = owners.length === 0 ? '' : `, of one of ${owners.slice(0, 5).join(', ')}`
+  for (const sequence of missing) {
+    if (owners.length === 1) find(only, sequence, 'the record is missing')
+    else find(undefined, sequence, `the record is missing${some}`)
+  }
 }
 
 /** Subjects of which the log's index knows more records than could be read. */
@@ -146,12 +210,12 @@ const reason = (error: unknown): string =>
 
 /** The record must continue its object's history where that ended. */
 function checkChain(
-  record: LogRecord,
+  record: Pick<LogRecord, 'subject' | 'sequence' | 'headers'>,
   before: Known | undefined,
   missing: Set<number>,
-  find: (subject: string, sequence: number, message: string) => void,
+  find: Find,
 ): void {
-  const previous = previousOf(record)
+  const previous = Number(record.headers[header.previous] ?? 0)
   if (missing.has(previous)) {
     missing.delete(previous)
     find(record.subject, previous, 'the record is missing')
@@ -164,7 +228,7 @@ function checkChain(
       record.sequence,
       `it follows sequence ${previous}, but the object's last is ${before?.sequence ?? 0}`,
     )
-  } else if (before && (record.headers[header.chain] ?? '') !== before.checksum) {
+  } else if (before?.whole && (record.headers[header.chain] ?? '') !== before.checksum) {
     find(record.subject, record.sequence, `its chain does not fit the object's record at sequence ${before.sequence}`)
   }
 }
@@ -198,6 +262,22 @@ async function readCompactions(log: EventLog, tell: Tell): Promise<Map<number, F
   return forgotten
 }
 
+/** Damage that repairs have accepted, by sequence. A repair record that is damaged itself accepts nothing. */
+async function readRepairs(log: EventLog): Promise<Map<number, AcceptedLoss>> {
+  const accepted = new Map<number, AcceptedLoss>()
+  for await (const page of log.read({ subjects: [repairSubject] })) {
+    for (const record of page) {
+      try {
+        verifyRecord(record)
+        for (const loss of parseLogRecord<Repair>(record).accepted) accepted.set(loss.sequence, loss)
+      } catch {
+        // Its own damage is found with that of all records.
+      }
+    }
+  }
+  return accepted
+}
+
 async function readSeals(log: EventLog, tell: Tell): Promise<Map<number, { hash: string; at: number }>> {
   const seals = new Map<number, { hash: string; at: number }>()
   for await (const page of log.read({ subjects: [sealSubject] })) {
@@ -219,47 +299,71 @@ export const describeFinding = ({ subject, sequence, message }: Finding): string
 
 /**
  * What a gateway checks before it serves: the mark, that no record has silently gone, and every record since the last
- * seal. Throws LogDamaged. The snapshot itself is verified where it is read, see `verifying`.
+ * seal. Throws LogDamaged when the present is damaged; damage of the past alone is reported. The report is there only
+ * when something was found, since then the whole log was read. The snapshot itself is verified where it is read, see
+ * `verifying`; records that nobody needs for the start are read after it, see log-inspection.ts.
  */
-export async function verifyAtStart(log: EventLog, mark: Mark | undefined): Promise<void> {
+export async function verifyAtStart(log: EventLog, mark: Mark | undefined): Promise<VerifyReport | undefined> {
   if (mark) {
-    await checkMark(log, mark, async (sequence) => (await readCompactions(log, () => undefined)).has(sequence))
+    await checkMark(log, mark, async (sequence) => {
+      if ((await readCompactions(log, () => undefined)).has(sequence)) return true
+      return (await readRepairs(log)).has(sequence)
+    })
   }
   const end = await log.lastSequence()
   const lastCompaction = await log.last(compactionSubject)
   const forgotten = lastCompaction === undefined ? 0 : parseLogRecord<Compaction>(lastCompaction).total
-  if ((await log.recordCount()) < end - forgotten) await findDamage(log, end - forgotten)
+  const short = (await log.recordCount()) < end - forgotten
+  return short || !(await isTailWhole(log, end, forgotten > 0)) ? await findDamage(log) : undefined
+}
 
-  const seal = await log.last(sealSubject)
-  if (seal) verifyRecord(seal)
-  let expected = seal === undefined ? 1 : parseLogRecord<Seal>(seal).through + 1
-  // Nothing below a seal is missing by count; above it nothing is ever compacted, so every sequence must be there.
-  const compacted = seal === undefined && forgotten > 0
-  for await (const records of log.read({ from: expected, to: end })) {
-    for (const record of records) {
-      if (record.sequence !== expected && !compacted) throw gone(expected, end, mark)
-      verifyRecord(record)
-      expected = record.sequence + 1
+/**
+ * Nothing below a seal is missing by count; above it nothing is ever compacted, so every sequence must be there, unless a
+ * repair has accepted that it is not.
+ */
+async function isTailWhole(log: EventLog, end: number, compacted: boolean): Promise<boolean> {
+  try {
+    const seal = await log.last(sealSubject)
+    if (seal) verifyRecord(seal)
+    let accepted: ReadonlyMap<number, AcceptedLoss> | undefined
+    const isAccepted = async (sequence: number): Promise<boolean> =>
+      (accepted ??= await readRepairs(log)).has(sequence)
+    let expected = seal === undefined ? 1 : parseLogRecord<Seal>(seal).through + 1
+    const passTo = async (sequence: number): Promise<boolean> => {
+      for (; expected < sequence; expected += 1) if (!(await isAccepted(expected))) return false
+      return true
     }
+    for await (const records of log.read({ from: expected, to: end })) {
+      for (const record of records) {
+        if ((seal !== undefined || !compacted) && !(await passTo(record.sequence))) return false
+        if (!isIntact(record) && !(await isAccepted(record.sequence))) return false
+        expected = record.sequence + 1
+      }
+    }
+    return await passTo(end + 1)
+  } catch (error) {
+    if (error instanceof LogDamaged) return false
+    throw error
   }
-  if (expected !== end + 1) throw gone(expected, end, mark)
 }
 
-const gone = (sequence: number, end: number, mark: Mark | undefined): LogDamaged => {
-  const subject = mark?.sequence === sequence ? `${mark.subject} at sequence` : 'the record at sequence'
-  return new LogDamaged(`The log is damaged: ${subject} ${sequence} is missing, while the log ends at sequence ${end}`)
+function isIntact(record: LogRecord): boolean {
+  try {
+    verifyRecord(record)
+    return true
+  } catch (error) {
+    if (error instanceof LogDamaged) return false
+    throw error
+  }
 }
 
-/** Fewer records than there must be: the whole log is read to say which. */
-async function findDamage(log: EventLog, expected: number): Promise<void> {
+/** Something is wrong: the whole log is read to say what, and whether the present is concerned. */
+async function findDamage(log: EventLog): Promise<VerifyReport> {
   const report = await verifyLog(log)
-  const [first] = report.findings
-  if (first === undefined && report.records >= expected) return
-  throw new LogDamaged(
-    first === undefined
-      ? `The log is damaged: it should hold ${expected} records and holds fewer`
-      : `The log is damaged (${report.damaged} findings): ${describeFinding(first)}`,
-  )
+  if (isOnlyOfThePast(report)) return report
+  const named = report.findings.filter(({ present }) => present).slice(0, findingsNamedMax)
+  const more = report.damaged > 1 ? ` (${report.damaged} findings)` : ''
+  throw new LogDamaged(`The log is damaged${more}: ${named.map(describeFinding).join('; ')}`)
 }
 
 /** The log with every record of a snapshot verified as it is read: following a damaged object throws LogDamaged. */
@@ -276,7 +380,7 @@ export function verifying(log: EventLog): EventLog {
       }
     } catch (error) {
       // The log itself tells of damage without its place: a whole reading finds it.
-      if (error instanceof LogDamaged && !complete && !/at sequence \d/.test(error.message)) await findDamage(log, 0)
+      if (error instanceof LogDamaged && !complete && !/at sequence \d/.test(error.message)) await findDamage(log)
       throw error
     }
   }

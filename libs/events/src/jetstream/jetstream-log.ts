@@ -488,8 +488,29 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
   ): Promise<readonly JetStreamRecord[] | undefined> => {
     // To the server, 0 means "no bound".
     if (sequence < 1) return []
-    const { status, records } = await directGetMany({ multi_last: subjects, up_to_seq: sequence })
-    return status === 413 ? undefined : records
+    const { status, records, short } = await directGetMany({ multi_last: subjects, up_to_seq: sequence })
+    if (status === 413) return undefined
+    return short ? await lastOfEachAlone(subjects, sequence) : records
+  }
+
+  /** The server stops at a record that it cannot read: subject by subject it gives the others. */
+  const lastOfEachAlone = async (subjects: readonly string[], sequence: number): Promise<JetStreamRecord[]> => {
+    const names = await namesOf(subjects)
+    const found: JetStreamRecord[] = []
+    for (let index = 0; index < names.length; index += auditsInFlight) {
+      const some = names.slice(index, index + auditsInFlight)
+      const answers = await Promise.all(some.map((name) => directGetMany({ multi_last: [name], up_to_seq: sequence })))
+      for (const { records } of answers) found.push(...records)
+    }
+    return found
+  }
+
+  /** The subjects that the log's index knows by these filters. */
+  const namesOf = async (subjects: readonly string[]): Promise<string[]> => {
+    const matches = compileFilter(subjects)
+    const names = new Set<string>()
+    for (const filter of subjects) for (const name of (await countBySubject(filter)).keys()) names.add(name)
+    return [...names].filter(matches)
   }
 
   async function* stateAt(sequence: number, subjects: readonly string[]): AsyncIterable<readonly LogRecord[]> {
@@ -498,10 +519,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       if (few.length > 0) yield [...few].sort((a, b) => a.sequence - b.sequence)
       return
     }
-    const matches = compileFilter(subjects)
-    const names = new Set<string>()
-    for (const filter of subjects) for (const name of (await countBySubject(filter)).keys()) names.add(name)
-    const wanted = [...names].filter(matches)
+    const wanted = await namesOf(subjects)
     const records: JetStreamRecord[] = []
     for (let index = 0; index < wanted.length; index += statePartMax * statePartsInFlight) {
       const parts = Array.from({ length: statePartsInFlight }, (_, part) => {
@@ -535,13 +553,20 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
   /** Many records by one direct get; asked again while nobody answers. Status 204 is its end, 413 too many of them. */
   const directGetMany = async (
     body: object,
-  ): Promise<{ readonly status: number; readonly records: JetStreamRecord[]; readonly pending: number }> => {
+  ): Promise<{
+    readonly status: number
+    readonly records: JetStreamRecord[]
+    readonly pending: number
+    /** The server promised more than it gave. */
+    readonly short: boolean
+  }> => {
     const deadlineMs = clock.nowMs() + readTimeoutMs
     for (;;) {
       await connection.connected(deadlineMs)
       const records: JetStreamRecord[] = []
       let pending = 0
       let status = 0
+      let promised = 0
       try {
         await connection.requestMany(`$JS.API.DIRECT.GET.${stream}`, jsonBytes(body), attemptTimeoutMs, (answer) => {
           const { head } = splitMessage(answer)
@@ -549,12 +574,14 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
           if (status === 0) {
             const record = recordOfDirectGet(answer)
             if (record) records.push(record)
+            if (records.length === 1) promised = 1 + Number(headerValue(head, 'Nats-Num-Pending') ?? 0)
             return false
           }
           if (status === 204) pending = Number(headerValue(head, 'Nats-Num-Pending') ?? 0)
           return true
         })
-        if (status === 204 || status === 404 || status === 413) return { status, records, pending }
+        if (status === 204 || status === 404 || status === 413)
+          return { status, records, pending, short: records.length + pending < promised }
         if (status !== 503)
           throw new LogUnavailable(`Stream ${stream} refuses to be read (${status})`, { ambiguous: false })
       } catch (error) {

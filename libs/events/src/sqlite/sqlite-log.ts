@@ -366,6 +366,17 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
     }
   }
 
+  /** The record at a sequence, undefined also when it cannot be read. */
+  const readable = (sequence: number): LogRecord | undefined => {
+    try {
+      const row = guarded(() => at.get(sequence)) as Row | undefined
+      return row && new SqliteRecord(row)
+    } catch (error) {
+      if (error instanceof LogDamaged) return undefined
+      throw error
+    }
+  }
+
   /** One page of a read: statement and parameters by filter, narrowed by an index where one subject is asked for. */
   async function* read(options: ReadOptions = {}): AsyncIterable<readonly LogRecord[]> {
     const to = Math.min(options.to ?? lastSequence, lastSequence)
@@ -383,19 +394,30 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
       let rows = 0
       let bytes = 0
       let full = false
-      guarded(() => {
-        for (const row of statement.iterate(from, to, ...parameters) as Iterable<unknown>) {
-          const record = new SqliteRecord(row as Row)
-          rows += 1
-          bytes += record.payload.length
-          from = record.sequence + 1
-          if (matches(record.subject)) page.push(record)
-          if (bytes > pageBytesMax) {
-            full = true
-            break
+      try {
+        guarded(() => {
+          for (const row of statement.iterate(from, to, ...parameters) as Iterable<unknown>) {
+            const record = new SqliteRecord(row as Row)
+            rows += 1
+            bytes += record.payload.length
+            from = record.sequence + 1
+            if (matches(record.subject)) page.push(record)
+            if (bytes > pageBytesMax) {
+              full = true
+              break
+            }
           }
+        }, ` at or after sequence ${from}`)
+      } catch (error) {
+        if (!(error instanceof LogDamaged)) throw error
+        // What SQLite cannot read is passed over one by one: it is missing, and the rest is not.
+        const until = Math.min(to, from + pageRecordsMax - 1)
+        for (; from <= until; from += 1) {
+          const record = readable(from)
+          if (record && matches(record.subject)) page.push(record)
         }
-      }, ` at or after sequence ${from}`)
+        full = true
+      }
       if (page.length > 0) yield page
       if (rows < pageRecordsMax && !full) return
       await turn()

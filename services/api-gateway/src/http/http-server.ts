@@ -27,6 +27,7 @@ import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { attemptsPath, wireHeader } from '@shiplog/api-client/wire/headers'
 import type { User } from '@shiplog/domain/strategy'
 import type { EventLog } from '@shiplog/events/event-log'
+import type { LogInspection } from '@shiplog/events/log-inspection'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -73,6 +74,8 @@ export interface HttpServerDeps {
   readonly past: Past
   /** The log of events, for those who may read it raw. */
   readonly events: EventLog
+  /** What is known of damage to it. */
+  readonly inspection: LogInspection | undefined
   readonly stopped: AbortSignal
   /** The way to what runs on nodes. */
   readonly tunnels: Tunnels
@@ -271,13 +274,13 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   ): Promise<FastifyReply | undefined> {
     if (method !== 'GET') return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
     if (path === logPath)
-      return reply.header('content-type', jsonType).send(json(await describeLog(deps.events, query)))
+      return reply.header('content-type', jsonType).send(json(await describeLog(deps.events, query, deps.inspection)))
     const asked = parseEventsQuery(query)
     reply.hijack()
     const raw = reply.raw as unknown as ServerResponse
     raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), 'content-type': 'application/x-ndjson' })
     raw.flushHeaders()
-    await serveEvents(deps.events, asked, frameSink(raw), deps.stopped).catch((error: unknown) =>
+    await serveEvents(deps.events, deps.inspection, asked, frameSink(raw), deps.stopped).catch((error: unknown) =>
       logger.error({ err: error }, 'the log could not be read for a client'),
     )
     return undefined
@@ -335,6 +338,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     }
     if (verb === 'list') {
       const { result, options } = await operations.list(gatewayRequest)
+      warn(reply, [...(result.warnings ?? []), ...(past?.reader.warnings ?? [])])
       const presenter = presenterOf(resource, representation, options.includeObject, past)
       return await sendList(reply, representation, presenter.list(result.versions, result.meta), {
         indent: wantsIndent(readersOf(raw)),
@@ -350,12 +354,13 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       if (subresource !== '' && !resource.subresources.some((known) => known.name === subresource))
         return answerStatus(reply, routeNotFound())
       const version = await operations.get(gatewayRequest)
+      warn(reply, past?.reader.warnings ?? [])
       if (isPlain(resource, representation)) return reply.header('content-type', jsonType).send(version.bytes)
       const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
       return await sendBytes(reply, representation, presenter.object(version))
     }
     const outcome = await operations.write(verb, gatewayRequest)
-    for (const warning of outcome.warnings) reply.raw.appendHeader?.('warning', warningHeader(warning))
+    warn(reply, outcome.warnings)
     reply.code(outcome.code)
     if (trusted) reply.header(wireHeader.sequence, String(outcome.sequence))
     if (outcome.object === undefined && representation.as === 'table' && outcome.answer?.['kind'] === 'Scale') {
@@ -442,6 +447,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const { resource, requestId } = request
     const { selection, options } = past.operations.select(request)
     await checkPastStart(past.reader, resource, options)
+    warn(reply, past.reader.warnings)
     const presenter = presenterOf(resource, representation, options.includeObject, past)
     const sink = beginFrames(reply)
     try {
@@ -621,6 +627,10 @@ const deprecatedResources: ReadonlyMap<string, string> = new Map([
 /** RFC 7234 warning: code 299, agent "-", the text quoted. */
 const warningHeader = (text: string): string =>
   `299 - "${text.replace(/[\\"]/g, (character) => `\\${character}`).replace(/[^\x20-\x7e]/g, ' ')}"`
+
+function warn(reply: FastifyReply, warnings: readonly string[]): void {
+  for (const warning of warnings) reply.raw.appendHeader?.('warning', warningHeader(warning))
+}
 
 /** The round that a deletion belongs to, when it names one whole. */
 function onceOf(raw: RawRequest): Pick<GatewayRequest, 'once'> {

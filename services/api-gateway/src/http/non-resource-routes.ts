@@ -121,7 +121,7 @@ export function createNonResourceRoutes(deps: {
       const ok = checks.length > 0 && checks.every((check) => check.ok)
       if (ok && !query.has('verbose')) return { ok, text: 'ok' }
       const lines = checks.map((check) =>
-        check.ok ? `[+]${check.name} ok` : `[-]${check.name} failed: ${check.reason ?? 'reason withheld'}`,
+        check.ok ? `[+]${check.name} ok${check.note === undefined ? '' : `: ${check.note}`}` : `[-]${check.name} failed: ${check.reason ?? 'reason withheld'}`,
       )
       return { ok, text: `${lines.join('\n')}\n${which} check ${ok ? 'passed' : 'failed'}\n` }
     },

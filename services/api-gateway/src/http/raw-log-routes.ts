@@ -4,7 +4,8 @@
 import { ApiError, badRequest } from '@shiplog/api/status'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
-import { encodeRecordLine } from '@shiplog/events/history/record-lines'
+import { type Damage, isDamage, type LogInspection, withDamage } from '@shiplog/events/log-inspection'
+import { encodeDamageLine, encodeRecordLine } from '@shiplog/events/history/record-lines'
 import type { FrameSink } from '../read/watch.ts'
 
 export const eventsPath = '/shiplog/v1/events'
@@ -36,18 +37,33 @@ export function parseEventsQuery(query: URLSearchParams): EventsQuery {
   return { from: number('from') ?? 1, to: number('to'), subjects, follow: query.get('follow') === 'true' }
 }
 
-/** Writes what was asked for, and with `follow` what comes, until the client goes. */
-export async function serveEvents(log: EventLog, query: EventsQuery, sink: FrameSink, stopped: AbortSignal) {
+/** How long a reader waits for the inspection of the log; what is not known then is read without it. */
+const inspectionTimeoutMs = 20_000
+
+/**
+ * Writes what was asked for, and with `follow` what comes, until the client goes. A record that is damaged or missing has
+ * a line of its own.
+ */
+export async function serveEvents(
+  log: EventLog,
+  inspection: LogInspection | undefined,
+  query: EventsQuery,
+  sink: FrameSink,
+  stopped: AbortSignal,
+): Promise<void> {
   const signal = AbortSignal.any([sink.closed, stopped])
   const filter = query.subjects.length > 0 ? { subjects: query.subjects } : {}
-  const source =
+  const records =
     query.follow && query.to === undefined
       ? log.follow({ subjects: filter.subjects ?? ['>'], from: query.from, signal })
       : log.read({ from: query.from, ...(query.to === undefined ? {} : { to: query.to }), ...filter })
   try {
-    for await (const records of source) {
+    await inspection?.finished(inspectionTimeoutMs)
+    const to = query.to ?? (query.follow ? query.from - 1 : Number.MAX_SAFE_INTEGER)
+    const damages = inspection?.within(query.from, to, query.subjects) ?? []
+    for await (const page of withDamage(records, damages)) {
       if (signal.aborted) break
-      if (records.length > 0 && !sink.write(lines(records))) await sink.drained()
+      if (page.length > 0 && !sink.write(lines(page))) await sink.drained()
     }
     sink.end()
   } catch (error) {
@@ -57,13 +73,23 @@ export async function serveEvents(log: EventLog, query: EventsQuery, sink: Frame
   }
 }
 
-const lines = (records: readonly LogRecord[]): Buffer => Buffer.concat(records.map(encodeRecordLine))
+const lines = (page: readonly (LogRecord | Damage)[]): Buffer =>
+  Buffer.concat(page.map((one) => (isDamage(one) ? encodeDamageLine(one) : encodeRecordLine(one))))
 
 /** How far the log reaches; with `time`, also the newest sequence at that time. */
-export async function describeLog(log: EventLog, query: URLSearchParams): Promise<Record<string, unknown>> {
+export async function describeLog(
+  log: EventLog,
+  query: URLSearchParams,
+  inspection: LogInspection | undefined,
+): Promise<Record<string, unknown>> {
   const [oldest, newest] = await Promise.all([oldestWholeSequence(log), log.lastSequence()])
   const time = query.get('time')
-  if (time === null) return { oldest, newest, incarnation: log.incarnation }
+  if (time === null) {
+    const known = inspection && {
+      inspection: { state: inspection.state, through: inspection.through, damages: inspection.damages },
+    }
+    return { oldest, newest, incarnation: log.incarnation, ...known }
+  }
   const timeMs = Date.parse(time)
   if (Number.isNaN(timeMs)) throw new ApiError(badRequest(`${JSON.stringify(time)} is not a time`))
   const sequence = await sequenceAtTime(log, timeMs, oldest, newest)

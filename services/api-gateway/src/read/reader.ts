@@ -22,6 +22,8 @@ import type { Version } from '../store/version.ts'
 export interface ListResult {
   readonly versions: readonly Version[]
   readonly meta: ListMeta
+  /** What a client is told besides: damage of the past that the list may lack something for. */
+  readonly warnings?: readonly string[]
 }
 
 export interface Reader {
@@ -84,6 +86,7 @@ export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs 
       let token: ContinueToken | undefined
       let at: number
       let versions: readonly Version[]
+      let warnings: readonly string[] = []
       if (options.continueToken !== '') {
         if (options.resourceVersion) {
           throw new ApiError({
@@ -113,16 +116,11 @@ export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs 
         await reach(stream, at)
         const oldest = at >= projection.windowFloor ? 0 : await oldestKept(stream)
         if (at < oldest) throw new ApiError(token ? tokenExpired(token) : versionTooOld(at, oldest))
-        versions = await listAt(
-          stream,
-          table,
-          { group: resource.storageGroup, resource: resource.resource },
-          selection.namespace,
-          at,
-        )
+        const address = { group: resource.storageGroup, resource: resource.resource }
+        ;({ versions, warnings } = await listAt(stream, table, address, selection.namespace, at))
       }
       const begunMs = continueTokenLifetimeMs === undefined ? undefined : (token?.begunMs ?? nowMs())
-      return pageOf(versions, selection, options, at, token?.start, begunMs)
+      return { ...pageOf(versions, selection, options, at, token?.start, begunMs), warnings }
     },
   }
 

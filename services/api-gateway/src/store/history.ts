@@ -1,13 +1,23 @@
 // The past of a resource: from memory while the window reaches back far enough, from the log otherwise. States that were
 // put together from the log are kept for a while: a person who looks at a moment asks for it more than once.
 import { servedBytes } from '@shiplog/api/codec'
+import { ApiError, expired } from '@shiplog/api/status'
+import { verifyRecord } from '@shiplog/events/integrity/checksum'
 import { header } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
+import { isExpiryMarker } from '@shiplog/events/expiry'
 import { type ObjectAddress, objectSubject, resourceFilter } from '@shiplog/events/subjects'
 import { endsObject, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
+import { damagedStatus, doubtAt } from '../past-damage.ts'
 import { keyOf, type ResourceTable } from './projection.ts'
 import type { Stream } from './streams.ts'
 import { noBytes, Version } from './version.ts'
+
+/** A state of the past, and what is to be said of it. */
+export interface PastState {
+  readonly versions: readonly Version[]
+  readonly warnings: readonly string[]
+}
 
 /** The versions of a namespace ('' for all) that were current at a sequence, in key order. The caller has checked that
  * the sequence is not beyond what is applied, and that the log still holds it. */
@@ -17,11 +27,12 @@ export async function listAt(
   resource: { readonly group: string; readonly resource: string },
   namespace: string,
   sequence: number,
-): Promise<readonly Version[]> {
+): Promise<PastState> {
   const { projection } = stream
-  if (sequence >= projection.windowFloor) return undoSince(table, namespace, sequence)
-  const all = await stateOf(stream, table, resource, sequence)
-  return namespace === '' ? all : all.filter((version) => version.namespace === namespace)
+  if (sequence >= projection.windowFloor)
+    return { versions: undoSince(table, namespace, sequence), warnings: [] }
+  const { versions, warnings } = await stateOf(stream, table, resource, sequence)
+  return { versions: namespace === '' ? versions : versions.filter((one) => one.namespace === namespace), warnings }
 }
 
 /** The version of one object that was current at a sequence; the caller has checked the sequence as for `listAt`. */
@@ -30,6 +41,7 @@ export async function getAt(
   table: ResourceTable,
   address: ObjectAddress,
   sequence: number,
+  warn: (warnings: readonly string[]) => void,
 ): Promise<Version | undefined> {
   const key = keyOf(address.namespace, address.name)
   if (sequence >= stream.projection.windowFloor) {
@@ -38,7 +50,12 @@ export async function getAt(
     // No version of this life is old enough: the first event after the sequence knows what was before it.
     return version ?? table.since(sequence).find((later) => later.key === key)?.previous
   }
-  const record = await stream.log.lastUpTo(objectSubject(address), sequence)
+  const subject = objectSubject(address)
+  const { lost, warnings } = await doubtAt(stream, subject, sequence)
+  const damage = lost.get(subject)
+  if (damage) throw new ApiError(damagedStatus([damage]))
+  warn(warnings)
+  const record = await stream.log.lastUpTo(subject, sequence)
   const version = record && (await versionOf(stream.projection.codec, record))
   return version?.deleted ? undefined : version
 }
@@ -47,7 +64,7 @@ export async function getAt(
 const statesBytesMax = 64 * 1024 * 1024
 
 interface KeptState {
-  readonly versions: Promise<Version[]>
+  readonly state: Promise<PastState>
   bytes: number
 }
 
@@ -59,7 +76,7 @@ async function stateOf(
   table: ResourceTable,
   resource: { readonly group: string; readonly resource: string },
   sequence: number,
-): Promise<Version[]> {
+): Promise<PastState> {
   let kept = states.get(stream)
   if (!kept) {
     kept = new Map()
@@ -70,13 +87,15 @@ async function stateOf(
   if (present) {
     kept.delete(id)
     kept.set(id, present)
-    return await present.versions
+    return await present.state
   }
-  const state: KeptState = { versions: readState(stream, table, resource, sequence), bytes: 0 }
+  const state: KeptState = { state: readState(stream, table, resource, sequence), bytes: 0 }
   kept.set(id, state)
   try {
-    const versions = await state.versions
-    for (const version of versions) state.bytes += version.bytes.length
+    const read = await state.state
+    for (const version of read.versions) state.bytes += version.bytes.length
+    // What is said before the inspection is done is not said for good.
+    if (stream.inspection?.state === 'reading') kept.delete(id)
     let total = 0
     for (const { bytes } of kept.values()) total += bytes
     for (const [oldest, { bytes }] of kept) {
@@ -84,7 +103,7 @@ async function stateOf(
       kept.delete(oldest)
       total -= bytes
     }
-    return versions
+    return read
   } catch (error) {
     kept.delete(id)
     throw error
@@ -101,8 +120,9 @@ async function readState(
   table: ResourceTable,
   resource: { readonly group: string; readonly resource: string },
   sequence: number,
-): Promise<Version[]> {
+): Promise<PastState> {
   const filter = resourceFilter(resource.group, resource.resource)
+  const { lost, warnings } = await doubtAt(stream, filter, sequence)
   const versions: Version[] = []
   const changed: string[] = []
   for (const version of table.list('')) {
@@ -112,7 +132,8 @@ async function readState(
   for (const subject of stream.projection.deletedAfter(sequence, filter.slice(0, -1))) changed.push(subject)
   const add = async (records: readonly (LogRecord | undefined)[]): Promise<void> => {
     for (const record of records) {
-      const version = record && (await versionOf(stream.projection.codec, record))
+      if (record === undefined || lost.has(record.subject)) continue
+      const version = await versionOf(stream.projection.codec, record)
       if (version && !version.deleted) versions.push(version)
     }
   }
@@ -125,7 +146,7 @@ async function readState(
     versions.length = 0
     for await (const records of stream.log.stateAt(sequence, [filter])) await add(records)
   }
-  return versions.sort(byKey)
+  return { versions: versions.sort(byKey), warnings }
 }
 
 /** The present, with every event after `sequence` taken back, newest first. */
@@ -145,7 +166,10 @@ function undoSince(table: ResourceTable, namespace: string, sequence: number): r
 
 const byKey = (a: Version, b: Version): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
 
-/** Events of a resource after `from` up to and including `to`, read from the log, each with the version before it. */
+/**
+ * Events of a resource after `from` up to and including `to`, read from the log, each with the version before it. Where
+ * an event is damaged or missing the answer is 410, as for events that were forgotten: whoever watches lists again.
+ */
 export async function* eventsBetween(
   stream: Stream,
   resource: { readonly group: string; readonly resource: string },
@@ -159,9 +183,13 @@ export async function* eventsBetween(
     const versions: Version[] = []
     for (const record of records) {
       const previousSequence = Number(record.headers[header.previous] ?? 0)
+      if (!isWhole(record)) throw lostEvent(record.sequence)
       let previous = last.get(record.subject)
+      // What it follows lies in the range and did not come.
+      if (previousSequence > from && previous?.sequence !== previousSequence) throw lostEvent(previousSequence)
       if (!previous && previousSequence > 0) {
         const before = await stream.log.get(previousSequence)
+        if (before && !isWhole(before)) throw lostEvent(previousSequence)
         if (before) previous = await versionOf(codec, before)
       }
       const version = await versionOf(codec, record, previous?.deleted ? undefined : previous)
@@ -172,6 +200,18 @@ export async function* eventsBetween(
     yield versions
   }
 }
+
+function isWhole(record: LogRecord): boolean {
+  try {
+    if (!isExpiryMarker(record)) verifyRecord(record)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const lostEvent = (sequence: number): ApiError =>
+  new ApiError(expired(`the log is damaged: its record at sequence ${sequence} cannot be read`))
 
 /** The version that a record tells of; undefined for records of no object. */
 export async function versionOf(

@@ -64,10 +64,16 @@ describe('a snapshot that names a subject again', () => {
       yield* batches
       await new Promise(() => undefined)
     }
-    const projection = new StreamProjection({ follow } as unknown as EventLog, { clock: systemClock })
+    const log = { follow, lastSequence: () => Promise.resolve(6) } as unknown as EventLog
+    const projection = new StreamProjection(log, { clock: systemClock })
     await projection.start(new AbortController().signal)
     return projection
   }
+
+  test('of a log whose last records have all expired is up to its end', async () => {
+    const projection = await projectionOf([record('stays', 3)], [])
+    expect(await projection.barrier()).toBe(true)
+  })
 
   test('shows the last that it said: deleted while it was read is gone, made again is there', async () => {
     const snapshot = [record('gone', 1), record('back', 2, true), record('stays', 3), record('gone', 4, true)]

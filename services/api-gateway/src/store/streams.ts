@@ -1,6 +1,7 @@
 // The three streams of the cluster as the gateway works with them: each a log, its projection and its committer.
 import { createGroupCommitter, type GroupCommitter, type GroupCommitterOptions } from '@shiplog/events/commit/group-committer'
 import type { ClusterLog, EventLog } from '@shiplog/events/event-log'
+import type { LogInspection } from '@shiplog/events/log-inspection'
 import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { streamOf } from '@shiplog/feed/stream-of'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -18,6 +19,8 @@ export interface Stream {
   readonly committer: GroupCommitter
   /** Seconds that a record of this stream lives; undefined for ever. */
   readonly ttlSeconds: number | undefined
+  /** What is known of damage to its past; only EVENTS has a past beyond memory. */
+  readonly inspection?: LogInspection | undefined
 }
 
 /** Event objects live for an hour, as upstream's default `--event-ttl`. */
@@ -38,11 +41,12 @@ export function createStreams(
   options: {
     readonly clock: Clock
     readonly codec?: RecordCodec
+    readonly inspection?: LogInspection
     readonly onStored?: OnStored
     readonly onOutcome?: OnOutcome
   },
 ): Streams {
-  const { clock, codec = recordCodec, onStored, onOutcome } = options
+  const { clock, codec = recordCodec, inspection, onStored, onOutcome } = options
   const stream = (name: string, log: EventLog, ttlSeconds?: number, observe?: OnStored): Stream => ({
     log,
     projection: new StreamProjection(log, { clock, codec }),
@@ -52,7 +56,7 @@ export function createStreams(
     }),
     ttlSeconds,
   })
-  const events = stream('events', cluster.events, undefined, onStored)
+  const events: Stream = { ...stream('events', cluster.events, undefined, onStored), inspection }
   const leases = stream('leases', cluster.leases)
   const objectEvents = stream('objectevents', cluster.objectEvents, objectEventTtlSeconds)
   const byName = { events, leases, objectEvents }

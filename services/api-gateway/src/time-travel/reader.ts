@@ -4,8 +4,10 @@
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, notFound, versionTooLarge } from '@shiplog/api/status'
 import { sequenceAtTime } from '@shiplog/events/history/history'
+import { resourceFilter } from '@shiplog/events/subjects'
 import { decodeContinue } from '../request/list-options.ts'
 import { getAt, listAt } from '../store/history.ts'
+import { damageBetween, damagedStatus } from '../past-damage.ts'
 import type { Moment } from './moment.ts'
 import { keyOf } from '../store/projection.ts'
 import { pageOf, type Reader } from '../read/reader.ts'
@@ -15,9 +17,19 @@ import type { Version } from '../store/version.ts'
 export interface PastReader extends Reader {
   /** Where the moment lies in the stream of a resource. */
   sequenceIn(stream: Stream): Promise<number>
+  /** What has to be said with the answers that were given so far: damage of the log. */
+  readonly warnings: readonly string[]
+  /** Learns, before a watch begins, what is to be said of the state that it begins with. */
+  checkState(resource: ResourceInfo): Promise<void>
+  /** Checks, before a watch begins, the events that it will tell of: damage among them is refused, or warned of. */
+  checkEvents(resource: ResourceInfo, from: number, to: number): Promise<void>
 }
 
 export function createPastReader(streams: Streams, reader: Reader, moment: Moment): PastReader {
+  const warnings = new Set<string>()
+  const warn = (more: readonly string[]): void => {
+    for (const one of more) warnings.add(one)
+  }
   const sequences = new Map<Stream, Promise<number>>([[streams.events, Promise.resolve(moment.sequence)]])
 
   function sequenceIn(stream: Stream): Promise<number> {
@@ -37,10 +49,13 @@ export function createPastReader(streams: Streams, reader: Reader, moment: Momen
     const stream = reader.streamOf(resource)
     const address = { group: resource.storageGroup, resource: resource.resource }
     const { windowFloor } = stream.projection
-    if (stream === streams.events || sequence >= windowFloor)
-      return await listAt(stream, reader.tableOf(resource), address, namespace, sequence)
+    if (stream === streams.events || sequence >= windowFloor) {
+      const state = await listAt(stream, reader.tableOf(resource), address, namespace, sequence)
+      warn(state.warnings)
+      return state.versions
+    }
     const held = await listAt(stream, reader.tableOf(resource), address, namespace, windowFloor)
-    return held.filter((version) => version.sequence <= sequence)
+    return held.versions.filter((version) => version.sequence <= sequence)
   }
 
   /** The sequence that a request means: the moment, or one before it that it names. */
@@ -55,6 +70,21 @@ export function createPastReader(streams: Streams, reader: Reader, moment: Momen
     tableOf: (resource) => reader.tableOf(resource),
     barrier: () => Promise.resolve(),
     sequenceIn,
+    get warnings() {
+      return [...warnings]
+    },
+
+    async checkState(resource) {
+      await versionsAt(resource, '', await sequenceIn(reader.streamOf(resource)))
+    },
+
+    async checkEvents(resource, from, to) {
+      const stream = reader.streamOf(resource)
+      const filter = resourceFilter(resource.storageGroup, resource.resource)
+      const found = await damageBetween(stream, filter, from, to)
+      if (found.damages.length > 0) throw new ApiError(damagedStatus(found.damages))
+      warn(found.warnings)
+    },
 
     async get(resource, namespace, name, resourceVersion) {
       const stream = reader.streamOf(resource)
@@ -64,7 +94,7 @@ export function createPastReader(streams: Streams, reader: Reader, moment: Momen
       let version: Version | undefined
       if (stream === streams.events || at >= stream.projection.windowFloor) {
         const address = { group: resource.storageGroup, resource: resource.resource, namespace, name }
-        version = await getAt(stream, reader.tableOf(resource), address, at)
+        version = await getAt(stream, reader.tableOf(resource), address, at, warn)
       } else {
         const key = keyOf(namespace, name)
         version = (await versionsAt(resource, namespace, at)).find((one) => one.key === key)

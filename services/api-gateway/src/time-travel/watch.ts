@@ -23,12 +23,17 @@ export interface PastWatchRequest {
   readonly sink: FrameSink
 }
 
-/** Refuses, before the answer begins, a watch that starts after its moment. */
+/** Refuses, before the answer begins, a watch that starts after its moment, and one whose events are damaged. */
 export async function checkPastStart(reader: PastReader, resource: ResourceInfo, options: ListOptions): Promise<void> {
   const at = await reader.sequenceIn(reader.streamOf(resource))
   if (options.resourceVersion !== undefined && options.resourceVersion > at)
     throw new ApiError(versionTooLarge(options.resourceVersion, at))
+  if (beginsWithState(options)) return await reader.checkState(resource)
+  await reader.checkEvents(resource, options.resourceVersion! + 1, at)
 }
+
+/** True for a watch that first tells what there is; the others begin with what happened next. */
+const beginsWithState = (options: ListOptions): boolean => options.sendInitialEvents ?? !options.resourceVersion
 
 /** Serves one watch until its time is over or somebody ends it. */
 export async function servePastWatch(request: PastWatchRequest, clock: Clock, stopped: AbortSignal): Promise<void> {
@@ -47,8 +52,7 @@ export async function servePastWatch(request: PastWatchRequest, clock: Clock, st
     ended.resolve('timeout'),
   )
   try {
-    const initial = options.sendInitialEvents ?? !options.resourceVersion
-    if (initial) {
+    if (beginsWithState(options)) {
       const { versions } = await reader.list(resource, selection, {
         ...options,
         limit: 0,
