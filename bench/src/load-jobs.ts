@@ -51,7 +51,16 @@ export interface RunningJob extends JobBase {
   readonly timeoutMs: number
 }
 
-export type Job = CreateJob | GetJob | ListJob | WatchJob | RunningJob
+/** Rounds of what test suites do; see churn.ts. */
+export interface ChurnJob extends JobBase {
+  readonly kind: 'churn'
+  readonly prefix: string
+  /** The number of the first round. */
+  readonly from: number
+  readonly milliseconds: number
+}
+
+export type Job = CreateJob | GetJob | ListJob | WatchJob | RunningJob | ChurnJob
 
 export interface LoadResult {
   /** Answers (or frames, or running pods) that came. */

@@ -1,5 +1,6 @@
 // A load generator: a process that takes one job, opens its connections, waits for the word, works, and tells what it saw.
 import { type ApiConnection, openConnection, post, requestHead } from './api-connection.ts'
+import { churn } from './churn.ts'
 import type { CreateJob, FromWorker, GetJob, Job, ListJob, LoadResult, RunningJob, WatchJob } from './load-jobs.ts'
 import { monotonicMicros, nameMark, nameOf, sentAnnotation, sentDigits, sentMark } from './payloads.ts'
 
@@ -229,6 +230,7 @@ async function work(job: Job): Promise<LoadResult> {
     if (job.kind === 'running') return await running(job, open, begin)
     await begin()
     if (job.kind === 'create') return await create(job, open)
+    if (job.kind === 'churn') return await churn(job, open)
     return job.kind === 'get' ? await get(job, open) : await list(job, open)
   } finally {
     for (const connection of open) connection.close()

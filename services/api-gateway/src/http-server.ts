@@ -1,8 +1,7 @@
 // The HTTPS face of the gateway: HTTP/2 and HTTP/1.1 on one port. Bytes in, bytes out; what they mean is decided by
 // operations.ts. Every failure becomes a Kubernetes Status here.
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
@@ -15,7 +14,6 @@ import {
   methodNotAllowed,
   requestEntityTooLarge,
   requestHeadersTooLarge,
-  requestTooSlow,
   routeNotFound,
   type Status,
   success,
@@ -47,6 +45,7 @@ import { isPodLogs, noLogsOfThePast, openPodLogs } from './pod-logs.ts'
 import { createPresenter, type ListBody, type Presenter } from './presenter.ts'
 import type { Reader } from './reader.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
+import { answerClientError, headBytesMax, headLimits, isHeadTooLarge } from './request-limits.ts'
 import { accessResource } from './resource-access.ts'
 import { readOnce } from './rounds.ts'
 import { answerFromTunnel, type Tunnels } from './tunnels.ts'
@@ -102,28 +101,17 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       key: deps.tls.key,
       requestCert: true,
       rejectUnauthorized: false,
-      settings: { maxConcurrentStreams: concurrentStreamsMax },
+      ...headLimits,
+      settings: { ...headLimits.settings, maxConcurrentStreams: concurrentStreamsMax },
     },
     bodyLimit: bodyBytesMax,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 16_384 },
+    routerOptions: { maxParamLength: headBytesMax },
     frameworkErrors: (error: Error & { statusCode?: number }, request: FastifyRequest, reply: FastifyReply) =>
       void answerStatus(reply, statusOf(error, request.raw as never)),
-    clientErrorHandler: (error: Error & { code?: string }, socket: Socket) => {
-      if (!socket.writable) return socket.destroy()
-      const status =
-        error.code === 'HPE_HEADER_OVERFLOW'
-          ? requestHeadersTooLarge()
-          : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-            ? requestTooSlow()
-            : badRequest(`the request is not HTTP: ${error.message}`)
-      const body = json(status)
-      socket.end(
-        `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code]}\r\ncontent-type: ${jsonType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-      )
-    },
+    clientErrorHandler: answerClientError,
     logger: false,
   } as never) as unknown as FastifyInstance
 
@@ -132,6 +120,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     keepAliveTimeout: keepAliveTimeoutMs,
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
+    // Node would leave out what comes after 2,000 without a word; the bytes are bounded.
+    maxHeadersCount: 0,
   })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(
@@ -170,6 +160,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
 
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const raw = request.raw as unknown as RawRequest
+    if (isHeadTooLarge(raw)) return answerStatus(reply, requestHeadersTooLarge())
     const requestId =
       header(raw, 'x-request-id')?.slice(0, 256) || header(raw, 'audit-id')?.slice(0, 256) || deps.ids.uuid()
     reply.header('audit-id', /^[\x21-\x7e]+$/.test(requestId) ? requestId : 'invalid')
