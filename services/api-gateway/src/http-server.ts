@@ -36,11 +36,12 @@ import { impersonate } from './impersonation.ts'
 import { negotiate, type Representation } from './negotiation.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
 import type { Operations, Verb } from './operations.ts'
+import type { Outgoing } from './outgoing.ts'
 import { describeLog, eventsPath, logPath, parseEventsQuery, serveEvents } from './past-events-route.ts'
 import { parsePastPath } from './past-moment.ts'
 import { isTimeless, type Past, type PastView, pastIsReadOnly } from './past-views.ts'
 import { checkPastStart } from './past-watch.ts'
-import { partBytes, sendPieces } from './piece-stream.ts'
+import { heldBytesOfAnswer, partBytes, sendPieces } from './piece-stream.ts'
 import { isPodLogs, noLogsOfThePast, openPodLogs } from './pod-logs.ts'
 import { createPresenter, type ListBody, type Presenter } from './presenter.ts'
 import type { Reader } from './reader.ts'
@@ -66,6 +67,8 @@ export interface HttpServerDeps {
   readonly operations: Operations
   readonly reader: Reader
   readonly hub: WatchHub
+  /** Paces and bounds what goes out to many clients. */
+  readonly outgoing: Outgoing
   readonly past: Past
   /** The log of events, for those who may read it raw. */
   readonly events: EventLog
@@ -308,7 +311,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (verb === 'list') {
       const { result, options } = await operations.list(gatewayRequest)
       const presenter = presenterOf(resource, representation, options.includeObject, past)
-      return await sendList(reply, representation, presenter.list(result.versions, result.meta))
+      return await sendList(reply, user, representation, presenter.list(result.versions, result.meta))
     }
     if (isPodLogs(gatewayRequest)) {
       if (verb !== 'get') return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
@@ -353,6 +356,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (options.resourceVersion === undefined || options.sendInitialEvents) await deps.reader.barrier(stream)
     await checkStart(stream, options.resourceVersion)
     const presenter = presenterOf(resource, representation, options.includeObject)
+    const table = deps.reader.tableOf(resource)
+    using room = await deps.hub.admit(request.user.name, { stream, table, selection, options })
     reply.hijack()
     const raw = reply.raw as unknown as RawResponse
     const headers = reply.getHeaders()
@@ -366,12 +371,13 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     try {
       await deps.hub.serve({
         stream,
-        table: deps.reader.tableOf(resource),
+        table,
         resource: { group: resource.storageGroup, resource: resource.resource },
         selection,
         presenter,
         options,
         sink,
+        room,
       })
     } catch (error) {
       logger.error({ err: error, requestId: request.requestId }, 'watch failed')
@@ -450,6 +456,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
 
   async function sendList(
     reply: FastifyReply,
+    user: User,
     representation: Representation,
     { pieces, bytes }: ListBody,
   ): Promise<FastifyReply | undefined> {
@@ -457,6 +464,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       return await sendBytes(reply, representation, Buffer.concat([...pieces]))
     if (bytes !== undefined && bytes <= partBytes)
       return reply.header('content-type', jsonType).send(Buffer.concat([...pieces], bytes))
+    using _room = await deps.outgoing.admit(user.name, heldBytesOfAnswer)
     reply.hijack()
     const raw = reply.raw as unknown as RawResponse
     ;(raw as ServerResponse).writeHead(200, {
@@ -465,7 +473,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       ...(bytes === undefined ? {} : { 'content-length': bytes }),
     })
     try {
-      await sendPieces(raw, pieces)
+      await sendPieces(raw, pieces, deps.outgoing)
     } catch (error) {
       logger.error({ err: error }, 'a list could not be sent whole')
       raw.destroy()
