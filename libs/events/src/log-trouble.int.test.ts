@@ -9,8 +9,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { sample } from './event-log.contract.ts'
 import type { ClusterLog, EventLog, LogUnavailable } from './event-log.ts'
 import { connectJetStreamClusterLog } from './jetstream/jetstream-log.ts'
-import { provideNatsServer } from './jetstream/nats-binary.ts'
-import { type NatsChild, startNatsServer } from './jetstream/nats-child.ts'
+import { provideNatsServer } from '@shiplog/nats-server/nats-binary'
+import { type NatsChild, startNatsServer } from '@shiplog/nats-server/nats-child'
 import { openSqliteClusterLog } from './sqlite/sqlite-log.ts'
 
 const server = await provideNatsServer()
