@@ -14,6 +14,8 @@ export interface AnswerReader {
 export interface ApiConnection {
   /** Sends a whole request; resolves with the status code when the answer is complete. */
   exchange(request: string, reader?: AnswerReader): Promise<number>
+  /** Reads nothing any more. */
+  pause(): void
   close(): void
 }
 
@@ -111,7 +113,7 @@ export function openConnection(credentials: Credentials): Promise<ApiConnection>
         buffer: Buffer.allocUnsafeSlow(readBufferBytes),
         callback: (length: number, buffer: Uint8Array) => {
           parse((buffer as Buffer).subarray(0, length))
-          return true
+          return !socket.isPaused()
         },
       },
     } as ConnectionOptions)
@@ -134,7 +136,11 @@ export function openConnection(credentials: Credentials): Promise<ApiConnection>
       reject(error)
       waiting?.reject(error)
     })
-    socket.on('close', () => waiting?.reject(new Error('the server closed the connection')))
+    socket.on('close', () => {
+      const error = new Error('the server closed the connection')
+      reject(error)
+      waiting?.reject(error)
+    })
     socket.once('secureConnect', () =>
       resolve({
         exchange: (request, reader = {}) =>
@@ -142,6 +148,7 @@ export function openConnection(credentials: Credentials): Promise<ApiConnection>
             waiting = { reader, resolve: resolveAnswer, reject: rejectAnswer }
             socket.write(request, 'latin1')
           }),
+        pause: () => void socket.pause(),
         close: () => socket.destroy(),
       }),
     )

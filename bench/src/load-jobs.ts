@@ -39,6 +39,8 @@ export interface WatchJob extends JobBase {
   readonly path: string
   readonly expected: number
   readonly timeoutMs: number
+  /** For large objects, of which few are changed: frames that were cut off are no error. */
+  readonly mayBeCut?: boolean
 }
 
 /** Watches pods until `expected` of them run, or have come at all (on a path that selects the bound ones, say). */
@@ -51,7 +53,24 @@ export interface RunningJob extends JobBase {
   readonly timeoutMs: number
 }
 
-export type Job = CreateJob | GetJob | ListJob | WatchJob | RunningJob
+/** Rounds of what test suites do; see churn.ts. */
+export interface ChurnJob extends JobBase {
+  readonly kind: 'churn'
+  readonly prefix: string
+  /** The number of the first round. */
+  readonly from: number
+  readonly milliseconds: number
+}
+
+/** Asks for one path on each connection and reads nothing of the answers but their heads. */
+export interface StallJob extends JobBase {
+  readonly kind: 'stall'
+  readonly path: string
+  /** From the word on; then the connections are closed. */
+  readonly milliseconds: number
+}
+
+export type Job = CreateJob | GetJob | ListJob | WatchJob | RunningJob | ChurnJob | StallJob
 
 export interface LoadResult {
   /** Answers (or frames, or running pods) that came. */

@@ -1,6 +1,7 @@
 // A load generator: a process that takes one job, opens its connections, waits for the word, works, and tells what it saw.
 import { type ApiConnection, openConnection, post, requestHead } from './api-connection.ts'
-import type { CreateJob, FromWorker, GetJob, Job, ListJob, LoadResult, RunningJob, WatchJob } from './load-jobs.ts'
+import { churn } from './churn.ts'
+import type { CreateJob, FromWorker, GetJob, Job, ListJob, LoadResult, RunningJob, StallJob, WatchJob } from './load-jobs.ts'
 import { monotonicMicros, nameMark, nameOf, sentAnnotation, sentDigits, sentMark } from './payloads.ts'
 
 const tell = (message: FromWorker): void => void process.send!(message)
@@ -41,12 +42,20 @@ async function timed(connection: ApiConnection, request: string, tally: Tally): 
   }
 }
 
-/** Opens in small groups: a thousand handshakes at once would only wait for each other. */
-async function connections(job: Job): Promise<ApiConnection[]> {
+/**
+ * Opens in small groups: a thousand handshakes at once would only wait for each other. What is to be asked first is asked
+ * at once: a server closes connections that ask nothing.
+ */
+async function connections(
+  job: Job,
+  first: (connection: ApiConnection) => Promise<void> | void = () => undefined,
+): Promise<ApiConnection[]> {
   const all: ApiConnection[] = []
   while (all.length < job.connections) {
     const group = Math.min(32, job.connections - all.length)
-    all.push(...(await Promise.all(Array.from({ length: group }, () => openConnection(job.credentials)))))
+    const opened = await Promise.all(Array.from({ length: group }, () => openConnection(job.credentials)))
+    await Promise.all(opened.map(first))
+    all.push(...opened)
   }
   return all
 }
@@ -135,40 +144,40 @@ function frameCounter(tally: Tally): (bytes: Buffer) => void {
   }
 }
 
-async function watch(job: WatchJob, open: readonly ApiConnection[], begin: () => Promise<void>): Promise<LoadResult> {
+async function watch(job: WatchJob, begin: () => Promise<void>): Promise<LoadResult> {
   const tally = newTally()
   const done = Promise.withResolvers<void>()
   let last = 0
   const request = requestHead(job.credentials, 'GET', job.path)
-  await Promise.all(
-    open.map((connection) => {
-      const headers = Promise.withResolvers<void>()
-      const count = frameCounter(tally)
-      connection
-        .exchange(request, {
-          onHead: (code) => (code === 200 ? headers.resolve() : headers.reject(new Error(`watch: ${code}`))),
-          onBody: (bytes) => {
-            count(bytes)
-            last = nowMs()
-            if (tally.count >= job.expected) done.resolve()
-          },
-        })
-        .then(
-          () => tally.errors++,
-          (error: Error) => {
-            tally.errors++
-            tally.firstError ??= error.message
-            headers.reject(error)
-          },
-        )
-      return headers.promise
-    }),
-  )
+  const open = await connections(job, (connection) => {
+    const headers = Promise.withResolvers<void>()
+    const count = frameCounter(tally)
+    connection
+      .exchange(request, {
+        onHead: (code) => (code === 200 ? headers.resolve() : headers.reject(new Error(`watch: ${code}`))),
+        onBody: (bytes) => {
+          count(bytes)
+          last = nowMs()
+          if (tally.count >= job.expected) done.resolve()
+        },
+      })
+      .then(
+        () => tally.errors++,
+        (error: Error) => {
+          if (job.mayBeCut) return
+          tally.errors++
+          tally.firstError ??= error.message
+          headers.reject(error)
+        },
+      )
+    return headers.promise
+  })
   await begin()
   const begun = nowMs()
   const timer = setTimeout(() => done.resolve(), job.timeoutMs)
   await done.promise
   clearTimeout(timer)
+  for (const connection of open) connection.close()
   return { ...tally, milliseconds: last - begun }
 }
 
@@ -217,18 +226,42 @@ async function running(
   return { ...tally, milliseconds: last - begun }
 }
 
+async function stall(job: StallJob, begin: () => Promise<void>): Promise<LoadResult> {
+  const tally = newTally()
+  await begin()
+  const begun = nowMs()
+  const open = await connections(job, (connection) => {
+    const askedMs = nowMs()
+    const onHead = (code: number): void => {
+      tally.latenciesMs.push(nowMs() - askedMs)
+      if (code === 200) tally.count++
+      else {
+        tally.errors++
+        tally.firstError ??= String(code)
+      }
+      connection.pause()
+    }
+    connection.exchange(requestHead(job.credentials, 'GET', job.path), { onHead }).catch(() => undefined)
+  })
+  await new Promise((resolve) => setTimeout(resolve, job.milliseconds))
+  for (const connection of open) connection.close()
+  return { ...tally, milliseconds: nowMs() - begun }
+}
+
 async function work(job: Job): Promise<LoadResult> {
-  const open = await connections(job)
   const begin = (): Promise<void> => {
     const word = new Promise<void>((resolve) => process.once('message', () => resolve()))
     tell({ ready: true })
     return word
   }
+  if (job.kind === 'watch') return await watch(job, begin)
+  if (job.kind === 'stall') return await stall(job, begin)
+  const open = await connections(job)
   try {
-    if (job.kind === 'watch') return await watch(job, open, begin)
     if (job.kind === 'running') return await running(job, open, begin)
     await begin()
     if (job.kind === 'create') return await create(job, open)
+    if (job.kind === 'churn') return await churn(job, open)
     return job.kind === 'get' ? await get(job, open) : await list(job, open)
   } finally {
     for (const connection of open) connection.close()

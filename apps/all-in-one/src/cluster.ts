@@ -16,6 +16,7 @@ import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/n
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
 import { controlPlaneNode, controlPlaneNodeName } from '@shiplog/node-agent/node-object'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
+import { giveBackMemory } from '@shiplog/runtime/give-back-memory'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { machineAddress } from '@shiplog/runtime/machine-address'
@@ -325,6 +326,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     })
     await Promise.all([running, begin(parts)])
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
+    const memory = giveBackMemory(clock)
+    undo.push(['memory', () => memory[Symbol.dispose]()])
     // Nobody here needs them: components in this process are not asked for their rights.
     const roles = ensureDefaultRoles(systemObjects).catch((err: unknown) =>
       logger.warn({ err }, 'the default roles could not be made'),

@@ -132,6 +132,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     const log = await connectJetStreamClusterLog({
       servers: server.url,
       credentials: server.credentials.gateway,
+      disk: server.disk,
       clock,
       name: 'shiplog',
       ...known,

@@ -1,12 +1,15 @@
 // A nats-server as a child of ours: JetStream in the data directory, loopback only, a user per component. It is started
 // again when it dies, and one that an earlier parent left behind (kill -9) is found and stopped first.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Logger, silentLogger } from '@shiplog/runtime/logger'
+import type { LogDisk } from '@shiplog/events/jetstream/jetstream-log'
+import { storeLimit, watchDisk } from '@shiplog/events/jetstream/nats-disk'
 import { loadNatsCredentials, natsAuthorization, type NatsUsers } from './nats-users.ts'
 
 const readyTimeoutMs = 10_000
@@ -33,6 +36,8 @@ export interface NatsChild {
   readonly url: string
   readonly credentials: NatsUsers
   readonly pid: number
+  /** The disk that its streams lie on; told of an append that found no room, it starts the server again once there is. */
+  readonly disk: LogDisk
   /** Ends the server: SIGTERM, and SIGKILL when that does not help. */
   stop(): Promise<void>
   /** SIGKILL, as a crash: the server comes back by itself on the same port. For tests. */
@@ -51,7 +56,14 @@ export async function startNatsServer(options: NatsChildOptions): Promise<NatsCh
   const credentials = await loadNatsCredentials(join(home, 'credentials.json'), options.nodes)
   const port = options.port ?? (await freePort())
   await writeFile(ownerFile(pidFile), `${process.pid}\n`)
-  await writeFile(configFile, configuration({ home, port, pidFile, credentials }), { mode: 0o600 })
+  const storeDirectory = join(home, 'store')
+  await mkdir(storeDirectory, { recursive: true, mode: 0o700 })
+  let storeBytesMax = 0
+  const writeConfiguration = (): void => {
+    storeBytesMax = storeLimit(storeDirectory)
+    writeFileSync(configFile, configuration({ home, port, pidFile, credentials, storeBytesMax }), { mode: 0o600 })
+  }
+  writeConfiguration()
 
   let child: ChildProcess
   let stopping = false
@@ -59,6 +71,8 @@ export async function startNatsServer(options: NatsChildOptions): Promise<NatsCh
 
   const launch = (): void => {
     const startedMs = clock.nowMs()
+    // The limit is what is free now: after a start on a fuller or emptier disk it is another.
+    writeConfiguration()
     child = spawn(options.binary, ['-c', configFile], { stdio: 'ignore' })
     child.once('error', (err) => logger.error({ err }, 'nats-server could not be started'))
     child.once('exit', (code, signal) => {
@@ -81,19 +95,35 @@ export async function startNatsServer(options: NatsChildOptions): Promise<NatsCh
     throw new Error(`nats-server did not become ready; its log is ${join(home, 'nats.log')}`, { cause })
   })
 
+  const disk = watchDisk({
+    directory: storeDirectory,
+    clock,
+    limitBytes: () => storeBytesMax,
+    restart: () => {
+      logger.warn({ disk: storeDirectory }, 'there is room for the log again, nats-server is started again')
+      endChild()
+    },
+  })
+  const endChild = (): Disposable => {
+    const ending = child
+    ending.kill('SIGTERM')
+    return clock.after(stopTimeoutMs, () => ending.kill('SIGKILL'))
+  }
+
   return {
     url: `nats://127.0.0.1:${port}`,
     credentials,
+    disk,
     get pid() {
       return child.pid ?? 0
     },
     kill: () => void child.kill('SIGKILL'),
     stop: async () => {
       stopping = true
+      disk[Symbol.dispose]()
       if (child.exitCode !== null || child.signalCode !== null) return
       const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-      child.kill('SIGTERM')
-      using _hammer = clock.after(stopTimeoutMs, () => child.kill('SIGKILL'))
+      using _hammer = endChild()
       await exited
     },
   }
@@ -104,14 +134,15 @@ interface Configuration {
   readonly port: number
   readonly pidFile: string
   readonly credentials: NatsUsers
+  readonly storeBytesMax: number
 }
 
 /**
- * `sync_interval: always` is the promise that an acknowledged write is on disk. `max_file_store` is left to the server
- * (three quarters of the free space at its start): at that limit it refuses with a sentence, whereas on a disk that is
- * really full it gives no answer at all and its stream stays broken until a restart (measured with 2.15.1).
+ * `sync_interval: always` is the promise that an acknowledged write is on disk. At `max_file_store` the server refuses with
+ * a sentence, whereas on a disk that is really full it gives no answer at all and its stream stays broken until a restart
+ * (measured with 2.15.1): nats-disk.ts.
  */
-function configuration({ home, port, pidFile, credentials }: Configuration): string {
+function configuration({ home, port, pidFile, credentials, storeBytesMax }: Configuration): string {
   const quote = JSON.stringify
   return `host: "127.0.0.1"
 port: ${port}
@@ -126,6 +157,7 @@ write_deadline: "30s"
 jetstream {
   store_dir: ${quote(join(home, 'store'))}
   sync_interval: always
+  max_file_store: ${storeBytesMax}
 }
 ${natsAuthorization(credentials)}`
 }

@@ -8,6 +8,7 @@
 //                        same after a restart, and another's for each of several replicas on one host
 import { hostname } from 'node:os'
 import { type Clock, systemClock } from './clock.ts'
+import { giveBackMemory } from './give-back-memory.ts'
 import { type Environment, readEnvironment } from './environment.ts'
 import { startHealthServer } from './health-server.ts'
 import { type Ids, systemIds } from './ids.ts'
@@ -66,6 +67,7 @@ export async function run(name: string, compose: (context: RunContext) => Promis
   const stopping = new AbortController()
   const undo: (() => Promise<void> | void)[] = []
   const asked = Promise.withResolvers<NodeJS.Signals>()
+  giveBackMemory(clock)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => asked.resolve(signal))
 
   const start = async (): Promise<void> => {

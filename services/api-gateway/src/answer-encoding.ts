@@ -2,7 +2,7 @@
 import { createGzip, gzip } from 'node:zlib'
 import { promisify } from 'node:util'
 import type { ServerResponse } from 'node:http'
-import { sendPieces } from './http/piece-stream.ts'
+import { type InTurn, sendPieces } from './http/piece-stream.ts'
 
 /** Shorter answers are not worth the time: upstream's threshold and level. */
 export const gzipBytesMin = 128 * 1024
@@ -33,9 +33,9 @@ const compress = promisify(gzip)
 export const gzipped = async (bytes: Buffer): Promise<Buffer> => await compress(bytes, { level: gzipLevel })
 
 /** Sends pieces compressed, as fast as the client takes them. */
-export async function sendGzipped(response: ServerResponse, pieces: Iterable<Buffer>): Promise<void> {
+export async function sendGzipped(response: ServerResponse, pieces: Iterable<Buffer>, inTurn: InTurn): Promise<void> {
   const packed = createGzip({ level: gzipLevel })
   response.once('close', () => packed.destroy())
   packed.pipe(response)
-  await sendPieces(packed as unknown as ServerResponse, pieces)
+  await sendPieces(packed as unknown as ServerResponse, pieces, inTurn)
 }

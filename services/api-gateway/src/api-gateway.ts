@@ -33,6 +33,7 @@ import type { GatewayRequest } from './request/gateway-request.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createNonResourceRoutes } from './http/non-resource-routes.ts'
 import { createOperations, type Operations } from './operations/operations.ts'
+import { createOutgoing } from './outgoing.ts'
 import { createPast } from './time-travel/views.ts'
 import { createReader, type Reader } from './read/reader.ts'
 import { createRequestBodies } from './request/request-body.ts'
@@ -138,13 +139,14 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
     })
   const operations = operationsOver(reader)
-  const hub = createWatchHub({ clock, integer: (below) => ids.integer(below) })
+  const outgoing = createOutgoing(clock)
+  const hub = createWatchHub({ clock, integer: (below) => ids.integer(below), outgoing })
   const stopping = new AbortController()
   /** Ends what was begun for clients and has no end of its own. */
   const closing = new AbortController()
   /** What is served over the bus. */
   const onBus = new DisposableStack()
-  const past = createPast({ streams, reader, operationsOver, clock, stopped: closing.signal })
+  const past = createPast({ streams, reader, operationsOver, clock, outgoing, stopped: closing.signal })
   const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
   let port = 0
 
@@ -178,6 +180,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       operations,
       reader,
       hub,
+      outgoing,
       past,
       events: deps.log.events,
       inspection: deps.inspection,

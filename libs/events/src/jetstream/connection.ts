@@ -53,6 +53,13 @@ export interface Connection {
   subscribe(subject: string, onMessage: (message: Msg) => void, queue?: string): { stop(): void }
   /** True while the connection stands. */
   readonly up: boolean
+  /**
+   * True when the server has left something unanswered and has said nothing since (it hangs, or is gone): whoever asks now
+   * should not wait as long as for one that works.
+   */
+  readonly mute: boolean
+  /** Resolves as soon as the server says something, or at the deadline. */
+  heard(deadlineMs: number): Promise<void>
   /** Resolves when the connection stands, at once when it does; throws LogUnavailable at the deadline. */
   connected(deadlineMs: number): Promise<void>
   onReconnect(callback: () => void): Disposable
@@ -98,7 +105,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new LogUnavailable(`Cannot connect to NATS at ${servers.join(', ')}: ${reason}`, { ambiguous: false, cause })
   })
-  return wrap(nats, clock, credentials?.inboxPrefix ?? '_INBOX')
+  return wrap(nats, clock, credentials?.inboxPrefix ?? '_INBOX', servers)
 }
 
 function resolveServers(options: ConnectionOptions): {
@@ -116,14 +123,26 @@ function resolveServers(options: ConnectionOptions): {
   return { servers, credentials }
 }
 
-function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connection {
+const unreachable = (servers: readonly string[]): string => `NATS cannot be reached at ${servers.join(', ')}`
+
+function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string, servers: readonly string[]): Connection {
   const base = `${inboxPrefix}.${process.pid.toString(36)}${process.hrtime.bigint().toString(36)}`
   const pending = new Map<string, Pending>()
   const reconnects = new Set<() => void>()
   let serial = 0
   let up = true
   let closed = false
+  let mute = false
   let waiting: (() => void)[] = []
+  let listening: (() => void)[] = []
+
+  const hear = (): void => {
+    if (!mute) return
+    mute = false
+    const woken = listening
+    listening = []
+    for (const resolve of woken) resolve()
+  }
 
   const failAll = (why: string): void => {
     const failed = [...pending.values()]
@@ -147,6 +166,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
   const replies = `${base}.r.`
   nats.subscribe(`${replies}*`, {
     callback: (error, message) => {
+      hear()
       if (error === null) settle(message.subject.slice(replies.length), message)
     },
   })
@@ -158,6 +178,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
     for (const [token, each] of pending) {
       if (each.deadlineMs > now) continue
       pending.delete(token)
+      mute = true
       each.reject(new NoAnswer(`no answer within ${each.timeoutMs} ms`))
     }
     if (pending.size > 0 && !closed) sweeper = clock.after(sweepIntervalMs, sweep)
@@ -166,12 +187,14 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
     for await (const status of nats.status()) {
       if (status.type === 'disconnect') {
         up = false
+        mute = true
         failAll('the connection broke')
       } else if (status.type === 'error' && status.error.name === 'PermissionViolationError') {
         const { operation, subject } = status.error as PermissionViolationError
         if (operation === 'publish') refuse(subject)
       } else if (status.type === 'reconnect') {
         up = true
+        hear()
         const woken = waiting
         waiting = []
         for (const resolve of woken) resolve()
@@ -184,6 +207,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
     up = false
     failAll('the connection is closed')
     for (const resolve of waiting) resolve()
+    for (const resolve of listening) resolve()
   })
 
   const send = (payload: Uint8Array, entry: Pending, headers?: EncodedHeaders): void => {
@@ -236,6 +260,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
       const subject = `${base}.l.${serial.toString(36)}`
       const subscription = nats.subscribe(subject, {
         callback: (error, message) => {
+          hear()
           if (error === null) onMessage(message)
         },
       })
@@ -253,11 +278,21 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string): Connecti
     get up() {
       return up
     },
+    get mute() {
+      return mute
+    },
+    heard: async (deadlineMs) => {
+      if (!mute) return
+      await new Promise<void>((resolve) => {
+        listening.push(resolve)
+        clock.after(deadlineMs - clock.nowMs(), resolve)
+      })
+    },
     connected: async (deadlineMs) => {
       while (!up) {
         if (closed) throw new LogUnavailable('The log is closed', { ambiguous: false })
         const left = deadlineMs - clock.nowMs()
-        if (left <= 0) throw new LogUnavailable('NATS cannot be reached', { ambiguous: false })
+        if (left <= 0) throw new LogUnavailable(unreachable(servers), { ambiguous: false })
         await new Promise<void>((resolve) => {
           waiting.push(resolve)
           clock.after(left, resolve)

@@ -35,6 +35,8 @@ const appendDeadlineMs = 10_000
 /** One attempt of it. */
 const attemptTimeoutMs = 3000
 const readTimeoutMs = 5000
+/** The same for a server that has left something unanswered and has been silent since. */
+const muteTimeoutMs = 1000
 const retryDelayMs = 20
 /** Records and bytes of one page of a read. */
 const pageRecordsMax = 512
@@ -63,6 +65,19 @@ export interface JetStreamLogOptions extends Omit<ConnectionOptions, 'clock'> {
   readonly expectIncarnation?: string
   /** True: the streams must exist (a reader has no right to make them). */
   readonly readOnly?: boolean
+  readonly disk?: LogDisk
+}
+
+/** The server has said that it has no room, or has said nothing of an append while it answers everything else. */
+export type NoRoom = 'refused' | 'unanswered'
+
+/** What is known of the disk of a server of our own; of others only they know. */
+export interface LogDisk {
+  /** Where it is and how much is left of it, in one sentence. */
+  describe(): string
+  onNoRoom(how: NoRoom): void
+  /** True while an append would only be waited for: it found no room a moment ago, and there still is none. */
+  isFull(): boolean
 }
 
 interface StreamConfig {
@@ -106,7 +121,7 @@ export async function connectJetStreamClusterLog(options: JetStreamLogOptions): 
         const expected = index === 0 ? options.expectIncarnation : undefined
         const never = options.expectIncarnation !== undefined
         const info = await ensureStream(connection, clock, config, never, options.readOnly === true, expected)
-        return createStreamLog(connection, clock, info)
+        return createStreamLog(connection, clock, info, options.disk)
       }),
     )
     const logs = [events, leases, objectEvents] as [StreamLog, StreamLog, StreamLog]
@@ -247,6 +262,14 @@ function checkStream(info: StreamInfo, config: StreamConfig, expectIncarnation: 
   }
 }
 
+/** An attempt does not outlast its deadline. */
+const attemptMs = (clock: Clock, deadlineMs: number): number =>
+  Math.max(1, Math.min(attemptTimeoutMs, deadlineMs - clock.nowMs()))
+
+/** When a read gives up: soon, where the server is known to be silent. */
+const readDeadlineMs = (connection: Connection, clock: Clock): number =>
+  clock.nowMs() + (connection.mute ? muteTimeoutMs : readTimeoutMs)
+
 /** One call of JetStream's API; asked again while nobody answers, until the deadline. */
 async function api<T extends object>(
   connection: Connection,
@@ -258,7 +281,8 @@ async function api<T extends object>(
   for (;;) {
     await connection.connected(deadlineMs)
     try {
-      const answer = await connection.request(`$JS.API.${call}`, jsonBytes(body), { timeoutMs: attemptTimeoutMs })
+      const timeoutMs = attemptMs(clock, deadlineMs)
+      const answer = await connection.request(`$JS.API.${call}`, jsonBytes(body), { timeoutMs })
       if (answer.data.length > 0) {
         const parsed = answer.json<T | { error: ApiError }>()
         if (!('error' in parsed) || parsed.error.code !== 503) return parsed
@@ -266,7 +290,7 @@ async function api<T extends object>(
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
     }
-    if (clock.nowMs() > deadlineMs) {
+    if (clock.nowMs() >= deadlineMs) {
       throw new LogUnavailable(`JetStream gives no answer to ${call}`, { ambiguous: false })
     }
     await clock.sleep(retryDelayMs)
@@ -280,7 +304,7 @@ interface StreamLog {
 
 let batchSerial = 0
 
-function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo): StreamLog {
+function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo, disk?: LogDisk): StreamLog {
   const stream = made.config.name
   const incarnation = incarnationOf(made)
   /** Highest sequence that any answer has shown; a record stored later lies beyond it. */
@@ -299,7 +323,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       clock,
       `STREAM.INFO.${stream}`,
       undefined,
-      clock.nowMs() + readTimeoutMs,
+      readDeadlineMs(connection, clock),
     )
     if ('error' in answer) {
       if (answer.error.code === 404) throw new LogDamaged(`Stream ${stream} is gone`)
@@ -334,9 +358,10 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
         return { conflict: true, actual: actual === undefined ? undefined : Number(actual) }
       }
       if (noRoom.includes(ack.error.err_code)) {
+        disk?.onNoRoom('refused')
         throw new LogUnavailable(
-          `Stream ${stream}: nats-server says "${ack.error.description}" (${ack.error.err_code}): its store limit is ` +
-            'reached or its disk is full; make room and restart it',
+          `Stream ${stream}: nats-server says "${ack.error.description}" (${ack.error.err_code}): ` +
+            (disk?.describe() ?? 'its store limit is reached or its disk is full; make room there and restart it'),
           { ambiguous: false },
         )
       }
@@ -377,8 +402,30 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     return connection.request(subject, payload, { timeoutMs: attemptTimeoutMs, headers: headersOf(group.length - 1) })
   }
 
+  /** Nothing is sent to a server that hangs: what is not sent is not ambiguous. */
+  const refuseWhileMute = async (): Promise<void> => {
+    if (!connection.mute) return
+    await connection.heard(clock.nowMs() + muteTimeoutMs)
+    if (connection.mute) throw new LogUnavailable(`Stream ${stream}: nats-server gives no answer`, { ambiguous: false })
+  }
+
+  /** A server that answers everything but appends has most likely met a full disk. */
+  const notAppended = async (subject: string, why: string, ambiguous: boolean): Promise<LogUnavailable> => {
+    const answers =
+      disk !== undefined &&
+      (await info().then(
+        () => true,
+        () => false,
+      ))
+    if (answers) disk.onNoRoom('unanswered')
+    const about = answers ? `; ${disk.describe()}` : ''
+    return new LogUnavailable(`${subject} could not be appended in ${appendDeadlineMs} ms: ${why}${about}`, { ambiguous })
+  }
+
   const append = async (group: readonly Append[]): Promise<AppendResult> => {
     checkGroup(group)
+    if (disk?.isFull()) throw new LogUnavailable(`Stream ${stream}: ${disk.describe()}`, { ambiguous: false })
+    await refuseWhileMute()
     const deadlineMs = clock.nowMs() + appendDeadlineMs
     const floor = seenSequence
     let members = group
@@ -404,11 +451,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
         why = error.message
         ambiguous = error.message !== notConnected || ambiguous
       }
-      if (clock.nowMs() > deadlineMs) {
-        throw new LogUnavailable(`${group[0]!.subject} could not be appended in ${appendDeadlineMs} ms: ${why}`, {
-          ambiguous,
-        })
-      }
+      if (clock.nowMs() > deadlineMs) throw await notAppended(group[0]!.subject, why, ambiguous)
       if (ambiguous && group.every((member) => member.expected === undefined)) {
         // Nothing would stop a second copy: look for the first one, and make the next attempt conditional.
         await connection.connected(deadlineMs)
@@ -460,12 +503,12 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
 
   /** A single record by JetStream's direct get; asked again while nobody answers. */
   const directGet = async (body: object | undefined, subject?: string): Promise<JetStreamRecord | undefined> => {
-    const deadlineMs = clock.nowMs() + readTimeoutMs
+    const deadlineMs = readDeadlineMs(connection, clock)
     const call = `$JS.API.DIRECT.GET.${stream}${subject === undefined ? '' : `.${subject}`}`
     for (;;) {
       await connection.connected(deadlineMs)
       try {
-        const answer = await connection.request(call, jsonBytes(body), { timeoutMs: attemptTimeoutMs })
+        const answer = await connection.request(call, jsonBytes(body), { timeoutMs: attemptMs(clock, deadlineMs) })
         const { head } = splitMessage(answer)
         const status = statusOf(head)
         if (status === 0) return recordOfDirectGet(answer)
@@ -474,7 +517,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
       }
-      if (clock.nowMs() > deadlineMs) throw new LogUnavailable(`Stream ${stream} gives no answer`, { ambiguous: false })
+      if (clock.nowMs() >= deadlineMs) throw new LogUnavailable(`Stream ${stream} gives no answer`, { ambiguous: false })
       await clock.sleep(retryDelayMs)
     }
   }
@@ -560,7 +603,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
     /** The server promised more than it gave. */
     readonly short: boolean
   }> => {
-    const deadlineMs = clock.nowMs() + readTimeoutMs
+    const deadlineMs = readDeadlineMs(connection, clock)
     for (;;) {
       await connection.connected(deadlineMs)
       const records: JetStreamRecord[] = []
@@ -568,7 +611,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       let status = 0
       let promised = 0
       try {
-        await connection.requestMany(`$JS.API.DIRECT.GET.${stream}`, jsonBytes(body), attemptTimeoutMs, (answer) => {
+        await connection.requestMany(`$JS.API.DIRECT.GET.${stream}`, jsonBytes(body), attemptMs(clock, deadlineMs), (answer) => {
           const { head } = splitMessage(answer)
           status = statusOf(head)
           if (status === 0) {
@@ -587,7 +630,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
       }
-      if (clock.nowMs() > deadlineMs) throw new LogUnavailable(`Stream ${stream} gives no answer`, { ambiguous: false })
+      if (clock.nowMs() >= deadlineMs) throw new LogUnavailable(`Stream ${stream} gives no answer`, { ambiguous: false })
       await clock.sleep(retryDelayMs)
     }
   }
@@ -761,7 +804,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo)
         clock,
         `STREAM.INFO.${stream}`,
         { subjects_filter: filter, offset: counts.size },
-        clock.nowMs() + readTimeoutMs,
+        readDeadlineMs(connection, clock),
       )
       if ('error' in answer) throw refused(stream, answer.error)
       const found = Object.entries(answer.state.subjects ?? {})

@@ -2,6 +2,7 @@
 // type costs more than the rest of a message. Everything JetStream adds for itself (`Nats-…`) is left out on reading.
 import type { Msg } from '@nats-io/transport-node'
 import type { LogRecord } from '../event-log.ts'
+import { header } from '../envelope.ts'
 import { expiryMarkerHeaders } from '../expiry.ts'
 
 const magic = 'NATS/1.0\r\n'
@@ -35,8 +36,10 @@ export function splitMessage(message: Msg): { readonly head: string; readonly pa
   if (bytes !== undefined && frame !== undefined) {
     const length = Math.max(0, frame.hdr)
     const head = length === 0 ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('latin1')
-    // A copy out of the pool: an ArrayBuffer of its own would cost more than the bytes.
-    return { head, payload: Buffer.from(bytes.subarray(length)) }
+    // Memory of its own: a record is kept, and in Node's pool it would keep 64 KB of what came and went beside it.
+    const payload = Buffer.allocUnsafeSlow(bytes.length - length)
+    payload.set(length === 0 ? bytes : bytes.subarray(length))
+    return { head, payload }
   }
   let head = magic
   const headers = message.headers
@@ -119,13 +122,18 @@ function decodeHeaders(head: string): Readonly<Record<string, string>> {
     if (end > begin && !head.startsWith('Nats-', begin)) {
       const colon = head.indexOf(':', begin)
       if (colon > begin && colon < end) {
-        headers[head.slice(begin, colon)] = head.slice(head[colon + 1] === ' ' ? colon + 2 : colon + 1, end)
+        const name = head.slice(begin, colon)
+        const value = head.slice(head[colon + 1] === ' ' ? colon + 2 : colon + 1, end)
+        headers[name] = name === header.checksum ? detached(value) : value
       }
     }
     begin = end + 2
   }
   return headers
 }
+
+/** The same text without the block that it was cut from: a projection keeps the checksum of every subject. */
+const detached = (text: string): string => Buffer.from(text, 'latin1').toString('latin1')
 
 /** The record in the answer to a direct get. */
 export function recordOfDirectGet(message: Msg): JetStreamRecord | undefined {

@@ -2,9 +2,10 @@
 // loop share one transaction, so concurrent writers share one fsync and a lone append waits for nobody. node:sqlite is
 // synchronous: an append blocks the loop for the time of its commit, which is the price of having no second thread.
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
+import { describeDisk, makeRoom } from '@shiplog/runtime/disk-space'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import { checkGroup } from '../commit/append-checks.ts'
 import {
@@ -92,7 +93,7 @@ export async function openSqliteClusterLog(options: SqliteLogOptions): Promise<C
   const file = inMemory ? ':memory:' : join(options.dataDir, 'log.db')
   if (!inMemory) mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
   const database = openDatabase(file)
-  const committer = createTransactions(database)
+  const committer = createTransactions(database, file)
   const open = (name: string, shape: StreamShape): SqliteStream =>
     openStream({ database, committer, clock, ids, name, shape, file })
   let streams: SqliteStream[]
@@ -112,8 +113,16 @@ export async function openSqliteClusterLog(options: SqliteLogOptions): Promise<C
     throw explain(error, file)
   }
   const [events, leases, objectEvents] = streams as [SqliteStream, SqliteStream, SqliteStream]
-  objectEvents.sweep()
-  const sweeper = clock.every(sweepIntervalMs, () => objectEvents.sweep())
+  // On a full disk nothing can expire; that is no reason to end, and it is tried again.
+  const sweep = (): void => {
+    try {
+      objectEvents.sweep()
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) throw error
+    }
+  }
+  sweep()
+  const sweeper = clock.every(sweepIntervalMs, sweep)
   let closed = false
   return {
     events: events.log,
@@ -162,10 +171,10 @@ function explain(error: unknown, file: string, where = ''): Error {
     case 26: // SQLITE_NOTADB
       return new LogDamaged(`The log ${file} is damaged${where}: ${message}`, { cause: error })
     case 13: // SQLITE_FULL
-      return new LogUnavailable(`The log ${file}: no space left on the log's disk (SQLite: ${message})`, {
-        ambiguous: false,
-        cause: error,
-      })
+      return new LogUnavailable(
+        `The log ${file}: no space left on the log's disk (SQLite: ${message}); ${describeDisk(dirname(file), makeRoom)}`,
+        { ambiguous: false, cause: error },
+      )
     default:
       return new LogUnavailable(`The log ${file}: ${message}`, { ambiguous: false, cause: error })
   }
@@ -186,7 +195,7 @@ interface TransactionPart {
 }
 
 /** All streams of a file share its transactions: one turn of the event loop, one commit. */
-function createTransactions(database: DatabaseSync): Transactions {
+function createTransactions(database: DatabaseSync, file: string): Transactions {
   let queue: { part: TransactionPart; waiting: Waiting }[] = []
   let scheduled = false
   let closed = false
@@ -216,7 +225,7 @@ function createTransactions(database: DatabaseSync): Transactions {
         // There was no transaction to roll back: BEGIN itself failed, or SQLite already did it.
       }
       for (const part of parts) part.settle(false)
-      for (const { waiting } of batch) waiting.reject(explain(error, 'log.db', ` near ${waiting.group[0]?.subject}`))
+      for (const { waiting } of batch) waiting.reject(explain(error, file, ` near ${waiting.group[0]?.subject}`))
       return
     }
     for (const part of parts) part.settle(true)
@@ -515,8 +524,8 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
       .all(now) as unknown as Row[]
     if (expired.length === 0) return
     const drop = database.prepare(`DELETE FROM ${name} WHERE sequence = ?`)
-    database.exec('BEGIN IMMEDIATE')
     try {
+      database.exec('BEGIN IMMEDIATE')
       for (const row of expired) {
         const isMarker = row.payload.length === 0
         drop.run(row.sequence)
@@ -525,7 +534,8 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
       setLast.run(lastSequence, name)
       database.exec('COMMIT')
     } catch (error) {
-      database.exec('ROLLBACK')
+      // On a full disk SQLite has rolled back by itself, or not even begun.
+      if (database.isTransaction) database.exec('ROLLBACK')
       part.settle(false)
       throw explain(error, file)
     }

@@ -1,8 +1,7 @@
 // The HTTPS face of the gateway: HTTP/2 and HTTP/1.1 on one port. Bytes in, bytes out; what they mean is decided by
 // operations.ts. Every failure becomes a Kubernetes Status here.
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
@@ -16,7 +15,6 @@ import {
   notAcceptable,
   requestEntityTooLarge,
   requestHeadersTooLarge,
-  requestTooSlow,
   routeNotFound,
   type Status,
   success,
@@ -42,15 +40,17 @@ import { createJsonIndenter, indentedPieces } from '../indent-json.ts'
 import { negotiate, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
 import type { Operations, Verb } from '../operations/operations.ts'
+import type { Outgoing } from '../outgoing.ts'
 import { describeLog, eventsPath, logPath, parseEventsQuery, serveEvents } from './raw-log-routes.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
 import { isTimeless, type Past, type PastView, pastIsReadOnly } from '../time-travel/views.ts'
 import { checkPastStart } from '../time-travel/watch.ts'
-import { partBytes, sendPieces } from './piece-stream.ts'
+import { heldBytesOfAnswer, partBytes, sendPieces } from './piece-stream.ts'
 import { isPodLogs, noLogsOfThePast, openPodLogs } from '../streaming/pod-logs.ts'
 import { createPresenter, type ListBody, type Presenter } from '../representation/presenter.ts'
 import type { Reader } from '../read/reader.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
+import { answerClientError, headBytesMax, headLimits, isHeadTooLarge } from '../request-limits.ts'
 import { accessResource } from '../access/resource-access.ts'
 import { readOnce } from '../store/rounds.ts'
 import { answerFromTunnel, type Tunnels } from '../streaming/tunnels.ts'
@@ -71,6 +71,8 @@ export interface HttpServerDeps {
   readonly operations: Operations
   readonly reader: Reader
   readonly hub: WatchHub
+  /** Paces and bounds what goes out to many clients. */
+  readonly outgoing: Outgoing
   readonly past: Past
   /** The log of events, for those who may read it raw. */
   readonly events: EventLog
@@ -108,28 +110,17 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       key: deps.tls.key,
       requestCert: true,
       rejectUnauthorized: false,
-      settings: { maxConcurrentStreams: concurrentStreamsMax },
+      ...headLimits,
+      settings: { ...headLimits.settings, maxConcurrentStreams: concurrentStreamsMax },
     },
     bodyLimit: bodyBytesMax,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 16_384 },
+    routerOptions: { maxParamLength: headBytesMax },
     frameworkErrors: (error: Error & { statusCode?: number }, request: FastifyRequest, reply: FastifyReply) =>
       void answerStatus(reply, statusOf(error, request.raw as never)),
-    clientErrorHandler: (error: Error & { code?: string }, socket: Socket) => {
-      if (!socket.writable) return socket.destroy()
-      const status =
-        error.code === 'HPE_HEADER_OVERFLOW'
-          ? requestHeadersTooLarge()
-          : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-            ? requestTooSlow()
-            : badRequest(`the request is not HTTP: ${error.message}`)
-      const body = json(status)
-      socket.end(
-        `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code]}\r\ncontent-type: ${jsonType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-      )
-    },
+    clientErrorHandler: answerClientError,
     logger: false,
   } as never) as unknown as FastifyInstance
 
@@ -138,6 +129,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     keepAliveTimeout: keepAliveTimeoutMs,
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
+    // Node would leave out what comes after 2,000 without a word; the bytes are bounded.
+    maxHeadersCount: 0,
   })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(
@@ -189,6 +182,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
 
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const raw = request.raw as unknown as RawRequest
+    if (isHeadTooLarge(raw)) return answerStatus(reply, requestHeadersTooLarge())
     const requestId =
       header(raw, 'x-request-id')?.slice(0, 256) || header(raw, 'audit-id')?.slice(0, 256) || deps.ids.uuid()
     reply.header('audit-id', /^[\x21-\x7e]+$/.test(requestId) ? requestId : 'invalid')
@@ -340,7 +334,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       const { result, options } = await operations.list(gatewayRequest)
       warn(reply, [...(result.warnings ?? []), ...(past?.reader.warnings ?? [])])
       const presenter = presenterOf(resource, representation, options.includeObject, past)
-      return await sendList(reply, representation, presenter.list(result.versions, result.meta), {
+      return await sendList(reply, user, representation, presenter.list(result.versions, result.meta), {
         indent: wantsIndent(readersOf(raw)),
         gzip: acceptsGzip(header(raw, 'accept-encoding')),
       })
@@ -389,6 +383,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (options.resourceVersion === undefined || options.sendInitialEvents) await deps.reader.barrier(stream)
     await checkStart(stream, options.resourceVersion)
     const presenter = presenterOf(resource, representation, options.includeObject)
+    const table = deps.reader.tableOf(resource)
+    using room = await deps.hub.admit(request.user.name, { stream, table, selection, options })
     reply.hijack()
     const raw = reply.raw as unknown as RawResponse
     const headers = reply.getHeaders()
@@ -402,12 +398,13 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     try {
       await deps.hub.serve({
         stream,
-        table: deps.reader.tableOf(resource),
+        table,
         resource: { group: resource.storageGroup, resource: resource.resource },
         selection,
         presenter,
         options,
         sink,
+        room,
       })
     } catch (error) {
       logger.error({ err: error, requestId: request.requestId }, 'watch failed')
@@ -487,6 +484,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
 
   async function sendList(
     reply: FastifyReply,
+    user: User,
     representation: Representation,
     { pieces, bytes }: ListBody,
     written: { readonly indent: boolean; readonly gzip: boolean },
@@ -495,6 +493,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       return await sendBytes(reply, representation, Buffer.concat([...pieces]))
     if (bytes !== undefined && bytes <= partBytes)
       return reply.header('content-type', jsonType).send(Buffer.concat([...pieces], bytes))
+    using _room = await deps.outgoing.admit(user.name, heldBytesOfAnswer)
     reply.hijack()
     const raw = reply.raw as unknown as ServerResponse
     raw.writeHead(200, {
@@ -505,7 +504,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     })
     const body = written.indent ? indentedPieces(pieces) : pieces
     try {
-      await (written.gzip ? sendGzipped(raw, body) : sendPieces(raw, body))
+      await (written.gzip ? sendGzipped(raw, body, deps.outgoing) : sendPieces(raw, body, deps.outgoing))
     } catch (error) {
       logger.error({ err: error }, 'a list could not be sent whole')
       raw.destroy()

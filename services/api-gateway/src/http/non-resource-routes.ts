@@ -189,10 +189,15 @@ export function createNonResourceRoutes(deps: {
         )
       }
     }
-    lines.push(
-      '# TYPE process_resident_memory_bytes gauge',
-      `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
-    )
+    const memory = process.memoryUsage()
+    for (const [name, bytes] of [
+      ['process_resident_memory_bytes', memory.rss],
+      ['nodejs_heap_size_used_bytes', memory.heapUsed],
+      ['nodejs_heap_size_total_bytes', memory.heapTotal],
+      ['nodejs_external_memory_bytes', memory.external],
+    ] as const) {
+      lines.push(`# TYPE ${name} gauge`, `${name} ${bytes}`)
+    }
     return `${lines.join('\n')}\n${deps.moreMetrics()}`
   }
 }

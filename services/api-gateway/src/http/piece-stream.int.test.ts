@@ -2,8 +2,12 @@
 import { createServer, get, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, createServer as createHttp2Server, type Http2ServerResponse } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { systemClock } from '@shiplog/runtime/clock'
 import { afterEach, describe, expect, test } from 'vitest'
+import { createOutgoing } from '../outgoing.ts'
 import { createPieceReader, partBytes, sendPieces } from './piece-stream.ts'
+
+const outgoing = createOutgoing(systemClock)
 
 type Response = ServerResponse | Http2ServerResponse
 
@@ -46,7 +50,7 @@ async function bodyOf(incoming: IncomingMessage, pauseMs = 0): Promise<Buffer> {
 
 describe('sendPieces', () => {
   test('sends every byte in order, to fast and slow readers at the same time', async () => {
-    const port = await listen((response, seed) => void sendPieces(response, pieces(seed, 600)))
+    const port = await listen((response, seed) => void sendPieces(response, pieces(seed, 600), outgoing))
     const answers = await Promise.all(
       [1, 2, 3, 4, 5, 6].map(async (seed) => bodyOf(await answerOf(port, seed), seed % 2)),
     )
@@ -55,7 +59,7 @@ describe('sendPieces', () => {
   })
 
   test('sends them over HTTP/2', async () => {
-    const server = createHttp2Server((_incoming, response) => void sendPieces(response, pieces(7, 600)))
+    const server = createHttp2Server((_incoming, response) => void sendPieces(response, pieces(7, 600), outgoing))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
     closing.push(() => {
@@ -68,7 +72,7 @@ describe('sendPieces', () => {
   })
 
   test('answers HEAD without a body', async () => {
-    const port = await listen((response, seed) => void sendPieces(response, pieces(seed, 50)))
+    const port = await listen((response, seed) => void sendPieces(response, pieces(seed, 50), outgoing))
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       request({ port, host: '127.0.0.1', method: 'HEAD', path: '/1', agent: false }, resolve).on('error', reject).end()
     })
@@ -85,6 +89,7 @@ describe('sendPieces', () => {
         pieces(1, endless, () => {
           asked++
         }),
+        outgoing,
       ).then(ended.resolve, ended.reject)
     })
     const answer = await answerOf(port, 1)
@@ -92,7 +97,7 @@ describe('sendPieces', () => {
     await ended.promise
     expect(asked).toBeLessThan(endless)
     // The buffers of the broken answer do no harm to the next.
-    const whole = await listen((response, seed) => void sendPieces(response, pieces(seed, 100)))
+    const whole = await listen((response, seed) => void sendPieces(response, pieces(seed, 100), outgoing))
     expect((await bodyOf(await answerOf(whole, 3))).equals(Buffer.concat([...pieces(3, 100)]))).toBe(true)
   })
 
@@ -103,7 +108,7 @@ describe('sendPieces', () => {
         yield Buffer.alloc(3 * partBytes)
         throw new Error('damaged')
       }
-      sendPieces(response, broken()).catch((error: Error) => {
+      sendPieces(response, broken(), outgoing).catch((error: Error) => {
         response.destroy()
         failed.resolve(error.message)
       })

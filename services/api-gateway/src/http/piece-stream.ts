@@ -42,55 +42,78 @@ export function createPieceReader(pieces: Iterable<Buffer>): PieceReader {
   }
 }
 
-/** Sends all pieces as the body and ends the response. Resolves when the kernel has it all, or the client is gone. */
-export function sendPieces(response: ServerResponse | Http2ServerResponse, pieces: Iterable<Buffer>): Promise<void> {
+/** Who sends in turn with others, and how long a client may take nothing before it is cut off. */
+export interface InTurn {
+  enqueue(send: () => void): void
+  cutOffLater(cut: () => void): Disposable
+}
+
+/** What the buffers of one answer take. */
+export const heldBytesOfAnswer = buffersOfAnswer * partBytes
+
+/**
+ * Sends all pieces as the body and ends the response, a part at a time in turn with all others that send. Resolves when
+ * the kernel has it all, or the client is gone.
+ */
+export function sendPieces(
+  response: ServerResponse | Http2ServerResponse,
+  pieces: Iterable<Buffer>,
+  inTurn: InTurn,
+): Promise<void> {
   const reader = createPieceReader(pieces)
   const idle: Buffer[] = []
   for (let i = 0; i < buffersOfAnswer; i++) idle.push(kept.pop() ?? Buffer.allocUnsafeSlow(partBytes))
   const done = Promise.withResolvers<void>()
   let over = false
-  let filling = false
+  let queued = false
+  let stalled: Disposable | undefined
 
   const finish = (): void => {
     if (over) return
     over = true
     response.off('close', finish)
+    stalled?.[Symbol.dispose]()
     // A buffer that is still on its way is never used again.
     for (const buffer of idle) if (kept.length < keptBuffersMax) kept.push(buffer)
     done.resolve()
   }
 
+  const goOn = (): void => {
+    if (queued || over || idle.length === 0) return
+    queued = true
+    inTurn.enqueue(pump)
+  }
+
   const pump = (): void => {
-    // A write may report back before it returns.
-    if (filling) return
-    filling = true
+    queued = false
+    if (over) return
     try {
-      while (!over && idle.length > 0) {
-        const buffer = idle.pop()!
-        const length = reader.fill(buffer)
-        if (length === 0) {
-          idle.push(buffer)
-          if (idle.length < buffersOfAnswer) return
-          response.end()
-          finish()
-          return
-        }
-        ;(response as ServerResponse).write(buffer.subarray(0, length), (error) => {
-          if (error) return finish()
-          idle.push(buffer)
-          if (!over) pump()
-        })
+      const buffer = idle.pop()!
+      const length = reader.fill(buffer)
+      if (length === 0) {
+        idle.push(buffer)
+        if (idle.length < buffersOfAnswer) return
+        response.end()
+        finish()
+        return
       }
+      stalled?.[Symbol.dispose]()
+      stalled = inTurn.cutOffLater(() => response.destroy())
+      ;(response as ServerResponse).write(buffer.subarray(0, length), (error) => {
+        if (error) return finish()
+        idle.push(buffer)
+        goOn()
+      })
+      goOn()
     } catch (error) {
       over = true
       response.off('close', finish)
+      stalled?.[Symbol.dispose]()
       done.reject(error)
-    } finally {
-      filling = false
     }
   }
 
   response.on('close', finish)
-  pump()
+  goOn()
   return done.promise
 }

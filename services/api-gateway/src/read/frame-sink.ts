@@ -34,5 +34,6 @@ export function frameSink(response: ServerResponse | Http2ServerResponse): Frame
       stream.destroy()
     },
     closed: closed.signal,
+    mayCutFrames: true,
   }
 }

@@ -1,15 +1,17 @@
 // Watches. A watcher first catches up at its own pace (from the log, then from memory), then joins the class of all
-// watchers that want the same frames: each change is encoded once per class and written to every member.
+// watchers that want the same frames: each change is encoded once per class and told to every member (watch-class.ts).
 import { oldestWholeSequence } from '@shiplog/events/history/history'
 import type { Clock } from '@shiplog/runtime/clock'
 import { ApiError, expired, type Status, versionTooLarge, versionTooOld } from '@shiplog/api/status'
 import type { ListOptions } from '../request/list-options.ts'
+import { createOutgoing, type Outgoing } from '../outgoing.ts'
 import { eventsBetween } from '../store/history.ts'
 import type { Presenter } from '../representation/presenter.ts'
 import type { ResourceTable } from '../store/projection.ts'
 import type { Selection } from '../request/selection.ts'
 import type { Stream } from '../store/streams.ts'
 import { type Version, watchFrame, withResourceVersion } from '../store/version.ts'
+import { createMemberClass, type Member, type MemberClass } from '../watch-class.ts'
 
 /** Where frames go: an HTTP response, or a test. */
 export interface FrameSink {
@@ -23,27 +25,32 @@ export interface FrameSink {
   /** Cuts the connection: the client was too slow. */
   destroy(): void
   readonly closed: AbortSignal
+  /** A stream of bytes, which does not mind where they are cut; others get whole frames. */
+  readonly mayCutFrames?: boolean
 }
 
-/** A live watcher whose unread bytes pass this is cut: its client starts again from its last version. */
-export const watchBufferBytesMax = 4 * 1024 * 1024
 export const bookmarkIntervalMs = 60_000
 /** Without timeoutSeconds a watch ends after 30 to 60 minutes, as upstream's --min-request-timeout. */
 export const watchTimeoutMsMin = 1_800_000
 
-/** What is there already goes to a new watcher in writes of at most so many frames, and about so many bytes. */
-const initialWriteFramesMax = 256
-const initialWriteBytes = 128 * 1024
+/** A watcher whose time is over, or that is ended, gets this long to take what it has not been handed. */
+const endGraceMs = 1_000
+/** What a new watcher may hold while it catches up: what is handed to its socket and what lies there already. */
+const catchUpBytes = 256 * 1024
+/** Of fewer objects the bytes are counted. */
+const countedObjectsMax = 64
+/** Events of the window that are looked at before the event loop turns. */
+const framedAtOnceMax = 2_048
+/** What a page of the log takes, and about how much an event of it. */
+const logPageBytes = 4 * 1024 * 1024
+const logEventBytes = 2 * 1024
 
 interface WatchClass {
   readonly selection: Selection
   readonly presenter: Presenter
-  readonly members: Set<Watcher>
-}
-
-interface Watcher {
-  readonly sink: FrameSink
-  readonly bookmarks: boolean
+  readonly members: MemberClass
+  /** Those who asked for bookmarks. */
+  readonly bookmarked: Set<Member>
 }
 
 export interface WatchRequest {
@@ -54,9 +61,13 @@ export interface WatchRequest {
   readonly presenter: Presenter
   readonly options: ListOptions
   readonly sink: FrameSink
+  /** What `admit` gave; given back when the watcher has caught up. */
+  readonly room?: Disposable
 }
 
 export interface WatchHub {
+  /** Before the answer begins: room for what the watcher must be told first; throws 429 when there is none. */
+  admit(user: string, request: Pick<WatchRequest, 'stream' | 'table' | 'selection' | 'options'>): Promise<Disposable>
   /** Serves one watch until it ends. The answer's headers have been sent. */
   serve(request: WatchRequest): Promise<void>
   /** Ends all watches: their clients resume elsewhere. */
@@ -81,8 +92,44 @@ export function framesFor(selection: Selection, presenter: Presenter, version: V
   return was ? presenter.frame('DELETED', version, withResourceVersion(before!, version.sequence)) : undefined
 }
 
-export function createWatchHub(deps: { readonly clock: Clock; readonly integer: (below: number) => number }): WatchHub {
+/** Takes frames as they are made and gives them out in pieces of about the size that is right at the moment. */
+export function piecesOfFrames(
+  frames: Iterator<Buffer>,
+  outgoing: Outgoing,
+  mayCut: boolean,
+): () => Buffer | undefined {
+  let rest: Buffer | undefined
+  let ended = false
+  const one = (): Buffer | undefined => {
+    const next = frames.next()
+    if (next.done) ended = true
+    return next.done ? undefined : next.value
+  }
+  return () => {
+    const max = outgoing.chunkBytes
+    const some: Buffer[] = []
+    let bytes = 0
+    while (bytes < max && !ended) {
+      const frame = rest ?? one()
+      rest = undefined
+      if (!frame) break
+      const piece = mayCut && frame.length > max - bytes ? frame.subarray(0, max - bytes) : frame
+      if (piece.length < frame.length) rest = frame.subarray(piece.length)
+      some.push(piece)
+      bytes += piece.length
+    }
+    if (some.length === 0) return undefined
+    return some.length === 1 ? some[0] : Buffer.concat(some, bytes)
+  }
+}
+
+export function createWatchHub(deps: {
+  readonly clock: Clock
+  readonly integer: (below: number) => number
+  readonly outgoing?: Outgoing
+}): WatchHub {
   const { clock, integer } = deps
+  const outgoing = deps.outgoing ?? createOutgoing(clock)
   const classes = new Map<ResourceTable, Map<string, WatchClass>>()
   const stopped = new AbortController()
   let watchers = 0
@@ -100,7 +147,7 @@ export function createWatchHub(deps: { readonly clock: Clock; readonly integer: 
     const id = `${presenter.id} ${selection.id}`
     let watchClass = ofTable.get(id)
     if (!watchClass) {
-      watchClass = { selection, presenter, members: new Set() }
+      watchClass = { selection, presenter, members: createMemberClass(outgoing), bookmarked: new Set() }
       ofTable.set(id, watchClass)
     }
     return watchClass
@@ -117,24 +164,17 @@ export function createWatchHub(deps: { readonly clock: Clock; readonly integer: 
         const frame = framesFor(selection, presenter, version)
         if (frame) frames.push(frame)
       }
-      if (frames.length === 0) continue
-      const bytes = frames.length === 1 ? frames[0]! : Buffer.concat(frames)
-      for (const watcher of members) send(watcher, bytes)
+      members.tell(frames)
     }
   }
 
-  function send(watcher: Watcher, bytes: Buffer): void {
-    if (watcher.sink.buffered > watchBufferBytesMax) watcher.sink.destroy()
-    else watcher.sink.write(bytes)
-  }
-
   function bookmark(ofTable: Map<string, WatchClass>, stream: Stream): void {
-    for (const { presenter, members } of ofTable.values()) {
+    for (const { presenter, bookmarked } of ofTable.values()) {
       let frame: Buffer | undefined
-      for (const watcher of members) {
-        if (!watcher.bookmarks) continue
+      for (const member of bookmarked) {
         frame ??= presenter.bookmark(stream.projection.applied)
-        send(watcher, frame)
+        // To one that is behind it would say that it knows what it has not been told yet.
+        member.writeBetween(frame)
       }
     }
   }
@@ -142,27 +182,37 @@ export function createWatchHub(deps: { readonly clock: Clock; readonly integer: 
   async function serve(request: WatchRequest): Promise<void> {
     const { sink, options, presenter, stream } = request
     watchers++
-    const watcher: Watcher = { sink, bookmarks: options.allowWatchBookmarks }
     const timeoutMs = options.timeoutSeconds
       ? options.timeoutSeconds * 1_000
       : watchTimeoutMsMin + integer(watchTimeoutMsMin)
     const ended = Promise.withResolvers<'timeout' | 'closed'>()
-    let joined: WatchClass | undefined
+    let member: Member | undefined
+    let leave = (): void => undefined
     using _timer = clock.after(timeoutMs, () => {
       // A client that has not even read what there was would be waited for without end.
-      if (!joined) sink.destroy()
+      if (!member) sink.destroy()
       ended.resolve('timeout')
     })
     const onClose = (): void => ended.resolve('closed')
     sink.closed.addEventListener('abort', onClose, { once: true })
     stopped.signal.addEventListener('abort', onClose, { once: true })
     try {
-      await catchUp(request, () => {
-        joined = classOf(request)
-        joined.members.add(watcher)
+      await catchUp(request, outgoing, () => {
+        const { members, bookmarked } = classOf(request)
+        const joined = members.join(sink)
+        member = joined
+        if (options.allowWatchBookmarks) bookmarked.add(joined)
+        leave = () => {
+          joined.leave()
+          bookmarked.delete(joined)
+        }
+        request.room?.[Symbol.dispose]()
       })
-      if (!stopped.signal.aborted && !sink.closed.aborted && (await ended.promise) === 'timeout' && watcher.bookmarks) {
-        sink.write(presenter.bookmark(stream.projection.applied))
+      if (!stopped.signal.aborted && !sink.closed.aborted) {
+        const how = await ended.promise
+        if (member && !sink.closed.aborted && !(await tookAll(member))) return sink.destroy()
+        if (how === 'timeout' && options.allowWatchBookmarks)
+          member?.writeBetween(presenter.bookmark(stream.projection.applied))
       }
     } catch (error) {
       const status = error instanceof ApiError ? error.status : undefined
@@ -170,13 +220,24 @@ export function createWatchHub(deps: { readonly clock: Clock; readonly integer: 
       sink.write(errorFrame(status))
     } finally {
       watchers--
-      joined?.members.delete(watcher)
+      leave()
+      request.room?.[Symbol.dispose]()
       stopped.signal.removeEventListener('abort', onClose)
       sink.end()
     }
   }
 
+  /** A frame that was begun is ended, or its client would read half an object. */
+  async function tookAll(member: Member): Promise<boolean> {
+    if (member.caughtUp) return true
+    const tooLate = Promise.withResolvers<void>()
+    using _timer = clock.after(endGraceMs, () => tooLate.resolve())
+    await Promise.race([member.untilCaughtUp(), tooLate.promise])
+    return member.caughtUp
+  }
+
   return {
+    admit: (user, request) => outgoing.admit(user, bytesToCatchUp(request)),
     serve,
     close: () => stopped.abort(),
     get watchers() {
@@ -185,41 +246,38 @@ export function createWatchHub(deps: { readonly clock: Clock; readonly integer: 
   }
 }
 
+/** What a new watcher may hold until it has caught up. */
+function bytesToCatchUp(request: Pick<WatchRequest, 'stream' | 'table' | 'selection' | 'options'>): number {
+  const { stream, table, selection, options } = request
+  const { resourceVersion } = options
+  if (options.sendInitialEvents ?? !resourceVersion) {
+    const versions = table.list(selection.namespace)
+    if (versions.length > countedObjectsMax) return catchUpBytes
+    return Math.min(
+      catchUpBytes,
+      versions.reduce((bytes, version) => bytes + version.bytes.length, 0),
+    )
+  }
+  const missed = stream.projection.windowFloor - (resourceVersion ?? stream.projection.applied)
+  return missed > 0 ? Math.min(logPageBytes, missed * logEventBytes) : 0
+}
+
 export const errorFrame = (status: Status): Buffer => watchFrame('ERROR', Buffer.from(JSON.stringify(status)))
 
 /** Writes everything up to now, then calls `join` in the same turn, so that no change falls between. */
-async function catchUp(request: WatchRequest, join: () => void): Promise<void> {
+async function catchUp(request: WatchRequest, outgoing: Outgoing, join: () => void): Promise<void> {
   const { stream, table, selection, presenter, options, sink } = request
   const { projection } = stream
-  const write = async (bytes: Buffer): Promise<void> => {
-    if (!sink.write(bytes)) await sink.drained()
-  }
-  let position: number
-  const initial = options.sendInitialEvents ?? !options.resourceVersion
-  if (initial) {
+  const write = (frames: Iterable<Buffer>): Promise<void> =>
+    outgoing.pump(sink, piecesOfFrames(frames[Symbol.iterator](), outgoing, sink.mayCutFrames === true))
+  let position = options.resourceVersion || projection.applied
+  if (options.sendInitialEvents ?? !options.resourceVersion) {
     position = projection.applied
     // As far as the client reads: of a large table the frames together would be as much memory again.
-    let frames: Buffer[] = []
-    let bytes = 0
-    for (const version of table.list(selection.namespace)) {
-      if (!selection.everything && !selection.matches(version)) continue
-      const frame = presenter.frame('ADDED', version)
-      frames.push(frame)
-      bytes += frame.length
-      if (bytes < initialWriteBytes && frames.length < initialWriteFramesMax) continue
-      await write(Buffer.concat(frames, bytes))
-      if (sink.closed.aborted) return
-      frames = []
-      bytes = 0
-    }
-    if (bytes > 0) await write(Buffer.concat(frames, bytes))
+    await write(initialFrames(table.list(selection.namespace), selection, presenter))
     if (options.sendInitialEvents && options.allowWatchBookmarks) {
-      await write(presenter.bookmark(position, { 'k8s.io/initial-events-end': 'true' }))
+      await write([presenter.bookmark(position, { 'k8s.io/initial-events-end': 'true' })])
     }
-  } else if (options.resourceVersion) {
-    position = options.resourceVersion
-  } else {
-    position = projection.applied
   }
   for (;;) {
     if (sink.closed.aborted) return
@@ -230,22 +288,36 @@ async function catchUp(request: WatchRequest, join: () => void): Promise<void> {
       const to = projection.windowFloor
       for await (const versions of eventsBetween(stream, request.resource, position, to)) {
         if (sink.closed.aborted) return
-        for (const version of versions) {
-          const frame = framesFor(selection, presenter, version)
-          if (frame) await write(frame)
-        }
+        await write(framesOf(versions, selection, presenter))
       }
       position = to
       continue
     }
+    const missed = table.since(position)
+    if (missed.length === 0) return join()
+    // Framed now: what a version was before is known only while it is in the window. And not more than is written at once.
     const frames: Buffer[] = []
-    for (const version of table.since(position)) {
-      const frame = framesFor(selection, presenter, version)
+    let bytes = 0
+    for (let i = 0; i < missed.length && i < framedAtOnceMax && bytes < outgoing.chunkBytes; i++) {
+      const frame = framesFor(selection, presenter, missed[i]!)
+      position = missed[i]!.sequence
       if (frame) frames.push(frame)
+      bytes += frame?.length ?? 0
     }
-    position = Math.max(position, projection.applied)
-    if (frames.length === 0) return join()
-    await write(Buffer.concat(frames))
+    await write(frames)
+  }
+}
+
+function* initialFrames(versions: readonly Version[], selection: Selection, presenter: Presenter): Generator<Buffer> {
+  for (const version of versions) {
+    if (selection.everything || selection.matches(version)) yield presenter.frame('ADDED', version)
+  }
+}
+
+function* framesOf(versions: readonly Version[], selection: Selection, presenter: Presenter): Generator<Buffer> {
+  for (const version of versions) {
+    const frame = framesFor(selection, presenter, version)
+    if (frame) yield frame
   }
 }
 

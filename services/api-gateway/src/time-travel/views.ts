@@ -4,6 +4,7 @@ import { methodNotAllowed, type Status } from '@shiplog/api/status'
 import type { Operations } from '../operations/operations.ts'
 import { createMoments, type Moment } from './moment.ts'
 import { createPastReader, type PastReader } from './reader.ts'
+import type { Outgoing } from '../outgoing.ts'
 import { type PastWatchRequest, servePastWatch } from './watch.ts'
 import type { Reader } from '../read/reader.ts'
 import type { Streams } from '../store/streams.ts'
@@ -27,6 +28,7 @@ export function createPast(deps: {
   readonly reader: Reader
   readonly operationsOver: (reader: Reader) => Operations
   readonly clock: Clock
+  readonly outgoing: Outgoing
   readonly stopped: AbortSignal
 }): Past {
   const { streams, clock } = deps
@@ -41,7 +43,7 @@ export function createPast(deps: {
     async watch(request) {
       watchers++
       try {
-        await servePastWatch(request, clock, deps.stopped)
+        await servePastWatch(request, clock, deps.outgoing, deps.stopped)
       } finally {
         watchers--
       }

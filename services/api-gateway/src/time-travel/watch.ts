@@ -5,14 +5,19 @@ import { ApiError, versionTooLarge, versionTooOld } from '@shiplog/api/status'
 import { oldestWholeSequence } from '@shiplog/events/history/history'
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import type { ListOptions } from '../request/list-options.ts'
+import type { Outgoing } from '../outgoing.ts'
 import { eventsBetween } from '../store/history.ts'
 import type { PastReader } from './reader.ts'
 import type { Presenter } from '../representation/presenter.ts'
 import type { Selection } from '../request/selection.ts'
-import { bookmarkIntervalMs, errorFrame, type FrameSink, framesFor, watchTimeoutMsMin } from '../read/watch.ts'
-
-/** How many frames are written at a time. */
-const framesPerWrite = 64
+import {
+  bookmarkIntervalMs,
+  errorFrame,
+  type FrameSink,
+  framesFor,
+  piecesOfFrames,
+  watchTimeoutMsMin,
+} from '../read/watch.ts'
 
 export interface PastWatchRequest {
   readonly reader: PastReader
@@ -36,14 +41,17 @@ export async function checkPastStart(reader: PastReader, resource: ResourceInfo,
 const beginsWithState = (options: ListOptions): boolean => options.sendInitialEvents ?? !options.resourceVersion
 
 /** Serves one watch until its time is over or somebody ends it. */
-export async function servePastWatch(request: PastWatchRequest, clock: Clock, stopped: AbortSignal): Promise<void> {
+export async function servePastWatch(
+  request: PastWatchRequest,
+  clock: Clock,
+  outgoing: Outgoing,
+  stopped: AbortSignal,
+): Promise<void> {
   const { reader, resource, options, presenter, selection, sink } = request
   const stream = reader.streamOf(resource)
   const at = await reader.sequenceIn(stream)
-  const write = async (frames: readonly Buffer[]): Promise<void> => {
-    for (let i = 0; i < frames.length && !sink.closed.aborted; i += framesPerWrite)
-      if (!sink.write(Buffer.concat(frames.slice(i, i + framesPerWrite)))) await sink.drained()
-  }
+  const write = (frames: Iterable<Buffer>): Promise<void> =>
+    outgoing.pump(sink, piecesOfFrames(frames[Symbol.iterator](), outgoing, sink.mayCutFrames === true))
   const ended = Promise.withResolvers<'timeout' | 'closed'>()
   const onClose = (): void => ended.resolve('closed')
   sink.closed.addEventListener('abort', onClose, { once: true })
@@ -59,7 +67,7 @@ export async function servePastWatch(request: PastWatchRequest, clock: Clock, st
         resourceVersion: undefined,
         continueToken: '',
       })
-      await write(versions.map((version) => presenter.frame('ADDED', version)))
+      await write(versions.values().map((version) => presenter.frame('ADDED', version)))
       if (options.sendInitialEvents && options.allowWatchBookmarks)
         await write([presenter.bookmark(at, { 'k8s.io/initial-events-end': 'true' })])
     } else {

@@ -59,10 +59,18 @@ export function createAppendHealth(deps: {
   }
 }
 
-/** What a client is told when the log cannot be reached, the cause in the log's own words; undefined for other errors. */
+/**
+ * What a client is told when the log cannot be reached, the cause in the log's own words; undefined for other errors. Without
+ * `retryAfterSeconds`: client-go would ask ten times over, each time as long as the log is waited for, and kubectl would
+ * hang for a minute; and a write that may have been stored is not repeated by a library.
+ */
 export function statusOfUnavailable(error: unknown): Status | undefined {
   if (!(error instanceof Error) || error.name !== 'LogUnavailable') return undefined
-  return (error as LogUnavailable).ambiguous
+  const { details: _, ...status } = statusFor(error as LogUnavailable)
+  return status
+}
+
+const statusFor = (error: LogUnavailable): Status =>
+  error.ambiguous
     ? timeout(`the log did not acknowledge the write in time; it may or may not have been stored: ${error.message}`)
     : serviceUnavailable(`the log is not available: ${error.message}`)
-}
