@@ -1,7 +1,7 @@
 // A whole cluster of services that run apart, on one machine and without containers: nats-server, several gateways,
 // schedulers and controller managers, the agents of simulated nodes, PostgreSQL and a projector, each a process of its own
 // that is started again when it ends. What compose does with images, this does with the checkout.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { type ApiConnection, createApiConnection } from '@shiplog/api-client/api-connection'
@@ -10,6 +10,7 @@ import type { KubeObject } from '@shiplog/api/kube-object'
 import type { Clock } from '@shiplog/runtime/clock'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import type { Ids } from '@shiplog/runtime/ids'
+import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
 import { writeComponentFiles } from './component-files.ts'
 import type { NatsServerBinary } from './open-log.ts'
 import { openPostgres } from './open-postgres.ts'
@@ -51,7 +52,7 @@ const stopStepMs = 1_500
 export async function startApart(options: ApartOptions): Promise<RunningApart> {
   const { clock, ids, progress, natsServer } = options
   const directory = resolve(options.directory)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  closeTree(directory, ['postgres'])
   const lock = lockDirectory(directory)
   const runDirectory = join(directory, 'run')
   const supervisor = createSupervisor({
@@ -83,7 +84,8 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
     const ports = [port]
     while (ports.length < options.replicas) ports.push(await freePort(ids))
     const server = `https://127.0.0.1:${port}`
-    await writeComponentFiles({ directory, nowMs: clock.nowMs(), hosts: [], nodes, server })
+    const { notes } = await writeComponentFiles({ directory, nowMs: clock.nowMs(), hosts: [], nodes, server })
+    for (const note of notes) progress(note)
     const file = (...parts: string[]): string => join(directory, ...parts)
 
     const natsPort = await freePort(ids)
@@ -207,7 +209,7 @@ function natsConfiguration(directory: string): string {
   const here = text
     .replace('"/data"', JSON.stringify(join(directory, 'nats', 'store')))
     .replace('include ../nats-auth/authorization.conf', 'include authorization.conf')
-  writeFileSync(file, here, { mode: 0o600 })
+  writeSecretFile(file, here)
   return file
 }
 

@@ -5,7 +5,7 @@ import { parseLabelSelector } from '@shiplog/api/selectors'
 import { decodeEnvelope } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
 import { changeLine, type FieldChange, fieldChanges, withoutSecrets } from './history-changes.ts'
-import { addressOf, endWithReader, objectOf, say } from './history-records.ts'
+import { addressOf, objectOf, say } from './history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from './history-source.ts'
 import { nameOf, sequenceOf, targetOf } from './history-target.ts'
 
@@ -29,7 +29,6 @@ export async function diff(
   what: string | undefined,
   options: DiffOptions,
 ): Promise<number> {
-  endWithReader()
   const target = what === undefined ? undefined : targetOf(what, options.namespace)
   const labels = options.selector === undefined ? undefined : parseLabelSelector(options.selector)
   return await withHistory(options, async (source) => {

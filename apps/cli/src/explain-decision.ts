@@ -6,7 +6,7 @@ import type { NodeInfo } from '@shiplog/scheduling/node-info'
 import type { PodInfo } from '@shiplog/scheduling/pod-info'
 import { amountOf } from '@shiplog/scheduling/resources'
 import { explain, type Explanation, type NodeExplanation } from '@shiplog/scheduling/schedule'
-import { endWithReader, objectOf, say } from './history-records.ts'
+import { objectOf, say } from './history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from './history-source.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
 import { type Attempt, createWorld, readAttempts, walkAttempts } from './replay-attempts.ts'
@@ -49,7 +49,6 @@ export interface ExplainedDecision {
 
 /** Gives the exit code. */
 export async function explainDecision(text: string, options: ExplainOptions): Promise<number> {
-  endWithReader()
   const target = targetOf(text, options.namespace)
   if (target.resource.resource !== 'pods' || target.name === undefined)
     throw new Error('only decisions about pods can be explained: pod/NAME, please')

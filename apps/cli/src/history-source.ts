@@ -13,6 +13,7 @@ import { decodeRecordLine } from '@shiplog/events/record-lines'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { clusterFiles } from './cluster-files.ts'
+import { onEnd } from './ending.ts'
 import { findNatsServer } from './find-nats-server.ts'
 
 export interface HistorySource {
@@ -73,10 +74,15 @@ async function stoppedSource(dataDir: string): Promise<HistorySource> {
       progress: () => undefined,
       findNatsServer: findNatsServer(() => undefined),
     })
-    return logSource(opened.log.events, async () => {
+    const close = async (): Promise<void> => {
       await opened.log.close()
       await opened.stop()
       lock.release()
+    }
+    const early = onEnd(close)
+    return logSource(opened.log.events, async () => {
+      early[Symbol.dispose]()
+      await close()
     })
   } catch (error) {
     lock.release()
@@ -92,9 +98,19 @@ interface Credentials {
   readonly token?: string
 }
 
+/** What is wrong with a kubeconfig is said without what is in it: it holds keys and tokens. */
+function kubeconfigIn(path: string): any {
+  const text = readFileSync(path, 'utf8')
+  try {
+    return decodeYaml(text).value
+  } catch {
+    throw new Error(`${path} is no YAML`)
+  }
+}
+
 /** The current context of a kubeconfig: certificates and tokens, inline or in files. */
 function credentialsOf(path: string): Credentials {
-  const config = decodeYaml(readFileSync(path, 'utf8')).value as any
+  const config = kubeconfigIn(path)
   const named = (list: any[], name: string): any => list?.find((entry) => entry.name === name)
   const context = named(config.contexts, config['current-context'])?.context
   const cluster = named(config.clusters, context?.cluster)?.cluster

@@ -2,7 +2,7 @@
 // of the same name that came after.
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { changeLine, fieldChanges, managerOf, withoutSecrets } from './history-changes.ts'
-import { endWithReader, objectOf, say, tell, whoAndWhy } from './history-records.ts'
+import { objectOf, say, tell, whoAndWhy } from './history-records.ts'
 import { type SourceOptions, withHistory } from './history-source.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
 
@@ -18,7 +18,6 @@ const fieldsShownMax = 20
 
 /** Gives the exit code: 1 when the log knows no such object. */
 export async function history(text: string, options: HistoryOptions): Promise<number> {
-  endWithReader()
   const target = targetOf(text, options.namespace)
   if (target.name === undefined) throw new Error(`which one? KIND/NAME, please: ${text}/…`)
   return await withHistory(options, async (source) => {

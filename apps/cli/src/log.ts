@@ -1,7 +1,7 @@
 // `shiplog log`: the story of the cluster or of one object, newest first, or with --follow as it happens.
 import type { LogRecord } from '@shiplog/events/event-log'
 import { changeLine, fieldChanges, withoutSecrets } from './history-changes.ts'
-import { endWithReader, objectOf, say, tell, type Told, whoAndWhy } from './history-records.ts'
+import { objectOf, say, tell, type Told, whoAndWhy } from './history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from './history-source.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
 
@@ -23,7 +23,6 @@ const stepMax = 262_144
 
 /** Gives the exit code: 1 when the log knows no such object. */
 export async function log(target: string | undefined, options: LogOptions): Promise<number> {
-  endWithReader()
   const subjects = subjectsOf(target, options.namespace)
   return await withHistory(options, async (source) => {
     const wanted = filterOf(options)

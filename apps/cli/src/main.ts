@@ -1,9 +1,10 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { failed, watchForEnd } from './ending.ts'
 
 /** Documented in --help: 0 done (or stopped by a signal), 1 failed (the message says why), 2 wrong usage. */
-const exitCode = { failed: 1, usage: 2 } as const
+const exitCode = { usage: 2 } as const
 
 const defaultDataDir = '.shiplog'
 
@@ -28,6 +29,12 @@ function nodeKind(text: string, before: readonly string[] = []): readonly string
 function postgresChoice(text: string): string {
   if (/^(auto|off)$/.test(text) || /^postgres(ql)?:\/\/\S+$/.test(text)) return text
   throw new InvalidArgumentError('auto, off or postgres://…, please.')
+}
+
+function ownerChoice(text: string): { uid: number; gid: number } {
+  const [uid, gid = uid] = /^(\d+)(?::(\d+))?$/.exec(text)?.slice(1) ?? []
+  if (uid === undefined) throw new InvalidArgumentError('numbers, please: 1000 or 1000:1000.')
+  return { uid: Number(uid), gid: Number(gid) }
 }
 
 const dataDirOption = (): Option =>
@@ -319,6 +326,12 @@ program
   .requiredOption('-o, --out <dir>', 'where to write them; what is there and still good is kept')
   .option('--host <names...>', 'names and addresses of the gateways', [])
   .option('--node <names...>', 'nodes whose agents run apart', ['node-0', 'node-1', 'node-2'])
+  .addOption(
+    new Option(
+      '--owner <uid:gid>',
+      'whose the directories of schedulers, controllers, projectors and nodes are to be (their containers run as it)',
+    ).argParser(ownerChoice),
+  )
   .option('--server <url>', "the gateway in the administrator's kubeconfig", 'https://127.0.0.1:6443')
   .addHelpText('after', '\nSee docs/running-services-apart.md.')
   .action(async (options) => {
@@ -343,12 +356,10 @@ program
     for (const line of versionLines()) process.stdout.write(`${line}\n`)
   })
 
+watchForEnd()
 try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCode.usage
-  else {
-    process.stderr.write(`shiplog: ${error instanceof Error ? error.message : String(error)}\n`)
-    process.exitCode = exitCode.failed
-  }
+  else failed(error)
 }

@@ -2,7 +2,7 @@
 // another configuration, which decisions would have been different.
 import { createProfile, defaultConfiguration, type Profile } from '@shiplog/scheduling/configuration'
 import { schedule } from '@shiplog/scheduling/schedule'
-import { endWithReader, say } from './history-records.ts'
+import { say } from './history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from './history-source.ts'
 import {
   type Attempt,
@@ -39,7 +39,6 @@ export interface ReplayReport {
 
 /** Gives the exit code: 0 as recorded, 1 when something differs or cannot be recomputed. */
 export async function replay(options: ReplayOptions): Promise<number> {
-  endWithReader()
   const other = options.config === undefined ? undefined : profileFromFile(options.config)
   const report = await withHistory(options, (source) => replayAll(source, other))
   if (options.output === 'json') {

@@ -10,6 +10,7 @@ import type { EventLog } from '@shiplog/events/event-log'
 import { describeFinding, verifyAtStart, verifyLog } from '@shiplog/events/verify-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
+import { onEnd } from './ending.ts'
 import { findNatsServer } from './find-nats-server.ts'
 
 /** Findings that are printed; more are only counted. */
@@ -30,6 +31,11 @@ export async function verify(options: { readonly dataDir: string }): Promise<num
       progress: (line) => void process.stderr.write(`${line}\n`),
       findNatsServer: findNatsServer(() => undefined),
       ...(mark ? { expectIncarnation: mark.incarnation } : {}),
+    })
+    using _early = onEnd(async () => {
+      await opened.log.close()
+      await opened.stop()
+      lock.release()
     })
     try {
       const { events, leases, objectEvents } = opened.log

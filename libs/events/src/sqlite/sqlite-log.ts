@@ -1,11 +1,12 @@
 // The embedded log: the EventLog port on one SQLite file, for one process on one machine. Appends of one turn of the event
 // loop share one transaction, so concurrent writers share one fsync and a lone append waits for nobody. node:sqlite is
 // synchronous: an append blocks the loop for the time of its commit, which is the price of having no second thread.
-import { mkdirSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
+import { closeFile, openSecretFile, secretDirectory } from '@shiplog/runtime/secret-files'
 import { checkGroup } from '../append-checks.ts'
 import {
   type Append,
@@ -90,7 +91,12 @@ export async function openSqliteClusterLog(options: SqliteLogOptions): Promise<C
   const ids = options.ids ?? systemIds
   const inMemory = options.dataDir === ':memory:'
   const file = inMemory ? ':memory:' : join(options.dataDir, 'log.db')
-  if (!inMemory) mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
+  if (!inMemory) {
+    secretDirectory(options.dataDir)
+    // SQLite gives the files beside it (-wal, -shm) the mode of the database: it is closed before there is anything in it.
+    closeSync(openSecretFile(file, 'a'))
+    for (const beside of ['-wal', '-shm', '-journal']) closeFile(`${file}${beside}`)
+  }
   const database = openDatabase(file)
   const committer = createTransactions(database)
   const open = (name: string, shape: StreamShape): SqliteStream =>
