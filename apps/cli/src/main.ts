@@ -1,6 +1,6 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { failed, watchForEnd } from './ending.ts'
 
 /** Documented in --help: 0 done (or stopped by a signal), 1 failed (the message says why), 2 wrong usage. */
@@ -19,6 +19,14 @@ function wholeNumber(max: number): (text: string) => number {
 function logChoice(text: string): string {
   if (/^(auto|embedded|jetstream)$/.test(text) || /^(nats|tls):\/\/\S+$/.test(text)) return text
   throw new InvalidArgumentError('auto, embedded, jetstream or nats://…, please.')
+}
+
+const ageUnitsMs: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000 }
+
+function ageOf(text: string): number {
+  const [, count, unit] = /^(\d+)([hd])$/.exec(text) ?? []
+  if (count === undefined || unit === undefined) throw new InvalidArgumentError('hours or days, please: 12h, 30d.')
+  return Number(count) * ageUnitsMs[unit]!
 }
 
 function nodeKind(text: string, before: readonly string[] = []): readonly string[] {
@@ -61,6 +69,7 @@ Examples:
   $ shiplog explain pod/web-1                    why it is where it is, or waits
   $ shiplog replay                               computes all decisions again
   $ shiplog apart                                the same, each service a process
+  $ shiplog down                                 stops it
 
 Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 failed, and the message says why; 2 wrong usage.`,
   )
@@ -150,6 +159,61 @@ program
   .action(async (options) => {
     const { status } = await import('./status.ts')
     process.exitCode = await status(options)
+  })
+
+program
+  .command('down')
+  .description('stop the cluster of a data directory, and with --purge remove all that it left')
+  .addOption(dataDirOption())
+  .addOption(new Option('--purge', "remove the data directory, and PostgreSQL's home with it"))
+  .addHelpText('after', '\nExit code 0: nothing runs on it any more.')
+  .action(async (options) => {
+    const { down } = await import('./down.ts')
+    process.exitCode = await down(options)
+  })
+
+program
+  .command('backup')
+  .description('write a consistent, verified copy of the cluster, running or stopped')
+  .addOption(dataDirOption())
+  .requiredOption('-o, --out <dir>', 'where to; it must not exist')
+  .addHelpText('after', '\nIt holds what Secrets hold, and the keys of the cluster. docs/operations.md tells the rest.')
+  .action(async (options) => {
+    const { backup } = await import('./backup.ts')
+    process.exitCode = await backup(options)
+  })
+
+program
+  .command('restore <backup>')
+  .description('make a data directory from a backup; start it with shiplog up')
+  .addOption(dataDirOption())
+  .addOption(
+    new Option('-l, --log <which>', 'auto, embedded, jetstream, or the nats:// URL of a server')
+      .default('auto')
+      .argParser(logChoice),
+  )
+  .addOption(
+    new Option(
+      '--bump <count>',
+      'sequences that are left out, at least as many as were given out since the backup was taken (default: ten times ' +
+        'what the log grew by in such a time on average, and 10000)',
+    ).argParser(wholeNumber(1_000_000_000_000)),
+  )
+  .action(async (from, options) => {
+    const { restore } = await import('./backup.ts')
+    process.exitCode = await restore(from, options)
+  })
+
+program
+  .command('compact')
+  .description('forget what is older than somebody wants to keep, of a stopped cluster')
+  .addOption(dataDirOption())
+  .requiredOption('--keep <age>', 'how much of the past stays: 30d, 12h', ageOf)
+  .addOption(new Option('-y, --yes', 'do not ask'))
+  .addHelpText('after', '\nIt says what is given up, and asks. docs/operations.md tells how a log grows.')
+  .action(async (options) => {
+    const { compact } = await import('./compact.ts')
+    process.exitCode = await compact(options)
   })
 
 program
@@ -355,6 +419,19 @@ program
     const { versionLines } = await import('./info.ts')
     for (const line of versionLines()) process.stdout.write(`${line}\n`)
   })
+
+program
+  .command('completion')
+  .description('print the completion of this command for a shell')
+  .addArgument(new Argument('<shell>', 'which').choices(['bash', 'zsh', 'fish']))
+  .addHelpText('after', '\n  $ source <(shiplog completion bash)\n  $ shiplog completion fish | source')
+  .action(async (shell) => {
+    const { completionScript } = await import('./completion.ts')
+    process.stdout.write(completionScript(shell, program))
+  })
+
+// A fault in the usage of a command is explained by that command's help.
+for (const command of program.commands) command.showHelpAfterError(`(shiplog ${command.name()} --help shows how)`)
 
 watchForEnd()
 try {

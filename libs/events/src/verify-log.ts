@@ -11,6 +11,8 @@ import {
   emptyHash,
   foldHash,
   parseLogRecord,
+  readSkips,
+  skippedCount,
   previousOf,
   type Seal,
   sealSubject,
@@ -63,6 +65,7 @@ export async function verifyLog(log: EventLog, options: VerifyOptions = {}): Pro
   const lastSequence = await log.lastSequence()
   const compacted = await readCompactions(log, tell)
   const seals = await readSeals(log, tell)
+  const skips = await readSkips(log)
   /** The last record of every subject so far. */
   const known = new Map<string, Known>()
   /** Records that are not there, until somebody tells whose they were. */
@@ -87,6 +90,11 @@ export async function verifyLog(log: EventLog, options: VerifyOptions = {}): Pro
   }
   const passGap = (to: number): void => {
     for (; expected < to; expected += 1) {
+      const skipped = skips.get(expected)
+      if (skipped !== undefined) {
+        expected = skipped
+        continue
+      }
       const gone = compacted.get(expected)
       if (gone === undefined) {
         missing.add(expected)
@@ -228,7 +236,9 @@ export async function verifyAtStart(log: EventLog, mark: Mark | undefined): Prom
   const end = await log.lastSequence()
   const lastCompaction = await log.last(compactionSubject)
   const forgotten = lastCompaction === undefined ? 0 : parseLogRecord<Compaction>(lastCompaction).total
-  if ((await log.recordCount()) < end - forgotten) await findDamage(log, end - forgotten)
+  const skips = await readSkips(log)
+  const whole = end - forgotten - skippedCount(skips)
+  if ((await log.recordCount()) < whole) await findDamage(log, whole)
 
   const seal = await log.last(sealSubject)
   if (seal) verifyRecord(seal)
@@ -237,6 +247,8 @@ export async function verifyAtStart(log: EventLog, mark: Mark | undefined): Prom
   const compacted = seal === undefined && forgotten > 0
   for await (const records of log.read({ from: expected, to: end })) {
     for (const record of records) {
+      const skipped = skips.get(expected)
+      if (skipped !== undefined && skipped < record.sequence) expected = skipped + 1
       if (record.sequence !== expected && !compacted) throw gone(expected, end, mark)
       verifyRecord(record)
       expected = record.sequence + 1

@@ -326,9 +326,10 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
     headers: Readonly<Record<string, string>>,
     payload: Uint8Array,
     ttlSeconds?: number,
+    timeMs?: number,
   ) => {
     lastSequence += 1
-    lastTimeMs = Math.max(lastTimeMs, clock.nowMs())
+    lastTimeMs = Math.max(lastTimeMs, timeMs ?? clock.nowMs())
     const values: SQLInputValue[] = [lastSequence, subject, lastTimeMs, JSON.stringify(headers), payload]
     if (shape.expiry) values.push(ttlSeconds === undefined ? null : lastTimeMs + ttlSeconds * 1000)
     insert.run(...values)
@@ -347,7 +348,9 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
           return { ok: false, conflict }
         }
       }
-      const sequences = group.map((member) => write(member.subject, member.headers, member.payload, member.ttlSeconds))
+      const sequences = group.map((member) => 
+        write(member.subject, member.headers, member.payload, member.ttlSeconds, member.timeMs),
+      )
       setLast.run(lastSequence, name)
       return { ok: true, sequences }
     },
@@ -549,6 +552,14 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
       guarded(() => {
         const rows = database.prepare(`SELECT subject, count(*) AS count FROM ${name} GROUP BY subject`).all()
         return new Map((rows as unknown as { subject: string; count: number }[]).map((row) => [row.subject, row.count]))
+      }),
+    skipTo: async (sequence) =>
+      guarded(() => {
+        if (sequence <= lastSequence) return
+        setLast.run(sequence, name)
+        lastSequence = sequence
+        before = sequence
+        hub.push([], sequence)
       }),
     compact: async (subject, before) =>
       guarded(() => {
