@@ -71,7 +71,7 @@ export interface RunningCluster {
 
 /** After this long a stop goes on to the next part. */
 const stopStepMs = 1_500
-/** Processes of pods are asked to end, and killed when they do not. */
+/** Processes of pods, and a server that writes down what it holds, are asked to end, and killed when they do not. */
 const stopProcessesMs = 3_200
 const processAgentName = 'process-node-agent'
 const startTimeoutMs = 60_000
@@ -93,7 +93,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   const undo: (readonly [what: string, how: () => Promise<void> | void])[] = []
   const stop = async (): Promise<void> => {
     for (const [what, how] of undo.splice(0).reverse()) {
-      const limitMs = what === processAgentName ? stopProcessesMs : stopStepMs
+      const limitMs = what === processAgentName || what === 'postgres' ? stopProcessesMs : stopStepMs
       await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'a part did not stop well'))
     }
   }

@@ -170,10 +170,13 @@ export class StreamProjection {
 
   async #run(signal: AbortSignal): Promise<void> {
     try {
+      // Its newest record may be gone (expired, forgotten, or left out by a restore): the snapshot holds all up to here.
+      const end = await this.log.lastSequence()
       for await (const records of this.log.follow({ subjects: ['>'], signal })) {
         if (this.synced) {
           this.#apply(records)
         } else if (records.length === 0) {
+          this.applied = Math.max(this.applied, end)
           this.#completeSnapshot()
         } else {
           for (const record of records) this.#applyToSnapshot(record)
