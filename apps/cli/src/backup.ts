@@ -41,7 +41,7 @@ export async function backup(options: { readonly dataDir: string; readonly out: 
   const making = `${out}.new`
   rmSync(making, { recursive: true, force: true })
   secretDirectory(making)
-  using _early = onEnd(() => rmSync(making, { recursive: true, force: true }))
+  const forget = onEnd(() => rmSync(making, { recursive: true, force: true }))
   try {
     const ends = running ? await ofRunning(dataDir, making) : await ofStopped(dataDir, making)
     const pki = join(dataDir, 'pki')
@@ -52,9 +52,8 @@ export async function backup(options: { readonly dataDir: string; readonly out: 
     renameSync(making, out)
     say(`${out}: everything up to sequence ${ends.events}, verified`)
     return 0
-  } catch (error) {
-    rmSync(making, { recursive: true, force: true })
-    throw error
+  } finally {
+    await forget()
   }
 }
 
@@ -128,7 +127,7 @@ export async function restore(from: string, options: RestoreOptions): Promise<nu
   const making = `${dataDir}.restoring`
   rmSync(making, { recursive: true, force: true })
   secretDirectory(making)
-  using _early = onEnd(() => rmSync(making, { recursive: true, force: true }))
+  const forget = onEnd(() => rmSync(making, { recursive: true, force: true }))
   try {
     const end = await withStoppedLog(source, async ({ log, mark }) => {
       await verifyAtStart(log.events, mark)
@@ -140,9 +139,8 @@ export async function restore(from: string, options: RestoreOptions): Promise<nu
     renameSync(making, dataDir)
     say(`${dataDir}: as it was at ${takenAt} (sequence ${ends.events}), verified; what is written now begins at ${end + 1}`)
     return 0
-  } catch (error) {
-    rmSync(making, { recursive: true, force: true })
-    throw error
+  } finally {
+    await forget()
   }
 }
 
@@ -161,11 +159,10 @@ async function into(
     progress: tell,
     findNatsServer: findNatsServer(tell),
   })
-  const close = async (): Promise<void> => {
+  const close = onEnd(async () => {
     await opened.log.close()
     await opened.stop()
-  }
-  using _early = onEnd(close)
+  })
   try {
     const { events, leases, objectEvents } = opened.log
     if ((await events.lastSequence()) > 0) throw new Error('the log that is to be restored to is not empty')

@@ -18,10 +18,18 @@ let ending = false
 /** Set by commands that stay: they end themselves, in words of their own. */
 let stayed: ((why: string) => void) | undefined
 
-/** Has something undone when the command ends early; disposing it says that it was done in order. */
-export function onEnd(how: Undo): Disposable {
-  undo.add(how)
-  return { [Symbol.dispose]: () => void undo.delete(how) }
+/**
+ * Has something undone when the command ends early, or when it is asked for: once, and whoever ends the command while it
+ * is under way waits for it.
+ */
+export function onEnd(how: Undo): () => Promise<void> {
+  let done: Promise<void> | undefined
+  const once = (): Promise<void> => {
+    done ??= (async () => await how())().finally(() => undo.delete(once))
+    return done
+  }
+  undo.add(once)
+  return once
 }
 
 /** `up` and `apart` stop by themselves when they are asked to. */

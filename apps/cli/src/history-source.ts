@@ -65,6 +65,7 @@ export const logSource = (log: EventLog, close: () => Promise<void>): HistorySou
 /** Holds the directory's lock, so that no cluster starts on the log meanwhile. */
 async function stoppedSource(dataDir: string): Promise<HistorySource> {
   const lock = lockDirectory(dataDir)
+  const release = onEnd(() => lock.release())
   try {
     const opened = await openLog({
       choice: 'auto',
@@ -74,18 +75,14 @@ async function stoppedSource(dataDir: string): Promise<HistorySource> {
       progress: () => undefined,
       findNatsServer: findNatsServer(() => undefined),
     })
-    const close = async (): Promise<void> => {
+    const close = onEnd(async () => {
       await opened.log.close()
       await opened.stop()
-      lock.release()
-    }
-    const early = onEnd(close)
-    return logSource(opened.log.events, async () => {
-      early[Symbol.dispose]()
-      await close()
+      await release()
     })
+    return logSource(opened.log.events, close)
   } catch (error) {
-    lock.release()
+    await release()
     throw error
   }
 }

@@ -17,7 +17,7 @@ export interface StoppedLog extends OpenedLog {
 export async function withStoppedLog<T>(dataDir: string, use: (opened: StoppedLog) => Promise<T>): Promise<T> {
   if (recordedLog(dataDir) === undefined) throw new Error(`there is no log in ${dataDir}`)
   const lock = lockDirectory(dataDir)
-  using _lock = onEnd(() => lock.release())
+  const release = onEnd(() => lock.release())
   try {
     const mark = await markOf(dataDir)
     const opened = await openLog({
@@ -29,17 +29,16 @@ export async function withStoppedLog<T>(dataDir: string, use: (opened: StoppedLo
       findNatsServer: findNatsServer(() => undefined),
       ...(mark ? { expectIncarnation: mark.incarnation } : {}),
     })
-    const close = async (): Promise<void> => {
+    const close = onEnd(async () => {
       await opened.log.close()
       await opened.stop()
-    }
-    using _log = onEnd(close)
+    })
     try {
       return await use({ ...opened, mark })
     } finally {
       await close()
     }
   } finally {
-    lock.release()
+    await release()
   }
 }

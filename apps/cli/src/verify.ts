@@ -21,6 +21,7 @@ export async function verify(options: { readonly dataDir: string }): Promise<num
   const dataDir = resolve(options.dataDir)
   if (recordedLog(dataDir) === undefined) throw new Error(`there is no log in ${dataDir}`)
   const lock = lockDirectory(dataDir)
+  const release = onEnd(() => lock.release())
   try {
     const mark = await markOf(dataDir)
     const opened = await openLog({
@@ -32,10 +33,9 @@ export async function verify(options: { readonly dataDir: string }): Promise<num
       findNatsServer: findNatsServer(() => undefined),
       ...(mark ? { expectIncarnation: mark.incarnation } : {}),
     })
-    using _early = onEnd(async () => {
+    const close = onEnd(async () => {
       await opened.log.close()
       await opened.stop()
-      lock.release()
     })
     try {
       const { events, leases, objectEvents } = opened.log
@@ -56,11 +56,10 @@ export async function verify(options: { readonly dataDir: string }): Promise<num
       process.stdout.write(`event objects: ${await verifyRecords(objectEvents)} records: all whole\n`)
       return 0
     } finally {
-      await opened.log.close()
-      await opened.stop()
+      await close()
     }
   } finally {
-    lock.release()
+    await release()
   }
 }
 
