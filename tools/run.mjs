@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const modules = join(root, 'node_modules')
-const nodePackage = `node-${process.platform}-${process.arch}`
+// Of one platform the package has another name.
+const platform = `${process.platform}-${process.arch}`
+const nodePackage = platform === 'darwin-arm64' ? `node-bin-${platform}` : `node-${platform}`
 export const nodeBinary = join(modules, nodePackage, 'bin', 'node')
 
 const natsServerTimeoutMs = 180_000

@@ -26,6 +26,7 @@ import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
 import { loadPki } from './pki.ts'
+import { tellReading } from './reading-progress.ts'
 import { ofLives, type Part } from './shown-lives.ts'
 import { createSqlPart } from './sql-part.ts'
 import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects } from '@shiplog/api-gateway/system-objects'
@@ -138,8 +139,10 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const { description } = opened
     undo.push(['log server', opened.stop], ['log', () => opened.log.close()])
     progress(`log: ${description}`)
+    const reading = tellReading(opened.log, clock, progress)
+    undo.push(['reading', () => reading[Symbol.dispose]()])
     const guarded = await guardLog({
-      log: opened.log,
+      log: reading.log,
       dataDir,
       mark,
       clock,
@@ -274,6 +277,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ],
     })
     await Promise.all([running, begin(parts)])
+    reading[Symbol.dispose]()
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
     // Nobody here needs them: components in this process are not asked for their rights.
     const roles = ensureDefaultRoles(systemObjects).catch((err: unknown) =>
