@@ -89,7 +89,10 @@ function watchStarter(): void {
 
 /** Says what went wrong, undoes what was begun, and ends the process. */
 export function failed(error: unknown): void {
-  if (isGoneReader(error)) return ask('nobody reads what is said')
+  if (isGoneReader(error)) {
+    ask('nobody reads what is said')
+    return
+  }
   process.stderr.write(`shiplog: ${error instanceof Error ? error.message : String(error)}\n`)
   void endCommand(exitCode.failed)
 }
