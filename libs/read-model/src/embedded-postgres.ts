@@ -96,7 +96,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
   /** Everything that is not there is made: the home may have been removed since. */
   const start = async (): Promise<ChildProcess> => {
-    const home = prepareHome(dataDir, native)
+    const home = prepareHome(dataDir, native, clock.nowMs())
     accessSync(join(home.bin, 'postgres'), constants.X_OK)
     const data = join(home.directory, 'data')
     await endOrphan(data, clock)

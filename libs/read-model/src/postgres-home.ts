@@ -92,14 +92,14 @@ export function removePostgresHome(dataDir: string): void {
 }
 
 /** Makes the home ready for the user that runs the server. May be called again, also when the home is gone. */
-export function prepareHome(dataDir: string, native: string): Home {
+export function prepareHome(dataDir: string, native: string, nowMs: number): Home {
   const account = accountFor()
   const directory = postgresHome(dataDir)
   if (account === undefined) {
     secretDirectory(directory)
     return { directory, bin: join(native, 'bin'), account }
   }
-  sweepHomes()
+  sweepHomes(nowMs)
   secretDirectory(directory)
   chownSync(directory, account.uid, account.gid)
   writeSecretFile(join(directory, 'owner'), resolve(dataDir))
@@ -107,22 +107,19 @@ export function prepareHome(dataDir: string, native: string): Home {
 }
 
 /** Servers of data directories that are gone leave nothing behind for long. */
-function sweepHomes(): void {
+function sweepHomes(nowMs: number): void {
   for (const name of readdirSync(rootPlace)) {
     if (!name.startsWith(rootPrefix)) continue
     const directory = join(rootPlace, name)
     try {
       const dataDir = readFileSync(join(directory, 'owner'), 'utf8')
       const isUsed = existsSync(dataDir) || existsSync(join(directory, 'data', 'postmaster.pid'))
-      if (!isUsed && ageMs(directory) > sweepAfterMs) rmSync(directory, { recursive: true, force: true })
+      if (!isUsed && nowMs - statSync(directory).mtimeMs > sweepAfterMs) rmSync(directory, { recursive: true, force: true })
     } catch {
       // Half made, or swept by another meanwhile.
     }
   }
 }
-
-/** By the machine's clock, which the file system's times come from. */
-const ageMs = (path: string): number => performance.timeOrigin + performance.now() - statSync(path).mtimeMs
 
 /** True when everybody may pass through all directories above a path. */
 function isReachable(path: string): boolean {

@@ -15,7 +15,7 @@ const readyTimeoutMs = 10_000
 const readyPollMs = 5
 const stopTimeoutMs = 3000
 /** Everything waits for the log: it is tried again soon, and often. */
-const backoff = { firstMs: 50, maxMs: 10_000, calmMs: 10_000 }
+const backoff = { firstMs: 50, maxMs: 1_000, calmMs: 5_000 }
 /** A server that has ended so often before it ever answered is not waited for. */
 const endsAtStartMax = 3
 
