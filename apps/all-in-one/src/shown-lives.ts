@@ -1,6 +1,6 @@
 // What a helper process went through, in the words in which kube-system shows its pod: a restart is another life, and
 // between two lives it waits as a container does that a kubelet backs off from.
-import type { ComponentState } from '@shiplog/api-gateway/component-pods'
+import type { ComponentState } from '@shiplog/control-plane/pods/component-pods'
 import type { Lives } from '@shiplog/runtime/kept-process'
 import type { HealthCheck } from '@shiplog/runtime/service'
 

@@ -7,9 +7,9 @@ import { startCluster, type RunningCluster } from '@shiplog/all-in-one/cluster'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { backup, restore } from './backup.ts'
-import { findNatsServer } from './find-nats-server.ts'
-import { openHistory } from './history-source.ts'
-import { verify } from './verify.ts'
+import { findNatsServer } from './cluster/find-nats-server.ts'
+import { openHistory } from './history/history-source.ts'
+import { verify } from './cluster/verify.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
 const natsServer = await findNatsServer(() => undefined)({ fetch: false })

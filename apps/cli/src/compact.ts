@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { recordedLog } from '@shiplog/all-in-one/open-log'
-import { compactLog } from '@shiplog/events/compactor'
+import { compactLog } from '@shiplog/events/integrity/compactor'
 import { systemClock } from '@shiplog/runtime/clock'
 import { diskBytesOf, humanBytes } from './log-growth.ts'
 import { withStoppedLog } from './stopped-log.ts'

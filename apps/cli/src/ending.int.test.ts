@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { startCluster } from '@shiplog/all-in-one/cluster'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { findNatsServer } from './find-nats-server.ts'
+import { findNatsServer } from './cluster/find-nats-server.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 const main = join(import.meta.dirname, 'main.ts')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { hasEmbeddedPostgres } from '@shiplog/read-model/embedded-postgres'
 import { postgresHome } from '@shiplog/read-model/postgres-home'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { findNatsServer } from './find-nats-server.ts'
+import { findNatsServer } from './cluster/find-nats-server.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
 const main = join(import.meta.dirname, 'main.ts')

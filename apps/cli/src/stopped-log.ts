@@ -1,13 +1,13 @@
 // The log of a stopped cluster, opened by a command: the directory is held meanwhile, so that no cluster starts on it, and
 // whatever ends the command, the log is closed, what was started for it ends, and the directory is given back.
 import { type OpenedLog, openLog, recordedLog } from '@shiplog/all-in-one/open-log'
-import { markOf } from '@shiplog/api-gateway/guarded-log'
-import type { Mark } from '@shiplog/events/high-water-mark'
+import { markOf } from '@shiplog/events/integrity/guarded-log'
+import type { Mark } from '@shiplog/events/integrity/high-water-mark'
 import { systemClock } from '@shiplog/runtime/clock'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { onEnd } from './ending.ts'
-import { findNatsServer } from './find-nats-server.ts'
+import { findNatsServer } from './cluster/find-nats-server.ts'
 
 export interface StoppedLog extends OpenedLog {
   readonly mark: Mark | undefined
