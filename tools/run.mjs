@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const modules = join(root, 'node_modules')
-const nodePackage = `node-${process.platform}-${process.arch}`
+// Of one platform the package has another name.
+const platform = `${process.platform}-${process.arch}`
+const nodePackage = platform === 'darwin-arm64' ? `node-bin-${platform}` : `node-${platform}`
 export const nodeBinary = join(modules, nodePackage, 'bin', 'node')
 
 const natsServerTimeoutMs = 180_000
@@ -58,9 +60,11 @@ const nodeFlags = ['--max-semi-space-size=64']
 /** Replaces this process as far as Node can: same streams, forwarded signals, same exit code. */
 function run(argv) {
   const child = spawn(nodeBinary, argv, {
-    stdio: 'inherit',
+    // The fourth is a pipe that says nothing: it closes when this process is gone, however it went.
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: {
       ...process.env,
+      SHIPLOG_STARTER_FD: `3 of ${process.pid}`,
       PATH: `${dirname(nodeBinary)}:${join(modules, '.bin')}:${process.env.PATH}`,
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(modules, '.cache', 'node-compile'),
     },

@@ -1,7 +1,8 @@
 // A whole cluster of services that run apart, on one machine and without containers: nats-server, several gateways,
 // schedulers and controller managers, the agents of simulated nodes, PostgreSQL and a projector, each a process of its own
 // that is started again when it ends. What compose does with images, this does with the checkout.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { type ApiConnection, createApiConnection } from '@shiplog/api-client/api-connection'
@@ -10,6 +11,7 @@ import type { KubeObject } from '@shiplog/api/kube-object'
 import type { Clock } from '@shiplog/runtime/clock'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import type { Ids } from '@shiplog/runtime/ids'
+import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
 import { writeComponentFiles } from './component-files.ts'
 import type { NatsServerBinary } from './open-log.ts'
 import { openPostgres } from './open-postgres.ts'
@@ -44,17 +46,18 @@ export interface RunningApart {
 const root = resolve(import.meta.dirname, '../../..')
 const readyTimeoutMs = 60_000
 const readyPollMs = 100
+const healthTimeoutMs = 2_000
 /** Below the ports that Linux, macOS and Windows give to outgoing connections. */
 const [portMin, portMax] = [20_000, 30_000]
 const portAttemptsMax = 50
 /** Gateways end after those who report through them, and the log after the gateways. */
 const stopStepMs = 1_500
 
-/** Resolves when all nodes are Ready. */
+/** Resolves when all nodes are Ready, and every gateway, scheduler, controller manager and agent is. */
 export async function startApart(options: ApartOptions): Promise<RunningApart> {
   const { clock, ids, progress, natsServer } = options
   const directory = resolve(options.directory)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  closeTree(directory, ['postgres'])
   const lock = lockDirectory(directory)
   const runDirectory = join(directory, 'run')
   const supervisor = createSupervisor({
@@ -86,7 +89,8 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
     const ports = [port]
     while (ports.length < options.replicas) ports.push(await freePort(ids))
     const server = `https://127.0.0.1:${port}`
-    await writeComponentFiles({ directory, nowMs: clock.nowMs(), hosts: [], nodes, server })
+    const { notes } = await writeComponentFiles({ directory, nowMs: clock.nowMs(), hosts: [], nodes, server })
+    for (const note of notes) progress(note)
     const file = (...parts: string[]): string => join(directory, ...parts)
 
     const natsPort = await freePort(ids)
@@ -101,14 +105,18 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
     ])
     progress(`log: jetstream (nats-server ${natsServer.version})`)
 
+    /** Of every service: it is ready when its view of the cluster is complete. */
+    const healthPorts: number[] = []
     const service = async (name: string, of: string, env: Readonly<Record<string, string>>): Promise<void> => {
       const main = join(root, 'services', of, 'src', 'main.ts')
+      const healthPort = await freePort(ids)
+      healthPorts.push(healthPort)
       start(name, of === 'api-gateway' ? 1 : 0, process.execPath, [main], {
         ...nats,
         ...env,
         SHIPLOG_REPLICA: name,
         SHIPLOG_HEALTH_HOST: '127.0.0.1',
-        SHIPLOG_HEALTH_PORT: String(await freePort(ids)),
+        SHIPLOG_HEALTH_PORT: String(healthPort),
         SHIPLOG_LOG_LEVEL: 'info',
       })
     }
@@ -141,7 +149,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
         ...(options.podCidr ? { SHIPLOG_POD_CIDR: options.podCidr } : {}),
       })
     }
-    await untilReady(server, nodes, file)
+    await untilReady(server, nodes, file, healthPorts)
     progress(`API: ${ports.map((one) => `https://127.0.0.1:${one}`).join(', ')}`)
     progress(`parts: ${started.map(({ name }) => name).join(', ')}`)
     if (options.postgres !== 'off') {
@@ -173,6 +181,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
     server: string,
     nodes: readonly string[],
     file: (...parts: string[]) => string,
+    healthPorts: readonly number[],
   ): Promise<void> {
     const pem = (name: string): string => readFileSync(file('authority', name), 'utf8')
     const connection: ApiConnection = createApiConnection({
@@ -193,7 +202,8 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
           .catch(() => undefined)
         const ready = result?.ok ? (result.object['items'] as KubeObject[]).filter(isReady) : []
         const names = new Set(ready.map(({ metadata }) => metadata.name))
-        if (result?.ok && nodes.every((node) => names.has(node))) return
+        const nodesAreReady = result?.ok === true && nodes.every((node) => names.has(node))
+        if (nodesAreReady && (await Promise.all(healthPorts.map(isServiceReady))).every(Boolean)) return
         if (clock.nowMs() > deadlineMs) {
           throw new Error(`not ready within ${readyTimeoutMs / 1_000} s: what the parts say is in ${runDirectory}`)
         }
@@ -205,6 +215,18 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
   }
 }
 
+/** What a service says of itself: started, and its checks are well. */
+function isServiceReady(healthPort: number): Promise<boolean> {
+  return new Promise((settle) => {
+    const call = get({ host: '127.0.0.1', port: healthPort, path: '/readyz', timeout: healthTimeoutMs }, (answer) => {
+      answer.resume()
+      settle(answer.statusCode === 200)
+    })
+    call.on('timeout', () => call.destroy())
+    call.on('error', () => settle(false))
+  })
+}
+
 /** The configuration of the compose file, for a store and users in this directory. */
 function natsConfiguration(directory: string): string {
   const text = readFileSync(join(root, 'infra/nats/nats.conf'), 'utf8')
@@ -212,7 +234,7 @@ function natsConfiguration(directory: string): string {
   const here = text
     .replace('"/data"', JSON.stringify(join(directory, 'nats', 'store')))
     .replace('include ../nats-auth/authorization.conf', 'include authorization.conf')
-  writeFileSync(file, here, { mode: 0o600 })
+  writeSecretFile(file, here)
   return file
 }
 

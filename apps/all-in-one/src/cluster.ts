@@ -1,7 +1,7 @@
 // The whole cluster in one process: log, gateway, controllers, scheduler, node agents. It composes the services and
 // starts them so that nothing waits for what it does not need; it stops them in the opposite order. No service knows
 // another: they meet here.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import type { IpRanges } from '@shiplog/api/ip-address'
@@ -20,7 +20,8 @@ import { giveBackMemory } from '@shiplog/runtime/give-back-memory'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { machineAddress } from '@shiplog/runtime/machine-address'
-import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
+import type { Service } from '@shiplog/runtime/service'
 import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
@@ -30,7 +31,9 @@ import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
 import { loadPki } from './pki.ts'
-import type { RunningPostgres } from './postgres.ts'
+import { tellReading } from './reading-progress.ts'
+import { ofLives, type Part } from './shown-lives.ts'
+import { createSqlPart } from './sql-part.ts'
 import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
 
 export interface ClusterOptions {
@@ -82,12 +85,13 @@ export interface RunningCluster {
 
 /** After this long a stop goes on to the next part. */
 const stopStepMs = 1_500
-/** Processes of pods are asked to end, and killed when they do not. */
+/** Processes of pods, and a server that writes down what it holds, are asked to end, and killed when they do not. */
 const stopProcessesMs = 3_200
 const processAgentName = 'process-node-agent'
 const startTimeoutMs = 60_000
-/** SQL leaves the machine to those who waited for the cluster, for this long. */
-const postgresDelayMs = 1_000
+
+/** What has modes of its own: volumes and logs of pods, and PostgreSQL's files, which it closes itself. */
+const ownRules = ['node', 'postgres']
 
 /** Starts a cluster on a data directory; resolves when all its nodes are Ready. Undoes what it began when it fails. */
 export async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
@@ -97,54 +101,18 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   const progress = options.progress ?? (() => undefined)
   const host = options.host ?? '127.0.0.1'
   const dataDir = resolve(options.dataDir)
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  closeTree(dataDir, ownRules)
 
   /** What has to be undone, newest last. */
   const undo: (readonly [what: string, how: () => Promise<void> | void])[] = []
   const stop = async (): Promise<void> => {
     for (const [what, how] of undo.splice(0).reverse()) {
-      const limitMs = what === processAgentName ? stopProcessesMs : stopStepMs
+      const limitMs = what === processAgentName || what === 'postgres' ? stopProcessesMs : stopStepMs
       await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'a part did not stop well'))
     }
   }
 
-  let sql: RunningPostgres | undefined
-  /** Whether SQL is there: its pod is gone, as it was, or tells its health. */
-  let sqlIs: 'off' | 'coming' | 'there' = (options.postgres ?? 'off') === 'off' ? 'off' : 'coming'
-  let sqlStartedAtMs = 0
-  const beginPostgres = (choice: string, log: ClusterLog, inspection: LogInspection): void => {
-    const ending = new AbortController()
-    const begun = (async () => {
-      await clock.sleep(postgresDelayMs, ending.signal)
-      const { startPostgres } = await import('./postgres.ts')
-      sql = await startPostgres({
-        choice,
-        dataDir,
-        log,
-        inspection,
-        ...(options.codec ? { codec: options.codec } : {}),
-        clock,
-        ids,
-        logger,
-        progress,
-      })
-      sqlStartedAtMs = clock.nowMs()
-      sqlIs = sql === undefined ? 'off' : 'there'
-    })().catch((error: unknown) => {
-      sqlIs = 'off'
-      if (ending.signal.aborted) return
-      logger.warn({ err: error }, 'SQL could not be started')
-      progress(`SQL: off: ${error instanceof Error ? error.message : String(error)}`)
-    })
-    undo.push([
-      'postgres',
-      async () => {
-        ending.abort()
-        await begun
-        await sql?.stop()
-      },
-    ])
-  }
+  const sql = createSqlPart({ ...options, clock, ids, progress, dataDir })
 
   const lock = lockDirectory(dataDir)
   undo.push(['lock', () => lock.release()])
@@ -179,12 +147,15 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       nowMs: clock.nowMs(),
       hosts: isWildcard(host) ? [] : [host],
     })
+    for (const note of pki.notes) progress(note)
     const opened = await opening
     const { description } = opened
     undo.push(['log server', opened.stop], ['log', () => opened.log.close()])
     progress(`log: ${description}`)
+    const reading = tellReading(opened.log, clock, progress)
+    undo.push(['reading', () => reading[Symbol.dispose]()])
     const guarded = await guardLog({
-      log: opened.log,
+      log: reading.log,
       dataDir,
       mark,
       clock,
@@ -208,7 +179,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       log,
       ...(options.codec ? { codec: options.codec } : {}),
       bus,
-      moreMetrics: () => sql?.projector.metrics() ?? '',
+      moreMetrics: () => sql.metrics(),
       onStored: guarded.onStored,
       inspection: guarded.inspection,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
@@ -300,17 +271,23 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     startedAtMs.set(logPart.name, startedAtMs.get(gateway.name)!)
     const running = Promise.all(services.map(begin))
     const life = ids.uuid()
-    const stateOf = (component: string, health: readonly HealthCheck[] | 'coming'): ComponentState => ({
+    const stateOf = (component: string, part: Part): ComponentState => ({
       component,
       podName: `${component}-${controlPlaneNodeName}`,
       identity: '',
       image: `shiplog/${component}:${shiplogVersion}`,
       life,
-      startedAtMs: startedAtMs.get(component) ?? sqlStartedAtMs,
-      ready: health !== 'coming' && health.every((check) => check.ok),
-      address: facts.internalIP,
+      startedAtMs: part.startedAtMs,
+      ready: part.health.every((check) => check.ok),
+      address: machine.internalIP,
       ...(previousEnd ? { lifeBefore: { ...previousEnd, endedAtMs: previousEnd.finishedAtMs } } : {}),
-      ...(health === 'coming' ? { coming: true } : {}),
+      ...(part.coming ? { coming: true } : {}),
+      ...(part.lives ? ofLives(life, component, part.lives) : {}),
+    })
+    const partOf = (service: Service): Part => ({
+      health: service.health(),
+      startedAtMs: startedAtMs.get(service.name)!,
+      ...(service === logPart && opened.lives ? { lives: opened.lives() } : {}),
     })
     const parts = createComponentPods({
       client: client('system:node-agent', 'system:nodes'),
@@ -318,13 +295,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       log: logger.child({ component: 'control-plane-pods' }),
       nodeName: controlPlaneNodeName,
       states: () => [
-        ...[gateway, ...services, logPart].map((service) => stateOf(service.name, service.health())),
-        ...(sqlIs === 'off'
-          ? []
-          : [stateOf('shiplog-projector', sqlIs === 'coming' ? 'coming' : sql!.projector.health())]),
+        ...[gateway, ...services, logPart].map((service) => stateOf(service.name, partOf(service))),
+        ...sql.parts().map(({ name, ...part }) => stateOf(name, part)),
       ],
     })
     await Promise.all([running, begin(parts)])
+    reading[Symbol.dispose]()
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
     const memory = giveBackMemory(clock)
     undo.push(['memory', () => memory[Symbol.dispose]()])
@@ -339,7 +315,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       )
     })
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
-    if (options.postgres !== undefined && options.postgres !== 'off') beginPostgres(options.postgres, log, guarded.inspection)
+    sql.begin(log, guarded.inspection)
+    undo.push(['postgres', () => sql.stop()])
     return { url, port: gateway.port, kubeconfig, dataDir, logDescription: description, gateway, log, stop }
   }
 }
@@ -365,8 +342,7 @@ const endFile = (dataDir: string): string => join(dataDir, 'last-stop.json')
 
 /** An orderly stop leaves a note, so that the next life can say how the one before ended. */
 function noteEnd(dataDir: string, finishedAtMs: number): void {
-  writeFileSync(`${endFile(dataDir)}.new`, JSON.stringify({ exitCode: 0, reason: 'Completed', finishedAtMs }))
-  renameSync(`${endFile(dataDir)}.new`, endFile(dataDir))
+  writeSecretFile(endFile(dataDir), JSON.stringify({ exitCode: 0, reason: 'Completed', finishedAtMs }))
 }
 
 interface End {

@@ -1,6 +1,6 @@
 // What the components of a cluster need to run apart, each in a directory of its own, so that a container can be given
 // its own secrets and nobody else's: certificates, and credentials for NATS. A node's agent needs only the latter.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chownSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   loadNatsCredentials,
@@ -8,6 +8,7 @@ import {
   type NatsCredentials,
   type NatsUser,
 } from '@shiplog/nats-server/nats-users'
+import { secretDirectory, writeSecretFile } from '@shiplog/runtime/secret-files'
 import { kubeconfigText } from './kubeconfig.ts'
 import { type Client, loadPki } from './pki.ts'
 
@@ -20,6 +21,8 @@ export interface ComponentFilesOptions {
   readonly nodes: readonly string[]
   /** What the administrator's kubeconfig points to. */
   readonly server: string
+  /** Whose the files of components without rights of their own on the machine are to be: containers run as another user. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined
 }
 
 const components: readonly (Client & { readonly nats: NatsUser })[] = [
@@ -28,11 +31,17 @@ const components: readonly (Client & { readonly nats: NatsUser })[] = [
   { name: 'projector', user: 'system:shiplog-projector', nats: 'reader' },
 ]
 
-/** Makes what is missing and renews what is about to end. Returns the directories that were written. */
-export async function writeComponentFiles(options: ComponentFilesOptions): Promise<readonly string[]> {
+export interface ComponentFiles {
+  /** The directories that were written. */
+  readonly directories: readonly string[]
+  /** What somebody must know who has copies of them. */
+  readonly notes: readonly string[]
+}
+
+/** Makes what is missing and renews what is about to end. */
+export async function writeComponentFiles(options: ComponentFilesOptions): Promise<ComponentFiles> {
   const { directory, nodes } = options
-  // Closed to others as a whole; what lies in it may be read by whoever is given it.
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  secretDirectory(directory)
   const authority = join(directory, 'authority')
   const pki = loadPki({
     directory: authority,
@@ -42,10 +51,14 @@ export async function writeComponentFiles(options: ComponentFilesOptions): Promi
   })
   const nats = await loadNatsCredentials(join(authority, 'nats-credentials.json'), nodes)
   const written: string[] = []
-  const write = (name: string, files: Readonly<Record<string, string>>): void => {
+  const write = (name: string, files: Readonly<Record<string, string>>, owner?: ComponentFilesOptions['owner']): void => {
     const place = join(directory, name)
-    mkdirSync(place, { recursive: true, mode: 0o755 })
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(place, file), text, { mode: 0o644 })
+    secretDirectory(place)
+    for (const [file, text] of Object.entries(files)) {
+      writeSecretFile(join(place, file), text)
+      if (owner) chownSync(join(place, file), owner.uid, owner.gid)
+    }
+    if (owner) chownSync(place, owner.uid, owner.gid)
     written.push(place)
   }
   const clientFiles = (name: string): Record<string, string> => {
@@ -64,9 +77,9 @@ export async function writeComponentFiles(options: ComponentFilesOptions): Promi
     ...natsFile(nats.gateway),
   })
   for (const component of components) {
-    write(component.name, { ...clientFiles(component.name), ...natsFile(nats[component.nats]) })
+    write(component.name, { ...clientFiles(component.name), ...natsFile(nats[component.nats]) }, options.owner)
   }
-  for (const node of nodes) write(node, natsFile(nats.nodes[node]))
+  for (const node of nodes) write(node, natsFile(nats.nodes[node]), options.owner)
   write('admin', { kubeconfig: kubeconfigText({ server: options.server, ca: pki.ca, ...pki.admin }) })
-  return written
+  return { directories: written, notes: pki.notes }
 }

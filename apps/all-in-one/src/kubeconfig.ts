@@ -1,5 +1,5 @@
 // The kubeconfig of the administrator: written anew at every start, because the port may be another one.
-import { renameSync, writeFileSync } from 'node:fs'
+import { writeSecretFile } from '@shiplog/runtime/secret-files'
 
 export interface KubeconfigContent {
   readonly server: string
@@ -33,7 +33,5 @@ preferences: {}
 `
 
 /** Whole or not at all, and for the owner's eyes only. */
-export function writeKubeconfig(path: string, content: KubeconfigContent): void {
-  writeFileSync(`${path}.new`, kubeconfigText(content), { mode: 0o600 })
-  renameSync(`${path}.new`, path)
-}
+export const writeKubeconfig = (path: string, content: KubeconfigContent): void =>
+  writeSecretFile(path, kubeconfigText(content))

@@ -1,10 +1,12 @@
 // Which log a cluster runs on, and why. A data directory keeps the log it was begun with: another one would be empty, and
 // a cluster must never lose its state because a program was installed or removed.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { Clock } from '@shiplog/runtime/clock'
+import type { Lives } from '@shiplog/runtime/kept-process'
 import type { Logger } from '@shiplog/runtime/logger'
+import { secretDirectory, writeSecretFile } from '@shiplog/runtime/secret-files'
 
 /** `auto`, `embedded`, `jetstream` (a nats-server of our own), or the URL of one that runs elsewhere. */
 export type LogChoice = 'auto' | 'embedded' | 'jetstream' | `nats://${string}` | `tls://${string}`
@@ -16,6 +18,8 @@ export interface OpenedLog {
   readonly log: ClusterLog
   /** One line for people: which log it is, and why. */
   readonly description: string
+  /** What a server of ours has been through. */
+  readonly lives?: () => Lives
   /** Ends what was started for it; after `log.close()`. */
   stop(): Promise<void>
 }
@@ -104,12 +108,11 @@ const nameOf = (kind: Recorded['log']): string => (kind === 'remote' ? 'nats://â
 
 export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
   const { dataDir, clock, logger } = options
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  secretDirectory(dataDir)
   const recorded = recordedLog(dataDir)
   const decision = await decideLog(options.choice, recorded, options.findNatsServer)
   if (recorded === undefined) {
-    writeFileSync(`${recordFile(dataDir)}.new`, `${JSON.stringify({ log: decision.kind } satisfies Recorded)}\n`)
-    renameSync(`${recordFile(dataDir)}.new`, recordFile(dataDir))
+    writeSecretFile(recordFile(dataDir), `${JSON.stringify({ log: decision.kind } satisfies Recorded)}\n`)
   }
   if (decision.kind === 'embedded') {
     const { openSqliteClusterLog } = await import('@shiplog/events/sqlite/sqlite-log')
@@ -137,7 +140,8 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
       name: 'shiplog',
       ...known,
     })
-    return { log, description: `${log.description}: ${decision.why}`, stop: () => server.stop() }
+    const description = `${log.description}: ${decision.why}`
+    return { log, description, lives: server.lives, stop: () => server.stop() }
   } catch (error) {
     await server.stop()
     throw error

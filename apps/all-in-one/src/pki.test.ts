@@ -89,6 +89,28 @@ describe('the certificates of a cluster', () => {
     expect(later.ca).toBe(first.ca)
   })
 
+  test('that are not valid yet are made anew, as a clock that was ahead once leaves them', () => {
+    const ahead = load({ nowMs: nowMs + 400 * dayMs })
+    const now = load()
+    expect(now.made).toBe(3)
+    expect(now.notes).toEqual([expect.stringContaining('a clock was ahead')])
+    for (const pem of [now.ca, now.server.certificate, now.admin.certificate]) {
+      expect(new X509Certificate(pem).validFromDate.getTime()).toBeLessThanOrEqual(nowMs)
+    }
+    const authority = new X509Certificate(now.ca)
+    // The authority's key is the one of before: what it signed stays signed.
+    expect(new X509Certificate(ahead.server.certificate).verify(authority.publicKey)).toBe(true)
+    expect(new X509Certificate(now.admin.certificate).checkIssued(authority)).toBe(true)
+    expect(load()).toMatchObject({ made: 0, notes: [] })
+  })
+
+  test('of an authority that has come to its end are renewed with it', () => {
+    const first = load()
+    const later = load({ nowMs: nowMs + 3_640 * dayMs })
+    expect(later.ca).not.toBe(first.ca)
+    expect(later.notes).toEqual([expect.stringContaining('come to its end')])
+  })
+
   test('are made anew when the server gets a further name', () => {
     load()
     const { made, server } = load({ hosts: ['shiplog.test', '192.0.2.7'] })

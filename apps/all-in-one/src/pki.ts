@@ -1,8 +1,9 @@
 // The cluster's keys and certificates, kept in `<data-dir>/pki` (mode 0600): made at the first start, used again after
 // it, renewed before they end. Each file is written beside its place and renamed, so a crash leaves whole files only.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
 import {
   type Authority,
   type CertificateRequest,
@@ -23,6 +24,8 @@ export interface Pki {
   readonly serviceAccountKey: string
   /** How many of them had to be made now; 0 at an ordinary start. */
   readonly made: number
+  /** What somebody must know who has copies of these files; one sentence each. */
+  readonly notes: readonly string[]
 }
 
 const dayMs = 86_400_000
@@ -63,8 +66,9 @@ export interface Client {
 /** Loads what is there and makes what is missing, about to end, or not signed by the authority any more. */
 export function loadPki(options: PkiOptions): Pki {
   const { directory, nowMs } = options
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  closeTree(directory)
   let made = 0
+  const notes: string[] = []
 
   const read = (file: string): string | undefined => {
     try {
@@ -74,11 +78,7 @@ export function loadPki(options: PkiOptions): Pki {
       throw error
     }
   }
-  const write = (file: string, text: string): void => {
-    const path = join(directory, file)
-    writeFileSync(`${path}.new`, text, { mode: 0o600 })
-    renameSync(`${path}.new`, path)
-  }
+  const write = (file: string, text: string): void => writeSecretFile(join(directory, file), text)
   const parse = <T>(file: string, make: () => T): T => {
     try {
       return make()
@@ -96,8 +96,9 @@ export function loadPki(options: PkiOptions): Pki {
     const certificate = read('ca.crt')
     const key = read('ca.key')
     if (certificate !== undefined && key !== undefined) {
-      parse('ca.crt', () => new X509Certificate(certificate))
-      return { certificate, key: parse('ca.key', () => createPrivateKey(key)) }
+      const parsed = parse('ca.crt', () => new X509Certificate(certificate))
+      const privateKey = parse('ca.key', () => createPrivateKey(key))
+      return isInTime(parsed) ? { certificate, key: privateKey } : renewedAuthority(parsed, privateKey)
     }
     made++
     const keys = newKeyPair()
@@ -106,6 +107,28 @@ export function loadPki(options: PkiOptions): Pki {
     write('ca.key', keyPem(keys.privateKey))
     write('ca.crt', fresh)
     return { certificate: fresh, key: keys.privateKey }
+  }
+
+  /**
+   * The clock was ahead when it was made, or it has come to its end: nobody trusts it now. The key stays, so what it has
+   * signed stays signed; but copies of its certificate (kubeconfigs elsewhere) are as useless as before and must be made anew.
+   */
+  function renewedAuthority(old: X509Certificate, key: KeyObject): Authority {
+    made++
+    const request = { use: 'authority', commonName: 'shiplog-ca', ...validity(authorityDays) } as const
+    const fresh = issueCertificate(request, { privateKey: key, publicKey: old.publicKey })
+    write('ca.crt', fresh)
+    const why = old.validFromDate.getTime() > nowMs ? 'was not valid yet (a clock was ahead)' : 'has come to its end'
+    notes.push(`the certificate of the authority ${why} and was made anew: kubeconfigs that were copied elsewhere must be copied again`)
+    return { certificate: fresh, key }
+  }
+
+  /** Valid now, and for a while. */
+  function isInTime(certificate: X509Certificate): boolean {
+    return (
+      certificate.validFromDate.getTime() <= nowMs &&
+      certificate.validToDate.getTime() > nowMs + renewBeforeDays * dayMs
+    )
   }
 
   function leaf(
@@ -119,7 +142,7 @@ export function loadPki(options: PkiOptions): Pki {
       const hosts = [...(request.dnsNames ?? []), ...(request.ipAddresses ?? [])]
       const good =
         parsed.verify(authorityCertificate.publicKey) &&
-        parsed.validToDate.getTime() > nowMs + renewBeforeDays * dayMs &&
+        isInTime(parsed) &&
         hosts.every((host) => (isAddress(host) ? parsed.checkIP(host) : parsed.checkHost(host)) !== undefined)
       if (good && parse(`${file}.key`, () => parsed.checkPrivateKey(createPrivateKey(key)))) return { certificate, key }
     }
@@ -168,7 +191,7 @@ export function loadPki(options: PkiOptions): Pki {
       leaf(name, { use: 'client', commonName: user, ...(groups ? { organizations: [...groups] } : {}) }),
     ]),
   )
-  return { ca: ca.certificate, server, admin, clients, serviceAccountKey: serviceAccountKey(), made }
+  return { ca: ca.certificate, server, admin, clients, serviceAccountKey: serviceAccountKey(), made, notes }
 }
 
 const publicPem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }) as string

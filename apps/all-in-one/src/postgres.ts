@@ -9,6 +9,7 @@ import { createPool } from '@shiplog/read-model/database'
 import { createPostgresReadModel } from '@shiplog/read-model/postgres-read-model'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
+import type { Lives } from '@shiplog/runtime/kept-process'
 import type { Logger } from '@shiplog/runtime/logger'
 import { openPostgres } from './open-postgres.ts'
 
@@ -27,6 +28,8 @@ export interface PostgresOptions {
 
 export interface RunningPostgres {
   readonly projector: Projector
+  /** What a server of ours has been through. */
+  readonly lives?: () => Lives
   stop(): Promise<void>
 }
 
@@ -62,7 +65,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     await projector.start()
     const { host, pathname } = new URL(target.readerUrl)
     progress(`SQL: postgres://${host}${pathname} (${target.description}); npx shiplog sql "select * from v1.pods"`)
-    return { projector, stop }
+    return { projector, stop, ...(target.lives ? { lives: target.lives } : {}) }
   } catch (error) {
     await stop()
     throw error

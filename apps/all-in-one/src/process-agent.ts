@@ -1,7 +1,6 @@
 // The agent of the node whose pods are processes of this machine. Though it runs beside the gateway, it is no more than
 // any agent: it speaks over the bus, as its node, so that it is asked for its rights and sees only what its pods refer to.
 // Loaded only when such a node is asked for.
-import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
 import { createBusFeed } from '@shiplog/api-client/bus-feed'
@@ -14,6 +13,7 @@ import { controlPlaneNodeName, processNode, processNodeName } from '@shiplog/nod
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
+import { secretDirectory } from '@shiplog/runtime/secret-files'
 
 export interface ProcessAgent {
   readonly agent: NodeAgent
@@ -33,7 +33,7 @@ export function createProcessAgent(deps: {
   readonly podRanges: IpRanges | undefined
 }): ProcessAgent {
   const { bus, clock, ids, machine, directory } = deps
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  secretDirectory(directory)
   const isTaken = (name: string): boolean => name === controlPlaneNodeName || /^node-\d+$/.test(name)
   const nodeName = processNodeName(hostname(), isTaken)
   const log = deps.logger.child({ component: deps.name, node: nodeName })

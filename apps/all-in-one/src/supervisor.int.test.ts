@@ -1,6 +1,6 @@
 // Processes under supervision: they come back when they die, end when they are told to, and outlive nobody for long.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@shiplog/runtime/clock'
@@ -78,4 +78,16 @@ test('what an earlier supervisor left behind is ended, and nobody else whose pro
   expect(lives(stranger.pid!)).toBe(true)
   stranger.kill('SIGKILL')
   await supervisor.stop(['part'], 1_000)
+})
+
+test('one whose directory or program is gone takes nobody along, and comes back when they do', async () => {
+  const { supervisor, ends } = supervise()
+  const tool = join(directory, 'tool')
+  supervisor.start({ ...staying, command: tool })
+  await expect.poll(() => ends, settled).toEqual([expect.stringContaining('ENOENT')])
+  rmSync(directory, { recursive: true })
+  await expect.poll(() => ends.length, settled).toBeGreaterThan(1)
+  symlinkSync(process.execPath, tool)
+  await expect.poll(output, settled).toBe('hello\n')
+  await supervisor.stop(['part'], 5_000)
 })

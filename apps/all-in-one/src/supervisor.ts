@@ -1,9 +1,11 @@
 // Keeps processes running: one that ends is started again a moment later, under the same name. The name of each finds its
 // process id and its output in a directory, for people and their scripts.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@shiplog/runtime/clock'
+import { type KeptProcess, keepProcess } from '@shiplog/runtime/kept-process'
+import { openSecretFile, secretDirectory, withClosedUmask, writeSecretFile } from '@shiplog/runtime/secret-files'
 
 export interface Part {
   /** `scheduler-1`: its files are `scheduler-1.pid` and `scheduler-1.log`. */
@@ -26,62 +28,64 @@ export interface SupervisorOptions {
   readonly onEnd: (name: string, how: string) => void
 }
 
-const restartDelayMs = 1_000
+/** A service that ends comes back a second later; one that keeps ending, later each time. */
+const backoff = { firstMs: 1_000, maxMs: 60_000, calmMs: 5_000 }
 /** The variable by which a process of an earlier run is known again. */
 const supervisedBy = 'SHIPLOG_SUPERVISED_BY'
 
 export function createSupervisor({ directory, clock, onEnd }: SupervisorOptions): Supervisor {
-  const running = new Map<string, ChildProcess>()
-  const stopping = new Set<string>()
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const running = new Map<string, KeptProcess>()
+  secretDirectory(directory)
   endOrphans(directory)
   const pidFile = (name: string): string => join(directory, `${name}.pid`)
 
-  function launch(part: Part): void {
-    const output = openSync(join(directory, `${part.name}.log`), 'a', 0o600)
-    const child = spawn(part.command, part.args, {
-      stdio: ['ignore', output, output],
-      env: { PATH: process.env['PATH'] ?? '', [supervisedBy]: directory, ...part.env },
-      // Ctrl-C in a terminal reaches the whole group: these are ended in order by us.
-      detached: true,
-    })
-    closeSync(output)
-    running.set(part.name, child)
-    if (child.pid !== undefined) writeFileSync(pidFile(part.name), `${child.pid}\n`)
-    let over = false
-    const ended = (how: string): void => {
-      if (over) return
-      over = true
-      running.delete(part.name)
-      if (stopping.has(part.name)) return
-      onEnd(part.name, how)
-      clock.after(restartDelayMs, () => {
-        if (!stopping.has(part.name)) launch(part)
-      })
+  function launch(part: Part): ChildProcess {
+    secretDirectory(directory)
+    const output = openSecretFile(join(directory, `${part.name}.log`), 'a')
+    try {
+      const child = withClosedUmask(() =>
+        spawn(part.command, part.args, {
+          stdio: ['ignore', output, output],
+          env: { PATH: process.env['PATH'] ?? '', [supervisedBy]: directory, ...part.env },
+          // Ctrl-C in a terminal reaches the whole group: these are ended in order by us.
+          detached: true,
+        }),
+      )
+      // For people alone: a disk without room for it must not keep the service from running.
+      if (child.pid !== undefined) attempt(() => writeSecretFile(pidFile(part.name), `${child.pid}\n`))
+      return child
+    } finally {
+      closeSync(output)
     }
-    child.once('error', (error) => ended(error.message))
-    child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
   }
 
   return {
-    start: launch,
-    async stop(names, withinMs) {
-      const endings = names.map((name) => {
-        stopping.add(name)
-        const child = running.get(name)
-        const ended = Promise.withResolvers<void>()
-        if (child === undefined) ended.resolve()
-        else {
-          child.once('exit', () => ended.resolve())
-          child.kill('SIGTERM')
-        }
-        return ended.promise.then(() => rmSync(pidFile(name), { force: true }))
+    start(part) {
+      const kept = keepProcess({
+        clock,
+        backoff,
+        endsWithUs: true,
+        start: () => launch(part),
+        onEnd: (how) => onEnd(part.name, how),
       })
-      using _hammer = clock.after(withinMs, () => {
-        for (const name of names) running.get(name)?.kill('SIGKILL')
-      })
-      await Promise.all(endings)
+      running.set(part.name, kept)
     },
+    async stop(names, withinMs) {
+      await Promise.all(
+        names.map(async (name) => {
+          await running.get(name)?.stop(withinMs)
+          attempt(() => rmSync(pidFile(name), { force: true }))
+        }),
+      )
+    },
+  }
+}
+
+function attempt(how: () => void): void {
+  try {
+    how()
+  } catch {
+    // Its caller says why it may fail.
   }
 }
 
@@ -91,7 +95,7 @@ function endOrphans(directory: string): void {
     if (!file.endsWith('.pid')) continue
     const pid = Number(readFileSync(join(directory, file), 'utf8'))
     rmSync(join(directory, file), { force: true })
-    if (Number.isSafeInteger(pid) && pid > 1 && isOurs(pid, directory)) process.kill(pid, 'SIGKILL')
+    if (Number.isSafeInteger(pid) && pid > 1 && isOurs(pid, directory)) attempt(() => process.kill(pid, 'SIGKILL'))
   }
 }
 

@@ -2,10 +2,11 @@
 // second for everything.
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { failed, watchForEnd } from './ending.ts'
 
 /** Documented in --help: 0 done (or stopped by a signal), 1 failed (the message says why), 2 wrong usage. */
-const exitCode = { failed: 1, usage: 2 } as const
+const exitCode = { usage: 2 } as const
 
 const defaultDataDir = '.shiplog'
 
@@ -20,6 +21,14 @@ function wholeNumber(max: number): (text: string) => number {
 function logChoice(text: string): string {
   if (/^(auto|embedded|jetstream)$/.test(text) || /^(nats|tls):\/\/\S+$/.test(text)) return text
   throw new InvalidArgumentError('auto, embedded, jetstream or nats://…, please.')
+}
+
+const ageUnitsMs: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000 }
+
+function ageOf(text: string): number {
+  const [, count, unit] = /^(\d+)([hd])$/.exec(text) ?? []
+  if (count === undefined || unit === undefined) throw new InvalidArgumentError('hours or days, please: 12h, 30d.')
+  return Number(count) * ageUnitsMs[unit]!
 }
 
 function nodeKind(text: string, before: readonly string[] = []): readonly string[] {
@@ -55,6 +64,12 @@ const podCidrOption = (): Option =>
     'where addresses of pods come from: a range, or one of each family (default 10.244.0.0/16)',
   ).argParser(ranges(parseIpRanges))
 
+function ownerChoice(text: string): { uid: number; gid: number } {
+  const [uid, gid = uid] = /^(\d+)(?::(\d+))?$/.exec(text)?.slice(1) ?? []
+  if (uid === undefined) throw new InvalidArgumentError('numbers, please: 1000 or 1000:1000.')
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
 const dataDirOption = (): Option =>
   new Option('-d, --data-dir <dir>', 'where the cluster keeps its state')
     .default(defaultDataDir)
@@ -80,6 +95,7 @@ Examples:
   $ shiplog explain pod/web-1                    why it is where it is, or waits
   $ shiplog replay                               computes all decisions again
   $ shiplog apart                                the same, each service a process
+  $ shiplog down                                 stops it
 
 Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 failed, and the message says why; 2 wrong usage.`,
   )
@@ -181,6 +197,61 @@ program
   .action(async (options) => {
     const { status } = await import('./cluster/status.ts')
     process.exitCode = await status(options)
+  })
+
+program
+  .command('down')
+  .description('stop the cluster of a data directory, and with --purge remove all that it left')
+  .addOption(dataDirOption())
+  .addOption(new Option('--purge', "remove the data directory, and PostgreSQL's home with it"))
+  .addHelpText('after', '\nExit code 0: nothing runs on it any more.')
+  .action(async (options) => {
+    const { down } = await import('./down.ts')
+    process.exitCode = await down(options)
+  })
+
+program
+  .command('backup')
+  .description('write a consistent, verified copy of the cluster, running or stopped')
+  .addOption(dataDirOption())
+  .requiredOption('-o, --out <dir>', 'where to; it must not exist')
+  .addHelpText('after', '\nIt holds what Secrets hold, and the keys of the cluster. docs/operations.md tells the rest.')
+  .action(async (options) => {
+    const { backup } = await import('./backup.ts')
+    process.exitCode = await backup(options)
+  })
+
+program
+  .command('restore <backup>')
+  .description('make a data directory from a backup; start it with shiplog up')
+  .addOption(dataDirOption())
+  .addOption(
+    new Option('-l, --log <which>', 'auto, embedded, jetstream, or the nats:// URL of a server')
+      .default('auto')
+      .argParser(logChoice),
+  )
+  .addOption(
+    new Option(
+      '--bump <count>',
+      'sequences that are left out, at least as many as were given out since the backup was taken (default: ten times ' +
+        'what the log grew by in such a time on average, and 10000)',
+    ).argParser(wholeNumber(1_000_000_000_000)),
+  )
+  .action(async (from, options) => {
+    const { restore } = await import('./backup.ts')
+    process.exitCode = await restore(from, options)
+  })
+
+program
+  .command('compact')
+  .description('forget what is older than somebody wants to keep, of a stopped cluster')
+  .addOption(dataDirOption())
+  .requiredOption('--keep <age>', 'how much of the past stays: 30d, 12h', ageOf)
+  .addOption(new Option('-y, --yes', 'do not ask'))
+  .addHelpText('after', '\nIt says what is given up, and asks. docs/operations.md tells how a log grows.')
+  .action(async (options) => {
+    const { compact } = await import('./compact.ts')
+    process.exitCode = await compact(options)
   })
 
 program
@@ -378,6 +449,12 @@ program
   .requiredOption('-o, --out <dir>', 'where to write them; what is there and still good is kept')
   .option('--host <names...>', 'names and addresses of the gateways', [])
   .option('--node <names...>', 'nodes whose agents run apart', ['node-0', 'node-1', 'node-2'])
+  .addOption(
+    new Option(
+      '--owner <uid:gid>',
+      'whose the directories of schedulers, controllers, projectors and nodes are to be (their containers run as it)',
+    ).argParser(ownerChoice),
+  )
   .option('--server <url>', "the gateway in the administrator's kubeconfig", 'https://127.0.0.1:6443')
   .addHelpText('after', '\nSee docs/running-services-apart.md.')
   .action(async (options) => {
@@ -416,12 +493,23 @@ program
     for (const line of versionLines()) process.stdout.write(`${line}\n`)
   })
 
+program
+  .command('completion')
+  .description('print the completion of this command for a shell')
+  .addArgument(new Argument('<shell>', 'which').choices(['bash', 'zsh', 'fish']))
+  .addHelpText('after', '\n  $ source <(shiplog completion bash)\n  $ shiplog completion fish | source')
+  .action(async (shell) => {
+    const { completionScript } = await import('./completion.ts')
+    process.stdout.write(completionScript(shell, program))
+  })
+
+// A fault in the usage of a command is explained by that command's help.
+for (const command of program.commands) command.showHelpAfterError(`(shiplog ${command.name()} --help shows how)`)
+
+watchForEnd()
 try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCode.usage
-  else {
-    process.stderr.write(`shiplog: ${error instanceof Error ? error.message : String(error)}\n`)
-    process.exitCode = exitCode.failed
-  }
+  else failed(error)
 }

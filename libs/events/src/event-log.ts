@@ -14,6 +14,8 @@ export interface Append {
   readonly payload: Uint8Array
   /** Seconds after which the log may drop the record, on logs that were opened with `expiry`. */
   readonly ttlSeconds?: number
+  /** When it was first stored, of a record that is restored; by default now. Never before that of the record before. */
+  readonly timeMs?: number
 }
 
 /** A record as the log holds it. Immutable. */
@@ -97,6 +99,12 @@ export interface EventLog {
 
   /** How many records each subject has by the log's own index; to find out what is damaged, not for daily use. */
   countBySubject(): Promise<ReadonlyMap<string, number>>
+
+  /**
+   * Gives no sequence up to this one to any record, from now on. For a log that is restored: what was given out after the
+   * backup was taken must not be given out again. Nobody else may write meanwhile.
+   */
+  skipTo(sequence: number): Promise<void>
 
   /**
    * Forgets the records of a subject before a sequence at which it has a record (default: all but the newest);

@@ -1,13 +1,15 @@
 // A nats-server as a child of ours: JetStream in the data directory, loopback only, a user per component. It is started
 // again when it dies, and one that an earlier parent left behind (kill -9) is found and stopped first.
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { execFile, spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
+import { keepProcess, type Lives } from '@shiplog/runtime/kept-process'
 import { type Logger, silentLogger } from '@shiplog/runtime/logger'
+import { closeTree, withClosedUmask, writeSecretFile } from '@shiplog/runtime/secret-files'
 import type { LogDisk } from '@shiplog/events/jetstream/jetstream-log'
 import { storeLimit, watchDisk } from '@shiplog/events/jetstream/nats-disk'
 import { loadNatsCredentials, natsAuthorization, type NatsUsers } from './nats-users.ts'
@@ -15,10 +17,10 @@ import { loadNatsCredentials, natsAuthorization, type NatsUsers } from './nats-u
 const readyTimeoutMs = 10_000
 const readyPollMs = 5
 const stopTimeoutMs = 3000
-const respawnDelayMs = 50
-/** A server that dies this often in a row, each time within `respawnQuickMs`, stays dead. */
-const respawnsMax = 20
-const respawnQuickMs = 75
+/** Everything waits for the log: it is tried again soon, and often. */
+const backoff = { firstMs: 50, maxMs: 1_000, calmMs: 5_000 }
+/** A server that has ended so often before it ever answered is not waited for. */
+const endsAtStartMax = 3
 
 export interface NatsChildOptions {
   readonly binary: string
@@ -38,6 +40,8 @@ export interface NatsChild {
   readonly pid: number
   /** The disk that its streams lie on; told of an append that found no room, it starts the server again once there is. */
   readonly disk: LogDisk
+  /** What the server has been through, for those who show it. */
+  lives(): Lives
   /** Ends the server: SIGTERM, and SIGKILL when that does not help. */
   stop(): Promise<void>
   /** SIGKILL, as a crash: the server comes back by itself on the same port. For tests. */
@@ -49,50 +53,38 @@ export async function startNatsServer(options: NatsChildOptions): Promise<NatsCh
   const clock = options.clock ?? systemClock
   const logger = options.logger ?? silentLogger
   const home = resolve(options.dataDir, 'nats')
-  await mkdir(home, { recursive: true, mode: 0o700 })
+  closeTree(home)
   const configFile = join(home, 'nats.conf')
   const pidFile = join(home, 'nats.pid')
   await stopStale(pidFile, configFile, clock)
   const credentials = await loadNatsCredentials(join(home, 'credentials.json'), options.nodes)
   const port = options.port ?? (await freePort())
-  await writeFile(ownerFile(pidFile), `${process.pid}\n`)
+  writeSecretFile(ownerFile(pidFile), `${process.pid}\n`)
   const storeDirectory = join(home, 'store')
-  await mkdir(storeDirectory, { recursive: true, mode: 0o700 })
+  mkdirSync(storeDirectory, { recursive: true, mode: 0o700 })
   let storeBytesMax = 0
+  /** The limit is what is free now: after a start on a fuller or emptier disk it is another. */
   const writeConfiguration = (): void => {
     storeBytesMax = storeLimit(storeDirectory)
-    writeFileSync(configFile, configuration({ home, port, pidFile, credentials, storeBytesMax }), { mode: 0o600 })
+    writeSecretFile(configFile, configuration({ home, port, pidFile, credentials, storeBytesMax }))
   }
-  writeConfiguration()
 
-  let child: ChildProcess
-  let stopping = false
-  let quickDeaths = 0
-
-  const launch = (): void => {
-    const startedMs = clock.nowMs()
-    // The limit is what is free now: after a start on a fuller or emptier disk it is another.
-    writeConfiguration()
-    child = spawn(options.binary, ['-c', configFile], { stdio: 'ignore' })
-    child.once('error', (err) => logger.error({ err }, 'nats-server could not be started'))
-    child.once('exit', (code, signal) => {
-      if (stopping) return
-      quickDeaths = clock.nowMs() - startedMs < respawnQuickMs ? quickDeaths + 1 : 0
-      logger.warn({ code, signal }, 'nats-server ended, starting it again')
-      if (quickDeaths > respawnsMax) {
-        logger.error({ log: join(home, 'nats.log') }, 'nats-server keeps ending')
-        return
-      }
-      clock.after(respawnDelayMs, () => {
-        if (!stopping) launch()
-      })
-    })
-  }
-  launch()
-  await waitUntilReady(port, clock, () => quickDeaths > 2).catch((cause: unknown) => {
-    stopping = true
-    child.kill('SIGKILL')
-    throw new Error(`nats-server did not become ready; its log is ${join(home, 'nats.log')}`, { cause })
+  const kept = keepProcess({
+    clock,
+    backoff,
+    endsWithUs: true,
+    start: () => {
+      writeConfiguration()
+      return withClosedUmask(() => spawn(options.binary, ['-c', configFile], { stdio: 'ignore' }))
+    },
+    onEnd: (how, waitMs) => logger.warn({ how, waitMs, log: join(home, 'nats.log') }, 'nats-server ended, starting it again'),
+  })
+  const hopeless = (): boolean => kept.lives().restarts >= endsAtStartMax
+  await waitUntilReady(port, clock, hopeless).catch(async (cause: unknown) => {
+    const { lastEnd } = kept.lives()
+    await kept.stop(0)
+    const why = lastEnd === undefined ? '' : ` (${lastEnd.how})`
+    throw new Error(`nats-server did not become ready${why}; its log is ${join(home, 'nats.log')}`, { cause })
   })
 
   const disk = watchDisk({
@@ -101,30 +93,23 @@ export async function startNatsServer(options: NatsChildOptions): Promise<NatsCh
     limitBytes: () => storeBytesMax,
     restart: () => {
       logger.warn({ disk: storeDirectory }, 'there is room for the log again, nats-server is started again')
-      endChild()
+      const ending = kept.child
+      ending?.kill('SIGTERM')
+      clock.after(stopTimeoutMs, () => void (ending === kept.child && ending?.kill('SIGKILL')))
     },
   })
-  const endChild = (): Disposable => {
-    const ending = child
-    ending.kill('SIGTERM')
-    return clock.after(stopTimeoutMs, () => ending.kill('SIGKILL'))
-  }
-
   return {
     url: `nats://127.0.0.1:${port}`,
     credentials,
     disk,
     get pid() {
-      return child.pid ?? 0
+      return kept.child?.pid ?? 0
     },
-    kill: () => void child.kill('SIGKILL'),
+    lives: kept.lives,
+    kill: () => void kept.child?.kill('SIGKILL'),
     stop: async () => {
-      stopping = true
       disk[Symbol.dispose]()
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-      using _hammer = endChild()
-      await exited
+      await kept.stop(stopTimeoutMs)
     },
   }
 }

@@ -1,7 +1,8 @@
 // Who may connect to NATS, with which rights and passwords; the same for a server that we start and for one of a
 // composition of containers.
 import { randomBytes } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
+import { parseSecretJson, writeSecretFileSoon } from '@shiplog/runtime/secret-files'
 import { commandPrefix, feedPrefix, inboxPrefixOf } from '@shiplog/events/bus/bus-subjects'
 import { encodeToken } from '@shiplog/events/subjects'
 
@@ -96,16 +97,17 @@ export async function loadNatsCredentials(file: string, nodes: readonly string[]
     return [node, make(user, inboxPrefixOf(user))] as const
   })
   const all = { ...users, nodes: { ...users.nodes, ...Object.fromEntries(added) } }
-  await writeFile(`${file}.new`, JSON.stringify(all, undefined, 2), { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  await writeSecretFileSoon(file, JSON.stringify(all, undefined, 2))
   return all
 }
 
 async function readCredentials(file: string): Promise<Partial<NatsUsers>> {
+  let text: string
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Partial<NatsUsers>
+    text = await readFile(file, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     return {}
   }
+  return parseSecretJson(text, file) as Partial<NatsUsers>
 }

@@ -3,11 +3,12 @@
 // knows is on disk before it says so. When an earlier supervisor was killed, its children live on without anybody who
 // reads their output: they are found by their records, ended, and told as ended.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Clock } from '@shiplog/runtime/clock'
 import { isAlive, startTimeOf } from '@shiplog/runtime/directory-lock'
 import type { Logger } from '@shiplog/runtime/logger'
+import { secretDirectory } from '@shiplog/runtime/secret-files'
 import { createContainerLogWriter } from './container-log-writer.ts'
 import {
   attemptsKept,
@@ -365,6 +366,5 @@ function execFault(program: string, error: NodeJS.ErrnoException): string {
 
 /** Made before the first record, so that nobody but its owner looks into a node. */
 export function makeNodeDirectory(directory: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  chmodSync(directory, 0o700)
+  secretDirectory(directory)
 }

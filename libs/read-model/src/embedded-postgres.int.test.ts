@@ -2,18 +2,22 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createPool } from './database.ts'
 import { startEmbeddedPostgres } from './embedded-postgres.ts'
+import { postgresHome, removePostgresHome } from './postgres-home.ts'
 
 let dataDir = ''
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), 'shiplog-postgres-'))
 })
-afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
+afterEach(() => {
+  removePostgresHome(dataDir)
+  rmSync(dataDir, { recursive: true, force: true })
+})
 
 const start = () => startEmbeddedPostgres({ dataDir, clock: systemClock, ids: systemIds })
 
@@ -28,7 +32,7 @@ async function ask(url: string, query: string): Promise<any> {
 
 /** Asks until the answer is as expected, or time is up. */
 async function eventually(how: () => Promise<boolean>): Promise<boolean> {
-  const end = performance.now() + 20_000
+  const end = performance.now() + 40_000
   while (performance.now() < end) {
     if (await how().catch(() => false)) return true
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -79,4 +83,42 @@ test('ends when the process that started it is killed', async () => {
       ),
     ),
   ).toBe(true)
+}, 90_000)
+
+test('whose home is removed while it runs is made anew, with what it must be given, and takes nobody along', async () => {
+  let prepared = 0
+  const ends: string[] = []
+  const server = await startEmbeddedPostgres({
+    dataDir,
+    clock: systemClock,
+    ids: systemIds,
+    onEnd: (how) => ends.push(how),
+    prepare: async ({ adminUrl }) => {
+      prepared += 1
+      await ask(adminUrl, 'create table if not exists prepared (n int)')
+    },
+  })
+  rmSync(postgresHome(dataDir), { recursive: true })
+  expect(await eventually(async () => prepared === 2 && server.lives().running)).toBe(true)
+  expect((await ask(server.adminUrl, 'select count(*)::int as n from prepared')).n).toBe(0)
+  expect(server.lives().restarts).toBeGreaterThan(0)
+  expect(ends.length).toBeGreaterThan(0)
+  await server.stop()
+}, 90_000)
+
+test('two clusters of one user share no directory, and one that is removed leaves the other alone', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'shiplog-postgres-'))
+  expect(postgresHome(other)).not.toBe(postgresHome(dataDir))
+  // What is above them is the machine's, or each one's own data directory.
+  expect(['/var/lib', other]).toContain(dirname(postgresHome(other)))
+  const [one, two] = await Promise.all([
+    start(),
+    startEmbeddedPostgres({ dataDir: other, clock: systemClock, ids: systemIds }),
+  ])
+  await one.stop()
+  removePostgresHome(dataDir)
+  expect((await ask(two.adminUrl, 'select 1 as one')).one).toBe(1)
+  await two.stop()
+  removePostgresHome(other)
+  rmSync(other, { recursive: true, force: true })
 }, 90_000)

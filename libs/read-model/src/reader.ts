@@ -27,6 +27,9 @@ export interface Reader {
 const pageRows = 1_000
 const statementTimeoutMs = 60_000
 
+/** Stands before the question; the positions of its faults are told in the question. */
+const declaration = 'declare shiplog_rows no scroll cursor for '
+
 /** Numbers, json and jsonb stand in JSON as they are. NaN and Infinity, which JSON has not, are told by the printer. */
 const rawTypes: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700, 114, 3802])
 const booleanType = 16
@@ -56,7 +59,9 @@ export function openReader(
         const ask = (statement: string): Promise<pg.QueryArrayResult> =>
           client.query({ text: statement, rowMode: 'array', types: asText })
         if (/^\s*(select|with|values|table)\b/i.test(text)) {
-          await ask(`declare shiplog_rows no scroll cursor for ${text}`)
+          await ask(`${declaration}${text}`).catch((error: unknown) => {
+            throw inQuestion(error)
+          })
           for (;;) {
             const page = pageOf(await ask(`fetch ${pageRows} from shiplog_rows`))
             yield page
@@ -75,6 +80,12 @@ export function openReader(
     positions: () => positionsOf(pool),
     close: () => pool.end(),
   }
+}
+
+function inQuestion(error: unknown): unknown {
+  const { position } = error as { position?: string }
+  if (position === undefined) return error
+  return Object.assign(error as object, { position: String(Number(position) - declaration.length) })
 }
 
 function pageOf(result: pg.QueryArrayResult): ResultPage {

@@ -1,7 +1,8 @@
 // One process per data directory. The lock is a file that names its holder; a holder that is no more (kill -9, a crash,
 // a reboot) is told by its process id and start time, and its lock is taken over.
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeSecretFile } from './secret-files.ts'
 
 export interface LockHolder {
   readonly pid: number
@@ -34,7 +35,7 @@ export function lockDirectory(dataDir: string): DirectoryLock {
   const path = lockFile(dataDir)
   const mine: LockHolder = { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' }
   const candidate = `${path}.${process.pid}`
-  writeFileSync(candidate, `${JSON.stringify(mine)}\n`, { mode: 0o600 })
+  writeSecretFile(candidate, `${JSON.stringify(mine)}\n`)
   let takenOverFrom: LockHolder | undefined
   try {
     for (let attempt = 1; ; attempt++) {

@@ -1,5 +1,4 @@
 // Which kind of node an agent of its own serves: simulated, or one whose pods are processes of the machine that it runs on.
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import type { ContainerRuntime } from '@shiplog/node/container-runtime'
@@ -7,6 +6,7 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { Environment } from '@shiplog/runtime/environment'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
+import { secretDirectory } from '@shiplog/runtime/secret-files'
 import { type NodeConfig, processNode, simulatedNode } from './node-object.ts'
 
 /** Reads SHIPLOG_NODE_RUNTIME (`simulated`, the default, or `process`), SHIPLOG_POD_CIDR and, for processes, SHIPLOG_NODE_DIR. */
@@ -26,7 +26,7 @@ export async function nodeFromEnvironment(
       const { createProcessRuntime } = await import('@shiplog/node/process-runtime')
       const { diskBytes, thisMachine } = await import('@shiplog/node/machine')
       const directory = join(env.required('SHIPLOG_NODE_DIR'), name)
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      secretDirectory(directory)
       // An agent that is stopped for a moment, as for a new version, must not end its pods.
       const runtime = createProcessRuntime({ ...ports, directory, onStop: 'leave' })
       return {

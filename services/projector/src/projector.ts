@@ -116,6 +116,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
     const present: number[] = []
     let inSnapshot = ages
     let snapshotEnd = 0
+    const endBefore = own.logEnd
     let fault: { readonly error: unknown } | undefined
     let telling: Promise<void> | undefined
     const marked = new Set<number>()
@@ -154,7 +155,8 @@ export function createProjector(deps: ProjectorDeps): Projector {
         waitingMax: waitingRecordsMax,
       })) {
         if ('snapshotEnd' in gathered) {
-          if (ages) await claimed.keepOnly(present.splice(0), snapshotEnd)
+          // The newest record may have expired: all up to where the log ended before is in the snapshot.
+          if (ages) await claimed.keepOnly(present.splice(0), Math.max(snapshotEnd, endBefore))
           inSnapshot = false
           continue
         }

@@ -7,10 +7,13 @@ export interface PkiCommandOptions {
   readonly host: readonly string[]
   readonly node: readonly string[]
   readonly server: string
+  readonly owner?: { readonly uid: number; readonly gid: number }
 }
 
-export async function pki({ out, host, node, server }: PkiCommandOptions): Promise<void> {
+export async function pki({ out, host, node, server, owner }: PkiCommandOptions): Promise<void> {
   const nowMs = systemClock.nowMs()
-  const written = await writeComponentFiles({ directory: out, nowMs, hosts: host, nodes: node, server })
-  for (const directory of written) process.stdout.write(`${directory}\n`)
+  const files = { directory: out, nowMs, hosts: host, nodes: node, server, owner }
+  const { directories, notes } = await writeComponentFiles(files)
+  for (const note of notes) process.stderr.write(`shiplog: ${note}\n`)
+  for (const directory of directories) process.stdout.write(`${directory}\n`)
 }

@@ -10,6 +10,7 @@ import type { EventLog } from '@shiplog/events/event-log'
 import { describeFinding, isOnlyOfThePast, verifyAtStart, verifyLog } from '@shiplog/events/integrity/verify-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
+import { onEnd } from '../ending.ts'
 import { findNatsServer } from './find-nats-server.ts'
 
 /** Findings that are printed; more are only counted. */
@@ -20,6 +21,7 @@ export async function verify(options: { readonly dataDir: string }): Promise<num
   const dataDir = resolve(options.dataDir)
   if (recordedLog(dataDir) === undefined) throw new Error(`there is no log in ${dataDir}`)
   const lock = lockDirectory(dataDir)
+  const release = onEnd(() => lock.release())
   try {
     const mark = await markOf(dataDir)
     const opened = await openLog({
@@ -30,6 +32,10 @@ export async function verify(options: { readonly dataDir: string }): Promise<num
       progress: (line) => void process.stderr.write(`${line}\n`),
       findNatsServer: findNatsServer(() => undefined),
       ...(mark ? { expectIncarnation: mark.incarnation } : {}),
+    })
+    const close = onEnd(async () => {
+      await opened.log.close()
+      await opened.stop()
     })
     try {
       const { events, leases, objectEvents } = opened.log
@@ -55,11 +61,10 @@ export async function verify(options: { readonly dataDir: string }): Promise<num
       process.stdout.write(`event objects: ${await verifyRecords(objectEvents)} records: all whole\n`)
       return 0
     } finally {
-      await opened.log.close()
-      await opened.stop()
+      await close()
     }
   } finally {
-    lock.release()
+    await release()
   }
 }
 

@@ -5,7 +5,7 @@ import { parseLabelSelector } from '@shiplog/api/selectors'
 import { decodeEnvelope } from '@shiplog/events/envelope'
 import { type DamagedRecord, type DecodedRecord, isObjectRecord } from '@shiplog/feed/record-codec'
 import { changeLine, type FieldChange, fieldChanges, withoutSecrets } from './history-changes.ts'
-import { addressOf, contentOf, endWithReader, isDamaged, say, warnOfDamage } from './history-records.ts'
+import { addressOf, contentOf, isDamaged, say, warnOfDamage } from './history-records.ts'
 import { type HistorySource, type PastRecord, type SourceOptions, withHistory } from './history-source.ts'
 import { nameOf, sequenceOf, targetOf } from './history-target.ts'
 
@@ -29,7 +29,6 @@ export async function diff(
   what: string | undefined,
   options: DiffOptions,
 ): Promise<number> {
-  endWithReader()
   const target = what === undefined ? undefined : targetOf(what, options.namespace)
   const labels = options.selector === undefined ? undefined : parseLabelSelector(options.selector)
   return await withHistory(options, async (source) => {

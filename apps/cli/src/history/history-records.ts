@@ -106,15 +106,7 @@ export const whoAndWhy = (told: Told, manager?: string): string =>
   (told.cause === undefined ? '' : `, because of ${told.cause}`) +
   (told.basis === undefined ? '' : `, decided at ${told.basis}`)
 
-/** A line on standard output; a reader that goes away ends the command in peace. */
+/** A line on standard output; a reader that goes away ends the command in peace (ending.ts). */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`)
-}
-
-/** `head` closes its end of the pipe: that is no failure. */
-export function endWithReader(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
-    throw error
-  })
 }

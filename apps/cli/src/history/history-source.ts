@@ -15,6 +15,7 @@ import { type DamagedRecord, type DecodedRecord, type RecordCodec, recordCodec }
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { clusterFiles } from '../cluster/cluster-files.ts'
+import { onEnd } from '../ending.ts'
 import { findNatsServer } from '../cluster/find-nats-server.ts'
 
 /** A record of the past, or the damage that stands in its place. */
@@ -99,6 +100,7 @@ async function* inspected(
 /** Holds the directory's lock, so that no cluster starts on the log meanwhile. */
 async function stoppedSource(dataDir: string, codec: RecordCodec): Promise<HistorySource> {
   const lock = lockDirectory(dataDir)
+  const release = onEnd(() => lock.release())
   try {
     const opened = await openLog({
       choice: 'auto',
@@ -109,15 +111,15 @@ async function stoppedSource(dataDir: string, codec: RecordCodec): Promise<Histo
       findNatsServer: findNatsServer(() => undefined),
     })
     const inspection = inspectLog({ log: opened.log.events, clock: systemClock })
-    const close = async (): Promise<void> => {
+    const close = onEnd(async () => {
       await inspection.stop()
       await opened.log.close()
       await opened.stop()
-      lock.release()
-    }
+      await release()
+    })
     return logSource(opened.log.events, close, codec, inspection)
   } catch (error) {
-    lock.release()
+    await release()
     throw error
   }
 }
@@ -130,9 +132,19 @@ interface Credentials {
   readonly token?: string
 }
 
+/** What is wrong with a kubeconfig is said without what is in it: it holds keys and tokens. */
+function kubeconfigIn(path: string): any {
+  const text = readFileSync(path, 'utf8')
+  try {
+    return decodeYaml(text).value
+  } catch {
+    throw new Error(`${path} is no YAML`)
+  }
+}
+
 /** The current context of a kubeconfig: certificates and tokens, inline or in files. */
 function credentialsOf(path: string): Credentials {
-  const config = decodeYaml(readFileSync(path, 'utf8')).value as any
+  const config = kubeconfigIn(path)
   const named = (list: any[], name: string): any => list?.find((entry) => entry.name === name)
   const context = named(config.contexts, config['current-context'])?.context
   const cluster = named(config.clusters, context?.cluster)?.cluster

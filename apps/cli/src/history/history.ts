@@ -7,7 +7,6 @@ import {
   contentOf,
   damageJson,
   damageLine,
-  endWithReader,
   isDamaged,
   say,
   tell,
@@ -29,7 +28,6 @@ const fieldsShownMax = 20
 
 /** Gives the exit code: 1 when the log knows no such object. */
 export async function history(text: string, options: HistoryOptions): Promise<number> {
-  endWithReader()
   const target = targetOf(text, options.namespace)
   if (target.name === undefined) throw new Error(`which one? KIND/NAME, please: ${text}/…`)
   return await withHistory(options, async (source) => {

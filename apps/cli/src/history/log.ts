@@ -5,7 +5,6 @@ import {
   contentOf,
   damageJson,
   damageLine,
-  endWithReader,
   isDamaged,
   say,
   tell,
@@ -34,7 +33,6 @@ const stepMax = 262_144
 
 /** Gives the exit code: 1 when the log knows no such object. */
 export async function log(target: string | undefined, options: LogOptions): Promise<number> {
-  endWithReader()
   const subjects = subjectsOf(target, options.namespace)
   return await withHistory(options, async (source) => {
     const wanted = filterOf(options)

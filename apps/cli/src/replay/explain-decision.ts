@@ -7,7 +7,7 @@ import type { NodeInfo } from '@shiplog/scheduling/snapshot/node-info'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { amountOf } from '@shiplog/scheduling/snapshot/resources'
 import { explain, type Explanation, type NodeExplanation } from '@shiplog/scheduling/framework/schedule'
-import { contentOf, endWithReader, isDamaged, ownerOf, say, warnOfDamage } from '../history/history-records.ts'
+import { contentOf, isDamaged, ownerOf, say, warnOfDamage } from '../history/history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from '../history/history-source.ts'
 import { sequenceOf, targetOf } from '../history/history-target.ts'
 import { type Attempt, createWorld, readAttempts, walkAttempts } from './replay-attempts.ts'
@@ -50,7 +50,6 @@ export interface ExplainedDecision {
 
 /** Gives the exit code. */
 export async function explainDecision(text: string, options: ExplainOptions): Promise<number> {
-  endWithReader()
   const target = targetOf(text, options.namespace)
   if (target.resource.resource !== 'pods' || target.name === undefined)
     throw new Error('only decisions about pods can be explained: pod/NAME, please')

@@ -3,7 +3,7 @@
 import { createProfile, defaultConfiguration, type Profile } from '@shiplog/scheduling/framework/configuration'
 import { schedule } from '@shiplog/scheduling/framework/schedule'
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
-import { damageJson, damageLine, endWithReader, say, warnOfDamage } from '../history/history-records.ts'
+import { damageJson, damageLine, say, warnOfDamage } from '../history/history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from '../history/history-source.ts'
 import {
   type Attempt,
@@ -42,7 +42,6 @@ export interface ReplayReport {
 
 /** Gives the exit code: 0 as recorded, 1 when something differs or cannot be recomputed. */
 export async function replay(options: ReplayOptions): Promise<number> {
-  endWithReader()
   const other = options.config === undefined ? undefined : profileFromFile(options.config)
   const report = await withHistory(options, (source) => replayAll(source, other))
   warnOfDamage(report.damages)

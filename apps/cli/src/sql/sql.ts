@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openReader } from '@shiplog/read-model/reader'
 import { createPrinter, type Format } from './sql-format.ts'
+import { explainSqlError } from '../sql-error.ts'
 import { waitUntilFresh } from './sql-freshness.ts'
 
 export interface SqlOptions {
@@ -27,14 +28,15 @@ export async function sql(query: string | undefined, options: SqlOptions): Promi
     withSecrets: options.withSecrets === true,
     onWarning: (message) => process.stderr.write(`shiplog: warning: ${message}\n`),
   })
+  const statement = query?.replace(/;\s*$/, '') ?? overview
   try {
     if (options.fresh) await waitUntilFresh(dataDir, reader)
     const printer = createPrinter(options.output)
-    for await (const page of reader.query(query?.replace(/;\s*$/, '') ?? overview)) await write(printer.page(page))
+    for await (const page of reader.query(statement)) await write(printer.page(page))
     await write(printer.end())
     return 0
   } catch (error) {
-    throw explained(error)
+    throw explainSqlError(error, statement)
   } finally {
     await reader.close()
   }
@@ -43,10 +45,3 @@ export async function sql(query: string | undefined, options: SqlOptions): Promi
 /** Printed before the next page is fetched, so that a slow reader of a large answer costs no memory. */
 const write = (text: string): Promise<void> =>
   new Promise((settle, reject) => process.stdout.write(text, (error) => (error ? reject(error) : settle())))
-
-/** What PostgreSQL says besides the message: the hint names the column that was meant. */
-function explained(error: unknown): unknown {
-  const { message, hint, code } = error as { message?: string; hint?: string; code?: string }
-  if (code === 'ECONNREFUSED') return new Error('PostgreSQL does not answer: is the cluster up?')
-  return hint ? new Error(`${message} (${hint})`) : error
-}

@@ -27,6 +27,8 @@ export interface ComponentState {
   /** Why it is not ready; by default upstream's sentence on containers. */
   readonly unready?: { readonly reason: string; readonly message: string }
   readonly address: string
+  /** Set between two lives: why it does not run now, in a kubelet's words. */
+  readonly waiting?: { readonly reason: string; readonly message: string } | undefined
   /** Lives before this one; when it is not told, a new life counts one more than the pod shows. */
   readonly restarts?: number
   /** How the life before ended; by default unknown, as of a machine that was switched off. */
@@ -259,9 +261,9 @@ function statusOf(state: ComponentState, pod: KubeObject, nowMs: number): JsonOb
         imageID: state.image,
         containerID,
         ready,
-        started: true,
+        started: state.waiting === undefined,
         restartCount: state.restarts ?? (anotherLife ? shownRestarts + 1 : shownRestarts),
-        state: { running: { startedAt: rfc3339(state.startedAtMs) } },
+        state: state.waiting ? { waiting: state.waiting } : { running: { startedAt: rfc3339(state.startedAtMs) } },
         lastState: lastStateOf(state, before, anotherLife, nowMs),
       },
     ],

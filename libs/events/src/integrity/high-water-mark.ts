@@ -1,8 +1,9 @@
 // The high-water mark: what was last acknowledged, kept outside the log. A damaged file can silently shorten a stream, and
 // the next append would then reuse sequences that clients have seen; a gateway that finds the log below its mark stops.
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Clock } from '@shiplog/runtime/clock'
+import { writeSecretFileSoon } from '@shiplog/runtime/secret-files'
 import { checksumHeader } from './checksum.ts'
 import { type Append, type EventLog, LogDamaged } from '../event-log.ts'
 
@@ -55,9 +56,8 @@ export function openHighWaterMark(options: { file: string; log: EventLog; clock:
   const write = async (): Promise<void> => {
     if (written === newest) return
     const mark = newest
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(`${file}.new`, `${JSON.stringify(mark)}\n`, { mode: 0o600 })
-    await rename(`${file}.new`, file)
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await writeSecretFileSoon(file, `${JSON.stringify(mark)}\n`)
     written = mark
   }
   const flush = (): Promise<void> => {

@@ -15,6 +15,31 @@ export const compactionSubject = 'seal.compaction'
 /** Where a repair says which damage was accepted. */
 export const repairSubject = 'seal.repair'
 
+/** Where a restored log says which sequences it left out. */
+export const skipSubject = 'seal.skip'
+
+/** The payload of the first record behind a gap that was made on purpose: no record from `from` up to `through`. */
+export interface Skip {
+  readonly from: number
+  readonly through: number
+}
+
+/** By their first sequence, the last one of every gap that was made on purpose. */
+export async function readSkips(log: EventLog): Promise<ReadonlyMap<number, number>> {
+  const skips = new Map<number, number>()
+  for await (const page of log.read({ subjects: [skipSubject] })) {
+    for (const record of page) {
+      const { from, through } = parseLogRecord<Skip>(record)
+      if (through >= from) skips.set(from, through)
+    }
+  }
+  return skips
+}
+
+/** How many sequences were left out. */
+export const skippedCount = (skips: ReadonlyMap<number, number>): number =>
+  [...skips].reduce((sum, [from, through]) => sum + through - from + 1, 0)
+
 /** How many records a seal covers at most: also what start-up reads and verifies. */
 const recordsPerSeal = 5000
 

@@ -14,6 +14,9 @@ import {
   parseLogRecord,
   type Repair,
   repairSubject,
+  readSkips,
+  skippedCount,
+  previousOf,
   type Seal,
   sealSubject,
 } from './seals.ts'
@@ -83,6 +86,7 @@ export async function verifyLog(log: EventLog, options: VerifyOptions = {}): Pro
   const lastSequence = await log.lastSequence()
   const compacted = await readCompactions(log, tell)
   const seals = await readSeals(log, tell)
+  const skips = await readSkips(log)
   /** The last record of every subject so far. */
   const known = new Map<string, Known>()
   /** The last record of every subject that is what was written. */
@@ -109,6 +113,11 @@ export async function verifyLog(log: EventLog, options: VerifyOptions = {}): Pro
   }
   const passGap = (to: number): void => {
     for (; expected < to; expected += 1) {
+      const skipped = skips.get(expected)
+      if (skipped !== undefined) {
+        expected = skipped
+        continue
+      }
       const gone = compacted.get(expected)
       if (gone === undefined) {
         missing.add(expected)
@@ -313,15 +322,21 @@ export async function verifyAtStart(log: EventLog, mark: Mark | undefined): Prom
   const end = await log.lastSequence()
   const lastCompaction = await log.last(compactionSubject)
   const forgotten = lastCompaction === undefined ? 0 : parseLogRecord<Compaction>(lastCompaction).total
-  const short = (await log.recordCount()) < end - forgotten
-  return short || !(await isTailWhole(log, end, forgotten > 0)) ? await findDamage(log) : undefined
+  const skips = await readSkips(log)
+  const short = (await log.recordCount()) < end - forgotten - skippedCount(skips)
+  return short || !(await isTailWhole(log, end, forgotten > 0, skips)) ? await findDamage(log) : undefined
 }
 
 /**
  * Nothing below a seal is missing by count; above it nothing is ever compacted, so every sequence must be there, unless a
- * repair has accepted that it is not.
+ * repair has accepted that it is not, or a restore has skipped it.
  */
-async function isTailWhole(log: EventLog, end: number, compacted: boolean): Promise<boolean> {
+async function isTailWhole(
+  log: EventLog,
+  end: number,
+  compacted: boolean,
+  skips: ReadonlyMap<number, number>,
+): Promise<boolean> {
   try {
     const seal = await log.last(sealSubject)
     if (seal) verifyRecord(seal)
@@ -330,7 +345,11 @@ async function isTailWhole(log: EventLog, end: number, compacted: boolean): Prom
       (accepted ??= await readRepairs(log)).has(sequence)
     let expected = seal === undefined ? 1 : parseLogRecord<Seal>(seal).through + 1
     const passTo = async (sequence: number): Promise<boolean> => {
-      for (; expected < sequence; expected += 1) if (!(await isAccepted(expected))) return false
+      while (expected < sequence) {
+        const skipped = skips.get(expected)
+        if (skipped === undefined && !(await isAccepted(expected))) return false
+        expected = (skipped ?? expected) + 1
+      }
       return true
     }
     for await (const records of log.read({ from: expected, to: end })) {

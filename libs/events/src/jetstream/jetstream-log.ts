@@ -2,7 +2,7 @@
 // batch drops it), an unanswered append is asked again and recognises its own records, and everything is refused that a
 // server older than 2.12 would silently ignore.
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
-import { checkGroup } from '../commit/append-checks.ts'
+import { checkGroup, groupMembersMax } from '../commit/append-checks.ts'
 import {
   type Append,
   type AppendResult,
@@ -28,7 +28,15 @@ import {
   openConnection,
 } from './connection.ts'
 import { createOrderedConsumer, type OrderedConsumer } from './ordered-consumer.ts'
-import { encodeHeaders, headerValue, type JetStreamRecord, recordOfDirectGet, splitMessage, statusOf } from './wire.ts'
+import {
+  encodeHeaders,
+  headerValue,
+  type JetStreamRecord,
+  recordOfDirectGet,
+  restoredTimeHeader,
+  splitMessage,
+  statusOf,
+} from './wire.ts'
 
 /** An append that nobody has answered for this long gives up. */
 const appendDeadlineMs = 10_000
@@ -48,6 +56,8 @@ const statePartMax = 1000
 const statePartsInFlight = 2
 /** Direct gets side by side when a snapshot is doubted. */
 const auditsInFlight = 128
+/** Groups of padding side by side, where a log leaves sequences out. */
+const paddingGroupsInFlight = 8
 /** A replica that has not been heard of for longer says nothing about who leads. */
 const replicaActiveMs = 2000
 
@@ -375,6 +385,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo,
 
   const controlOf = (member: Append): Record<string, string | number | undefined> => ({
     'Nats-Expected-Last-Subject-Sequence': member.expected,
+    [restoredTimeHeader]: member.timeMs,
     'Nats-TTL': member.ttlSeconds === undefined ? undefined : `${Math.max(1, Math.ceil(member.ttlSeconds))}s`,
   })
 
@@ -844,6 +855,36 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo,
     if ('error' in answer) throw refused(stream, answer.error)
   }
 
+  /**
+   * An empty stream can be told where to begin. One that holds records numbers on by counting: records that nobody is to
+   * see are stored, and forgotten.
+   */
+  const skipTo = async (sequence: number): Promise<void> => {
+    if ((await lastSequence()) >= sequence) return
+    if ((await info()).state.messages === 0) await purge({ seq: sequence + 1 })
+    const place = (made.config['subjects'] as readonly string[]).at(-1)!.replace('>', 'padding')
+    const last = await lastSequence()
+    const pad = async (count: number): Promise<void> => {
+      const group = Array.from({ length: count }, (_, index) => ({
+        subject: `${place}.${index}`,
+        expected: undefined,
+        headers: {},
+        payload: new Uint8Array(0),
+      }))
+      const result = await append(group)
+      if (!result.ok) throw new LogUnavailable(`Stream ${stream}: somebody else writes`, { ambiguous: false })
+    }
+    for (let left = sequence - last; left > 0; ) {
+      const groups: number[] = []
+      while (groups.length < paddingGroupsInFlight && left > 0) {
+        groups.push(Math.min(left, groupMembersMax))
+        left -= groups.at(-1)!
+      }
+      await Promise.all(groups.map(pad))
+    }
+    if (sequence > last) await purge({ filter: `${place}.>` })
+  }
+
   const stop = (): void => {
     stopping.abort()
     void tail?.then(
@@ -873,6 +914,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo,
     },
     countBySubject: () => countBySubject(),
     recordCount: async () => (await info()).state.messages,
+    skipTo,
     compact: (subject, before) => purge({ filter: subject, ...(before === undefined ? { keep: 1 } : { seq: before }) }),
     purge: (subject, through) => purge({ filter: subject, ...(through === undefined ? {} : { seq: through + 1 }) }),
     close: async () => stop(),

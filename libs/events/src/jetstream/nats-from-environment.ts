@@ -8,6 +8,7 @@
 import type { Clock } from '@shiplog/runtime/clock'
 import { type Environment, readEnvironment } from '@shiplog/runtime/environment'
 import type { Logger } from '@shiplog/runtime/logger'
+import { parseSecretJson } from '@shiplog/runtime/secret-files'
 import type { Bus } from '../bus/bus.ts'
 import { LogUnavailable } from '../event-log.ts'
 import type { ConnectionOptions } from './connection.ts'
@@ -30,7 +31,7 @@ export function natsFromEnvironment(env: Environment, node = ''): Pick<Connectio
   const file = readEnvironment({ [name]: env.optional(name)?.replaceAll('{node}', node) }).optionalFile(name)
   return {
     servers: env.list('SHIPLOG_NATS_URL'),
-    ...(file === undefined ? {} : { credentials: JSON.parse(file) as NonNullable<ConnectionOptions['credentials']> }),
+    ...(file === undefined ? {} : { credentials: parseSecretJson(file, `the file of ${name}`) as NonNullable<ConnectionOptions['credentials']> }),
   }
 }
 

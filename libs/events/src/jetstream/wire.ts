@@ -86,6 +86,10 @@ export function parseDelivery(reply: string): Delivery | undefined {
   }
 }
 
+/** On a record that was restored from a backup: when it was first stored, in place of when the server stored it. */
+export const restoredTimeHeader = 'Nats-Shiplog-Time'
+const restoredTimeLine = `\r\n${restoredTimeHeader}:`
+
 /** A record that came from JetStream; headers are decoded when somebody asks. */
 export class JetStreamRecord implements LogRecord {
   readonly subject: string
@@ -98,7 +102,7 @@ export class JetStreamRecord implements LogRecord {
   constructor(subject: string, sequence: number, timeMs: number, head: string, payload: Uint8Array) {
     this.subject = subject
     this.sequence = sequence
-    this.timeMs = timeMs
+    this.timeMs = head.includes(restoredTimeLine) ? Number(headerValue(head, restoredTimeHeader)) : timeMs
     this.payload = payload
     this.#head = head
   }

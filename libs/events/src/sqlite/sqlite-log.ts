@@ -1,12 +1,13 @@
 // The embedded log: the EventLog port on one SQLite file, for one process on one machine. Appends of one turn of the event
 // loop share one transaction, so concurrent writers share one fsync and a lone append waits for nobody. node:sqlite is
 // synchronous: an append blocks the loop for the time of its commit, which is the price of having no second thread.
-import { mkdirSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { describeDisk, makeRoom } from '@shiplog/runtime/disk-space'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
+import { closeFile, openSecretFile, secretDirectory } from '@shiplog/runtime/secret-files'
 import { checkGroup } from '../commit/append-checks.ts'
 import {
   type Append,
@@ -91,7 +92,12 @@ export async function openSqliteClusterLog(options: SqliteLogOptions): Promise<C
   const ids = options.ids ?? systemIds
   const inMemory = options.dataDir === ':memory:'
   const file = inMemory ? ':memory:' : join(options.dataDir, 'log.db')
-  if (!inMemory) mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
+  if (!inMemory) {
+    secretDirectory(options.dataDir)
+    // SQLite gives the files beside it (-wal, -shm) the mode of the database: it is closed before there is anything in it.
+    closeSync(openSecretFile(file, 'a'))
+    for (const beside of ['-wal', '-shm', '-journal']) closeFile(`${file}${beside}`)
+  }
   const database = openDatabase(file)
   const committer = createTransactions(database, file)
   const open = (name: string, shape: StreamShape): SqliteStream =>
@@ -329,9 +335,10 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
     headers: Readonly<Record<string, string>>,
     payload: Uint8Array,
     ttlSeconds?: number,
+    timeMs?: number,
   ) => {
     lastSequence += 1
-    lastTimeMs = Math.max(lastTimeMs, clock.nowMs())
+    lastTimeMs = Math.max(lastTimeMs, timeMs ?? clock.nowMs())
     const values: SQLInputValue[] = [lastSequence, subject, lastTimeMs, JSON.stringify(headers), payload]
     if (shape.expiry) values.push(ttlSeconds === undefined ? null : lastTimeMs + ttlSeconds * 1000)
     insert.run(...values)
@@ -350,7 +357,9 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
           return { ok: false, conflict }
         }
       }
-      const sequences = group.map((member) => write(member.subject, member.headers, member.payload, member.ttlSeconds))
+      const sequences = group.map((member) => 
+        write(member.subject, member.headers, member.payload, member.ttlSeconds, member.timeMs),
+      )
       setLast.run(lastSequence, name)
       return { ok: true, sequences }
     },
@@ -575,6 +584,14 @@ function openStream({ database, committer, clock, ids, name, shape, file }: Stre
       guarded(() => {
         const rows = database.prepare(`SELECT subject, count(*) AS count FROM ${name} GROUP BY subject`).all()
         return new Map((rows as unknown as { subject: string; count: number }[]).map((row) => [row.subject, row.count]))
+      }),
+    skipTo: async (sequence) =>
+      guarded(() => {
+        if (sequence <= lastSequence) return
+        setLast.run(sequence, name)
+        lastSequence = sequence
+        before = sequence
+        hub.push([], sequence)
       }),
     compact: async (subject, before) =>
       guarded(() => {

@@ -16,11 +16,11 @@ export const anonymous: User = { name: 'system:anonymous', groups: ['system:unau
 /** A line of the static token file: `token,user,uid,"group1,group2"`. */
 export function parseTokenFile(text: string): Map<string, User> {
   const users = new Map<string, User>()
-  for (const line of text.split('\n')) {
+  for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue
     const cells = [...line.matchAll(/("([^"]*)"|[^,]*)(,|$)/g)].map((match) => (match[2] ?? match[1] ?? '').trim())
     const [token, name, uid, groups] = cells
-    if (!token || !name || uid === undefined) throw new Error(`token file: a line needs token, user and uid: ${line}`)
+    if (!token || !name || uid === undefined) throw new Error(`token file: line ${index + 1} needs token, user and uid`)
     users.set(digest(token), { name, uid, groups: [...(groups ? groups.split(',') : []), 'system:authenticated'] })
   }
   return users

@@ -171,15 +171,15 @@ export class StreamProjection {
 
   async #run(signal: AbortSignal): Promise<void> {
     try {
-      // What ended before the snapshot began may have left nothing behind that says how far the log had come.
-      const before = await this.log.lastSequence()
+      // Its newest record may be gone (expired, forgotten, or left out by a restore): the snapshot holds all up to here.
+      const end = await this.log.lastSequence()
       for await (const stored of this.log.follow({ subjects: ['>'], signal })) {
         const opened = this.codec.open(stored)
         const records = opened instanceof Promise ? await opened : opened
         if (this.synced) {
           this.#apply(records)
         } else if (records.length === 0) {
-          this.applied = Math.max(this.applied, before)
+          this.applied = Math.max(this.applied, end)
           this.#completeSnapshot()
         } else {
           for (const record of records) this.#applyToSnapshot(record)

@@ -1,0 +1,146 @@
+// A helper process that is kept running: nats-server, PostgreSQL, a service that runs apart. Whatever becomes of it (it
+// ends, it cannot be started, its directory is gone, there are no descriptors left), nothing is thrown at anybody: it is
+// tried again, later each time it ends soon, as a kubelet does, and what it went through can be asked for and shown.
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Clock } from './clock.ts'
+
+export interface KeepOptions {
+  readonly clock: Clock
+  /** Starts the process; when it throws, that counts as an end. */
+  readonly start: () => ChildProcess | Promise<ChildProcess>
+  /** Told of each end that nobody asked for, and how long it is waited before the next start. */
+  readonly onEnd?: (how: string, waitMs: number) => void
+  readonly backoff?: Backoff
+  /** The process is ended when this one is gone, also by SIGKILL. */
+  readonly endsWithUs?: boolean
+}
+
+export interface Backoff {
+  readonly firstMs: number
+  readonly maxMs: number
+  /** Who has run for so long begins with the first delay again. */
+  readonly calmMs: number
+}
+
+/** A kubelet's: 10 s, doubled up to 5 minutes, forgotten after 10 minutes; it restarts the first time at once, as we do. */
+export const kubeletBackoff: Backoff = { firstMs: 1_000, maxMs: 300_000, calmMs: 600_000 }
+
+/** What a kept process has been through. */
+export interface Lives {
+  readonly running: boolean
+  /** How often it was started again. */
+  readonly restarts: number
+  /** When its present life began, or the one that ended last. */
+  readonly startedAtMs: number
+  readonly lastEnd?: { readonly how: string; readonly atMs: number; readonly exitCode: number }
+  /** How long it is waited from the last end to the next start. */
+  readonly waitMs: number
+}
+
+export interface KeptProcess {
+  /** The present one; undefined between two lives. */
+  readonly child: ChildProcess | undefined
+  lives(): Lives
+  /** Ends it for good: the signal (or what `ask` does), SIGKILL to who does not end in time. Safe to call twice. */
+  stop(withinMs: number, ask?: (child: ChildProcess) => void): Promise<void>
+}
+
+/** Starts it, now if `start` is synchronous. */
+export function keepProcess(options: KeepOptions): KeptProcess {
+  const { clock } = options
+  const backoff = options.backoff ?? kubeletBackoff
+  let child: ChildProcess | undefined
+  let starting: Promise<void> | undefined
+  let stopping = false
+  let timer: Disposable | undefined
+  let delayMs = 0
+  let lives: Lives = { running: false, restarts: 0, startedAtMs: clock.nowMs(), waitMs: 0 }
+
+  const ended = (how: string, exitCode: number): void => {
+    child = undefined
+    const nowMs = clock.nowMs()
+    const calm = lives.running && nowMs - lives.startedAtMs >= backoff.calmMs
+    delayMs = calm || delayMs === 0 ? backoff.firstMs : Math.min(backoff.maxMs, delayMs * 2)
+    lives = { ...lives, running: false, lastEnd: { how, atMs: nowMs, exitCode }, waitMs: delayMs }
+    if (stopping) return
+    options.onEnd?.(how, delayMs)
+    timer = clock.after(delayMs, () => {
+      lives = { ...lives, restarts: lives.restarts + 1 }
+      launch()
+    })
+  }
+
+  const adopt = (begun: ChildProcess): void => {
+    child = begun
+    lives = { ...lives, running: true, startedAtMs: clock.nowMs() }
+    const guard = options.endsWithUs && begun.pid !== undefined ? endWithUs(begun.pid) : undefined
+    let over = false
+    const once = (how: string, exitCode: number): void => {
+      if (over) return
+      over = true
+      guard?.[Symbol.dispose]()
+      ended(how, exitCode)
+    }
+    begun.once('error', (error) => once(error.message, 128))
+    begun.once('exit', (code, signal) => once(signal ?? `exit code ${code}`, code ?? 137))
+    if (begun.exitCode !== null) once(`exit code ${begun.exitCode}`, begun.exitCode)
+    else if (begun.signalCode !== null) once(begun.signalCode, 137)
+  }
+
+  const failed = (error: unknown): void => ended(error instanceof Error ? error.message : String(error), 128)
+
+  function launch(): void {
+    if (stopping) return
+    try {
+      const begun = options.start()
+      if (begun instanceof Promise) {
+        starting = begun.then(adopt, failed).finally(() => {
+          starting = undefined
+        })
+      } else adopt(begun)
+    } catch (error) {
+      failed(error)
+    }
+  }
+  launch()
+
+  return {
+    get child() {
+      return child
+    },
+    lives: () => lives,
+    async stop(withinMs, ask = (one) => void one.kill('SIGTERM')) {
+      stopping = true
+      timer?.[Symbol.dispose]()
+      await starting
+      const last = child
+      if (last === undefined || last.exitCode !== null || last.signalCode !== null) return
+      const gone = new Promise<void>((settle) => {
+        last.once('exit', () => settle())
+        last.once('error', () => settle())
+      })
+      ask(last)
+      using _hammer = clock.after(withinMs, () => last.kill('SIGKILL'))
+      await gone
+    },
+  }
+}
+
+/**
+ * Ends a process when this one is gone, however it went: a shell waits for the end of a pipe that only we hold open. It
+ * has a session of its own, so that Ctrl-C does not reach it before us. Disposing it lets the process be.
+ */
+export function endWithUs(pid: number): Disposable {
+  const script = `read -r _; kill -TERM $1 || exit 0; n=0
+while kill -0 $1 && [ $n -lt 30 ]; do sleep 0.1; n=$((n + 1)); done; kill -KILL $1`
+  const watcher = spawn('/bin/sh', ['-c', script, 'shiplog-end-with', String(pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  // Without a watcher the next command on the data directory sweeps what was left.
+  watcher.on('error', () => undefined)
+  watcher.stdin?.on('error', () => undefined)
+  watcher.unref()
+  ;(watcher.stdin as unknown as { unref?: () => void } | null)?.unref?.()
+  return { [Symbol.dispose]: () => void watcher.kill('SIGKILL') }
+}
