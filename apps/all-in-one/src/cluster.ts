@@ -8,7 +8,7 @@ import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
-import type { LogInspection } from '@shiplog/events/log-inspection'
+import type { LogInspection } from '@shiplog/events/integrity/log-inspection'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { thisMachine } from '@shiplog/node/machine'
@@ -25,7 +25,7 @@ import type { Service } from '@shiplog/runtime/service'
 import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
-import { recordDamageEvent } from '@shiplog/api-gateway/damage-event'
+import { recordDamageEvent } from '@shiplog/api-gateway/time-travel/damage-event'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
@@ -279,7 +279,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       life,
       startedAtMs: part.startedAtMs,
       ready: part.health.every((check) => check.ok),
-      address: machine.internalIP,
+      address: machine.internalIPs[0]!,
       ...(previousEnd ? { lifeBefore: { ...previousEnd, endedAtMs: previousEnd.finishedAtMs } } : {}),
       ...(part.coming ? { coming: true } : {}),
       ...(part.lives ? ofLives(life, component, part.lives) : {}),

@@ -2,7 +2,7 @@
 // that fills it. It begins after the cluster is ready and is no part of what the cluster needs: when it fails, it says so
 // and the cluster goes on. This file is loaded when it begins, so that start-up does not pay for it.
 import type { ClusterLog } from '@shiplog/events/event-log'
-import type { LogInspection } from '@shiplog/events/log-inspection'
+import type { LogInspection } from '@shiplog/events/integrity/log-inspection'
 import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { createProjector, type Projector } from '@shiplog/projector/projector'
 import { createPool } from '@shiplog/read-model/database'

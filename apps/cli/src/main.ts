@@ -206,7 +206,7 @@ program
   .addOption(new Option('--purge', "remove the data directory, and PostgreSQL's home with it"))
   .addHelpText('after', '\nExit code 0: nothing runs on it any more.')
   .action(async (options) => {
-    const { down } = await import('./down.ts')
+    const { down } = await import('./cluster/down.ts')
     process.exitCode = await down(options)
   })
 
@@ -217,7 +217,7 @@ program
   .requiredOption('-o, --out <dir>', 'where to; it must not exist')
   .addHelpText('after', '\nIt holds what Secrets hold, and the keys of the cluster. docs/operations.md tells the rest.')
   .action(async (options) => {
-    const { backup } = await import('./backup.ts')
+    const { backup } = await import('./cluster/backup.ts')
     process.exitCode = await backup(options)
   })
 
@@ -238,7 +238,7 @@ program
     ).argParser(wholeNumber(1_000_000_000_000)),
   )
   .action(async (from, options) => {
-    const { restore } = await import('./backup.ts')
+    const { restore } = await import('./cluster/backup.ts')
     process.exitCode = await restore(from, options)
   })
 
@@ -250,7 +250,7 @@ program
   .addOption(new Option('-y, --yes', 'do not ask'))
   .addHelpText('after', '\nIt says what is given up, and asks. docs/operations.md tells how a log grows.')
   .action(async (options) => {
-    const { compact } = await import('./compact.ts')
+    const { compact } = await import('./cluster/compact.ts')
     process.exitCode = await compact(options)
   })
 
@@ -307,7 +307,7 @@ taken out of the log, and resourceVersions never go back. docs/damage.md says mo
 Exit code 0: whole, or repaired; 1: there is something to repair and --yes was not given.`,
   )
   .action(async (options) => {
-    const { repair } = await import('./repair.ts')
+    const { repair } = await import('./cluster/repair.ts')
     process.exitCode = await repair(options)
   })
 
@@ -481,7 +481,7 @@ program
   )
   .addHelpText('after', '\nWhoever writes what is only stored or ignored gets a warning that says so.')
   .action(async (options) => {
-    const { printFeatures } = await import('./features.ts')
+    const { printFeatures } = await import('./cluster/features.ts')
     printFeatures(options)
   })
 
@@ -499,7 +499,7 @@ program
   .addArgument(new Argument('<shell>', 'which').choices(['bash', 'zsh', 'fish']))
   .addHelpText('after', '\n  $ source <(shiplog completion bash)\n  $ shiplog completion fish | source')
   .action(async (shell) => {
-    const { completionScript } = await import('./completion.ts')
+    const { completionScript } = await import('./cluster/completion.ts')
     process.stdout.write(completionScript(shell, program))
   })
 

@@ -2,7 +2,7 @@
 // transaction that first moves the stream's position (which fences whoever else believes to own it) and then writes
 // the rows. The commit does not wait for the disk: what a crash of the server takes, it takes with its position.
 import { builtInRegistry } from '@shiplog/api/schema/registry'
-import type { Damage } from '@shiplog/events/log-inspection'
+import type { Damage } from '@shiplog/events/integrity/log-inspection'
 import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
 import { type Kysely, sql, type Transaction } from 'kysely'

@@ -2,7 +2,7 @@
 // a time; every batch moves the stream's position in the same transaction as its rows, so a batch is there whole or not
 // at all, and never twice.
 import type { LogRecord } from '@shiplog/events/event-log'
-import type { Damage } from '@shiplog/events/log-inspection'
+import type { Damage } from '@shiplog/events/integrity/log-inspection'
 import type { StreamName } from '@shiplog/feed/stream-of'
 
 /** A stream that this projector alone writes, until it lets go or its connection breaks. */

@@ -11,7 +11,7 @@ import type { Vitals } from '@shiplog/runtime/run'
 import type { Service } from '@shiplog/runtime/service'
 import type { ApiGateway, ApiGatewayDeps } from './api-gateway.ts'
 import { type ComponentWatch, type ComponentWatchOptions, watchComponents } from '@shiplog/control-plane/pods/component-watch'
-import { recordDamageEvent } from './damage-event.ts'
+import { recordDamageEvent } from './time-travel/damage-event.ts'
 import { guardLog } from '@shiplog/events/integrity/guarded-log'
 import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects, type KeptSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
 

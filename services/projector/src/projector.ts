@@ -2,7 +2,7 @@
 // stream by the model's claim: of several projectors one writes a stream and the others stand by, ready to go on from the
 // same position. It may be killed at any moment: position and rows move together or not at all.
 import type { ClusterLog, EventLog } from '@shiplog/events/event-log'
-import type { LogInspection } from '@shiplog/events/log-inspection'
+import type { LogInspection } from '@shiplog/events/integrity/log-inspection'
 import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
 import type { ClaimedStream, ReadModel } from '@shiplog/read-model/read-model'
 import type { Clock } from '@shiplog/runtime/clock'

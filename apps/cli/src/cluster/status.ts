@@ -24,7 +24,7 @@ export async function status(options: { readonly dataDir: string }): Promise<num
   const answer = await ask(`${server}/readyz?verbose`, pki)
   say(`API: ${server} (${answer.code === 200 ? 'ready' : 'not ready'})`)
   for (const line of answer.text.trim().split('\n')) say(`  ${line}`)
-  const { growthLine } = await import('../log-growth.ts')
+  const { growthLine } = await import('./log-growth.ts')
   say(await growthLine(dataDir).catch((error: Error) => `log: how it grows cannot be told: ${error.message}`))
   if (existsSync(join(dataDir, 'postgres-url'))) {
     const { sqlStatus } = await import('../sql/sql-status.ts')

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openReader } from '@shiplog/read-model/reader'
 import { createPrinter, type Format } from './sql-format.ts'
-import { explainSqlError } from '../sql-error.ts'
+import { explainSqlError } from './sql-error.ts'
 import { waitUntilFresh } from './sql-freshness.ts'
 
 export interface SqlOptions {

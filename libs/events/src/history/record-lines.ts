@@ -1,7 +1,7 @@
 // Records as JSON lines: the form in which a record leaves the cluster. The payload stands last and as it was stored, so
 // that a reader can take its very bytes back.
 import type { LogRecord } from '../event-log.ts'
-import type { Damage } from '../log-inspection.ts'
+import type { Damage } from '../integrity/log-inspection.ts'
 
 const lineEnd = Buffer.from('}\n')
 const payloadKey = ',"payload":'

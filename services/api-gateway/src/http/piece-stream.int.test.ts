@@ -4,7 +4,7 @@ import { connect, createServer as createHttp2Server, type Http2ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { systemClock } from '@shiplog/runtime/clock'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createOutgoing } from '../outgoing.ts'
+import { createOutgoing } from '../read/outgoing.ts'
 import { createPieceReader, partBytes, sendPieces } from './piece-stream.ts'
 
 const outgoing = createOutgoing(systemClock)

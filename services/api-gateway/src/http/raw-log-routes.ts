@@ -4,7 +4,7 @@
 import { ApiError, badRequest } from '@shiplog/api/status'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
-import { type Damage, isDamage, type LogInspection, withDamage } from '@shiplog/events/log-inspection'
+import { type Damage, isDamage, type LogInspection, withDamage } from '@shiplog/events/integrity/log-inspection'
 import { encodeDamageLine, encodeRecordLine } from '@shiplog/events/history/record-lines'
 import type { FrameSink } from '../read/watch.ts'
 

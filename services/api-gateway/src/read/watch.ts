@@ -4,14 +4,14 @@ import { oldestWholeSequence } from '@shiplog/events/history/history'
 import type { Clock } from '@shiplog/runtime/clock'
 import { ApiError, expired, type Status, versionTooLarge, versionTooOld } from '@shiplog/api/status'
 import type { ListOptions } from '../request/list-options.ts'
-import { createOutgoing, type Outgoing } from '../outgoing.ts'
+import { createOutgoing, type Outgoing } from './outgoing.ts'
 import { eventsBetween } from '../store/history.ts'
 import type { Presenter } from '../representation/presenter.ts'
 import type { ResourceTable } from '../store/projection.ts'
 import type { Selection } from '../request/selection.ts'
 import type { Stream } from '../store/streams.ts'
 import { type Version, watchFrame, withResourceVersion } from '../store/version.ts'
-import { createMemberClass, type Member, type MemberClass } from '../watch-class.ts'
+import { createMemberClass, type Member, type MemberClass } from './watch-class.ts'
 
 /** Where frames go: an HTTP response, or a test. */
 export interface FrameSink {

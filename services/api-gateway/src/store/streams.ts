@@ -1,7 +1,7 @@
 // The three streams of the cluster as the gateway works with them: each a log, its projection and its committer.
 import { createGroupCommitter, type GroupCommitter, type GroupCommitterOptions } from '@shiplog/events/commit/group-committer'
 import type { ClusterLog, EventLog } from '@shiplog/events/event-log'
-import type { LogInspection } from '@shiplog/events/log-inspection'
+import type { LogInspection } from '@shiplog/events/integrity/log-inspection'
 import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { streamOf } from '@shiplog/feed/stream-of'
 import type { Clock } from '@shiplog/runtime/clock'

@@ -3,13 +3,13 @@
 import { resolve } from 'node:path'
 import { markOf } from '@shiplog/events/integrity/guarded-log'
 import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
-import { damagedLasts, expireDamaged } from '@shiplog/events/aging-log'
-import { planRepair, repairLog, type Remedy, whatIsGivenUp } from '@shiplog/events/repair-log'
+import { damagedLasts, expireDamaged } from '@shiplog/events/integrity/aging-log'
+import { planRepair, repairLog, type Remedy, whatIsGivenUp } from '@shiplog/events/integrity/repair-log'
 import { describeFinding, verifyLog } from '@shiplog/events/integrity/verify-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { silentLogger } from '@shiplog/runtime/logger'
-import { findNatsServer } from './cluster/find-nats-server.ts'
+import { findNatsServer } from './find-nats-server.ts'
 
 export interface RepairOptions {
   readonly dataDir: string

@@ -3,9 +3,9 @@
 // is a warning with every answer that it may concern. Answers from memory are whole: what is in memory was checked when
 // it was read, or has come since.
 import { internalError, type Status } from '@shiplog/api/status'
-import { type Damage, sequencesText } from '@shiplog/events/log-inspection'
+import { type Damage, sequencesText } from '@shiplog/events/integrity/log-inspection'
 import { parseObjectSubject } from '@shiplog/events/subjects'
-import type { Stream } from './store/streams.ts'
+import type { Stream } from '../store/streams.ts'
 
 /** How long an answer about the past waits for the inspection of the log; after that it says that it did not. */
 const inspectionTimeoutMs = 3_000

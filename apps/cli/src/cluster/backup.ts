@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { type LogChoice, openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { markFile } from '@shiplog/events/integrity/guarded-log'
 import { checksumHeader } from '@shiplog/events/integrity/checksum'
-import { copyRecords, leaveOut } from '@shiplog/events/copy-log'
+import { copyRecords, leaveOut } from '@shiplog/events/integrity/copy-log'
 import type { ClusterLog, EventLog, LogRecord } from '@shiplog/events/event-log'
 import type { Mark } from '@shiplog/events/integrity/high-water-mark'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
@@ -15,10 +15,10 @@ import { systemClock } from '@shiplog/runtime/clock'
 import { isAlive, lockHolder } from '@shiplog/runtime/directory-lock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { closeTree, secretDirectory, writeSecretFile } from '@shiplog/runtime/secret-files'
-import { onEnd } from './ending.ts'
-import { findNatsServer } from './cluster/find-nats-server.ts'
-import { type HistorySource, logSource, withHistory } from './history/history-source.ts'
-import { streamEnds } from './sql/sql-freshness.ts'
+import { onEnd } from '../ending.ts'
+import { findNatsServer } from './find-nats-server.ts'
+import { type HistorySource, logSource, type PastRecord, withHistory } from '../history/history-source.ts'
+import { streamEnds } from '../sql/sql-freshness.ts'
 import { withStoppedLog } from './stopped-log.ts'
 
 /** What is known of a backup besides its log. */
@@ -80,7 +80,7 @@ async function ofStopped(dataDir: string, making: string): Promise<BackupNote['e
 async function write(source: HistorySource, making: string, ends: BackupNote['ends']): Promise<BackupNote['ends']> {
   const log = await openSqliteClusterLog({ dataDir: making, clock: systemClock })
   try {
-    await copyRecords(source.read({ from: 1, to: ends.events }), log.events, shownProgress('backup', ends.events))
+    await copyRecords(wholeRecords(source.read({ from: 1, to: ends.events })), log.events, shownProgress('backup', ends.events))
     await log.events.skipTo(ends.events)
     await log.leases.skipTo(ends.leases)
     await log.objectEvents.skipTo(ends.objectEvents)
@@ -90,6 +90,11 @@ async function write(source: HistorySource, making: string, ends: BackupNote['en
   }
   writeSecretFile(join(making, 'log.json'), `${JSON.stringify({ log: 'embedded' })}\n`)
   return ends
+}
+
+/** Damaged records are left out; whether somebody has accepted that, the check of the copy tells. */
+async function* wholeRecords(pages: AsyncIterable<readonly PastRecord[]>): AsyncIterable<readonly LogRecord[]> {
+  for await (const page of pages) yield page.flatMap((one) => (one.kind === 'damaged' ? [] : [one.record]))
 }
 
 /** Checks every record, and writes down where the log ends, so that a copy that was cut short is known as such. */

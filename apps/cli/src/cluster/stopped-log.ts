@@ -6,8 +6,8 @@ import type { Mark } from '@shiplog/events/integrity/high-water-mark'
 import { systemClock } from '@shiplog/runtime/clock'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { silentLogger } from '@shiplog/runtime/logger'
-import { onEnd } from './ending.ts'
-import { findNatsServer } from './cluster/find-nats-server.ts'
+import { onEnd } from '../ending.ts'
+import { findNatsServer } from './find-nats-server.ts'
 
 export interface StoppedLog extends OpenedLog {
   readonly mark: Mark | undefined

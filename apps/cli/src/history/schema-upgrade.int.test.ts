@@ -14,10 +14,10 @@ import { createRecordCodec, type RecordCodec } from '@shiplog/feed/record-codec'
 import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { explainPod } from './replay/explain-decision.ts'
-import { history } from './history/history.ts'
-import { type HistorySource, logSource } from './history/history-source.ts'
-import { replayAll } from './replay/replay.ts'
+import { explainPod } from '../replay/explain-decision.ts'
+import { history } from './history.ts'
+import { type HistorySource, logSource } from './history-source.ts'
+import { replayAll } from '../replay/replay.ts'
 
 const upgraded: RecordCodec = createRecordCodec({
   versions: createSchemaVersions({
@@ -163,7 +163,7 @@ describe('a pod of the first schema version is read as one of the second', () =>
   test('by SQL, in the present and in history; the bytes stay what the log holds', async () => {
     const query = `select object->'metadata'->'labels'->>'app' as app, convert_from(payload, 'UTF8') as bytes
       from v1.pods_history where name = 'aged' order by sequence`
-    const main = join(import.meta.dirname, 'main.ts')
+    const main = join(import.meta.dirname, '../main.ts')
     const rows = await vi.waitFor(
       async () => {
         const run = [main, 'sql', '-d', cluster.dataDir, '-o', 'json', '--fresh', query]

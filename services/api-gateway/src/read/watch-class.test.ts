@@ -2,7 +2,7 @@
 import { createManualClock } from '@shiplog/testing/manual-clock'
 import { expect, test } from 'vitest'
 import { createOutgoing } from './outgoing.ts'
-import type { FrameSink } from './read/watch.ts'
+import type { FrameSink } from './watch.ts'
 import { createMemberClass, watchBufferBytesMax } from './watch-class.ts'
 
 /** A socket that takes as many bytes as it is told to before it is full, and keeps count of what waits in it. */

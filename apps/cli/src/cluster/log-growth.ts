@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '@shiplog/runtime/clock'
-import { openHistory } from './history/history-source.ts'
+import { openHistory } from '../history/history-source.ts'
 
 const dayMs = 86_400_000
 const hourMs = 3_600_000

@@ -2,11 +2,11 @@
 // sequence is given twice: each object gets a new record, which takes it back to its last whole version or ends it, and a
 // record of the log's own says which damage was accepted for it.
 import { damagedLasts } from './aging-log.ts'
-import { checksumHeader, sealRecord, verifyRecord } from './integrity/checksum.ts'
-import { encodeEnvelope, header } from './envelope.ts'
-import { type Append, type EventLog, LogDamaged, type LogRecord } from './event-log.ts'
-import { type AcceptedLoss, ownAppend, type Repair, repairSubject } from './integrity/seals.ts'
-import type { Finding, VerifyReport } from './integrity/verify-log.ts'
+import { checksumHeader, sealRecord, verifyRecord } from './checksum.ts'
+import { encodeEnvelope, header } from '../envelope.ts'
+import { type Append, type EventLog, LogDamaged, type LogRecord } from '../event-log.ts'
+import { type AcceptedLoss, ownAppend, type Repair, repairSubject } from './seals.ts'
+import type { Finding, VerifyReport } from './verify-log.ts'
 
 /** Most objects of one repair: an append holds a thousand members. */
 const remediesMax = 900

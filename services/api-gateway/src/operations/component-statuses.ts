@@ -2,7 +2,7 @@
 // asked for, from the pods in kube-system that stand for the components, and from the gateway's own health.
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { AdmissionView } from '@shiplog/domain/admission'
-import { Version } from './store/version.ts'
+import { Version } from '../store/version.ts'
 
 /** Upstream's names for them, and whose pods are looked at; the log is where upstream has etcd. */
 const components: readonly (readonly [name: string, component: string | undefined])[] = [

@@ -2,7 +2,7 @@
 import { createGzip, gzip } from 'node:zlib'
 import { promisify } from 'node:util'
 import type { ServerResponse } from 'node:http'
-import { type InTurn, sendPieces } from './http/piece-stream.ts'
+import { type InTurn, sendPieces } from './piece-stream.ts'
 
 /** Shorter answers are not worth the time: upstream's threshold and level. */
 export const gzipBytesMin = 128 * 1024

@@ -2,7 +2,7 @@
 // until the last watcher has been handed it; a watcher is a position in that stream and holds nothing of its own. So two
 // thousand watchers of an object of 1 MB hold that megabyte once, and what their sockets have not taken yet.
 import type { Outgoing } from './outgoing.ts'
-import type { FrameSink } from './read/watch.ts'
+import type { FrameSink } from './watch.ts'
 
 /** A watcher that is further behind than this is cut: its client starts again from its last version. */
 export const watchBufferBytesMax = 4 * 1024 * 1024

@@ -2,9 +2,9 @@
 // past is known from then on. Whoever answers from the past asks here what of it cannot be trusted.
 import type { Clock } from '@shiplog/runtime/clock'
 import { type Logger, silentLogger } from '@shiplog/runtime/logger'
-import type { EventLog, LogRecord } from './event-log.ts'
-import { compileFilter } from './subject-filter.ts'
-import { type Finding, verifyLog, type VerifyReport } from './integrity/verify-log.ts'
+import type { EventLog, LogRecord } from '../event-log.ts'
+import { compileFilter } from '../subject-filter.ts'
+import { type Finding, verifyLog, type VerifyReport } from './verify-log.ts'
 
 /** A place of the log that does not say any more what was written. */
 export interface Damage {

@@ -1,9 +1,9 @@
 // Logs that age: Leases and Event objects, of which only the last record of each is kept. No chain holds them together,
 // and all of them are made anew before long, so a damaged one is no reason to refuse a start: it counts as expired.
 import type { Logger } from '@shiplog/runtime/logger'
-import { verifyRecord } from './integrity/checksum.ts'
-import { type Append, type EventLog, type FollowOptions, LogDamaged, type LogRecord } from './event-log.ts'
-import { expiryMarkerHeaders, isExpiryMarker } from './expiry.ts'
+import { verifyRecord } from './checksum.ts'
+import { type Append, type EventLog, type FollowOptions, LogDamaged, type LogRecord } from '../event-log.ts'
+import { expiryMarkerHeaders, isExpiryMarker } from '../expiry.ts'
 
 /** How many subjects are asked for at a time. */
 const lookupsInFlight = 64

@@ -3,7 +3,7 @@
 // writes on and on would keep everybody else waiting. And there are only so many of them at a time, since each holds bytes.
 import { ApiError, tooManyRequests } from '@shiplog/api/status'
 import type { Clock } from '@shiplog/runtime/clock'
-import type { FrameSink } from './read/watch.ts'
+import type { FrameSink } from './watch.ts'
 
 /** Slices are sent for this long before the event loop turns. */
 const sliceMs = 5

@@ -1,7 +1,7 @@
 // A log copied record by record, each at its own sequence, with its own time, headers and bytes: what a backup is, and what
 // brings it back, on either log. Sequences that hold nothing (forgotten ones) hold nothing in the copy.
-import { type Append, type EventLog, LogDamaged, type LogRecord } from './event-log.ts'
-import { ownAppend, type Skip, skipSubject } from './integrity/seals.ts'
+import { type Append, type EventLog, LogDamaged, type LogRecord } from '../event-log.ts'
+import { ownAppend, type Skip, skipSubject } from './seals.ts'
 
 /** Members and payload bytes of one append. */
 const groupRecordsMax = 500

@@ -7,9 +7,9 @@ import { startCluster, type RunningCluster } from '@shiplog/all-in-one/cluster'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { backup, restore } from './backup.ts'
-import { findNatsServer } from './cluster/find-nats-server.ts'
-import { openHistory } from './history/history-source.ts'
-import { verify } from './cluster/verify.ts'
+import { findNatsServer } from './find-nats-server.ts'
+import { openHistory } from '../history/history-source.ts'
+import { verify } from './verify.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
 const natsServer = await findNatsServer(() => undefined)({ fetch: false })
@@ -64,7 +64,12 @@ describe.each(logs)('a cluster on %s', (log) => {
     const seen = await put(first, 'lost')
     const source = await openHistory({ dataDir: from })
     const before = new Map<number, string>()
-    for await (const records of source.read()) for (const one of records) before.set(one.sequence, `${one.timeMs} ${one.subject}`)
+    for await (const records of source.read()) {
+      for (const one of records) {
+        if (one.kind === 'damaged') throw new Error(`damaged at ${one.sequence}`)
+        before.set(one.record.sequence, `${one.record.timeMs} ${one.record.subject}`)
+      }
+    }
     await source.close()
     await first.stop()
     expect(await verify({ dataDir: copy })).toBe(0)

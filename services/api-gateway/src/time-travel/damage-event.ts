@@ -1,6 +1,6 @@
 // Damage of the log as an Event object about kube-system, where `kubectl get events -A` shows it.
 import type { ApiClient } from '@shiplog/api/api-client'
-import { type Damage, sequencesText } from '@shiplog/events/log-inspection'
+import { type Damage, sequencesText } from '@shiplog/events/integrity/log-inspection'
 import { createEventRecorder } from '@shiplog/reconcile/events-recorder'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { LogRecord } from './event-log.ts'
+import type { LogRecord } from '../event-log.ts'
 import { type Damage, isDamage, sequencesText, withDamage } from './log-inspection.ts'
-import { decodeLine, encodeDamageLine, encodeRecordLine } from './history/record-lines.ts'
+import { decodeLine, encodeDamageLine, encodeRecordLine } from '../history/record-lines.ts'
 
 const record = (sequence: number): LogRecord => ({
   subject: 'evt.core.configmaps.default.x',

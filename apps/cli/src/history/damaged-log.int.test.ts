@@ -10,7 +10,7 @@ import { type RunningCluster, startCluster } from '@shiplog/all-in-one/cluster'
 import type { ApiRequest } from '@shiplog/api/api-client'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { findNatsServer } from './cluster/find-nats-server.ts'
+import { findNatsServer } from '../cluster/find-nats-server.ts'
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 })
 
@@ -68,7 +68,7 @@ function get(cluster: RunningCluster, path: string): Promise<Answer> {
 function shiplog(dataDir: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
     const [command, ...rest] = args
-    const run = [join(import.meta.dirname, 'main.ts'), command!, '-d', dataDir, ...rest]
+    const run = [join(import.meta.dirname, '../main.ts'), command!, '-d', dataDir, ...rest]
     execFile(process.execPath, run, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     )
