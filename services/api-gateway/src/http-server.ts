@@ -25,6 +25,7 @@ import {
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { attemptsPath, wireHeader } from '@shiplog/api/wire-headers'
 import type { User } from '@shiplog/domain/strategy'
+import type { Channel } from '@shiplog/events/bus/channel'
 import type { EventLog } from '@shiplog/events/event-log'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -51,6 +52,8 @@ import { accessResource } from './resource-access.ts'
 import { readOnce } from './rounds.ts'
 import { answerFromTunnel, type Tunnels } from './tunnels.ts'
 import { checkStart, type FrameSink, type WatchHub } from './watch.ts'
+import { isWebSocketRequest, openWebSocket, readProtocols, routeUpgrades } from './web-socket.ts'
+import { eventMessages, streamMessages, streamProtocols, webSocketSink } from './web-socket-sink.ts'
 
 /** A larger body than this is not even read to be dropped. */
 const droppedBodyBytesMax = 64 * 1024 * 1024
@@ -187,7 +190,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
         .type('text/plain; charset=utf-8')
         .send(health.text)
     }
-    const asking = deps.authenticator.authenticate(raw.socket as TLSSocket, header(raw, 'authorization'))
+    const asking = whoAsks(deps.authenticator, raw)
     if (!asking) {
       // A known path without credentials is "who are you"; credentials that nobody knows are, too.
       return answerStatus(reply, unauthorized())
@@ -232,7 +235,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       reply.code(answer.code)
       if (answer.contentType) reply.header('content-type', answer.contentType)
       // As bytes: Fastify rewrites the content type of text.
-      return reply.send(typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body)
+      const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
+      return reply.send(body && answer.contentType === jsonType ? Buffer.concat([body, newline]) : body)
     }
     return await serveResource(reply, raw, {
       method,
@@ -256,6 +260,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (path === logPath)
       return reply.header('content-type', jsonType).send(json(await describeLog(deps.events, query)))
     const asked = parseEventsQuery(query)
+    if (isWebSocketRequest(reply.request.raw))
+      return answerStatus(reply, badRequest(`${path} is not served over a WebSocket`))
     reply.hijack()
     const raw = reply.raw as unknown as ServerResponse
     raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), 'content-type': 'application/x-ndjson' })
@@ -328,7 +334,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       if (subresource !== '' && !resource.subresources.some((known) => known.name === subresource))
         return answerStatus(reply, routeNotFound())
       const version = await operations.get(gatewayRequest)
-      if (isPlain(resource, representation)) return reply.header('content-type', jsonType).send(version.bytes)
+      if (isPlain(resource, representation)) return await sendJson(reply, [version.bytes], version.bytes.length)
       const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
       return await sendBytes(reply, representation, presenter.object(version))
     }
@@ -336,6 +342,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     for (const warning of outcome.warnings) reply.raw.appendHeader?.('warning', warningHeader(warning))
     reply.code(outcome.code)
     if (trusted) reply.header(wireHeader.sequence, String(outcome.sequence))
+    if (outcome.list) {
+      const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
+      return await sendList(reply, representation, presenter.list(outcome.list.versions, outcome.list.meta))
+    }
     if (outcome.object === undefined && representation.as === 'table' && outcome.answer?.['kind'] === 'Scale') {
       return await sendBytes(reply, representation, scaleTable(outcome.answer, past?.moment.timeMs ?? deps.nowMs()))
     }
@@ -343,10 +353,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       return await sendBytes(
         reply,
         { as: 'object', yaml: representation.as === 'object' && representation.yaml },
-        json(outcome.answer),
+        Buffer.from(JSON.stringify(outcome.answer)),
       )
     if (outcome.bytes && isPlain(resource, representation))
-      return reply.header('content-type', jsonType).send(outcome.bytes)
+      return await sendJson(reply, [outcome.bytes], outcome.bytes.length)
     const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
     return await sendBytes(reply, representation, presenter.object(outcome.object))
   }
@@ -362,16 +372,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (options.resourceVersion === undefined || options.sendInitialEvents) await deps.reader.barrier(stream)
     await checkStart(stream, options.resourceVersion)
     const presenter = presenterOf(resource, representation, options.includeObject)
-    reply.hijack()
-    const raw = reply.raw as unknown as RawResponse
-    const headers = reply.getHeaders()
-    ;(raw as ServerResponse).writeHead(200, {
-      ...(headers as Record<string, string>),
-      'content-type': jsonType,
-    })
-    // kubectl's `rollout status` and `wait` hang until they see the headers.
-    ;(raw as ServerResponse).flushHeaders()
-    const sink = frameSink(raw)
+    const sink = beginFrames(reply)
     try {
       await deps.hub.serve({
         stream,
@@ -399,6 +400,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const channel = await openPodLogs(deps, request, sink.closed)
     // As upstream: a pod without a node has no log, not an empty one.
     if (!channel) return reply.code(204).send()
+    if (isWebSocketRequest(reply.request.raw)) return await answerOverWebSocket(reply, channel)
     reply.hijack()
     const headers = reply.getHeaders() as Record<string, string>
     ;(raw as ServerResponse).writeHead(200, { ...headers, 'content-type': 'text/plain' })
@@ -408,6 +410,22 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       channel.close('only the headers were asked for')
       sink.end()
     } else await answerFromTunnel(channel, sink)
+    return undefined
+  }
+
+  async function answerOverWebSocket(reply: FastifyReply, channel: Channel): Promise<undefined> {
+    let sink: FrameSink
+    try {
+      const opened = openWebSocket(reply.request.raw, { known: streamProtocols, headers: replyHeaders(reply) })
+      sink = webSocketSink(opened, streamMessages(opened.connection.protocol))
+    } catch (error) {
+      channel.close('there was no WebSocket')
+      throw error
+    }
+    reply.hijack()
+    // As upstream: an empty message first, so that the client sees that something is there.
+    sink.write(Buffer.alloc(0))
+    await answerFromTunnel(channel, sink)
     return undefined
   }
 
@@ -431,8 +449,13 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     return undefined
   }
 
-  /** Begins the answer of a watch. */
+  /** Begins the answer of a watch: a stream, or the messages of a WebSocket. */
   function beginFrames(reply: FastifyReply): FrameSink {
+    if (isWebSocketRequest(reply.request.raw)) {
+      const opened = openWebSocket(reply.request.raw, { headers: replyHeaders(reply) })
+      reply.hijack()
+      return webSocketSink(opened, eventMessages)
+    }
     reply.hijack()
     const raw = reply.raw as unknown as RawResponse
     const headers = reply.getHeaders()
@@ -464,32 +487,46 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
   ): Promise<FastifyReply | undefined> {
     if (representation.as === 'object' && representation.yaml)
       return await sendBytes(reply, representation, Buffer.concat([...pieces]))
-    if (bytes !== undefined && bytes <= partBytes)
-      return reply.header('content-type', jsonType).send(Buffer.concat([...pieces], bytes))
+    return await sendJson(reply, pieces, bytes)
+  }
+
+  /** Sends JSON that is there in pieces, and a newline after it; `bytes` is the length of the pieces where it is known. */
+  async function sendJson(
+    reply: FastifyReply,
+    pieces: Iterable<Buffer>,
+    bytes: number | undefined,
+  ): Promise<FastifyReply | undefined> {
+    const length = bytes === undefined ? undefined : bytes + newline.length
+    if (length !== undefined && length <= partBytes)
+      return reply.header('content-type', jsonType).send(Buffer.concat([...pieces, newline], length))
     reply.hijack()
     const raw = reply.raw as unknown as RawResponse
-    ;(raw as ServerResponse).writeHead(200, {
+    ;(raw as ServerResponse).writeHead(reply.statusCode, {
       ...(reply.getHeaders() as Record<string, string>),
       'content-type': jsonType,
-      ...(bytes === undefined ? {} : { 'content-length': bytes }),
+      ...(length === undefined ? {} : { 'content-length': length }),
     })
     try {
-      await sendPieces(raw, pieces)
+      await sendPieces(raw, withNewline(pieces))
     } catch (error) {
-      logger.error({ err: error }, 'a list could not be sent whole')
+      logger.error({ err: error }, 'an answer could not be sent whole')
       raw.destroy()
     }
     return undefined
   }
 
-  async function sendBytes(reply: FastifyReply, representation: Representation, bytes: Buffer): Promise<FastifyReply> {
+  async function sendBytes(
+    reply: FastifyReply,
+    representation: Representation,
+    bytes: Buffer,
+  ): Promise<FastifyReply | undefined> {
     if (representation.as === 'object' && representation.yaml) {
       const { dump } = await import('js-yaml')
       return reply
         .type('application/yaml')
         .send(dump(JSON.parse(bytes.toString('utf8')), { noRefs: true, lineWidth: -1 }))
     }
-    return reply.header('content-type', jsonType).send(bytes)
+    return await sendJson(reply, [bytes], bytes.length)
   }
 
   function statusOf(error: Error & { statusCode?: number; code?: string }, raw: RawRequest): Status {
@@ -513,6 +550,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     return reply.code(status.code).header('content-type', jsonType).send(json(status))
   }
 
+  routeUpgrades(server)
   server.route({
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     url: '*',
@@ -523,15 +561,38 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
 
 /** A Scale as `kubectl get --subresource=scale` shows it. */
 const scaleTable = (scale: JsonObject, nowMs: number): Buffer =>
-  json(
-    tableOf([scale as KubeObject], printerFor('scales.autoscaling'), {
-      includeObject: 'Metadata',
-      nowMs,
-      listMetadata: { resourceVersion: scale['metadata']?.resourceVersion },
-    }),
+  Buffer.from(
+    JSON.stringify(
+      tableOf([scale as KubeObject], printerFor('scales.autoscaling'), {
+        includeObject: 'Metadata',
+        nowMs,
+        listMetadata: { resourceVersion: scale['metadata']?.resourceVersion },
+      }),
+    ),
   )
 
-const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
+/** As upstream's encoder writes it: with a newline at the end. */
+const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
+
+const newline = Buffer.from('\n')
+
+function* withNewline(pieces: Iterable<Buffer>): Generator<Buffer> {
+  yield* pieces
+  yield newline
+}
+
+const replyHeaders = (reply: FastifyReply): Record<string, string> => reply.getHeaders() as Record<string, string>
+
+/** By certificate or bearer token; who asks for a WebSocket may send the token as a subprotocol. */
+function whoAsks(authenticator: Authenticator, raw: RawRequest): User | undefined {
+  const authorization = header(raw, 'authorization')
+  if (authorization === undefined && isWebSocketRequest(raw)) {
+    const { token, invalid } = readProtocols(header(raw, 'sec-websocket-protocol'))
+    if (invalid) return undefined
+    if (token !== undefined) return authenticator.authenticateToken(token)
+  }
+  return authenticator.authenticate(raw.socket as TLSSocket, authorization)
+}
 
 /** Whether the stored bytes are the answer. */
 const isPlain = (resource: ResourceInfo, representation: Representation): boolean =>
