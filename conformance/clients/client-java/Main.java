@@ -13,6 +13,7 @@ import io.kubernetes.client.openapi.models.*;
 import io.kubernetes.client.util.Config;
 import io.kubernetes.client.util.PatchUtils;
 import io.kubernetes.client.util.Watch;
+import java.io.IOException;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -123,7 +124,8 @@ public final class Main {
     var spec = new V1PodSpec().terminationGracePeriodSeconds(0L).containers(List.of(container));
     core.createNamespacedPod(namespace, new V1Pod().metadata(metadata).spec(spec)).execute();
     while (!"Running".equals(core.readNamespacedPod("evicted", namespace).execute().getStatus().getPhase())) Thread.sleep(50);
-    core.createNamespacedPodEviction("evicted", namespace, new V1Eviction().metadata(metadata)).execute();
+    // The answer is a Status, which this client's model of an Eviction refuses to hold.
+    done(core.createNamespacedPodEviction("evicted", namespace, new V1Eviction().metadata(metadata)).buildCall(null));
     for (;;) {
       try {
         core.readNamespacedPod("evicted", namespace).execute();
@@ -152,9 +154,16 @@ public final class Main {
     }
   }
 
-  private Map<String, Object> deleteCollection() throws ApiException {
-    core.deleteCollectionNamespacedConfigMap(namespace).labelSelector("page=yes").execute();
+  private Map<String, Object> deleteCollection() throws Exception {
+    // The answer is the list of what was deleted, where this client expects a Status.
+    done(core.deleteCollectionNamespacedConfigMap(namespace).labelSelector("page=yes").buildCall(null));
     return line();
+  }
+
+  private static void done(okhttp3.Call call) throws IOException {
+    try (var answer = call.execute()) {
+      if (!answer.isSuccessful()) throw new IOException(answer.code() + " " + answer.body().string());
+    }
   }
 
   private void tell(String event, V1ConfigMap object) {

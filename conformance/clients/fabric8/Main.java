@@ -6,6 +6,8 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.apps.DeploymentBuilder;
 import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -206,7 +208,9 @@ public final class Main {
   }
 
   public static void main(String[] arguments) throws Exception {
-    try (KubernetesClient client = new KubernetesClientBuilder().build()) {
+    // Time for a busy machine: a JVM loads a thousand classes for the first request.
+    Config config = new ConfigBuilder(Config.autoConfigure(null)).withRequestTimeout(60_000).withConnectionTimeout(60_000).build();
+    try (KubernetesClient client = new KubernetesClientBuilder().withConfig(config).build()) {
       Main program = new Main(client, arguments[0]);
       program.step("list", program::list);
       program.step("watch", program::watch);
