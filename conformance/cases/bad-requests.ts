@@ -285,9 +285,9 @@ function general(target: Target): readonly BadRequest[] {
       resource,
       'a malformed version',
       { method: 'PUT', path: item, body: { ...object, metadata: { name: 'target', resourceVersion: 'new' } } },
-      409,
-      'Conflict',
-      /the object has been modified/,
+      400,
+      'BadRequest',
+      /^strconv.ParseUint: parsing "new": invalid syntax$/,
     ),
     bad(
       'update',

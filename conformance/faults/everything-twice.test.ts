@@ -3,7 +3,7 @@
 // exactly one of everything, and no pod was ever bound twice.
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
-import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
+import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { createSimulatedRuntime } from '@shiplog/node/simulated-runtime'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
 import { systemClock } from '@shiplog/runtime/clock'

@@ -1,7 +1,7 @@
 // The suite "exactly N children, never a duplicate" on what it is about: two gateways on a real log, and runners that hear
 // of everything late, each in its own rhythm.
 import { describeTwoRunners } from '@shiplog/controllers/testing/two-runners-suite'
-import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
+import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { laggingLog } from '@shiplog/testing/lagging-log'
 import { makeNamespace, startGateway } from './gateways.ts'

@@ -10,6 +10,9 @@ test('the checked-in description is what the generator writes', async () => {
   const generated = await generate()
   expect(generated.kinds === checkedIn('kinds.json'), 'run npm run generate').toBe(true)
   expect(generated.descriptions === checkedIn('descriptions.json'), 'run npm run generate').toBe(true)
+  for (const [name, text] of generated.types) {
+    expect(text === checkedIn(`types/${name}`), `types/${name}: run npm run generate`).toBe(true)
+  }
 })
 
 test('a field fact reads its number, place, merge rules and default', () => {

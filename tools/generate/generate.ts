@@ -1,9 +1,10 @@
 // Joins the client package's models with our tables of facts; pure but for reading its inputs. See main.ts.
 import { readFileSync } from 'node:fs'
-import type { Definition, Field, FieldType, ResourceInfo, Subresource } from '../../libs/api/src/schema.ts'
+import type { Definition, Field, FieldType, ResourceInfo, Subresource } from '@shiplog/api/schema/schema'
 import { readApi, type Operation } from './client-apis.ts'
 import { readModel } from './client-models.ts'
 import { parseFieldFact, type FieldFact } from './field-facts.ts'
+import { type TypeFiles, typeFiles } from './types.ts'
 
 interface DefinitionFact {
   readonly model: string
@@ -30,6 +31,7 @@ interface GroupFact {
 export interface Generated {
   readonly kinds: string
   readonly descriptions: string
+  readonly types: TypeFiles
   readonly definitionCount: number
   readonly resourceCount: number
 }
@@ -123,6 +125,10 @@ export const generate = async (): Promise<Generated> => {
       names.map((name) => `${JSON.stringify(name)}:${JSON.stringify(definitions.get(name))}`),
     )}\n},"resources":[\n${lines(resources.map((resource) => JSON.stringify(resource)))}\n]}\n`,
     descriptions: `{\n${lines(names.map((name) => `${JSON.stringify(name)}:${JSON.stringify(descriptions.get(name))}`))}\n}\n`,
+    types: typeFiles(
+      names.map((name) => definitions.get(name)!),
+      resources,
+    ),
     definitionCount: names.length,
     resourceCount: resources.length,
   }

@@ -4,10 +4,11 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
-import { type ComponentState, createComponentPods } from '@shiplog/api-gateway/component-pods'
+import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
-import { createObjectFeed, type LogObjectFeed } from '@shiplog/events/object-feed-from-log'
+import type { RecordCodec } from '@shiplog/feed/record-codec'
+import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { thisMachine } from '@shiplog/node/machine'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
@@ -20,13 +21,13 @@ import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
-import { guardLog, markOf } from '@shiplog/api-gateway/guarded-log'
+import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
 import { loadPki } from './pki.ts'
 import type { RunningPostgres } from './postgres.ts'
-import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects } from '@shiplog/api-gateway/system-objects'
+import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
 
 export interface ClusterOptions {
   readonly dataDir: string
@@ -42,6 +43,8 @@ export interface ClusterOptions {
   readonly tokenAuthFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Reads the records of the log, for everybody in the process; that of this build by default. */
+  readonly codec?: RecordCodec
   readonly logger: Logger
   /** One line for people, as things happen. */
   readonly progress?: (line: string) => void
@@ -104,7 +107,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const begun = (async () => {
       await clock.sleep(postgresDelayMs, ending.signal)
       const { startPostgres } = await import('./postgres.ts')
-      sql = await startPostgres({ choice, dataDir, log, clock, ids, logger, progress })
+      sql = await startPostgres({ choice, dataDir, log, ...(options.codec ? { codec: options.codec } : {}), clock, ids, logger, progress })
       sqlStartedAtMs = clock.nowMs()
       sqlIs = sql === undefined ? 'off' : 'there'
     })().catch((error: unknown) => {
@@ -182,6 +185,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['bus', () => bus.close()])
     const gateway = createApiGateway({
       log,
+      ...(options.codec ? { codec: options.codec } : {}),
       bus,
       moreMetrics: () => sql?.projector.metrics() ?? '',
       onStored: guarded.onStored,
@@ -198,7 +202,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     writeKubeconfig(kubeconfig, { server: url, ca: pki.ca, ...pki.admin })
     progress(`API: ${url}`)
 
-    const feed: LogObjectFeed = createObjectFeed(log)
+    const feed: LogObjectFeed = createObjectFeed(log, options.codec ? { codec: options.codec } : {})
     undo.push(['feed', () => feed.stop()])
     const client = (name: string, ...groups: string[]) =>
       gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })

@@ -2,6 +2,7 @@
 // that fills it. It begins after the cluster is ready and is no part of what the cluster needs: when it fails, it says so
 // and the cluster goes on. This file is loaded when it begins, so that start-up does not pay for it.
 import type { ClusterLog } from '@shiplog/events/event-log'
+import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { createProjector, type Projector } from '@shiplog/projector/projector'
 import { createPool } from '@shiplog/read-model/database'
 import { createPostgresReadModel } from '@shiplog/read-model/postgres-read-model'
@@ -15,6 +16,7 @@ export interface PostgresOptions {
   readonly choice: string
   readonly dataDir: string
   readonly log: ClusterLog
+  readonly codec?: RecordCodec
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
@@ -49,7 +51,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     undo.push(() => pool.end())
     const projector = createProjector({
       log: options.log,
-      model: createPostgresReadModel(pool),
+      model: createPostgresReadModel(pool, options.codec ?? recordCodec),
       clock,
       logger: logger.child({ component: 'shiplog-projector' }),
     })

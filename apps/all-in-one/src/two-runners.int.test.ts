@@ -2,7 +2,7 @@
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { describeTwoRunners } from '@shiplog/controllers/testing/two-runners-suite'
-import { createObjectFeed } from '@shiplog/events/object-feed-from-log'
+import { createObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'

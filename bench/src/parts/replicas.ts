@@ -1,7 +1,7 @@
 // What more replicas of one consumer do to it and to the others: real processes on a real nats-server and a real
 // PostgreSQL, one gateway, and a burst of pods that controllers make, schedulers place and projectors write down. Rates and
 // lags are taken from the times in the log itself, so that whoever measures is not measured.
-import { createObjectFeed } from '@shiplog/events/object-feed-from-log'
+import { createObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import { type ApartCluster, type Replicas, type ServiceName, startApart } from '../apart.ts'
 import type { Part } from '../part.ts'

@@ -9,12 +9,13 @@ import {
   knownMax,
   parseFeedKey,
   readFeedMessage,
-} from '@shiplog/api/wire-feed'
+} from './wire/feed.ts'
 import { type Bus, isNoBusAnswer } from '@shiplog/events/bus/bus'
 import { commandSubject, feedPrefix } from '@shiplog/events/bus/bus-subjects'
 import { type Channel, openChannel } from '@shiplog/events/bus/channel'
 import { isChannelBroken, isChannelRefused } from '@shiplog/events/bus/channel-errors'
-import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -106,7 +107,7 @@ interface FeedState {
 }
 
 function createFeedState(resources: readonly FeedResource[]): FeedState {
-  const objects = new Map<string, FeedObject>()
+  const objects = new Map<string, KubeObject>()
   let complete = 0
 
   return {
@@ -120,7 +121,7 @@ function createFeedState(resources: readonly FeedResource[]): FeedState {
 
     apply({ sequence }, entries, { fresh, nowMs }) {
       const changes: ObjectChange[] = []
-      const change = (key: string, object: FeedObject, how: Pick<ObjectChange, 'deleted' | 'sequence' | 'timeMs'>) => {
+      const change = (key: string, object: KubeObject, how: Pick<ObjectChange, 'deleted' | 'sequence' | 'timeMs'>) => {
         const address = parseFeedKey(key)!
         changes.push({ group: '', groupResource: address.resource, ...address, type: '', object, ...how })
       }
@@ -138,7 +139,7 @@ function createFeedState(resources: readonly FeedResource[]): FeedState {
           end(entry.key)
           continue
         }
-        const object = entry.object as unknown as FeedObject
+        const object = entry.object
         const { uid, resourceVersion } = object.metadata
         const before = objects.get(entry.key)
         // Another object of the same name: the end of the one before went unseen.

@@ -3,12 +3,6 @@
 // resourceVersion spliced in. Serving never parses: what was validated once is what every client gets.
 import type { KubeObject } from './kube-object.ts'
 
-/** The place where a payload is sealed with a key of its object before it reaches the log, and opened after. */
-export interface PayloadSealer {
-  seal(groupResource: string, uid: string, bytes: Uint8Array): Uint8Array
-  open(groupResource: string, uid: string, bytes: Uint8Array): Uint8Array
-}
-
 const metadataStart = Buffer.from('"metadata":{')
 
 /** The bytes that an event carries. `metadata.resourceVersion` is left out: it is the sequence that the log will give. */
@@ -51,40 +45,53 @@ export function servedBytes(stored: Uint8Array, sequence: number, { head, tail }
 export const parseObject = (bytes: Uint8Array): KubeObject =>
   JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as KubeObject
 
-/**
- * The read-upgrade hook: raises a stored object of an older schema version to the present one. One entry per kind and
- * version, applied in order; an event's meaning never changes, its reading may.
- */
+/** Reads a stored object of one schema version as the next: an event's meaning never changes, its reading may. */
 export type Upcaster = (object: KubeObject) => KubeObject
 
-/** The schema version that is written today, per group-resource; 1 where nothing is said. */
-const currentSchema: Readonly<Record<string, number>> = {}
-/** `upcasters['pods'][1]` reads version 1 as version 2. See docs/adr for each dated entry. */
-const upcasters: Readonly<Record<string, Readonly<Record<number, Upcaster>>>> = {}
-
-export const schemaVersionOf = (groupResource: string): number => currentSchema[groupResource] ?? 1
-
-/** Tells one set of schema versions from another: what was derived under another name must be derived anew. */
-export const schemaVersionsName = (): string =>
-  Object.entries(currentSchema)
-    .map(([groupResource, version]) => `${groupResource}=${version}`)
-    .sort()
-    .join(',')
-
-/** Stored bytes as of today's schema version. Returns the same bytes when nothing changed since they were written. */
-export function upgradeStored(groupResource: string, schema: number, stored: Uint8Array): Uint8Array {
-  const current = schemaVersionOf(groupResource)
-  if (schema === current) return stored
-  if (schema > current) {
-    throw new Error(
-      `${groupResource} was stored with schema version ${schema}; this build knows ${current}: upgrade Shiplog`,
-    )
-  }
-  let object = parseObject(stored)
-  for (let version = schema; version < current; version++) {
-    const upcast = upcasters[groupResource]?.[version]
-    if (!upcast) throw new Error(`no upcaster for ${groupResource} from schema version ${version}`)
-    object = upcast(object)
-  }
-  return storedBytes(object)
+/** What has become of a kind's stored form: `upcasters[1]` reads version 1 as version 2. See docs/adr for each dated entry. */
+export interface KindVersions {
+  /** The version that is written today. */
+  readonly current: number
+  readonly upcasters: Readonly<Record<number, Upcaster>>
 }
+
+/** The read-time upgrade: which schema version of each kind is today's, and how older ones are read. */
+export interface SchemaVersions {
+  /** Tells one set of versions from another: what was derived under another name must be derived anew. */
+  readonly name: string
+  /** The version that is written today. */
+  current(groupResource: string): number
+  /** Stored bytes as of today's version: the same bytes when nothing changed since they were written. */
+  upgrade(groupResource: string, schema: number, stored: Uint8Array): Uint8Array
+}
+
+/** Kinds that are not named have one version, 1. */
+export function createSchemaVersions(kinds: Readonly<Record<string, KindVersions>>): SchemaVersions {
+  const current = (groupResource: string): number => kinds[groupResource]?.current ?? 1
+  return {
+    name: Object.entries(kinds)
+      .map(([groupResource, kind]) => `${groupResource}=${kind.current}`)
+      .sort()
+      .join(','),
+    current,
+    upgrade(groupResource, schema, stored) {
+      const to = current(groupResource)
+      if (schema === to) return stored
+      if (schema > to) {
+        throw new Error(
+          `${groupResource} was stored with schema version ${schema}; this build knows ${to}: upgrade Shiplog`,
+        )
+      }
+      let object = parseObject(stored)
+      for (let version = schema; version < to; version++) {
+        const upcast = kinds[groupResource]?.upcasters[version]
+        if (!upcast) throw new Error(`no upcaster for ${groupResource} from schema version ${version}`)
+        object = upcast(object)
+      }
+      return storedBytes(object)
+    },
+  }
+}
+
+/** The kinds of this build: none has a second version yet. */
+export const builtInSchemaVersions = createSchemaVersions({})

@@ -3,7 +3,7 @@
 // The rules are those of k8s.io/apiserver/pkg/registry/rest and …/registry/generic/registry/store.go.
 import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject, ObjectMeta } from '@shiplog/api/kube-object'
-import { apiVersionOf, groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
+import { apiVersionOf, groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import {
   badRequest,
   conflict,
@@ -16,6 +16,7 @@ import {
 } from '@shiplog/api/status'
 import { deepEqual } from './deep-equal.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from './metadata-validation.ts'
+import { metadataOutsideStatus } from './status-metadata.ts'
 import type { DecisionContext, Strategy } from './strategy.ts'
 
 /** What is to be appended for one object. */
@@ -114,28 +115,35 @@ export interface UpdateOptions {
 }
 
 /** Keeps in the draft what this write may not touch, and fills in what the server keeps. Changes the draft. */
-export function prepareForUpdate(kind: Kind, draft: KubeObject, before: KubeObject, options: UpdateOptions): void {
+export function prepareForUpdate(
+  kind: Kind,
+  draft: KubeObject,
+  before: KubeObject,
+  options: UpdateOptions & { readonly nowMs: number },
+): void {
   const { strategy, info } = kind
+  const { nowMs } = options
   const metadata = draft.metadata
   const old = before.metadata
   metadata.name = old.name
   if (info.namespaced) metadata.namespace = old.namespace!
   else delete metadata.namespace
-  metadata.uid = old.uid
   metadata.creationTimestamp = old.creationTimestamp
-  copyOrDelete(metadata, old, 'generateName')
-  copyOrDelete(metadata, old, 'deletionTimestamp')
-  copyOrDelete(metadata, old, 'deletionGracePeriodSeconds')
+  // What a write leaves out stays; what it changes is refused by validation.
+  metadata.uid ||= old.uid
+  if (old.deletionTimestamp !== undefined) metadata.deletionTimestamp = old.deletionTimestamp
+  if (old.deletionGracePeriodSeconds !== undefined)
+    metadata.deletionGracePeriodSeconds ??= old.deletionGracePeriodSeconds
   copyOrDelete(metadata, old, 'generation')
   delete metadata.resourceVersion
   delete (metadata as JsonObject)['selfLink']
   if (options.subresource === 'status') {
-    if (strategy.prepareForStatusUpdate) strategy.prepareForStatusUpdate(draft, before)
-    else keepAllButStatus(draft, before)
+    if (strategy.prepareForStatusUpdate) strategy.prepareForStatusUpdate(draft, before, nowMs)
+    else keepAllButStatus(kind, draft, before)
   } else if (options.subresource === '') {
     if (strategy.prepareForUpdate) strategy.prepareForUpdate(draft, before)
     else if (hasStatus(kind)) copyOrDelete(draft, before, 'status')
-  } else strategy.prepareForSubresource?.(draft, before, options.subresource)
+  } else strategy.prepareForSubresource?.(draft, before, options.subresource, nowMs)
   if (options.subresource !== 'status' && old.generation !== undefined && movesGeneration(kind, draft, before)) {
     draft.metadata.generation = old.generation + 1
   }
@@ -147,13 +155,12 @@ function copyOrDelete(target: object, source: object, field: string): void {
   else (target as JsonObject)[field] = value
 }
 
-function keepAllButStatus(draft: KubeObject, before: KubeObject): void {
-  const { status } = draft
-  const { managedFields } = draft.metadata
+/** A status write brings status, and metadata as far as its kind lets it. */
+function keepAllButStatus(kind: Kind, draft: KubeObject, before: KubeObject): void {
+  const { status, metadata } = draft
   for (const field of Object.keys(draft)) if (!(field in before)) delete draft[field]
   for (const [field, value] of Object.entries(before)) if (field !== 'metadata') draft[field] = value
-  draft.metadata = { ...before.metadata, ...(managedFields ? { managedFields } : {}) }
-  if (!managedFields) delete draft.metadata.managedFields
+  for (const field of metadataOutsideStatus(resourceKey(kind.info))) copyOrDelete(metadata, before.metadata, field)
   if (status === undefined) delete draft['status']
   else draft['status'] = status
 }
@@ -313,23 +320,30 @@ export function checkIdentity(
   }
   draft['metadata'] ??= {}
   const metadata = draft['metadata'] as JsonObject
-  if (info.namespaced) {
-    metadata['namespace'] ||= request.namespace
-    if (metadata['namespace'] !== request.namespace) {
-      return badRequest('the namespace of the provided object does not match the namespace sent on the request')
-    }
-  } else if (metadata['namespace']) {
-    return badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  const elsewhere = checkNamespace(metadata, info.namespaced ? request.namespace : '')
+  if (elsewhere || request.create || request.name === undefined) return elsewhere
+  return checkName(metadata, request.name)
+}
+
+/** Takes the request's namespace for an object that names none; what has no namespace does not keep one. */
+export function checkNamespace(metadata: JsonObject, namespace: string): Status | undefined {
+  if (namespace === '') {
+    delete metadata['namespace']
+    return undefined
   }
-  if (!request.create && request.name !== undefined) {
-    metadata['name'] ||= request.name
-    if (metadata['name'] !== request.name) {
-      return badRequest(
-        `the name of the object (${String(metadata['name'])}) does not match the name on the URL (${request.name})`,
-      )
-    }
-  }
-  return undefined
+  metadata['namespace'] ||= namespace
+  return metadata['namespace'] === namespace
+    ? undefined
+    : badRequest('the namespace of the provided object does not match the namespace sent on the request')
+}
+
+/** What is written at a URL with a name says that name itself. */
+export function checkName({ name }: JsonObject, expected: string): Status | undefined {
+  if (!name)
+    return badRequest(`the name of the object (${expected} based on URL) was undeterminable: name must be provided`)
+  return name === expected
+    ? undefined
+    : badRequest(`the name of the object (${String(name)}) does not match the name on the URL (${expected})`)
 }
 
 export const missing = (info: ResourceInfo, name: string): Status => notFound(info, name)

@@ -90,6 +90,14 @@ const podTemplateStrategy: Strategy = {
   warnings: templateWarnings((object) => object['template'], 'template'),
 }
 
+const resourceSliceStrategy: Strategy = {
+  ...withGeneration,
+  selectableFields: (slice) => ({
+    'spec.driver': slice['spec']?.driver ?? '',
+    'spec.nodeName': slice['spec']?.nodeName ?? '',
+  }),
+}
+
 /** What a request for devices asks for when it does not say how many. */
 const setDeviceRequestDefaults = (spec: JsonObject): void => {
   const fillRequest = (request: JsonObject): void => {
@@ -152,7 +160,7 @@ const strategies = new Map<string, Strategy>([
   ['replicationcontrollers', replicationControllerStrategy],
   ['resourceclaims.resource.k8s.io', resourceClaimStrategy],
   ['resourcequotas', resourceQuotaStrategy],
-  ['resourceslices.resource.k8s.io', withGeneration],
+  ['resourceslices.resource.k8s.io', resourceSliceStrategy],
   ['rolebindings.rbac.authorization.k8s.io', roleBindingStrategy],
   ['roles.rbac.authorization.k8s.io', roleStrategy],
   ['runtimeclasses.node.k8s.io', runtimeClassStrategy],

@@ -51,25 +51,24 @@ export interface Strategy {
   prepareForCreate?(draft: KubeObject, context: DecisionContext): void
   /** Keeps what a main write may not touch. Default: status is copied from `before` when there is a status subresource. */
   prepareForUpdate?(draft: KubeObject, before: KubeObject): void
-  /** Keeps all that a status write may not touch. Default: everything but status and managedFields is copied from `before`. */
-  prepareForStatusUpdate?(draft: KubeObject, before: KubeObject): void
+  /** Keeps all that a status write may not touch. Default: all but status, and but the metadata that the kind lets it write
+   * (status-metadata.ts), is copied from `before`. */
+  prepareForStatusUpdate?(draft: KubeObject, before: KubeObject, nowMs: number): void
   /** Whether this change moves the generation. Default: anything outside metadata and status differs. */
   changesGeneration?(next: KubeObject, before: KubeObject): boolean
   validate?(next: KubeObject): readonly StatusCause[]
   /** Whether `validate` checks every field, so that the schema has nothing to add. */
   readonly validatesAll?: boolean
   /** Keeps what a write through another subresource (`finalize`, `resize`, `ephemeralcontainers`) may not touch. */
-  prepareForSubresource?(draft: KubeObject, before: KubeObject, subresource: string): void
+  prepareForSubresource?(draft: KubeObject, before: KubeObject, subresource: string, nowMs: number): void
   /**
    * Runs after `validate` on all updates but those of status: immutable fields and the like. `subresource` is '' for
    * the main resource.
    */
   validateUpdate?(next: KubeObject, before: KubeObject, subresource?: string): readonly StatusCause[]
   validateStatusUpdate?(next: KubeObject, before: KubeObject): readonly StatusCause[]
-  /** Field selectors beyond metadata.name and metadata.namespace: `{'spec.nodeName': 'n1', 'status.phase': 'Running'}`. */
+  /** What field selectors may compare beyond name and namespace; which of it, field-labels.ts says: `{'spec.nodeName': 'n1', 'status.phase': 'Running'}`. */
   selectableFields?(object: KubeObject): Readonly<Record<string, string>>
-  /** The names that `selectableFields` gives, so that unknown ones can be refused. */
-  readonly selectableFieldNames?: readonly string[]
   /**
    * Graceful deletion: the seconds to grant, or undefined when the object goes at once.
    * `requested` is DeleteOptions.gracePeriodSeconds.

@@ -2,7 +2,8 @@
 // its past; besides them what is of no kind. All of it is generated from the description of the kinds, with comments.
 // Statements are `create or replace`: Postgres itself refuses a change that would break those who read.
 import { hash } from 'node:crypto'
-import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
+import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { keepsOnlyLast } from '@shiplog/feed/stream-of'
 import { kindColumns, metadataColumns, type ViewColumn } from './columns.ts'
 import { readerRole } from './database.ts'
 import { attemptsResource } from './rows.ts'
@@ -173,7 +174,7 @@ interface KindViews {
 
 function kindViews(registry: SchemaRegistry, resource: ResourceInfo, view: string): KindViews {
   const groupResource = groupResourceOf(resource.group, resource.resource)
-  const ages = groupResource === 'events' || groupResource === 'leases.coordination.k8s.io'
+  const ages = keepsOnlyLast(groupResource)
   const title = `${resource.kind} (${groupResource})`
   const head: readonly Column[] = [
     ...(resource.namespaced ? [namespaceColumn] : []),

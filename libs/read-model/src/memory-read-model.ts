@@ -1,8 +1,9 @@
 // The read model without a database: the same promises, kept in memory, for tests of what writes it. One instance of
 // `MemoryTables` stands for the database; any number of models over it stand for the projectors that share it.
-import { schemaVersionsName, upgradeStored } from '@shiplog/api/codec'
 import type { LogRecord } from '@shiplog/events/event-log'
-import { type ClaimedStream, type LogIdentity, PositionMoved, type ReadModel, type StreamName } from './read-model.ts'
+import { recordCodec } from '@shiplog/feed/record-codec'
+import type { StreamName } from '@shiplog/feed/stream-of'
+import { type ClaimedStream, type LogIdentity, PositionMoved, type ReadModel } from './read-model.ts'
 import { attemptsResource, rowsOf } from './rows.ts'
 
 export interface MemoryVersion {
@@ -37,8 +38,6 @@ export const createMemoryTables = (): MemoryTables => ({
   objects: new Map(),
   owned: new Set(),
 })
-
-const reading = { name: schemaVersionsName(), upgrade: upgradeStored }
 
 const objectKey = ({ groupResource, namespace, name }: MemoryVersion): string => `${groupResource}/${namespace}/${name}`
 const versionKey = (stream: StreamName, sequence: number): string => `${stream} ${sequence}`
@@ -86,7 +85,7 @@ function claim(tables: MemoryTables, stream: StreamName, identity: LogIdentity):
     async apply(records, through) {
       const last = records.at(-1)
       moved(through, last === undefined ? undefined : last.timeMs - 1)
-      write(tables, stream, records)
+      await write(tables, stream, records)
     },
     async completeUntil(timeMs) {
       moved(position, timeMs)
@@ -103,8 +102,8 @@ function claim(tables: MemoryTables, stream: StreamName, identity: LogIdentity):
   }
 }
 
-function write(tables: MemoryTables, stream: StreamName, records: readonly LogRecord[]): void {
-  const rows = rowsOf(records, reading)
+async function write(tables: MemoryTables, stream: StreamName, records: readonly LogRecord[]): Promise<void> {
+  const rows = await rowsOf(records, recordCodec)
   const ages = stream !== 'events'
   for (const [index, sequence] of rows.sequence.entries()) {
     const at = rows.at[index]! - 1

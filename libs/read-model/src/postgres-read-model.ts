@@ -1,8 +1,9 @@
 // The read model in Postgres. One connection a claimed stream: it holds the advisory lock, and every batch is one
 // transaction that first moves the stream's position (which fences whoever else believes to own it) and then writes
 // the rows. The commit does not wait for the disk: what a crash of the server takes, it takes with its position.
-import { schemaVersionsName, upgradeStored } from '@shiplog/api/codec'
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
+import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { contractHash, contractOf, contractSql, type ExistingViews } from './contract.ts'
 import { createDatabase, type Database, projectorRole } from './database.ts'
@@ -12,10 +13,8 @@ import {
   type LogIdentity,
   PositionMoved,
   type ReadModel,
-  type StreamName,
-  streamNames,
 } from './read-model.ts'
-import { attemptsResource, type Reading, type RowColumns, rowsOf } from './rows.ts'
+import { attemptsResource, type RowColumns, rowsOf } from './rows.ts'
 import type pg from 'pg'
 
 /** First key of the advisory locks, so that they clash with nobody else's; the second is the stream. */
@@ -73,10 +72,8 @@ export async function denyHindrance(pool: pg.Pool): Promise<void> {
     end $$`.execute(createDatabase(pool))
 }
 
-const todaysReading: Reading = { name: schemaVersionsName(), upgrade: upgradeStored }
-
 /** The model over a pool; `prepare` must have run once. */
-export function createPostgresReadModel(pool: pg.Pool, reading: Reading = todaysReading): ReadModel {
+export function createPostgresReadModel(pool: pg.Pool, codec: RecordCodec = recordCodec): ReadModel {
   const db = createDatabase(pool)
   return {
     withStream: (stream, identity, work) =>
@@ -88,7 +85,7 @@ export function createPostgresReadModel(pool: pg.Pool, reading: Reading = todays
         }>`select pg_try_advisory_lock(${lockSpace}, ${number}) as locked`.execute(connection)
         if (!lock.rows[0]!.locked) return 'taken'
         try {
-          await work(await claim(connection, stream, number, identity, reading))
+          await work(await claim(connection, stream, number, identity, codec))
         } finally {
           // A broken connection has no lock to give back.
           await sql`select pg_advisory_unlock(${lockSpace}, ${number}), set_config('role', 'none', false)`
@@ -113,7 +110,7 @@ async function claim(
   stream: StreamName,
   number: number,
   identity: LogIdentity,
-  reading: Reading,
+  codec: RecordCodec,
 ): Promise<ClaimedStream> {
   let position = await connection.transaction().execute(async (tx) => {
     const known = await tx
@@ -122,7 +119,7 @@ async function claim(
       .where('stream', '=', number)
       .forUpdate()
       .executeTakeFirst()
-    const same = known?.incarnation === identity.incarnation && known.reading === reading.name
+    const same = known?.incarnation === identity.incarnation && known.reading === codec.versions.name
     if (same && Number(known.position) <= identity.lastSequence) return Number(known.position)
     // Another log, or one that was cut, or rows that were read by other schema versions: they are no longer true.
     await tx.deleteFrom('shiplog.versions').where('stream', '=', number).execute()
@@ -136,7 +133,7 @@ async function claim(
         position: '0',
         position_time: null,
         complete_until: null,
-        reading: reading.name,
+        reading: codec.versions.name,
       })
       .execute()
     return 0
@@ -186,7 +183,7 @@ async function claim(
     },
     async apply(records, through) {
       const change = { through, timeMs: records.at(-1)?.timeMs }
-      const rows = rowsOf(records, reading)
+      const rows = await rowsOf(records, codec)
       const careful = rows.problem.some((problem) => problem !== null)
       try {
         await inTransaction(change, (tx) => writeRows(tx, number, rows, careful))

@@ -2,11 +2,7 @@
 // a time; every batch moves the stream's position in the same transaction as its rows, so a batch is there whole or not
 // at all, and never twice.
 import type { LogRecord } from '@shiplog/events/event-log'
-
-/** The three streams of a cluster, by the names of ClusterLog. */
-export type StreamName = 'events' | 'leases' | 'objectEvents'
-
-export const streamNames: readonly StreamName[] = ['events', 'leases', 'objectEvents']
+import type { StreamName } from '@shiplog/feed/stream-of'
 
 /** A stream that this projector alone writes, until it lets go or its connection breaks. */
 export interface ClaimedStream {

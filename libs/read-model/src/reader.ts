@@ -3,7 +3,7 @@
 import type pg from 'pg'
 import { createPool, readerRole, secretReaderRole } from './database.ts'
 import { positionsOf } from './postgres-read-model.ts'
-import type { StreamName } from './read-model.ts'
+import type { StreamName } from '@shiplog/feed/stream-of'
 
 export interface ResultColumn {
   readonly name: string

@@ -1,10 +1,9 @@
 // From records of the log to rows, as arrays of columns: a batch goes to Postgres as one statement with one parameter a
 // column, and all payloads in one binary parameter, cut there by offset and length. Never row by row.
-import { groupResourceOf } from '@shiplog/api/schema'
 import { decodeEnvelope, type Envelope, header } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
-import { isExpiryMarker } from '@shiplog/events/expiry'
-import { decodeToken, parseObjectSubject } from '@shiplog/events/subjects'
+import { decodeToken } from '@shiplog/events/subjects'
+import { type DecodedRecord, endsObject, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
 
 /** The group-resource under which attempts to schedule are kept; no API resource can have this name. */
 export const attemptsResource = 'attempts.shiplog'
@@ -35,14 +34,6 @@ export interface RowColumns {
   /** Why this build cannot read the payload at all. */
   readonly problem: (string | null)[]
   readonly payloads: Buffer
-}
-
-/** How payloads of older schema versions are read. */
-export interface Reading {
-  /** Another name means that rows must be made anew. */
-  readonly name: string
-  /** Gives the same bytes when nothing changed since they were written; throws on what it does not know. */
-  upgrade(groupResource: string, schema: number, payload: Uint8Array): Uint8Array
 }
 
 /** What a text column cannot hold becomes U+FFFD: NUL, and halves of surrogate pairs. */
@@ -77,9 +68,9 @@ interface Place {
 }
 
 /** Whose record it is; undefined for guards and seals, which are of no interest in SQL. */
-function placeOf(subject: string): Place | undefined {
-  if (subject.startsWith('dec.')) {
-    const [, scheduler, namespace, pod] = subject.split('.')
+function placeOf(decoded: DecodedRecord): Place | undefined {
+  if (decoded.kind === 'attempt') {
+    const [, scheduler, namespace, pod] = decoded.record.subject.split('.')
     if (!scheduler || !namespace || !pod) return undefined
     return {
       groupResource: attemptsResource,
@@ -88,12 +79,12 @@ function placeOf(subject: string): Place | undefined {
       scheduler: decodeToken(scheduler),
     }
   }
-  const address = parseObjectSubject(subject)
-  return address && { ...address, groupResource: groupResourceOf(address.group, address.resource) }
+  return isObjectRecord(decoded) ? { ...decoded.address, groupResource: decoded.groupResource } : undefined
 }
 
 /** The rows of a batch. Markers of expired records have no payload: their length is 0. */
-export function rowsOf(records: readonly LogRecord[], reading: Reading): RowColumns {
+export async function rowsOf(records: readonly LogRecord[], codec: RecordCodec): Promise<RowColumns> {
+  const opened = await codec.open(records)
   const rows = {
     sequence: [] as number[],
     timeMs: [] as number[],
@@ -118,11 +109,12 @@ export function rowsOf(records: readonly LogRecord[], reading: Reading): RowColu
   }
   const payloads: Uint8Array[] = []
   let at = 1
-  for (const record of records) {
-    const place = placeOf(record.subject)
+  for (const [index, record] of records.entries()) {
+    const decoded = codec.decode(opened[index]!)
+    const place = placeOf(decoded)
     if (place === undefined) continue
     const envelope = envelopeOf(record)
-    const payload = isExpiryMarker(record) ? new Uint8Array() : record.payload
+    const payload = decoded.kind === 'expiry' ? new Uint8Array() : record.payload
     rows.sequence.push(record.sequence)
     rows.timeMs.push(record.timeMs)
     rows.groupResource.push(storable(place.groupResource))
@@ -137,29 +129,29 @@ export function rowsOf(records: readonly LogRecord[], reading: Reading): RowColu
     rows.basis.push(sequenceOrNull(envelope.basis))
     rows.decision.push(storableOrNull(envelope.decision))
     rows.schema.push(sequenceOrNull(envelope.schema) ?? 1)
-    rows.deleted.push(envelope.deleted)
+    rows.deleted.push(isObjectRecord(decoded) && endsObject(decoded))
     rows.checksum.push(storableOrNull(record.headers[header.checksum]))
     rows.at.push(at)
     rows.length.push(payload.length)
     at += payload.length
     payloads.push(payload)
-    const { upgraded, problem } = read(place.groupResource, envelope.schema, payload, reading)
+    const { upgraded, problem } = read(decoded, payload, codec)
     rows.upgraded.push(upgraded ? Buffer.from(upgraded) : null)
     rows.problem.push(problem ?? null)
   }
   return { ...rows, payloads: Buffer.concat(payloads) }
 }
 
+/** The payload in today's form, where that is not what the log holds; or why there is none. */
 function read(
-  groupResource: string,
-  schema: number,
+  decoded: DecodedRecord,
   payload: Uint8Array,
-  reading: Reading,
+  codec: RecordCodec,
 ): { readonly upgraded?: Uint8Array; readonly problem?: string } {
-  if (payload.length === 0 || groupResource === attemptsResource) return {}
+  if (!isObjectRecord(decoded)) return {}
   try {
-    const upgraded = reading.upgrade(groupResource, schema, payload)
-    return upgraded === payload ? {} : { upgraded }
+    const stored = codec.stored(decoded)
+    return stored === undefined || stored === payload ? {} : { upgraded: stored }
   } catch (error) {
     return { problem: storable(error instanceof Error ? error.message : String(error)) }
   }

@@ -1,7 +1,7 @@
 // What a reconciler is: a pure function from a key and a view to commands, with the wiring that says which changes wake
 // which keys. It is level-triggered: it never sees an event, may be run twice at any time, and the second run, with the
 // first one's effects in the view, returns nothing new.
-import type { ObjectChange } from '@shiplog/events/object-feed'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { ApiRequest } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { Status } from '@shiplog/api/status'
@@ -84,7 +84,7 @@ const controllersOf = (object: KubeObject | undefined, kind: string): readonly s
 export const ownsResource = (groupResource: string, ownerKind: string): ResourceWatch => ({
   groupResource,
   keys: (change, before) => {
-    const keys = controllersOf(change.object as unknown as KubeObject, ownerKind)
+    const keys = controllersOf(change.object, ownerKind)
     if (!before || before.metadata.ownerReferences === change.object.metadata['ownerReferences']) return keys
     return new Set([...keys, ...controllersOf(before, ownerKind)])
   },

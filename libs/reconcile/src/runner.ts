@@ -2,17 +2,19 @@
 // after sending waits until its view has seen the sequences that the commands got, so that the next round of the key
 // starts from their effects. Killed at any point, or run twice beside itself, it converges: names are deterministic and
 // every update is a compare-and-set. Of several replicas each works on its share of the keys alone (replica.ts).
-import type { ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
+import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { type Status, usedNameCause } from '@shiplog/api/status'
+import type { ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
+import { keepsOnlyLast } from '@shiplog/feed/stream-of'
 import type { Clock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { createEventRecorder } from './events-recorder.ts'
 import type { Command, CommandFailure, Reconciler } from './reconciler.ts'
-import type { Worker } from './replica.ts'
-import type { Shares } from './shares.ts'
+import type { Worker } from '@shiplog/replicas/replica'
+import type { Shares } from '@shiplog/replicas/shares'
 import { createObjectView, keyOf, type ObjectView } from './view.ts'
 import { createWorkQueue, type WorkQueueMetrics } from './work-queue.ts'
 
@@ -79,9 +81,7 @@ const isUsedName = (status: Status): boolean =>
   status.details?.causes?.some((cause) => cause.reason === usedNameCause) ?? false
 
 /** Leases and Event objects stand in streams of their own, whose sequences say nothing about the view's. */
-const isInView = ({ group, resource }: ApiRequest): boolean =>
-  !(resource === 'leases' && group === 'coordination.k8s.io') &&
-  !(resource === 'events' && (group === '' || group === 'events.k8s.io'))
+const isInView = ({ group, resource }: ApiRequest): boolean => !keepsOnlyLast(groupResourceOf(group, resource))
 
 const unreachable = (err: unknown): Status => ({
   kind: 'Status',

@@ -1,4 +1,5 @@
-import type { FeedObject, ObjectChange } from '@shiplog/events/object-feed'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
 import { describe, expect, test } from 'vitest'
 import { createObjectView, tombstonesMax, type ViewIndex } from './view.ts'
 
@@ -14,7 +15,7 @@ function change(sequence: number, name: string, more: Record<string, unknown> = 
       resourceVersion: String(sequence),
       ...(more['metadata'] as object),
     },
-  } as FeedObject
+  } as KubeObject
   return {
     group: '',
     resource: 'pods',

@@ -1,7 +1,7 @@
 // The view: a projection of the object feed that reconcilers read. It is exact (every object of the followed resources as
 // of one sequence), indexed (namespace, owner uid, and what reconcilers ask for), and it can be waited for: a runner that
 // has sent commands goes on only when its view has seen their sequences, which is why no reconciler needs expectations.
-import type { FeedBatch, ObjectChange } from '@shiplog/events/object-feed'
+import type { FeedBatch, ObjectChange } from '@shiplog/feed/object-feed'
 import type { KubeObject, OwnerReference } from '@shiplog/api/kube-object'
 
 /** One object in the view. The same entry stays for the object's life; `object` is replaced by every change. */
@@ -180,7 +180,7 @@ export function createObjectView(groupResources: readonly string[], indexes: rea
     if (!resource) return undefined
     const key = keyOf(change.namespace, change.name)
     const known = resource.entries.get(key)
-    const object = change.object as unknown as KubeObject
+    const object = change.object
     if (change.deleted) {
       if (known) remove(resource, known, change.namespace)
       noteDeleted(change.groupResource, key, change.timeMs)

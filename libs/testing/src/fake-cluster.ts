@@ -1,11 +1,11 @@
 // A cluster in memory for tests of controllers, schedulers and node agents: the object feed and the API client over one
 // list of changes, with the semantics of writes that controllers rely on (compare-and-set, uid, generation, finalizers,
 // graceful deletion, names used before). It validates nothing. Feeds may lag, and every command can be made to fail.
-import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
+import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
-import { applyJsonPatch, jsonEqual } from '@shiplog/api/json-patch'
+import { applyJsonPatch, jsonEqual } from '@shiplog/api/patch/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { applyMergePatch } from '@shiplog/api/merge-patch'
+import { applyMergePatch } from '@shiplog/api/patch/merge-patch'
 import { compileLabelSelector, parseLabelSelector } from '@shiplog/api/selectors'
 import {
   alreadyExists,
@@ -97,7 +97,7 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
       timeMs: clock.nowMs(),
       type: `${stored.kind}${type}`,
       deleted,
-      object: stored as unknown as FeedObject,
+      object: stored,
     }
     changes.push(change)
     const waiting = wakers
@@ -319,7 +319,7 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
           timeMs: clock.nowMs(),
           type: `${object.kind}Created`,
           deleted: false,
-          object: object as unknown as FeedObject,
+          object: object,
         })
       }
     }

@@ -3,43 +3,48 @@
 import type { AddressInfo } from 'node:net'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
-import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { isApiError, routeNotFound } from '@shiplog/api/status'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
+import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
 import type { Bus } from '@shiplog/events/bus/bus'
-import { sealRecord } from '@shiplog/events/checksum'
+import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { encodeToken } from '@shiplog/events/subjects'
+import type { RecordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
-import { createAppendHealth, statusOfUnavailable } from './append-health.ts'
-import { createAuthenticator, parseTokenFile } from './authentication.ts'
-import { createAuthorizer } from './authorization.ts'
-import { componentLeaseNames } from './component-lease-rights.ts'
-import { type Attempt, attemptOf, isComponent } from './components.ts'
-import { serveBusCommands } from './bus-commands.ts'
-import { serveBusFeeds } from './bus-feeds.ts'
-import { createEscalationCheck } from './escalation.ts'
-import type { GatewayRequest } from './gateway-request.ts'
-import { createHttpServer } from './http-server.ts'
-import { createNonResourceRoutes } from './non-resource-routes.ts'
-import { createOperations, type Operations } from './operations.ts'
-import { createPast } from './past-views.ts'
-import { createReader, type Reader } from './reader.ts'
-import { createRequestBodies } from './request-body.ts'
-import { createStreams, type OnStored } from './streams.ts'
-import { createTunnels } from './tunnels.ts'
-import { createView } from './view.ts'
-import { createWatchHub } from './watch.ts'
-import { createWriter } from './writer.ts'
+import { createAppendHealth, statusOfUnavailable } from './write/append-health.ts'
+import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
+import { createAuthorizer } from './access/rbac-authorizer.ts'
+import { componentLeaseNames } from './access/component-lease-rights.ts'
+import { type Attempt, attemptOf, isComponent } from './access/components.ts'
+import { serveBusCommands } from './bus/commands.ts'
+import { serveBusFeeds } from './bus/feeds.ts'
+import { createEscalationCheck } from './access/escalation.ts'
+import type { GatewayRequest } from './request/gateway-request.ts'
+import { createHttpServer } from './http/http-server.ts'
+import { createNonResourceRoutes } from './http/non-resource-routes.ts'
+import { createOperations, type Operations } from './operations/operations.ts'
+import { createPast } from './time-travel/views.ts'
+import { createReader, type Reader } from './read/reader.ts'
+import { createRequestBodies } from './request/request-body.ts'
+import { createSignerChecks } from './access/signer-rights.ts'
+import { createStreams, type OnStored } from './store/streams.ts'
+import { createTunnels } from './streaming/tunnels.ts'
+import { createView } from './store/view.ts'
+import { createWatchHub } from './read/watch.ts'
+import { createWriter } from './write/writer.ts'
 
 export interface ApiGatewayDeps {
   readonly log: ClusterLog
+  /** Reads the records of the log; that of this build by default. */
+  readonly codec?: RecordCodec
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
@@ -57,6 +62,8 @@ export interface ApiGatewayDeps {
   readonly tokenFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Admission that waits for others: webhooks, policies. */
+  readonly asyncAdmission?: readonly AsyncAdmissionPlugin[]
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
   /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
@@ -82,6 +89,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const streams = createStreams(deps.log, {
     clock,
     onOutcome: appendHealth.observe,
+    ...(deps.codec ? { codec: deps.codec } : {}),
     ...(deps.onStored ? { onStored: deps.onStored } : {}),
   })
   const view = createView(streams)
@@ -89,7 +97,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
   const authorizer = createAuthorizer(view)
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const plugins = defaultAdmissionPlugins()
+  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(createAuthorizer)]
   for (const name of disabled) {
     if (!plugins.some((plugin) => plugin.name === name)) {
       throw new Error(
@@ -99,12 +107,15 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   }
   const admission = [
     ...plugins.filter((plugin) => !disabled.has(plugin.name)),
-    createEscalationCheck(authorizer),
+    createEscalationCheck(createAuthorizer),
     componentLeaseNames,
   ]
   const reader = createReader(streams)
   const bodies = createRequestBodies(registry)
-  const writer = createWriter({ registry, bodies, streams, admission, view, clock, ids })
+  const writer = createWriter({
+    ...{ registry, bodies, streams, admission, view, clock, ids },
+    ...(deps.asyncAdmission ? { asyncAdmission: deps.asyncAdmission } : {}),
+  })
   const operationsOver = (reader: Reader): Operations =>
     createOperations({
       registry,

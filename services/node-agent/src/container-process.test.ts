@@ -1,18 +1,17 @@
-import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedObject } from '@shiplog/events/object-feed'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { describe, expect, test } from 'vitest'
 import { processOf, referencesOfContainer } from './container-process.ts'
 import { podVolumes, referencesOfVolumes } from './pod-volumes.ts'
 import type { Lookup } from './references.ts'
 
-const object = (kind: string, name: string, more: JsonObject): FeedObject => ({
+const object = (kind: string, name: string, more: JsonObject): KubeObject => ({
   apiVersion: 'v1',
   kind,
-  metadata: { name, namespace: 'shop', uid: 'u', resourceVersion: '1' },
+  metadata: { name, namespace: 'shop', uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
   ...more,
 })
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
-const objects: Readonly<Record<string, FeedObject>> = {
+const objects: Readonly<Record<string, KubeObject>> = {
   'configmaps/settings': object('ConfigMap', 'settings', {
     data: { COLOR: 'red', 'a=b': 'x' },
     binaryData: { raw: base64('\x01') },
@@ -21,7 +20,7 @@ const objects: Readonly<Record<string, FeedObject>> = {
 }
 const lookup: Lookup = (kind, name) => objects[`${kind}/${name}`]
 
-const podWith = (container: JsonObject, spec: JsonObject = {}): FeedObject =>
+const podWith = (container: JsonObject, spec: JsonObject = {}): KubeObject =>
   ({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -30,13 +29,14 @@ const podWith = (container: JsonObject, spec: JsonObject = {}): FeedObject =>
       namespace: 'shop',
       uid: 'uid-1',
       resourceVersion: '1',
+      creationTimestamp: '2026-01-01T00:00:00Z',
       labels: { tier: 'front', app: 'web' },
       annotations: { note: 'two\nlines' },
     },
     spec: { serviceAccountName: 'robot', containers: [{ name: 'main', ...container }], ...spec },
-  }) as FeedObject
+  }) as KubeObject
 
-const facts = (pod: FeedObject) => ({
+const facts = (pod: KubeObject) => ({
   pod,
   nodeName: 'here',
   nodeIP: '10.0.0.5',

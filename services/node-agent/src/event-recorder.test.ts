@@ -1,13 +1,19 @@
 import type { ApiRequest } from '@shiplog/api/api-client'
-import type { FeedObject } from '@shiplog/events/object-feed'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import { expect, test } from 'vitest'
 import { createEventRecorder } from './event-recorder.ts'
-import { createFakeCluster, createManualClock, settle } from './fake-cluster.ts'
+import { createFakeCluster, createManualClock, settle } from './testing/fake-cluster.ts'
 
-const pod = (name: string): FeedObject => ({
+const pod = (name: string): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: '1' },
+  metadata: {
+    name,
+    namespace: 'default',
+    uid: `uid-${name}`,
+    resourceVersion: '1',
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
 })
 
 test('the same thing said again raises the count of one Event object', async () => {

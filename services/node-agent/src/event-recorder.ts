@@ -1,13 +1,12 @@
 // Event objects about pods (`kubectl describe pod` shows them): Pulled, Created, Started, Killing, BackOff. They are for
 // people, so they are dropped rather than queued when more happens than a person could read.
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
-import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedObject } from '@shiplog/events/object-feed'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { type Clock, rfc3339 } from '@shiplog/runtime/clock'
 
 export interface EventRecorder {
   pod(
-    pod: FeedObject,
+    pod: KubeObject,
     nodeName: string,
     type: 'Normal' | 'Warning',
     reason: string,

@@ -1,13 +1,12 @@
 // fieldRef and resourceFieldRef: what a pod may tell its containers about itself, by environment variables and by files of
 // the downward API. Pure.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { bytesOf, milliOf } from '@shiplog/api/quantity'
-import type { FeedObject } from '@shiplog/events/object-feed'
 import { specOf } from './pod-work.ts'
 
 /** A pod as its containers may see it. */
 export interface PodFacts {
-  readonly pod: FeedObject
+  readonly pod: KubeObject
   readonly nodeName: string
   readonly nodeIP: string
   readonly podIPs: readonly string[]
@@ -19,7 +18,7 @@ export interface PodFacts {
 export function fieldValue({ pod, nodeName, nodeIP, podIPs }: PodFacts, path: string): string | undefined {
   const { metadata } = pod
   const entry = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(path)
-  if (entry) return (metadata[entry[1]!] as Record<string, string> | undefined)?.[entry[2]!] ?? ''
+  if (entry) return metadata[entry[1] as 'labels' | 'annotations']?.[entry[2]!] ?? ''
   switch (path) {
     case 'metadata.name':
       return metadata.name
@@ -28,8 +27,9 @@ export function fieldValue({ pod, nodeName, nodeIP, podIPs }: PodFacts, path: st
     case 'metadata.uid':
       return metadata.uid
     case 'metadata.labels':
+      return formatMap(metadata.labels ?? {})
     case 'metadata.annotations':
-      return formatMap((metadata[path.slice('metadata.'.length)] as Record<string, string> | undefined) ?? {})
+      return formatMap(metadata.annotations ?? {})
     case 'spec.nodeName':
       return nodeName
     case 'spec.serviceAccountName':

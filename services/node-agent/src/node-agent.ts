@@ -2,9 +2,9 @@
 // that are bound to them from one shared feed, has the runtime run them, and reports what became of them with as few
 // writes as possible. Everything it knows can be told again from the feed, so it may be killed at any moment.
 import type { ApiClient } from '@shiplog/api/api-client'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { Bus } from '@shiplog/events/bus/bus'
-import type { FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
+import type { ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import {
   type ContainerConfig,
   type ContainerExit,
@@ -83,7 +83,7 @@ interface PodEntry {
   readonly slot: WriteSlot
   readonly uid: string
   readonly node: NodeConfig
-  pod: FeedObject
+  pod: KubeObject
   /** Newest sequence that was taken into account, of the feed's or our own writes. */
   sequence: number
   readonly work: PodWork
@@ -98,8 +98,8 @@ interface PodEntry {
 }
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
-const isOver = (pod: FeedObject): boolean => /^(Succeeded|Failed)$/.test(statusOf(pod)['phase'] ?? '')
-const annotationsOf = (pod: FeedObject): Record<string, string> =>
+const isOver = (pod: KubeObject): boolean => /^(Succeeded|Failed)$/.test(statusOf(pod)['phase'] ?? '')
+const annotationsOf = (pod: KubeObject): Record<string, string> =>
   (pod.metadata['annotations'] as Record<string, string> | undefined) ?? {}
 
 export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
@@ -359,7 +359,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
         if (sequence > entry.sequence) {
           entry.sequence = sequence
           const deletedMeanwhile = entry.pod.metadata['deletionTimestamp'] === undefined
-          entry.pod = result.object as unknown as FeedObject
+          entry.pod = result.object
           if (deletedMeanwhile && entry.pod.metadata['deletionTimestamp'] !== undefined) advance(entry)
         }
         return entry.work.finished && entry.pod.metadata['deletionTimestamp'] !== undefined ? 'more' : 'settled'
@@ -429,7 +429,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
     accept(key, pod, node, change.sequence)
   }
 
-  function accept(key: string, pod: FeedObject, node: NodeConfig, sequence: number): void {
+  function accept(key: string, pod: KubeObject, node: NodeConfig, sequence: number): void {
     const nowMs = clock.nowMs()
     const adopted = ((statusOf(pod)['podIPs'] ?? []) as unknown[]).length > 0
     const work = adopted ? adoptPodWork(pod, nowMs) : newPodWork(pod, nowMs)

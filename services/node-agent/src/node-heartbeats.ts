@@ -3,8 +3,8 @@
 // clock does, so that thousands of renewals spread evenly over their 10 s.
 import { isDeepStrictEqual } from 'node:util'
 import type { ApiClient, ApiResult } from '@shiplog/api/api-client'
-import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedObject, ObjectChange } from '@shiplog/events/object-feed'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { Clock } from '@shiplog/runtime/clock'
 import { rfc3339Micro } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -50,7 +50,7 @@ interface NodeEntry {
   readonly config: NodeConfig
   readonly index: number
   readonly slot: WriteSlot
-  object: FeedObject | undefined
+  object: KubeObject | undefined
   /** It plays dead. */
   stopped: boolean
   /** Newest sequence that was taken into account. */
@@ -111,7 +111,7 @@ export function createNodeHeartbeats(deps: {
 
   const take = (entry: NodeEntry, result: ApiResult & { ok: true }): void => {
     if (result.sequence > entry.sequence) entry.sequence = result.sequence
-    entry.object = result.object as unknown as FeedObject
+    entry.object = result.object
   }
 
   async function writeNode(entry: NodeEntry): Promise<WriteOutcome> {

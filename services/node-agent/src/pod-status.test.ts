@@ -1,9 +1,9 @@
-import type { FeedObject } from '@shiplog/events/object-feed'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import { describe, expect, test } from 'vitest'
 import { statusPatch } from './pod-status.ts'
 
-const pod = (status: object): FeedObject =>
-  ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace: 'b' }, status }) as unknown as FeedObject
+const pod = (status: object): KubeObject =>
+  ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace: 'b', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' }, status })
 
 const statuses = (state: object) => [{ name: 'web', ready: true, restartCount: 0, state }]
 

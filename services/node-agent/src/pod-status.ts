@@ -1,13 +1,12 @@
 // What a node agent says about a pod, told from its work: pure, and in the words of the kubelet. Times of transition are
 // carried over from the status before, so that telling the same again gives the same bytes and needs no write.
-import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedObject } from '@shiplog/events/object-feed'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { rfc3339 } from '@shiplog/runtime/clock'
 import { type ContainerState, type ContainerWork, type PodWork, restartPolicyOf, specOf, statusOf } from './pod-work.ts'
 
 export interface StatusInput {
   readonly work: PodWork
-  readonly pod: FeedObject
+  readonly pod: KubeObject
   readonly nodeIP: string
   readonly nowMs: number
   /** When a running container is ready; see ContainerRuntime. */
@@ -32,7 +31,7 @@ const neverLocated = {
 }
 
 /** The phase, as upstream's getPhase tells it. */
-export function phaseOf(work: PodWork, pod: FeedObject): Phase {
+export function phaseOf(work: PodWork, pod: KubeObject): Phase {
   if (work.deadlineExceeded && work.finished) return 'Failed'
   const policy = restartPolicyOf(pod)
   if (!work.initialized) {
@@ -115,7 +114,7 @@ interface Verdict {
   readonly message?: string
 }
 
-function readyVerdicts(phase: Phase, unready: readonly string[], pod: FeedObject): [Verdict, Verdict] {
+function readyVerdicts(phase: Phase, unready: readonly string[], pod: KubeObject): [Verdict, Verdict] {
   const both = (status: 'True' | 'False', reason?: string, message?: string): [Verdict, Verdict] => {
     const more = { ...(reason ? { reason } : {}), ...(message ? { message } : {}) }
     return [
@@ -146,7 +145,7 @@ function readyVerdicts(phase: Phase, unready: readonly string[], pod: FeedObject
   ]
 }
 
-const conditionsOf = (pod: FeedObject): readonly JsonObject[] => statusOf(pod)['conditions'] ?? []
+const conditionsOf = (pod: KubeObject): readonly JsonObject[] => statusOf(pod)['conditions'] ?? []
 
 /** The whole of what the agent has to say about a pod now. */
 export function podReport(input: StatusInput): PodReport {
@@ -249,7 +248,7 @@ const same = (left: unknown, right: unknown): boolean => {
  * The strategic merge patch that turns the status of `pod` into `status`, or undefined when nothing differs. Conditions of
  * others (readiness gates, disruption) stay: only those that differ are named.
  */
-export function statusPatch(pod: FeedObject, status: JsonObject): JsonObject | undefined {
+export function statusPatch(pod: KubeObject, status: JsonObject): JsonObject | undefined {
   const now = statusOf(pod)
   const patch: JsonObject = {}
   for (const [field, value] of Object.entries(status)) {

@@ -1,4 +1,4 @@
-import type { FeedObject } from '@shiplog/events/object-feed'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import type { ContainerExit, RecoveredContainer } from '@shiplog/node/container-runtime'
 import { describe, expect, test } from 'vitest'
 import {
@@ -20,9 +20,15 @@ import {
 const pod = {
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name: 'web', namespace: 'default', uid: 'uid', resourceVersion: '1' },
+  metadata: {
+    name: 'web',
+    namespace: 'default',
+    uid: 'uid',
+    resourceVersion: '1',
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
   spec: { restartPolicy: 'Always', containers: [{ name: 'main', image: 'x' }] },
-} as FeedObject
+} as KubeObject
 
 const idOf = (attempt: number): string => `process://${attempt}`
 const exit = (attempt: number, finishedAtMs: number, exitCode = 1): ContainerExit => ({
@@ -117,7 +123,7 @@ test('what comes after a sidecar waits for its startup probe', () => {
     ],
     containers: [{ name: 'main', image: 'x' }],
   }
-  const staged = { ...pod, spec } as FeedObject
+  const staged = { ...pod, spec } as KubeObject
   const work = newPodWork(staged, 0)
   nextSteps(work, staged, 0)
   onSandboxReady(work, ['10.0.0.1'])

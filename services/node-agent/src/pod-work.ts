@@ -4,8 +4,7 @@
 // The rules are the kubelet's: sandbox first, init containers in order, sidecars (init containers with restartPolicy
 // Always) before and beside the others, restarts by policy with a back-off of 10 s that doubles to 5 min, on deletion
 // main containers first and sidecars after them in reverse order.
-import type { FeedObject } from '@shiplog/events/object-feed'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type {
   ContainerConfig,
   ContainerExit,
@@ -89,9 +88,9 @@ export interface PodPlan {
 
 type RestartPolicy = 'Always' | 'OnFailure' | 'Never'
 
-export const specOf = (pod: FeedObject): JsonObject => (pod['spec'] ?? {}) as JsonObject
-export const statusOf = (pod: FeedObject): JsonObject => (pod['status'] ?? {}) as JsonObject
-export const restartPolicyOf = (pod: FeedObject): RestartPolicy => specOf(pod)['restartPolicy'] ?? 'Always'
+export const specOf = (pod: KubeObject): JsonObject => (pod['spec'] ?? {}) as JsonObject
+export const statusOf = (pod: KubeObject): JsonObject => (pod['status'] ?? {}) as JsonObject
+export const restartPolicyOf = (pod: KubeObject): RestartPolicy => specOf(pod)['restartPolicy'] ?? 'Always'
 
 const probeDelaySecondsOf = (container: JsonObject): number =>
   Number(container['startupProbe']?.initialDelaySeconds ?? 0) +
@@ -115,7 +114,7 @@ const newContainer = (container: JsonObject, role: ContainerRole, waitingReason:
 })
 
 /** A pod that this node has just been given. */
-export function newPodWork(pod: FeedObject, nowMs: number): PodWork {
+export function newPodWork(pod: KubeObject, nowMs: number): PodWork {
   const spec = specOf(pod)
   const init: JsonObject[] = spec['initContainers'] ?? []
   const containers: JsonObject[] = spec['containers'] ?? []
@@ -138,7 +137,7 @@ export function newPodWork(pod: FeedObject, nowMs: number): PodWork {
 }
 
 /** A pod that an earlier life of this agent had started: what its status says becomes the state again. */
-export function adoptPodWork(pod: FeedObject, nowMs: number): PodWork {
+export function adoptPodWork(pod: KubeObject, nowMs: number): PodWork {
   const work = newPodWork(pod, nowMs)
   const status = statusOf(pod)
   const podIPs: JsonObject[] = status['podIPs'] ?? []
@@ -240,7 +239,7 @@ const endedForGood = (container: ContainerWork, policy: RestartPolicy): boolean 
   container.state.at === 'terminated' && !restarts(container.role, policy, container.state.exitCode)
 
 /** What to do now. Marks what it hands out as begun, so that asking twice does not begin it twice. */
-export function nextSteps(work: PodWork, pod: FeedObject, nowMs: number): PodPlan {
+export function nextSteps(work: PodWork, pod: KubeObject, nowMs: number): PodPlan {
   const steps: PodStep[] = []
   if (work.finished) return { steps, wakeAtMs: Number.POSITIVE_INFINITY }
   const policy = restartPolicyOf(pod)
@@ -298,7 +297,7 @@ const succeeded = (container: ContainerWork): boolean =>
   container.state.at === 'terminated' && container.state.exitCode === 0
 
 /** The grace of a deletion, else the one of the spec. */
-function graceMsOf(pod: FeedObject): number {
+function graceMsOf(pod: KubeObject): number {
   const seconds = pod.metadata['deletionGracePeriodSeconds'] ?? specOf(pod)['terminationGracePeriodSeconds'] ?? 30
   return Math.max(0, Number(seconds)) * 1_000
 }
@@ -379,7 +378,7 @@ export function onStartFailed(container: ContainerWork, reason: string, message:
       : { at: 'waiting', reason, message }
 }
 
-export function onExited(work: PodWork, pod: FeedObject, container: ContainerWork, exit: ContainerExit): void {
+export function onExited(work: PodWork, pod: KubeObject, container: ContainerWork, exit: ContainerExit): void {
   if (container.state.at !== 'running') return
   const ended: TerminatedState = {
     at: 'terminated',
@@ -415,7 +414,7 @@ export function onExited(work: PodWork, pod: FeedObject, container: ContainerWor
  * What a runtime of real containers still knows of one goes beyond what was last reported: starts and ends that happened
  * while nobody reported them are made up for.
  */
-export function onRecovered(work: PodWork, pod: FeedObject, container: ContainerWork, found: RecoveredContainer): void {
+export function onRecovered(work: PodWork, pod: KubeObject, container: ContainerWork, found: RecoveredContainer): void {
   if (found.attempt < container.restartCount) return
   const isTold = container.containerID === found.containerID && container.state.at !== 'running'
   if (isTold) return

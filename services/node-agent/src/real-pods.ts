@@ -1,7 +1,6 @@
 // What the agent does for pods whose containers really run, beside what it does for all: it resolves what their specs refer
 // to, keeps the files of their volumes up to date, asks their probes and runs their hooks. A simulated node has none of it.
-import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedObject } from '@shiplog/events/object-feed'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import {
   type ContainerRuntime,
   isRuntimeFailure,
@@ -35,7 +34,7 @@ import { lookUp, type Reference, type References } from './references.ts'
 export interface RealPod {
   readonly uid: string
   readonly node: NodeConfig
-  readonly pod: FeedObject
+  readonly pod: KubeObject
   readonly work: PodWork
 }
 

@@ -2,7 +2,8 @@
 // stream by the model's claim: of several projectors one writes a stream and the others stand by, ready to go on from the
 // same position. It may be killed at any moment: position and rows move together or not at all.
 import type { ClusterLog, EventLog } from '@shiplog/events/event-log'
-import { type ClaimedStream, type ReadModel, type StreamName, streamNames } from '@shiplog/read-model/read-model'
+import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
+import type { ClaimedStream, ReadModel } from '@shiplog/read-model/read-model'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'

@@ -1,8 +1,8 @@
 // The objects that the scheduler writes about a pod: its binding, its PodScheduled condition, Event objects.
 import type { ApiRequest } from '@shiplog/api/api-client'
+import type { Pod, PodCondition } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import type { FeedObject } from '@shiplog/events/object-feed'
-import type { PodInfo } from '@shiplog/scheduling/pod-info'
+import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 
 const pods = { group: '', resource: 'pods' } as const
@@ -24,16 +24,14 @@ export const bindingRequest = (pod: PodInfo, node: string, basis: number, decisi
 })
 
 /** The PodScheduled condition of a pod object. */
-export const scheduledCondition = (object: FeedObject): JsonObject | undefined =>
-  ((object['status'] as JsonObject | undefined)?.['conditions'] as JsonObject[] | undefined)?.find(
-    (condition) => condition['type'] === 'PodScheduled',
-  )
+export const scheduledCondition = ({ status }: Pod): PodCondition | undefined =>
+  status.conditions?.find((condition) => condition.type === 'PodScheduled')
 
 /** Sets PodScheduled to False, or undefined when it says so already. */
-export function unschedulableRequest(object: FeedObject, message: string, nowMs: number): ApiRequest | undefined {
+export function unschedulableRequest(object: Pod, message: string, nowMs: number): ApiRequest | undefined {
   const present = scheduledCondition(object)
-  const same = present?.['status'] === 'False'
-  if (same && present['reason'] === 'Unschedulable' && present['message'] === message) return undefined
+  const same = present?.status === 'False'
+  if (same && present.reason === 'Unschedulable' && present.message === message) return undefined
   const { name, namespace = '', uid, generation } = object.metadata
   return {
     verb: 'patch',
@@ -52,8 +50,8 @@ export function unschedulableRequest(object: FeedObject, message: string, nowMs:
             status: 'False',
             reason: 'Unschedulable',
             message,
-            lastTransitionTime: same ? present['lastTransitionTime'] : rfc3339(nowMs),
-            ...(generation === undefined ? {} : { observedGeneration: generation as number }),
+            lastTransitionTime: same ? present.lastTransitionTime : rfc3339(nowMs),
+            ...(generation === undefined ? {} : { observedGeneration: generation }),
           },
         ],
       },
@@ -73,7 +71,7 @@ const messageBytesMax = 1024
 
 /** An Event object about a pod. `unique` tells apart those of the same instant. */
 export const eventRequest = (
-  object: FeedObject,
+  object: Pod,
   note: PodNote,
   reporter: { readonly controller: string; readonly instance: string; readonly nowMs: number; readonly unique: number },
 ): ApiRequest => {

@@ -1,13 +1,14 @@
+import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { forbidden } from '@shiplog/api/status'
 import type { Ids } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
-import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/configuration'
-import { schedule } from '@shiplog/scheduling/schedule'
-import { Snapshot } from '@shiplog/scheduling/snapshot'
-import { testNode, testPod } from '@shiplog/scheduling/test-objects'
+import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { schedule } from '@shiplog/scheduling/framework/schedule'
+import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
+import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 import { describe, expect, test } from 'vitest'
-import { createFakeCluster, createManualClock, type FakeCluster, settle } from './fake-cluster.ts'
+import { createFakeCluster, createManualClock, type FakeCluster, settle } from './testing/fake-cluster.ts'
 import { createScheduler } from './scheduler.ts'
 
 const ids: Ids = { uuid: () => '11111111-2222-4333-8444-555555555555', integer: () => 0 }
@@ -169,9 +170,9 @@ describe('scheduling', () => {
       const snapshot = new Snapshot()
       for (const change of cluster.history.filter(({ sequence }) => sequence <= request.basis!)) {
         const object = change.object as JsonObject
-        if (change.groupResource === 'nodes') snapshot.setNode(object)
+        if (change.groupResource === 'nodes') snapshot.setNode(object as Node)
         else if (change.deleted) snapshot.removePod(object['metadata'].uid)
-        else if (object['spec'].nodeName) snapshot.setPod(object)
+        else if (object['spec'].nodeName) snapshot.setPod(object as unknown as Pod)
       }
       for (const other of made) {
         const [number, openFrom, own] = [other['number'], record['assumed'].openFrom, record['number']] as number[]
@@ -179,13 +180,13 @@ describe('scheduling', () => {
         const deleted = cluster.history.find(({ name, deleted: gone }) => gone && name === other.pod)
         if (deleted && deleted.sequence <= request.basis!) continue
         const spec = cluster.history.find(({ name }) => name === other.pod)!.object
-        snapshot.assume(snapshot.readPod(spec as JsonObject), other['node'])
+        snapshot.assume(snapshot.readPod(spec as unknown as Pod), other['node'])
       }
       expect(snapshot.assumedCount).toBe(record['assumed'].count)
       expect(snapshot.assumedDigest).toBe(record['assumed'].digest)
       if (snapshot.assumedCount > 0) withAssumed++
       const pod = cluster.history.find(({ name }) => name === request.name)!.object
-      const again = schedule(snapshot.readPod(pod as JsonObject), snapshot, profile, record['seed'])
+      const again = schedule(snapshot.readPod(pod as unknown as Pod), snapshot, profile, record['seed'])
       expect(again.node).toBe(record['node'])
       expect(again.top).toEqual(record['top'])
     }

@@ -1,5 +1,6 @@
 // The admission plugins that are on by default, in upstream's order. Each can be left out by its name.
 import type { AdmissionPlugin } from '../admission.ts'
+import { certificateSubjectRestriction } from './certificate-subject-restriction.plugin.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.plugin.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.plugin.ts'
 import { nodeRestriction } from './node-restriction.plugin.ts'
@@ -15,4 +16,5 @@ export const defaultAdmissionPlugins = (): AdmissionPlugin[] => [
   priority,
   defaultTolerationSeconds,
   storageObjectInUseProtection,
+  certificateSubjectRestriction,
 ]

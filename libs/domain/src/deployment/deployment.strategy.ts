@@ -100,15 +100,6 @@ export const deploymentStrategy: Strategy = {
   prepareForCreate: (draft) => {
     draft['status'] = {}
   },
-  // Annotations may be written with the status: the controller keeps the revision there, without moving the generation.
-  prepareForStatusUpdate: (draft, before) => {
-    draft['spec'] = before['spec']
-    const { labels, ownerReferences, finalizers } = before.metadata
-    for (const [field, value] of Object.entries({ labels, ownerReferences, finalizers })) {
-      if (value === undefined) delete (draft.metadata as JsonObject)[field]
-      else (draft.metadata as JsonObject)[field] = value
-    }
-  },
   // Annotations count: the deployment controller copies them to its ReplicaSets.
   changesGeneration: (next, before) =>
     !semanticEqual(next['spec'], before['spec']) ||

@@ -59,6 +59,5 @@ export const eventStrategy: Strategy = {
   prepareForCreate: fillUnset,
   prepareForUpdate: fillUnset,
   validate,
-  selectableFieldNames: [...selectable],
   selectableFields,
 }

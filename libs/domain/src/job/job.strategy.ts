@@ -120,7 +120,6 @@ export const jobStrategy: Strategy = {
   prepareForCreate,
   validate,
   validateUpdate,
-  selectableFieldNames: ['status.successful'],
   selectableFields: (job) => ({ 'status.successful': String(job['status']?.succeeded ?? 0) }),
   eventType,
 }

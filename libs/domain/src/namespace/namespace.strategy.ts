@@ -47,9 +47,7 @@ export const namespaceStrategy: Strategy = {
       ...validateFinalizerOwner(finalizer, 'spec.finalizers'),
     ]),
   validatesAll: true,
-  selectableFieldNames: ['name', 'status.phase'],
   selectableFields: (namespace) => ({
-    name: namespace.metadata.name,
     'status.phase': namespace['status']?.phase ?? '',
   }),
   eventType,

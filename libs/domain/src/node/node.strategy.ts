@@ -98,10 +98,6 @@ export const nodeStrategy: Strategy = {
     keep(draft, before, 'status')
     if (now['podCIDR'] && items(now['podCIDRs']).length === 0) now['podCIDRs'] = [now['podCIDR']]
   },
-  /** Labels and annotations may come with the status. */
-  prepareForStatusUpdate: (draft, before) => {
-    keep(draft, before, 'spec')
-  },
   validatesAll: true,
   validate: (node) => {
     const { taints, podCIDR, podCIDRs } = node['spec'] ?? {}
@@ -110,7 +106,6 @@ export const nodeStrategy: Strategy = {
     return [...validateTaints(taints), ...validateRanges(ranges)]
   },
   validateUpdate,
-  selectableFieldNames: ['spec.unschedulable'],
   selectableFields: (node) => ({ 'spec.unschedulable': String(node['spec']?.unschedulable === true) }),
   eventType,
 }

@@ -197,7 +197,7 @@ describe('a pod that is updated', () => {
     next.metadata.labels = { zone: 'a' }
     next.metadata.ownerReferences = [{ apiVersion: 'v1', kind: 'X', name: 'x', uid: 'u' }]
     next['status'].phase = 'Running'
-    podStrategy.prepareForStatusUpdate!(next, before)
+    podStrategy.prepareForStatusUpdate!(next, before, 0)
     expect(next['spec']).toEqual(before['spec'])
     expect(next.metadata.ownerReferences).toBeUndefined()
     expect(next.metadata.labels).toEqual({ zone: 'a' })

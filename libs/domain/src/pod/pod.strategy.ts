@@ -1,7 +1,7 @@
 // Pods: the richest rules of all kinds. Spec fixed at creation but for a few fields, status reported by nodes,
 // deletion with grace.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { timestampOf } from '@shiplog/api/managed-fields'
+import { timestampOf } from '@shiplog/api/apply/managed-fields'
 import type { DecisionContext, Strategy } from '../strategy.ts'
 import { items, keep, section, semanticEqual } from '../fields.ts'
 import { setPodDefaults } from './pod-defaults.ts'
@@ -97,16 +97,6 @@ export const podStrategy: Strategy = {
     return subresource === 'resize' ? validateResize(next, before) : []
   },
   selectableFields,
-  selectableFieldNames: [
-    'spec.nodeName',
-    'spec.restartPolicy',
-    'spec.schedulerName',
-    'spec.serviceAccountName',
-    'spec.hostNetwork',
-    'status.phase',
-    'status.podIP',
-    'status.nominatedNodeName',
-  ],
   gracePeriodSeconds: podGracePeriodSeconds,
   eventType,
 }

@@ -27,7 +27,5 @@ export const replicaSetStrategy: Strategy = {
     ]
   },
   validateUpdate: (next, before) => immutable(next['spec']?.selector, before['spec']?.selector, 'spec.selector'),
-  selectableFieldNames: ['status.replicas'],
-  selectableFields: (set) => ({ 'status.replicas': String(set['status']?.replicas ?? 0) }),
   eventType: scaledEvent('ReplicaSet'),
 }

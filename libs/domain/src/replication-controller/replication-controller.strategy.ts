@@ -53,7 +53,6 @@ export const replicationControllerStrategy: Strategy = {
     draft['status'] = { replicas: 0 }
   },
   validate,
-  selectableFieldNames: ['status.replicas'],
   selectableFields: (controller) => ({ 'status.replicas': String(controller['status']?.replicas ?? 0) }),
   eventType: scaledEvent('ReplicationController'),
 }

@@ -31,7 +31,6 @@ export const serviceStrategy: Strategy = {
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   allocate: allocateService,
-  selectableFieldNames: ['spec.clusterIP', 'spec.type'],
   selectableFields: (service) => ({
     'spec.clusterIP': service['spec']?.clusterIP ?? '',
     'spec.type': service['spec']?.type ?? '',

@@ -15,6 +15,16 @@ const validateBinding = (binding: JsonObject): StatusCause[] => {
   return causes
 }
 
+/** A binding may name the very pod, and the very version of it, that it means. */
+const failedPrecondition = (pod: KubeObject, { uid, resourceVersion }: JsonObject): string | undefined => {
+  const { uid: presentUid, resourceVersion: present } = pod.metadata
+  if (uid && uid !== presentUid)
+    return `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${presentUid}`
+  if (resourceVersion && resourceVersion !== present)
+    return `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${present}`
+  return undefined
+}
+
 const refusal = (pod: KubeObject): string | undefined => {
   const { name } = pod.metadata
   if (pod.metadata.deletionTimestamp) return `pod ${name} is being deleted, cannot be assigned to a host`
@@ -39,16 +49,7 @@ export const applyBinding = (pod: KubeObject, binding: JsonObject, context: { re
   const causes = validateBinding(binding)
   if (causes.length > 0) throw new ApiError(invalid('', 'Binding', name, causes))
   const resource = { group: '', resource: 'pods/binding' }
-  const { uid } = binding['metadata'] ?? {}
-  if (uid && uid !== pod.metadata.uid)
-    throw new ApiError(
-      conflict(
-        resource,
-        name,
-        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`,
-      ),
-    )
-  const why = refusal(pod)
+  const why = failedPrecondition(pod, binding['metadata'] ?? {}) ?? refusal(pod)
   if (why) throw new ApiError(conflict(resource, name, why))
   section(pod, 'spec')['nodeName'] = binding['target'].name
   for (const key of ['annotations', 'labels'] as const)

@@ -199,7 +199,7 @@ describe('ephemeral containers and resize', () => {
     const draft = structuredClone(before)
     draft['spec'].ephemeralContainers = [{ name: 'debug', image: 'b' }]
     draft['spec'].hostname = 'other'
-    podStrategy.prepareForSubresource!(draft, before, 'ephemeralcontainers')
+    podStrategy.prepareForSubresource!(draft, before, 'ephemeralcontainers', 0)
     expect(draft['spec']).toEqual({ ...before['spec'], ephemeralContainers: [{ name: 'debug', image: 'b' }] })
     expect(podStrategy.validateUpdate!(draft, before, 'ephemeralcontainers')).toEqual([])
     expect(podStrategy.validateUpdate!(before, draft, 'ephemeralcontainers')[0]?.message).toContain(
@@ -211,7 +211,7 @@ describe('ephemeral containers and resize', () => {
     const draft = structuredClone(before)
     draft['spec'].containers[0].resources.requests.cpu = '2'
     draft['spec'].containers[0].image = 'other'
-    podStrategy.prepareForSubresource!(draft, before, 'resize')
+    podStrategy.prepareForSubresource!(draft, before, 'resize', 0)
     expect(draft['spec'].containers[0]).toEqual({ name: 'app', image: 'a:1', resources: { requests: { cpu: '2' } } })
     expect(podStrategy.validateUpdate!(draft, before, 'resize')).toEqual([])
     const guaranteed = structuredClone(before)

@@ -3,7 +3,7 @@
 // should be, then what the Deployment's status should say, then one command for each object that differs.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelSelector } from '@shiplog/api/selectors'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   settled,
@@ -55,7 +55,7 @@ export const deploymentReconciler: Reconciler = {
   resources: [
     forResource('deployments.apps'),
     watchesResource('replicasets.apps', (change, before, view) => {
-      const replicaSet = change.object as unknown as KubeObject
+      const replicaSet = change.object
       const keys = new Set([...deploymentKeys(replicaSet), ...(before ? deploymentKeys(before) : [])])
       if (!controllerOf(replicaSet)) {
         for (const key of adopterKeys(view, 'deployments.apps', replicaSet)) keys.add(key)
@@ -64,8 +64,8 @@ export const deploymentReconciler: Reconciler = {
     }),
     // Recreate waits until the last old pod is gone.
     watchesResource('pods', (change, _before, view) => {
-      if (!change.deleted && !isFinished(change.object as unknown as KubeObject)) return []
-      const owner = controllerOf(change.object as unknown as KubeObject)
+      if (!change.deleted && !isFinished(change.object)) return []
+      const owner = controllerOf(change.object)
       const replicaSet = owner?.kind === 'ReplicaSet' ? view.byUid(owner.uid)?.object : undefined
       const keys = replicaSet ? deploymentKeys(replicaSet) : []
       return keys.filter((key) => {

@@ -75,7 +75,7 @@ describe('a Deployment', () => {
     h.settle()
     const reasons = h.cluster.changes
       .filter((change) => change.groupResource === 'deployments.apps')
-      .map((change) => (change.object as unknown as KubeObject)['status']?.conditions as JsonObject[] | undefined)
+      .map((change) => change.object['status']?.conditions as JsonObject[] | undefined)
       .map((conditions) => conditions?.find((one) => one['type'] === 'Progressing')?.['reason'])
     expect([...new Set(reasons)]).toEqual([
       undefined,

@@ -1,7 +1,7 @@
 // EndpointSlice: the addresses behind each Service with a selector, 100 to a slice. Endpoints stay in the slice where they
 // are; what is new fills slices that have room, so that one pod's change rewrites one slice.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   settled,
@@ -47,7 +47,7 @@ export const endpointSliceReconciler: Reconciler = {
     forResource('services'),
     watchesResource('pods', servicesOfPod),
     watchesResource(groupResource, (change) => {
-      const labels = (change.object as unknown as KubeObject).metadata.labels
+      const labels = change.object.metadata.labels
       const service = labels?.[serviceNameLabel]
       return service && labels?.[managedByLabel] === manager ? [keyOf(change.namespace, service)] : []
     }),

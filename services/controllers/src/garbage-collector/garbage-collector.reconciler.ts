@@ -3,7 +3,7 @@
 // Its view is a consistent prefix of the log, so an owner that is not in it is truly absent: an object's owner was there
 // before the object.
 import type { KubeObject, OwnerReference } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   settled,
   type Command,
@@ -99,7 +99,7 @@ export function createGarbageCollector(resources: readonly FollowedResource[]): 
     resources: resources.map(({ groupResource }) => ({
       groupResource,
       keys: (change, before, view) =>
-        wake(groupResource, change.object as unknown as KubeObject, change.deleted, before, view),
+        wake(groupResource, change.object, change.deleted, before, view),
     })),
     reconcile: (key, view, context) => {
       const space = key.indexOf(' ')

@@ -2,7 +2,7 @@
 // a pod carries a finalizer until its uid has been written into the status (uncountedTerminatedPods), and the counter
 // moves, with the uid taken out again, only after the finalizer is gone. All three steps are compare-and-sets.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import { compileLabelSelector } from '@shiplog/api/selectors'
 import {
   forResource,
@@ -45,7 +45,7 @@ export const jobReconciler: Reconciler = {
   resources: [
     forResource('jobs.batch'),
     watchesResource('pods', (change, _before, view) => {
-      const pod = change.object as unknown as KubeObject
+      const pod = change.object
       const controller = controllerOf(pod)
       const job = controller?.kind === 'Job' ? keyOf(change.namespace, controller.name) : undefined
       const known = job !== undefined && view.get('jobs.batch', job)?.metadata.uid === controller!.uid

@@ -1,7 +1,7 @@
 // Node life cycle: a node whose Lease is no longer renewed becomes Unknown, gets the taints that keep new pods away and
 // drive its pods off after their toleration, and loses them when it is back. Upstream's numbers, reasons and sentences.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   readsResource,
@@ -58,7 +58,7 @@ export const nodeLifecycleReconciler: Reconciler = {
     // A renewal is looked at when the grace period ends; it wakes nobody before.
     readsResource('leases.coordination.k8s.io'),
     watchesResource('pods', (change, before, view) => {
-      const nodeName = (change.object as unknown as KubeObject)['spec']?.nodeName as string | undefined
+      const nodeName = change.object['spec']?.nodeName as string | undefined
       if (!nodeName || change.deleted || before?.['spec']?.nodeName === nodeName) return []
       // A pod that has just been bound matters when something drives pods off its node.
       const node = view.get('nodes', keyOf('', nodeName))

@@ -37,7 +37,7 @@ export const createPodGarbageCollector = (finishedMax: number = finishedPodsMax)
   indexes: [podsByNodeIndex, finishedIndex],
   resources: [
     watchesResource('pods', (change, _before, view) => {
-      const pod = change.object as unknown as KubeObject
+      const pod = change.object
       if (change.deleted) return []
       const keys: string[] = []
       const nodeName = pod['spec']?.nodeName as string | undefined
@@ -48,7 +48,7 @@ export const createPodGarbageCollector = (finishedMax: number = finishedPodsMax)
       return keys
     }),
     watchesResource('nodes', (change, before, view) => {
-      const tainted = isOutOfService(change.object as unknown as KubeObject) && !(before && isOutOfService(before))
+      const tainted = isOutOfService(change.object) && !(before && isOutOfService(before))
       if (!change.deleted && !tainted) return []
       return [...view.byIndex(podsByNodeIndex.name, change.name)].map(keyOfObject)
     }),

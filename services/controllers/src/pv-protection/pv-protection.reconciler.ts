@@ -1,6 +1,5 @@
 // PV protection: a volume that is deleted stays while it is bound to a claim; then this takes off the finalizer that
 // admission (StorageObjectInUseProtection) put on, and the volume goes.
-import type { KubeObject } from '@shiplog/api/kube-object'
 import { settled, watchesResource, type Reconciler } from '@shiplog/reconcile/reconciler'
 import { keyOfObject } from '@shiplog/reconcile/view'
 import { dropFinalizer, isHeldBy } from '../shared/finalizers.ts'
@@ -13,7 +12,7 @@ export const pvProtectionReconciler: Reconciler = {
   component: 'pv-protection-controller',
   resources: [
     watchesResource(volumes.resource, (change) => {
-      const volume = change.object as unknown as KubeObject
+      const volume = change.object
       return !change.deleted && isHeldBy(volume, finalizer) ? [keyOfObject(volume)] : []
     }),
   ],

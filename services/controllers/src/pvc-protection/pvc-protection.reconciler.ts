@@ -54,11 +54,11 @@ export const pvcProtectionReconciler: Reconciler = {
   indexes: [podsByClaimIndex],
   resources: [
     watchesResource(claims.resource, (change) => {
-      const claim = change.object as unknown as KubeObject
+      const claim = change.object
       return !change.deleted && isHeldBy(claim, finalizer) ? [keyOfObject(claim)] : []
     }),
     watchesResource('pods', (change, before, view) => {
-      const pod = change.object as unknown as KubeObject
+      const pod = change.object
       const keys = heldClaimKeys(pod, view)
       // A name that changed hands unseen: the former bearer may have been what a claim waited for.
       if (!before || before.metadata.uid === pod.metadata.uid) return keys

@@ -2,7 +2,7 @@
 // so that racing or restarted runners can never make one too many.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelMap, compileLabelSelector } from '@shiplog/api/selectors'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   settled,
@@ -43,7 +43,7 @@ export const replicaSetReconciler: Reconciler = {
   resources: [
     forResource('replicasets.apps'),
     watchesResource('pods', (change, before, view) => {
-      const pod = change.object as unknown as KubeObject
+      const pod = change.object
       const keys = new Set(controllerKeys(pod, 'ReplicaSet'))
       if (before && before.metadata.ownerReferences !== pod.metadata.ownerReferences) {
         for (const key of controllerKeys(before, 'ReplicaSet')) keys.add(key)

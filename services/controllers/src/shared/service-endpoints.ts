@@ -1,8 +1,8 @@
 // What EndpointSlices and Endpoints have in common: which pods stand behind a Service, at which ports.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelMap } from '@shiplog/api/selectors'
-import { jsonEqual } from '@shiplog/api/json-patch'
-import type { ObjectChange } from '@shiplog/events/object-feed'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
 import { keyOfObject, type ObjectView, type ViewIndex } from '@shiplog/reconcile/view'
 import { isBeingDeleted } from './ownership.ts'
 import { isFinished, isReady } from './pods.ts'
@@ -59,7 +59,7 @@ export function* servicesOfPod(
   before: KubeObject | undefined,
   view: ObjectView,
 ): Iterable<string> {
-  const pod = change.object as unknown as KubeObject
+  const pod = change.object
   if (!change.deleted && before && jsonEqual(shown(before), shown(pod))) return
   for (const service of view.list('services', change.namespace)) {
     const selector = selectorOf(service)

@@ -1,7 +1,7 @@
 // Runs reconcilers over a fake cluster step by step in one thread, with time in the test's hands: what the runner does,
 // without waiting. After every round the same key is reconciled again on the same view of the same log position to prove
 // that a second run finds nothing more to do once its commands are in the view.
-import type { ObjectChange } from '@shiplog/events/object-feed'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { usedNameCause } from '@shiplog/api/status'
 import type { CommandFailure, EventRecord, Reconciler } from '@shiplog/reconcile/reconciler'

@@ -2,7 +2,7 @@
 // that the same test runs on the fake cluster and on a gateway over a real log.
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import type { ObjectFeed } from '@shiplog/events/object-feed'
+import type { ObjectFeed } from '@shiplog/feed/object-feed'
 import { isFinished, isReady } from '../shared/pods.ts'
 
 /** Runs until the signal aborts. */
@@ -49,7 +49,7 @@ export async function runSimulatedNodes(
   }
   for await (const batch of feed.follow(['pods'], signal)) {
     for (const change of batch.changes) {
-      if (!change.deleted) void move(change.object as unknown as KubeObject).catch(() => undefined)
+      if (!change.deleted) void move(change.object).catch(() => undefined)
     }
   }
 }

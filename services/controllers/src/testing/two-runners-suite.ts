@@ -3,7 +3,7 @@
 // was appended and before any view has seen it. The backend is a parameter: the fake cluster, or a gateway on a real log.
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import type { ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
+import type { ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import { createControllerRunner, type ControllerRunner } from '@shiplog/reconcile/runner'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
@@ -95,7 +95,7 @@ class Witness {
   readonly #asked = new Map<string, number>()
 
   see(change: ObjectChange): void {
-    const object = change.object as unknown as KubeObject
+    const object = change.object
     const id = `${change.groupResource} ${change.name}`
     if (change.groupResource === 'replicasets.apps') {
       const { uid } = object.metadata

@@ -3,7 +3,7 @@
 //
 //   node process-agent.ts <node directory>
 import type { ApiRequest, ApiResult } from '@shiplog/api/api-client'
-import type { FeedBatch } from '@shiplog/events/object-feed'
+import type { FeedBatch } from '@shiplog/feed/object-feed'
 import { createProcessRuntime } from '@shiplog/node/process-runtime'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'

@@ -1,7 +1,7 @@
 // What the tables hold, as text that can be compared.
 import type { createPool } from '@shiplog/read-model/database'
 import type { ClusterLog } from '@shiplog/events/event-log'
-import { streamNames } from '@shiplog/read-model/read-model'
+import { streamNames } from '@shiplog/feed/stream-of'
 
 type Pool = ReturnType<typeof createPool>
 

@@ -1,0 +1,120 @@
+// Records as people read them: who did what to which object, when, and because of what.
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { parseObject } from '@shiplog/api/codec'
+import { decodeEnvelope } from '@shiplog/events/envelope'
+import { decodeToken, type ObjectAddress, parseObjectSubject } from '@shiplog/events/subjects'
+import {
+  attemptOf,
+  type DamagedRecord,
+  type DecodedRecord,
+  endsObject,
+  isObjectRecord,
+  type RecordCodec,
+} from '@shiplog/feed/record-codec'
+import { nameOf } from './history-target.ts'
+
+/** One event, told. */
+export interface Told {
+  readonly sequence: number
+  readonly time: string
+  readonly type: string
+  readonly namespace: string
+  /** `pod/web`. */
+  readonly object: string
+  readonly actor: string
+  readonly requestId: string
+  readonly previous: number
+  readonly deleted: boolean
+  readonly cause?: number
+  readonly basis?: number
+}
+
+/** The object that a record is about; attempts to schedule are about their pod. */
+export function addressOf(subject: string): ObjectAddress | undefined {
+  if (!subject.startsWith('dec.')) return parseObjectSubject(subject)
+  const [, , namespace, name] = subject.split('.')
+  return { group: '', resource: 'pods', namespace: decodeToken(namespace ?? ''), name: decodeToken(name ?? '') }
+}
+
+/** Undefined for seals and guards. */
+export function tell(decoded: DecodedRecord): Told | undefined {
+  const { record } = decoded
+  const address = addressOf(record.subject)
+  if (!address) return undefined
+  const { type, actor, requestId, previous, cause, basis } = decodeEnvelope(record.headers)
+  const deleted = isObjectRecord(decoded) && endsObject(decoded)
+  return {
+    sequence: record.sequence,
+    time: new Date(record.timeMs).toISOString(),
+    type,
+    namespace: address.namespace,
+    object: nameOf(address),
+    actor,
+    requestId,
+    previous,
+    deleted,
+    ...(cause === undefined ? {} : { cause }),
+    ...(basis === undefined ? {} : { basis }),
+  }
+}
+
+/** What a record carries, as it is read today: an object without its resourceVersion, or what an attempt says. */
+export function contentOf(codec: RecordCodec, decoded: DecodedRecord): JsonObject | undefined {
+  if (!isObjectRecord(decoded)) return decoded.kind === 'attempt' ? attemptOf(decoded) : undefined
+  const stored = codec.stored(decoded)
+  return stored && parseObject(stored)
+}
+
+/** The damage that stands where a record should. */
+export const isDamaged = (one: DecodedRecord | DamagedRecord): one is DamagedRecord => one.kind === 'damaged'
+
+/** The object that a damaged record was about, as far as it is known. */
+export function ownerOf({ subject }: DamagedRecord): string | undefined {
+  const address = subject === undefined ? undefined : addressOf(subject)
+  return address && `${nameOf(address)}${address.namespace === '' ? '' : ` in ${address.namespace}`}`
+}
+
+/** `118  -  damaged record (its checksum does not match)  of configmap/x in default`. */
+export function damageLine(damaged: DamagedRecord): string {
+  const owner = ownerOf(damaged)
+  return `${String(damaged.sequence).padStart(7)}  -  damaged record (${damaged.problem})${owner === undefined ? '' : `  of ${owner}`}`
+}
+
+/** What stands for a damaged record in JSON. */
+export const damageJson = ({ sequence, subject, problem }: DamagedRecord): object => ({
+  sequence,
+  damaged: problem,
+  ...(subject === undefined ? {} : { subject }),
+})
+
+const sequencesShownMax = 20
+
+/** Says on standard error that an answer is not whole, and where the log is damaged. */
+export function warnOfDamage(damages: readonly DamagedRecord[]): void {
+  if (damages.length === 0) return
+  const sequences = [...new Set(damages.map(({ sequence }) => sequence))].sort((a, b) => a - b)
+  const shown = sequences.slice(0, sequencesShownMax).join(', ')
+  const more = sequences.length > sequencesShownMax ? ` and ${sequences.length - sequencesShownMax} more` : ''
+  process.stderr.write(
+    `shiplog: warning: the log is damaged at sequence ${shown}${more}: what is told here is not whole\n`,
+  )
+}
+
+/** `by system:kube-scheduler, because of 120`. */
+export const whoAndWhy = (told: Told, manager?: string): string =>
+  `by ${told.actor}${manager && manager !== told.actor.replace(/^system:/, '') ? ` (${manager})` : ''}` +
+  (told.cause === undefined ? '' : `, because of ${told.cause}`) +
+  (told.basis === undefined ? '' : `, decided at ${told.basis}`)
+
+/** A line on standard output; a reader that goes away ends the command in peace. */
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** `head` closes its end of the pipe: that is no failure. */
+export function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+}

@@ -1,0 +1,156 @@
+// The stages of a write, in their order, for every kind. Pure: what a stage may look at is in `Write`, what it changes is the
+// draft. The gateway, the tests of kinds, the comparison with upstream and the fake cluster all run these.
+//
+//   create   default → name → stamp → mutate  ┊  prepare → allocate → decide → validate  ┊  append
+//   update   default → stamp → mutate         ┊  prepare → allocate → decide → validate  ┊  append
+//   delete                                    ┊  admit → decide → release                ┊  append
+//
+// `stamp` brings managed fields up to date. At `┊` the caller may wait for others (webhooks): whatever they take into
+// account is checked again by the append's compare-and-set. Every refusal is thrown as an ApiError.
+import { required } from '@shiplog/api/field-errors'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { ApiError, invalid } from '@shiplog/api/status'
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
+import {
+  decideCreate,
+  decideDelete,
+  decideUpdate,
+  type DeleteCommand,
+  generateName,
+  type Kind,
+  type ObjectEvent,
+  prepareForCreate,
+  prepareForUpdate,
+} from '../decider.ts'
+import type { AllocationChange, Allocations, DecisionContext } from '../strategy.ts'
+
+/** A write, and everything that its stages may look at. */
+export interface Write {
+  readonly kind: Kind
+  /** '' for the object itself. */
+  readonly subresource: string
+  readonly namespace: string
+  readonly dryRun: boolean
+  readonly context: DecisionContext
+  readonly admission: readonly AdmissionPlugin[]
+  readonly reader: AdmissionView
+  readonly held: Allocations
+}
+
+/** What was decided: what is to be appended, and what goes with it. */
+export interface DecidedWrite {
+  /** Undefined when the write changes nothing. */
+  readonly event: ObjectEvent | undefined
+  readonly allocation: AllocationChange
+  readonly warnings: readonly string[]
+}
+
+/** Brings the draft's managed fields up to date. */
+export type Stamp = (draft: KubeObject) => void
+
+export const noAllocation: AllocationChange = { take: [], release: [] }
+
+/** Default, name, stamp, mutate. Changes the draft; tells whether its name was generated. */
+export function mutateCreate(write: Write, draft: KubeObject, stamp: Stamp): { readonly generated: boolean } {
+  const { metadata } = draft
+  write.kind.strategy.setDefaults?.(draft)
+  const generated = !metadata.name && Boolean(metadata.generateName)
+  if (generated) metadata.name = generateName(metadata.generateName!, write.context)
+  if (!metadata.name) {
+    const { group, kind } = write.kind.info
+    throw new ApiError(invalid(group, kind, '', [required('metadata.name', 'name or generateName is required')]))
+  }
+  stamp(draft)
+  admit(write, 'admit', attributesOf(write, 'CREATE', metadata.name, draft, undefined))
+  return { generated }
+}
+
+/**
+ * Prepare, allocate, decide, validate. What is invalid is said to be so before the name is said to be taken; what the object
+ * would take is not taken for a name that is.
+ */
+export function settleCreate(write: Write, draft: KubeObject, options: { readonly isTaken: boolean }): DecidedWrite {
+  const { kind, context, held } = write
+  prepareForCreate(kind, draft, context)
+  const allocation = options.isTaken
+    ? noAllocation
+    : (kind.strategy.allocate?.(draft, undefined, held, context) ?? noAllocation)
+  const decision = decideCreate(kind, draft)
+  if (decision.kind === 'refused') throw new ApiError(decision.status)
+  admit(write, 'validate', attributesOf(write, 'CREATE', draft.metadata.name, draft, undefined))
+  const event = decision.kind === 'event' ? decision.event : undefined
+  return { event, allocation, warnings: warningsOf(write, draft, undefined) }
+}
+
+/** Default, stamp, mutate. Changes the draft. */
+export function mutateUpdate(write: Write, draft: KubeObject, before: KubeObject, stamp: Stamp): void {
+  write.kind.strategy.setDefaults?.(draft)
+  stamp(draft)
+  admit(write, 'admit', attributesOf(write, 'UPDATE', before.metadata.name, draft, before))
+}
+
+/** Prepare, allocate, decide, validate; an update that ends the object gives back what it held. */
+export function settleUpdate(write: Write, draft: KubeObject, before: KubeObject): DecidedWrite {
+  const { kind, subresource, context, held } = write
+  prepareForUpdate(kind, draft, before, { subresource, nowMs: context.nowMs })
+  const changed =
+    subresource === '' ? (kind.strategy.allocate?.(draft, before, held, context) ?? noAllocation) : noAllocation
+  const decision = decideUpdate(kind, draft, before, { subresource })
+  if (decision.kind === 'refused') throw new ApiError(decision.status)
+  admit(write, 'validate', attributesOf(write, 'UPDATE', before.metadata.name, draft, before))
+  const warnings = warningsOf(write, draft, before)
+  if (decision.kind === 'unchanged') return { event: undefined, allocation: noAllocation, warnings }
+  const { event } = decision
+  return { event, allocation: event.deleted ? released(write, before) : changed, warnings }
+}
+
+/** Admit, decide, release. */
+export function settleDelete(write: Write, before: KubeObject, command: DeleteCommand): DecidedWrite {
+  const { kind, context } = write
+  const attributes = attributesOf(write, 'DELETE', before.metadata.name, undefined, before)
+  admit(write, 'admit', attributes)
+  admit(write, 'validate', attributes)
+  const { propagationWhenUnsaid, warnsOfUnsaidPropagation } = kind.strategy
+  const isUnsaid = command.propagationPolicy === undefined
+  const decision = decideDelete(
+    kind,
+    before,
+    isUnsaid && propagationWhenUnsaid ? { ...command, propagationPolicy: propagationWhenUnsaid } : command,
+    context,
+  )
+  if (decision.kind === 'refused') throw new ApiError(decision.status)
+  const warnings = isUnsaid && warnsOfUnsaidPropagation ? [warnsOfUnsaidPropagation] : []
+  if (decision.kind === 'unchanged') return { event: undefined, allocation: noAllocation, warnings }
+  const { event } = decision
+  return { event, allocation: event.deleted ? released(write, before) : noAllocation, warnings }
+}
+
+const released = ({ kind, held, context }: Write, before: KubeObject): AllocationChange =>
+  kind.strategy.allocate?.(undefined, before, held, context) ?? noAllocation
+
+const warningsOf = ({ kind }: Write, next: KubeObject, before: KubeObject | undefined): readonly string[] =>
+  kind.strategy.warnings?.(next, before) ?? []
+
+/** What admission, of whatever sort, is told of a write. */
+export const attributesOf = (
+  { kind, subresource, namespace, dryRun, context }: Write,
+  operation: AdmissionAttributes['operation'],
+  name: string,
+  object: KubeObject | undefined,
+  before: KubeObject | undefined,
+): AdmissionAttributes => ({
+  operation,
+  group: kind.info.group,
+  resource: kind.info.resource,
+  subresource,
+  namespace,
+  name,
+  object,
+  before,
+  user: context.user,
+  dryRun,
+})
+
+function admit({ admission, reader }: Write, phase: 'admit' | 'validate', attributes: AdmissionAttributes): void {
+  for (const plugin of admission) plugin[phase]?.(attributes, reader)
+}

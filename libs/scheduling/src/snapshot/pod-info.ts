@@ -1,0 +1,134 @@
+// A pod as the scheduler sees it. What a decision looks at is its *shape*: pods made from one template share one shape,
+// which is compiled once and is the key of every cache.
+import type { Container, ContainerStatus, Pod, PodSpec } from '@shiplog/api/generated/types/core-v1'
+import { compilePreferred, compileRequired, type PreferredTerm, type RequiredNodes } from '../plugins/node-selector.ts'
+import { type PodResources, podResources } from './resources.ts'
+import type { Toleration } from '../plugins/tolerations.ts'
+
+/** A port of the node that a pod wants for itself. */
+export interface HostPort {
+  readonly protocol: string
+  readonly ip: string
+  readonly port: number
+}
+
+/** All of a pod's specification that decides where it may go, and what it takes there. Equal specifications share one. */
+export interface PodShape extends PodResources {
+  /** The specification as text; equal texts are equal shapes. */
+  readonly signature: string
+  readonly tolerations: readonly Toleration[]
+  readonly required: RequiredNodes | undefined
+  readonly preferred: readonly PreferredTerm[]
+  readonly hostPorts: readonly HostPort[]
+}
+
+export interface PodInfo {
+  readonly uid: string
+  readonly namespace: string
+  readonly name: string
+  readonly priority: number
+  readonly preemptionPolicy: string
+  readonly schedulerName: string
+  /** spec.nodeName: '' for a pod that waits for its node. */
+  readonly nodeName: string
+  readonly generation: number | undefined
+  /** Names of spec.schedulingGates. */
+  readonly gates: readonly string[]
+  readonly shape: PodShape
+}
+
+/** Reads pods, compiling each shape once. */
+export type PodReader = (pod: Pod) => PodInfo
+
+/** Shapes that a reader remembers; past it the oldest is forgotten (and compiled again when it comes back). */
+export const shapesMax = 4096
+
+/** A reader with a memory of its own. */
+export function createPodReader(): PodReader {
+  const shapes = new Map<string, PodShape>()
+  return (pod) => {
+    const { spec } = pod
+    const signature = signatureOf(pod)
+    let shape = shapes.get(signature)
+    if (shape === undefined) {
+      shape = compileShape(pod, signature)
+      shapes.set(signature, shape)
+      if (shapes.size > shapesMax) shapes.delete(shapes.keys().next().value!)
+    }
+    return {
+      uid: pod.metadata.uid,
+      namespace: pod.metadata.namespace ?? '',
+      name: pod.metadata.name,
+      priority: spec.priority ?? 0,
+      preemptionPolicy: spec.preemptionPolicy ?? 'PreemptLowerPriority',
+      schedulerName: spec.schedulerName ?? 'default-scheduler',
+      nodeName: spec.nodeName ?? '',
+      generation: pod.metadata.generation,
+      gates: (spec.schedulingGates ?? []).map((gate) => gate.name),
+      shape,
+    }
+  }
+}
+
+/** Whether a container's status says anything about its resources (in-place resize). */
+export const reportsResources = (pod: Pod): boolean =>
+  hasResources(pod.status?.containerStatuses) || hasResources(pod.status?.initContainerStatuses)
+
+const hasResources = (statuses: readonly ContainerStatus[] | undefined): boolean =>
+  statuses?.some((status) => status.resources !== undefined || status.allocatedResources !== undefined) ?? false
+
+const containerPart = (container: Container): unknown[] => [
+  container.resources?.requests,
+  container.ports?.some((port) => port.hostPort) ? container.ports : undefined,
+  container.restartPolicy,
+]
+
+function signatureOf(pod: Pod): string {
+  const { spec, status } = pod
+  const resizing = spec.nodeName !== undefined && reportsResources(pod)
+  return JSON.stringify([
+    spec.containers?.map(containerPart),
+    spec.initContainers?.map(containerPart),
+    spec.overhead,
+    spec.resources?.requests,
+    spec.nodeSelector,
+    spec.affinity,
+    spec.tolerations,
+    resizing
+      ? [status.containerStatuses, status.initContainerStatuses].map((statuses) =>
+          statuses?.map(({ name, resources, allocatedResources }) => [name, resources?.requests, allocatedResources]),
+        )
+      : undefined,
+    // Which resources count depends on names and on the verdict about a resize only then.
+    resizing ? spec.containers.map((container) => container.name) : undefined,
+    resizing
+      ? status.conditions?.find((condition) => condition.type === 'PodResizePending')
+      : undefined,
+  ])
+}
+
+function compileShape(pod: Pod, signature: string): PodShape {
+  const { spec } = pod
+  const affinity = spec.affinity?.nodeAffinity
+  return {
+    signature,
+    ...podResources(pod),
+    tolerations: spec.tolerations ?? [],
+    required: compileRequired(spec.nodeSelector, affinity?.requiredDuringSchedulingIgnoredDuringExecution),
+    preferred: compilePreferred(affinity?.preferredDuringSchedulingIgnoredDuringExecution),
+    hostPorts: hostPortsOf(spec),
+  }
+}
+
+/** Host ports of containers and sidecars; other init containers give theirs back before the pod runs. */
+function hostPortsOf(spec: PodSpec): readonly HostPort[] {
+  const containers = [
+    ...(spec.containers ?? []),
+    ...(spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'),
+  ]
+  return containers.flatMap((container) =>
+    (container.ports ?? []).flatMap(({ protocol, hostIP, hostPort = 0 }) =>
+      hostPort > 0 ? [{ protocol: protocol || 'TCP', ip: hostIP || '0.0.0.0', port: hostPort }] : [],
+    ),
+  )
+}

@@ -1,0 +1,158 @@
+// Kinds that are answered and never stored: who am I, may I, whose token is this.
+import { invalidValue } from '@shiplog/api/field-errors'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { ApiError, badRequest, invalid, type StatusCause } from '@shiplog/api/status'
+import { checkNamespace } from '@shiplog/domain/decider'
+import { isBlank } from '@shiplog/domain/fields'
+import type { User } from '@shiplog/domain/strategy'
+import type { Access, Authorizer, Verdict } from '../access/rbac-authorizer.ts'
+
+export interface ReviewDeps {
+  readonly authorizer: Authorizer
+  authenticateToken(token: string): User | undefined
+}
+
+const userInfo = (user: User): JsonObject => ({
+  username: user.name,
+  ...(user.uid ? { uid: user.uid } : {}),
+  groups: [...user.groups],
+  ...(user.extra ? { extra: user.extra } : {}),
+})
+
+/** The answer to a review; `review` is the decoded request, `namespace` that of the URL. */
+export function answerReview(
+  resource: string,
+  review: JsonObject,
+  user: User,
+  namespace: string,
+  deps: ReviewDeps,
+): JsonObject {
+  const spec = (review['spec'] ?? {}) as JsonObject
+  const answer = (status: JsonObject): JsonObject => ({
+    ...review,
+    metadata: { ...(review['metadata'] as object), creationTimestamp: null },
+    status,
+  })
+  switch (resource) {
+    case 'selfsubjectreviews':
+      return answer({ userInfo: userInfo(user) })
+    case 'selfsubjectaccessreviews':
+      refuseIfInvalid('SelfSubjectAccessReview', [...attributesCauses(spec), ...emptyMetadata(review)])
+      return answer(decide(deps.authorizer, user, spec))
+    case 'subjectaccessreviews':
+      refuseIfInvalid('SubjectAccessReview', [...subjectCauses(spec), ...emptyMetadata(review)])
+      return answer(decide(deps.authorizer, subjectOf(spec), spec))
+    case 'localsubjectaccessreviews':
+      checkLocalReview(review, spec, namespace)
+      return answer(decide(deps.authorizer, subjectOf(spec), spec))
+    case 'selfsubjectrulesreviews':
+      if (!spec['namespace']) throw new ApiError(badRequest('no namespace on request'))
+      return answer(rulesStatus(deps.authorizer.rulesFor(user, spec['namespace'])))
+    case 'tokenreviews': {
+      const found = deps.authenticateToken(String(spec['token'] ?? ''))
+      return answer(
+        found
+          ? { authenticated: true, user: userInfo(found) }
+          : { authenticated: false, error: 'invalid bearer token' },
+      )
+    }
+    default:
+      throw new Error(`no review of ${resource}`)
+  }
+}
+
+const subjectOf = (spec: JsonObject): User => ({
+  name: spec['user'] ?? '',
+  groups: spec['groups'] ?? [],
+  ...(spec['uid'] ? { uid: spec['uid'] } : {}),
+  ...(spec['extra'] ? { extra: spec['extra'] } : {}),
+})
+
+const rulesStatus = (rules: readonly JsonObject[]): JsonObject => ({
+  resourceRules: rules
+    .filter((rule) => rule['resources']?.length > 0)
+    .map(({ verbs, apiGroups, resources, resourceNames }) => ({
+      verbs,
+      apiGroups,
+      resources,
+      ...(resourceNames ? { resourceNames } : {}),
+    })),
+  nonResourceRules: rules
+    .filter((rule) => rule['nonResourceURLs']?.length > 0)
+    .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
+  incomplete: false,
+})
+
+const refuseIfInvalid = (kind: string, causes: readonly StatusCause[]): void => {
+  if (causes.length > 0) throw new ApiError(invalid('authorization.k8s.io', kind, '', causes))
+}
+
+/** What is asked about is a resource or a path, and one of them. */
+function attributesCauses({ resourceAttributes, nonResourceAttributes }: JsonObject): StatusCause[] {
+  if (resourceAttributes && nonResourceAttributes)
+    return [
+      invalidValue(
+        'spec.nonResourceAttributes',
+        nonResourceAttributes,
+        'cannot be specified in combination with resourceAttributes',
+      ),
+    ]
+  if (!resourceAttributes && !nonResourceAttributes)
+    return [
+      invalidValue(
+        'spec.resourceAttributes',
+        null,
+        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+      ),
+    ]
+  return []
+}
+
+const subjectCauses = (spec: JsonObject): StatusCause[] => [
+  ...attributesCauses(spec),
+  ...(spec['user'] || spec['groups']?.length > 0
+    ? []
+    : [invalidValue('spec.user', '', 'at least one of user or group must be specified')]),
+]
+
+/** A review is not kept, so it has no metadata. */
+function emptyMetadata({ metadata }: JsonObject, allowed = ''): StatusCause[] {
+  const { managedFields: _, uid: __, creationTimestamp: ___, ...rest } = (metadata ?? {}) as JsonObject
+  const given = Object.keys(rest).filter((field) => field !== allowed && !isBlank(rest[field]))
+  if (given.length === 0) return []
+  return [invalidValue('metadata', rest, allowed ? `must be empty except for ${allowed}` : 'must be empty')]
+}
+
+function checkLocalReview(review: JsonObject, spec: JsonObject, namespace: string): void {
+  const metadata = (review['metadata'] ??= {}) as JsonObject
+  const elsewhere = checkNamespace(metadata, namespace)
+  if (elsewhere) throw new ApiError(elsewhere)
+  const { resourceAttributes: attributes, nonResourceAttributes: path } = spec
+  const causes = [...subjectCauses(spec), ...emptyMetadata(review, 'namespace')]
+  if (attributes && (attributes['namespace'] ?? '') !== namespace)
+    causes.push(
+      invalidValue('spec.resourceAttributes.namespace', attributes['namespace'] ?? '', 'must match metadata.namespace'),
+    )
+  if (path) causes.push(invalidValue('spec.nonResourceAttributes', path, 'disallowed on this kind of request'))
+  refuseIfInvalid('LocalSubjectAccessReview', causes)
+}
+
+function decide(authorizer: Authorizer, user: User, spec: JsonObject): JsonObject {
+  const attributes = spec['resourceAttributes'] as JsonObject | undefined
+  if (!attributes) {
+    const { verb = '', path = '' } = spec['nonResourceAttributes'] as JsonObject
+    return statusOf(authorizer.decidePath(user, verb, path))
+  }
+  const access: Access = {
+    user,
+    verb: attributes['verb'] ?? '',
+    group: attributes['group'] ?? '',
+    resource: attributes['resource'] ?? '',
+    subresource: attributes['subresource'] ?? '',
+    namespace: attributes['namespace'] ?? '',
+    name: attributes['name'] ?? '',
+  }
+  return statusOf(authorizer.decide(access))
+}
+
+const statusOf = ({ allowed, reason }: Verdict): JsonObject => ({ allowed, ...(reason ? { reason } : {}) })

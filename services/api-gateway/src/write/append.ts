@@ -1,0 +1,102 @@
+// From a decision to the log: the event with its envelope, and the guards that it takes and gives back, in one atomic group.
+import { type SchemaVersions, servedBytes, storedBytes } from '@shiplog/api/codec'
+import { groupResourceOf } from '@shiplog/api/schema/schema'
+import { ApiError, badRequest, requestEntityTooLarge } from '@shiplog/api/status'
+import type { Kind, ObjectEvent } from '@shiplog/domain/decider'
+import type { AllocationChange } from '@shiplog/domain/strategy'
+import { encodeEnvelope } from '@shiplog/events/envelope'
+import type { Append } from '@shiplog/events/event-log'
+import { sealRecord } from '@shiplog/events/integrity/checksum'
+import { subjectBytesMax } from '@shiplog/events/subjects'
+import type { GatewayRequest } from '../request/gateway-request.ts'
+import { keyOf, type SubjectState } from '../store/projection.ts'
+import type { Stream, Streams } from '../store/streams.ts'
+import type { DecisionBasis } from './decision-basis.ts'
+import { guardAppend, guardSubject } from './guards.ts'
+import { catchUp } from './optimistic.ts'
+
+/** Largest object, as stored: etcd's default request limit. */
+export const objectBytesMax = 1_572_864
+
+/** A decision that is to be stored. */
+export interface DecidedEvent {
+  readonly request: GatewayRequest
+  readonly kind: Kind
+  readonly subject: string
+  readonly event: ObjectEvent
+  /** The last record of the subject, as the decision saw it. */
+  readonly expected: SubjectState
+  readonly allocation: AllocationChange
+  /** The guard by which a late replica loses. */
+  readonly fence: Append | undefined
+  readonly basis: DecisionBasis
+}
+
+/** An event that the log holds now, as clients see it. */
+export interface Appended {
+  readonly sequence: number
+  readonly bytes: Buffer
+}
+
+/**
+ * Undefined when another writer was faster: the projection has caught up with it then, and the decision must be made
+ * again. Else the projection shows the event.
+ */
+export async function append(
+  { codec }: Streams,
+  stream: Stream,
+  decided: DecidedEvent,
+): Promise<Appended | undefined> {
+  const group = groupOf(stream, codec.versions, decided)
+  const payload = group[0]!.payload
+  const result = await stream.committer.commit(group)
+  if (result.ok) {
+    const sequence = result.sequences[0]!
+    // The next write of this object decides against this one.
+    await stream.projection.waitFor(result.sequences.at(-1)!)
+    return { sequence, bytes: servedBytesOf(stream, decided, sequence) ?? servedBytes(payload, sequence) }
+  }
+  await catchUp(stream)
+  // A subject that was purged since (a long-past tombstone, an expired marker) begins anew.
+  const { conflict } = result
+  if (!conflict.actual && (await stream.log.last(conflict.subject)) === undefined)
+    stream.projection.forgetSubject(conflict.subject)
+  return undefined
+}
+
+/** The projection has the bytes already, unless it is late, or somebody was faster to write again. */
+function servedBytesOf(stream: Stream, { kind, request, event }: DecidedEvent, sequence: number): Buffer | undefined {
+  const table = stream.projection.table(groupResourceOf(kind.info.group, kind.info.resource))
+  const served = table.current.get(keyOf(request.namespace, event.object.metadata.name))
+  return served?.sequence === sequence ? served.bytes : undefined
+}
+
+function groupOf(stream: Stream, versions: SchemaVersions, decided: DecidedEvent): Append[] {
+  const { request, allocation, basis, event, fence } = decided
+  const by = { actor: request.user.name, requestId: request.requestId }
+  const guard = (key: string, holder: string): Append => guardAppend(key, holder, basis.guard(guardSubject(key)), by)
+  return [
+    sealRecord(eventAppend(stream, versions, decided), decided.expected.checksum),
+    ...allocation.release.map((key) => guard(key, '')),
+    ...allocation.take.map((key) => guard(key, event.object.metadata.uid)),
+    ...(fence ? [fence] : []),
+  ]
+}
+
+function eventAppend(stream: Stream, versions: SchemaVersions, decided: DecidedEvent): Append {
+  const { request, kind, subject, event, expected } = decided
+  const payload = storedBytes(event.object)
+  if (payload.length > objectBytesMax) throw new ApiError(requestEntityTooLarge(`limit is ${objectBytesMax} bytes`))
+  if (Buffer.byteLength(subject) > subjectBytesMax) throw new ApiError(badRequest('the name of the object is too long'))
+  const headers = encodeEnvelope({
+    type: event.type,
+    schema: versions.current(groupResourceOf(kind.info.group, kind.info.resource)),
+    actor: request.user.name,
+    requestId: request.requestId,
+    previous: expected.sequence,
+    deleted: event.deleted,
+    ...request.provenance,
+  })
+  const ttl = stream.ttlSeconds === undefined ? {} : { ttlSeconds: stream.ttlSeconds }
+  return { subject, expected: expected.sequence, payload, headers, ...ttl }
+}

@@ -1,0 +1,241 @@
+// One attempt at each kind of write: the stages of libs/domain/src/write/stages.ts on one basis, then the append. `raced`
+// means that the log refused it because somebody was faster, and that the decision must be made again.
+import { cloneJson } from '@shiplog/api/clone-json'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { ApiError, decidedElsewhere, deleted, nameUsedBefore, notFound } from '@shiplog/api/status'
+import type { AdmissionAttributes, AdmissionPlugin } from '@shiplog/domain/admission'
+import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
+import type { DecisionContext } from '@shiplog/domain/strategy'
+import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
+import {
+  attributesOf,
+  type DecidedWrite,
+  mutateCreate,
+  mutateUpdate,
+  settleCreate,
+  settleDelete,
+  settleUpdate,
+  type Write,
+} from '@shiplog/domain/write/stages'
+import type { Append } from '@shiplog/events/event-log'
+import { objectSubject } from '@shiplog/events/subjects'
+import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
+import { dryRunOf } from '../request/request-options.ts'
+import type { SubjectState } from '../store/projection.ts'
+import { decideOnce } from '../store/rounds.ts'
+import type { Stream, Streams } from '../store/streams.ts'
+import { append, type Appended, type DecidedEvent } from './append.ts'
+import type { DecisionBasis } from './decision-basis.ts'
+import { alreadyStamped, stampFor } from './field-ownership.ts'
+import { guardAppend, guardSubject, onceKey } from './guards.ts'
+import type { Mutation } from './mutation.ts'
+import type { Attempted } from './optimistic.ts'
+import { checkVersion } from './preconditions.ts'
+
+export interface AttemptDeps {
+  readonly registry: SchemaRegistry
+  readonly streams: Streams
+  readonly admission: readonly AdmissionPlugin[]
+  contextOf(request: GatewayRequest): DecisionContext
+}
+
+/** What a request is aimed at, and who else has a say in it. */
+export interface Target {
+  readonly request: GatewayRequest
+  readonly kind: Kind
+  readonly groupResource: string
+  readonly stream: Stream
+  readonly asyncAdmission: readonly AsyncAdmissionPlugin[]
+}
+
+/** What a create begins with, decoded once. */
+export interface CreateDraft {
+  readonly draft: KubeObject
+  readonly warnings: readonly string[]
+  /** The draft brings its managed fields. */
+  readonly managed?: 'done'
+}
+
+export type Created = WriteOutcome | { readonly taken: string; readonly generated: boolean }
+
+export async function attemptCreate(
+  deps: AttemptDeps,
+  target: Target,
+  prepared: CreateDraft,
+  basis: DecisionBasis,
+): Promise<Attempted<Created> | 'raced'> {
+  const { request, groupResource } = target
+  const write = writeOf(deps, target, basis)
+  const draft = cloneJson(prepared.draft)
+  const stamp = prepared.managed ? alreadyStamped : stampFor(deps.registry, request, undefined, write.context.nowMs)
+  const { generated } = mutateCreate(write, draft, stamp)
+  const { name } = draft.metadata
+  if (isAsync(target)) await mutateAsync(target, attributesOf(write, 'CREATE', name, draft, undefined))
+  const subject = subjectOf(request.resource, request.namespace, name)
+  const isTaken = basis.current(groupResource, request.namespace, name) !== undefined
+  const tombstone = basis.tombstone(subject)
+  const decided = settleCreate(write, draft, { isTaken })
+  if (isTaken) return { stored: false, result: { taken: name, generated } }
+  if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(request.resource, name))
+  const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'CREATE', name, draft, undefined)) : []
+  const warnings = [...prepared.warnings, ...decided.warnings, ...later]
+  if (write.dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings } }
+  const appended = await store(deps, target, basis, { subject, decided, expected: tombstone ?? unused })
+  if (!appended) return 'raced'
+  return {
+    stored: true,
+    result: { code: 201, object: withVersion(draft, appended.sequence), ...appended, warnings },
+  }
+}
+
+export async function attemptModify(
+  deps: AttemptDeps,
+  target: Target,
+  mutate: Mutation,
+  code: number,
+  basis: DecisionBasis,
+): Promise<Attempted<WriteOutcome | 'missing'> | 'raced'> {
+  const { request, kind, groupResource } = target
+  const { resource, namespace, name } = request
+  const version = basis.current(groupResource, namespace, name)
+  if (!version) return { stored: false, result: 'missing' }
+  const write = writeOf(deps, target, basis)
+  const before = version.parse()
+  const { draft, managed } = mutate(before, kind)
+  checkVersion(resource, kind, before, draft)
+  mutateUpdate(write, draft, before, managed ? alreadyStamped : stampFor(deps.registry, request, before, write.context.nowMs))
+  if (isAsync(target)) await mutateAsync(target, attributesOf(write, 'UPDATE', name, draft, before))
+  const decided = settleUpdate(write, draft, before)
+  const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'UPDATE', name, draft, before)) : []
+  const warnings = [...decided.warnings, ...later]
+  if (!decided.event) return { stored: false, result: { code, object: before, sequence: 0, warnings } }
+  if (write.dryRun) {
+    return { stored: false, result: { code, object: withVersion(draft, version.sequence), sequence: 0, warnings } }
+  }
+  const subject = subjectOf(resource, namespace, name)
+  const fence = fenceOf(request, name, basis)
+  const appended = await store(deps, target, basis, { subject, decided, expected: version, fence })
+  if (!appended) return 'raced'
+  const object = withVersion(decided.event.object, appended.sequence)
+  return { stored: true, result: { code, object, ...appended, warnings } }
+}
+
+export async function attemptDelete(
+  deps: AttemptDeps,
+  target: Target,
+  command: DeleteCommand & { readonly dryRun: boolean },
+  basis: DecisionBasis,
+): Promise<Attempted<WriteOutcome> | 'raced'> {
+  const { request, groupResource } = target
+  const { resource, namespace, name } = request
+  const version = basis.current(groupResource, namespace, name)
+  if (!version) throw new ApiError(notFound(resource, name))
+  const write = { ...writeOf(deps, target, basis), dryRun: command.dryRun }
+  const before = version.parse()
+  const decided = settleDelete(write, before, command)
+  const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before)) : []
+  const warnings = [...decided.warnings, ...later]
+  if (!decided.event) return { stored: false, result: { code: 200, object: before, sequence: 0, warnings } }
+  if (command.dryRun) return { stored: false, result: deletionAnswer(target, before, decided, version.sequence, warnings) }
+  const subject = subjectOf(resource, namespace, name)
+  const fence = fenceOf(request, name, basis)
+  const appended = await store(deps, target, basis, { subject, decided, expected: version, fence })
+  if (!appended) return 'raced'
+  return { stored: true, result: deletionAnswer(target, before, decided, appended.sequence, warnings, appended) }
+}
+
+const unused: SubjectState = { sequence: 0, checksum: '' }
+
+const writeOf = (deps: AttemptDeps, { request, kind }: Target, basis: DecisionBasis): Write => ({
+  kind,
+  subresource: request.subresource,
+  namespace: request.namespace,
+  dryRun: dryRunOf(request),
+  context: deps.contextOf(request),
+  admission: deps.admission,
+  reader: basis,
+  held: basis,
+})
+
+/** Whether the write waits for others. */
+export const isAsync = ({ asyncAdmission }: Target): boolean => asyncAdmission.length > 0
+
+async function mutateAsync({ asyncAdmission, kind }: Target, attributes: AdmissionAttributes): Promise<void> {
+  for (const plugin of asyncAdmission) await plugin.mutate?.(attributes)
+  // What others filled in may ask for defaults of its own.
+  kind.strategy.setDefaults?.(attributes.object!)
+}
+
+async function validateAsync({ asyncAdmission }: Target, attributes: AdmissionAttributes): Promise<readonly string[]> {
+  const warnings = await Promise.all(asyncAdmission.map((plugin) => plugin.validate?.(attributes)))
+  return warnings.flatMap((some) => some ?? [])
+}
+
+function store(
+  { streams }: AttemptDeps,
+  { request, kind, stream }: Target,
+  basis: DecisionBasis,
+  { decided, fence, ...rest }: {
+    readonly subject: string
+    readonly decided: DecidedWrite
+    readonly expected: SubjectState
+    readonly fence?: Append | undefined
+  },
+): Promise<Appended | undefined> {
+  const event: DecidedEvent = {
+    ...rest,
+    request,
+    kind,
+    basis,
+    fence,
+    event: decided.event!,
+    allocation: decided.allocation,
+  }
+  return append(streams, stream, event)
+}
+
+/** The guard that a fenced request takes with it. Throws when another replica was faster. */
+function fenceOf(request: GatewayRequest, name: string, basis: DecisionBasis): Append | undefined {
+  const { once, resource, user, requestId } = request
+  if (!once) return undefined
+  const key = onceKey(once.matter)
+  const state = basis.guard(guardSubject(key))
+  const outcome = decideOnce(once, request.provenance.basis ?? 0, state)
+  if ('seeFirst' in outcome) throw new ApiError(decidedElsewhere(resource, name, outcome.seeFirst))
+  return guardAppend(key, outcome.holder, state, { actor: user.name, requestId })
+}
+
+/** A deletion answers with the object where it stays (or its kind is shown so), else with a Status. */
+function deletionAnswer(
+  { request, kind }: Target,
+  before: KubeObject,
+  { event }: DecidedWrite,
+  sequence: number,
+  warnings: readonly string[],
+  appended?: Appended,
+): WriteOutcome {
+  if (!event!.deleted || kind.strategy.returnsDeleted) {
+    return {
+      code: 200,
+      object: withVersion(event!.object, sequence),
+      sequence: appended?.sequence ?? 0,
+      ...(appended ? { bytes: appended.bytes } : {}),
+      warnings,
+    }
+  }
+  const { group, resource } = request.resource
+  const gone = deleted({ name: before.metadata.name, ...(group ? { group } : {}), kind: resource, uid: before.metadata.uid })
+  return { code: 200, object: undefined, answer: gone as unknown as JsonObject, sequence: appended?.sequence ?? 0, warnings }
+}
+
+const withVersion = (object: KubeObject, sequence: number): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, resourceVersion: String(sequence) },
+})
+
+export const subjectOf = (resource: ResourceInfo, namespace: string, name: string): string =>
+  objectSubject({ group: resource.storageGroup, resource: resource.resource, namespace, name })
+
+export const groupResourceOfStorage = ({ storageGroup, resource }: ResourceInfo): string =>
+  groupResourceOf(storageGroup, resource)

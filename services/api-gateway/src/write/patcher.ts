@@ -1,0 +1,198 @@
+// Patches: JSON patch, merge patch, strategic merge patch and server-side apply. Each turns the object as it is into a
+// draft, in the request's version; the writer does the rest, and again when somebody else was faster.
+import { cloneJson } from '@shiplog/api/clone-json'
+import { decodeBody, normalize } from '@shiplog/api/decode/decode'
+import { applyJsonPatch } from '@shiplog/api/patch/json-patch'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { applyMergePatch } from '@shiplog/api/patch/merge-patch'
+import { apiVersionOf, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { applyServerSide } from '@shiplog/api/apply/server-side-apply'
+import {
+  ApiError,
+  applyConflict,
+  badRequest,
+  conflict,
+  invalid,
+  notFound,
+  unsupportedPatchType,
+} from '@shiplog/api/status'
+import { strategicMergePatch } from '@shiplog/api/patch/strategic-merge'
+import { checkIdentity } from '@shiplog/domain/decider'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Body, GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
+import {
+  type AppliedConfiguration,
+  fromStorage,
+  type RequestBodies,
+  severalVersions,
+  toStorage,
+  versionConverter,
+} from '../request/request-body.ts'
+import { managerOf, mediaTypeOf } from '../request/request-options.ts'
+import type { CreateDraft } from './attempts.ts'
+import { resetFieldsOf } from './field-ownership.ts'
+import type { ModifyOptions, Mutation } from './mutation.ts'
+
+export interface PatcherDeps {
+  readonly registry: SchemaRegistry
+  readonly clock: Clock
+  readonly bodies: RequestBodies
+  modify(request: GatewayRequest, mutate: Mutation, options?: ModifyOptions): Promise<WriteOutcome>
+  /** Creates an object from a draft that brings its managed fields. */
+  createFrom(request: GatewayRequest, draft: CreateDraft): Promise<WriteOutcome>
+}
+
+/** Begins what is said of a patch that is not even JSON. */
+const patchFailure = 'error decoding patch: '
+
+export const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+] as const
+
+/** The change that a patch stands for, whatever its type but apply, and what is wrong with how it is written. */
+export interface Patch {
+  change(document: JsonObject): JsonObject
+  /** Faults that only strict decoding minds: keys that stand twice. */
+  readonly faults: readonly string[]
+}
+
+/** Throws when the body is no such patch. */
+export function readPatch(registry: SchemaRegistry, definition: string, body: Body | undefined): Patch {
+  const type = mediaTypeOf(body)
+  const read = (): { value: unknown; duplicates: readonly string[] } => {
+    if (body && 'value' in body) return { value: body.value, duplicates: [] }
+    const failure = type === 'application/strategic-merge-patch+json' ? '' : patchFailure
+    return decodeBody(body?.bytes ?? new Uint8Array(), 'application/json', registry, {
+      failure: body ? failure : patchFailure,
+    })
+  }
+  switch (type) {
+    case 'application/json-patch+json': {
+      const { value, duplicates } = read()
+      return {
+        change: (document) => applyJsonPatch(document, value),
+        faults: duplicates.map((fault) => `json patch ${fault}`),
+      }
+    }
+    case 'application/merge-patch+json': {
+      const { value, duplicates } = read()
+      const patch = objectPatch(value)
+      return { change: (document) => applyMergePatch(document, patch), faults: duplicates }
+    }
+    case 'application/strategic-merge-patch+json': {
+      const { value, duplicates } = read()
+      const patch = objectPatch(value)
+      return { change: (document) => strategicMergePatch(registry, definition, document, patch), faults: duplicates }
+    }
+    default:
+      throw new ApiError(unsupportedPatchType())
+  }
+}
+
+/** Serves PATCH, whatever its type. What the body says is read once; each attempt applies it to the object as it is then. */
+export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => Promise<WriteOutcome> {
+  return (request) =>
+    mediaTypeOf(request.body) === 'application/apply-patch+yaml' ? apply(deps, request) : patch(deps, request)
+}
+
+async function patch({ registry, modify }: PatcherDeps, request: GatewayRequest): Promise<WriteOutcome> {
+  const { resource, namespace, name } = request
+  const { change, faults } = readPatch(registry, resource.definition, request.body)
+  let warnings: readonly string[] = []
+  const outcome = await modify(request, (before) => {
+    const { object, errors, unknown } = normalize(registry, resource.definition, change(fromStorage(resource, before)))
+    if (errors.length > 0) throw new ApiError(patchInvalid(errors[0]!))
+    const found = [...faults, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)]
+    const mode = request.query.get('fieldValidation') || 'Warn'
+    if (mode === 'Strict' && found.length > 0)
+      throw new ApiError(patchInvalid(`strict decoding error: ${found.join(', ')}`))
+    warnings = mode === 'Warn' ? found : []
+    const draft = object as KubeObject
+    const status = checkIdentity(resource, draft, { namespace, name, create: false })
+    if (status) throw new ApiError(status)
+    return { draft: toStorage(resource, draft) }
+  })
+  return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
+}
+
+async function apply(deps: PatcherDeps, request: GatewayRequest): Promise<WriteOutcome> {
+  const { resource, name, subresource } = request
+  const configuration = readConfiguration(deps, request)
+  const { warnings } = configuration
+  const { uid } = configuration.applied.metadata
+  const outcome = await deps.modify(
+    request,
+    (before) => ({ draft: merge(deps, request, configuration, before), managed: 'done' }),
+    {
+      onMissing: async () => {
+        if (subresource !== '') throw new ApiError(notFound(resource, name))
+        if (uid) {
+          const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`
+          throw new ApiError(conflict(resource, name, why))
+        }
+        const draft = merge(deps, request, configuration, undefined)
+        return await deps.createFrom(request, { draft, warnings: [], managed: 'done' })
+      },
+    },
+  )
+  return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
+}
+
+/** The body as an applied configuration: YAML, which JSON is as well. */
+function readConfiguration({ bodies }: PatcherDeps, request: GatewayRequest): AppliedConfiguration {
+  const body = request.body!
+  const yaml: Body =
+    'bytes' in body
+      ? { bytes: body.bytes, contentType: 'application/yaml' }
+      : { value: body.value, contentType: undefined }
+  const configuration = bodies.decodeApplied({ ...request, body: yaml })
+  if (configuration.applied.metadata.managedFields !== undefined)
+    throw new ApiError(badRequest('metadata.managedFields must be nil'))
+  return configuration
+}
+
+/** The live object with the configuration applied to it, in the storage version, its managed fields brought up to date. */
+function merge(
+  { registry, clock }: PatcherDeps,
+  request: GatewayRequest,
+  { applied, undeclared }: AppliedConfiguration,
+  live: KubeObject | undefined,
+): KubeObject {
+  const { resource, subresource } = request
+  const { definition } = resource
+  const result = applyServerSide({
+    registry,
+    definition,
+    live: live && fromStorage(resource, live),
+    applied: cloneJson(applied),
+    undeclared,
+    manager: managerOf(request),
+    force: request.query.get('force') === 'true',
+    apiVersion: apiVersionOf(resource.group, resource.version),
+    subresource,
+    nowMs: clock.nowMs(),
+    ...resetFieldsOf(resource, subresource),
+    ...(severalVersions(registry, resource) ? { versionConverter: versionConverter(registry, resource) } : {}),
+  })
+  if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))
+  const { object: merged, errors } = normalize(registry, definition, result.object)
+  if (errors.length > 0) throw new ApiError(badRequest(errors[0]!))
+  const object = toStorage(resource, merged as KubeObject)
+  object.metadata.managedFields = result.managedFields
+  const { resourceVersion } = applied.metadata
+  if (resourceVersion) object.metadata.resourceVersion = resourceVersion
+  return object
+}
+
+const patchInvalid = (why: string) =>
+  invalid('', '', '', [{ reason: 'FieldValueInvalid', message: `Invalid value: ${why}`, field: 'patch' }])
+
+function objectPatch(value: unknown): JsonObject {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw new ApiError(badRequest('error decoding patch: the patch must be an object'))
+  }
+  return value as JsonObject
+}

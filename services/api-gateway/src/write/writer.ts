@@ -1,0 +1,211 @@
+// The write path: one pipeline for every write of every kind. The body is decoded once; then attempts follow until one stands
+// (optimistic.ts). An attempt (attempts.ts) runs the stages of libs/domain/src/write/stages.ts on what the projection shows
+// now and appends one event, with its guards, that the log takes only if nobody was faster.
+import { cloneJson } from '@shiplog/api/clone-json'
+import { structuralErrors } from '@shiplog/api/decode/decode'
+import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema/schema'
+import { alreadyExists, ApiError, conflict, generateNameConflict, notFound } from '@shiplog/api/status'
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
+import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
+import { strategyFor } from '@shiplog/domain/strategies'
+import type { DecisionContext } from '@shiplog/domain/strategy'
+import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Ids } from '@shiplog/runtime/ids'
+import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
+import type { RequestBodies } from '../request/request-body.ts'
+import { dryRunOf } from '../request/request-options.ts'
+import type { Streams } from '../store/streams.ts'
+import {
+  attemptCreate,
+  attemptDelete,
+  type AttemptDeps,
+  attemptModify,
+  type CreateDraft,
+  groupResourceOfStorage,
+  isAsync,
+  subjectOf,
+  type Target,
+} from './attempts.ts'
+import { guardSubject, onceKey } from './guards.ts'
+import type { ModifyOptions, Mutation } from './mutation.ts'
+import { asyncAttemptsMax, type Attempt, decideAttemptsMax, untilItStands } from './optimistic.ts'
+import { createPatcher } from './patcher.ts'
+import { checkNoVersion, checkUid } from './preconditions.ts'
+import { createSubjectLocks } from './subject-locks.ts'
+
+/** How often another generated name is tried (upstream: 8). */
+export const generateNameAttemptsMax = 8
+
+export interface WriterDeps {
+  readonly registry: SchemaRegistry
+  readonly bodies: RequestBodies
+  readonly streams: Streams
+  readonly admission: readonly AdmissionPlugin[]
+  /** Admission that waits for others; default none. */
+  readonly asyncAdmission?: readonly AsyncAdmissionPlugin[]
+  readonly view: AdmissionView
+  readonly clock: Clock
+  readonly ids: Ids
+}
+
+export type DeleteCommandOptions = DeleteCommand & { readonly dryRun: boolean }
+
+export interface Writer {
+  create(request: GatewayRequest): Promise<WriteOutcome>
+  update(request: GatewayRequest): Promise<WriteOutcome>
+  patch(request: GatewayRequest): Promise<WriteOutcome>
+  delete(request: GatewayRequest): Promise<WriteOutcome>
+  /** Deletes the object that the request names, by options that were read before. */
+  deleteOne(request: GatewayRequest, command: DeleteCommandOptions): Promise<WriteOutcome>
+  /** A write of an existing object by a rule of its own (scale, binding, …). */
+  modify(request: GatewayRequest, mutate: Mutation, options?: ModifyOptions): Promise<WriteOutcome>
+  /** The kind of a request's resource in its storage version. */
+  kindOf(resource: ResourceInfo): Kind
+}
+
+export function createWriter(deps: WriterDeps): Writer {
+  const { registry, bodies, streams, clock, ids, view } = deps
+  const locks = createSubjectLocks()
+  const kindOf = kindsOf(registry)
+  const attemptDeps: AttemptDeps = {
+    registry,
+    streams,
+    admission: deps.admission,
+    contextOf: ({ user }): DecisionContext => ({
+      nowMs: clock.nowMs(),
+      user,
+      uuid: () => ids.uuid(),
+      integer: (below) => ids.integer(below),
+    }),
+  }
+
+  function targetOf(request: GatewayRequest, operation: AdmissionAttributes['operation']): Target {
+    const kind = kindOf(request.resource)
+    const groupResource = groupResourceOfStorage(request.resource)
+    const asyncAdmission = (deps.asyncAdmission ?? []).filter((plugin) => plugin.handles(aimOf(request, kind, operation)))
+    return { request, kind, groupResource, stream: streams.of(groupResource), asyncAdmission }
+  }
+
+  /**
+   * Attempts until one stands. Writers of this gateway take their turns at the subjects, so that they do not lose to each
+   * other; but who waits for others, keeps nobody waiting: it may lose, and then asks them again, a few times.
+   */
+  async function decide<Result>(target: Target, subjects: readonly string[], attempt: Attempt<Result>): Promise<Result> {
+    const { request, stream } = target
+    const attemptsMax = isAsync(target) ? asyncAttemptsMax : decideAttemptsMax
+    const tooMany = (): ApiError =>
+      new ApiError(conflict(request.resource, request.name, 'too many writers at once, please try again'))
+    let work = (): Promise<Result> => untilItStands({ streams, stream, view, attemptsMax, tooMany }, attempt)
+    if (isAsync(target)) return await work()
+    for (const subject of subjects) {
+      const inner = work
+      work = () => locks.exclusively(subject, inner)
+    }
+    return await work()
+  }
+
+  /** The subject that a request writes, and the guard that a fenced one moves: whoever has not seen the last comes too late. */
+  const subjectsOf = ({ resource, namespace, name, once }: GatewayRequest): string[] => [
+    subjectOf(resource, namespace, name),
+    ...(once ? [guardSubject(onceKey(once.matter))] : []),
+  ]
+
+  async function create(request: GatewayRequest): Promise<WriteOutcome> {
+    const decoded = bodies.decodeResource(request, request.name === '')
+    checkNoVersion(decoded.draft)
+    return await createFrom(request, decoded)
+  }
+
+  async function createFrom(request: GatewayRequest, prepared: CreateDraft): Promise<WriteOutcome> {
+    const { resource, namespace } = request
+    const target = targetOf(request, 'CREATE')
+    const { name } = prepared.draft.metadata
+    const subjects = name ? [subjectOf(resource, namespace, name)] : []
+    for (let attempt = 0; ; attempt++) {
+      const created = await decide(target, subjects, (basis) => attemptCreate(attemptDeps, target, prepared, basis))
+      if (!('taken' in created)) return created
+      if (!created.generated) throw new ApiError(alreadyExists(resource, created.taken))
+      if (attempt >= generateNameAttemptsMax) throw new ApiError(generateNameConflict(resource, created.taken))
+    }
+  }
+
+  async function modify(request: GatewayRequest, mutate: Mutation, options: ModifyOptions = {}): Promise<WriteOutcome> {
+    const target = targetOf(request, 'UPDATE')
+    const code = options.code ?? 200
+    const outcome = await decide(target, subjectsOf(request), (basis) =>
+      attemptModify(attemptDeps, target, mutate, code, basis),
+    )
+    if (outcome !== 'missing') return outcome
+    if (options.onMissing) return await options.onMissing()
+    throw new ApiError(notFound(request.resource, request.name))
+  }
+
+  async function update(request: GatewayRequest): Promise<WriteOutcome> {
+    const { resource, name } = request
+    const { strategy } = kindOf(resource)
+    const { draft, warnings } = bodies.decodeResource(request, false)
+    const mutate: Mutation = (before) => {
+      checkUid(resource, name, draft, before.metadata.uid)
+      return { draft: cloneJson(draft) }
+    }
+    const onMissing = async (): Promise<WriteOutcome> => {
+      // A uid asks for the object that has it, and there is none.
+      checkUid(resource, name, draft, '')
+      checkNoVersion(draft)
+      return await createFrom(request, { draft, warnings: [] })
+    }
+    const options = strategy.allowCreateOnUpdate && request.subresource === '' ? { onMissing } : {}
+    const outcome = await modify(request, mutate, options)
+    return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
+  }
+
+  async function deleteOne(request: GatewayRequest, command: DeleteCommandOptions): Promise<WriteOutcome> {
+    const target = targetOf(request, 'DELETE')
+    return await decide(target, subjectsOf(request), (basis) => attemptDelete(attemptDeps, target, command, basis))
+  }
+
+  return {
+    create,
+    update,
+    patch: createPatcher({ registry, clock, bodies, modify, createFrom }),
+    delete: (request) => deleteOne(request, bodies.deleteOptions(request)),
+    deleteOne,
+    modify,
+    kindOf,
+  }
+}
+
+/** What is known of a write before its object is. */
+const aimOf = (
+  request: GatewayRequest,
+  { info }: Kind,
+  operation: AdmissionAttributes['operation'],
+): Omit<AdmissionAttributes, 'object' | 'before' | 'name'> => ({
+  operation,
+  group: info.group,
+  resource: info.resource,
+  subresource: request.subresource,
+  namespace: request.namespace,
+  user: request.user,
+  dryRun: dryRunOf(request),
+})
+
+/** Kinds by resource, each made once. */
+function kindsOf(registry: SchemaRegistry): (resource: ResourceInfo) => Kind {
+  const kinds = new Map<string, Kind>()
+  return (resource) => {
+    const key = groupResourceOfStorage(resource)
+    let kind = kinds.get(key)
+    if (!kind) {
+      const info = registry.storage(key) ?? resource
+      kind = {
+        info,
+        strategy: strategyFor(key),
+        structuralErrors: (object) => structuralErrors(registry, info.definition, object),
+      }
+      kinds.set(key, kind)
+    }
+    return kind
+  }
+}

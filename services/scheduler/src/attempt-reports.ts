@@ -1,0 +1,157 @@
+// What the scheduler tells about its attempts: conditions of pods, Event objects, records for replays, and counters.
+// Nothing here is waited for, and nothing changes a decision.
+import type { ApiClient } from '@shiplog/api/api-client'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Logger } from '@shiplog/runtime/logger'
+import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
+import { createOutbox } from './outbox.ts'
+import type { PendingBinding, Refusal } from './pending-binding.ts'
+import { eventRequest, type PodNote, unschedulableRequest } from './pod-messages.ts'
+import type { SchedulerMetrics } from './scheduler-metrics.ts'
+import type { QueuedPod } from './scheduling-queue.ts'
+
+/** How long conditions and Event objects wait for company on their way to the log. */
+const reportLingerMs = 5
+const noteLingerMs = 50
+const attemptsLabelMax = 16
+
+export interface AttemptReportsDeps {
+  readonly client: ApiClient
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: SchedulerMetrics
+  readonly schedulerName: string
+  /** One life of this scheduler. */
+  readonly run: string
+  /** While true, Event objects give way to bindings. */
+  readonly isBusy: () => boolean
+}
+
+/** When a decision was made undone: from which decision on it was not assumed, and on which basis. */
+export interface Forgotten {
+  readonly forgottenBefore: number
+  readonly basis: number
+}
+
+export interface AttemptReports {
+  scheduled(pending: PendingBinding, queued: QueuedPod): void
+  /** A binding that came to nothing through another replica's. */
+  overtaken(): void
+  /** A binding that the API refused for another reason. */
+  failed(pending: PendingBinding): void
+  /** An Event object that says why a binding was rejected. */
+  noteRejection(pending: PendingBinding, why: Refusal): void
+  /** The record by which replays know that a decision was not assumed any more. */
+  recordRefusal(pending: PendingBinding, why: Refusal, forgotten: Forgotten): void
+  /** A pod that fits nowhere: told once per message (`reported` remembers it). */
+  unschedulable(
+    pod: PodInfo,
+    object: Pod,
+    message: string,
+    record: JsonObject & { readonly basis: number },
+    reported: Map<string, string>,
+  ): void
+  /** Drops what has not been sent. */
+  clear(): void
+}
+
+export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
+  const { client, clock, metrics, schedulerName, run } = deps
+  const reporter = { controller: schedulerName, instance: `${schedulerName}-${run}` }
+  const onError = (err: unknown): void => deps.logger.warn({ err }, 'failed to deliver report')
+  /** Conditions and records of attempts: what people and replays need. */
+  const reports = createOutbox({ clock, waveMax: 256, waitingMax: 50_000, lingerMs: reportLingerMs, onError })
+  /** Event objects: nice to have. */
+  const notes = createOutbox({
+    clock,
+    waveMax: 256,
+    waitingMax: 10_000,
+    lingerMs: noteLingerMs,
+    isBusy: deps.isBusy,
+    onError,
+  })
+  let noteNumber = 0
+
+  const recordAttempt = (pod: PodInfo, record: JsonObject): Promise<void> =>
+    client.recordAttempt({ scheduler: schedulerName, namespace: pod.namespace, pod: pod.name, record })
+
+  function note(object: Pod, what: PodNote): void {
+    const request = eventRequest(object, what, { ...reporter, nowMs: clock.nowMs(), unique: noteNumber++ })
+    const put = notes.put(`${object.metadata.uid} ${what.reason}`, () => client.request(request))
+    if (!put) metrics.increment('scheduler_event_objects_discarded_total', {})
+  }
+
+  function count(result: 'scheduled' | 'unschedulable' | 'error', startedMs: number): void {
+    const labels = { result, profile: schedulerName }
+    metrics.increment('scheduler_schedule_attempts_total', labels)
+    metrics.observe('scheduler_scheduling_attempt_duration_seconds', labels, (clock.nowMs() - startedMs) / 1000)
+  }
+
+  return {
+    scheduled({ pod, object, node, startedMs }, queued) {
+      count('scheduled', startedMs)
+      metrics.observe('scheduler_pod_scheduling_attempts', {}, queued.attempts)
+      metrics.observe(
+        'scheduler_pod_scheduling_sli_duration_seconds',
+        { attempts: String(Math.min(queued.attempts, attemptsLabelMax)) },
+        (clock.nowMs() - queued.enqueuedMs) / 1000,
+      )
+      note(object, {
+        type: 'Normal',
+        reason: 'Scheduled',
+        action: 'Binding',
+        message: `Successfully assigned ${pod.namespace}/${pod.name} to ${node}`,
+      })
+    },
+
+    overtaken: () => metrics.increment('shiplog_scheduler_overtaken_bindings_total', {}),
+
+    failed: ({ startedMs }) => count('error', startedMs),
+
+    noteRejection({ object }, why) {
+      note(object, {
+        type: 'Warning',
+        reason: 'FailedScheduling',
+        action: 'Scheduling',
+        message: `binding rejected: running Bind plugin "DefaultBinder": ${why.message ?? why.error ?? ''}`,
+      })
+    },
+
+    recordRefusal({ pod, node, number }, why, forgotten) {
+      const record = { scheduler: schedulerName, run, number, node, refused: why, ...forgotten }
+      reports.put(`refused/${pod.uid}/${number}`, () => recordAttempt(pod, record))
+    },
+
+    unschedulable(pod, object, message, record, reported) {
+      const { uid } = pod
+      const nowMs = clock.nowMs()
+      count('unschedulable', nowMs)
+      const isKnown = reported.get(uid) === message
+      const request = unschedulableRequest(object, message, nowMs)
+      reported.set(uid, message)
+      // A condition that says so already was reported in an earlier life.
+      if (isKnown || request === undefined) return
+      const put = reports.put(`condition/${uid}`, async () => {
+        // What does not get through is reported again with the next attempt.
+        const again = (): void => void (reported.get(uid) === message && reported.delete(uid))
+        try {
+          const result = await client.request({ ...request, basis: record.basis })
+          if (!result.ok) again()
+        } catch (err) {
+          again()
+          throw err
+        }
+      })
+      if (!put) reported.delete(uid)
+      reports.put(`attempt/${uid}`, () => recordAttempt(pod, record))
+      note(object, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
+    },
+
+    clear() {
+      reports.clear()
+      notes.clear()
+    },
+  }
+}

@@ -1,0 +1,97 @@
+// What one following of the feed has shown: the snapshot with its index of placements, the queue, and the pods that wait.
+// A feed that has to be followed anew begins with a new view.
+import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
+import type { Profile } from '@shiplog/scheduling/framework/configuration'
+import { createPlacementIndex } from '@shiplog/scheduling/index/placement-index'
+import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
+import { createSchedulingQueue } from './scheduling-queue.ts'
+
+export interface ClusterViewOptions {
+  readonly profile: Profile
+  readonly schedulerName: string
+  readonly seed: number
+  readonly nowMs: () => number
+  /** Told of every entry into the queue, with upstream's labels. */
+  readonly onIncoming: (queue: string, event: string) => void
+}
+
+export class ClusterView {
+  readonly snapshot = new Snapshot()
+  readonly index
+  readonly queue
+  /** All pods of this scheduler's name that wait for a node, also those of other replicas. */
+  readonly waiting = new Map<string, Pod>()
+  /** The message of the last failure that was reported, by pod. */
+  readonly reported = new Map<string, string>()
+  /** Pods whose node another replica filled meanwhile, with the sequence that the next decision has to have seen. */
+  readonly overtaken = new Map<string, number>()
+  sequence = 0
+  synced = false
+  readonly #schedulerName: string
+
+  constructor({ profile, schedulerName, seed, nowMs, onIncoming }: ClusterViewOptions) {
+    this.#schedulerName = schedulerName
+    this.index = createPlacementIndex(this.snapshot, profile, seed)
+    this.queue = createSchedulingQueue({ profile, nowMs, onIncoming })
+  }
+
+  applyNode({ deleted, object }: ObjectChange): void {
+    if (deleted) {
+      this.snapshot.removeNode(object.metadata.name)
+      return
+    }
+    const change = this.snapshot.setNode(object as Node)
+    if (change.type === 'added') this.queue.wake({ type: 'NodeAdded', node: change.node })
+    else if (change.type === 'updated') {
+      this.queue.wake({ type: 'NodeUpdated', node: change.node, difference: change.difference })
+    }
+  }
+
+  /** A pod that is bound or deleted: it takes room on its node, or frees it. */
+  applySettledPod(pod: Pod, deleted: boolean): void {
+    const { uid } = pod.metadata
+    this.leaveQueue(uid)
+    const freed = deleted ? this.snapshot.removePod(uid) : this.snapshot.setPod(pod).freed
+    if (freed !== undefined) this.queue.wake({ type: 'PodFreed', pod: freed })
+  }
+
+  /** A pod without a node. It enters the queue if this replica may decide it. */
+  applyWaitingPod(object: Pod, mayDecide: (uid: string) => boolean): void {
+    const { uid } = object.metadata
+    if (isOver(object)) {
+      this.leaveQueue(uid)
+      return
+    }
+    const pod = this.snapshot.readPod(object)
+    if (pod.schedulerName !== this.#schedulerName) return
+    this.waiting.set(uid, object)
+    if (mayDecide(uid)) this.queue.set(pod)
+  }
+
+  /** Everything up to this sequence has been applied: pods that waited to see it are decided again. */
+  advanceTo(sequence: number): void {
+    this.sequence = sequence
+    for (const [uid, awaited] of this.overtaken) {
+      if (awaited > sequence) continue
+      this.overtaken.delete(uid)
+      this.queue.again(uid)
+    }
+  }
+
+  leaveQueue(uid: string): void {
+    this.waiting.delete(uid)
+    this.giveAway(uid)
+  }
+
+  /** Another replica's: nothing more is done about it. */
+  giveAway(uid: string): void {
+    this.queue.delete(uid)
+    this.reported.delete(uid)
+    this.overtaken.delete(uid)
+  }
+}
+
+/** Whether a pod that has no node will not need one any more. */
+const isOver = ({ metadata, status }: Pod): boolean =>
+  metadata.deletionTimestamp !== undefined || status.phase === 'Succeeded' || status.phase === 'Failed'
