@@ -174,8 +174,12 @@ function createGates(bench: Bench, log: LogKind, count: number): Gates {
     const those = waiting
     waiting = []
     restart(bench, next).then(
-      () => those.forEach(({ resolve }) => resolve()),
-      (error) => those.forEach(({ reject }) => reject(error)),
+      () => {
+        for (const { resolve } of those) resolve()
+      },
+      (error) => {
+        for (const { reject } of those) reject(error)
+      },
     )
   }
   return {

@@ -6,7 +6,6 @@ import {
   KubeConfig,
   makeInformer,
   PatchStrategy,
-  PolicyV1Api,
   setHeaderOptions,
   V1MicroTime,
   type V1ConfigMap,
@@ -19,7 +18,6 @@ const config = new KubeConfig()
 config.loadFromDefault()
 const core = config.makeApiClient(CoreV1Api)
 const apps = config.makeApiClient(AppsV1Api)
-const policy = config.makeApiClient(PolicyV1Api)
 const coordination = config.makeApiClient(CoordinationV1Api)
 const configMapsPath = `/api/v1/namespaces/${namespace}/configmaps`
 
