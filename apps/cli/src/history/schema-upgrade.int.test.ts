@@ -14,10 +14,10 @@ import { createRecordCodec, type RecordCodec } from '@shiplog/feed/record-codec'
 import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { explainPod } from './replay/explain-decision.ts'
-import { history } from './history/history.ts'
-import { type HistorySource, logSource } from './history/history-source.ts'
-import { replayAll } from './replay/replay.ts'
+import { explainPod } from '../replay/explain-decision.ts'
+import { history } from './history.ts'
+import { type HistorySource, logSource } from './history-source.ts'
+import { replayAll } from '../replay/replay.ts'
 
 const upgraded: RecordCodec = createRecordCodec({
   versions: createSchemaVersions({
