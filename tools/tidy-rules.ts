@@ -67,6 +67,7 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   'node:sqlite': ['libs/events/src/sqlite'],
   'js-yaml': ['libs/api/src', 'services/api-gateway/src/http/http-server.ts'],
   fastify: ['services/api-gateway/src'],
+  ws: ['services/api-gateway/src/http/web-socket.ts'],
   pino: ['libs/runtime/src'],
   commander: ['apps/cli/src'],
   kysely: ['libs/read-model/src'],

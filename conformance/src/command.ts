@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 export interface CommandOptions {
   readonly stdin?: string | Uint8Array
   readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
   /** After this the program is killed and the result says so. */
   readonly timeoutMs?: number
   /** Ends the program by SIGINT as soon as its standard output satisfies this: for commands that never end. */
@@ -32,6 +33,7 @@ export function runCommand(
   return new Promise((resolve, reject) => {
     const child = spawn(path, args, {
       env: { ...process.env, ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     let stdout = ''

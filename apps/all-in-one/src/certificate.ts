@@ -30,7 +30,15 @@ export interface Authority {
 
 export const newKeyPair = (): KeyPair => generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 
-export const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }) as string
+/**
+ * PEM in the traditional form of the key's kind (SEC1, or PKCS#1 for RSA), as kubeadm, kind and k3s write it: there are
+ * clients that load no PKCS#8, fabric8 without BouncyCastle among them.
+ */
+export function keyPem(key: KeyObject): string {
+  const kind = key.asymmetricKeyType
+  const type = kind === 'ec' ? 'sec1' : kind === 'rsa' ? 'pkcs1' : 'pkcs8'
+  return key.export({ type, format: 'pem' }) as string
+}
 
 const tag = {
   boolean: 0x01,

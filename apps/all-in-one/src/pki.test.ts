@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
@@ -79,6 +79,34 @@ describe('the certificates of a cluster', () => {
     const second = load()
     expect(first.made).toBe(4)
     expect(second).toEqual({ ...first, made: 0 })
+  })
+
+  test('have keys in SEC1, which every client loads', () => {
+    const { admin, server, serviceAccountKey, clients } = loadPki({ directory, nowMs, clients: [{ name: 'a', user: 'a' }] })
+    const written = ['ca.key', 'apiserver.key', 'admin.key', 'sa.key', 'a.key'].map((file) =>
+      readFileSync(join(directory, file), 'utf8'),
+    )
+    for (const key of [admin.key, server.key, serviceAccountKey, clients['a']!.key, ...written])
+      expect(key).toMatch(/^-----BEGIN EC PRIVATE KEY-----\n/)
+  })
+
+  test('of a directory with keys in PKCS#8 stay what they are, in SEC1', () => {
+    const first = load()
+    const files = ['ca.key', 'apiserver.key', 'admin.key', 'sa.key']
+    for (const file of files) {
+      const key = createPrivateKey(readFileSync(join(directory, file)))
+      writeFileSync(join(directory, file), key.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
+    }
+    expect(load()).toEqual({ ...first, made: 0 })
+    for (const file of files)
+      expect(readFileSync(join(directory, file), 'utf8')).toMatch(/^-----BEGIN EC PRIVATE KEY-----\n/)
+  })
+
+  test('an RSA key that somebody brought is written as PKCS#1', () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+    load()
+    writeFileSync(join(directory, 'sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    expect(load().serviceAccountKey).toBe(privateKey.export({ type: 'pkcs1', format: 'pem' }))
   })
 
   test('are renewed a month before they end, under the same authority', () => {

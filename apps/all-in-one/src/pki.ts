@@ -87,6 +87,15 @@ export function loadPki(options: PkiOptions): Pki {
       throw new Error(`${path} cannot be read; restore it, or remove ${directory} to have new keys made`, { cause })
     }
   }
+  /** A private key. One that an earlier version wrote in another form is written anew: the same key, for more clients. */
+  const readKey = (file: string): { key: KeyObject; text: string } | undefined => {
+    const text = read(file)
+    if (text === undefined) return undefined
+    const key = parse(file, () => createPrivateKey(text))
+    const wanted = keyPem(key)
+    if (text.trim() !== wanted.trim()) write(file, wanted)
+    return { key, text: wanted }
+  }
   const validity = (days: number): Pick<CertificateRequest, 'notBeforeMs' | 'notAfterMs'> => ({
     notBeforeMs: nowMs - backdateMs,
     notAfterMs: nowMs + days * dayMs,
@@ -94,11 +103,10 @@ export function loadPki(options: PkiOptions): Pki {
 
   function authority(): Authority {
     const certificate = read('ca.crt')
-    const key = read('ca.key')
-    if (certificate !== undefined && key !== undefined) {
+    const stored = readKey('ca.key')
+    if (certificate !== undefined && stored !== undefined) {
       const parsed = parse('ca.crt', () => new X509Certificate(certificate))
-      const privateKey = parse('ca.key', () => createPrivateKey(key))
-      return isInTime(parsed) ? { certificate, key: privateKey } : renewedAuthority(parsed, privateKey)
+      return isInTime(parsed) ? { certificate, key: stored.key } : renewedAuthority(parsed, stored.key)
     }
     made++
     const keys = newKeyPair()
@@ -136,15 +144,15 @@ export function loadPki(options: PkiOptions): Pki {
     request: Omit<CertificateRequest, 'notBeforeMs' | 'notAfterMs'>,
   ): { certificate: string; key: string } {
     const certificate = read(`${file}.crt`)
-    const key = read(`${file}.key`)
-    if (certificate !== undefined && key !== undefined) {
+    const stored = readKey(`${file}.key`)
+    if (certificate !== undefined && stored !== undefined) {
       const parsed = parse(`${file}.crt`, () => new X509Certificate(certificate))
       const hosts = [...(request.dnsNames ?? []), ...(request.ipAddresses ?? [])]
       const good =
         parsed.verify(authorityCertificate.publicKey) &&
         isInTime(parsed) &&
         hosts.every((host) => (isAddress(host) ? parsed.checkIP(host) : parsed.checkHost(host)) !== undefined)
-      if (good && parse(`${file}.key`, () => parsed.checkPrivateKey(createPrivateKey(key)))) return { certificate, key }
+      if (good && parsed.checkPrivateKey(stored.key)) return { certificate, key: stored.text }
     }
     made++
     const keys = newKeyPair()
@@ -158,11 +166,8 @@ export function loadPki(options: PkiOptions): Pki {
   }
 
   function serviceAccountKey(): string {
-    const existing = read('sa.key')
-    if (existing !== undefined) {
-      parse('sa.key', () => createPrivateKey(existing))
-      return existing
-    }
+    const existing = readKey('sa.key')
+    if (existing !== undefined) return existing.text
     made++
     const keys: KeyPair = newKeyPair()
     const text = keyPem(keys.privateKey)

@@ -23,6 +23,7 @@ import { systemClock as clock } from '@shiplog/runtime/clock'
 import { systemIds as ids } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { loadPki, type Pki } from './pki.ts'
 
 const deadlineMs = 20_000
@@ -285,6 +286,39 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
     expect(text).toBe(`before\n${Array.from({ length: 20 }, (_, i) => `line ${i}\n`).join('')}`)
     await eventually('the pod succeeds', async () => (await status('job'))['phase'] === 'Succeeded')
     expect((await get(path('job', '?tailLines=1'))).text).toBe('line 19\n')
+  })
+
+  test.each([
+    ['', true],
+    ['binary.k8s.io', true],
+    ['base64.binary.k8s.io', false],
+  ])('go over a WebSocket, too: subprotocol "%s"', async (protocol, isBinary) => {
+    const name = `socket-${protocol.length}`
+    await run(name)
+    await running(name)
+    writer(name).write('stdout', Buffer.from('one\nzwei ü\n'))
+    const socket = new WebSocket(`wss://127.0.0.1:${gateway.port}${path(name)}`, protocol === '' ? [] : [protocol], {
+      ...{ ca: pki.ca, cert: pki.admin.certificate, key: pki.admin.key },
+    })
+    const messages: Buffer[] = []
+    const kinds = new Set<boolean>()
+    socket.on('message', (data: Buffer, binary) => {
+      messages.push(binary ? data : Buffer.from(data.toString(), 'base64'))
+      kinds.add(binary)
+    })
+    const code = await new Promise<number>((resolve, reject) => socket.on('close', resolve).on('error', reject))
+    expect({ code, protocol: socket.protocol }).toEqual({ code: 1000, protocol })
+    expect(messages[0]!.length).toBe(0)
+    expect(Buffer.concat(messages).toString()).toBe('one\nzwei ü\n')
+    expect([...kinds]).toEqual([isBinary])
+  })
+
+  test('over a WebSocket with a subprotocol that nobody here knows are refused', async () => {
+    const socket = new WebSocket(`wss://127.0.0.1:${gateway.port}${path('web')}`, ['v5.channel.k8s.io'], {
+      ...{ ca: pki.ca, cert: pki.admin.certificate, key: pki.admin.key },
+    })
+    const code = await new Promise((resolve) => socket.on('unexpected-response', (_, { statusCode }) => resolve(statusCode)))
+    expect(code).toBe(403)
   })
 
   test('the attempt before is there after a restart, and while the next one waits', async () => {

@@ -24,6 +24,7 @@ import {
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { attemptsPath, wireHeader } from '@shiplog/api-client/wire/headers'
 import type { User } from '@shiplog/domain/strategy'
+import type { Channel } from '@shiplog/events/bus/channel'
 import type { EventLog } from '@shiplog/events/event-log'
 import type { LogInspection } from '@shiplog/events/integrity/log-inspection'
 import type { Ids } from '@shiplog/runtime/ids'
@@ -55,6 +56,8 @@ import { accessResource } from '../access/resource-access.ts'
 import { readOnce } from '../store/rounds.ts'
 import { answerFromTunnel, type Tunnels } from '../streaming/tunnels.ts'
 import { checkStart, type FrameSink, type WatchHub } from '../read/watch.ts'
+import { isWebSocketRequest, openWebSocket, readProtocols, routeUpgrades } from './web-socket.ts'
+import { eventMessages, streamMessages, streamProtocols, webSocketSink } from './web-socket-sink.ts'
 
 /** A larger body than this is not even read to be dropped. */
 const droppedBodyBytesMax = 64 * 1024 * 1024
@@ -157,7 +160,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (!Buffer.isBuffer(payload) || payload.length === 0 || reply.statusCode === 304) return payload
     const isJson = String(reply.getHeader('content-type')).startsWith(jsonType)
     let bytes: Buffer = payload
-    if (isJson && wantsIndent(readersOf(request.raw as unknown as RawRequest))) bytes = createJsonIndenter().next(bytes)
+    if (isJson && wantsIndent(readersOf(request.raw as unknown as RawRequest))) bytes = Buffer.concat([createJsonIndenter().next(bytes), newline])
     if (bytes.length > gzipBytesMin && acceptsGzip(header(request.raw as unknown as RawRequest, 'accept-encoding'))) {
       bytes = await gzipped(bytes)
       const vary = reply.getHeader('vary')
@@ -200,7 +203,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
         .type('text/plain; charset=utf-8')
         .send(health.text)
     }
-    const asking = deps.authenticator.authenticate(raw.socket as TLSSocket, header(raw, 'authorization'))
+    const asking = whoAsks(deps.authenticator, raw)
     if (!asking) {
       // A known path without credentials is "who are you"; credentials that nobody knows are, too.
       return answerStatus(reply, unauthorized())
@@ -246,7 +249,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       reply.code(answer.code)
       if (answer.contentType) reply.header('content-type', answer.contentType)
       // As bytes: Fastify rewrites the content type of text.
-      return reply.send(typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body)
+      const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
+      return reply.send(body && answer.contentType === jsonType ? Buffer.concat([body, newline]) : body)
     }
     return await serveResource(reply, raw, {
       method,
@@ -270,6 +274,8 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (path === logPath)
       return reply.header('content-type', jsonType).send(json(await describeLog(deps.events, query, deps.inspection)))
     const asked = parseEventsQuery(query)
+    if (isWebSocketRequest(reply.request.raw))
+      return answerStatus(reply, badRequest(`${path} is not served over a WebSocket`))
     reply.hijack()
     const raw = reply.raw as unknown as ServerResponse
     raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), 'content-type': 'application/x-ndjson' })
@@ -334,10 +340,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       const { result, options } = await operations.list(gatewayRequest)
       warn(reply, [...(result.warnings ?? []), ...(past?.reader.warnings ?? [])])
       const presenter = presenterOf(resource, representation, options.includeObject, past)
-      return await sendList(reply, user, representation, presenter.list(result.versions, result.meta), {
-        indent: wantsIndent(readersOf(raw)),
-        gzip: acceptsGzip(header(raw, 'accept-encoding')),
-      })
+      return await sendList(reply, user, representation, presenter.list(result.versions, result.meta))
     }
     if (isPodLogs(gatewayRequest)) {
       if (verb !== 'get') return answerStatus(reply, methodNotAllowed({ group: '', resource: '' }, method))
@@ -349,27 +352,34 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
         return answerStatus(reply, routeNotFound())
       const version = await operations.get(gatewayRequest)
       warn(reply, past?.reader.warnings ?? [])
-      if (isPlain(resource, representation)) return reply.header('content-type', jsonType).send(version.bytes)
+      if (isPlain(resource, representation))
+        return await sendJson(reply, user, [version.bytes], version.bytes.length)
       const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
-      return await sendBytes(reply, representation, presenter.object(version))
+      return await sendBytes(reply, user, representation, presenter.object(version))
     }
     const outcome = await operations.write(verb, gatewayRequest)
     warn(reply, outcome.warnings)
     reply.code(outcome.code)
     if (trusted) reply.header(wireHeader.sequence, String(outcome.sequence))
+    if (outcome.list) {
+      const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
+      const list = presenter.list(outcome.list.versions, outcome.list.meta)
+      return await sendList(reply, user, representation, list)
+    }
     if (outcome.object === undefined && representation.as === 'table' && outcome.answer?.['kind'] === 'Scale') {
-      return await sendBytes(reply, representation, scaleTable(outcome.answer, past?.moment.timeMs ?? deps.nowMs()))
+      return await sendBytes(reply, user, representation, scaleTable(outcome.answer, past?.moment.timeMs ?? deps.nowMs()))
     }
     if (outcome.object === undefined)
       return await sendBytes(
         reply,
+        user,
         { as: 'object', yaml: representation.as === 'object' && representation.yaml },
-        json(outcome.answer),
+        Buffer.from(JSON.stringify(outcome.answer)),
       )
     if (outcome.bytes && isPlain(resource, representation))
-      return reply.header('content-type', jsonType).send(outcome.bytes)
+      return await sendJson(reply, user, [outcome.bytes], outcome.bytes.length)
     const presenter = presenterOf(resource, representation, includeObjectOf(query), past)
-    return await sendBytes(reply, representation, presenter.object(outcome.object))
+    return await sendBytes(reply, user, representation, presenter.object(outcome.object))
   }
 
   async function serveWatch(
@@ -385,16 +395,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const presenter = presenterOf(resource, representation, options.includeObject)
     const table = deps.reader.tableOf(resource)
     using room = await deps.hub.admit(request.user.name, { stream, table, selection, options })
-    reply.hijack()
-    const raw = reply.raw as unknown as RawResponse
-    const headers = reply.getHeaders()
-    ;(raw as ServerResponse).writeHead(200, {
-      ...(headers as Record<string, string>),
-      'content-type': jsonType,
-    })
-    // kubectl's `rollout status` and `wait` hang until they see the headers.
-    ;(raw as ServerResponse).flushHeaders()
-    const sink = frameSink(raw)
+    const sink = beginFrames(reply)
     try {
       await deps.hub.serve({
         stream,
@@ -423,6 +424,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     const channel = await openPodLogs(deps, request, sink.closed)
     // As upstream: a pod without a node has no log, not an empty one.
     if (!channel) return reply.code(204).send()
+    if (isWebSocketRequest(reply.request.raw)) return await answerOverWebSocket(reply, channel)
     reply.hijack()
     const headers = reply.getHeaders() as Record<string, string>
     ;(raw as ServerResponse).writeHead(200, { ...headers, 'content-type': 'text/plain' })
@@ -432,6 +434,22 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
       channel.close('only the headers were asked for')
       sink.end()
     } else await answerFromTunnel(channel, sink)
+    return undefined
+  }
+
+  async function answerOverWebSocket(reply: FastifyReply, channel: Channel): Promise<undefined> {
+    let sink: FrameSink
+    try {
+      const opened = openWebSocket(reply.request.raw, { known: streamProtocols, headers: replyHeaders(reply) })
+      sink = webSocketSink(opened, streamMessages(opened.connection.protocol))
+    } catch (error) {
+      channel.close('there was no WebSocket')
+      throw error
+    }
+    reply.hijack()
+    // As upstream: an empty message first, so that the client sees that something is there.
+    sink.write(Buffer.alloc(0))
+    await answerFromTunnel(channel, sink)
     return undefined
   }
 
@@ -456,8 +474,13 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     return undefined
   }
 
-  /** Begins the answer of a watch. */
+  /** Begins the answer of a watch: a stream, or the messages of a WebSocket. */
   function beginFrames(reply: FastifyReply): FrameSink {
+    if (isWebSocketRequest(reply.request.raw)) {
+      const opened = openWebSocket(reply.request.raw, { headers: replyHeaders(reply) })
+      reply.hijack()
+      return webSocketSink(opened, eventMessages)
+    }
     reply.hijack()
     const raw = reply.raw as unknown as RawResponse
     const headers = reply.getHeaders()
@@ -487,39 +510,56 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     user: User,
     representation: Representation,
     { pieces, bytes }: ListBody,
-    written: { readonly indent: boolean; readonly gzip: boolean },
   ): Promise<FastifyReply | undefined> {
     if (representation.as === 'object' && representation.yaml)
-      return await sendBytes(reply, representation, Buffer.concat([...pieces]))
-    if (bytes !== undefined && bytes <= partBytes)
-      return reply.header('content-type', jsonType).send(Buffer.concat([...pieces], bytes))
+      return await sendBytes(reply, user, representation, Buffer.concat([...pieces]))
+    return await sendJson(reply, user, pieces, bytes)
+  }
+
+  /** Sends JSON that is there in pieces, and a newline after it; `bytes` is the length of the pieces where it is known. */
+  async function sendJson(
+    reply: FastifyReply,
+    user: User,
+    pieces: Iterable<Buffer>,
+    bytes: number | undefined,
+  ): Promise<FastifyReply | undefined> {
+    const written = writtenFor(reply.request.raw as unknown as RawRequest)
+    const length = bytes === undefined ? undefined : bytes + newline.length
+    // What is sent at once is indented and compressed by the hook.
+    if (length !== undefined && length <= partBytes)
+      return reply.header('content-type', jsonType).send(Buffer.concat([...pieces, newline], length))
     using _room = await deps.outgoing.admit(user.name, heldBytesOfAnswer)
     reply.hijack()
     const raw = reply.raw as unknown as ServerResponse
-    raw.writeHead(200, {
+    raw.writeHead(reply.statusCode, {
       ...(reply.getHeaders() as Record<string, string>),
       'content-type': jsonType,
       ...(written.gzip ? gzipHeaders : {}),
-      ...(bytes === undefined || written.gzip || written.indent ? {} : { 'content-length': bytes }),
+      ...(length === undefined || written.gzip || written.indent ? {} : { 'content-length': length }),
     })
-    const body = written.indent ? indentedPieces(pieces) : pieces
+    const body = withNewline(written.indent ? indentedPieces(pieces) : pieces)
     try {
       await (written.gzip ? sendGzipped(raw, body, deps.outgoing) : sendPieces(raw, body, deps.outgoing))
     } catch (error) {
-      logger.error({ err: error }, 'a list could not be sent whole')
+      logger.error({ err: error }, 'an answer could not be sent whole')
       raw.destroy()
     }
     return undefined
   }
 
-  async function sendBytes(reply: FastifyReply, representation: Representation, bytes: Buffer): Promise<FastifyReply> {
+  async function sendBytes(
+    reply: FastifyReply,
+    user: User,
+    representation: Representation,
+    bytes: Buffer,
+  ): Promise<FastifyReply | undefined> {
     if (representation.as === 'object' && representation.yaml) {
       const { dump } = await import('js-yaml')
       return reply
         .type('application/yaml')
         .send(dump(JSON.parse(bytes.toString('utf8')), { noRefs: true, lineWidth: -1 }))
     }
-    return reply.header('content-type', jsonType).send(bytes)
+    return await sendJson(reply, user, [bytes], bytes.length)
   }
 
   function statusOf(error: Error & { statusCode?: number; code?: string }, raw: RawRequest): Status {
@@ -543,6 +583,7 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     return reply.code(status.code).header('content-type', jsonType).send(json(status))
   }
 
+  routeUpgrades(server)
   server.route({
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     url: '*',
@@ -553,15 +594,38 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
 
 /** A Scale as `kubectl get --subresource=scale` shows it. */
 const scaleTable = (scale: JsonObject, nowMs: number): Buffer =>
-  json(
-    tableOf([scale as KubeObject], printerFor('scales.autoscaling'), {
-      includeObject: 'Metadata',
-      nowMs,
-      listMetadata: { resourceVersion: scale['metadata']?.resourceVersion },
-    }),
+  Buffer.from(
+    JSON.stringify(
+      tableOf([scale as KubeObject], printerFor('scales.autoscaling'), {
+        includeObject: 'Metadata',
+        nowMs,
+        listMetadata: { resourceVersion: scale['metadata']?.resourceVersion },
+      }),
+    ),
   )
 
-const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
+/** As upstream's encoder writes it: with a newline at the end. */
+const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
+
+const newline = Buffer.from('\n')
+
+function* withNewline(pieces: Iterable<Buffer>): Generator<Buffer> {
+  yield* pieces
+  yield newline
+}
+
+const replyHeaders = (reply: FastifyReply): Record<string, string> => reply.getHeaders() as Record<string, string>
+
+/** By certificate or bearer token; who asks for a WebSocket may send the token as a subprotocol. */
+function whoAsks(authenticator: Authenticator, raw: RawRequest): User | undefined {
+  const authorization = header(raw, 'authorization')
+  if (authorization === undefined && isWebSocketRequest(raw)) {
+    const { token, invalid } = readProtocols(header(raw, 'sec-websocket-protocol'))
+    if (invalid) return undefined
+    if (token !== undefined) return authenticator.authenticateToken(token)
+  }
+  return authenticator.authenticate(raw.socket as TLSSocket, authorization)
+}
 
 /** Whether what is answered has metadata, so that it can be a row of a Table: reviews, bindings and evictions have none. */
 const hasMetadata = (resource: ResourceInfo, subresource: string): boolean =>
@@ -580,6 +644,17 @@ const header = (raw: RawRequest, name: string): string | undefined => {
 }
 
 /** What tells whether somebody reads the answer with their own eyes. */
+/** How an answer is written for who reads it. */
+interface Written {
+  readonly indent: boolean
+  readonly gzip: boolean
+}
+
+const writtenFor = (raw: RawRequest): Written => ({
+  indent: wantsIndent(readersOf(raw)),
+  gzip: acceptsGzip(header(raw, 'accept-encoding')),
+})
+
 const readersOf = (raw: RawRequest) => ({
   query: new URLSearchParams(/\?(.*pretty.*)$/s.exec(raw.url ?? '')?.[1] ?? ''),
   userAgent: header(raw, 'user-agent'),

@@ -93,7 +93,8 @@ export function createOperations(deps: {
         }),
       )
     }
-    return { code: 200, object: undefined, answer: success(200) as unknown as JsonObject, sequence, warnings: [] }
+    const answer = success(200) as unknown as JsonObject
+    return { code: 200, object: undefined, answer, list: result, sequence, warnings: [] }
   }
 
   const ask = (code: number, answer: JsonObject, sequence = 0, warnings: readonly string[] = []): WriteOutcome => ({

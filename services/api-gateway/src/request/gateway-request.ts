@@ -3,6 +3,7 @@ import type { Once } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import type { User } from '@shiplog/domain/strategy'
+import type { ListResult } from '../read/reader.ts'
 
 /** Largest request body, as upstream's. */
 export const bodyBytesMax = 3 * 1024 * 1024
@@ -47,6 +48,8 @@ export interface WriteOutcome {
   readonly bytes?: Buffer
   /** An answer that is not the stored object: a Status, a Scale, a review. */
   readonly answer?: JsonObject
+  /** What a collection held that was deleted: clients of HTTP get this list, as it was, in place of the answer. */
+  readonly list?: ListResult
   /** The sequence that the write got; 0 when nothing was appended. */
   readonly sequence: number
   readonly warnings: readonly string[]

@@ -1,0 +1,138 @@
+// WebSocket requests (RFC 6455), which browsers and Java's fabric8 use for watches and logs. A request that asks for one
+// takes the way of every other request through the server, and so meets the same refusals, as ordinary HTTP; only what
+// is served over a WebSocket switches protocols, as late as that.
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { ApiError, badRequest, type Status } from '@shiplog/api/status'
+import type { FastifyInstance } from 'fastify'
+import { type WebSocket, WebSocketServer } from 'ws'
+
+/** Clients have nothing to say: a message is read and dropped, one that is longer ends the connection. */
+const receivedBytesMax = 64 * 1024
+/** A client that does not answer the end of a WebSocket is cut off. */
+const closeTimeoutMs = 2_000
+
+const bearerPrefix = 'base64url.bearer.authorization.k8s.io.'
+
+interface PendingUpgrade {
+  readonly request: IncomingMessage
+  readonly socket: Duplex
+  /** What the client sent after its headers. */
+  readonly head: Buffer
+  readonly response: ServerResponse
+}
+
+export interface OpenWebSocket {
+  readonly connection: WebSocket
+  readonly socket: Duplex
+}
+
+const pending = new WeakMap<object, PendingUpgrade>()
+
+const headerList = (value: string | undefined): string[] =>
+  (value ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+
+const asksForWebSocket = ({ method, headers }: IncomingMessage): boolean =>
+  method === 'GET' &&
+  headers.upgrade?.toLowerCase() === 'websocket' &&
+  headerList(headers.connection).some((option) => option.toLowerCase() === 'upgrade')
+
+/** Whether a request asks for a WebSocket; how it asks is judged when it gets one. */
+export const isWebSocketRequest = (raw: object): boolean => pending.has(raw)
+
+/** Has requests for a WebSocket routed like all others. Other upgrades are ignored, as HTTP allows. */
+export function routeUpgrades(fastify: FastifyInstance): void {
+  Object.assign(fastify.server, { shouldUpgradeCallback: asksForWebSocket })
+  fastify.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const response = new ServerResponse(request)
+    // Nobody reads from this connection any more: an ordinary answer is its last.
+    response.shouldKeepAlive = false
+    response.on('finish', () => {
+      response.detachSocket(socket as never)
+      socket.end()
+    })
+    // A client that is gone is seen by its close.
+    socket.on('error', () => undefined)
+    response.assignSocket(socket as never)
+    pending.set(request, { request, socket, head, response })
+    fastify.routing(request, response)
+  })
+}
+
+export interface WebSocketProtocols {
+  /** A token that came as a subprotocol, because browsers can send no other header. */
+  readonly token: string | undefined
+  /** What else was offered. */
+  readonly offered: readonly string[]
+  /** Why the subprotocols are no credentials that could be checked. */
+  readonly invalid: boolean
+}
+
+/** Tells a bearer token in the subprotocols from the others, by upstream's rules. */
+export function readProtocols(header: string | undefined): WebSocketProtocols {
+  const all = headerList(header)
+  const offered = all.filter((protocol) => !protocol.startsWith(bearerPrefix))
+  const encoded = all.filter((protocol) => protocol.startsWith(bearerPrefix)).map((text) => text.slice(bearerPrefix.length))
+  if (encoded.length === 0) return { token: undefined, offered, invalid: false }
+  const token = Buffer.from(encoded[0]!, 'base64url').toString()
+  const isEncoding = /^[A-Za-z0-9_-]*$/.test(encoded[0]!) && !token.includes('\ufffd')
+  // The token is not echoed, but a client that offers subprotocols must get one: there has to be another.
+  const invalid = encoded.length > 1 || !isEncoding || (token !== '' && offered.length === 0)
+  return { token: token === '' ? undefined : token, offered, invalid }
+}
+
+/** Why a request cannot get a WebSocket although what it asks for is served over one. */
+export function checkHandshake(raw: IncomingMessage, known: readonly string[] | undefined): Status | undefined {
+  const { headers } = raw
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? ''))
+    return badRequest('the upgrade to a WebSocket has no valid Sec-WebSocket-Key header')
+  if (headers['sec-websocket-version'] !== '13')
+    return badRequest('the upgrade to a WebSocket needs the header Sec-WebSocket-Version: 13')
+  const { offered } = readProtocols(headers['sec-websocket-protocol'])
+  if (known && offered.length > 0 && !offered.some((protocol) => known.includes(protocol)))
+    return {
+      ...badRequest(`requested protocol(s) are not supported: [${offered.join(' ')}]; supports [${known.join(' ')}]`),
+      reason: 'Forbidden',
+      code: 403,
+    }
+  return undefined
+}
+
+/** What the ws library knows beside what its types say. */
+type Options = ConstructorParameters<typeof WebSocketServer>[0] & { readonly closeTimeout: number }
+
+/**
+ * Switches protocols; the request's HTTP answer is over with that. Of the subprotocols offered the first is taken that is
+ * among `known`, or the first of all when there are none to know. Throws ApiError before anything was sent.
+ */
+export function openWebSocket(
+  raw: object,
+  options: { readonly known?: readonly string[]; readonly headers: Readonly<Record<string, string>> },
+): OpenWebSocket {
+  const { request, socket, head, response } = pending.get(raw)!
+  const { known, headers } = options
+  const refusal = checkHandshake(request, known)
+  if (refusal) throw new ApiError(refusal)
+  const { offered } = readProtocols(request.headers['sec-websocket-protocol'])
+  const protocol = offered.find((each) => known?.includes(each) ?? true)
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: receivedBytesMax,
+    closeTimeout: closeTimeoutMs,
+    handleProtocols: () => protocol ?? false,
+  } as Options)
+  server.on('headers', (lines) => {
+    for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`)
+  })
+  response.detachSocket(socket as never)
+  let connection: WebSocket | undefined
+  server.handleUpgrade(request, socket, head, (opened) => (connection = opened))
+  // Without a way to ask the client first, it is there at once, or the client is not.
+  if (!connection) throw new ApiError(badRequest('the client went away'))
+  return { connection, socket }
+}
