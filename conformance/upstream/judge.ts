@@ -36,7 +36,7 @@ export function judgementOf(code: number, status: Any): Judgement {
   return { code, sentences: [...new Set(all.map(blankDrawn))].sort() }
 }
 
-const blankDrawn = (text: string): string =>
+export const blankDrawn = (text: string): string =>
   text
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uid>')
     .replace(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<random>')

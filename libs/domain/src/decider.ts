@@ -107,6 +107,17 @@ function validate(kind: Kind, object: KubeObject): StatusCause[] {
   return causes
 }
 
+/** What to tell whoever wrote this: what is accepted and is most likely a mistake. */
+export const warningsOf = (
+  { strategy }: Kind,
+  next: KubeObject,
+  before: KubeObject | undefined,
+  subresource: string,
+): readonly string[] =>
+  subresource === 'status' && before
+    ? (strategy.statusWarnings?.(next, before) ?? [])
+    : (strategy.warnings?.(next, before) ?? [])
+
 /** What an update is aimed at: the object itself, or one of its subresources that writes it. */
 export interface UpdateOptions {
   /** '' for the main resource, else `status`, `scale`, `binding`, … */

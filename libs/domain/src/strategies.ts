@@ -15,7 +15,7 @@ import { deploymentStrategy } from './deployment/deployment.strategy.ts'
 import { endpointSliceStrategy } from './endpoint-slice/endpoint-slice.strategy.ts'
 import { endpointsStrategy } from './endpoints/endpoints.strategy.ts'
 import { eventStrategy } from './event/event.strategy.ts'
-import { fillText, immutable, items, section } from './fields.ts'
+import { fill, fillText, immutable, items, section } from './fields.ts'
 import { flowSchemaStrategy, priorityLevelConfigurationStrategy } from './flow-control/flow-control.strategies.ts'
 import { horizontalPodAutoscalerStrategy } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.strategy.ts'
 import { ingressClassStrategy } from './ingress/ingress-class.strategy.ts'
@@ -56,6 +56,8 @@ import type { Strategy } from './strategy.ts'
 import {
   admissionPolicyBindingStrategy,
   admissionPolicyStrategy,
+  mutatingAdmissionPolicyBindingStrategy,
+  mutatingAdmissionPolicyStrategy,
   mutatingWebhookConfigurationStrategy,
   validatingWebhookConfigurationStrategy,
 } from './webhook-configuration/webhook-configuration.strategies.ts'
@@ -69,6 +71,10 @@ const apiServiceStrategy: Strategy = {
   hasGeneration: false,
   allowUnconditionalUpdate: false,
   validateName: pathSegment,
+  setDefaults: (draft) => {
+    const service = draft['spec']?.service
+    if (service) fill(service, 'port', 443)
+  },
 }
 
 const resourceClaimStrategy: Strategy = {
@@ -87,7 +93,7 @@ const podTemplateStrategy: Strategy = {
   hasGeneration: true,
   setDefaults: (draft) => setPodTemplateDefaults(section(draft, 'template')),
   validate: (object) => validatePodTemplate(object['template'], 'template'),
-  warnings: templateWarnings((object) => object['template'], 'template'),
+  warnings: templateWarnings((object) => object['template'], 'template', false),
 }
 
 /** What a request for devices asks for when it does not say how many. */
@@ -135,8 +141,8 @@ const strategies = new Map<string, Strategy>([
   ['jobs.batch', jobStrategy],
   ['leases.coordination.k8s.io', leaseStrategy],
   ['limitranges', limitRangeStrategy],
-  ['mutatingadmissionpolicies.admissionregistration.k8s.io', admissionPolicyStrategy],
-  ['mutatingadmissionpolicybindings.admissionregistration.k8s.io', admissionPolicyBindingStrategy],
+  ['mutatingadmissionpolicies.admissionregistration.k8s.io', mutatingAdmissionPolicyStrategy],
+  ['mutatingadmissionpolicybindings.admissionregistration.k8s.io', mutatingAdmissionPolicyBindingStrategy],
   ['mutatingwebhookconfigurations.admissionregistration.k8s.io', mutatingWebhookConfigurationStrategy],
   ['namespaces', namespaceStrategy],
   ['networkpolicies.networking.k8s.io', networkPolicyStrategy],

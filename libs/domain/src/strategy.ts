@@ -90,8 +90,10 @@ export interface Strategy {
   readonly propagationWhenUnsaid?: 'Orphan'
   /** Told whoever deletes without saying what becomes of dependents. */
   readonly warnsOfUnsaidPropagation?: string
-  /** Sentences for `Warning: 299` headers of a write; `before` is undefined on create. */
+  /** Sentences for `Warning: 299` headers of a write of the object itself; `before` is undefined on create. */
   warnings?(next: KubeObject, before: KubeObject | undefined): readonly string[]
+  /** As `warnings`, of a write of the status. */
+  statusWarnings?(next: KubeObject, before: KubeObject): readonly string[]
 }
 
 /** A draft decoded from a request may lack what the decider fills in later. */

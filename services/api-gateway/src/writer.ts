@@ -34,6 +34,7 @@ import {
   prepareForCreate,
   prepareForUpdate,
   staleVersion,
+  warningsOf,
 } from '@shiplog/domain/decider'
 import type { AllocationChange, DecisionContext } from '@shiplog/domain/strategy'
 import { strategyFor } from '@shiplog/domain/strategies'
@@ -422,7 +423,7 @@ export function createWriter(deps: WriterDeps): Writer {
       if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
       admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
       if (taken) return { stored: false, result: { taken: name, generated } }
-      const said = [...warnings, ...(kind.strategy.warnings?.(draft, undefined) ?? [])]
+      const said = [...warnings, ...warningsOf(kind, draft, undefined, '')]
       const tombstone = stream.projection.tombstone(subject)
       if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(resource, name))
       if (dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings: said } }
@@ -508,7 +509,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const decision = decideUpdate(kind, draft, before, { subresource })
     if (decision.kind === 'refused') throw new ApiError(decision.status)
     admit(request, 'UPDATE', draft, before, dryRun, 'validate', name)
-    const warnings = kind.strategy.warnings?.(draft, before) ?? []
+    const warnings = warningsOf(kind, draft, before, subresource)
     if (decision.kind === 'unchanged') return { stored: false, result: { code, object: before, sequence: 0, warnings } }
     if (dryRun) {
       const object = withVersion(draft, version.sequence)

@@ -6,7 +6,7 @@ import { fill, fillText, nonNegative, requiredText, section } from '../fields.ts
 import { validateJobSpec, validateNoManualSelector } from '../job/job-spec.ts'
 import { tooManyCharacters } from '../names.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
-import { templateWarnings } from '../pod/pod-warnings.ts'
+import { jobWarnings } from '../job/job-warnings.ts'
 import type { Strategy } from '../strategy.ts'
 
 /** A job's name adds eleven characters to its CronJob's, and both fit into a label. */
@@ -93,7 +93,14 @@ const validate = (cronJob: KubeObject): StatusCause[] => {
 
 export const cronJobStrategy: Strategy = {
   validatesAll: true,
-  warnings: templateWarnings((object) => object['spec']?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template'),
+  warnings: (next, before) => [
+    ...jobWarnings((object) => object['spec']?.jobTemplate?.spec, 'spec.jobTemplate.spec')(next, before),
+    ...(before && String(next['spec']?.schedule).includes('TZ')
+      ? [
+          'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details',
+        ]
+      : []),
+  ],
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     fillText(spec, 'concurrencyPolicy', 'Allow')

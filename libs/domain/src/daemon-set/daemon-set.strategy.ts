@@ -5,6 +5,7 @@ import type { StatusCause } from '@shiplog/api/status'
 import { fill, fillText, immutable, keep, nonNegative, section, semanticEqual } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { templateWarnings } from '../pod/pod-warnings.ts'
+import { validateCollisionCount, validateCounts } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 import {
   isZero,
@@ -15,6 +16,10 @@ import {
 } from '../workload/workload-rules.ts'
 
 const defaultRevisionHistory = 10
+const counts = [
+  ...['currentNumberScheduled', 'numberMisscheduled', 'desiredNumberScheduled', 'numberReady', 'observedGeneration'],
+  ...['updatedNumberScheduled', 'numberAvailable', 'numberUnavailable', 'collisionCount'],
+]
 
 /** Kept by the API server for clients of long ago: how often the template changed. */
 const generationAnnotation = 'deprecated.daemonset.template.generation'
@@ -76,7 +81,7 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
 
 export const daemonSetStrategy: Strategy = {
   validatesAll: true,
-  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
+  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template', false),
   setDefaults,
   prepareForCreate: (draft) => {
     setTemplateGeneration(draft, 1)
@@ -99,4 +104,8 @@ export const daemonSetStrategy: Strategy = {
     ]
   },
   validateUpdate: (next, before) => immutable(next['spec']?.selector, before['spec']?.selector, 'spec.selector'),
+  validateStatusUpdate: (next, before) => [
+    ...validateCounts(next['status'] ?? {}, counts),
+    ...validateCollisionCount(next, before),
+  ],
 }

@@ -2,6 +2,7 @@
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { fill, fillText, items, section } from '../fields.ts'
 import { validateAutoscalerSpec } from './autoscaler-validation.ts'
+import { validateCounts } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 
 const defaultCpuUtilizationPercentage = 80
@@ -53,5 +54,6 @@ export const horizontalPodAutoscalerStrategy: Strategy = {
     draft['status'] = { desiredReplicas: 0, currentMetrics: null }
   },
   validate: (autoscaler) => validateAutoscalerSpec(autoscaler['spec'] ?? {}),
+  validateStatusUpdate: (next) => validateCounts(next['status'] ?? {}, ['currentReplicas', 'desiredReplicas']),
   validatesAll: true,
 }

@@ -5,9 +5,10 @@ import { compileLabelSelector, validateLabelSelector } from '@shiplog/api/select
 import type { StatusCause } from '@shiplog/api/status'
 import { fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
-import { templateWarnings } from '../pod/pod-warnings.ts'
+import { jobWarnings } from './job-warnings.ts'
 import type { DecisionContext, Strategy } from '../strategy.ts'
 import { validateJobSpec } from './job-spec.ts'
+import { validateJobStatusUpdate } from './job-status-validation.ts'
 
 const defaultBackoffLimit = 6
 const backoffLimitMax = 2_147_483_647
@@ -115,11 +116,12 @@ export const jobStrategy: Strategy = {
   propagationWhenUnsaid: 'Orphan',
   warnsOfUnsaidPropagation:
     'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
-  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
+  warnings: jobWarnings((object) => object['spec'], 'spec'),
   setDefaults,
   prepareForCreate,
   validate,
   validateUpdate,
+  validateStatusUpdate: validateJobStatusUpdate,
   selectableFieldNames: ['status.successful'],
   selectableFields: (job) => ({ 'status.successful': String(job['status']?.succeeded ?? 0) }),
   eventType,

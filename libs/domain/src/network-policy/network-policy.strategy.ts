@@ -6,7 +6,7 @@ import type { StatusCause } from '@shiplog/api/status'
 import { fillText, items, section } from '../fields.ts'
 import { portNumber } from '../names.ts'
 import { validatePortNumberOrName } from '../pod/container-validation.ts'
-import { cidrSentence, isCidr } from '../service/ip-range.ts'
+import { cidrWarnings, isStrictlyInside, parseCidr, validateLegacyCidr } from '../ip-addresses.ts'
 import type { Strategy } from '../strategy.ts'
 
 const policyTypes = ['Ingress', 'Egress']
@@ -61,10 +61,17 @@ const validatePeers = (peers: unknown, field: string): StatusCause[] =>
 const validateBlock = (block: JsonObject, field: string): StatusCause[] => {
   const cidr: string = block['cidr'] ?? ''
   if (cidr === '') return [required(`${field}.cidr`)]
-  if (!isCidr(cidr)) return [invalidValue(`${field}.cidr`, cidr, cidrSentence)]
-  return items(block['except']).flatMap((range, index) =>
-    isCidr(String(range)) ? [] : [invalidValue(`${field}.except[${index}]`, range, cidrSentence)],
-  )
+  const outer = parseCidr(cidr)
+  const causes = validateLegacyCidr(cidr, `${field}.cidr`)
+  if (!outer) return causes
+  items(block['except']).forEach((range, index) => {
+    const at = `${field}.except[${index}]`
+    const inner = parseCidr(String(range))
+    causes.push(...validateLegacyCidr(range, at))
+    if (inner && !isStrictlyInside(inner, outer))
+      causes.push(invalidValue(at, range, 'must be a strict subset of `cidr`'))
+  })
+  return causes
 }
 
 const validate = (policy: KubeObject): StatusCause[] => {
@@ -85,4 +92,27 @@ const validate = (policy: KubeObject): StatusCause[] => {
   ]
 }
 
-export const networkPolicyStrategy: Strategy = { hasGeneration: true, setDefaults, validatesAll: true, validate }
+const warnings = (policy: KubeObject): string[] =>
+  [
+    ['ingress', 'from'],
+    ['egress', 'to'],
+  ].flatMap(([rules, peers]) =>
+    items(policy['spec']?.[rules!]).flatMap((rule, index) =>
+      items(rule[peers!]).flatMap(({ ipBlock }, position) => {
+        const at = `spec.${rules}[${index}].${peers}[${position}].ipBlock`
+        if (!ipBlock) return []
+        return [
+          ...cidrWarnings(ipBlock.cidr, `${at}.cidr`),
+          ...items(ipBlock.except).flatMap((range, place) => cidrWarnings(range, `${at}.except[${place}]`)),
+        ]
+      }),
+    ),
+  )
+
+export const networkPolicyStrategy: Strategy = {
+  hasGeneration: true,
+  setDefaults,
+  validatesAll: true,
+  validate,
+  warnings,
+}

@@ -5,7 +5,7 @@ import type { StatusCause } from '@shiplog/api/status'
 import type { Strategy } from '../strategy.ts'
 import { byRule, entries, fill, items, keep, section, semanticEqual } from '../fields.ts'
 import { labelValue, qualifiedName } from '../names.ts'
-import { cidrSentence, isCidr } from '../service/ip-range.ts'
+import { cidrWarnings, validateLegacyCidr } from '../ip-addresses.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
@@ -34,7 +34,7 @@ const duplicateTaint = (
 
 const validateRanges = (ranges: readonly unknown[]): StatusCause[] => {
   const causes = ranges.flatMap((range, index) =>
-    isCidr(String(range)) ? [] : [invalidValue(`spec.podCIDRs[${index}]`, range, cidrSentence)],
+    validateLegacyCidr(range, `spec.podCIDRs[${index}]`),
   )
   const families = ranges.map((range) => String(range).includes(':'))
   if (causes.length === 0 && new Set(families).size < families.length)
@@ -83,6 +83,12 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
   return semanticEqual(now['taints'], was['taints']) ? undefined : 'NodeTaintsChanged'
 }
 
+const nodeWarnings = ({ spec }: KubeObject): string[] => [
+  ...(spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
+  ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+  ...items(spec?.podCIDRs).flatMap((range, index) => cidrWarnings(range, `spec.podCIDRs[${index}]`)),
+]
+
 export const nodeStrategy: Strategy = {
   hasGeneration: false,
   setDefaults,
@@ -102,6 +108,7 @@ export const nodeStrategy: Strategy = {
   prepareForStatusUpdate: (draft, before) => {
     keep(draft, before, 'spec')
   },
+  warnings: nodeWarnings,
   validatesAll: true,
   validate: (node) => {
     const { taints, podCIDR, podCIDRs } = node['spec'] ?? {}

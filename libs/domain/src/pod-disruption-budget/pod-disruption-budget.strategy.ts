@@ -3,6 +3,7 @@ import { invalidValue, notSupported } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
+import { validateConditions, validateCounts } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 import { validateAtMostAll, validateIntOrPercent } from '../workload/workload-rules.ts'
 
@@ -33,6 +34,10 @@ const validate = (budget: KubeObject): StatusCause[] => {
 }
 
 export const podDisruptionBudgetStrategy: Strategy = {
+  validateStatusUpdate: (next) => [
+    ...validateConditions(next['status']?.conditions, 'status.conditions'),
+    ...validateCounts(next['status'] ?? {}, ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods']),
+  ],
   anyFinalizers: true,
   allowUnconditionalUpdate: false,
   prepareForCreate: (draft) => {

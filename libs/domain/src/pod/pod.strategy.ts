@@ -4,8 +4,10 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { timestampOf } from '@shiplog/api/managed-fields'
 import type { DecisionContext, Strategy } from '../strategy.ts'
 import { items, keep, section, semanticEqual } from '../fields.ts'
+import { ipWarnings } from '../ip-addresses.ts'
 import { setPodDefaults } from './pod-defaults.ts'
 import { validatePodSpec } from './pod-spec-validation.ts'
+import { validatePodStatusUpdate } from './pod-status-validation.ts'
 import { validatePodUpdate } from './pod-update-validation.ts'
 import { podWarnings } from './pod-warnings.ts'
 import { qosClass } from './qos-class.ts'
@@ -78,6 +80,10 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
 export const podStrategy: Strategy = {
   returnsDeleted: true,
   warnings: (pod, before) => (before ? [] : podWarnings(pod, '')),
+  statusWarnings: (pod) =>
+    ['podIPs', 'hostIPs'].flatMap((list) =>
+      items(pod['status']?.[list]).flatMap(({ ip }, index) => ipWarnings(ip, `status.${list}[${index}].ip`)),
+    ),
   setDefaults: setPodDefaults,
   prepareForCreate,
   prepareForUpdate: (draft, before) => keep(draft, before, 'status'),
@@ -96,6 +102,7 @@ export const podStrategy: Strategy = {
     if (subresource === 'ephemeralcontainers') return validateEphemeralContainersUpdate(next, before)
     return subresource === 'resize' ? validateResize(next, before) : []
   },
+  validateStatusUpdate: validatePodStatusUpdate,
   selectableFields,
   selectableFieldNames: [
     'spec.nodeName',

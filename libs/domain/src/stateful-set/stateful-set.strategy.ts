@@ -5,9 +5,11 @@ import type { StatusCause } from '@shiplog/api/status'
 import { byRule, fill, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
 import { dns1123Label } from '../names.ts'
 import { validateClaimSpec } from '../persistent-volume-claim/claim-validation.ts'
+import { claimSpecWarnings } from '../persistent-volume-claim/claim-warnings.ts'
 import { setClaimSpecDefaults } from '../persistent-volume-claim/claim-defaults.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { templateWarnings } from '../pod/pod-warnings.ts'
+import { validateCollisionCount, validateReplicaStatus } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 import { scaledEvent, validateAlwaysRestarts, validateSelectorAndTemplate } from '../workload/workload-rules.ts'
 
@@ -137,13 +139,33 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] =>
 
 export const statefulSetStrategy: Strategy = {
   validatesAll: true,
-  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
+  warnings: (next, before) => [
+    ...templateWarnings((set) => set['spec']?.template, 'spec.template', false)(next, before),
+    ...items(next['spec']?.volumeClaimTemplates).flatMap((claim: JsonObject, index) =>
+      // Upstream's two paths differ.
+      claimSpecWarnings(claim['spec'], `spec.volumeClaimTemplates[${index}]${before ? '.Spec' : ''}`),
+    ),
+    ...(next['spec']?.revisionHistoryLimit < 0
+      ? [
+          'spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended',
+        ]
+      : []),
+  ],
   setDefaults,
   prepareForCreate: (draft) => {
     draft['status'] = { replicas: 0, availableReplicas: 0 }
   },
   validate,
   validateUpdate,
+  validateStatusUpdate: (next, before) => [
+    ...validateReplicaStatus(
+      next['status'] ?? {},
+      ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'],
+      ['observedGeneration', 'collisionCount'],
+      'cannot be greater than status.readyReplicas',
+    ),
+    ...validateCollisionCount(next, before),
+  ],
   validateName: dns1123Label,
   eventType: scaledEvent('StatefulSet'),
 }

@@ -1,0 +1,179 @@
+// Our answer to a write, without a server: decoding, defaults, admission, the decision, warnings, and the object as it
+// would be stored. What upstream answers to the same request is on record (recorded-combinations.json).
+import { createHash } from 'node:crypto'
+import { normalize, structuralErrors } from '@shiplog/api/decode'
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { builtInRegistry } from '@shiplog/api/registry'
+import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
+import { ApiError, isApiError } from '@shiplog/api/status'
+import type { AdmissionAttributes, AdmissionView } from '@shiplog/domain/admission'
+import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
+import { systemPriorityClasses } from '@shiplog/domain/priority-class/system-priority-classes'
+import { convert } from '@shiplog/domain/conversions'
+import { decideCreate, decideUpdate, type Decision, type Kind, prepareForCreate, prepareForUpdate, warningsOf } from '@shiplog/domain/decider'
+import { strategyFor } from '@shiplog/domain/strategies'
+import type { Any } from '../src/case.ts'
+import type { Combination } from './combinations.ts'
+import { blankDrawn, type Judgement, judgementOf } from './judge.ts'
+import { comparedNamespace } from './valid-manifests.ts'
+
+export interface Answer extends Judgement {
+  readonly warnings: readonly string[]
+  /** The accepted object, without what is drawn or differs from run to run. */
+  readonly stored?: unknown
+}
+
+const registry = builtInRegistry()
+const uid = '00000000-0000-4000-8000-000000000000'
+const context = {
+  nowMs: Date.UTC(2026, 0, 2),
+  user: { name: 'kubernetes-admin', groups: ['system:masters'] },
+  uuid: () => uid,
+  integer: () => 0,
+}
+const nothingHeld = { holder: () => undefined }
+const plugins = defaultAdmissionPlugins()
+
+/** What a cluster has in which nothing but the API server runs. */
+const world = new Map<string, KubeObject>([
+  [`namespaces//${comparedNamespace}`, { metadata: { name: comparedNamespace }, status: { phase: 'Active' } } as never],
+  [`serviceaccounts/${comparedNamespace}/default`, { metadata: { name: 'default' } } as never],
+  ...systemPriorityClasses.map((one): [string, KubeObject] => [
+    `priorityclasses.scheduling.k8s.io//${one.name}`,
+    { metadata: { name: one.name }, value: one.value } as never,
+  ]),
+])
+const view: AdmissionView = {
+  get: (groupResource, namespace, name) => world.get(`${groupResource}/${namespace}/${name}`),
+  list: (groupResource) =>
+    [...world].filter(([key]) => key.startsWith(`${groupResource}/`)).map(([, object]) => object),
+}
+
+const kindOf = (resource: ResourceInfo): Kind => {
+  const key = groupResourceOf(resource.storageGroup, resource.resource)
+  const info = registry.storage(key) ?? resource
+  return {
+    info,
+    strategy: strategyFor(key),
+    structuralErrors: (one) => structuralErrors(registry, info.definition, one),
+  }
+}
+
+function decoded(resource: ResourceInfo, given: Any): KubeObject {
+  const { errors, object } = normalize(registry, resource.definition, given)
+  if (errors.length > 0) {
+    const message = `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: ${errors[0]!}`
+    throw new ApiError({ code: 400, message } as never)
+  }
+  const draft = convert(structuredClone(object) as KubeObject, resource.storageGroup, resource.storageVersion)
+  draft.metadata ??= {} as never
+  if (resource.namespaced) draft.metadata.namespace ??= comparedNamespace
+  return draft
+}
+
+function admit(kind: Kind, subresource: string, draft: KubeObject, before: KubeObject | undefined): (phase: 'admit' | 'validate') => void {
+  const attributes: AdmissionAttributes = {
+    operation: before ? 'UPDATE' : 'CREATE',
+    group: kind.info.group,
+    resource: kind.info.resource,
+    subresource,
+    namespace: draft.metadata.namespace ?? '',
+    name: draft.metadata.name,
+    object: draft,
+    before,
+    user: context.user,
+    dryRun: true,
+  }
+  return (phase) => {
+    for (const plugin of plugins) plugin[phase]?.(attributes, view)
+  }
+}
+
+interface Outcome {
+  readonly code: number
+  readonly object: KubeObject
+  readonly warnings: readonly string[]
+}
+
+const accepted = (decision: Decision): KubeObject => {
+  if (decision.kind === 'refused') throw new ApiError(decision.status)
+  return decision.kind === 'event' ? decision.event.object : decision.object
+}
+
+function created(resource: ResourceInfo, given: Any): Outcome {
+  const kind = kindOf(resource)
+  const draft = decoded(resource, given)
+  kind.strategy.setDefaults?.(draft)
+  const run = admit(kind, '', draft, undefined)
+  run('admit')
+  prepareForCreate(kind, draft, context)
+  kind.strategy.allocate?.(draft, undefined, nothingHeld, context)
+  const object = accepted(decideCreate(kind, draft))
+  run('validate')
+  return { code: 201, object, warnings: warningsOf(kind, draft, undefined, '') }
+}
+
+function updated(resource: ResourceInfo, subresource: string, given: Any, before: KubeObject): Outcome {
+  const kind = kindOf(resource)
+  const draft = decoded(resource, given)
+  kind.strategy.setDefaults?.(draft)
+  const run = admit(kind, subresource, draft, before)
+  run('admit')
+  prepareForUpdate(kind, draft, before, { subresource })
+  if (subresource === '') kind.strategy.allocate?.(draft, before, nothingHeld, context)
+  const object = accepted(decideUpdate(kind, draft, before, { subresource }))
+  run('validate')
+  return { code: 200, object, warnings: warningsOf(kind, draft, before, subresource) }
+}
+
+const bases = new Map<string, KubeObject>()
+
+/** The object that the updates of a manifest begin with. */
+function baseOf({ manifest, resource }: Combination): KubeObject {
+  const base = bases.get(manifest.name) ?? created(resource, structuredClone(manifest.object)).object
+  bases.set(manifest.name, base)
+  return structuredClone(base)
+}
+
+export function judgeWrite(combination: Combination): Answer {
+  const { resource, write } = combination
+  const object = structuredClone(combination.object)
+  try {
+    const outcome =
+      write === 'create'
+        ? created(resource, object)
+        : updated(resource, write === 'status' ? 'status' : '', object, baseOf(combination))
+    const served = convert(outcome.object, resource.group, resource.version)
+    return { code: outcome.code, sentences: [], warnings: [...outcome.warnings].sort(), stored: comparable(served) }
+  } catch (error) {
+    if (!isApiError(error)) throw error
+    return { ...judgementOf(error.status.code, error.status), warnings: [] }
+  }
+}
+
+const asked = new Set<unknown>([80, 30_080, 30_100, '10.96.3.4'])
+
+const withoutDrawn = (key: string, value: unknown): unknown => {
+  if ((key === 'nodePort' || key === 'healthCheckNodePort') && !asked.has(value)) return '<port>'
+  if (typeof value !== 'string') return value
+  if (/^10\.(9[6-9]|10\d|11[01])\.\d+\.\d+$/.test(value) && !asked.has(value)) return '<address>'
+  return blankDrawn(value).replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
+}
+
+const sorted = (value: unknown): unknown =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value
+
+/** What two servers should agree on of an object that they accepted. */
+export function comparable(object: Any): unknown {
+  const { uid: _, creationTimestamp, resourceVersion, managedFields, ...metadata } = object.metadata
+  const { status, ...rest } = object
+  // Upstream's own controllers write the status of these.
+  const watched = ['CustomResourceDefinition', 'FlowSchema', 'PriorityLevelConfiguration', 'ServiceCIDR', 'APIService']
+  const shown = { ...rest, metadata, ...(watched.includes(object.kind) ? {} : { status }) }
+  return JSON.parse(JSON.stringify(shown, (key, value) => sorted(withoutDrawn(key, value))))
+}
+
+export const digestOf = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 7)
