@@ -108,7 +108,7 @@ function created(resource: ResourceInfo, given: Any): Outcome {
   run('admit')
   prepareForCreate(kind, draft, context)
   kind.strategy.allocate?.(draft, undefined, nothingHeld, context)
-  const object = accepted(decideCreate(kind, draft))
+  const object = accepted(decideCreate(kind, draft, resource))
   run('validate')
   return { code: 201, object, warnings: warningsOf(kind, draft, undefined, '') }
 }

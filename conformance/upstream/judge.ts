@@ -58,7 +58,7 @@ export function judge(resource: ResourceInfo, given: Any): Judgement {
     strategy.setDefaults?.(draft)
     prepareForCreate(kind, draft, context)
     strategy.allocate?.(draft, undefined, nothingHeld, context)
-    const decision = decideCreate(kind, draft)
+    const decision = decideCreate(kind, draft, resource)
     return decision.kind === 'refused' ? judgementOf(422, decision.status) : { code: 201, sentences: [] }
   } catch (error) {
     if (isApiError(error)) return judgementOf(error.status.code, error.status)

@@ -12,15 +12,16 @@ import {
 import { customResourceDefinitionStrategy } from './custom-resource-definition/custom-resource-definition.strategy.ts'
 import { daemonSetStrategy } from './daemon-set/daemon-set.strategy.ts'
 import { deploymentStrategy } from './deployment/deployment.strategy.ts'
+import { claimTemplateStrategy, deviceClassStrategy, resourceClaimStrategy } from './device/device-claim.strategies.ts'
+import { resourceSliceStrategy } from './device/resource-slice.strategy.ts'
 import { endpointSliceStrategy } from './endpoint-slice/endpoint-slice.strategy.ts'
 import { endpointsStrategy } from './endpoints/endpoints.strategy.ts'
 import { eventStrategy } from './event/event.strategy.ts'
-import { fill, fillText, immutable, items, section } from './fields.ts'
+import { fill, immutable, nonNegative, section } from './fields.ts'
 import { flowSchemaStrategy, priorityLevelConfigurationStrategy } from './flow-control/flow-control.strategies.ts'
 import { horizontalPodAutoscalerStrategy } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.strategy.ts'
 import { ingressClassStrategy } from './ingress/ingress-class.strategy.ts'
 import { ingressStrategy } from './ingress/ingress.strategy.ts'
-import type { JsonObject } from '@shiplog/api/kube-object'
 import { jobStrategy } from './job/job.strategy.ts'
 import { leaseStrategy } from './lease/lease.strategy.ts'
 import { limitRangeStrategy } from './limit-range/limit-range.strategy.ts'
@@ -63,10 +64,6 @@ import {
 } from './webhook-configuration/webhook-configuration.strategies.ts'
 
 const generic: Strategy = {}
-/** Kinds whose only peculiarity is that upstream keeps no generation for them. */
-const withoutGenerationReturned: Strategy = { hasGeneration: false, returnsDeleted: true }
-const withGeneration: Strategy = { hasGeneration: true, returnsDeleted: true }
-
 const apiServiceStrategy: Strategy = {
   hasGeneration: false,
   allowUnconditionalUpdate: false,
@@ -75,16 +72,6 @@ const apiServiceStrategy: Strategy = {
     const service = draft['spec']?.service
     if (service) fill(service, 'port', 443)
   },
-}
-
-const resourceClaimStrategy: Strategy = {
-  ...withoutGenerationReturned,
-  setDefaults: (draft) => setDeviceRequestDefaults(section(draft, 'spec')),
-}
-
-const claimTemplateStrategy: Strategy = {
-  ...withoutGenerationReturned,
-  setDefaults: (draft) => setDeviceRequestDefaults(section(section(draft, 'spec'), 'spec')),
 }
 
 const podTemplateStrategy: Strategy = {
@@ -96,20 +83,9 @@ const podTemplateStrategy: Strategy = {
   warnings: templateWarnings((object) => object['template'], 'template', false),
 }
 
-/** What a request for devices asks for when it does not say how many. */
-const setDeviceRequestDefaults = (spec: JsonObject): void => {
-  const fillRequest = (request: JsonObject): void => {
-    fillText(request, 'allocationMode', 'ExactCount')
-    if (request['allocationMode'] === 'ExactCount' && !request['count']) request['count'] = 1
-  }
-  for (const request of items(spec['devices']?.requests)) {
-    if (request.exactly) fillRequest(request.exactly)
-    items(request.firstAvailable).forEach(fillRequest)
-  }
-}
-
 const controllerRevisionStrategy: Strategy = {
   hasGeneration: false,
+  validate: (object) => nonNegative(object['revision'], 'revision'),
   validateUpdate: (next, before) => immutable(next['data'], before['data'], 'data'),
 }
 
@@ -129,7 +105,7 @@ const strategies = new Map<string, Strategy>([
   ['customresourcedefinitions.apiextensions.k8s.io', customResourceDefinitionStrategy],
   ['daemonsets.apps', daemonSetStrategy],
   ['deployments.apps', deploymentStrategy],
-  ['deviceclasses.resource.k8s.io', withGeneration],
+  ['deviceclasses.resource.k8s.io', deviceClassStrategy],
   ['endpoints', endpointsStrategy],
   ['endpointslices.discovery.k8s.io', endpointSliceStrategy],
   ['events', eventStrategy],
@@ -158,7 +134,7 @@ const strategies = new Map<string, Strategy>([
   ['replicationcontrollers', replicationControllerStrategy],
   ['resourceclaims.resource.k8s.io', resourceClaimStrategy],
   ['resourcequotas', resourceQuotaStrategy],
-  ['resourceslices.resource.k8s.io', withGeneration],
+  ['resourceslices.resource.k8s.io', resourceSliceStrategy],
   ['rolebindings.rbac.authorization.k8s.io', roleBindingStrategy],
   ['roles.rbac.authorization.k8s.io', roleStrategy],
   ['runtimeclasses.node.k8s.io', runtimeClassStrategy],

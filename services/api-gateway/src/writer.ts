@@ -419,7 +419,7 @@ export function createWriter(deps: WriterDeps): Writer {
       // What is invalid is said to be so before the name is; what an object would take is not taken for a name that is.
       const taken = tableOf(resource).current.has(keyOf(request.namespace, name))
       const allocation = taken ? nothing : allocate(stream, kind, draft, undefined, context)
-      const decision = decideCreate(kind, draft)
+      const decision = decideCreate(kind, draft, resource)
       if (decision.kind !== 'event') throw new ApiError((decision as Extract<Decision, { kind: 'refused' }>).status)
       admit(request, 'CREATE', draft, undefined, dryRun, 'validate', name)
       if (taken) return { stored: false, result: { taken: name, generated } }

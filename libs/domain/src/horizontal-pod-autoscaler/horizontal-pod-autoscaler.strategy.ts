@@ -1,6 +1,6 @@
 // HorizontalPodAutoscalers, in their storage version autoscaling/v2.
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { fill, fillText, items, section } from '../fields.ts'
+import { fill, items, section } from '../fields.ts'
 import { validateAutoscalerSpec } from './autoscaler-validation.ts'
 import { validateCounts } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
@@ -37,10 +37,6 @@ const setDefaults = (draft: JsonObject): void => {
         },
       },
     ]
-  for (const metric of items(spec['metrics'])) {
-    const target = metric.resource?.target
-    if (target && !target.type) fillText(target, 'type', target.averageUtilization ? 'Utilization' : 'AverageValue')
-  }
   // Half a behavior gets the other half's defaults; none at all stays none.
   if (!spec['behavior']) return
   setRules(section(spec['behavior'], 'scaleUp'), scaleUp)

@@ -7,6 +7,7 @@ import { fill, fillText, immutable, items, section, semanticEqual } from '../fie
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { jobWarnings } from './job-warnings.ts'
 import type { DecisionContext, Strategy } from '../strategy.ts'
+import { shownSelector } from '../workload/workload-rules.ts'
 import { validateJobSpec } from './job-spec.ts'
 import { validateJobStatusUpdate } from './job-status-validation.ts'
 
@@ -71,7 +72,7 @@ const validate = (job: KubeObject): StatusCause[] => {
   const { uid, name } = job.metadata
   const generated = { [uidLabel]: uid, [nameLabel]: name, 'controller-uid': uid, 'job-name': name }
   if (spec['manualSelector'] !== true && spec['selector'] && !compileLabelSelector(spec['selector']).matches(generated))
-    causes.push(invalidValue('spec.selector', spec['selector'], '`selector` not auto-generated'))
+    causes.push(invalidValue('spec.selector', shownSelector(spec['selector']), '`selector` not auto-generated'))
   return [...causes, ...validateJobSpec(spec, 'spec')]
 }
 

@@ -3,7 +3,7 @@ import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/a
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { fillText, items, section } from '../fields.ts'
+import { fill, items, section } from '../fields.ts'
 import { portNumber } from '../names.ts'
 import { validatePortNumberOrName } from '../pod/container-validation.ts'
 import { cidrWarnings, isStrictlyInside, parseCidr, validateLegacyCidr } from '../ip-addresses.ts'
@@ -16,7 +16,7 @@ const setDefaults = (draft: JsonObject): void => {
   const spec = section(draft, 'spec')
   section(spec, 'podSelector')
   for (const rule of [...items(spec['ingress']), ...items(spec['egress'])])
-    for (const port of items(rule.ports)) fillText(port, 'protocol', 'TCP')
+    for (const port of items(rule.ports)) fill(port, 'protocol', 'TCP')
   if (items(spec['policyTypes']).length === 0)
     spec['policyTypes'] = items(spec['egress']).length > 0 ? ['Ingress', 'Egress'] : ['Ingress']
 }
@@ -25,7 +25,7 @@ const validatePorts = (ports: unknown, field: string): StatusCause[] =>
   items(ports).flatMap((port: JsonObject, index) => {
     const at = `${field}[${index}]`
     const causes: StatusCause[] = []
-    if (port['protocol'] && !protocols.includes(port['protocol']))
+    if (typeof port['protocol'] === 'string' && !protocols.includes(port['protocol']))
       causes.push(notSupported(`${at}.protocol`, port['protocol'], protocols))
     if (port['port'] !== undefined) causes.push(...validatePortNumberOrName(port['port'], `${at}.port`))
     const end = port['endPort']

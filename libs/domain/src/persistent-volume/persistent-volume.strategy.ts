@@ -65,8 +65,14 @@ const validateSource = (spec: JsonObject): StatusCause[] => {
   if (first === 'csi' && !spec['csi'].volumeHandle) causes.push(required('spec.csi.volumeHandle'))
   if (first === 'iscsi' && spec['iscsi'].secretRef && !spec['iscsi'].secretRef.name)
     causes.push(required('spec.iscsi.secretRef.name'))
+  if (first === 'iscsi')
+    // Of a volume upstream says less about names.
+    causes.forEach((cause, index) => {
+      causes[index] = { ...cause, message: cause.message.replace(/ starting with iqn, eui, or naa$/, '') }
+    })
   for (const source of more)
-    causes.push(forbiddenField(`spec.${shownSource[source] ?? source}`, 'may not specify more than 1 volume type'))
+    if (source === 'flexVolume') causes.push(...validateVolumeSource(source, spec[source], `spec.${source}`))
+    else causes.push(forbiddenField(`spec.${shownSource[source] ?? source}`, 'may not specify more than 1 volume type'))
   return causes
 }
 

@@ -34,6 +34,7 @@ const validate = (budget: KubeObject): StatusCause[] => {
 }
 
 export const podDisruptionBudgetStrategy: Strategy = {
+  anyGenerateName: true,
   validateStatusUpdate: (next) => [
     ...validateConditions(next['status']?.conditions, 'status.conditions'),
     ...validateCounts(next['status'] ?? {}, ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods']),

@@ -47,6 +47,7 @@ const validate = (controller: KubeObject): StatusCause[] => {
 
 export const replicationControllerStrategy: Strategy = {
   validatesAll: true,
+  anyGenerateName: true,
   propagationWhenUnsaid: 'Orphan',
   warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,

@@ -17,8 +17,8 @@ import {
   nodePortMax,
   nodePortMin,
 } from './ip-range.ts'
-import { needsClusterIp, needsHealthCheckPort, needsNodePorts, setIpFamilies } from './service-defaults.ts'
-import { nodePortRangeSentence } from './service-validation.ts'
+import { mayHaveNodePorts, needsClusterIp, needsHealthCheckPort, needsNodePorts, setIpFamilies } from './service-defaults.ts'
+import { nodePortRangeSentence, validateClusterIps } from './service-validation.ts'
 
 const keysOf = (service: KubeObject | undefined): string[] => {
   const spec: JsonObject | undefined = service?.['spec']
@@ -33,6 +33,44 @@ const keysOf = (service: KubeObject | undefined): string[] => {
 
 const refuse = (service: KubeObject, cause: StatusCause): never => {
   throw new ApiError(invalid('', 'Service', service.metadata.name, [cause]))
+}
+
+const refuseAll = (service: KubeObject, causes: readonly StatusCause[]): void => {
+  if (causes.length > 0) throw new ApiError(invalid('', 'Service', service.metadata.name, causes))
+}
+
+/** The one family that this cluster has addresses of. */
+const clusterFamily = 'IPv4'
+
+/** What is wrong with the addresses and families that are asked for; nothing is taken for a service that asks wrongly. */
+const familyCauses = (spec: JsonObject, was: JsonObject | undefined): StatusCause[] => {
+  if (!needsClusterIp(spec)) return []
+  const wrong = validateClusterIps(spec, was)
+  if (wrong.length > 0) return wrong
+  const [addresses, families] = [items(spec['clusterIPs']), items(spec['ipFamilies'])]
+  const headlessAlone = spec['clusterIP'] === 'None' && Object.keys(spec['selector'] ?? {}).length === 0
+  const policy = spec['ipFamilyPolicy'] ?? was?.['ipFamilyPolicy'] ?? (headlessAlone ? 'RequireDualStack' : 'SingleStack')
+  const at = 'spec.ipFamilyPolicy'
+  const several = (what: string): StatusCause =>
+    invalidValue(at, policy, `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`)
+  const causes: StatusCause[] = []
+  const single = policy === 'SingleStack'
+  const same = (key: string): boolean => JSON.stringify(spec[key]) === JSON.stringify(was?.[key])
+  if (single && addresses.length === 2 && !same('clusterIPs')) causes.push(several('cluster IPs'))
+  if (single && families.length === 2 && !same('ipFamilies')) causes.push(several('IP families'))
+  addresses.forEach((address, index) => {
+    const family = String(address).includes(':') ? 'IPv6' : 'IPv4'
+    if (address !== 'None' && index >= families.length && family !== clusterFamily)
+      causes.push(invalidValue(`spec.clusterIPs[${index}]`, addresses, `${family} is not configured on this cluster`))
+  })
+  if (causes.length > 0 || headlessAlone) return causes
+  if (policy === 'RequireDualStack')
+    causes.push(invalidValue(at, policy, 'this cluster is not configured for dual-stack services'))
+  families.forEach((family, index) => {
+    if (family !== clusterFamily)
+      causes.push(invalidValue(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster'))
+  })
+  return causes
 }
 
 const isFree = (key: string, held: Allocations, own: ReadonlySet<string>): boolean =>
@@ -91,7 +129,8 @@ const allocateNodePorts = (
   const ports = items(spec['ports'])
   ports.forEach((port: JsonObject, index) => {
     const wanted = port['nodePort']
-    if (!wanted) return
+    // A type that has none: validation says so.
+    if (!wanted || !mayHaveNodePorts(spec)) return
     const key = nodePortKey(port['protocol'], wanted)
     const field = `spec.ports[${index}].nodePort`
     if (!own.has(key)) {
@@ -135,6 +174,7 @@ export const allocateService = (
   if (!next) return { take: [], release: owned }
   const own = new Set(owned)
   const spec: JsonObject = next['spec'] ?? {}
+  refuseAll(next, familyCauses(spec, before?.['spec']))
   setIpFamilies(spec)
   if (needsClusterIp(spec)) {
     allocateClusterIp(next, spec, own, held, context)

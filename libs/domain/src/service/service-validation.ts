@@ -75,7 +75,7 @@ const validatePortUniqueness = (ports: readonly JsonObject[]): StatusCause[] => 
 
 const isHeadless = (spec: JsonObject): boolean => items(spec['clusterIPs'])[0] === 'None'
 
-const validateClusterIps = (spec: JsonObject, before: JsonObject | undefined): StatusCause[] => {
+export const validateClusterIps = (spec: JsonObject, before: JsonObject | undefined): StatusCause[] => {
   const causes: StatusCause[] = []
   const at = 'spec.clusterIPs'
   const addresses = items(spec['clusterIPs'])

@@ -80,21 +80,14 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
   return nonNegative(update['rollingUpdate']?.partition, `${field}.rollingUpdate.partition`)
 }
 
-/** The spec with the volumes that its claims stand for, as pods will have them. */
+/** The spec with the volumes that its claims stand for, as pods will have them; their names are not the template's. */
 const withClaims = (spec: JsonObject): JsonObject => {
-  const claims = items(spec['volumeClaimTemplates'])
-  if (claims.length === 0 || !spec['template']) return spec
-  const volumes = claims.map((claim: JsonObject) => {
-    const name: string = claim['metadata']?.name ?? ''
-    return { name, persistentVolumeClaim: { claimName: name } }
-  })
-  const own = items(spec['template'].spec?.volumes).filter(
-    ({ name }) => !volumes.some((volume) => volume.name === name),
-  )
-  return {
-    ...spec,
-    template: { ...spec['template'], spec: { ...spec['template'].spec, volumes: [...volumes, ...own] } },
-  }
+  if (!spec['template']) return spec
+  const names = new Set(items(spec['volumeClaimTemplates']).map((claim: JsonObject) => claim['metadata']?.name ?? ''))
+  const volumes = [...names].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
+  const { hostname, subdomain, ...podSpec } = spec['template'].spec ?? {}
+  const own = items(podSpec.volumes).filter(({ name }) => !names.has(name))
+  return { ...spec, template: { ...spec['template'], spec: { ...podSpec, volumes: [...volumes, ...own] } } }
 }
 
 const validate = (set: KubeObject): StatusCause[] => {

@@ -15,7 +15,7 @@ import {
 } from './admission-rules.ts'
 
 const failurePolicies = ['Fail', 'Ignore']
-const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized']
+const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge']
 const actions = ['Audit', 'Deny', 'Warn']
 const notFoundActions = ['Deny', 'Allow']
 const auditAnnotationsMax = 20

@@ -150,7 +150,7 @@ const policy = (mutating: boolean): Strategy => ({
   validatesAll: !mutating,
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
-    if (!spec['failurePolicy']) spec['failurePolicy'] = 'Fail'
+    fill(spec, 'failurePolicy', 'Fail')
     setMatchDefaults(spec['matchConstraints'])
   },
   validate: (object) =>
