@@ -5,6 +5,9 @@ import { judge } from './judge.ts'
 import { readRecorded } from './recorded.ts'
 import { wrongValues } from './wrong-values.ts'
 
+/** Some seconds; a busy machine takes longer. */
+const timeoutMs = 300_000
+
 test('what upstream says of wrong values is what we say, but for what differs with a reason', () => {
   const recorded = readRecorded()
   const differences = readRecordedDifferences()
@@ -19,4 +22,4 @@ test('what upstream says of wrong values is what we say, but for what differs wi
   expect(different).toEqual([])
   // A reason that covers nothing any more must go.
   expect(differences.unused()).toEqual([])
-})
+}, timeoutMs)

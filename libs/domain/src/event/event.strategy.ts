@@ -16,6 +16,7 @@ const lengths: readonly (readonly [field: string, shown: string, max: number])[]
 
 /** An event that says its time belongs to the newer API, whichever way it came. */
 const validateNewer = (event: KubeObject, controllerField: string): StatusCause[] => {
+  if (!event['eventTime']) return []
   const causes: StatusCause[] = []
   const controller: string = event['reportingComponent'] ?? ''
   if (controller === '') causes.push(required(controllerField))
@@ -37,11 +38,6 @@ const validateNamespace = (event: KubeObject): StatusCause[] => {
     involved === '' ? namespace === 'default' || (timed && namespace === 'kube-system') : timed || namespace === involved
   return right ? [] : [invalidValue('involvedObject.namespace', involved, 'does not match event.namespace')]
 }
-
-const validateEvent = (event: KubeObject, controllerField: string): StatusCause[] => [
-  ...validateNamespace(event),
-  ...(event['eventTime'] ? validateNewer(event, controllerField) : []),
-]
 
 /** What the newer API asks of whoever writes through it. */
 const validateStrictly = (event: KubeObject): StatusCause[] => {
@@ -111,11 +107,12 @@ export const eventStrategy: Strategy = {
   },
   prepareForCreate: fillUnset,
   prepareForUpdate: fillUnset,
+  validate: validateNamespace,
   validateCreate: (event, { group }) => [
-    ...validateEvent(event, group === newerGroup ? 'reportingController' : 'reportingComponent'),
+    ...validateNewer(event, group === newerGroup ? 'reportingController' : 'reportingComponent'),
     ...(group === newerGroup ? validateStrictly(event) : []),
   ],
-  validateUpdate: (event) => validateEvent(event, 'reportingComponent'),
+  validateUpdate: (event) => validateNewer(event, 'reportingComponent'),
   selectableFieldNames: [...selectable],
   selectableFields,
 }
