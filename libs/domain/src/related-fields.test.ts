@@ -51,6 +51,16 @@ describe('fields that do not go together', () => {
       'spec.hostPID: Forbidden: cannot be set for a windows pod',
     ],
     [
+      'persistentvolumeclaims',
+      {
+        spec: {
+          dataSource: { kind: 'PersistentVolumeClaim', name: 'a' },
+          dataSourceRef: { kind: 'PersistentVolumeClaim', name: 'b' },
+        },
+      },
+      'spec: Invalid value: {}: must match dataSourceRef',
+    ],
+    [
       'services',
       { spec: { type: 'ExternalName', externalName: 'a.b', clusterIP: 'None', clusterIPs: ['None'] } },
       'spec.clusterIPs: Forbidden: may not be set for ExternalName services',
@@ -79,6 +89,16 @@ describe('fields that do not go together', () => {
   test.each(cases)('%s %j', (kind, object, said) => {
     expect(refusals(kind, object)).toContain(said)
   })
+})
+
+test('a replication controller may be scaled, though its group has no name', () => {
+  const scaleTargetRef = { apiVersion: 'v1', kind: 'ReplicationController', name: 'a' }
+  const kind = 'horizontalpodautoscalers.autoscaling'
+  expect(refusals(kind, { spec: { maxReplicas: 3, scaleTargetRef } })).toEqual([])
+  const other = { ...scaleTargetRef, kind: 'Deployment' }
+  expect(refusals(kind, { spec: { maxReplicas: 3, scaleTargetRef: other } })).toEqual([
+    'spec.scaleTargetRef.apiVersion: Invalid value: "v1": apiVersion must specify API group',
+  ])
 })
 
 describe('statuses that cannot be', () => {
