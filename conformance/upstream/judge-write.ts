@@ -172,7 +172,8 @@ export function comparable(object: Any): unknown {
   // Upstream's own controllers write the status of these.
   const watched = ['CustomResourceDefinition', 'FlowSchema', 'PriorityLevelConfiguration', 'ServiceCIDR', 'APIService']
   const shown = { ...rest, metadata, ...(watched.includes(object.kind) ? {} : { status }) }
-  return JSON.parse(JSON.stringify(shown, (key, value) => sorted(withoutDrawn(key, value))))
+  // Upstream writes null for a time that nobody gave; here it is left out.
+  return JSON.parse(JSON.stringify(shown, (key, value) => (value === null ? undefined : sorted(withoutDrawn(key, value)))))
 }
 
 export const digestOf = (value: unknown): string =>

@@ -40,6 +40,8 @@ export const blankDrawn = (text: string): string =>
   text
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uid>')
     .replace(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<random>')
+    // Upstream appends the difference of its internal objects.
+    .replace(/(pod updates may not change fields other than [^\n]*)\n.*$/s, '$1')
 
 export function judge(resource: ResourceInfo, given: Any): Judgement {
   const { errors, object } = normalize(registry, resource.definition, given)

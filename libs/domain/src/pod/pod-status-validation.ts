@@ -2,7 +2,7 @@
 import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, entries, immutable, items } from '../fields.ts'
+import { byRule, entries, immutable, items, requiredName } from '../fields.ts'
 import { isDualStack, validateLegacyIp } from '../ip-addresses.ts'
 import { dns1123Label, dns1123Subdomain, inclusiveRange, qualifiedName } from '../names.ts'
 import { nanosOf } from '../quantities.ts'
@@ -121,7 +121,7 @@ const validateExtendedClaim = (given: JsonObject | undefined, spec: JsonObject):
     if (seen.has(key)) causes.push(duplicate(place, mapping))
     seen.add(key)
   })
-  return [...causes, ...byRule(dns1123Subdomain, given['resourceClaimName'] ?? '', `${at}.resourceClaimName`)]
+  return [...causes, ...requiredName(dns1123Subdomain, given['resourceClaimName'], `${at}.resourceClaimName`)]
 }
 
 const validateUser = (user: JsonObject | undefined, windows: boolean, field: string): StatusCause[] => {
