@@ -2,7 +2,7 @@
 import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { fill, fillText, immutable, keep, nonNegative, section, semanticEqual } from '../fields.ts'
+import { fill, fillStatus, fillText, immutable, keep, nonNegative, section, semanticEqual } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { templateWarnings } from '../pod/pod-warnings.ts'
 import { validateCollisionCount, validateCounts } from '../status-rules.ts'
@@ -26,6 +26,7 @@ const generationAnnotation = 'deprecated.daemonset.template.generation'
 
 const setDefaults = (draft: JsonObject): void => {
   fill(section(section(draft, 'metadata'), 'annotations'), generationAnnotation, '0')
+  fillStatus(draft, { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 })
   const spec = section(draft, 'spec')
   const update = section(spec, 'updateStrategy')
   fillText(update, 'type', 'RollingUpdate')

@@ -1,6 +1,6 @@
 // HorizontalPodAutoscalers, in their storage version autoscaling/v2.
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { fill, items, section } from '../fields.ts'
+import { fill, fillStatus, items, section } from '../fields.ts'
 import { validateAutoscalerSpec } from './autoscaler-validation.ts'
 import { validateCounts } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
@@ -25,6 +25,7 @@ const setRules = (rules: JsonObject, defaults: JsonObject): void => {
 }
 
 const setDefaults = (draft: JsonObject): void => {
+  fillStatus(draft, { desiredReplicas: 0 })
   const spec = section(draft, 'spec')
   fill(spec, 'minReplicas', 1)
   if (items(spec['metrics']).length === 0)

@@ -15,6 +15,12 @@ const nodeInfoFields = [
   ...['kubeProxyVersion', 'operatingSystem', 'architecture'],
 ]
 
+const fillNodeStatus = (status: JsonObject): void => {
+  const info = section(status, 'nodeInfo')
+  for (const name of nodeInfoFields) fill(info, name, '')
+  fill(section(section(status, 'daemonEndpoints'), 'kubeletEndpoint'), 'Port', 0)
+}
+
 /** Allocatable is capacity until the node says otherwise. */
 const setDefaults = (draft: JsonObject): void => {
   const status = draft['status']
@@ -94,10 +100,7 @@ export const nodeStrategy: Strategy = {
   setDefaults,
   // A kubelet registers with its status, so a create keeps it.
   prepareForCreate: (draft) => {
-    const status = section(draft, 'status')
-    const info = section(status, 'nodeInfo')
-    for (const name of nodeInfoFields) fill(info, name, '')
-    fill(section(section(status, 'daemonEndpoints'), 'kubeletEndpoint'), 'Port', 0)
+    fillNodeStatus(section(draft, 'status'))
   },
   prepareForUpdate: (draft, before) => {
     const now = section(draft, 'spec')
@@ -107,6 +110,7 @@ export const nodeStrategy: Strategy = {
   /** Labels and annotations may come with the status. */
   prepareForStatusUpdate: (draft, before) => {
     keep(draft, before, 'spec')
+    fillNodeStatus(section(draft, 'status'))
   },
   warnings: nodeWarnings,
   validatesAll: true,

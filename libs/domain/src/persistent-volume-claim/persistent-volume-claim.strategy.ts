@@ -2,7 +2,7 @@
 import { forbiddenField } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { keep, section, semanticEqual } from '../fields.ts'
+import { fillStatus, keep, section, semanticEqual } from '../fields.ts'
 import { compareQuantities } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
 import { validateClaimStatus } from './claim-status-validation.ts'
@@ -72,6 +72,7 @@ export const persistentVolumeClaimStrategy: Strategy = {
   ],
   hasGeneration: false,
   setDefaults: (draft) => {
+    fillStatus(draft, { phase: 'Pending' })
     const spec = section(draft, 'spec')
     setClaimSpecDefaults(spec)
   },

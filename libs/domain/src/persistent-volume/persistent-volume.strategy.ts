@@ -10,7 +10,7 @@ import { setVolumeSourceDefaults } from '../pod/pod-defaults.ts'
 import { validateNodeTerm } from '../pod/scheduling-validation.ts'
 import { shownSource, sourceOrder, validateVolumeSource } from '../pod/volume-validation.ts'
 import { nanosOf } from '../quantities.ts'
-import { byRule, entries, fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
+import { byRule, entries, fill, fillStatus, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
 import { accessModes, volumeModes } from '../persistent-volume-claim/claim-validation.ts'
 import type { Strategy } from '../strategy.ts'
 
@@ -165,6 +165,7 @@ export const persistentVolumeStrategy: Strategy = {
   warnings: volumeWarnings,
   hasGeneration: false,
   setDefaults: (draft) => {
+    fillStatus(draft, { phase: 'Pending' })
     const spec = section(draft, 'spec')
     fillText(spec, 'persistentVolumeReclaimPolicy', 'Retain')
     fill(spec, 'volumeMode', 'Filesystem')

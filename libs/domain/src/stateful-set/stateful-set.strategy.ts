@@ -2,7 +2,7 @@
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, fill, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
+import { byRule, fill, fillStatus, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
 import { dns1123Label } from '../names.ts'
 import { validateClaimSpec } from '../persistent-volume-claim/claim-validation.ts'
 import { claimSpecWarnings } from '../persistent-volume-claim/claim-warnings.ts'
@@ -27,6 +27,7 @@ const mutableFields = [
 ]
 
 const setDefaults = (draft: JsonObject): void => {
+  fillStatus(draft, { replicas: 0, availableReplicas: 0 })
   const spec = section(draft, 'spec')
   fillText(spec, 'podManagementPolicy', 'OrderedReady')
   const update = section(spec, 'updateStrategy')
