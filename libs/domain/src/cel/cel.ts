@@ -138,10 +138,11 @@ function inMacro(
   return undefined
 }
 
-const reserved = new Set([
-  ...['as', 'break', 'const', 'continue', 'else', 'false', 'for', 'function', 'if', 'import', 'in', 'let', 'loop'],
-  ...['namespace', 'null', 'package', 'return', 'true', 'var', 'void', 'while'],
-])
+const reserved = new Set(
+  'as break const continue else false for function if import in let loop namespace null package return true var void while'.split(
+    ' ',
+  ),
+)
 
 /** Whether a name may be used in expressions. */
 export const isCelIdentifier = (name: string): boolean => /^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) && !reserved.has(name)
