@@ -11,7 +11,7 @@ import { rolldown } from 'rolldown'
 const root = resolve(import.meta.dirname, '..')
 const out = resolve(process.argv[2] ?? join(root, 'dist'))
 const services = ['api-gateway', 'scheduler', 'controllers', 'node-agent', 'projector']
-/** Loaded with `require` when the first YAML body comes (libs/api/src/decode-yaml.ts). */
+/** Loaded with `require` when the first YAML body comes (libs/api/src/decode/decode-yaml.ts). */
 const packages = ['js-yaml', 'argparse']
 
 const input = {

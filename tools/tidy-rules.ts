@@ -38,9 +38,9 @@ export const pureFolders: readonly string[] = [
 export const impureExceptions: Readonly<Record<string, string>> = {
   'libs/events/src/sqlite': 'the embedded adapter of the EventLog port',
   'libs/events/src/jetstream': 'the JetStream adapter of the EventLog port',
-  'libs/events/src/high-water-mark.ts': 'the mark that is kept outside the log, in a file',
-  'libs/api/src/registry.ts': 'reads the generated description of the kinds, once',
-  'libs/api/src/decode-yaml.ts': 'loads the YAML parser with the first YAML body, so that start-up need not',
+  'libs/events/src/integrity/high-water-mark.ts': 'the mark that is kept outside the log, in a file',
+  'libs/api/src/schema/registry.ts': 'reads the generated description of the kinds, once',
+  'libs/api/src/decode/decode-yaml.ts': 'loads the YAML parser with the first YAML body, so that start-up need not',
 }
 
 /** Modules of Node that do not do I/O. All others are refused in pure folders. */
@@ -60,7 +60,7 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/nats-core': ['libs/events/src/jetstream'],
   '@nats-io/transport-node': ['libs/events/src/jetstream'],
   'node:sqlite': ['libs/events/src/sqlite'],
-  'js-yaml': ['libs/api/src', 'services/api-gateway/src/http-server.ts'],
+  'js-yaml': ['libs/api/src', 'services/api-gateway/src/http/http-server.ts'],
   fastify: ['services/api-gateway/src'],
   pino: ['libs/runtime/src'],
   commander: ['apps/cli/src'],

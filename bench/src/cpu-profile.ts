@@ -15,7 +15,7 @@ export interface CpuProfile {
 }
 
 export interface SelfTime {
-  /** `commit libs/events/src/group-committer.ts:190`. */
+  /** `commit libs/events/src/commit/group-committer.ts:190`. */
   readonly where: string
   readonly ms: number
 }

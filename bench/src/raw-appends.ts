@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sealRecord } from '@shiplog/events/checksum'
+import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { Append, ClusterLog } from '@shiplog/events/event-log'
 import { systemClock } from '@shiplog/runtime/clock'
@@ -67,7 +67,7 @@ async function open(kind: LogKind, dataDir: string): Promise<{ log: ClusterLog; 
     const { openSqliteClusterLog } = await import('@shiplog/events/sqlite/sqlite-log')
     return { log: await openSqliteClusterLog({ dataDir, clock: systemClock }), stop: () => Promise.resolve() }
   }
-  const { startNatsServer } = await import('@shiplog/events/jetstream/nats-child')
+  const { startNatsServer } = await import('@shiplog/nats-server/nats-child')
   const { connectJetStreamClusterLog } = await import('@shiplog/events/jetstream/jetstream-log')
   const { provideNatsServer } = await import('../../tools/nats-server/provide.ts')
   const binary = await provideNatsServer()

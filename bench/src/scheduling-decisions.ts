@@ -3,11 +3,11 @@
 // at every node for every pod.
 //
 //   node bench/src/scheduling-decisions.ts [nodes=5000] [init=1000] [pods=10000]
-import { createProfile, defaultConfiguration } from '@shiplog/scheduling/configuration'
-import { createPlacementIndex } from '@shiplog/scheduling/placement-index'
-import { schedule } from '@shiplog/scheduling/schedule'
-import { Snapshot } from '@shiplog/scheduling/snapshot'
-import { testNode, testPod } from '@shiplog/scheduling/test-objects'
+import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { createPlacementIndex } from '@shiplog/scheduling/index/placement-index'
+import { schedule } from '@shiplog/scheduling/framework/schedule'
+import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
+import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 
 const [nodes, initial, measured] = [5000, 1000, 10_000].map((standard, index) =>
   Number(process.argv[index + 2] ?? standard),

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { LogRecord } from '@shiplog/events/event-log'
-import { describeFinding, verifyLog } from '@shiplog/events/verify-log'
+import { describeFinding, verifyLog } from '@shiplog/events/integrity/verify-log'
 import type { Apart } from './apart.ts'
 import type { Workload } from './apart-workload.ts'
 import { doublePods, excessPods } from './pods-in-log.ts'

@@ -1,7 +1,7 @@
 // The log of a stopped cluster, read for what it holds: the truth that answers are measured against.
 import { openLog } from '@shiplog/all-in-one/open-log'
 import type { LogRecord } from '@shiplog/events/event-log'
-import { provideNatsServer } from '@shiplog/events/jetstream/nats-binary'
+import { provideNatsServer } from '@shiplog/nats-server/nats-binary'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
 

@@ -1,7 +1,7 @@
 // What a client asks before and beside objects, sent to upstream's API server and to ours: discovery, versions, OpenAPI,
 // methods, field validation, generated names, selectors, pages.
-import { builtInRegistry } from '@shiplog/api/registry'
-import { apiVersionOf } from '@shiplog/api/schema'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { apiVersionOf } from '@shiplog/api/schema/schema'
 import type { Any } from '../src/case.ts'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../src/http.ts'
 import { blank, type Report } from './report.ts'

@@ -1,8 +1,8 @@
 // Combinations: valid manifests with two or three fields set to values that other valid manifests of the kind have, to the
 // edges of what their types allow, or to what upstream's rules relate (related-settings.ts). Drawn by a seed, the same
 // every time, for creates, for updates of what was created, and for writes of the status. Upstream is the judge of them.
-import { builtInRegistry } from '@shiplog/api/registry'
-import type { FieldType, ResourceInfo } from '@shiplog/api/schema'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import type { FieldType, ResourceInfo } from '@shiplog/api/schema/schema'
 import { type SeededRandom, seededRandom } from '@shiplog/testing/seeded-random'
 import type { Any } from '../src/case.ts'
 import { relatedSettings } from './related-settings.ts'

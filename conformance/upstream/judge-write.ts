@@ -1,10 +1,10 @@
 // Our answer to a write, without a server: decoding, defaults, admission, the decision, warnings, and the object as it
 // would be stored. What upstream answers to the same request is on record (recorded-combinations.json).
 import { createHash } from 'node:crypto'
-import { normalize, structuralErrors } from '@shiplog/api/decode'
+import { normalize, structuralErrors } from '@shiplog/api/decode/decode'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
-import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, isApiError } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionView } from '@shiplog/domain/admission'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'

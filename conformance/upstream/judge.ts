@@ -1,9 +1,9 @@
 // Our judgement of an object that somebody wants to create, without a server: decoding, defaults, what a create prepares,
 // validation. What upstream says of the same object is on record (recorded-refusals.json).
-import { normalize, structuralErrors } from '@shiplog/api/decode'
+import { normalize, structuralErrors } from '@shiplog/api/decode/decode'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
-import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { isApiError } from '@shiplog/api/status'
 import { convert } from '@shiplog/domain/conversions'
 import { decideCreate, type Kind, prepareForCreate } from '@shiplog/domain/decider'

@@ -1,7 +1,7 @@
 // Wrong values, made systematically: every valid manifest, with one field at a time left out, emptied, doubled, or set to
 // what hardly any field may hold. Whether the result is wrong at all is not decided here: upstream is the judge.
-import { builtInRegistry } from '@shiplog/api/registry'
-import type { Field, FieldType, ResourceInfo } from '@shiplog/api/schema'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import type { Field, FieldType, ResourceInfo } from '@shiplog/api/schema/schema'
 import type { Any } from '../src/case.ts'
 import { type ValidManifest, validManifests } from './valid-manifests.ts'
 

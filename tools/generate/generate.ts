@@ -1,6 +1,6 @@
 // Joins the client package's models with our tables of facts; pure but for reading its inputs. See main.ts.
 import { readFileSync } from 'node:fs'
-import type { Definition, Field, FieldType, ResourceInfo, Subresource } from '../../libs/api/src/schema.ts'
+import type { Definition, Field, FieldType, ResourceInfo, Subresource } from '@shiplog/api/schema/schema'
 import { readApi, type Operation } from './client-apis.ts'
 import { readModel } from './client-models.ts'
 import { parseFieldFact, type FieldFact } from './field-facts.ts'

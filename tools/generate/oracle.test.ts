@@ -2,8 +2,8 @@
 // description about what is required, which values an enum has, or what type a field is, one of our tables is wrong.
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { builtInRegistry } from '../../libs/api/src/registry.ts'
-import type { Definition } from '../../libs/api/src/schema.ts'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import type { Definition } from '@shiplog/api/schema/schema'
 
 interface ValidationError {
   readonly keyword: string

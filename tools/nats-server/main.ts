@@ -1,5 +1,5 @@
 // `node tools/nats-server/main.ts`: provides a nats-server and prints its path; what it tries goes to stderr.
-import { oldestVersion, provideNatsServer } from '@shiplog/events/jetstream/nats-binary'
+import { oldestVersion, provideNatsServer } from '@shiplog/nats-server/nats-binary'
 
 const found = await provideNatsServer({ progress: (line) => process.stderr.write(`${line}\n`) })
 if (found === undefined) {

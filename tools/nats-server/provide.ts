@@ -1,2 +1,2 @@
 // The tool that provides a nats-server; it lives with the adapter that needs one, because services use it as well.
-export { type ProvidedNatsServer, provideNatsServer } from '@shiplog/events/jetstream/nats-binary'
+export { type ProvidedNatsServer, provideNatsServer } from '@shiplog/nats-server/nats-binary'

@@ -7,7 +7,7 @@ import {
   natsAuthorization,
   type NatsCredentials,
   type NatsUser,
-} from '@shiplog/events/jetstream/nats-users'
+} from '@shiplog/nats-server/nats-users'
 import { kubeconfigText } from './kubeconfig.ts'
 import { type Client, loadPki } from './pki.ts'
 

@@ -126,7 +126,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
       stop: nothing,
     }
   }
-  const { startNatsServer } = await import('@shiplog/events/jetstream/nats-child')
+  const { startNatsServer } = await import('@shiplog/nats-server/nats-child')
   const server = await startNatsServer({ binary: decision.binary.path, dataDir, clock, logger })
   try {
     const log = await connectJetStreamClusterLog({

@@ -131,7 +131,7 @@ Progress goes to standard error; standard output gets two lines when all nodes a
   export KUBECONFIG=/path/to/.shiplog/kubeconfig`,
   )
   .action(async (options) => {
-    const { up } = await import('./up.ts')
+    const { up } = await import('./cluster/up.ts')
     await up(options)
   })
 
@@ -141,7 +141,7 @@ program
   .addOption(dataDirOption())
   .addHelpText('after', '\nExit code 0: it runs and is ready; 1: it does not.')
   .action(async (options) => {
-    const { status } = await import('./status.ts')
+    const { status } = await import('./cluster/status.ts')
     process.exitCode = await status(options)
   })
 
@@ -166,7 +166,7 @@ Examples:
 docs/sql.md has more. Any client of PostgreSQL will do: the URL is in <data-dir>/postgres-url.`,
   )
   .action(async (query, options) => {
-    const { sql } = await import('./sql.ts')
+    const { sql } = await import('./sql/sql.ts')
     process.exitCode = await sql(query, options)
   })
 
@@ -179,7 +179,7 @@ program
     '\nExit code 0: the log is whole; 1: it is damaged, and the message names subject and sequence.',
   )
   .action(async (options) => {
-    const { verify } = await import('./verify.ts')
+    const { verify } = await import('./cluster/verify.ts')
     process.exitCode = await verify(options)
   })
 
@@ -208,7 +208,7 @@ program
   .addOption(outputOption())
   .addHelpText('after', momentHelp)
   .action(async (object, options) => {
-    const { log } = await import('./log.ts')
+    const { log } = await import('./history/log.ts')
     process.exitCode = await log(object, options)
   })
 
@@ -223,7 +223,7 @@ program
   .addOption(outputOption())
   .addHelpText('after', momentHelp)
   .action(async (object, options) => {
-    const { history } = await import('./history.ts')
+    const { history } = await import('./history/history.ts')
     process.exitCode = await history(object, options)
   })
 
@@ -237,7 +237,7 @@ program
   .addOption(outputOption())
   .addHelpText('after', `${momentHelp}\nExit code 0: no difference; 1: there are some, or it failed.`)
   .action(async (from, to, object, options) => {
-    const { diff } = await import('./diff.ts')
+    const { diff } = await import('./history/diff.ts')
     process.exitCode = await diff(from, to, object, options)
   })
 
@@ -252,7 +252,7 @@ program
   .addOption(outputOption())
   .addHelpText('after', momentHelp)
   .action(async (pod, options) => {
-    const { explainDecision } = await import('./explain-decision.ts')
+    const { explainDecision } = await import('./replay/explain-decision.ts')
     process.exitCode = await explainDecision(pod, options)
   })
 
@@ -267,7 +267,7 @@ program
   .addOption(outputOption())
   .addHelpText('after', '\nExit code 0: all as recorded; 1: some differ or cannot be computed again.')
   .action(async (options) => {
-    const { replay } = await import('./replay.ts')
+    const { replay } = await import('./replay/replay.ts')
     process.exitCode = await replay(options)
   })
 
@@ -309,7 +309,7 @@ its own. One that ends is started again. <data-dir>/run has the process id and t
 docs/running-services-apart.md tells what happens then.`,
   )
   .action(async (options) => {
-    const { apart } = await import('./apart.ts')
+    const { apart } = await import('./cluster/apart.ts')
     await apart(options)
   })
 
@@ -322,7 +322,7 @@ program
   .option('--server <url>', "the gateway in the administrator's kubeconfig", 'https://127.0.0.1:6443')
   .addHelpText('after', '\nSee docs/running-services-apart.md.')
   .action(async (options) => {
-    const { pki } = await import('./pki.ts')
+    const { pki } = await import('./cluster/pki.ts')
     await pki(options)
   })
 
@@ -331,7 +331,7 @@ program
   .description('print where things are')
   .addOption(dataDirOption())
   .action(async (options) => {
-    const { info } = await import('./info.ts')
+    const { info } = await import('./cluster/info.ts')
     info(options)
   })
 
@@ -339,7 +339,7 @@ program
   .command('version')
   .description('print the versions of Shiplog, of the Kubernetes API it serves, and of Node')
   .action(async () => {
-    const { versionLines } = await import('./info.ts')
+    const { versionLines } = await import('./cluster/info.ts')
     for (const line of versionLines()) process.stdout.write(`${line}\n`)
   })
 

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sealRecord } from '@shiplog/events/checksum'
+import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'

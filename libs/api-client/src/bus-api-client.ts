@@ -3,7 +3,7 @@
 // api-unreachable.ts.
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import { requestEntityTooLarge } from '@shiplog/api/status'
-import { decodeOutcome, encodeCommand } from '@shiplog/api/wire-command'
+import { decodeOutcome, encodeCommand } from './wire/command.ts'
 import { type Bus, isNoBusAnswer } from '@shiplog/events/bus/bus'
 import { commandSubject } from '@shiplog/events/bus/bus-subjects'
 import type { Clock } from '@shiplog/runtime/clock'

@@ -9,7 +9,7 @@ import {
   knownMax,
   parseFeedKey,
   readFeedMessage,
-} from '@shiplog/api/wire-feed'
+} from './wire/feed.ts'
 import { type Bus, isNoBusAnswer } from '@shiplog/events/bus/bus'
 import { commandSubject, feedPrefix } from '@shiplog/events/bus/bus-subjects'
 import { type Channel, openChannel } from '@shiplog/events/bus/channel'

@@ -4,12 +4,12 @@
 // What is sent again, and what is not: api-unreachable.ts.
 import type { ApiClient, ApiRequest, ApiResult, Once } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { routeNotFound, type Status } from '@shiplog/api/status'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { ApiConnection, WireAnswer, WireRequest } from './api-connection.ts'
 import { persist } from './api-unreachable.ts'
-import { attemptsPath, wireHeader } from '@shiplog/api/wire-headers'
+import { attemptsPath, wireHeader } from './wire/headers.ts'
 import { wireTarget } from './request-path.ts'
 
 /** Creates the client; the connection is the caller's to close. */

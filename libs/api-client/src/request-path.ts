@@ -1,6 +1,6 @@
 // From a request of the ApiClient port to a method and a path of the Kubernetes API, as a pure function.
 import type { ApiRequest } from '@shiplog/api/api-client'
-import { groupResourceOf, type SchemaRegistry } from '@shiplog/api/schema'
+import { groupResourceOf, type SchemaRegistry } from '@shiplog/api/schema/schema'
 
 const methods: Readonly<Record<ApiRequest['verb'], string>> = {
   get: 'GET',

@@ -1,5 +1,5 @@
 // The sentences of validation errors, as k8s.io/apimachinery/pkg/util/validation/field words them.
-import { goQuote } from './go-quote.ts'
+import { goQuote } from './decode/go-quote.ts'
 import type { StatusCause } from './status.ts'
 
 const quoted = (value: unknown): string =>

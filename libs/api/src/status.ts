@@ -1,7 +1,7 @@
 // All errors that the API gives, as metav1.Status values: reason, HTTP code, sentence and causes as upstream words them
 // (k8s.io/apimachinery/pkg/api/errors). One place, so that an error means the same wherever it arises.
 
-import { goQuote } from './go-quote.ts'
+import { goQuote } from './decode/go-quote.ts'
 
 export interface StatusCause {
   /** `FieldValueInvalid`, `FieldManagerConflict`, … */

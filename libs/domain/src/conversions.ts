@@ -1,7 +1,7 @@
 // Between the version that is stored and the version that was asked for. Only two kinds are served in shapes that differ:
 // HorizontalPodAutoscaler (autoscaling/v1, stored as v2) and Event (events.k8s.io/v1, stored as core v1).
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { apiVersionOf } from '@shiplog/api/schema'
+import { apiVersionOf } from '@shiplog/api/schema/schema'
 import { entries, isBlank, items } from './fields.ts'
 
 /** Where autoscaling/v1 keeps what it has no fields for. */

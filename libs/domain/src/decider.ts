@@ -3,7 +3,7 @@
 // The rules are those of k8s.io/apiserver/pkg/registry/rest and …/registry/generic/registry/store.go.
 import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject, ObjectMeta } from '@shiplog/api/kube-object'
-import { apiVersionOf, groupResourceOf, type ResourceInfo } from '@shiplog/api/schema'
+import { apiVersionOf, groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import {
   badRequest,
   conflict,

@@ -1,7 +1,7 @@
 // Addresses and ranges of addresses as upstream reads them: leniently, so that it can say what is wrong with a text that
 // some programs take, and in the one form in which it would write them.
 import { invalidValue } from '@shiplog/api/field-errors'
-import { goQuote } from '@shiplog/api/go-quote'
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { StatusCause } from '@shiplog/api/status'
 
 /** What is wrong with a text that is no address. */

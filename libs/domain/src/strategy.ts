@@ -2,7 +2,7 @@
 // generation, finalizers, resourceVersion, managed fields. A strategy adds defaults, validation, immutable fields and
 // what a status write may touch. All functions are pure; those that "fill" or "prepare" change the draft they are given.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import type { ResourceInfo } from '@shiplog/api/schema'
+import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import type { StatusCause } from '@shiplog/api/status'
 
 /** Who asks. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeEnvelope } from './envelope.ts'
 import type { Append, ClusterLog, EventLog, LogRecord } from './event-log.ts'
 import { isExpiryMarker } from './expiry.ts'
-import { createGroupCommitter } from './group-committer.ts'
+import { createGroupCommitter } from './commit/group-committer.ts'
 import { decodeToken, encodeToken, objectSubject, parseObjectSubject } from './subjects.ts'
 
 export interface ContractSubject {

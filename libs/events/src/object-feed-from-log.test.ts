@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { encodeEnvelope } from './envelope.ts'
 import type { Append, ClusterLog } from './event-log.ts'
-import { createGroupCommitter } from './group-committer.ts'
+import { createGroupCommitter } from './commit/group-committer.ts'
 import type { FeedBatch } from './object-feed.ts'
 import { createObjectFeed, type LogObjectFeed } from './object-feed-from-log.ts'
 import { openSqliteClusterLog } from './sqlite/sqlite-log.ts'

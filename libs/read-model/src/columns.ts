@@ -1,7 +1,7 @@
 // The columns of a kind's view, told from the kind's description: every scalar of spec and status (and of the top level
 // where a kind has neither) becomes a typed column, every list and map a jsonb one. Names are snake_case; a field of the
 // status that the spec has too, or a name that all views use, gets its parent's name in front.
-import type { Field, FieldType, ResourceInfo, SchemaRegistry } from '@shiplog/api/schema'
+import type { Field, FieldType, ResourceInfo, SchemaRegistry } from '@shiplog/api/schema/schema'
 
 export interface ViewColumn {
   readonly name: string

@@ -1,7 +1,7 @@
 // The contract as generated: names and types that people rely on, and the reference that is printed of it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { describe, expect, test } from 'vitest'
 import { reservedNames, snakeCase } from './columns.ts'
 import { contractOf, contractSql } from './contract.ts'

@@ -2,7 +2,7 @@
 // its past; besides them what is of no kind. All of it is generated from the description of the kinds, with comments.
 // Statements are `create or replace`: Postgres itself refuses a change that would break those who read.
 import { hash } from 'node:crypto'
-import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema'
+import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import { kindColumns, metadataColumns, type ViewColumn } from './columns.ts'
 import { readerRole } from './database.ts'
 import { attemptsResource } from './rows.ts'

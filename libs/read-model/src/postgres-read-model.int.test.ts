@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sealRecord } from '@shiplog/events/checksum'
+import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
 import { systemClock } from '@shiplog/runtime/clock'

@@ -2,7 +2,7 @@
 // transaction that first moves the stream's position (which fences whoever else believes to own it) and then writes
 // the rows. The commit does not wait for the disk: what a crash of the server takes, it takes with its position.
 import { schemaVersionsName, upgradeStored } from '@shiplog/api/codec'
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { contractHash, contractOf, contractSql, type ExistingViews } from './contract.ts'
 import { createDatabase, type Database, projectorRole } from './database.ts'

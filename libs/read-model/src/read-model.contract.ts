@@ -1,6 +1,6 @@
 // What every read model promises, as tests: they run against PostgreSQL and against the twin in memory.
 import { createHash } from 'node:crypto'
-import { sealRecord } from '@shiplog/events/checksum'
+import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'

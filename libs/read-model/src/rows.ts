@@ -1,6 +1,6 @@
 // From records of the log to rows, as arrays of columns: a batch goes to Postgres as one statement with one parameter a
 // column, and all payloads in one binary parameter, cut there by offset and length. Never row by row.
-import { groupResourceOf } from '@shiplog/api/schema'
+import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { decodeEnvelope, type Envelope, header } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
 import { isExpiryMarker } from '@shiplog/events/expiry'

@@ -5,7 +5,7 @@ import { createFakeCluster, type Fate, type FakeCluster } from '@shiplog/testing
 import { describe, expect, test } from 'vitest'
 import { forResource, ownsResource, settled, type ReconcileContext, type Reconciler } from './reconciler.ts'
 import { type ControllerRunner, createControllerRunner } from './runner.ts'
-import type { Shares } from './shares.ts'
+import type { Shares } from '@shiplog/replicas/shares'
 import { keyOf } from './view.ts'
 
 const configMaps = { group: '', resource: 'configmaps', namespace: 'default' }

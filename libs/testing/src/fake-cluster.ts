@@ -3,9 +3,9 @@
 // graceful deletion, names used before). It validates nothing. Feeds may lag, and every command can be made to fail.
 import type { FeedBatch, FeedObject, ObjectChange, ObjectFeed } from '@shiplog/events/object-feed'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
-import { applyJsonPatch, jsonEqual } from '@shiplog/api/json-patch'
+import { applyJsonPatch, jsonEqual } from '@shiplog/api/patch/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { applyMergePatch } from '@shiplog/api/merge-patch'
+import { applyMergePatch } from '@shiplog/api/patch/merge-patch'
 import { compileLabelSelector, parseLabelSelector } from '@shiplog/api/selectors'
 import {
   alreadyExists,

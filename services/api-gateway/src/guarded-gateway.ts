@@ -2,16 +2,16 @@
 // kept, the components are shown as pods, and the log is sealed while it grows.
 import type { ApiServerPlace } from '@shiplog/domain/bootstrap-objects'
 import type { ClusterLog } from '@shiplog/events/event-log'
-import type { Mark } from '@shiplog/events/high-water-mark'
+import type { Mark } from '@shiplog/events/integrity/high-water-mark'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Vitals } from '@shiplog/runtime/run'
 import type { Service } from '@shiplog/runtime/service'
 import type { ApiGateway, ApiGatewayDeps } from './api-gateway.ts'
-import { type ComponentWatch, type ComponentWatchOptions, watchComponents } from './component-watch.ts'
-import { guardLog } from './guarded-log.ts'
-import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects, type KeptSystemObjects } from './system-objects.ts'
+import { type ComponentWatch, type ComponentWatchOptions, watchComponents } from '@shiplog/control-plane/pods/component-watch'
+import { guardLog } from '@shiplog/events/integrity/guarded-log'
+import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects, type KeptSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
 
 export interface GuardedGatewayOptions {
   readonly log: ClusterLog

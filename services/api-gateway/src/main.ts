@@ -1,13 +1,13 @@
 // A gateway as a process of its own: any number of them on one log serve the same. Certificates are made by
 // `shiplog pki`; SHIPLOG_DATA_DIR keeps nothing but the high-water mark, which tells a damaged log from a whole one.
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
-import { probeNatsServers } from '@shiplog/events/jetstream/server-probe'
+import { probeNatsServers } from '@shiplog/nats-server/server-probe'
 import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
 import { gauge } from '@shiplog/runtime/metrics'
 import { run } from '@shiplog/runtime/run'
 import { createApiGateway } from './api-gateway.ts'
 import { guardedGateway } from './guarded-gateway.ts'
-import { markOf } from './guarded-log.ts'
+import { markOf } from '@shiplog/events/integrity/guarded-log'
 
 await run('kube-apiserver', async ({ env, clock, ids, logger, replica, vitals, signal, onStop }) => {
   const dataDir = env.required('SHIPLOG_DATA_DIR')

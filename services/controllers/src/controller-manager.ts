@@ -1,10 +1,10 @@
 // The controller manager: all reconcilers over one view, as one service.
 import type { ApiClient } from '@shiplog/api/api-client'
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import type { ObjectFeed } from '@shiplog/events/object-feed'
 import type { Reconciler } from '@shiplog/reconcile/reconciler'
 import { createControllerRunner, type ControllerRunner } from '@shiplog/reconcile/runner'
-import type { Shares } from '@shiplog/reconcile/shares'
+import type { Shares } from '@shiplog/replicas/shares'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'

@@ -2,7 +2,7 @@ import type { ApiRequest } from '@shiplog/api/api-client'
 import type { FeedObject } from '@shiplog/events/object-feed'
 import { expect, test } from 'vitest'
 import { createEventRecorder } from './event-recorder.ts'
-import { createFakeCluster, createManualClock, settle } from './fake-cluster.ts'
+import { createFakeCluster, createManualClock, settle } from './testing/fake-cluster.ts'
 
 const pod = (name: string): FeedObject => ({
   apiVersion: 'v1',

@@ -1,7 +1,7 @@
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import { openChannel } from '@shiplog/events/bus/channel'
 import { isChannelRefused } from '@shiplog/events/bus/channel-errors'
-import { encodeTunnelRequest, tunnelOpenSubject, tunnelPrefix } from '@shiplog/api/tunnel-request'
+import { encodeTunnelRequest, tunnelOpenSubject, tunnelPrefix } from '@shiplog/api-client/wire/tunnel-request'
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import { systemIds as ids } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'

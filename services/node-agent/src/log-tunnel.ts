@@ -1,7 +1,7 @@
 // Logs through a tunnel: which attempt of a container is meant, with the kubelet's sentences when there is none, and its
 // lines sent no faster than the client takes them.
 import { badRequest, notFound, type Status } from '@shiplog/api/status'
-import { type LogOptions, type LogTunnelRequest, tunnelChunkBytesMax } from '@shiplog/api/tunnel-request'
+import { type LogOptions, type LogTunnelRequest, tunnelChunkBytesMax } from '@shiplog/api-client/wire/tunnel-request'
 import type { Channel, ChannelVerdict } from '@shiplog/events/bus/channel'
 import { type ContainerLogQuery, readContainerLog } from '@shiplog/node/container-log-reader'
 import type { ContainerRuntime } from '@shiplog/node/container-runtime'

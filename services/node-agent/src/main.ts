@@ -3,7 +3,7 @@
 import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
 import { createBusFeed } from '@shiplog/api-client/bus-feed'
 import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
-import { startHeartbeat } from '@shiplog/reconcile/heartbeat'
+import { startHeartbeat } from '@shiplog/control-plane/leases/heartbeat'
 import { run } from '@shiplog/runtime/run'
 import { agentsOfNodes } from './agents-of-nodes.ts'
 import { createNodeAgent, type NodeAgent } from './node-agent.ts'

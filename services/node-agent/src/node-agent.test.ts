@@ -3,7 +3,7 @@ import type { ApiRequest } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { describe, expect, test } from 'vitest'
-import { createFakeCluster, createManualClock, type FakeCluster, type ManualClock } from './fake-cluster.ts'
+import { createFakeCluster, createManualClock, type FakeCluster, type ManualClock } from './testing/fake-cluster.ts'
 import { createNodeAgent, type NodeAgent } from './node-agent.ts'
 
 const ids = (() => {

@@ -8,7 +8,7 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { systemClock } from '@shiplog/runtime/clock'
 import { seededRandom } from '@shiplog/testing/seeded-random'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createFakeCluster, type FakeCluster } from './fake-cluster.ts'
+import { createFakeCluster, type FakeCluster } from './testing/fake-cluster.ts'
 import { type FromAgent, processNodeName, type ToAgent } from './testing/process-agent.ts'
 
 const program = join(import.meta.dirname, 'testing', 'process-agent.ts')

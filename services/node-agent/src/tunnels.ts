@@ -1,7 +1,7 @@
 // The agent's end of tunnels: it listens on the bus for what gateways ask of its nodes, and serves a channel for each
 // request or refuses it. A node has no port of its own; the connection to the bus is one that the agent made.
 import { badRequest, type Status, tooManyRequests } from '@shiplog/api/status'
-import { parseTunnelRequest, tunnelOpenSubject, tunnelPrefix, type TunnelRequest } from '@shiplog/api/tunnel-request'
+import { parseTunnelRequest, tunnelOpenSubject, tunnelPrefix, type TunnelRequest } from '@shiplog/api-client/wire/tunnel-request'
 import type { Bus } from '@shiplog/events/bus/bus'
 import { acceptChannels, type ChannelVerdict } from '@shiplog/events/bus/channel'
 import type { Clock } from '@shiplog/runtime/clock'

@@ -6,8 +6,8 @@
 // with numbers in [openFrom, number), leaves out those whose binding or deletion the basis shows and those that an
 // attempt record of the same run calls refused (or its pod gone) before this number, and checks count and digest.
 import type { JsonObject } from '@shiplog/api/kube-object'
-import type { Decision } from '@shiplog/scheduling/schedule'
-import type { TieRule } from '@shiplog/scheduling/tie-break'
+import type { Decision } from '@shiplog/scheduling/framework/schedule'
+import type { TieRule } from '@shiplog/scheduling/framework/tie-break'
 
 export interface DecisionContext {
   readonly scheduler: string

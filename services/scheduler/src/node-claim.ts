@@ -1,9 +1,9 @@
 // What a binding takes of its node, and what it leaves: by this a gateway tells whether bindings of several schedulers, made
 // at the same moment, fit beside each other (ApiRequest.once).
 import type { Claim } from '@shiplog/api/api-client'
-import type { NodeInfo } from '@shiplog/scheduling/node-info'
-import type { PodInfo } from '@shiplog/scheduling/pod-info'
-import { amountOf } from '@shiplog/scheduling/resources'
+import type { NodeInfo } from '@shiplog/scheduling/snapshot/node-info'
+import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
+import { amountOf } from '@shiplog/scheduling/snapshot/resources'
 
 /** A pod for which a node has to be seen as it is: ports are there or not, there is no quantity of them. */
 export const mayClaim = (pod: PodInfo): boolean => pod.shape.hostPorts.length === 0

@@ -2,7 +2,7 @@
 import type { ApiRequest } from '@shiplog/api/api-client'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { FeedObject } from '@shiplog/events/object-feed'
-import type { PodInfo } from '@shiplog/scheduling/pod-info'
+import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 
 const pods = { group: '', resource: 'pods' } as const

@@ -1,9 +1,9 @@
 import { decidedElsewhere } from '@shiplog/api/status'
 import { systemIds as ids } from '@shiplog/runtime/ids'
 import { silentLogger as log } from '@shiplog/runtime/logger'
-import { testNode, testPod } from '@shiplog/scheduling/test-objects'
+import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 import { describe, expect, test } from 'vitest'
-import { createFakeCluster, createManualClock, type FakeCluster, settle } from './fake-cluster.ts'
+import { createFakeCluster, createManualClock, type FakeCluster, settle } from './testing/fake-cluster.ts'
 import { createScheduler } from './scheduler.ts'
 
 const boundNames = (cluster: FakeCluster): string[] => cluster.bindings.map(({ request }) => request.name!).sort()

@@ -1,6 +1,6 @@
-import { createProfile, defaultConfiguration } from '@shiplog/scheduling/configuration'
-import { Snapshot } from '@shiplog/scheduling/snapshot'
-import { testNode, testPod } from '@shiplog/scheduling/test-objects'
+import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
+import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 import { describe, expect, test } from 'vitest'
 import { createSchedulingQueue, unschedulableFlushMs } from './scheduling-queue.ts'
 

@@ -1,9 +1,9 @@
 // The scheduling queue: which pod is next. Waiting pods are in one of four places, as in upstream's queue: *active*
 // (ready, in order), *backoff* (failed a moment ago), *unschedulable* (fits nowhere until something happens) and *gated*
 // (may not be scheduled yet). Time is an argument of the clock given; nothing here waits.
-import type { Profile } from '@shiplog/scheduling/configuration'
-import type { ClusterEvent, QueueOrder } from '@shiplog/scheduling/framework'
-import type { PodInfo, PodShape } from '@shiplog/scheduling/pod-info'
+import type { Profile } from '@shiplog/scheduling/framework/configuration'
+import type { ClusterEvent, QueueOrder } from '@shiplog/scheduling/framework/framework'
+import type { PodInfo, PodShape } from '@shiplog/scheduling/snapshot/pod-info'
 import { Heap } from './heap.ts'
 
 /** Where a pod of the queue is; `scheduling` while it is decided or being bound. */

@@ -1,5 +1,5 @@
 // Sets of a job's indexes, as `0-2,5`.
-import { goQuote } from '@shiplog/api/go-quote'
+import { goQuote } from '@shiplog/api/decode/go-quote'
 
 type Interval = readonly [from: number, to: number]
 

@@ -1,6 +1,6 @@
 // When a job fails at once, ignores a failure, or has succeeded before all of it is done.
 import { duplicate, invalidValue, notSupported, required, tooMany } from '@shiplog/api/field-errors'
-import { goQuote } from '@shiplog/api/go-quote'
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, items, nonNegative } from '../fields.ts'

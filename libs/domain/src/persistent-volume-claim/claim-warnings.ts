@@ -1,5 +1,5 @@
 // What is accepted of a claim and is most likely a mistake.
-import { goQuote } from '@shiplog/api/go-quote'
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { nanosOf } from '../quantities.ts'
 

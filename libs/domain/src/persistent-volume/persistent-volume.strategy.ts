@@ -1,7 +1,7 @@
 // PersistentVolumes: storage that exists, fixed in where it is.
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { timestampOf } from '@shiplog/api/managed-fields'
+import { timestampOf } from '@shiplog/api/apply/managed-fields'
 import type { StatusCause } from '@shiplog/api/status'
 import { dns1123Subdomain } from '../names.ts'
 import { nodeTermWarnings } from '../node-labels.ts'

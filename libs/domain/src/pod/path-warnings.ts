@@ -1,5 +1,5 @@
 // Files of one volume that lie on or under one another: only one of them would be there.
-import { goQuote } from '@shiplog/api/go-quote'
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { items } from '../fields.ts'
 

@@ -1,6 +1,6 @@
 // Annotations of pods that mean something: profiles as they were said before there were fields, and a few more.
 import { invalidValue } from '@shiplog/api/field-errors'
-import { goQuote } from '@shiplog/api/go-quote'
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { entries, items } from '../fields.ts'

@@ -1,5 +1,5 @@
 // What is accepted of a pod and is most likely a mistake, or soon to be one: the sentences of Warning headers.
-import { goQuote } from '@shiplog/api/go-quote'
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { items } from '../fields.ts'
 import { ipWarnings } from '../ip-addresses.ts'

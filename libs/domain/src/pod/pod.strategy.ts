@@ -2,7 +2,7 @@
 // deletion with grace.
 import { forbiddenField } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { timestampOf } from '@shiplog/api/managed-fields'
+import { timestampOf } from '@shiplog/api/apply/managed-fields'
 import type { DecisionContext, Strategy } from '../strategy.ts'
 import { items, keep, section, semanticEqual } from '../fields.ts'
 import { ipWarnings } from '../ip-addresses.ts'

@@ -1,7 +1,7 @@
 // Secrets: bytes by key, with a type that says which keys there must be.
-import { goKindOf } from '@shiplog/api/decode-error'
+import { goKindOf } from '@shiplog/api/decode/decode-error'
 import { invalidValue, required, tooLong } from '@shiplog/api/field-errors'
-import { scanJson } from '@shiplog/api/json-scanner'
+import { scanJson } from '@shiplog/api/decode/json-scanner'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Strategy } from '../strategy.ts'

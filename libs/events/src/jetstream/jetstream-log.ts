@@ -2,7 +2,7 @@
 // batch drops it), an unanswered append is asked again and recognises its own records, and everything is refused that a
 // server older than 2.12 would silently ignore.
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
-import { checkGroup } from '../append-checks.ts'
+import { checkGroup } from '../commit/append-checks.ts'
 import {
   type Append,
   type AppendResult,
@@ -16,8 +16,8 @@ import {
   type ReadOptions,
 } from '../event-log.ts'
 import { markerTtlSeconds } from '../expiry.ts'
-import { createFollowHub, type FollowHub } from '../follow-hub.ts'
-import { shareCalls } from '../shared-call.ts'
+import { createFollowHub, type FollowHub } from '../commit/follow-hub.ts'
+import { shareCalls } from '../commit/shared-call.ts'
 import { compileFilter, disjointFilters } from '../subject-filter.ts'
 import {
   type Connection,

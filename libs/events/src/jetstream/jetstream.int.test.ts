@@ -6,18 +6,18 @@ import { join } from 'node:path'
 import { connect as rawConnect } from '@nats-io/transport-node'
 import { systemClock } from '@shiplog/runtime/clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { sealRecord } from '../checksum.ts'
-import { compactLog } from '../compactor.ts'
+import { sealRecord } from '../integrity/checksum.ts'
+import { compactLog } from '../integrity/compactor.ts'
 import { batchOf, decodeEnvelope, header } from '../envelope.ts'
 import { describeEventLogContract, followUntil, put, sample } from '../event-log.contract.ts'
 import type { LogRecord } from '../event-log.ts'
-import { createGroupCommitter } from '../group-committer.ts'
-import { openHighWaterMark, readMark } from '../high-water-mark.ts'
-import { createSealer } from '../seals.ts'
-import { describeFinding, verifyAtStart, verifying, verifyLog } from '../verify-log.ts'
+import { createGroupCommitter } from '../commit/group-committer.ts'
+import { openHighWaterMark, readMark } from '../integrity/high-water-mark.ts'
+import { createSealer } from '../integrity/seals.ts'
+import { describeFinding, verifyAtStart, verifying, verifyLog } from '../integrity/verify-log.ts'
 import { connectJetStreamClusterLog, type JetStreamLogOptions } from './jetstream-log.ts'
-import { provideNatsServer } from './nats-binary.ts'
-import { type NatsChild, startNatsServer } from './nats-child.ts'
+import { provideNatsServer } from '@shiplog/nats-server/nats-binary'
+import { type NatsChild, startNatsServer } from '@shiplog/nats-server/nats-child'
 
 const server = await provideNatsServer()
 // Without a server these tests say so in their name instead of passing in silence.
@@ -151,7 +151,7 @@ describe.runIf(available)('on nats-server', () => {
       await expect(start()).rejects.toThrow(`in use by process ${process.pid}`)
       const other = join(dataDir, 'other')
       const script = `
-        import { startNatsServer } from ${JSON.stringify(new URL('nats-child.ts', import.meta.url).href)}
+        import { startNatsServer } from ${JSON.stringify(new URL('../../../nats-server/src/nats-child.ts', import.meta.url).href)}
         const child = await startNatsServer({ binary: ${JSON.stringify(server!.path)}, dataDir: ${JSON.stringify(other)} })
         console.log(child.pid)
         setInterval(() => {}, 1000)`

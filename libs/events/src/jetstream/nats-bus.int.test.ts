@@ -9,8 +9,8 @@ import { type Bus, isNoBusAnswer } from '../bus/bus.ts'
 import { describeBusContract, eventually } from '../bus/bus.contract.ts'
 import { acceptChannels, openChannel } from '../bus/channel.ts'
 import { openNatsBus } from './nats-bus.ts'
-import { provideNatsServer } from './nats-binary.ts'
-import { startNatsServer } from './nats-child.ts'
+import { provideNatsServer } from '@shiplog/nats-server/nats-binary'
+import { startNatsServer } from '@shiplog/nats-server/nats-child'
 
 const server = await provideNatsServer()
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
-import { checkGroup } from '../append-checks.ts'
+import { checkGroup } from '../commit/append-checks.ts'
 import {
   type Append,
   type AppendResult,
@@ -20,7 +20,7 @@ import {
   type ReadOptions,
 } from '../event-log.ts'
 import { expiryMarkerHeaders, markerTtlSeconds } from '../expiry.ts'
-import { createFollowHub, type FollowHub } from '../follow-hub.ts'
+import { createFollowHub, type FollowHub } from '../commit/follow-hub.ts'
 import { compileFilter, literalPrefix } from '../subject-filter.ts'
 
 /** Most appends that wait for the next transaction. */

@@ -3,7 +3,7 @@
 // should be, then what the Deployment's status should say, then one command for each object that differs.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelSelector } from '@shiplog/api/selectors'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   settled,

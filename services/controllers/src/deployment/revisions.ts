@@ -1,7 +1,7 @@
 // Revisions of a Deployment: which ReplicaSet belongs to which template, its hash and its annotations, as upstream keeps
 // them. `kubectl rollout history` and `undo` read these annotations.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import { canonicalJson, fnv1a, safeEncode } from '../shared/names.ts'
 import { maxSurgeOf } from './strategy.ts'
 

@@ -1,7 +1,7 @@
 // EndpointSlice: the addresses behind each Service with a selector, 100 to a slice. Endpoints stay in the slice where they
 // are; what is new fills slices that have room, so that one pod's change rewrites one slice.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   settled,

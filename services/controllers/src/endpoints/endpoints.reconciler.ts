@@ -1,6 +1,6 @@
 // Endpoints: the older form of what EndpointSlices say, one object of the Service's name, still read by many clients.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   settled,

@@ -3,7 +3,7 @@
 // Its view is a consistent prefix of the log, so an owner that is not in it is truly absent: an object's owner was there
 // before the object.
 import type { KubeObject, OwnerReference } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   settled,
   type Command,

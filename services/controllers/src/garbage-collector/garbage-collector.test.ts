@@ -1,5 +1,5 @@
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { describe, expect, test } from 'vitest'
 import { deploymentReconciler } from '../deployment/deployment.reconciler.ts'
 import { replicaSetReconciler } from '../replica-set/replica-set.reconciler.ts'

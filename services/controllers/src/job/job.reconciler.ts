@@ -2,7 +2,7 @@
 // a pod carries a finalizer until its uid has been written into the status (uncountedTerminatedPods), and the counter
 // moves, with the uid taken out again, only after the finalizer is gone. All three steps are compare-and-sets.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import { compileLabelSelector } from '@shiplog/api/selectors'
 import {
   forResource,

@@ -1,5 +1,5 @@
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { describe, expect, test } from 'vitest'
 import { createGarbageCollector } from '../garbage-collector/garbage-collector.reconciler.ts'
 import { isActive } from '../shared/pods.ts'

@@ -1,7 +1,7 @@
 // Namespace: empties a namespace that is Terminating (pods first, and nothing else before the last pod is gone), reports
 // what still stands in the way, and finalizes it when nothing does.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   settled,

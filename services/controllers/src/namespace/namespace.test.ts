@@ -1,5 +1,5 @@
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/registry'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { describe, expect, test } from 'vitest'
 import { createRootCaReconciler } from '../root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from '../service-account/service-account.reconciler.ts'

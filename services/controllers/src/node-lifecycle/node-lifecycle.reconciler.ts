@@ -1,7 +1,7 @@
 // Node life cycle: a node whose Lease is no longer renewed becomes Unknown, gets the taints that keep new pods away and
 // drive its pods off after their toleration, and loses them when it is back. Upstream's numbers, reasons and sentences.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   readsResource,

@@ -2,7 +2,7 @@
 // so that racing or restarted runners can never make one too many.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelMap, compileLabelSelector } from '@shiplog/api/selectors'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   settled,

@@ -1,7 +1,7 @@
 // Root CA: every namespace has the ConfigMap kube-root-ca.crt with the cluster's CA, recreated when deleted and set right
 // when changed, so that pods can verify the API server.
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import { forResource, settled, watchesResource, type Reconciler } from '@shiplog/reconcile/reconciler'
 import { keyOf } from '@shiplog/reconcile/view'
 import { isBeingDeleted } from '../shared/ownership.ts'

@@ -1,6 +1,6 @@
 // The resources that controllers of all objects (garbage collection, namespaces) follow: every stored one but Event
 // objects, which nobody owns and which expire by themselves.
-import { groupResourceOf, type SchemaRegistry } from '@shiplog/api/schema'
+import { groupResourceOf, type SchemaRegistry } from '@shiplog/api/schema/schema'
 
 export interface FollowedResource {
   readonly groupResource: string

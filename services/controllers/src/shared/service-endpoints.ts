@@ -1,7 +1,7 @@
 // What EndpointSlices and Endpoints have in common: which pods stand behind a Service, at which ports.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelMap } from '@shiplog/api/selectors'
-import { jsonEqual } from '@shiplog/api/json-patch'
+import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import type { ObjectChange } from '@shiplog/events/object-feed'
 import { keyOfObject, type ObjectView, type ViewIndex } from '@shiplog/reconcile/view'
 import { isBeingDeleted } from './ownership.ts'

@@ -1,9 +1,9 @@
 // A log full of what can happen: objects of several kinds that come, change, go and come again, alone and in batches,
 // attempts to schedule, guards, Leases, Event objects, and here and there an event that SQL cannot take.
-import { sealRecord } from '@shiplog/events/checksum'
+import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { Append, ClusterLog } from '@shiplog/events/event-log'
-import { createGroupCommitter } from '@shiplog/events/group-committer'
+import { createGroupCommitter } from '@shiplog/events/commit/group-committer'
 import { objectSubject } from '@shiplog/events/subjects'
 
 /** A small generator of its own, so that a failing seed can be run again. */

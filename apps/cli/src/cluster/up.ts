@@ -1,0 +1,43 @@
+// `shiplog up`: starts the cluster, says so, and stays until it is asked to stop.
+import { startCluster } from '@shiplog/all-in-one/cluster'
+import type { LogChoice } from '@shiplog/all-in-one/open-log'
+import { createPinoLogger, type LogLevel } from '@shiplog/runtime/pino-logger'
+import { findNatsServer } from './find-nats-server.ts'
+import { explain } from '../replay/explain.ts'
+import { progress, stayUp } from './stay-up.ts'
+
+export interface UpOptions {
+  readonly dataDir: string
+  readonly host: string
+  readonly port: number
+  readonly log: string
+  readonly simulatedNodes: number
+  readonly node: readonly string[]
+  readonly tokenAuthFile?: string | undefined
+  readonly disableAdmissionPlugins: readonly string[]
+  readonly postgres: string
+  readonly logLevel: LogLevel
+}
+
+/** Ends the process: 0 after a signal, 1 when the cluster could not be started. */
+export async function up(options: UpOptions): Promise<never> {
+  const logger = createPinoLogger({ level: options.logLevel, name: 'shiplog' })
+  return await stayUp(
+    () =>
+      startCluster({
+        dataDir: options.dataDir,
+        host: options.host,
+        port: options.port,
+        log: options.log as LogChoice,
+        simulatedNodes: options.simulatedNodes,
+        processNode: options.node.includes('process'),
+        postgres: options.postgres,
+        ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
+        disabledAdmissionPlugins: options.disableAdmissionPlugins,
+        logger,
+        progress,
+        findNatsServer: findNatsServer(progress),
+      }),
+    (error) => explain(error, options),
+  )
+}

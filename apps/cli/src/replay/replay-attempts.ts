@@ -1,0 +1,279 @@
+// The recorded attempts to schedule, and the state that each of them saw, rebuilt from the log alone: nodes and pods up
+// to its basis, plus the pods that its run had decided before and the basis did not show yet (decision-record.ts of the
+// scheduler says how those are told).
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { decodeEnvelope } from '@shiplog/events/envelope'
+import type { LogRecord } from '@shiplog/events/event-log'
+import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
+import type { Decision } from '@shiplog/scheduling/framework/schedule'
+import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
+import type { TieRule } from '@shiplog/scheduling/framework/tie-break'
+import { addressOf, objectOf } from '../history/history-records.ts'
+import type { HistorySource } from '../history/history-source.ts'
+
+/** What a decision depended on. Nothing of its result is in here: who recomputes it cannot look. */
+export interface AttemptInput {
+  readonly scheduler: string
+  readonly run: string
+  readonly number: number
+  readonly configuration: string
+  readonly seed: number
+  /** The rule by which ties were broken. */
+  readonly ties: TieRule
+  readonly basis: number
+  readonly assumed: { readonly count: number; readonly openFrom: number; readonly digest: number }
+  /** `namespace/name`; the log up to the basis says which object that was. */
+  readonly pod: string
+}
+
+/** What came of it, in the form that is recorded. */
+export type AttemptResult = Pick<Decision, 'node' | 'feasible' | 'evaluated' | 'top'> & {
+  readonly message?: string | undefined
+  readonly rejections?: readonly unknown[] | undefined
+}
+
+export interface Attempt {
+  readonly input: AttemptInput
+  /** The sequence of the record that tells of it, and its time. */
+  readonly sequence: number
+  readonly timeMs: number
+  readonly recorded: AttemptResult
+}
+
+/** A decision whose binding was refused: until then its pod was counted on its node. */
+interface Refusal {
+  readonly run: string
+  readonly number: number
+  readonly pod: string
+  readonly node: string
+  /** Decisions from this number on did not assume it any more. */
+  readonly forgottenBefore: number
+}
+
+export interface AttemptLog {
+  /** In the order in which they were made: by basis, then by number. */
+  readonly attempts: readonly Attempt[]
+  readonly refusals: ReadonlyMap<string, readonly Refusal[]>
+}
+
+const podFilter = 'evt.core.pods.>'
+const nodeFilter = 'evt.core.nodes.>'
+const decisionFilter = 'dec.>'
+
+export const resultOf = (decision: Decision): AttemptResult => ({
+  node: decision.node,
+  feasible: decision.feasible,
+  evaluated: decision.evaluated,
+  top: decision.top,
+  ...(decision.failure ? { message: decision.failure.message, rejections: decision.failure.rejections } : {}),
+})
+
+/** Collects what was recorded: decisions in the headers of bindings, failures and refusals in records of their own. */
+export async function readAttempts(source: HistorySource): Promise<AttemptLog> {
+  const attempts: Attempt[] = []
+  const refusals = new Map<string, Refusal[]>()
+  for await (const records of source.read({ subjects: [podFilter, decisionFilter] })) {
+    for (const record of records) {
+      const isAttempt = record.subject.startsWith('dec.')
+      const { decision, basis } = decodeEnvelope(record.headers)
+      if (!isAttempt && decision === undefined) continue
+      const fields = isAttempt ? objectOf(record) : (JSON.parse(decision!) as JsonObject)
+      const { namespace, name } = addressOf(record.subject)!
+      const pod = `${namespace}/${name}`
+      if (fields['refused'] !== undefined) {
+        const refusal = { ...(fields as unknown as Refusal), pod }
+        const ofRun = refusals.get(refusal.run)
+        if (ofRun) ofRun.push(refusal)
+        else refusals.set(refusal.run, [refusal])
+        continue
+      }
+      attempts.push(attemptOf(record, fields, fields['basis'] ?? basis ?? 0, pod))
+    }
+  }
+  attempts.sort((a, b) => a.input.basis - b.input.basis || a.input.number - b.input.number)
+  for (const ofRun of refusals.values()) ofRun.sort((a, b) => a.number - b.number)
+  return { attempts, refusals }
+}
+
+function attemptOf(record: LogRecord, fields: JsonObject, basis: number, pod: string): Attempt {
+  return {
+    sequence: record.sequence,
+    timeMs: record.timeMs,
+    input: {
+      scheduler: fields['scheduler'],
+      run: fields['run'],
+      number: fields['number'],
+      configuration: fields['configuration'],
+      seed: fields['seed'],
+      ties: fields['ties'] ?? 1,
+      basis,
+      assumed: fields['assumed'],
+      pod,
+    },
+    recorded: {
+      node: fields['node'],
+      feasible: fields['feasible'],
+      evaluated: fields['evaluated'],
+      top: fields['top'] ?? [],
+      ...(fields['message'] === undefined ? {} : { message: fields['message'], rejections: fields['rejections'] }),
+    },
+  }
+}
+
+/** The state that an attempt saw. */
+export interface AttemptState {
+  readonly snapshot: Snapshot
+  readonly pod: PodInfo
+  readonly object: JsonObject
+}
+
+/** Why a state cannot be rebuilt. */
+export interface Unknown {
+  readonly unknown: string
+}
+
+interface Flight {
+  readonly pod: PodInfo
+  readonly node: string
+  readonly number: number
+}
+
+/**
+ * Goes through the attempts in their order and hands each over with the state that it saw. The state is only valid
+ * during the call. Goes on while the visitor returns true.
+ */
+export async function walkAttempts(
+  source: HistorySource,
+  log: AttemptLog,
+  visit: (attempt: Attempt, state: AttemptState | Unknown) => boolean,
+): Promise<void> {
+  const { attempts, refusals } = log
+  const last = attempts.at(-1)
+  if (last === undefined) return
+  const world = createWorld(refusals)
+  let next = 0
+  const due = (before: number): boolean => {
+    for (; next < attempts.length && attempts[next]!.input.basis < before; next++) {
+      const attempt = attempts[next]!
+      const state = world.stateFor(attempt.input)
+      if (!visit(attempt, state)) return false
+      world.decided(attempt)
+    }
+    return true
+  }
+  for await (const records of source.read({ to: last.input.basis, subjects: [podFilter, nodeFilter] })) {
+    for (const record of records) {
+      if (!due(record.sequence)) return
+      world.apply(record)
+    }
+  }
+  due(Number.POSITIVE_INFINITY)
+}
+
+/** Nodes, pods and open decisions, as the scheduler itself keeps them. */
+export function createWorld(refusals: ReadonlyMap<string, readonly Refusal[]>) {
+  const snapshot = new Snapshot()
+  /** Pods that have no node yet and may get one, by namespace and name. */
+  const waiting = new Map<string, JsonObject>()
+  /** Those that have no node, also when they are on their way out. */
+  const unbound = new Map<string, JsonObject>()
+  /** Open decisions of each run, by the pod's uid. */
+  const flights = new Map<string, Map<string, Flight>>()
+  /** How many refusals of a run have been taken up. */
+  const refusalsSeen = new Map<string, number>()
+  /** The run whose open decisions the snapshot counts. */
+  let active = ''
+
+  const flightsOf = (run: string): Map<string, Flight> => {
+    let open = flights.get(run)
+    if (open === undefined) {
+      open = new Map()
+      flights.set(run, open)
+    }
+    return open
+  }
+
+  function apply(record: LogRecord): void {
+    const { deleted } = decodeEnvelope(record.headers)
+    const object = objectOf(record)
+    const { name, namespace, uid } = object['metadata'] as { name: string; namespace?: string; uid: string }
+    if (record.subject.startsWith('evt.core.nodes.')) {
+      if (deleted) snapshot.removeNode(name)
+      else snapshot.setNode(object)
+      return
+    }
+    const key = `${namespace}/${name}`
+    if (deleted || object['spec']?.nodeName) {
+      waiting.delete(key)
+      unbound.delete(key)
+      for (const open of flights.values()) open.delete(uid)
+      if (deleted) snapshot.removePod(uid)
+      else snapshot.setPod(object)
+      return
+    }
+    unbound.set(key, object)
+    const phase = object['status']?.phase
+    if (object['metadata'].deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed')
+      waiting.delete(key)
+    else waiting.set(key, object)
+  }
+
+  function activate(run: string): void {
+    if (run === active) return
+    for (const uid of flightsOf(active).keys()) snapshot.forget(uid)
+    active = run
+    for (const { pod, node } of flightsOf(run).values()) snapshot.assume(pod, node)
+  }
+
+  function open(run: string, flight: Flight): void {
+    const { uid } = flight.pod
+    if (snapshot.nodeOf(uid) !== undefined) return
+    flightsOf(run).set(uid, flight)
+    if (run === active) snapshot.assume(flight.pod, flight.node)
+  }
+
+  /** Brings the open decisions of a run to what they were just before a decision of its. */
+  function bringUpTo({ run, number, assumed }: AttemptInput): void {
+    activate(run)
+    const ofRun = refusals.get(run) ?? []
+    let seen = refusalsSeen.get(run) ?? 0
+    for (; seen < ofRun.length && ofRun[seen]!.number < number; seen++) {
+      const refusal = ofRun[seen]!
+      const object = unbound.get(refusal.pod)
+      if (object === undefined || refusal.forgottenBefore <= number) continue
+      open(run, { pod: snapshot.readPod(object), node: refusal.node, number: refusal.number })
+    }
+    refusalsSeen.set(run, seen)
+    const forgotten = new Set(
+      ofRun.filter((refusal) => refusal.forgottenBefore <= number).map((refusal) => refusal.number),
+    )
+    const openFlights = flightsOf(run)
+    for (const [uid, flight] of openFlights) {
+      if (flight.number >= assumed.openFrom && !forgotten.has(flight.number)) continue
+      openFlights.delete(uid)
+      snapshot.forget(uid)
+    }
+  }
+
+  function stateFor(input: AttemptInput): AttemptState | Unknown {
+    bringUpTo(input)
+    const object = waiting.get(input.pod)
+    if (object === undefined) return { unknown: `at ${input.basis} the log shows no such pod that waits` }
+    const { assumed } = input
+    if (snapshot.assumedCount !== assumed.count || snapshot.assumedDigest !== assumed.digest) {
+      return {
+        unknown: `it assumed ${assumed.count} decisions that were not in the log yet, of which ${snapshot.assumedCount} were found: the others never reached the log`,
+      }
+    }
+    return { snapshot, object, pod: snapshot.readPod(object) }
+  }
+
+  /** What was decided is assumed from now on, as it was then. */
+  function decided({ input, recorded }: Attempt): void {
+    const object = unbound.get(input.pod)
+    if (recorded.node === undefined || object === undefined) return
+    open(input.run, { pod: snapshot.readPod(object), node: recorded.node, number: input.number })
+  }
+
+  return { apply, stateFor, decided, snapshot, waiting }
+}

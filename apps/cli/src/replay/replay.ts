@@ -1,0 +1,134 @@
+// `shiplog replay`: computes every recorded attempt to schedule again and tells how many come out as recorded; with
+// another configuration, which decisions would have been different.
+import { createProfile, defaultConfiguration, type Profile } from '@shiplog/scheduling/framework/configuration'
+import { schedule } from '@shiplog/scheduling/framework/schedule'
+import { endWithReader, say } from '../history/history-records.ts'
+import { type HistorySource, type SourceOptions, withHistory } from '../history/history-source.ts'
+import {
+  type Attempt,
+  type AttemptInput,
+  type AttemptResult,
+  type AttemptState,
+  readAttempts,
+  resultOf,
+  walkAttempts,
+} from './replay-attempts.ts'
+import { profileFromFile } from './replay-configuration.ts'
+
+export interface ReplayOptions extends SourceOptions {
+  readonly config?: string | undefined
+  readonly output: 'text' | 'json'
+}
+
+export interface Difference {
+  readonly attempt: Attempt
+  readonly recomputed: AttemptResult
+}
+
+export interface ReplayReport {
+  readonly attempts: number
+  /** Those that found no node. */
+  readonly failures: number
+  readonly identical: number
+  /** With another configuration: the same node (or none), though scores or reasons may differ. */
+  readonly sameChoice: number
+  readonly different: readonly Difference[]
+  /** Attempts whose state cannot be rebuilt, and why. */
+  readonly unknown: readonly { readonly attempt: Attempt; readonly why: string }[]
+}
+
+/** Gives the exit code: 0 as recorded, 1 when something differs or cannot be recomputed. */
+export async function replay(options: ReplayOptions): Promise<number> {
+  endWithReader()
+  const other = options.config === undefined ? undefined : profileFromFile(options.config)
+  const report = await withHistory(options, (source) => replayAll(source, other))
+  if (options.output === 'json') {
+    say(JSON.stringify({ ...report, different: report.different.map(flat), unknown: report.unknown.map(unknownFlat) }))
+  } else print(report, other)
+  return report.different.length + report.unknown.length === 0 ? 0 : 1
+}
+
+/** Recomputes everything; without a profile each attempt under the configuration that it was made with. */
+export async function replayAll(source: HistorySource, other?: Profile): Promise<ReplayReport> {
+  const own = createProfile(defaultConfiguration)
+  const log = await readAttempts(source)
+  const different: Difference[] = []
+  const unknown: { attempt: Attempt; why: string }[] = []
+  let identical = 0
+  let sameChoice = 0
+  await walkAttempts(source, log, (attempt, state) => {
+    const recordedWith = attempt.input.configuration
+    if ('unknown' in state) unknown.push({ attempt, why: state.unknown })
+    else if (!other && recordedWith !== own.hash)
+      unknown.push({ attempt, why: `it was made with another configuration, ${recordedWith}` })
+    else {
+      const recomputed = recompute(attempt.input, state, other ?? own)
+      if (same(recomputed, attempt.recorded)) identical++
+      else if (other && recomputed.node === attempt.recorded.node) sameChoice++
+      else different.push({ attempt, recomputed })
+    }
+    return true
+  })
+  const failures = log.attempts.filter(({ recorded }) => recorded.node === undefined).length
+  return { attempts: log.attempts.length, failures, identical, sameChoice, different, unknown }
+}
+
+/** Sees what the attempt saw, and nothing of what came of it. */
+const recompute = ({ seed, ties }: AttemptInput, { pod, snapshot }: AttemptState, profile: Profile): AttemptResult =>
+  resultOf(schedule(pod, snapshot, profile, seed, ties))
+
+const canonical = ({ node, feasible, evaluated, top, message, rejections }: AttemptResult): string =>
+  JSON.stringify([
+    node ?? null,
+    feasible,
+    evaluated,
+    top.map((one) => [one.node, one.score]),
+    message ?? null,
+    ((rejections ?? []) as { plugin: string; reason: string; nodes: number }[]).map((one) => [
+      one.plugin,
+      one.reason,
+      one.nodes,
+    ]),
+  ])
+
+const same = (a: AttemptResult, b: AttemptResult): boolean => canonical(a) === canonical(b)
+
+const flat = ({ attempt, recomputed }: Difference): object => ({
+  sequence: attempt.sequence,
+  ...attempt.input,
+  recorded: attempt.recorded,
+  recomputed,
+})
+
+const unknownFlat = ({ attempt, why }: { attempt: Attempt; why: string }): object => ({
+  sequence: attempt.sequence,
+  ...attempt.input,
+  why,
+})
+
+const outcome = ({ node, top, message }: AttemptResult): string =>
+  node === undefined ? `nowhere (${message ?? ''})` : `${node} (${top[0]?.score ?? 0})`
+
+function print(report: ReplayReport, other: Profile | undefined): void {
+  const { attempts, failures, identical, sameChoice, different, unknown } = report
+  for (const { attempt, recomputed } of different) {
+    const { input, recorded, sequence } = attempt
+    say(`${sequence}  pod/${input.pod.split('/')[1]} in ${input.pod.split('/')[0]}, decided at ${input.basis}`)
+    say(`    recorded:   ${outcome(recorded)}`)
+    say(`    recomputed: ${outcome(recomputed)}`)
+  }
+  for (const { attempt, why } of unknown.slice(0, unknownShownMax))
+    say(`${attempt.sequence}  pod/${attempt.input.pod}: cannot be computed again: ${why}`)
+  if (unknown.length > unknownShownMax)
+    say(`… and ${unknown.length - unknownShownMax} more that cannot be computed again`)
+  const parts = [
+    `${attempts} attempts (${failures} found no node)`,
+    `${identical} identical`,
+    ...(other ? [`${sameChoice} with the same choice for other reasons`] : []),
+    `${different.length} different`,
+    ...(unknown.length > 0 ? [`${unknown.length} cannot be computed again`] : []),
+  ]
+  say(parts.join(', '))
+}
+
+const unknownShownMax = 20

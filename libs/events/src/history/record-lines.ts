@@ -1,0 +1,40 @@
+// Records as JSON lines: the form in which a record leaves the cluster. The payload stands last and as it was stored, so
+// that a reader can take its very bytes back.
+import type { LogRecord } from '../event-log.ts'
+
+const lineEnd = Buffer.from('}\n')
+const payloadKey = ',"payload":'
+
+/** One line, newline included. A payload that is not a JSON object (guards) becomes a string. */
+export function encodeRecordLine(record: LogRecord): Buffer {
+  const { sequence, timeMs, subject, headers, payload } = record
+  const head = JSON.stringify({ sequence, time: new Date(timeMs).toISOString(), subject, headers })
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+  const isObject = bytes[0] === 0x7b && !bytes.includes(0x0a)
+  return Buffer.concat([
+    Buffer.from(`${head.slice(0, -1)}${payloadKey}`),
+    isObject ? bytes : Buffer.from(JSON.stringify(bytes.toString('utf8'))),
+    lineEnd,
+  ])
+}
+
+/** The record of a line (without its newline). */
+export function decodeRecordLine(line: Buffer): LogRecord {
+  const at = endOfHead(line)
+  const { sequence, time, subject, headers } = JSON.parse(`${line.toString('utf8', 0, at)}}`) as {
+    sequence: number
+    time: string
+    subject: string
+    headers: Record<string, string>
+  }
+  const raw = line.subarray(at + payloadKey.length, line.length - 1)
+  const payload = raw[0] === 0x7b ? raw : Buffer.from(JSON.parse(raw.toString('utf8')) as string)
+  return { sequence, timeMs: Date.parse(time), subject, headers, payload }
+}
+
+/** Subjects and header values hold no raw quotes, so the first `,"payload":` outside of them is ours. */
+function endOfHead(line: Buffer): number {
+  const at = line.indexOf(payloadKey)
+  if (at < 0) throw new Error(`not a record: ${line.toString('utf8', 0, 80)}`)
+  return at
+}

@@ -1,0 +1,136 @@
+// NodeResourcesFit: the node must have room for what the pod requests; the scoring strategy says which of the nodes with
+// room is best.
+import type { FitArguments, ResourceWeight } from '../framework/configuration.ts'
+import { type Plugin, type Rejection, scoreMax } from '../framework/framework.ts'
+import type { NodeInfo } from '../snapshot/node-info.ts'
+import type { PodInfo } from '../snapshot/pod-info.ts'
+import { amountOf } from '../snapshot/resources.ts'
+
+/** The plugin with a scoring strategy and the resources it weighs. */
+export function createNodeResourcesFit(options: FitArguments): Plugin {
+  const scoreOf = strategies[options.strategy](options)
+  return {
+    name: 'NodeResourcesFit',
+    filter,
+    score: (pod, node) => scoreOf(pod, node),
+    wakes: (pod, event) => {
+      switch (event.type) {
+        case 'NodeAdded':
+          return filter(pod, event.node) === undefined
+        case 'NodeUpdated':
+          return event.difference.allocatable && filter(pod, event.node) === undefined
+        case 'PodFreed':
+          // Every pod gives back its place among the node's pods, whatever it requested.
+          return true
+      }
+    },
+  }
+}
+
+function filter(pod: PodInfo, node: NodeInfo): Rejection | undefined {
+  const { requests } = pod.shape
+  const { allocatable } = node
+  if (
+    node.pods.size < node.podsMax &&
+    (requests.cpu === 0 || requests.cpu <= allocatable.cpu - node.requestedCpu) &&
+    (requests.memory === 0 || requests.memory <= allocatable.memory - node.requestedMemory) &&
+    (requests.ephemeralStorage === 0 ||
+      requests.ephemeralStorage <= allocatable.ephemeralStorage - node.requestedEphemeralStorage) &&
+    requests.scalars === undefined
+  ) {
+    return undefined
+  }
+  return explainShortage(pod, node)
+}
+
+const basicResources = ['cpu', 'memory', 'ephemeral-storage'] as const
+
+/** All resources that are short; nothing can be done about those of which the whole node has too little. */
+function explainShortage(pod: PodInfo, node: NodeInfo): Rejection | undefined {
+  const { requests } = pod.shape
+  const reasons: string[] = []
+  let resolvable = true
+  if (node.pods.size + 1 > node.podsMax) reasons.push('Too many pods')
+  const check = (name: string): void => {
+    const wanted = amountOf(requests, name)
+    const offered = node.offers(name)
+    if (wanted === 0 || wanted <= offered - node.requested(name)) return
+    reasons.push(`Insufficient ${name}`)
+    if (wanted > offered) resolvable = false
+  }
+  for (const name of basicResources) check(name)
+  if (requests.scalars !== undefined) for (const name of requests.scalars.keys()) check(name)
+  return reasons.length === 0 ? undefined : { reasons, resolvable }
+}
+
+type Score = (pod: PodInfo, node: NodeInfo) => number
+
+/** What would be requested with the pod on the node; cpu and memory with defaults for containers that do not say. */
+function requestedWith(pod: PodInfo, node: NodeInfo, name: string): number {
+  if (name === 'cpu') return node.nonZeroCpu + pod.shape.nonZeroCpu
+  if (name === 'memory') return node.nonZeroMemory + pod.shape.nonZeroMemory
+  return node.requested(name) + amountOf(pod.shape.requests, name)
+}
+
+/** The weighted mean over the resources that the node has at all (extended ones only when the pod wants them). */
+const weightedMean =
+  (resources: readonly ResourceWeight[], scoreOf: (requested: number, offered: number) => number): Score =>
+  (pod, node) => {
+    let sum = 0
+    let weights = 0
+    for (const { name, weight } of resources) {
+      const offered = node.offers(name)
+      if (offered === 0 || !isWeighed(pod, name)) continue
+      sum += scoreOf(requestedWith(pod, node, name), offered) * weight
+      weights += weight
+    }
+    return weights === 0 ? 0 : Math.trunc(sum / weights)
+  }
+
+/** Extended resources weigh only for pods that request them. */
+export const isWeighed = (pod: PodInfo, name: string): boolean =>
+  name === 'cpu' || name === 'memory' || name === 'ephemeral-storage' || amountOf(pod.shape.requests, name) > 0
+
+const strategies: Readonly<Record<FitArguments['strategy'], (options: FitArguments) => Score>> = {
+  LeastAllocated: ({ resources }) =>
+    weightedMean(resources, (requested, offered) =>
+      requested > offered ? 0 : Math.trunc(((offered - requested) * scoreMax) / offered),
+    ),
+  MostAllocated: ({ resources }) =>
+    weightedMean(resources, (requested, offered) => Math.trunc((Math.min(requested, offered) * scoreMax) / offered)),
+  RequestedToCapacityRatio: ({ resources, shape }) => {
+    const points = shape ?? []
+    return (pod, node) => {
+      let sum = 0
+      let weights = 0
+      for (const { name, weight } of resources) {
+        const offered = node.offers(name)
+        if (offered === 0 || !isWeighed(pod, name)) continue
+        const requested = requestedWith(pod, node, name)
+        const score = onLine(points, requested > offered ? 100 : Math.trunc((requested * 100) / offered))
+        if (score <= 0) continue
+        sum += score * weight
+        weights += weight
+      }
+      return weights === 0 ? 0 : Math.round(sum / weights)
+    }
+  },
+}
+
+/** The value of a broken line at `utilization`; its scores of 0…10 are stretched to 0…100. */
+function onLine(points: readonly { utilization: number; score: number }[], utilization: number): number {
+  const stretch = scoreMax / 10
+  for (const [index, point] of points.entries()) {
+    if (utilization > point.utilization) continue
+    const before = points[index - 1]
+    if (before === undefined) return point.score * stretch
+    return (
+      before.score * stretch +
+      Math.trunc(
+        ((point.score - before.score) * stretch * (utilization - before.utilization)) /
+          (point.utilization - before.utilization),
+      )
+    )
+  }
+  return (points.at(-1)?.score ?? 0) * stretch
+}

@@ -1,0 +1,40 @@
+// What is decided of a request before anything is read or written: is there such a resource, may this user do this to it,
+// does it have this verb. The same for HTTP and for commands over the bus.
+import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema/schema'
+import { forbidden, methodNotAllowed, routeNotFound, type Status } from '@shiplog/api/status'
+import type { Access, Authorizer } from './rbac-authorizer.ts'
+import type { Verb } from '../operations/operations.ts'
+
+export interface AskedResource extends Omit<Access, 'verb'> {
+  /** Undefined for what cannot be asked of any resource. */
+  readonly verb: Verb | undefined
+  readonly version: string
+  /** How the request calls what it does: HTTP's method. */
+  readonly method: string
+}
+
+/** Resource and verb, or the refusal. */
+export function accessResource(
+  deps: { readonly registry: SchemaRegistry; readonly authorizer: Authorizer },
+  asked: AskedResource,
+): { readonly resource: ResourceInfo; readonly verb: Verb } | { readonly refusal: Status } {
+  const { verb, namespace, name, subresource } = asked
+  const resource = deps.registry.resource(asked.group, asked.version, asked.resource)
+  if (!resource || (!resource.namespaced && namespace !== '')) return { refusal: routeNotFound() }
+  const unknownMethod = { refusal: methodNotAllowed({ group: '', resource: '' }, asked.method) }
+  if (verb === undefined) return unknownMethod
+  const access = { ...asked, verb }
+  if (!deps.authorizer.allows(access)) return { refusal: forbidden(resource, name, whyForbidden(access)) }
+  if (subresource === '' && !resource.verbs.includes(verb))
+    return { refusal: methodNotAllowed({ group: '', resource: '' }, verb) }
+  if (resource.namespaced && namespace === '' && verb !== 'list' && verb !== 'watch' && resource.stored) {
+    return unknownMethod
+  }
+  return { resource, verb }
+}
+
+function whyForbidden(access: Access): string {
+  const full = access.subresource ? `${access.resource}/${access.subresource}` : access.resource
+  const where = access.namespace ? ` in the namespace "${access.namespace}"` : ' at the cluster scope'
+  return `User "${access.user.name}" cannot ${access.verb} resource "${full}" in API group "${access.group}"${where}`
+}

@@ -1,0 +1,163 @@
+// Commands that come over the bus: node agents send them, since they have no way to the gateway's port. A command is
+// served by the same operations as a request over HTTPS, after the same questions; only who asks is told by its subject.
+import {
+  ApiError,
+  badRequest,
+  internalError,
+  isApiError,
+  requestEntityTooLarge,
+  routeNotFound,
+  type Status,
+  tooManyRequests,
+} from '@shiplog/api/status'
+import { groupResourceOf, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import {
+  type CommandLine,
+  type CommandOutcome,
+  decodeCommand,
+  encodeOutcome,
+  type ReceivedCommand,
+} from '@shiplog/api-client/wire/command'
+import type { User } from '@shiplog/domain/strategy'
+import type { Bus, BusMessage } from '@shiplog/events/bus/bus'
+import { commandFilter, gatewayQueue } from '@shiplog/events/bus/bus-subjects'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Ids } from '@shiplog/runtime/ids'
+import type { Logger } from '@shiplog/runtime/logger'
+import { statusOfUnavailable } from '../write/append-health.ts'
+import type { Authorizer } from '../access/rbac-authorizer.ts'
+import { busUser, mayAnswer } from './identity.ts'
+import { bodyBytesMax, type GatewayRequest } from '../request/gateway-request.ts'
+import type { Operations } from '../operations/operations.ts'
+import { createPresenter } from '../representation/presenter.ts'
+import { accessResource } from '../access/resource-access.ts'
+
+/** Commands under way at once, of one agent and of all; past it the answer is 429. */
+const commandsOfUserMax = 256
+const commandsMax = 4_096
+const retryAfterSeconds = 1
+
+export interface BusCommandsDeps {
+  readonly bus: Bus
+  readonly registry: SchemaRegistry
+  readonly operations: Operations
+  readonly authorizer: Authorizer
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+}
+
+/** Serves commands until disposed; those that are under way are answered still. */
+export function serveBusCommands(deps: BusCommandsDeps): Disposable {
+  const { bus, registry, operations, logger } = deps
+  const underWay = new Map<string, number>()
+  let total = 0
+
+  async function onMessage(message: BusMessage): Promise<void> {
+    const user = busUser(message.subject)
+    if (user === undefined || !mayAnswer(message)) return
+    const ofUser = underWay.get(user.name) ?? 0
+    let outcome: CommandOutcome
+    if (ofUser >= commandsOfUserMax || total >= commandsMax) {
+      outcome = refused(tooManyRequests('too many commands are under way', retryAfterSeconds))
+    } else {
+      underWay.set(user.name, ofUser + 1)
+      total += 1
+      try {
+        outcome = await answerTo(user, message.payload)
+      } finally {
+        total -= 1
+        const left = underWay.get(user.name)! - 1
+        if (left === 0) underWay.delete(user.name)
+        else underWay.set(user.name, left)
+      }
+    }
+    let answer = encodeOutcome(outcome)
+    if (answer.length > bus.payloadBytesMax) {
+      const why = `the answer has ${answer.length} bytes, and the bus carries ${bus.payloadBytesMax}: ask for less, with a limit`
+      answer = encodeOutcome({ ...refused(requestEntityTooLarge(why)), sequence: outcome.sequence })
+    }
+    bus.publish(message.reply!, answer)
+  }
+
+  async function answerTo(user: User, payload: Uint8Array): Promise<CommandOutcome> {
+    try {
+      const command = decodeCommand(payload)
+      if (typeof command === 'string') return refused(badRequest(command))
+      return await carryOut(user, command)
+    } catch (error) {
+      if (isApiError(error)) return refused(error.status)
+      const status = statusOfUnavailable(error)
+      if (status) return refused(status)
+      logger.error({ err: error, user: user.name }, 'a command over the bus failed')
+      return refused(internalError('the request could not be completed; the log of the gateway says why'))
+    }
+  }
+
+  async function carryOut(user: User, { line, body }: ReceivedCommand): Promise<CommandOutcome> {
+    if (body !== undefined && body.length > bodyBytesMax) {
+      return refused(requestEntityTooLarge(`limit is ${bodyBytesMax}`))
+    }
+    const query = new URLSearchParams(line.query)
+    const target = targetOf(line)
+    const version = line.version ?? registry.storage(groupResourceOf(line.group, line.resource))?.version ?? ''
+    const asked = { ...target, group: line.group, version, resource: line.resource, user, method: line.verb }
+    const access = accessResource(deps, { ...asked, fieldSelector: query.get('fieldSelector') ?? '' })
+    if ('refusal' in access) return refused(access.refusal)
+    const { resource, verb } = access
+    const { cause, basis, decision } = line
+    const request: GatewayRequest = {
+      ...{ resource, query, user },
+      ...{ subresource: target.subresource, namespace: target.namespace, name: target.name },
+      body: body === undefined ? undefined : { bytes: body, contentType: line.patchType ?? 'application/json' },
+      userAgent: 'kubelet',
+      requestId: deps.ids.uuid(),
+      ...(line.onlyNew ? { onlyNew: true } : {}),
+      ...(line.once ? { once: line.once } : {}),
+      provenance: {
+        ...(cause === undefined ? {} : { cause }),
+        ...(basis === undefined ? {} : { basis }),
+        ...(decision === undefined ? {} : { decision }),
+      },
+    }
+    const present = createPresenter(
+      resource,
+      { as: 'object', yaml: false },
+      { nowMs: () => deps.clock.nowMs(), includeObject: 'Metadata' },
+    )
+    if (verb === 'list') {
+      const { result } = await operations.list(request)
+      const { pieces } = present.list(result.versions, result.meta)
+      return { code: 200, sequence: Number(result.meta.resourceVersion), body: Buffer.concat([...pieces]) }
+    }
+    if (verb === 'get' && (request.subresource === '' || request.subresource === 'status')) {
+      const isKnown = resource.subresources.some((known) => known.name === request.subresource)
+      if (request.subresource !== '' && !isKnown) return refused(routeNotFound())
+      const found = await operations.get(request)
+      return { code: 200, sequence: found.sequence, body: present.object(found) }
+    }
+    if (verb === 'watch') throw new ApiError(badRequest('watches are not served over the bus'))
+    const outcome = await operations.write(verb, request)
+    const { code, sequence } = outcome
+    if (outcome.object === undefined) return { code, sequence, body: json(outcome.answer) }
+    const isStored = resource.version === resource.storageVersion && resource.group === resource.storageGroup
+    return { code, sequence, body: outcome.bytes && isStored ? outcome.bytes : present.object(outcome.object) }
+  }
+
+  return bus.subscribe(
+    commandFilter('request'),
+    (message) => void onMessage(message).catch((err: unknown) => logger.error({ err }, 'a command was not answered')),
+    { queue: gatewayQueue },
+  )
+}
+
+/** What a path would say: collections have no name, everything else has one. */
+function targetOf({ verb, subresource = '', namespace = '', name = '' }: CommandLine) {
+  const isCollection = verb === 'list' || verb === 'deletecollection' || (verb === 'create' && subresource === '')
+  if (!isCollection && name === '') throw new ApiError(badRequest(`a ${verb} names the object`))
+  return { verb, subresource, namespace, name: isCollection ? '' : name }
+}
+
+const refused = (status: Status): CommandOutcome => ({ code: status.code, sequence: 0, body: json(status) })
+
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))

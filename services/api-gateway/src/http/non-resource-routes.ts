@@ -1,0 +1,215 @@
+// Paths that are not of a resource: discovery, OpenAPI, version, health, metrics.
+import { apiVersions, discoveryDocument, etagOf } from '@shiplog/api/schema/discovery'
+import type { SchemaRegistry } from '@shiplog/api/schema/schema'
+import { methodNotAllowed } from '@shiplog/api/status'
+import type { HealthCheck } from '@shiplog/runtime/service'
+import type { Streams } from '../store/streams.ts'
+
+type Headers = Readonly<Record<string, string | undefined>>
+
+export interface Answer {
+  readonly code: number
+  readonly contentType?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Buffer | string
+}
+
+export interface NonResourceRoutes {
+  isHealth(path: string): boolean
+  health(path: string, query: URLSearchParams): { readonly ok: boolean; readonly text: string }
+  /** Undefined when there is no such path. */
+  answer(method: string, path: string, query: URLSearchParams, headers: Headers): Promise<Answer | undefined>
+}
+
+/** The Kubernetes version whose API this is. */
+export const kubernetesVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0+shiplog' }
+
+const healthPath = /^\/(healthz|livez|readyz)(?:\/([a-z0-9-]+))?$/
+
+export function createNonResourceRoutes(deps: {
+  readonly registry: SchemaRegistry
+  readonly health: () => readonly HealthCheck[]
+  readonly stopping: () => boolean
+  readonly watchers: () => number
+  /** Logs that are being served. */
+  readonly tunnels: () => number
+  readonly moreMetrics: () => string
+  readonly streams: Streams
+}): NonResourceRoutes {
+  const { registry } = deps
+  /** OpenAPI documents that were asked for, as they go out. */
+  const documents = new Map<string, { readonly body: Buffer; readonly etag: string; readonly contentType: string }>()
+
+  /** An answer with an ETag, or 304 when the client has it. */
+  function conditional(
+    document: { readonly body: Buffer | string; readonly etag: string; readonly contentType: string },
+    headers: Headers,
+    cacheControl = 'public',
+  ): Answer {
+    const common = { etag: document.etag, vary: 'Accept', 'cache-control': cacheControl }
+    const known = headers['if-none-match']?.split(',').some((tag) => tag.trim() === document.etag)
+    return known
+      ? { code: 304, headers: common }
+      : { code: 200, contentType: document.contentType, headers: common, body: document.body }
+  }
+
+  function discovery(path: string, headers: Headers): Answer | undefined {
+    const accept = (headers['accept'] ?? '').replace(/\s/g, '')
+    const aggregated =
+      (path === '/api' || path === '/apis') &&
+      accept.includes('as=APIGroupDiscoveryList') &&
+      /;v=v2(;|,|$)/.test(accept)
+    if (path === '/api' && !aggregated) {
+      const host = headers['host'] ?? headers[':authority'] ?? 'localhost'
+      return {
+        code: 200,
+        contentType: 'application/json',
+        headers: { vary: 'Accept' },
+        body: JSON.stringify(apiVersions(host)),
+      }
+    }
+    const document = discoveryDocument(registry, path, aggregated)
+    return document && conditional(document, headers)
+  }
+
+  async function openApi(path: string, query: URLSearchParams, headers: Headers): Promise<Answer | undefined> {
+    // The texts are half a megabyte that only clients which explain and validate need.
+    const { openApiDocument, openApiIndex } = await import('@shiplog/api/schema/openapi')
+    let document = documents.get(path)
+    if (!document) {
+      const value =
+        path === '/openapi/v3' ? openApiIndex(registry) : openApiDocument(registry, path.slice('/openapi/v3/'.length))
+      if (!value) return undefined
+      const body = Buffer.from(JSON.stringify(value))
+      document = { body, etag: etagOf(body.toString()), contentType: 'application/json' }
+      documents.set(path, document)
+    }
+    // The hash in a URL names the content, so that clients may keep it for good.
+    return conditional(document, headers, query.get('hash') ? 'public, immutable' : 'public')
+  }
+
+  /** The one document of v2: kubectl checks the items of a `kind: List` against it, in protobuf. */
+  async function openApiOfV2(headers: Headers): Promise<Answer> {
+    const { encodeOpenApiV2, openApiV2, openApiV2Protobuf } = await import('@shiplog/api/schema/openapi-v2')
+    const contentType = headers['accept']?.includes(openApiV2Protobuf) ? openApiV2Protobuf : 'application/json'
+    const key = `/openapi/v2 ${contentType}`
+    let document = documents.get(key)
+    if (!document) {
+      const value = openApiV2(registry)
+      const body = contentType === openApiV2Protobuf ? encodeOpenApiV2(value) : Buffer.from(JSON.stringify(value))
+      document = { body, etag: etagOf(body.toString('latin1')), contentType }
+      documents.set(key, document)
+    }
+    return conditional(document, headers)
+  }
+
+  return {
+    isHealth: (path) => healthPath.test(path),
+    health(path, query) {
+      const [, which, single] = healthPath.exec(path)!
+      const excluded = new Set(query.getAll('exclude'))
+      const all: HealthCheck[] = [...deps.health()]
+      // Liveness is about this process; a log that is away is no reason to restart it.
+      const relevant = which === 'livez' ? all.filter((check) => check.name === 'ping') : all
+      if (which === 'readyz')
+        relevant.push(
+          deps.stopping() ? { name: 'shutdown', ok: false, reason: 'shutting down' } : { name: 'shutdown', ok: true },
+        )
+      const checks = single
+        ? relevant.filter((check) => check.name === single)
+        : relevant.filter((check) => !excluded.has(check.name))
+      const ok = checks.length > 0 && checks.every((check) => check.ok)
+      if (ok && !query.has('verbose')) return { ok, text: 'ok' }
+      const lines = checks.map((check) =>
+        check.ok ? `[+]${check.name} ok` : `[-]${check.name} failed: ${check.reason ?? 'reason withheld'}`,
+      )
+      return { ok, text: `${lines.join('\n')}\n${which} check ${ok ? 'passed' : 'failed'}\n` }
+    },
+    async answer(method, path, query, headers) {
+      if (method !== 'GET' && method !== 'HEAD') {
+        const status = methodNotAllowed({ group: '', resource: '' }, method)
+        return { code: status.code, contentType: 'application/json', body: JSON.stringify(status) }
+      }
+      const clean = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+      if (clean === '/version') {
+        return {
+          code: 200,
+          contentType: 'application/json',
+          body: JSON.stringify({
+            ...kubernetesVersion,
+            emulationMajor: kubernetesVersion.major,
+            emulationMinor: kubernetesVersion.minor,
+            minCompatibilityMajor: kubernetesVersion.major,
+            minCompatibilityMinor: String(Number(kubernetesVersion.minor) - 1),
+            gitCommit: '',
+            gitTreeState: 'clean',
+            buildDate: '1970-01-01T00:00:00Z',
+            goVersion: `node ${process.version}`,
+            compiler: 'node',
+            platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+          }),
+        }
+      }
+      if (clean === '/metrics') return { code: 200, contentType: 'text/plain; version=0.0.4', body: metrics() }
+      if (clean === '/' || clean === '')
+        return {
+          code: 200,
+          contentType: 'application/json',
+          body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }),
+        }
+      if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
+      if (clean === '/openapi/v2') return await openApiOfV2(headers)
+      if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
+        return discovery(clean, headers)
+      return undefined
+    },
+  }
+
+  function metrics(): string {
+    const lines = [
+      '# TYPE apiserver_longrunning_requests gauge',
+      `apiserver_longrunning_requests{verb="WATCH"} ${deps.watchers()}`,
+      `apiserver_longrunning_requests{verb="GET",resource="pods",subresource="log"} ${deps.tunnels()}`,
+    ]
+    lines.push('# TYPE shiplog_projection_sequence gauge')
+    const names = ['EVENTS', 'LEASES', 'OBJEVENTS']
+    for (const [index, stream] of deps.streams.all.entries()) {
+      lines.push(`shiplog_projection_sequence{stream="${names[index]!}"} ${stream.projection.applied}`)
+    }
+    lines.push('# TYPE apiserver_resource_objects gauge')
+    for (const stream of deps.streams.all) {
+      for (const table of stream.projection.tables()) {
+        const [resource, ...group] = table.groupResource.split('.')
+        lines.push(
+          `apiserver_resource_objects{group="${group.join('.')}",resource="${resource}"} ${table.current.size}`,
+        )
+      }
+    }
+    lines.push(
+      '# TYPE process_resident_memory_bytes gauge',
+      `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
+    )
+    return `${lines.join('\n')}\n${deps.moreMetrics()}`
+  }
+}
+
+function* rootPaths(registry: SchemaRegistry): Generator<string> {
+  yield* [
+    '/api',
+    '/api/v1',
+    '/apis',
+    '/healthz',
+    '/livez',
+    '/metrics',
+    '/openapi/v2',
+    '/openapi/v3',
+    '/readyz',
+    '/version',
+  ]
+  const seen = new Set<string>()
+  for (const { group, version } of registry.resources) {
+    if (group === '') continue
+    seen.add(`/apis/${group}`).add(`/apis/${group}/${version}`)
+  }
+  yield* seen
+}

@@ -1,0 +1,53 @@
+// One request inside the gateway, whatever brought it: HTTP, or a component of the same process.
+import type { Once } from '@shiplog/api/api-client'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { ResourceInfo } from '@shiplog/api/schema/schema'
+import type { User } from '@shiplog/domain/strategy'
+
+/** Largest request body, as upstream's. */
+export const bodyBytesMax = 3 * 1024 * 1024
+
+/** Why a component wrote what it wrote; recorded with the event. */
+export interface Provenance {
+  readonly cause?: number
+  readonly basis?: number
+  readonly decision?: string
+  readonly traceparent?: string
+}
+
+/** A body: bytes off the wire, or an object of this process. */
+export type Body =
+  | { readonly bytes: Uint8Array; readonly contentType: string | undefined }
+  | { readonly value: JsonObject | readonly JsonObject[]; readonly contentType: string | undefined }
+
+export interface GatewayRequest {
+  /** The resource in the version that the client named. */
+  readonly resource: ResourceInfo
+  readonly subresource: string
+  readonly namespace: string
+  readonly name: string
+  readonly query: URLSearchParams
+  readonly body: Body | undefined
+  readonly user: User
+  readonly userAgent: string
+  readonly requestId: string
+  readonly provenance: Provenance
+  /** Create only: refuse a name that an object had before (see ApiRequest.onlyNew). */
+  readonly onlyNew?: boolean
+  /** Deletions and bindings: not after another round of the same matter (see ApiRequest.once). */
+  readonly once?: Once
+}
+
+/** What a write came to. */
+export interface WriteOutcome {
+  readonly code: number
+  /** The object in its storage version, resourceVersion filled in; undefined when the answer is a Status. */
+  readonly object: KubeObject | undefined
+  /** The same as served bytes, when it was appended. */
+  readonly bytes?: Buffer
+  /** An answer that is not the stored object: a Status, a Scale, a review. */
+  readonly answer?: JsonObject
+  /** The sequence that the write got; 0 when nothing was appended. */
+  readonly sequence: number
+  readonly warnings: readonly string[]
+}

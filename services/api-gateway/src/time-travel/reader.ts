@@ -1,0 +1,91 @@
+// A Reader whose present is a moment of the past: gets and lists through it say what they said then. Objects of EVENTS
+// are exact at every sequence that the log holds. Leases and Event objects age (their streams keep the last record of
+// each): they are exact within the memory of this gateway, and beyond it those are shown that are still held.
+import type { ResourceInfo } from '@shiplog/api/schema/schema'
+import { ApiError, badRequest, notFound, versionTooLarge } from '@shiplog/api/status'
+import { sequenceAtTime } from '@shiplog/events/history/history'
+import { decodeContinue } from '../request/list-options.ts'
+import { getAt, listAt } from '../store/history.ts'
+import type { Moment } from './moment.ts'
+import { keyOf } from '../store/projection.ts'
+import { pageOf, type Reader } from '../read/reader.ts'
+import type { Stream, Streams } from '../store/streams.ts'
+import type { Version } from '../store/version.ts'
+
+export interface PastReader extends Reader {
+  /** Where the moment lies in the stream of a resource. */
+  sequenceIn(stream: Stream): Promise<number>
+}
+
+export function createPastReader(streams: Streams, reader: Reader, moment: Moment): PastReader {
+  const sequences = new Map<Stream, Promise<number>>([[streams.events, Promise.resolve(moment.sequence)]])
+
+  function sequenceIn(stream: Stream): Promise<number> {
+    let sequence = sequences.get(stream)
+    if (sequence === undefined) {
+      sequence = (async () => {
+        const [first, last] = await Promise.all([stream.log.firstSequence(), stream.log.lastSequence()])
+        await stream.projection.waitFor(last)
+        return await sequenceAtTime(stream.log, moment.timeMs, first, Math.min(last, stream.projection.applied))
+      })()
+      sequences.set(stream, sequence)
+    }
+    return sequence
+  }
+
+  async function versionsAt(resource: ResourceInfo, namespace: string, sequence: number): Promise<readonly Version[]> {
+    const stream = reader.streamOf(resource)
+    const address = { group: resource.storageGroup, resource: resource.resource }
+    const { windowFloor } = stream.projection
+    if (stream === streams.events || sequence >= windowFloor)
+      return await listAt(stream, reader.tableOf(resource), address, namespace, sequence)
+    const held = await listAt(stream, reader.tableOf(resource), address, namespace, windowFloor)
+    return held.filter((version) => version.sequence <= sequence)
+  }
+
+  /** The sequence that a request means: the moment, or one before it that it names. */
+  function chosen(at: number, asked: number | undefined): number {
+    if (!asked) return at
+    if (asked > at) throw new ApiError(versionTooLarge(asked, at))
+    return asked
+  }
+
+  return {
+    streamOf: (resource) => reader.streamOf(resource),
+    tableOf: (resource) => reader.tableOf(resource),
+    barrier: () => Promise.resolve(),
+    sequenceIn,
+
+    async get(resource, namespace, name, resourceVersion) {
+      const stream = reader.streamOf(resource)
+      const at = await sequenceIn(stream)
+      // As in the present, a resourceVersion asks for that version or a later one.
+      chosen(at, resourceVersion)
+      let version: Version | undefined
+      if (stream === streams.events || at >= stream.projection.windowFloor) {
+        const address = { group: resource.storageGroup, resource: resource.resource, namespace, name }
+        version = await getAt(stream, reader.tableOf(resource), address, at)
+      } else {
+        const key = keyOf(namespace, name)
+        version = (await versionsAt(resource, namespace, at)).find((one) => one.key === key)
+      }
+      if (!version) throw new ApiError(notFound(resource, name))
+      return version
+    },
+
+    async list(resource, selection, options) {
+      const stream = reader.streamOf(resource)
+      let at = await sequenceIn(stream)
+      let start: string | undefined
+      if (options.continueToken !== '') {
+        if (options.resourceVersion)
+          throw new ApiError(badRequest('specifying resource version is not allowed when using continue'))
+        const token = decodeContinue(options.continueToken)
+        at = chosen(at, token.sequence)
+        start = token.start
+      } else if (options.resourceVersionMatch === 'Exact') at = chosen(at, options.resourceVersion)
+      else chosen(at, options.resourceVersion)
+      return pageOf(await versionsAt(resource, selection.namespace, at), selection, options, at, start)
+    },
+  }
+}
