@@ -61,6 +61,7 @@ export const pureNodeModules: readonly string[] = [
 
 /** Where each vendor package (or a module of Node that stands for one) may be imported: nowhere else. */
 export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
+  '@marcbachmann/cel-js': ['libs/domain/src/cel'],
   '@nats-io/jetstream': ['libs/events/src/jetstream'],
   '@nats-io/nats-core': ['libs/events/src/jetstream'],
   '@nats-io/transport-node': ['libs/events/src/jetstream'],

@@ -10,8 +10,14 @@ export interface Differences {
   unused(): readonly string[]
 }
 
-export function readDifferences(): Differences {
-  const text = readFileSync(join(import.meta.dirname, 'differences.json'), 'utf8')
+/** Of whole runs beside upstream: differences.json. */
+export const readDifferences = (): Differences => readReasons('differences.json')
+
+/** Of answers on record: recorded-differences.json. */
+export const readRecordedDifferences = (): Differences => readReasons('recorded-differences.json')
+
+function readReasons(file: string): Differences {
+  const text = readFileSync(join(import.meta.dirname, file), 'utf8')
   const patterns = Object.keys(JSON.parse(text) as Record<string, string>)
   const used = new Set<string>()
   const rules = patterns.map((pattern) => ({

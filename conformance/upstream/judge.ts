@@ -6,8 +6,9 @@ import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { isApiError } from '@shiplog/api/status'
 import { convert } from '@shiplog/domain/conversions'
-import { decideCreate, type Kind, prepareForCreate } from '@shiplog/domain/decider'
+import type { Kind } from '@shiplog/domain/decider'
 import { strategyFor } from '@shiplog/domain/strategies'
+import { mutateCreate, settleCreate, type Write } from '@shiplog/domain/write/stages'
 import type { Any } from '../src/case.ts'
 import { comparedNamespace } from './valid-manifests.ts'
 
@@ -36,10 +37,12 @@ export function judgementOf(code: number, status: Any): Judgement {
   return { code, sentences: [...new Set(all.map(blankDrawn))].sort() }
 }
 
-const blankDrawn = (text: string): string =>
+export const blankDrawn = (text: string): string =>
   text
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uid>')
     .replace(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<random>')
+    // Upstream appends the difference of its internal objects.
+    .replace(/(pod updates may not change fields other than [^\n]*)\n.*$/s, '$1')
 
 export function judge(resource: ResourceInfo, given: Any): Judgement {
   const { errors, object } = normalize(registry, resource.definition, given)
@@ -55,11 +58,20 @@ export function judge(resource: ResourceInfo, given: Any): Judgement {
   draft.metadata ??= {} as never
   if (resource.namespaced) draft.metadata.namespace ??= comparedNamespace
   try {
-    strategy.setDefaults?.(draft)
-    prepareForCreate(kind, draft, context)
-    strategy.allocate?.(draft, undefined, nothingHeld, context)
-    const decision = decideCreate(kind, draft)
-    return decision.kind === 'refused' ? judgementOf(422, decision.status) : { code: 201, sentences: [] }
+    const write: Write = {
+      kind,
+      requested: resource,
+      subresource: '',
+      namespace: draft.metadata.namespace ?? '',
+      dryRun: true,
+      context,
+      admission: [],
+      reader: { get: () => undefined, list: () => [] },
+      held: nothingHeld,
+    }
+    mutateCreate(write, draft, () => undefined)
+    settleCreate(write, draft, { isTaken: false })
+    return { code: 201, sentences: [] }
   } catch (error) {
     if (isApiError(error)) return judgementOf(error.status.code, error.status)
     throw error

@@ -9,6 +9,7 @@ import { compareFamilies } from './families-suite.ts'
 import { compareGoodRequests } from './good-suite.ts'
 import { startOurGateway } from './our-gateway.ts'
 import { askUpstream, readRecorded, writeRecorded } from './recorded.ts'
+import { askAboutCombinations, writeRecordedCombinations } from './recorded-combinations.ts'
 import { createReport } from './report.ts'
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -19,7 +20,9 @@ try {
   if (args[0] === '--record') {
     const answers = await askUpstream(upstream.http)
     writeRecorded(answers)
-    say(`${answers.size} answers of upstream are on record now`)
+    const combined = await askAboutCombinations(upstream.http)
+    writeRecordedCombinations(combined)
+    say(`${answers.size + combined.size} answers of upstream are on record now`)
   } else {
     const report = createReport({ filters: args, differences: readDifferences(), say })
     const ours = await startOurGateway()

@@ -7,6 +7,7 @@ import {
   compareQuantities,
   formatQuantity,
   milliOf,
+  canonicalAmount,
   parseQuantity,
   quantityMilliValue,
   quantityOf,
@@ -16,6 +17,14 @@ import {
   quantityValue,
   subtractQuantities,
 } from './quantity.ts'
+
+test('amounts of resources are counted in thousandths at the finest, rounded away from zero', () => {
+  expect(canonicalAmount('0.0001')).toBe('1m')
+  expect(canonicalAmount('-0.0001')).toBe('-1m')
+  expect(canonicalAmount('1.5')).toBe('1500m')
+  expect(canonicalAmount('1.5Gi')).toBe('1536Mi')
+  expect(canonicalQuantity('0.0001')).toBe('100u')
+})
 
 describe('the canonical text is upstream’s', () => {
   test.each([

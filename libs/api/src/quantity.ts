@@ -148,6 +148,12 @@ export const formatQuantity = (quantity: Quantity): string => {
 /** What the API server would store for this text: `1.5Gi` becomes `1536Mi`. */
 export const canonicalQuantity = (value: string | number): string => formatQuantity(parseQuantity(value))
 
+/** The same of an amount of a resource, which is counted in thousandths at the finest: `0.0001` becomes `1m`. */
+export const canonicalAmount = (value: string | number): string => {
+  const { nano, format } = parseQuantity(value)
+  return formatQuantity({ nano: divideUp(nano, nanoOfMilli) * nanoOfMilli, format })
+}
+
 /** Below zero when a is less than b. */
 export const compareQuantities = (a: Quantity, b: Quantity): number => (a.nano < b.nano ? -1 : a.nano > b.nano ? 1 : 0)
 

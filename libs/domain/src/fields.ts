@@ -14,6 +14,12 @@ export const fillText = (target: JsonObject, key: string, value: string): void =
   if (!target[key]) target[key] = value
 }
 
+/** What upstream always writes of a status, if only as zero; a status that is not there stays away. */
+export const fillStatus = (draft: JsonObject, values: JsonObject): void => {
+  const status = draft['status']
+  if (status) for (const [key, value] of Object.entries(values)) fill(status, key, value)
+}
+
 /** The object at `target[key]`, made when absent. */
 export const section = (target: JsonObject, key: string): JsonObject => {
   const value = target[key]

@@ -17,6 +17,8 @@ export interface MetadataRules {
   readonly validateName?: NameRule | undefined
   /** Finalizers need no domain. */
   readonly anyFinalizers?: boolean
+  /** Nobody looks at generateName. */
+  readonly anyGenerateName?: boolean
 }
 
 const utf8 = new TextEncoder()
@@ -120,7 +122,7 @@ export const validateObjectMeta = (object: KubeObject, rules: MetadataRules): St
   const { metadata } = object
   const nameRule = rules.validateName ?? dns1123Subdomain
   const causes: StatusCause[] = []
-  if (metadata.generateName)
+  if (metadata.generateName && !rules.anyGenerateName)
     for (const sentence of nameRule(maskTrailingDash(metadata.generateName)))
       causes.push(invalidValue('metadata.generateName', metadata.generateName, sentence))
   if (!metadata.name) causes.push(required('metadata.name', 'name or generateName is required'))

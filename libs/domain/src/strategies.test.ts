@@ -581,7 +581,7 @@ describe('what may not change', () => {
       { roleRef: { kind: 'Role', name: 'a' } },
       { roleRef: { kind: 'Role', name: 'b' } },
       [
-        'roleRef: Invalid value: {"kind":"Role","name":"b","apiGroup":"rbac.authorization.k8s.io"}: cannot change roleRef',
+        'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"Role","Name":"b"}: cannot change roleRef',
       ],
     ],
     [

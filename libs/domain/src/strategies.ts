@@ -12,15 +12,16 @@ import {
 import { customResourceDefinitionStrategy } from './custom-resource-definition/custom-resource-definition.strategy.ts'
 import { daemonSetStrategy } from './daemon-set/daemon-set.strategy.ts'
 import { deploymentStrategy } from './deployment/deployment.strategy.ts'
+import { claimTemplateStrategy, deviceClassStrategy, resourceClaimStrategy } from './device/device-claim.strategies.ts'
+import { resourceSliceStrategy } from './device/resource-slice.strategy.ts'
 import { endpointSliceStrategy } from './endpoint-slice/endpoint-slice.strategy.ts'
 import { endpointsStrategy } from './endpoints/endpoints.strategy.ts'
 import { eventStrategy } from './event/event.strategy.ts'
-import { fillText, immutable, items, section } from './fields.ts'
+import { fill, immutable, nonNegative, section } from './fields.ts'
 import { flowSchemaStrategy, priorityLevelConfigurationStrategy } from './flow-control/flow-control.strategies.ts'
 import { horizontalPodAutoscalerStrategy } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.strategy.ts'
 import { ingressClassStrategy } from './ingress/ingress-class.strategy.ts'
 import { ingressStrategy } from './ingress/ingress.strategy.ts'
-import type { JsonObject } from '@shiplog/api/kube-object'
 import { jobStrategy } from './job/job.strategy.ts'
 import { leaseStrategy } from './lease/lease.strategy.ts'
 import { limitRangeStrategy } from './limit-range/limit-range.strategy.ts'
@@ -56,29 +57,21 @@ import type { Strategy } from './strategy.ts'
 import {
   admissionPolicyBindingStrategy,
   admissionPolicyStrategy,
+  mutatingAdmissionPolicyBindingStrategy,
+  mutatingAdmissionPolicyStrategy,
   mutatingWebhookConfigurationStrategy,
   validatingWebhookConfigurationStrategy,
 } from './webhook-configuration/webhook-configuration.strategies.ts'
 
 const generic: Strategy = {}
-/** Kinds whose only peculiarity is that upstream keeps no generation for them. */
-const withoutGenerationReturned: Strategy = { hasGeneration: false, returnsDeleted: true }
-const withGeneration: Strategy = { hasGeneration: true, returnsDeleted: true }
-
 const apiServiceStrategy: Strategy = {
   hasGeneration: false,
   allowUnconditionalUpdate: false,
   validateName: pathSegment,
-}
-
-const resourceClaimStrategy: Strategy = {
-  ...withoutGenerationReturned,
-  setDefaults: (draft) => setDeviceRequestDefaults(section(draft, 'spec')),
-}
-
-const claimTemplateStrategy: Strategy = {
-  ...withoutGenerationReturned,
-  setDefaults: (draft) => setDeviceRequestDefaults(section(section(draft, 'spec'), 'spec')),
+  setDefaults: (draft) => {
+    const service = draft['spec']?.service
+    if (service) fill(service, 'port', 443)
+  },
 }
 
 const podTemplateStrategy: Strategy = {
@@ -87,31 +80,12 @@ const podTemplateStrategy: Strategy = {
   hasGeneration: true,
   setDefaults: (draft) => setPodTemplateDefaults(section(draft, 'template')),
   validate: (object) => validatePodTemplate(object['template'], 'template'),
-  warnings: templateWarnings((object) => object['template'], 'template'),
-}
-
-const resourceSliceStrategy: Strategy = {
-  ...withGeneration,
-  selectableFields: (slice) => ({
-    'spec.driver': slice['spec']?.driver ?? '',
-    'spec.nodeName': slice['spec']?.nodeName ?? '',
-  }),
-}
-
-/** What a request for devices asks for when it does not say how many. */
-const setDeviceRequestDefaults = (spec: JsonObject): void => {
-  const fillRequest = (request: JsonObject): void => {
-    fillText(request, 'allocationMode', 'ExactCount')
-    if (request['allocationMode'] === 'ExactCount' && !request['count']) request['count'] = 1
-  }
-  for (const request of items(spec['devices']?.requests)) {
-    if (request.exactly) fillRequest(request.exactly)
-    items(request.firstAvailable).forEach(fillRequest)
-  }
+  warnings: templateWarnings((object) => object['template'], 'template', false),
 }
 
 const controllerRevisionStrategy: Strategy = {
   hasGeneration: false,
+  validate: (object) => nonNegative(object['revision'], 'revision'),
   validateUpdate: (next, before) => immutable(next['data'], before['data'], 'data'),
 }
 
@@ -131,7 +105,7 @@ const strategies = new Map<string, Strategy>([
   ['customresourcedefinitions.apiextensions.k8s.io', customResourceDefinitionStrategy],
   ['daemonsets.apps', daemonSetStrategy],
   ['deployments.apps', deploymentStrategy],
-  ['deviceclasses.resource.k8s.io', withGeneration],
+  ['deviceclasses.resource.k8s.io', deviceClassStrategy],
   ['endpoints', endpointsStrategy],
   ['endpointslices.discovery.k8s.io', endpointSliceStrategy],
   ['events', eventStrategy],
@@ -143,8 +117,8 @@ const strategies = new Map<string, Strategy>([
   ['jobs.batch', jobStrategy],
   ['leases.coordination.k8s.io', leaseStrategy],
   ['limitranges', limitRangeStrategy],
-  ['mutatingadmissionpolicies.admissionregistration.k8s.io', admissionPolicyStrategy],
-  ['mutatingadmissionpolicybindings.admissionregistration.k8s.io', admissionPolicyBindingStrategy],
+  ['mutatingadmissionpolicies.admissionregistration.k8s.io', mutatingAdmissionPolicyStrategy],
+  ['mutatingadmissionpolicybindings.admissionregistration.k8s.io', mutatingAdmissionPolicyBindingStrategy],
   ['mutatingwebhookconfigurations.admissionregistration.k8s.io', mutatingWebhookConfigurationStrategy],
   ['namespaces', namespaceStrategy],
   ['networkpolicies.networking.k8s.io', networkPolicyStrategy],

@@ -3,6 +3,7 @@
 // what a status write may touch. All functions are pure; those that "fill" or "prepare" change the draft they are given.
 import type { IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import type { StatusCause } from '@shiplog/api/status'
 
 /** Who asks. */
@@ -48,6 +49,8 @@ export interface Strategy {
   validateName?(name: string): readonly string[]
   /** Whether a finalizer of nobody's domain is fine: so upstream has it outside its oldest packages. */
   readonly anyFinalizers?: boolean
+  /** Whether nobody looks at generateName: upstream validates the metadata of these kinds only in part. */
+  readonly anyGenerateName?: boolean
   /** Fills upstream's defaults. Runs on every write after decoding, and is idempotent. */
   setDefaults?(draft: KubeObject): void
   /** Clears what a create may not set (status, …). Default: status is dropped when the kind has a status subresource. */
@@ -59,7 +62,10 @@ export interface Strategy {
   prepareForStatusUpdate?(draft: KubeObject, before: KubeObject, nowMs: number): void
   /** Whether this change moves the generation. Default: anything outside metadata and status differs. */
   changesGeneration?(next: KubeObject, before: KubeObject): boolean
-  validate?(next: KubeObject): readonly StatusCause[]
+  /** `before` is there on updates: some of what was stored may stay though it would not be taken today. */
+  validate?(next: KubeObject, before?: KubeObject): readonly StatusCause[]
+  /** What only a create is refused for; `requested` is the group and version that the client named. */
+  validateCreate?(next: KubeObject, requested: ResourceInfo): readonly StatusCause[]
   /** Whether `validate` checks every field, so that the schema has nothing to add. */
   readonly validatesAll?: boolean
   /** Keeps what a write through another subresource (`finalize`, `resize`, `ephemeralcontainers`) may not touch. */
@@ -92,8 +98,10 @@ export interface Strategy {
   readonly propagationWhenUnsaid?: 'Orphan'
   /** Told whoever deletes without saying what becomes of dependents. */
   readonly warnsOfUnsaidPropagation?: string
-  /** Sentences for `Warning: 299` headers of a write; `before` is undefined on create. */
+  /** Sentences for `Warning: 299` headers of a write of the object itself; `before` is undefined on create. */
   warnings?(next: KubeObject, before: KubeObject | undefined): readonly string[]
+  /** As `warnings`, of a write of the status. */
+  statusWarnings?(next: KubeObject, before: KubeObject): readonly string[]
 }
 
 /** A draft decoded from a request may lack what the decider fills in later. */

@@ -4,7 +4,7 @@
 import { depthMax, goKindOf } from '../decode/decode-error.ts'
 import { strictErrorsMax } from '../decode/json-scanner.ts'
 import type { JsonObject } from '../kube-object.ts'
-import { canonicalQuantity, QuantityError } from '../quantity.ts'
+import { canonicalAmount, canonicalQuantity, QuantityError } from '../quantity.ts'
 import type { Definition, Field, FieldType, SchemaRegistry } from './schema.ts'
 import { ApiError, badRequest } from '../status.ts'
 
@@ -42,7 +42,7 @@ type Convert = (run: Run, value: unknown, field: FieldPlan) => unknown
 interface FieldPlan {
   readonly name: string
   readonly index: number
-  readonly convert: Convert
+  convert: Convert
   readonly omitZero: boolean
   /** The type as Go names it. */
   readonly goType: string
@@ -70,6 +70,8 @@ const planOf = (registry: SchemaRegistry, name: string): ObjectPlan => {
   return known.get(name) ?? compile(registry, known, registry.definition(name))
 }
 
+/** Whose lists of resources upstream rounds up to thousandths wherever it decodes them. */
+const core = 'io.k8s.api.core.v1.'
 const first = ['kind', 'apiVersion', 'metadata']
 
 const compile = (registry: SchemaRegistry, known: Map<string, ObjectPlan>, definition: Definition): ObjectPlan => {
@@ -89,6 +91,8 @@ const compile = (registry: SchemaRegistry, known: Map<string, ObjectPlan>, defin
     : names
   ordered.forEach((name, index) => {
     const field = compileField(registry, known, name, index, definition.fields[name]!)
+    if (definition.name.startsWith(core) && field.items?.type.format === 'quantity' && field.type.type === 'map')
+      field.items.convert = convertAmount
     plan.fields.set(name, field)
     if (definition.fields[name]!.always) plan.always.push(field)
   })
@@ -297,27 +301,32 @@ const quantityTextsMax = 4096
 const quantityTextLengthMax = 64
 /** Exact arithmetic on longer texts would cost more than any of them is worth. */
 const quantityLengthMax = 1000
-const canonicalTexts = new Map<string | number, string>()
 
-const convertQuantity: Convert = (run, value) => {
-  if (typeof value !== 'string' && typeof value !== 'number') {
-    return fail(run, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+const quantityConverter = (textOf: (value: string | number) => string): Convert => {
+  const canonicalTexts = new Map<string | number, string>()
+  return (run, value) => {
+    if (typeof value !== 'string' && typeof value !== 'number') {
+      return fail(run, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+    }
+    const known = canonicalTexts.get(value)
+    if (known !== undefined) return known
+    if (typeof value === 'string' && value.length > quantityLengthMax)
+      return fail(run, 'unable to parse numeric part of quantity')
+    let canonical: string
+    try {
+      canonical = textOf(value)
+    } catch (error) {
+      if (error instanceof QuantityError) return fail(run, error.message)
+      throw error
+    }
+    if (canonicalTexts.size >= quantityTextsMax) canonicalTexts.clear()
+    if (typeof value === 'number' || value.length <= quantityTextLengthMax) canonicalTexts.set(value, canonical)
+    return canonical
   }
-  const known = canonicalTexts.get(value)
-  if (known !== undefined) return known
-  if (typeof value === 'string' && value.length > quantityLengthMax)
-    return fail(run, 'unable to parse numeric part of quantity')
-  let canonical: string
-  try {
-    canonical = canonicalQuantity(value)
-  } catch (error) {
-    if (error instanceof QuantityError) return fail(run, error.message)
-    throw error
-  }
-  if (canonicalTexts.size >= quantityTextsMax) canonicalTexts.clear()
-  if (typeof value === 'number' || value.length <= quantityTextLengthMax) canonicalTexts.set(value, canonical)
-  return canonical
 }
+
+const convertQuantity = quantityConverter(canonicalQuantity)
+const convertAmount = quantityConverter(canonicalAmount)
 
 const timeForm = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
 const daysInMonth = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]

@@ -6,7 +6,7 @@ import { fill, fillText, nonNegative, requiredText, section } from '../fields.ts
 import { validateJobSpec, validateNoManualSelector } from '../job/job-spec.ts'
 import { tooManyCharacters } from '../names.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
-import { templateWarnings } from '../pod/pod-warnings.ts'
+import { jobWarnings } from '../job/job-warnings.ts'
 import type { Strategy } from '../strategy.ts'
 
 /** A job's name adds eleven characters to its CronJob's, and both fit into a label. */
@@ -57,6 +57,27 @@ const scheduleProblem = (schedule: string): string | undefined => {
   return wrong === undefined ? undefined : `failed to parse int from ${wrong}`
 }
 
+/** Whether the database of time zones has the name, as it is written there. */
+const isTimeZone = (name: string): boolean => {
+  if (!/^[A-Za-z0-9_+/-]+$/.test(name) || /^[+-]/.test(name)) return false
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const validateTimeZone = (name: unknown): StatusCause[] => {
+  const at = 'spec.timeZone'
+  if (typeof name !== 'string') return []
+  if (name === '') return [invalidValue(at, name, 'timeZone must be nil or non-empty string')]
+  const causes: StatusCause[] = []
+  if (name.toLowerCase() === 'local') causes.push(invalidValue(at, name, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones'))
+  if (name !== 'Local' && !isTimeZone(name)) causes.push(invalidValue(at, name, `unknown time zone ${name}`))
+  return causes
+}
+
 const validate = (cronJob: KubeObject): StatusCause[] => {
   const spec: JsonObject = cronJob['spec'] ?? {}
   const causes: StatusCause[] = []
@@ -75,8 +96,7 @@ const validate = (cronJob: KubeObject): StatusCause[] => {
       if (problem) causes.push(invalidValue('spec.schedule', schedule, problem))
     }
   }
-  if (spec['timeZone'] === '')
-    causes.push(invalidValue('spec.timeZone', '', 'timeZone must be nil or non-empty string'))
+  causes.push(...validateTimeZone(spec['timeZone']))
   causes.push(...nonNegative(spec['startingDeadlineSeconds'], 'spec.startingDeadlineSeconds'))
   if (!spec['concurrencyPolicy']) causes.push(required('spec.concurrencyPolicy'))
   else if (!policies.includes(spec['concurrencyPolicy']))
@@ -93,7 +113,14 @@ const validate = (cronJob: KubeObject): StatusCause[] => {
 
 export const cronJobStrategy: Strategy = {
   validatesAll: true,
-  warnings: templateWarnings((object) => object['spec']?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template'),
+  warnings: (next, before) => [
+    ...jobWarnings((object) => object['spec']?.jobTemplate?.spec, 'spec.jobTemplate.spec')(next, before),
+    ...(before && String(next['spec']?.schedule).includes('TZ')
+      ? [
+          'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details',
+        ]
+      : []),
+  ],
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     fillText(spec, 'concurrencyPolicy', 'Allow')

@@ -2,9 +2,10 @@
 import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { fill, fillText, immutable, keep, nonNegative, section, semanticEqual } from '../fields.ts'
+import { fill, fillStatus, fillText, immutable, keep, nonNegative, section, semanticEqual } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { templateWarnings } from '../pod/pod-warnings.ts'
+import { validateCollisionCount, validateCounts } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 import {
   isZero,
@@ -15,12 +16,17 @@ import {
 } from '../workload/workload-rules.ts'
 
 const defaultRevisionHistory = 10
+const counts = [
+  ...['currentNumberScheduled', 'numberMisscheduled', 'desiredNumberScheduled', 'numberReady', 'observedGeneration'],
+  ...['updatedNumberScheduled', 'numberAvailable', 'numberUnavailable', 'collisionCount'],
+]
 
 /** Kept by the API server for clients of long ago: how often the template changed. */
 const generationAnnotation = 'deprecated.daemonset.template.generation'
 
 const setDefaults = (draft: JsonObject): void => {
   fill(section(section(draft, 'metadata'), 'annotations'), generationAnnotation, '0')
+  fillStatus(draft, { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 })
   const spec = section(draft, 'spec')
   const update = section(spec, 'updateStrategy')
   fillText(update, 'type', 'RollingUpdate')
@@ -76,7 +82,7 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
 
 export const daemonSetStrategy: Strategy = {
   validatesAll: true,
-  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
+  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template', false),
   setDefaults,
   prepareForCreate: (draft) => {
     setTemplateGeneration(draft, 1)
@@ -99,4 +105,8 @@ export const daemonSetStrategy: Strategy = {
     ]
   },
   validateUpdate: (next, before) => immutable(next['spec']?.selector, before['spec']?.selector, 'spec.selector'),
+  validateStatusUpdate: (next, before) => [
+    ...validateCounts(next['status'] ?? {}, counts),
+    ...validateCollisionCount(next, before),
+  ],
 }

@@ -3,6 +3,7 @@ import { forbiddenField, invalidValue, notSupported } from '@shiplog/api/field-e
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { templateWarnings } from '../pod/pod-warnings.ts'
+import { validateCollisionCount, validateReplicaStatus } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 import { fill, fillText, immutable, nonNegative, section, semanticEqual } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
@@ -106,5 +107,13 @@ export const deploymentStrategy: Strategy = {
     !semanticEqual(next.metadata.annotations, before.metadata.annotations),
   validate,
   validateUpdate: (next, before) => immutable(next['spec']?.selector, before['spec']?.selector, 'spec.selector'),
+  validateStatusUpdate: (next, before) => [
+    ...validateReplicaStatus(
+      next['status'] ?? {},
+      ['updatedReplicas', 'readyReplicas', 'availableReplicas'],
+      ['observedGeneration', 'unavailableReplicas', 'terminatingReplicas', 'collisionCount'],
+    ),
+    ...validateCollisionCount(next, before),
+  ],
   eventType,
 }

@@ -4,19 +4,32 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, fill, immutable, items, semanticEqual } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts'
-import { ipSentence, isIpv4, isIpv6 } from '../service/ip-range.ts'
+import { ipWarnings, parseIp, validateLegacyIp, validateReachable } from '../ip-addresses.ts'
 import type { Strategy } from '../strategy.ts'
 
 const addressTypes = ['FQDN', 'IPv4', 'IPv6']
 const endpointsMax = 1000
 const portsMax = 20_000
 const addressesMax = 100
+const ourSlices = new Set(['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'])
 
-const isAddressOf = (type: string, address: string): boolean =>
-  type === 'IPv4' ? isIpv4(address) : type === 'IPv6' ? isIpv6(address) : true
+const validateAddress = (type: string, address: unknown, field: string, mayBeLocal: boolean): StatusCause[] => {
+  const text = String(address)
+  if (type === 'FQDN') return byRule(dns1123Subdomain, text.replace(/\.$/, ''), field)
+  if (type !== 'IPv4' && type !== 'IPv6') return []
+  const causes = validateLegacyIp(text, field)
+  if (causes.length > 0) return causes
+  const is = parseIp(text)?.family
+  return [
+    ...(is === type ? [] : [invalidValue(field, text, `must be an ${type} address`)]),
+    ...(mayBeLocal ? [] : validateReachable(text, field)),
+  ]
+}
 
 const validate = (slice: KubeObject): StatusCause[] => {
   const causes: StatusCause[] = []
+  // On one machine the API server itself may listen on loopback only.
+  const mayBeLocal = slice.metadata.name === 'kubernetes' && slice.metadata.namespace === 'default'
   const type = slice['addressType']
   if (!type) causes.push(required('addressType'))
   else if (!addressTypes.includes(type)) causes.push(notSupported('addressType', type, addressTypes))
@@ -32,14 +45,7 @@ const validate = (slice: KubeObject): StatusCause[] => {
     if (addresses.length === 0) causes.push(required(at, 'must contain at least 1 address'))
     if (addresses.length > addressesMax) causes.push(tooMany(at, addresses.length, addressesMax))
     addresses.forEach((address, position) => {
-      if (!isAddressOf(type, String(address)))
-        causes.push(
-          invalidValue(
-            `${at}[${position}]`,
-            address,
-            isIpv4(String(address)) || isIpv6(String(address)) ? `must be an ${type} address` : ipSentence,
-          ),
-        )
+      causes.push(...validateAddress(type, address, `${at}[${position}]`, mayBeLocal))
     })
   })
   const ports = items(slice['ports'])
@@ -66,6 +72,16 @@ export const endpointSliceStrategy: Strategy = {
   },
   changesGeneration: (next, before) =>
     ['endpoints', 'ports', 'addressType'].some((key) => !semanticEqual(next[key], before[key])),
+  warnings: (slice, before) => [
+    ...(!before && slice['addressType'] === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : []),
+    ...(ourSlices.has(slice.metadata.labels?.['endpointslice.kubernetes.io/managed-by'] ?? '')
+      ? []
+      : items(slice['endpoints']).flatMap((endpoint, index) =>
+          items(endpoint.addresses).flatMap((address, position) =>
+            ipWarnings(address, `endpoints[${index}].addresses[${position}]`),
+          ),
+        )),
+  ],
   validate,
   validateUpdate: (next, before) => immutable(next['addressType'], before['addressType'], 'addressType'),
 }

@@ -4,28 +4,19 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, fillText, items } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts'
-import { ipSentence, isIpv4, isIpv6 } from '../service/ip-range.ts'
+import { ipWarnings, parseIp, validateLegacyIp, validateReachable } from '../ip-addresses.ts'
 import type { Strategy } from '../strategy.ts'
 
-/** Addresses that no other machine could reach. */
-const specialProblem = (address: string): string | undefined => {
-  if (address === '0.0.0.0' || address === '::') return `may not be unspecified (0.0.0.0 or ::)`
-  if (address.startsWith('127.') || address === '::1') return 'may not be in the loopback range (127.0.0.0/8, ::1/128)'
-  if (address.startsWith('169.254.')) return 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'
-  return undefined
-}
-
-const validateAddress = (address: JsonObject, field: string, mayBeLocal: boolean): StatusCause[] => {
+const validateAddress = (address: JsonObject, field: string, known: readonly string[] | undefined): StatusCause[] => {
   const ip = String(address['ip'] ?? '')
-  const causes: StatusCause[] = []
-  const isIp = isIpv4(ip) || isIpv6(ip)
-  if (!isIp) causes.push(invalidValue(`${field}.ip`, ip, ipSentence))
+  const at = `${field}.ip`
+  const causes = validateLegacyIp(ip, at, known)
   if (address['hostname']) causes.push(...byRule(dns1123Label, address['hostname'], `${field}.hostname`))
   if (typeof address['nodeName'] === 'string')
     causes.push(...byRule(dns1123Subdomain, address['nodeName'], `${field}.nodeName`))
   // Upstream looks twice, with two sentences.
-  const problem = !isIp ? 'must be a valid IP address' : mayBeLocal ? undefined : specialProblem(ip)
-  if (problem) causes.push(invalidValue(`${field}.ip`, ip, problem))
+  if (!parseIp(ip)) causes.push(invalidValue(at, ip, 'must be a valid IP address'))
+  else if (known !== undefined) causes.push(...validateReachable(ip, at))
   return causes
 }
 
@@ -39,7 +30,7 @@ const validate = (endpoints: KubeObject): StatusCause[] => {
       causes.push(required(at, 'must specify `addresses` or `notReadyAddresses`'))
     for (const key of ['addresses', 'notReadyAddresses'])
       items(subset[key]).forEach((address, position) => {
-        causes.push(...validateAddress(address, `${at}.${key}[${position}]`, mayBeLocal))
+        causes.push(...validateAddress(address, `${at}.${key}[${position}]`, mayBeLocal ? undefined : []))
       })
     const ports = items(subset['ports'])
     ports.forEach((port: JsonObject, position) => {
@@ -61,5 +52,15 @@ export const endpointsStrategy: Strategy = {
     for (const subset of items(draft['subsets']))
       for (const port of items(subset.ports)) fillText(port, 'protocol', 'TCP')
   },
+  warnings: (endpoints) =>
+    endpoints.metadata.labels?.['endpoints.kubernetes.io/managed-by'] === 'endpoint-controller'
+      ? []
+      : items(endpoints['subsets']).flatMap((subset, index) =>
+          ['addresses', 'notReadyAddresses'].flatMap((list) =>
+            items(subset[list]).flatMap(({ ip }, position) =>
+              ipWarnings(ip, `subsets[${index}].${list}[${position}].ip`),
+            ),
+          ),
+        ),
   validate,
 }

@@ -1,20 +1,68 @@
 // Event objects (stored as core/v1): notes about what happened to an object.
-import { invalidValue } from '@shiplog/api/field-errors'
+import { invalidValue, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { fill, section } from '../fields.ts'
+import { byRule, fill, items, section } from '../fields.ts'
+import { validateFinalizerOwner } from '../metadata-validation.ts'
+import { dns1123Subdomain, qualifiedName } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
 
-const validate = (event: KubeObject): StatusCause[] => {
-  const involved: JsonObject = event['involvedObject'] ?? {}
-  // An event with a time of its own may be about an object of another namespace.
-  if (event['eventTime'] && involved['namespace']) return []
-  const expected = involved['namespace'] || 'default'
-  // Cluster-scoped objects are written about in "default", and for nodes some clients use kube-system.
-  const clusterScoped = !involved['namespace']
-  if (event.metadata.namespace === expected || (clusterScoped && event.metadata.namespace === 'kube-system')) return []
-  return [invalidValue('involvedObject.namespace', involved['namespace'] ?? '', 'does not match event.namespace')]
+const lengths: readonly (readonly [field: string, shown: string, max: number])[] = [
+  ['reportingInstance', 'reportingInstance', 128],
+  ['action', 'action', 128],
+  ['reason', 'reason', 128],
+  ['message', 'message', 1_024],
+]
+
+/** An event that says its time belongs to the newer API, whichever way it came. */
+const validateNewer = (event: KubeObject, controllerField: string): StatusCause[] => {
+  if (!event['eventTime']) return []
+  const causes: StatusCause[] = []
+  const controller: string = event['reportingComponent'] ?? ''
+  if (controller === '') causes.push(required(controllerField))
+  causes.push(...byRule(qualifiedName, controller, controllerField))
+  for (const [field, shown, max] of lengths) {
+    const text: string = event[field] ?? ''
+    if (text === '' && field !== 'message') causes.push(required(shown))
+    if (text.length > max) causes.push(invalidValue(shown, '', `can have at most ${max} characters`))
+  }
+  return causes
 }
+
+const validateNamespace = (event: KubeObject): StatusCause[] => {
+  const involved: string = event['involvedObject']?.namespace ?? ''
+  const { namespace } = event.metadata
+  const timed = Boolean(event['eventTime'])
+  // About an object without a namespace is written in "default", and of late in kube-system.
+  const right =
+    involved === '' ? namespace === 'default' || (timed && namespace === 'kube-system') : timed || namespace === involved
+  return right ? [] : [invalidValue('involvedObject.namespace', involved, 'does not match event.namespace')]
+}
+
+/** What the newer API asks of whoever writes through it. */
+const validateStrictly = (event: KubeObject): StatusCause[] => {
+  const unset = (field: string): StatusCause[] => [invalidValue(field, '', 'needs to be unset')]
+  const { series, type = '' } = event
+  const { component, host } = event['source'] ?? {}
+  return [
+    ...(event.metadata.generateName
+      ? byRule(dns1123Subdomain, event.metadata.generateName, 'metadata.generateName')
+      : []),
+    ...items(event.metadata.finalizers).flatMap((finalizer, index) =>
+      validateFinalizerOwner(finalizer, `metadata.finalizers[${index}]`),
+    ),
+    ...(series && (series.count ?? 0) < 2 ? [invalidValue('series.count', '', 'should be at least 2')] : []),
+    ...(series && !series.lastObservedTime ? [required('series.lastObservedTime')] : []),
+    ...(event['eventTime'] ? [] : [required('eventTime')]),
+    ...(type === 'Normal' || type === 'Warning' ? [] : [invalidValue('type', '', `has invalid value: ${type}`)]),
+    ...(event['firstTimestamp'] ? unset('firstTimestamp') : []),
+    ...(event['lastTimestamp'] ? unset('lastTimestamp') : []),
+    ...(event['count'] ? unset('count') : []),
+    ...(component || host ? unset('source') : []),
+  ]
+}
+
+const newerGroup = 'events.k8s.io'
 
 const selectable = [
   'involvedObject.kind',
@@ -50,6 +98,7 @@ const fillUnset = (draft: JsonObject): void => {
 
 export const eventStrategy: Strategy = {
   anyFinalizers: true,
+  anyGenerateName: true,
   hasGeneration: false,
   allowCreateOnUpdate: true,
   setDefaults: (draft) => {
@@ -58,6 +107,11 @@ export const eventStrategy: Strategy = {
   },
   prepareForCreate: fillUnset,
   prepareForUpdate: fillUnset,
-  validate,
+  validate: validateNamespace,
+  validateCreate: (event, { group }) => [
+    ...validateNewer(event, group === newerGroup ? 'reportingController' : 'reportingComponent'),
+    ...(group === newerGroup ? validateStrictly(event) : []),
+  ],
+  validateUpdate: (event) => validateNewer(event, 'reportingComponent'),
   selectableFields,
 }

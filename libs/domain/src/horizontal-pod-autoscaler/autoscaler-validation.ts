@@ -56,7 +56,8 @@ const validateReference = (reference: JsonObject, field: string, needsGroup: boo
   const version: string = reference['apiVersion'] ?? ''
   const parts = version.split('/').length
   if (parts > 2) causes.push(invalidValue(`${field}.apiVersion`, version, `unexpected GroupVersion string: ${version}`))
-  else if (needsGroup && (parts === 1 || version.startsWith('/')))
+  // Of what can be scaled, only replication controllers are of the group without a name.
+  else if (needsGroup && reference['kind'] !== 'ReplicationController' && (parts === 1 || version.startsWith('/')))
     causes.push(invalidValue(`${field}.apiVersion`, version, 'apiVersion must specify API group'))
   return causes
 }

@@ -1,7 +1,8 @@
 // HorizontalPodAutoscalers, in their storage version autoscaling/v2.
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { fill, fillText, items, section } from '../fields.ts'
+import { fill, fillStatus, items, section } from '../fields.ts'
 import { validateAutoscalerSpec } from './autoscaler-validation.ts'
+import { validateCounts } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 
 const defaultCpuUtilizationPercentage = 80
@@ -24,6 +25,7 @@ const setRules = (rules: JsonObject, defaults: JsonObject): void => {
 }
 
 const setDefaults = (draft: JsonObject): void => {
+  fillStatus(draft, { desiredReplicas: 0 })
   const spec = section(draft, 'spec')
   fill(spec, 'minReplicas', 1)
   if (items(spec['metrics']).length === 0)
@@ -36,10 +38,6 @@ const setDefaults = (draft: JsonObject): void => {
         },
       },
     ]
-  for (const metric of items(spec['metrics'])) {
-    const target = metric.resource?.target
-    if (target && !target.type) fillText(target, 'type', target.averageUtilization ? 'Utilization' : 'AverageValue')
-  }
   // Half a behavior gets the other half's defaults; none at all stays none.
   if (!spec['behavior']) return
   setRules(section(spec['behavior'], 'scaleUp'), scaleUp)
@@ -53,5 +51,6 @@ export const horizontalPodAutoscalerStrategy: Strategy = {
     draft['status'] = { desiredReplicas: 0, currentMetrics: null }
   },
   validate: (autoscaler) => validateAutoscalerSpec(autoscaler['spec'] ?? {}),
+  validateStatusUpdate: (next) => validateCounts(next['status'] ?? {}, ['currentReplicas', 'desiredReplicas']),
   validatesAll: true,
 }

@@ -4,6 +4,7 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, items, requiredName } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain, pathSegment, portName, portNumber, wildcardSubdomain } from '../names.ts'
+import { loadBalancerWarnings, validateLoadBalancerIngress } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 
 const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix']
@@ -94,6 +95,8 @@ const validate = (ingress: KubeObject): StatusCause[] => {
 const classAnnotation = 'kubernetes.io/ingress.class'
 
 export const ingressStrategy: Strategy = {
+  statusWarnings: loadBalancerWarnings,
+  validateStatusUpdate: (next, before) => validateLoadBalancerIngress(next, before, false),
   prepareForCreate: (draft) => {
     draft['status'] = { loadBalancer: {} }
   },

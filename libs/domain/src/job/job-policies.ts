@@ -5,6 +5,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, items, nonNegative } from '../fields.ts'
 import { qualifiedName } from '../names.ts'
+import { countIndexes } from './job-indexes.ts'
 
 const rulesMax = 20
 const exitCodesMax = 255
@@ -125,26 +126,4 @@ export const validateSuccessPolicy = (spec: JsonObject, field: string): StatusCa
       )
   })
   return causes
-}
-
-/** How many indexes `0-2,5` names, or why it names none. */
-const countIndexes = (text: string, completions: number): number | string => {
-  if (text === '') return 0
-  let total = 0
-  let last = -1
-  for (const interval of text.split(',')) {
-    const limits = interval.split('-')
-    if (limits.length > 2)
-      return `the fragment ${goQuote(interval)} violates the requirement that an index interval can have at most two parts separated by '-'`
-    for (const limit of limits)
-      if (!/^\d+$/.test(limit)) return `cannot convert string to integer for index: ${goQuote(limit)}`
-    const [from, to = from] = limits.map(Number) as [number, number?]
-    if (from >= completions) return `too large index: ${goQuote(limits[0]!)}`
-    if (to !== undefined && to >= completions) return `too large index: ${goQuote(limits.at(-1)!)}`
-    if (from <= last) return `non-increasing order, previous: ${last}, current: ${from}`
-    if (limits.length === 2 && from >= to!) return `non-increasing order, previous: ${from}, current: ${to}`
-    total += to! - from + 1
-    last = to!
-  }
-  return total
 }

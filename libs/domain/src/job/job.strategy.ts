@@ -5,9 +5,11 @@ import { compileLabelSelector, validateLabelSelector } from '@shiplog/api/select
 import type { StatusCause } from '@shiplog/api/status'
 import { fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
-import { templateWarnings } from '../pod/pod-warnings.ts'
+import { jobWarnings } from './job-warnings.ts'
 import type { DecisionContext, Strategy } from '../strategy.ts'
+import { shownSelector } from '../workload/workload-rules.ts'
 import { validateJobSpec } from './job-spec.ts'
+import { validateJobStatusUpdate } from './job-status-validation.ts'
 
 const defaultBackoffLimit = 6
 const backoffLimitMax = 2_147_483_647
@@ -70,7 +72,7 @@ const validate = (job: KubeObject): StatusCause[] => {
   const { uid, name } = job.metadata
   const generated = { [uidLabel]: uid, [nameLabel]: name, 'controller-uid': uid, 'job-name': name }
   if (spec['manualSelector'] !== true && spec['selector'] && !compileLabelSelector(spec['selector']).matches(generated))
-    causes.push(invalidValue('spec.selector', spec['selector'], '`selector` not auto-generated'))
+    causes.push(invalidValue('spec.selector', shownSelector(spec['selector']), '`selector` not auto-generated'))
   return [...causes, ...validateJobSpec(spec, 'spec')]
 }
 
@@ -115,11 +117,12 @@ export const jobStrategy: Strategy = {
   propagationWhenUnsaid: 'Orphan',
   warnsOfUnsaidPropagation:
     'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
-  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
+  warnings: jobWarnings((object) => object['spec'], 'spec'),
   setDefaults,
   prepareForCreate,
   validate,
   validateUpdate,
+  validateStatusUpdate: validateJobStatusUpdate,
   selectableFields: (job) => ({ 'status.successful': String(job['status']?.succeeded ?? 0) }),
   eventType,
 }

@@ -1,4 +1,5 @@
 // Namespaces: finalizers of their own in spec, a phase, and a label with their name.
+import { invalidValue } from '@shiplog/api/field-errors'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { validateFinalizerOwner } from '../metadata-validation.ts'
 import type { Strategy } from '../strategy.ts'
@@ -47,6 +48,14 @@ export const namespaceStrategy: Strategy = {
       ...validateFinalizerOwner(finalizer, 'spec.finalizers'),
     ]),
   validatesAll: true,
+  validateStatusUpdate: (next) => {
+    const phase: string = next['status']?.phase ?? ''
+    const dying = next.metadata.deletionTimestamp !== undefined
+    const sentence = dying
+      ? "may only be 'Terminating' if `deletionTimestamp` is not empty"
+      : "may only be 'Active' if `deletionTimestamp` is empty"
+    return phase === (dying ? 'Terminating' : 'Active') ? [] : [invalidValue('status.Phase', phase, sentence)]
+  },
   selectableFields: (namespace) => ({
     'status.phase': namespace['status']?.phase ?? '',
   }),

@@ -3,10 +3,10 @@ import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/a
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { fillText, items, section } from '../fields.ts'
+import { fill, items, section } from '../fields.ts'
 import { portNumber } from '../names.ts'
 import { validatePortNumberOrName } from '../pod/container-validation.ts'
-import { cidrSentence, isCidr } from '../service/ip-range.ts'
+import { cidrWarnings, isStrictlyInside, parseCidr, validateLegacyCidr } from '../ip-addresses.ts'
 import type { Strategy } from '../strategy.ts'
 
 const policyTypes = ['Ingress', 'Egress']
@@ -16,7 +16,7 @@ const setDefaults = (draft: JsonObject): void => {
   const spec = section(draft, 'spec')
   section(spec, 'podSelector')
   for (const rule of [...items(spec['ingress']), ...items(spec['egress'])])
-    for (const port of items(rule.ports)) fillText(port, 'protocol', 'TCP')
+    for (const port of items(rule.ports)) fill(port, 'protocol', 'TCP')
   if (items(spec['policyTypes']).length === 0)
     spec['policyTypes'] = items(spec['egress']).length > 0 ? ['Ingress', 'Egress'] : ['Ingress']
 }
@@ -25,7 +25,7 @@ const validatePorts = (ports: unknown, field: string): StatusCause[] =>
   items(ports).flatMap((port: JsonObject, index) => {
     const at = `${field}[${index}]`
     const causes: StatusCause[] = []
-    if (port['protocol'] && !protocols.includes(port['protocol']))
+    if (typeof port['protocol'] === 'string' && !protocols.includes(port['protocol']))
       causes.push(notSupported(`${at}.protocol`, port['protocol'], protocols))
     if (port['port'] !== undefined) causes.push(...validatePortNumberOrName(port['port'], `${at}.port`))
     const end = port['endPort']
@@ -61,10 +61,17 @@ const validatePeers = (peers: unknown, field: string): StatusCause[] =>
 const validateBlock = (block: JsonObject, field: string): StatusCause[] => {
   const cidr: string = block['cidr'] ?? ''
   if (cidr === '') return [required(`${field}.cidr`)]
-  if (!isCidr(cidr)) return [invalidValue(`${field}.cidr`, cidr, cidrSentence)]
-  return items(block['except']).flatMap((range, index) =>
-    isCidr(String(range)) ? [] : [invalidValue(`${field}.except[${index}]`, range, cidrSentence)],
-  )
+  const outer = parseCidr(cidr)
+  const causes = validateLegacyCidr(cidr, `${field}.cidr`)
+  if (!outer) return causes
+  items(block['except']).forEach((range, index) => {
+    const at = `${field}.except[${index}]`
+    const inner = parseCidr(String(range))
+    causes.push(...validateLegacyCidr(range, at))
+    if (inner && !isStrictlyInside(inner, outer))
+      causes.push(invalidValue(at, range, 'must be a strict subset of `cidr`'))
+  })
+  return causes
 }
 
 const validate = (policy: KubeObject): StatusCause[] => {
@@ -85,4 +92,27 @@ const validate = (policy: KubeObject): StatusCause[] => {
   ]
 }
 
-export const networkPolicyStrategy: Strategy = { hasGeneration: true, setDefaults, validatesAll: true, validate }
+const warnings = (policy: KubeObject): string[] =>
+  [
+    ['ingress', 'from'],
+    ['egress', 'to'],
+  ].flatMap(([rules, peers]) =>
+    items(policy['spec']?.[rules!]).flatMap((rule, index) =>
+      items(rule[peers!]).flatMap(({ ipBlock }, position) => {
+        const at = `spec.${rules}[${index}].${peers}[${position}].ipBlock`
+        if (!ipBlock) return []
+        return [
+          ...cidrWarnings(ipBlock.cidr, `${at}.cidr`),
+          ...items(ipBlock.except).flatMap((range, place) => cidrWarnings(range, `${at}.except[${place}]`)),
+        ]
+      }),
+    ),
+  )
+
+export const networkPolicyStrategy: Strategy = {
+  hasGeneration: true,
+  setDefaults,
+  validatesAll: true,
+  validate,
+  warnings,
+}

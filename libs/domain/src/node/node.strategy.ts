@@ -5,7 +5,7 @@ import type { StatusCause } from '@shiplog/api/status'
 import type { Strategy } from '../strategy.ts'
 import { byRule, entries, fill, items, keep, section, semanticEqual } from '../fields.ts'
 import { labelValue, qualifiedName } from '../names.ts'
-import { cidrSentence, isCidr } from '../service/ip-range.ts'
+import { cidrWarnings, validateLegacyCidr } from '../ip-addresses.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
@@ -14,6 +14,12 @@ const nodeInfoFields = [
   ...['machineID', 'systemUUID', 'bootID', 'kernelVersion', 'osImage', 'containerRuntimeVersion', 'kubeletVersion'],
   ...['kubeProxyVersion', 'operatingSystem', 'architecture'],
 ]
+
+const fillNodeStatus = (status: JsonObject): void => {
+  const info = section(status, 'nodeInfo')
+  for (const name of nodeInfoFields) fill(info, name, '')
+  fill(section(section(status, 'daemonEndpoints'), 'kubeletEndpoint'), 'Port', 0)
+}
 
 /** Allocatable is capacity until the node says otherwise. */
 const setDefaults = (draft: JsonObject): void => {
@@ -34,7 +40,7 @@ const duplicateTaint = (
 
 const validateRanges = (ranges: readonly unknown[]): StatusCause[] => {
   const causes = ranges.flatMap((range, index) =>
-    isCidr(String(range)) ? [] : [invalidValue(`spec.podCIDRs[${index}]`, range, cidrSentence)],
+    validateLegacyCidr(range, `spec.podCIDRs[${index}]`),
   )
   const families = ranges.map((range) => String(range).includes(':'))
   if (causes.length === 0 && new Set(families).size < families.length)
@@ -83,21 +89,30 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
   return semanticEqual(now['taints'], was['taints']) ? undefined : 'NodeTaintsChanged'
 }
 
+const nodeWarnings = ({ spec }: KubeObject): string[] => [
+  ...(spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
+  ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+  ...items(spec?.podCIDRs).flatMap((range, index) => cidrWarnings(range, `spec.podCIDRs[${index}]`)),
+]
+
 export const nodeStrategy: Strategy = {
   hasGeneration: false,
   setDefaults,
   // A kubelet registers with its status, so a create keeps it.
   prepareForCreate: (draft) => {
-    const status = section(draft, 'status')
-    const info = section(status, 'nodeInfo')
-    for (const name of nodeInfoFields) fill(info, name, '')
-    fill(section(section(status, 'daemonEndpoints'), 'kubeletEndpoint'), 'Port', 0)
+    fillNodeStatus(section(draft, 'status'))
   },
   prepareForUpdate: (draft, before) => {
     const now = section(draft, 'spec')
     keep(draft, before, 'status')
     if (now['podCIDR'] && items(now['podCIDRs']).length === 0) now['podCIDRs'] = [now['podCIDR']]
   },
+  /** Labels and annotations may come with the status. */
+  prepareForStatusUpdate: (draft, before) => {
+    keep(draft, before, 'spec')
+    fillNodeStatus(section(draft, 'status'))
+  },
+  warnings: nodeWarnings,
   validatesAll: true,
   validate: (node) => {
     const { taints, podCIDR, podCIDRs } = node['spec'] ?? {}

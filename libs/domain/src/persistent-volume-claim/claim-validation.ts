@@ -19,7 +19,7 @@ export const validateClaimSpec = (spec: JsonObject, field: string): StatusCause[
   causes.push(...validateLabelSelector(spec['selector'], `${field}.selector`))
   for (const mode of modes)
     if (!accessModes.includes(mode)) causes.push(notSupported(`${field}.accessModes`, mode, accessModes))
-  if (modes.includes('ReadWriteOncePod') && new Set(modes).size > 1)
+  if (modes.includes('ReadWriteOncePod') && modes.some((mode) => mode !== 'ReadWriteOncePod' && accessModes.includes(mode)))
     causes.push(forbiddenField(`${field}.accessModes`, 'may not use ReadWriteOncePod with other access modes'))
   const storage = spec['resources']?.requests?.storage
   if (storage === undefined) causes.push(required(`${field}.resources[storage]`))
@@ -36,6 +36,7 @@ export const validateClaimSpec = (spec: JsonObject, field: string): StatusCause[
     const source: JsonObject | undefined = spec[key] ?? undefined
     if (!source) continue
     for (const part of ['name', 'kind']) if (!source[part]) causes.push(required(`${field}.${key}.${part}`))
+    if (source['apiGroup']) causes.push(...byRule(dns1123Subdomain, source['apiGroup'], `${field}.${key}.apiGroup`))
     if (!source['apiGroup'] && source['kind'] !== 'PersistentVolumeClaim')
       causes.push(
         invalidValue(
@@ -45,5 +46,14 @@ export const validateClaimSpec = (spec: JsonObject, field: string): StatusCause[
         ),
       )
   }
+  const { dataSource: source, dataSourceRef: reference } = spec
+  // Upstream shows where the value is instead of the value, and that has no form.
+  if (source && reference?.namespace)
+    causes.push(invalidValue(field, {}, 'may not be specified when dataSourceRef.namespace is specified'))
+  else if (source && reference && !sameSource(source, reference))
+    causes.push(invalidValue(field, {}, 'must match dataSourceRef'))
   return causes
 }
+
+const sameSource = (one: JsonObject, other: JsonObject): boolean =>
+  ['apiGroup', 'kind', 'name'].every((key) => (one[key] ?? null) === (other[key] ?? null))

@@ -2,11 +2,15 @@
 import { forbiddenField } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { keep, section, semanticEqual } from '../fields.ts'
+import { fillStatus, keep, section, semanticEqual } from '../fields.ts'
 import { compareQuantities } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
+import { validateClaimStatus } from './claim-status-validation.ts'
 import { validateClaimSpec } from './claim-validation.ts'
+import { claimSpecWarnings, deprecatedStorageClass } from './claim-warnings.ts'
 import { setClaimSpecDefaults } from './claim-defaults.ts'
+
+const storageClassAnnotation = 'volume.beta.kubernetes.io/storage-class'
 
 /** The old and the new field for where the content comes from say the same, as far as the old one can. */
 const mirrorDataSource = (spec: JsonObject): void => {
@@ -60,8 +64,15 @@ const eventType = (next: KubeObject, before: KubeObject): string | undefined =>
 
 export const persistentVolumeClaimStrategy: Strategy = {
   returnsDeleted: true,
+  warnings: (claim) => [
+    ...(claim.metadata.annotations?.[storageClassAnnotation] === undefined
+      ? []
+      : [`metadata.annotations[${storageClassAnnotation}]: ${deprecatedStorageClass}`]),
+    ...claimSpecWarnings(claim['spec'], 'spec'),
+  ],
   hasGeneration: false,
   setDefaults: (draft) => {
+    fillStatus(draft, { phase: 'Pending' })
     const spec = section(draft, 'spec')
     setClaimSpecDefaults(spec)
   },
@@ -76,5 +87,6 @@ export const persistentVolumeClaimStrategy: Strategy = {
   validate,
   validatesAll: true,
   validateUpdate,
+  validateStatusUpdate: (next) => validateClaimStatus(next['status'] ?? {}),
   eventType,
 }

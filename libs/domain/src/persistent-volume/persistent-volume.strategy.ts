@@ -4,11 +4,13 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { timestampOf } from '@shiplog/api/apply/managed-fields'
 import type { StatusCause } from '@shiplog/api/status'
 import { dns1123Subdomain } from '../names.ts'
+import { nodeTermWarnings } from '../node-labels.ts'
+import { deprecatedStorageClass } from '../persistent-volume-claim/claim-warnings.ts'
 import { setVolumeSourceDefaults } from '../pod/pod-defaults.ts'
 import { validateNodeTerm } from '../pod/scheduling-validation.ts'
 import { shownSource, sourceOrder, validateVolumeSource } from '../pod/volume-validation.ts'
 import { nanosOf } from '../quantities.ts'
-import { byRule, entries, fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
+import { byRule, entries, fill, fillStatus, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
 import { accessModes, volumeModes } from '../persistent-volume-claim/claim-validation.ts'
 import type { Strategy } from '../strategy.ts'
 
@@ -63,8 +65,14 @@ const validateSource = (spec: JsonObject): StatusCause[] => {
   if (first === 'csi' && !spec['csi'].volumeHandle) causes.push(required('spec.csi.volumeHandle'))
   if (first === 'iscsi' && spec['iscsi'].secretRef && !spec['iscsi'].secretRef.name)
     causes.push(required('spec.iscsi.secretRef.name'))
+  if (first === 'iscsi')
+    // Of a volume upstream says less about names.
+    causes.forEach((cause, index) => {
+      causes[index] = { ...cause, message: cause.message.replace(/ starting with iqn, eui, or naa$/, '') }
+    })
   for (const source of more)
-    causes.push(forbiddenField(`spec.${shownSource[source] ?? source}`, 'may not specify more than 1 volume type'))
+    if (source === 'flexVolume') causes.push(...validateVolumeSource(source, spec[source], `spec.${source}`))
+    else causes.push(forbiddenField(`spec.${shownSource[source] ?? source}`, 'may not specify more than 1 volume type'))
   return causes
 }
 
@@ -119,10 +127,45 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => 
   return [...causes, ...immutable(next['spec']?.volumeMode, before['spec']?.volumeMode, 'spec.volumeMode')]
 }
 
+const deprecatedAnnotations: Readonly<Record<string, string>> = {
+  'volume.beta.kubernetes.io/storage-class': deprecatedStorageClass,
+  'volume.beta.kubernetes.io/mount-options': 'deprecated since v1.31; use "mountOptions" attribute instead',
+}
+const deprecatedSources: readonly (readonly [source: string, sentence: string, shown?: string])[] = [
+  ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
+  ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
+  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+  ['storageos', 'deprecated in v1.22, non-functional in v1.25+', 'storageOS'],
+  ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
+  ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
+]
+
+const volumeWarnings = (volume: KubeObject): string[] => {
+  const spec: JsonObject = volume['spec'] ?? {}
+  return [
+    ...Object.entries(deprecatedAnnotations).flatMap(([key, sentence]) =>
+      volume.metadata.annotations?.[key] === undefined ? [] : [`metadata.annotations[${key}]: ${sentence}`],
+    ),
+    ...(spec['persistentVolumeReclaimPolicy'] === 'Recycle'
+      ? [
+          'spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.',
+        ]
+      : []),
+    ...items(spec['nodeAffinity']?.required?.nodeSelectorTerms).flatMap((term, index) =>
+      nodeTermWarnings(term, `spec.nodeAffinity.required.nodeSelectorTerms[${index}]`),
+    ),
+    ...deprecatedSources.flatMap(([source, sentence, shown = source]) =>
+      spec[source] ? [`spec.${shown}: ${sentence}`] : [],
+    ),
+  ]
+}
+
 export const persistentVolumeStrategy: Strategy = {
   returnsDeleted: true,
+  warnings: volumeWarnings,
   hasGeneration: false,
   setDefaults: (draft) => {
+    fillStatus(draft, { phase: 'Pending' })
     const spec = section(draft, 'spec')
     fillText(spec, 'persistentVolumeReclaimPolicy', 'Retain')
     fill(spec, 'volumeMode', 'Filesystem')

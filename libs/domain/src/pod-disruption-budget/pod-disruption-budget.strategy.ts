@@ -3,6 +3,8 @@ import { invalidValue, notSupported } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
+import { fillStatus } from '../fields.ts'
+import { validateConditions, validateCounts } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 import { validateAtMostAll, validateIntOrPercent } from '../workload/workload-rules.ts'
 
@@ -33,6 +35,13 @@ const validate = (budget: KubeObject): StatusCause[] => {
 }
 
 export const podDisruptionBudgetStrategy: Strategy = {
+  setDefaults: (draft) =>
+    fillStatus(draft, { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 }),
+  anyGenerateName: true,
+  validateStatusUpdate: (next) => [
+    ...validateConditions(next['status']?.conditions, 'status.conditions'),
+    ...validateCounts(next['status'] ?? {}, ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods']),
+  ],
   anyFinalizers: true,
   allowUnconditionalUpdate: false,
   prepareForCreate: (draft) => {

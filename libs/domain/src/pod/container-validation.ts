@@ -380,6 +380,8 @@ const validateResizeAndRestart = (container: JsonObject, field: string): StatusC
   const rules = items(container['restartPolicyRules'])
   if (rules.length > 0 && !restart)
     causes.push(required(`${field}.restartPolicy`, 'must specify restartPolicy when restart rules are used'))
+  // Of an init container without a policy, upstream looks no further.
+  if (!restart && field.includes('.initContainers[')) return causes
   rules.forEach((rule: JsonObject, index) => {
     const at = `${field}.restartPolicyRules[${index}]`
     if (!restartActions.includes(rule['action']))
@@ -416,9 +418,6 @@ export const validateContainerCommon = (
     if (!device['name']) causes.push(required(`${at}.name`))
     if (!device['devicePath']) causes.push(required(`${at}.devicePath`))
     if (!volumeNames.has(device['name'])) causes.push(notFoundField(`${at}.name`, device['name'] ?? ''))
-  })
-  items(container['resources']?.claims).forEach((claim: JsonObject, index) => {
-    if (!claim['name']) causes.push(required(`${field}.resources.claims[${index}]`))
   })
   return causes
 }

@@ -1,19 +1,12 @@
 // Defaults of pods and of the pod templates inside workloads (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go).
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { defaultPullPolicy } from './image-reference.ts'
 import { entries, fill, fillText, items, section } from '../fields.ts'
 
 const defaultTerminationGracePeriodSeconds = 30
 /** 0644, the mode of files in secret, configMap, projected and downwardAPI volumes. */
 const defaultFileMode = 420
 const defaultTokenExpirationSeconds = 3600
-
-/** `Always` for `:latest` and untagged images, else `IfNotPresent`. */
-export const defaultPullPolicy = (image: string): string => {
-  if (image.includes('@')) return 'IfNotPresent'
-  const name = image.slice(image.lastIndexOf('/') + 1)
-  const tag = name.includes(':') ? name.slice(name.indexOf(':') + 1) : 'latest'
-  return tag === 'latest' ? 'Always' : 'IfNotPresent'
-}
 
 const setHttpGetDefaults = (httpGet: JsonObject): void => {
   fillText(httpGet, 'path', '/')

@@ -11,7 +11,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, isBlank, items, requiredName } from '../fields.ts'
-import { isIpv4, isIpv6 } from '../service/ip-range.ts'
+import { validateLegacyIp } from '../ip-addresses.ts'
 import { validateAnnotations } from '../metadata-validation.ts'
 import { dns1123Label, dns1123Subdomain, inclusiveRange, qualifiedName, searchDomain } from '../names.ts'
 import {
@@ -21,6 +21,8 @@ import {
   validateResources,
   validateSecurityCommon,
 } from './container-validation.ts'
+import { validatePodAnnotations } from './pod-annotation-validation.ts'
+import { validatePodCombinations } from './pod-cross-validation.ts'
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling-validation.ts'
 import { validateVolumes } from './volume-validation.ts'
 
@@ -62,11 +64,7 @@ const validateHostPorts = (spec: JsonObject, field: string): StatusCause[] => {
       if (!port['hostPort']) return
       if (spec['hostNetwork'] === true && port['hostPort'] !== port['containerPort'])
         causes.push(
-          invalidValue(
-            `${field}.containers[${index}].containerPort`,
-            port['containerPort'],
-            'must match `hostPort` when `hostNetwork` is true',
-          ),
+          invalidValue(`${at}.hostPort`, port['hostPort'], 'must match `containerPort` when `hostNetwork` is true'),
         )
       const key = `${port['protocol']}/${port['hostIP'] ?? ''}/${port['hostPort']}`
       if (seen.has(key)) causes.push(duplicate(`${at}.hostPort`, key))
@@ -75,11 +73,6 @@ const validateHostPorts = (spec: JsonObject, field: string): StatusCause[] => {
   })
   return causes
 }
-
-const validateIp = (address: unknown, field: string): StatusCause[] =>
-  isIpv4(String(address)) || isIpv6(String(address))
-    ? []
-    : [invalidValue(field, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
 
 const validateDns = (spec: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
@@ -104,7 +97,7 @@ const validateDns = (spec: JsonObject, field: string): StatusCause[] => {
       ),
     )
   nameservers.forEach((address, index) => {
-    causes.push(...validateIp(address, `${field}.dnsConfig.nameservers[${index}]`))
+    causes.push(...validateLegacyIp(address, `${field}.dnsConfig.nameservers[${index}]`))
   })
   items(spec['dnsConfig']?.searches).forEach((domain, index) => {
     const text = String(domain).replace(/\.$/, '')
@@ -193,7 +186,7 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
   causes.push(...validateGates(spec['schedulingGates'], `${field}.schedulingGates`))
   if (spec['topologySpreadConstraints'])
     causes.push(...validateTopologySpread(spec['topologySpreadConstraints'], `${field}.topologySpreadConstraints`))
-  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName', 'hostnameOverride'])
+  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'])
     if (spec[key]) causes.push(...byRule(dns1123Subdomain, String(spec[key]), `${field}.${key}`))
   const deadline = spec['activeDeadlineSeconds']
   if (typeof deadline === 'number' && (deadline < 1 || deadline > activeDeadlineSecondsMax))
@@ -202,19 +195,21 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
     if (spec[key]) causes.push(...byRule(dns1123Label, String(spec[key]), `${field}.${key}`))
   if (spec['tolerations']) causes.push(...validateTolerations(spec['tolerations'], `${field}.tolerations`))
   items(spec['hostAliases']).forEach((alias: JsonObject, index) => {
-    causes.push(...validateIp(alias['ip'] ?? '', `${field}.hostAliases[${index}].ip`))
+    causes.push(...validateLegacyIp(alias['ip'] ?? '', `${field}.hostAliases[${index}].ip`))
     items(alias['hostnames']).forEach((hostname, position) => {
       causes.push(
         ...byRule(dns1123Subdomain, String(hostname), `${field}.hostAliases[${index}].hostnames[${position}]`),
       )
     })
   })
+  causes.push(...validatePodCombinations(spec, field))
   const os = spec['os']
   if (os && !os.name) causes.push(required(`${field}.os.name`))
   else if (os && !['linux', 'windows'].includes(os.name))
     causes.push(notSupported(`${field}.os.name`, os.name, ['linux', 'windows']))
   if (spec['preemptionPolicy'] && !preemptionPolicies.includes(spec['preemptionPolicy']))
     causes.push(notSupported(`${field}.preemptionPolicy`, spec['preemptionPolicy'], preemptionPolicies))
+  if (spec['overhead']) causes.push(...validateResources({ limits: spec['overhead'] }, `${field}.overhead`))
   if (spec['resources']) causes.push(...validateResources(spec['resources'], `${field}.resources`))
   return causes
 }
@@ -238,6 +233,7 @@ export const validatePodTemplate = (template: JsonObject | undefined, field: str
   const causes = [
     ...validateLabels(metadata['labels'], `${field}.labels`),
     ...validateAnnotations(metadata['annotations'], `${field}.annotations`),
+    ...validatePodAnnotations(metadata['annotations'], template['spec'] ?? {}, `${field}.annotations`),
     ...validatePodSpec(template['spec'] ?? {}, `${field}.spec`),
   ]
   if (items(template['spec']?.ephemeralContainers).length > 0)

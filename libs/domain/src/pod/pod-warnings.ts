@@ -2,15 +2,12 @@
 import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { items } from '../fields.ts'
-import { nanosOf } from '../quantities.ts'
-
-const deprecatedLabels: Readonly<Record<string, string>> = {
-  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-}
+import { ipWarnings } from '../ip-addresses.ts'
+import { dns1123Label } from '../names.ts'
+import { labelDeprecation, nodeTermWarnings } from '../node-labels.ts'
+import { claimSpecWarnings, fractionalBytes } from '../persistent-volume-claim/claim-warnings.ts'
+import { appArmorAnnotation, appArmorAnnotationKeys, hasUnsaidAppArmor } from './app-armor.ts'
+import { virtualPathWarnings } from './path-warnings.ts'
 
 const deprecatedAnnotations: Readonly<Record<string, string>> = {
   'scheduler.alpha.kubernetes.io/critical-pod': 'non-functional in v1.16+; use the "priorityClassName" field instead',
@@ -31,10 +28,9 @@ const deprecatedVolumes: readonly (readonly [source: string, sentence: string, s
   ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
 ]
 
-const appArmorAnnotation = 'container.apparmor.security.beta.kubernetes.io/'
 const seccompAnnotation = 'seccomp.security.alpha.kubernetes.io/pod'
 const seccompContainerAnnotation = 'container.seccomp.security.alpha.kubernetes.io/'
-const nanosPerUnit = 1_000_000_000n
+const byteResources = ['memory', 'ephemeral-storage']
 
 type Container = readonly [container: JsonObject, at: string]
 
@@ -47,26 +43,30 @@ export function podWarnings(pod: JsonObject | undefined, field: string): string[
   const containers = containersOf(spec, at)
   const metadata = `${prefix}metadata.annotations`
   return [
-    ...(field === '' ? appArmorWarnings(containers, annotations, metadata) : []),
+    ...(field === '' ? nameWarnings(pod?.['metadata']?.name, "this is used in the Pod's hostname") : []),
+    ...(field === '' ? appArmorAnnotationKeys(pod ?? {}).map((key) => `${metadata}[${key}]: ${appArmorSentence}`) : []),
     ...labelWarnings(spec, at),
     ...Object.entries(deprecatedAnnotations).flatMap(([key, sentence]) =>
       annotations[key] === undefined ? [] : [`${metadata}[${key}]: ${sentence}`],
     ),
     ...volumeWarnings(spec, at),
+    ...virtualPathWarnings(spec['volumes']),
     ...duplicates(spec['hostAliases'], 'ip', `${at}.hostAliases`),
     ...duplicates(spec['imagePullSecrets'], 'name', `${at}.imagePullSecrets`),
     ...items(spec['imagePullSecrets']).flatMap((secret: JsonObject, index) =>
       secret['name'] ? [] : [`${at}.imagePullSecrets[${index}].name: invalid empty name ""`],
     ),
-    ...fractional(spec['overhead'], `${at}.overhead`),
+    ...fractionalBytes(spec['overhead'], byteResources, `${at}.overhead`),
     ...(annotations[seccompAnnotation] !== undefined && !spec['securityContext']?.seccompProfile
       ? [`${metadata}[${seccompAnnotation}]: non-functional in v1.27+; use the "seccompProfile" field instead`]
       : []),
     ...containers.flatMap((one) => [
       ...seccompWarnings(one, annotations, metadata),
-      ...(field === '' ? [] : appArmorWarnings([one], annotations, metadata)),
-      ...fractional(one[0]['resources']?.limits, `${one[1]}.resources.limits`),
-      ...fractional(one[0]['resources']?.requests, `${one[1]}.resources.requests`),
+      ...(field !== '' && hasUnsaidAppArmor(pod!, one[0])
+        ? [`${metadata}[${appArmorAnnotation}${one[0]['name']}]: ${appArmorSentence}`]
+        : []),
+      ...fractionalBytes(one[0]['resources']?.limits, byteResources, `${one[1]}.resources.limits`),
+      ...fractionalBytes(one[0]['resources']?.requests, byteResources, `${one[1]}.resources.requests`),
       ...hiddenVariables(one),
     ]),
     ...portWarnings(containers),
@@ -74,7 +74,21 @@ export function podWarnings(pod: JsonObject | undefined, field: string): string[
       ? [`${at}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`]
       : []),
     ...affinityWarnings(spec['affinity'], at),
+    ...items(spec['dnsConfig']?.nameservers).flatMap((server, index) =>
+      ipWarnings(server, `${at}.dnsConfig.nameservers[${index}]`),
+    ),
+    ...items(spec['hostAliases']).flatMap(({ ip }, index) => ipWarnings(ip, `${at}.hostAliases[${index}].ip`)),
   ]
+}
+
+/** Of a name that pods get theirs from, and that is not the name of a host. */
+export const nameWarnings = (name: unknown, use = 'this is used in Pod names and hostnames'): string[] => {
+  const sentences = dns1123Label(String(name ?? ''))
+  return sentences.length === 0
+    ? []
+    : [
+        `metadata.name: ${use}, which can result in surprising behavior; a DNS label is recommended: [${sentences.join(' ')}]`,
+      ]
 }
 
 const containersOf = (spec: JsonObject, at: string): Container[] =>
@@ -83,28 +97,23 @@ const containersOf = (spec: JsonObject, at: string): Container[] =>
   )
 
 const labelWarnings = (spec: JsonObject, at: string): string[] => {
-  const inTerm = (term: JsonObject | undefined, place: string): string[] =>
-    items(term?.['matchExpressions']).flatMap((expression: JsonObject, index) => {
-      const sentence = deprecatedLabels[expression['key']]
-      return sentence ? [`${place}.matchExpressions[${index}].key: ${expression['key']} is ${sentence}`] : []
-    })
   const affinity: JsonObject | undefined = spec['affinity']?.nodeAffinity
   const required = 'requiredDuringSchedulingIgnoredDuringExecution'
   const preferred = 'preferredDuringSchedulingIgnoredDuringExecution'
   const place = `${at}.affinity.nodeAffinity`
   return [
     ...Object.keys(spec['nodeSelector'] ?? {}).flatMap((key) =>
-      deprecatedLabels[key] ? [`${at}.nodeSelector[${key}]: ${deprecatedLabels[key]}`] : [],
+      labelDeprecation(key) ? [`${at}.nodeSelector[${key}]: ${labelDeprecation(key)}`] : [],
     ),
     ...items(affinity?.[required]?.nodeSelectorTerms).flatMap((term: JsonObject, index) =>
-      inTerm(term, `${place}.${required}.nodeSelectorTerms[${index}]`),
+      nodeTermWarnings(term, `${place}.${required}.nodeSelectorTerms[${index}]`),
     ),
     ...items(affinity?.[preferred]).flatMap((term: JsonObject, index) =>
-      inTerm(term['preference'], `${place}.${preferred}[${index}].preference`),
+      nodeTermWarnings(term['preference'], `${place}.${preferred}[${index}].preference`, true),
     ),
     ...items(spec['topologySpreadConstraints']).flatMap((constraint: JsonObject, index) => {
       const where = `${at}.topologySpreadConstraints[${index}]`
-      const sentence = deprecatedLabels[constraint['topologyKey']]
+      const sentence = labelDeprecation(constraint['topologyKey'])
       return [
         ...(sentence ? [`${where}.topologyKey: ${constraint['topologyKey']} is ${sentence}`] : []),
         ...nullSelector(constraint, `${where}.labelSelector`),
@@ -133,11 +142,15 @@ const affinityWarnings = (affinity: JsonObject | undefined, at: string): string[
   })
 
 const volumeWarnings = (spec: JsonObject, at: string): string[] =>
-  items(spec['volumes']).flatMap((volume: JsonObject, index) =>
-    deprecatedVolumes.flatMap(([source, sentence, shown = source]) =>
+  items(spec['volumes']).flatMap((volume: JsonObject, index) => [
+    ...deprecatedVolumes.flatMap(([source, sentence, shown = source]) =>
       volume[source] ? [`${at}.volumes[${index}].${shown}: ${sentence}`] : [],
     ),
-  )
+    ...claimSpecWarnings(
+      volume['ephemeral']?.volumeClaimTemplate?.spec,
+      `${at}.volumes[${index}].ephemeral.volumeClaimTemplate.spec`,
+    ),
+  ])
 
 const duplicates = (list: unknown, key: string, place: string): string[] => {
   const seen = new Set<unknown>()
@@ -151,23 +164,7 @@ const duplicates = (list: unknown, key: string, place: string): string[] => {
   })
 }
 
-const fractional = (quantities: JsonObject | undefined, place: string): string[] =>
-  ['memory', 'ephemeral-storage'].flatMap((name) => {
-    const nanos = nanosOf(quantities?.[name])
-    return nanos !== undefined && nanos % nanosPerUnit !== 0n
-      ? [
-          `${place}[${name}]: fractional byte value ${goQuote(String(quantities![name]))} is invalid, must be an integer`,
-        ]
-      : []
-  })
-
-const appArmorWarnings = (containers: readonly Container[], annotations: JsonObject, place: string): string[] =>
-  containers.flatMap(([container]) => {
-    const key = appArmorAnnotation + container['name']
-    return annotations[key] !== undefined && !container['securityContext']?.appArmorProfile
-      ? [`${place}[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`]
-      : []
-  })
+const appArmorSentence = 'deprecated since v1.30; use the "appArmorProfile" field instead'
 
 const seccompWarnings = ([container]: Container, annotations: JsonObject, place: string): string[] => {
   const key = seccompContainerAnnotation + container['name']
@@ -193,6 +190,10 @@ const hiddenVariables = ([container, at]: Container): string[] => {
   })
 }
 
+/** As Go prints the struct. */
+const goPort = ({ name = '', hostPort = 0, containerPort = 0, protocol = '', hostIP = '' }: JsonObject): string =>
+  `{Name:${name} HostPort:${hostPort} ContainerPort:${containerPort} Protocol:${protocol} HostIP:${hostIP}}`
+
 interface Port {
   readonly at: string
   readonly hostIP: string
@@ -208,6 +209,8 @@ const portWarnings = (containers: readonly Container[]): string[] => {
     items(container['ports']).forEach((port: JsonObject, index) => {
       const at = `${place}.ports[${index}]`
       const mine: Port = { at, hostIP: port['hostIP'] ?? '', hostPort: port['hostPort'] ?? 0 }
+      if (mine.hostIP !== '' && mine.hostPort === 0)
+        sentences.push(`${at}: hostIP set without hostPort: ${goPort(port)}`)
       const key = `${port['containerPort']}/${port['protocol'] ?? 'TCP'}`
       const others = known.get(key) ?? []
       for (const other of others) {
@@ -231,8 +234,13 @@ const portWarnings = (containers: readonly Container[]): string[] => {
   return [...sentences, ...said]
 }
 
-/** Warnings of a workload's template: told when the workload is made, and when its generation moves. */
+/**
+ * Warnings of a workload: of its name when it is made, of its template then and when its generation moves.
+ * `named` is false for kinds whose names must be those of hosts anyway.
+ */
 export const templateWarnings =
-  (templateOf: (object: KubeObject) => JsonObject | undefined, field: string) =>
-  (next: KubeObject, before: KubeObject | undefined): string[] =>
-    before && before.metadata.generation === next.metadata.generation ? [] : podWarnings(templateOf(next), field)
+  (templateOf: (object: KubeObject) => JsonObject | undefined, field: string, named = true) =>
+  (next: KubeObject, before: KubeObject | undefined): string[] => [
+    ...(named && !before ? nameWarnings(next.metadata.name) : []),
+    ...(before && before.metadata.generation === next.metadata.generation ? [] : podWarnings(templateOf(next), field)),
+  ]

@@ -1,11 +1,16 @@
 // Pods: the richest rules of all kinds. Spec fixed at creation but for a few fields, status reported by nodes,
 // deletion with grace.
+import { forbiddenField } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { timestampOf } from '@shiplog/api/apply/managed-fields'
 import type { DecisionContext, Strategy } from '../strategy.ts'
 import { items, keep, section, semanticEqual } from '../fields.ts'
+import { ipWarnings } from '../ip-addresses.ts'
+import { copyAppArmorAnnotations } from './app-armor.ts'
 import { setPodDefaults } from './pod-defaults.ts'
+import { validatePodAnnotations } from './pod-annotation-validation.ts'
 import { validatePodSpec } from './pod-spec-validation.ts'
+import { validatePodStatusUpdate } from './pod-status-validation.ts'
 import { validatePodUpdate } from './pod-update-validation.ts'
 import { podWarnings } from './pod-warnings.ts'
 import { qosClass } from './qos-class.ts'
@@ -20,6 +25,7 @@ const gatedCondition = {
 }
 
 const prepareForCreate = (draft: KubeObject, { nowMs }: Pick<DecisionContext, 'nowMs'>): void => {
+  copyAppArmorAnnotations(draft)
   const spec = section(draft, 'spec')
   // Left behind by clients that copy a pod; the API server owns it from the start.
   const status: JsonObject = { phase: 'Pending', qosClass: qosClass(spec) }
@@ -78,6 +84,10 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
 export const podStrategy: Strategy = {
   returnsDeleted: true,
   warnings: (pod, before) => (before ? [] : podWarnings(pod, '')),
+  statusWarnings: (pod) =>
+    ['podIPs', 'hostIPs'].flatMap((list) =>
+      items(pod['status']?.[list]).flatMap(({ ip }, index) => ipWarnings(ip, `status.${list}[${index}].ip`)),
+    ),
   setDefaults: setPodDefaults,
   prepareForCreate,
   prepareForUpdate: (draft, before) => keep(draft, before, 'status'),
@@ -90,12 +100,20 @@ export const podStrategy: Strategy = {
   changesGeneration: (next, before) =>
     next['spec']?.nodeName === before['spec']?.nodeName && !semanticEqual(next['spec'], before['spec']),
   validatesAll: true,
-  validate: (pod) => validatePodSpec(pod['spec'] ?? {}, 'spec', pod.metadata.name),
+  validate: (pod) => [
+    ...validatePodSpec(pod['spec'] ?? {}, 'spec', pod.metadata.name),
+    ...validatePodAnnotations(pod.metadata.annotations, pod['spec'] ?? {}, 'metadata.annotations'),
+  ],
+  validateCreate: (pod) =>
+    items(pod['spec']?.ephemeralContainers).length > 0
+      ? [forbiddenField('spec.ephemeralContainers', 'cannot be set on create')]
+      : [],
   validateUpdate: (next, before, subresource = '') => {
     if (subresource === '') return validatePodUpdate(next, before)
     if (subresource === 'ephemeralcontainers') return validateEphemeralContainersUpdate(next, before)
     return subresource === 'resize' ? validateResize(next, before) : []
   },
+  validateStatusUpdate: validatePodStatusUpdate,
   selectableFields,
   gracePeriodSeconds: podGracePeriodSeconds,
   eventType,

@@ -9,7 +9,10 @@ import { dns1123Label, labelValue, qualifiedName } from '../names.ts'
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
 /** `spec.tolerations`. */
-export const validateTolerations = (tolerations: unknown, field: string): StatusCause[] => {
+export const validateTolerations = (tolerations: unknown, field: string,
+  /** What is shown of a toleration that is wrong: upstream's kinds differ. */
+  shown: (toleration: JsonObject) => unknown = (toleration) => toleration,
+): StatusCause[] => {
   const causes: StatusCause[] = []
   items(tolerations).forEach((toleration: JsonObject, index) => {
     const at = `${field}[${index}]`
@@ -32,7 +35,9 @@ export const validateTolerations = (tolerations: unknown, field: string): Status
       if (wrong.length > 0) causes.push(invalidValue(`${at}.operator`, value, wrong.join(';')))
     } else if (operator === 'Exists') {
       if (value)
-        causes.push(invalidValue(`${at}.operator`, toleration, "value must be empty when `operator` is 'Exists'"))
+        causes.push(
+          invalidValue(`${at}.operator`, shown(toleration), "value must be empty when `operator` is 'Exists'"),
+        )
     } else causes.push(notSupported(`${at}.operator`, operator, ['Equal', 'Exists']))
     if (effect && !taintEffects.includes(effect)) causes.push(notSupported(`${at}.effect`, effect, taintEffects))
   })

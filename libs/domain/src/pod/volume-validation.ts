@@ -135,8 +135,16 @@ const validateDownwardItems = (list: unknown, at: string): StatusCause[] =>
 
 const validateProjected = (projected: JsonObject, field: string): StatusCause[] => {
   const causes = validateMode(projected['defaultMode'], `${field}.defaultMode`)
+  const paths = new Set<string>()
   items(projected['sources']).forEach((source: JsonObject, index) => {
     const at = `${field}.sources[${index}]`
+    for (const [kind, of] of Object.entries({ secret: 'name', configMap: 'name', downwardAPI: undefined }))
+      for (const { path = '' } of items(source[kind]?.items)) {
+        if (path !== '' && paths.has(path))
+          // Upstream shows the object, where there is one.
+          causes.push(invalidValue(field, of ? (source[kind][of] ?? '') : path, 'conflicting duplicate paths'))
+        paths.add(path)
+      }
     const kinds = ['secret', 'configMap', 'downwardAPI', 'serviceAccountToken'].filter((key) => source[key])
     // Upstream tells of the source, not of the kind that is one too many.
     if (kinds.length > 1) causes.push(forbiddenField(at, 'may not specify more than 1 volume type per source'))

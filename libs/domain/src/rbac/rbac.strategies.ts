@@ -85,7 +85,14 @@ const validateBinding =
 const validateBindingUpdate = (next: KubeObject, before: KubeObject): StatusCause[] =>
   semanticEqual(next['roleRef'], before['roleRef'])
     ? []
-    : [invalidValue('roleRef', next['roleRef'], 'cannot change roleRef')]
+    : [invalidValue('roleRef', goReference(next['roleRef'] ?? {}), 'cannot change roleRef')]
+
+/** As Go prints it. */
+const goReference = ({ apiGroup = '', kind = '', name = '' }: JsonObject): JsonObject => ({
+  APIGroup: apiGroup,
+  Kind: kind,
+  Name: name,
+})
 
 const fillRules = (role: JsonObject): void => {
   if (items(role['rules']).length === 0) role['rules'] = null

@@ -1,6 +1,7 @@
 // ReplicaSets: a number of pods of one template.
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { templateWarnings } from '../pod/pod-warnings.ts'
+import { validateReplicaStatus } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 import { fill, immutable, nonNegative, section } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
@@ -27,5 +28,11 @@ export const replicaSetStrategy: Strategy = {
     ]
   },
   validateUpdate: (next, before) => immutable(next['spec']?.selector, before['spec']?.selector, 'spec.selector'),
+  validateStatusUpdate: (next) =>
+    validateReplicaStatus(
+      next['status'] ?? {},
+      ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
+      ['observedGeneration', 'terminatingReplicas'],
+    ),
   eventType: scaledEvent('ReplicaSet'),
 }

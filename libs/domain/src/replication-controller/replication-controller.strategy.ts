@@ -7,6 +7,7 @@ import { fill, nonNegative, section } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { templateWarnings } from '../pod/pod-warnings.ts'
 import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
+import { validateReplicaStatus } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 import { scaledEvent, validateAlwaysRestarts } from '../workload/workload-rules.ts'
 
@@ -46,6 +47,7 @@ const validate = (controller: KubeObject): StatusCause[] => {
 
 export const replicationControllerStrategy: Strategy = {
   validatesAll: true,
+  anyGenerateName: true,
   propagationWhenUnsaid: 'Orphan',
   warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults,
@@ -53,6 +55,12 @@ export const replicationControllerStrategy: Strategy = {
     draft['status'] = { replicas: 0 }
   },
   validate,
+  validateStatusUpdate: (next) =>
+    validateReplicaStatus(
+      next['status'] ?? {},
+      ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
+      ['observedGeneration'],
+    ),
   selectableFields: (controller) => ({ 'status.replicas': String(controller['status']?.replicas ?? 0) }),
   eventType: scaledEvent('ReplicationController'),
 }

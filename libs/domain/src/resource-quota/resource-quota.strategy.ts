@@ -4,7 +4,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, entries, immutable, items } from '../fields.ts'
 import { qualifiedName } from '../names.ts'
-import { nanosOf } from '../quantities.ts'
+import { compareQuantities, nanosOf } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
 
 const objectCounts = [
@@ -18,8 +18,8 @@ const standardResources = [
 ]
 const nanosPerUnit = 1_000_000_000n
 
-const validateHard = (name: string, quantity: unknown): StatusCause[] => {
-  const field = `spec.hard[${name}]`
+const validateAmount = (name: string, quantity: unknown, list: string): StatusCause[] => {
+  const field = `${list}[${name}]`
   const causes = byRule(qualifiedName, name, field)
   if (!name.includes('/') && !standardResources.includes(name) && !/^(requests\.)?hugepages-/.test(name))
     causes.push(invalidValue(field, name, 'must be a standard resource for quota'))
@@ -63,16 +63,32 @@ const validateScopes = (spec: JsonObject): StatusCause[] => {
   return causes
 }
 
+/** Of requests that may be more than limits. */
+const quotaWarnings = (hard: JsonObject): string[] =>
+  ['cpu', 'memory', 'storage', 'ephemeral-storage'].flatMap((name) => {
+    const bare = (name === 'cpu' || name === 'memory') && hard[`requests.${name}`] === undefined
+    const [request, limit] = [bare ? name : `requests.${name}`, `limits.${name}`]
+    const order = compareQuantities(hard[request], hard[limit])
+    return order !== undefined && order > 0
+      ? [`ResourceQuota ${request} (${hard[request]}) should be less than ${limit} (${hard[limit]})`]
+      : []
+  })
+
 export const resourceQuotaStrategy: Strategy = {
   returnsDeleted: true,
   hasGeneration: false,
   prepareForCreate: (draft) => {
     draft['status'] = {}
   },
+  warnings: (quota, before) => (before ? [] : quotaWarnings(quota['spec']?.hard ?? {})),
   validatesAll: true,
   validate: (quota) => [
-    ...entries(quota['spec']?.hard).flatMap(([name, quantity]) => validateHard(name, quantity)),
+    ...entries(quota['spec']?.hard).flatMap(([name, quantity]) => validateAmount(name, quantity, 'spec.hard')),
     ...validateScopes(quota['spec'] ?? {}),
   ],
+  validateStatusUpdate: (next) =>
+    ['hard', 'used'].flatMap((list) =>
+      entries(next['status']?.[list]).flatMap(([name, quantity]) => validateAmount(name, quantity, `status.${list}`)),
+    ),
   validateUpdate: (next, before) => immutable(next['spec']?.scopes, before['spec']?.scopes, 'spec.scopes'),
 }

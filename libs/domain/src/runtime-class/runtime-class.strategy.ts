@@ -5,6 +5,7 @@ import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { immutable, items, requiredName, semanticEqual } from '../fields.ts'
 import { dns1123Label } from '../names.ts'
+import { labelDeprecation } from '../node-labels.ts'
 import { validateResources } from '../pod/container-validation.ts'
 import { validateTolerations } from '../pod/scheduling-validation.ts'
 import type { Strategy } from '../strategy.ts'
@@ -17,7 +18,7 @@ const validate = (object: KubeObject): StatusCause[] => {
   const scheduling: JsonObject = object['scheduling'] ?? {}
   causes.push(...validateLabels(scheduling['nodeSelector'], 'scheduling.nodeSelector'))
   const tolerations = items(scheduling['tolerations'])
-  causes.push(...validateTolerations(tolerations, 'scheduling.tolerations'))
+  causes.push(...validateTolerations(tolerations, 'scheduling.tolerations', ({ value }) => value))
   tolerations.forEach((toleration: JsonObject, index) => {
     if (!tolerations.slice(0, index).some((other) => semanticEqual(other, toleration))) return
     const { key = '', operator = '', value = '', effect = '', tolerationSeconds = null } = toleration
@@ -38,6 +39,11 @@ export const runtimeClassStrategy: Strategy = {
   hasGeneration: false,
   allowUnconditionalUpdate: false,
   anyFinalizers: true,
+  warnings: (object) =>
+    Object.keys(object['scheduling']?.nodeSelector ?? {}).flatMap((label) => {
+      const sentence = labelDeprecation(label)
+      return sentence ? [`scheduling.nodeSelector: ${sentence}`] : []
+    }),
   validatesAll: true,
   validate,
   validateUpdate: (next, before) => immutable(next['handler'], before['handler'], 'handler'),

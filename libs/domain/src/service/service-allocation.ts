@@ -25,7 +25,7 @@ import {
   nodePortMax,
   nodePortMin,
 } from './ip-range.ts'
-import { needsClusterIp, needsHealthCheckPort, needsNodePorts } from './service-defaults.ts'
+import { mayHaveNodePorts, needsClusterIp, needsHealthCheckPort, needsNodePorts } from './service-defaults.ts'
 import { initIpFamilies } from './service-families.ts'
 import { nodePortRangeSentence } from './service-validation.ts'
 
@@ -43,6 +43,13 @@ const keysOf = (service: KubeObject | undefined): string[] => {
 const refuse = (service: KubeObject, cause: StatusCause): never => {
   throw new ApiError(invalid('', 'Service', service.metadata.name, [cause]))
 }
+
+const refuseAll = (service: KubeObject, causes: readonly StatusCause[]): void => {
+  if (causes.length > 0) throw new ApiError(invalid('', 'Service', service.metadata.name, causes))
+}
+
+/** The one family that this cluster has addresses of. */
+const clusterFamily = 'IPv4'
 
 const isFree = (key: string, held: Allocations, own: ReadonlySet<string>): boolean =>
   own.has(key) || held.holder(key) === undefined
@@ -132,7 +139,8 @@ const allocateNodePorts = (
   const ports = items(spec['ports'])
   ports.forEach((port: JsonObject, index) => {
     const wanted = port['nodePort']
-    if (!wanted) return
+    // A type that has none: validation says so.
+    if (!wanted || !mayHaveNodePorts(spec)) return
     const key = nodePortKey(port['protocol'], wanted)
     const field = `spec.ports[${index}].nodePort`
     if (!own.has(key)) {

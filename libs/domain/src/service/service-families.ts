@@ -5,7 +5,7 @@ import { familyOfIp, type IpFamily, type IpRanges } from '@shiplog/api/ip-addres
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { ApiError, invalid, type StatusCause } from '@shiplog/api/status'
 import { items } from '../fields.ts'
-import { ipSentence, isIpv4, isIpv6 } from './ip-range.ts'
+import { validateLegacyIp } from '../ip-addresses.ts'
 import { needsClusterIp, sameList } from './service-defaults.ts'
 
 const families = ['IPv4', 'IPv6']
@@ -16,7 +16,7 @@ const isHeadlessWithoutSelector = (spec: JsonObject): boolean =>
   spec['clusterIP'] === 'None' && Object.keys(spec['selector'] ?? {}).length === 0
 
 /** What is wrong with addresses, families and policy, taken by themselves and together. */
-export function validateFamilyFields(spec: JsonObject): StatusCause[] {
+export function validateFamilyFields(spec: JsonObject, before?: JsonObject): StatusCause[] {
   const [addresses, wanted, policy] = [items(spec['clusterIPs']), items(spec['ipFamilies']), spec['ipFamilyPolicy']]
   const causes: StatusCause[] = []
   if (spec['clusterIP']) {
@@ -31,7 +31,7 @@ export function validateFamilyFields(spec: JsonObject): StatusCause[] {
   })
   if (typeof policy === 'string' && !policies.includes(policy))
     causes.push(notSupported('spec.ipFamilyPolicy', policy, policies))
-  const badAddresses = validateAddresses(addresses)
+  const badAddresses = validateAddresses(addresses, items(before?.['clusterIPs']).map(String))
   causes.push(...badAddresses)
   if (addresses.length > 2) causes.push(invalidValue('spec.clusterIPs', addresses, 'may only hold up to 2 values'))
   if (badAddresses.length > 0) return causes
@@ -52,15 +52,14 @@ export function validateFamilyFields(spec: JsonObject): StatusCause[] {
   return causes
 }
 
-function validateAddresses(addresses: readonly any[]): StatusCause[] {
+/** Addresses that were there before are left alone, however they are written. */
+function validateAddresses(addresses: readonly any[], known: readonly string[]): StatusCause[] {
   return addresses.flatMap((address, index) => {
     if (index === 0 && address === 'None')
       return addresses.length > 1
         ? [invalidValue('spec.clusterIPs', addresses, "'None' must be the first and only value")]
         : []
-    return isIpv4(String(address)) || isIpv6(String(address))
-      ? []
-      : [invalidValue(`spec.clusterIPs[${index}]`, address, ipSentence)]
+    return validateLegacyIp(address, `spec.clusterIPs[${index}]`, known)
   })
 }
 
@@ -134,7 +133,7 @@ export function initIpFamilies(next: KubeObject, before: KubeObject | undefined,
   }
   const configured = new Set(ranges.map(({ family }) => family))
   fillPolicy(spec, old)
-  refuseIf(validateFamilyFields(spec))
+  refuseIf(validateFamilyFields(spec, old))
   refuseIf([...(old ? settleReduction(spec, old) : []), ...checkSingle(spec), ...inferFamilies(spec, configured)])
   const wantsTwo = spec['ipFamilyPolicy'] !== 'SingleStack'
   const wanted = (): readonly IpFamily[] => items(spec['ipFamilies'])

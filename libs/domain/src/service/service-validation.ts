@@ -4,10 +4,10 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, items, requiredName } from '../fields.ts'
+import { isDualStack, parseIp, validateLegacyCidr, validateLegacyIp, validateReachable } from '../ip-addresses.ts'
+import { validateFamilyFields } from './service-families.ts'
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts'
 import { validatePortNumberOrName } from '../pod/container-validation.ts'
-import { cidrSentence, isCidr, isIpv4, isIpv6 } from './ip-range.ts'
-import { validateFamilyFields } from './service-families.ts'
 
 const protocols = ['SCTP', 'TCP', 'UDP']
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
@@ -19,8 +19,6 @@ const clientIpTimeoutSecondsMax = 86_400
 const validatePorts = (spec: JsonObject): StatusCause[] => {
   const causes: StatusCause[] = []
   const ports = items(spec['ports'])
-  const headless = items(spec['clusterIPs'])[0] === 'None' || spec['clusterIP'] === 'None'
-  if (ports.length === 0 && !headless && spec['type'] !== 'ExternalName') causes.push(required('spec.ports'))
   const names = new Set<string>()
   ports.forEach((port: JsonObject, index) => {
     const at = `spec.ports[${index}]`
@@ -40,8 +38,6 @@ const validatePorts = (spec: JsonObject): StatusCause[] => {
       causes.push(...byRule(qualifiedName, port['appProtocol'], `${at}.appProtocol`))
     if (port['nodePort'] && spec['type'] === 'ClusterIP')
       causes.push(forbiddenField(`${at}.nodePort`, "may not be used when `type` is 'ClusterIP'"))
-    if (port['nodePort'] && spec['type'] === 'ExternalName')
-      causes.push(forbiddenField(`${at}.nodePort`, "may not be used when `type` is 'ExternalName'"))
   })
   causes.push(...validatePortUniqueness(ports))
   return causes
@@ -76,115 +72,170 @@ const validatePortUniqueness = (ports: readonly JsonObject[]): StatusCause[] => 
   return causes
 }
 
-const isHeadless = (spec: JsonObject): boolean =>
-  items(spec['clusterIPs']).length === 1 && items(spec['clusterIPs'])[0] === 'None'
+const isHeadless = (spec: JsonObject): boolean => items(spec['clusterIPs'])[0] === 'None'
 
-const validateClusterIps = (spec: JsonObject): StatusCause[] => {
-  if (spec['type'] === 'ExternalName') {
-    const given: readonly (readonly [string, boolean])[] = [
-      ['clusterIPs', items(spec['clusterIPs']).length > 0 || Boolean(spec['clusterIP'])],
-      ['ipFamilies', items(spec['ipFamilies']).length > 0],
-      ['ipFamilyPolicy', typeof spec['ipFamilyPolicy'] === 'string'],
-    ]
-    return given.flatMap(([field, present]) =>
-      present ? [forbiddenField(`spec.${field}`, 'may not be set for ExternalName services')] : [],
-    )
-  }
-  const causes = validateFamilyFields(spec)
-  if (isHeadless(spec) && (spec['type'] === 'NodePort' || spec['type'] === 'LoadBalancer'))
-    causes.push(invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec['type']} services`))
-  return causes
+export const validateClusterIps = (spec: JsonObject, before: JsonObject | undefined): StatusCause[] =>
+  validateFamilyFields(spec, before)
+
+/** What an ExternalName service may not have: it is a name and nothing else. */
+const validateExternalName = (spec: JsonObject): StatusCause[] => {
+  const forbidden = (key: string): StatusCause[] => [
+    forbiddenField(`spec.${key}`, 'may not be set for ExternalName services'),
+  ]
+  return [
+    ...(items(spec['clusterIPs']).length > 0 ? forbidden('clusterIPs') : []),
+    ...(items(spec['ipFamilies']).length > 0 ? forbidden('ipFamilies') : []),
+    ...(typeof spec['ipFamilyPolicy'] === 'string' ? forbidden('ipFamilyPolicy') : []),
+    ...requiredName(dns1123Subdomain, String(spec['externalName'] ?? '').replace(/\.$/, ''), 'spec.externalName'),
+  ]
 }
 
-const validateEnums = (spec: JsonObject): StatusCause[] => {
-  const causes: StatusCause[] = []
-  const affinity = spec['sessionAffinity']
-  if (!affinity) causes.push(required('spec.sessionAffinity'))
-  else if (!affinities.includes(affinity)) causes.push(notSupported('spec.sessionAffinity', affinity, affinities))
-  if (affinity === 'ClientIP') {
-    const seconds = spec['sessionAffinityConfig']?.clientIP?.timeoutSeconds
-    if (typeof seconds === 'number' && (seconds <= 0 || seconds > clientIpTimeoutSecondsMax))
-      causes.push(
-        invalidValue(
-          'spec.sessionAffinityConfig.clientIP.timeoutSeconds',
-          seconds,
-          `must be greater than 0 and less than ${clientIpTimeoutSecondsMax}`,
-        ),
-      )
-  }
-  const type = spec['type']
-  if (!type) causes.push(required('spec.type'))
-  else if (!types.includes(type)) causes.push(notSupported('spec.type', type, types))
-  const external = spec['externalTrafficPolicy']
-  if (external) {
-    const reachable = type === 'NodePort' || type === 'LoadBalancer' || items(spec['externalIPs']).length > 0
-    if (!reachable)
-      causes.push(
-        invalidValue('spec.externalTrafficPolicy', external, 'may only be set for externally-accessible services'),
-      )
-    else if (!trafficPolicies.includes(external))
-      causes.push(notSupported('spec.externalTrafficPolicy', external, trafficPolicies))
-  }
-  const internal = spec['internalTrafficPolicy']
-  if (typeof internal === 'string' && !trafficPolicies.includes(internal))
-    causes.push(notSupported('spec.internalTrafficPolicy', internal, trafficPolicies))
-  if (typeof spec['allocateLoadBalancerNodePorts'] === 'boolean' && type !== 'LoadBalancer')
-    causes.push(forbiddenField('spec.allocateLoadBalancerNodePorts', "may only be used when `type` is 'LoadBalancer'"))
-  return causes
-}
-
-/** A service, after defaults. */
-export const validateService = (service: JsonObject): StatusCause[] => {
-  const spec: JsonObject = service['spec'] ?? {}
-  const causes: StatusCause[] = []
-  if (spec['type'] === 'ExternalName')
-    causes.push(
-      ...requiredName(dns1123Subdomain, String(spec['externalName'] ?? '').replace(/\.$/, ''), 'spec.externalName'),
-    )
-  causes.push(...validatePorts(spec))
-  if (spec['selector']) causes.push(...validateLabels(spec['selector'], 'spec.selector'))
-  causes.push(...validateEnums(spec), ...validateClusterIps(spec))
-  items(spec['externalIPs']).forEach((address, index) => {
-    if (!isIpv4(String(address)) && !isIpv6(String(address)))
-      causes.push(
-        invalidValue(
-          `spec.externalIPs[${index}]`,
-          address,
-          'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
-        ),
-      )
+const validateExternalIps = (spec: JsonObject, before: JsonObject | undefined): StatusCause[] => {
+  const known = items(before?.['externalIPs']).map(String)
+  return items(spec['externalIPs']).flatMap((address, index) => {
+    const at = `spec.externalIPs[${index}]`
+    const wrong = validateLegacyIp(address, at, known)
+    return wrong.length > 0 || !parseIp(String(address)) ? wrong : validateReachable(String(address), at)
   })
+}
+
+const rangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges'
+
+const validateSourceRanges = (service: JsonObject, before: JsonObject | undefined): StatusCause[] => {
+  const spec: JsonObject = service['spec'] ?? {}
   const ranges = items(spec['loadBalancerSourceRanges'])
+  const only = (at: string): StatusCause[] =>
+    spec['type'] === 'LoadBalancer' ? [] : [forbiddenField(at, "may only be used when `type` is 'LoadBalancer'")]
   if (ranges.length > 0) {
     // Upstream's errors name the field with a capital.
     const at = 'spec.LoadBalancerSourceRanges'
-    if (spec['type'] !== 'LoadBalancer')
-      causes.push(forbiddenField(at, "may only be used when `type` is 'LoadBalancer'"))
-    ranges.forEach((range, index) => {
-      if (!isCidr(String(range).trim())) causes.push(invalidValue(`${at}[${index}]`, range, cidrSentence))
-    })
+    const known = items(before?.['spec']?.loadBalancerSourceRanges).map((range) => String(range).trim())
+    return [
+      ...only(at),
+      ...ranges.flatMap((range, index) => validateLegacyCidr(String(range).trim(), `${at}[${index}]`, known)),
+    ]
   }
+  const annotation = service['metadata']?.annotations?.[rangesAnnotation]
+  if (typeof annotation !== 'string') return []
+  const at = `metadata.annotations[${rangesAnnotation}]`
+  const same = before?.['metadata']?.annotations?.[rangesAnnotation] === annotation
+  const texts = same || annotation.trim() === '' ? [] : annotation.trim().split(',')
+  return [...only(at), ...texts.flatMap((text) => validateLegacyCidr(text.trim(), at))]
+}
+
+const hintsAnnotation = 'service.kubernetes.io/topology-aware-hints'
+const modeAnnotation = 'service.kubernetes.io/topology-mode'
+
+const validateTopologyAnnotations = (annotations: JsonObject | undefined): StatusCause[] => {
+  const [hints, mode] = [annotations?.[hintsAnnotation], annotations?.[modeAnnotation]]
+  return hints === undefined || mode === undefined || hints === mode
+    ? []
+    : [
+        invalidValue(
+          `metadata.annotations[${modeAnnotation}]`,
+          mode,
+          `must match annotations[${hintsAnnotation}] when both are specified`,
+        ),
+      ]
+}
+
+const validateAffinity = (spec: JsonObject): StatusCause[] => {
+  const affinity = spec['sessionAffinity']
+  if (!affinity) return [required('spec.sessionAffinity')]
+  if (!affinities.includes(affinity)) return [notSupported('spec.sessionAffinity', affinity, affinities)]
+  const at = 'spec.sessionAffinityConfig'
+  const config = spec['sessionAffinityConfig']
+  if (affinity === 'None')
+    return config ? [forbiddenField(at, 'must not be set when session affinity is None')] : []
+  const missing = 'when session affinity type is ClientIP'
+  if (!config) return [required(at, missing)]
+  if (!config.clientIP) return [required(`${at}.clientIP`, missing)]
+  const seconds = config.clientIP.timeoutSeconds
+  if (typeof seconds !== 'number') return [required(`${at}.clientIP.timeoutSeconds`, missing)]
+  return seconds > 0 && seconds <= clientIpTimeoutSecondsMax
+    ? []
+    : [
+        invalidValue(
+          `${at}.clientIP.timeoutSeconds`,
+          seconds,
+          `must be greater than 0 and less than ${clientIpTimeoutSecondsMax}`,
+        ),
+      ]
+}
+
+const validateExternalTraffic = (spec: JsonObject): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const { type, externalTrafficPolicy: policy, healthCheckNodePort: port } = spec
+  const at = 'spec.externalTrafficPolicy'
+  const reachable =
+    type === 'LoadBalancer' || type === 'NodePort' || (type === 'ClusterIP' && items(spec['externalIPs']).length > 0)
+  if (!reachable) {
+    if (policy) causes.push(invalidValue(at, policy, 'may only be set for externally-accessible services'))
+  } else if (!policy) causes.push(required(at))
+  else if (!trafficPolicies.includes(policy)) causes.push(notSupported(at, policy, trafficPolicies))
+  if (type === 'LoadBalancer' && policy === 'Local')
+    for (const sentence of port ? portNumber(port) : [])
+      causes.push(invalidValue('spec.healthCheckNodePort', port, sentence))
+  else if (port)
+    causes.push(
+      invalidValue(
+        'spec.healthCheckNodePort',
+        port,
+        "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+      ),
+    )
+  return causes
+}
+
+const validateType = (spec: JsonObject): StatusCause[] => {
+  const { type, internalTrafficPolicy: internal } = spec
+  const causes: StatusCause[] = []
+  if (!type) causes.push(required('spec.type'))
+  else if (!types.includes(type)) causes.push(notSupported('spec.type', type, types))
+  const inside = 'spec.internalTrafficPolicy'
+  if (typeof internal !== 'string') {
+    if (types.includes(type) && type !== 'ExternalName') causes.push(required(inside))
+  } else if (!trafficPolicies.includes(internal)) causes.push(notSupported(inside, internal, trafficPolicies))
+  if (typeof spec['allocateLoadBalancerNodePorts'] === 'boolean' && type !== 'LoadBalancer')
+    causes.push(forbiddenField('spec.allocateLoadBalancerNodePorts', "may only be used when `type` is 'LoadBalancer'"))
+  if (type === 'LoadBalancer' && typeof spec['allocateLoadBalancerNodePorts'] !== 'boolean')
+    causes.push(required('allocateLoadBalancerNodePorts'))
+  return causes
+}
+
+const validateBalancerClass = (spec: JsonObject): StatusCause[] => {
+  const balancer = spec['loadBalancerClass']
+  if (typeof balancer !== 'string') return []
+  return spec['type'] === 'LoadBalancer'
+    ? byRule(qualifiedName, balancer, 'spec.loadBalancerClass')
+    : [forbiddenField('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'")]
+}
+
+/** A service, after defaults; `before` may keep addresses that would not be taken today. */
+export const validateService = (service: JsonObject, before?: JsonObject): StatusCause[] => {
+  const spec: JsonObject = service['spec'] ?? {}
+  const was: JsonObject | undefined = before?.['spec']
+  const { type } = spec
+  const causes = validateTopologyAnnotations(service['metadata']?.annotations)
+  if (items(spec['ports']).length === 0 && !isHeadless(spec) && type !== 'ExternalName')
+    causes.push(required('spec.ports'))
+  if ((type === 'LoadBalancer' || type === 'NodePort') && isHeadless(spec))
+    causes.push(invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${type} services`))
+  if (type === 'ExternalName') causes.push(...validateExternalName(spec))
+  causes.push(...validatePorts(spec))
+  if (spec['selector']) causes.push(...validateLabels(spec['selector'], 'spec.selector'))
+  causes.push(...validateAffinity(spec))
+  if (type !== 'ExternalName') causes.push(...validateClusterIps(spec, was))
+  causes.push(
+    ...validateExternalIps(spec, was),
+    ...validateType(spec),
+    ...validateSourceRanges(service, before),
+    ...validateBalancerClass(spec),
+    ...validateExternalTraffic(spec),
+  )
   const distribution = spec['trafficDistribution']
   if (typeof distribution === 'string' && !distributions.includes(distribution))
     causes.push(notSupported('spec.trafficDistribution', distribution, distributions))
-  const balancer = spec['loadBalancerClass']
-  if (typeof balancer === 'string') {
-    if (spec['type'] === 'LoadBalancer') causes.push(...byRule(qualifiedName, balancer, 'spec.loadBalancerClass'))
-    else causes.push(forbiddenField('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"))
-  }
-  const healthPort = spec['healthCheckNodePort']
-  if (healthPort) {
-    for (const sentence of portNumber(healthPort))
-      causes.push(invalidValue('spec.healthCheckNodePort', healthPort, sentence))
-    if (spec['type'] !== 'LoadBalancer' || spec['externalTrafficPolicy'] !== 'Local')
-      causes.push(
-        invalidValue(
-          'spec.healthCheckNodePort',
-          healthPort,
-          "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
-        ),
-      )
-  }
   return causes
 }
 
@@ -238,11 +289,15 @@ const validateFamilyChange = (now: JsonObject, was: JsonObject): StatusCause[] =
 export const validateServiceUpdate = (next: JsonObject, before: JsonObject): StatusCause[] => {
   const now: JsonObject = next['spec'] ?? {}
   const was: JsonObject = before['spec'] ?? {}
-  if (now['type'] === 'ExternalName' || was['type'] === 'ExternalName') return []
   const causes: StatusCause[] = []
-  causes.push(...validateAddressChange(now, was), ...validateFamilyChange(now, was))
-  const oldHealthPort = was['healthCheckNodePort']
-  if (oldHealthPort && now['healthCheckNodePort'] && now['healthCheckNodePort'] !== oldHealthPort)
+  if (now['type'] !== 'ExternalName' && was['type'] !== 'ExternalName')
+    causes.push(...validateAddressChange(now, was), ...validateFamilyChange(now, was))
+  const balanced = now['type'] === 'LoadBalancer' && was['type'] === 'LoadBalancer'
+  if (balanced && (now['loadBalancerClass'] ?? null) !== (was['loadBalancerClass'] ?? null))
+    causes.push(invalidValue('spec.loadBalancerClass', now['loadBalancerClass'], 'may not change once set'))
+  const checked = (spec: JsonObject): boolean =>
+    spec['type'] === 'LoadBalancer' && spec['externalTrafficPolicy'] === 'Local'
+  if (checked(now) && checked(was) && now['healthCheckNodePort'] !== was['healthCheckNodePort'])
     causes.push(forbiddenField('spec.healthCheckNodePort', 'field is immutable'))
   return causes
 }

@@ -2,12 +2,14 @@
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, fill, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
+import { byRule, fill, fillStatus, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
 import { dns1123Label } from '../names.ts'
 import { validateClaimSpec } from '../persistent-volume-claim/claim-validation.ts'
+import { claimSpecWarnings } from '../persistent-volume-claim/claim-warnings.ts'
 import { setClaimSpecDefaults } from '../persistent-volume-claim/claim-defaults.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { templateWarnings } from '../pod/pod-warnings.ts'
+import { validateCollisionCount, validateReplicaStatus } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 import { scaledEvent, validateAlwaysRestarts, validateSelectorAndTemplate } from '../workload/workload-rules.ts'
 
@@ -25,6 +27,7 @@ const mutableFields = [
 ]
 
 const setDefaults = (draft: JsonObject): void => {
+  fillStatus(draft, { replicas: 0, availableReplicas: 0 })
   const spec = section(draft, 'spec')
   fillText(spec, 'podManagementPolicy', 'OrderedReady')
   const update = section(spec, 'updateStrategy')
@@ -78,21 +81,14 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
   return nonNegative(update['rollingUpdate']?.partition, `${field}.rollingUpdate.partition`)
 }
 
-/** The spec with the volumes that its claims stand for, as pods will have them. */
+/** The spec with the volumes that its claims stand for, as pods will have them; their names are not the template's. */
 const withClaims = (spec: JsonObject): JsonObject => {
-  const claims = items(spec['volumeClaimTemplates'])
-  if (claims.length === 0 || !spec['template']) return spec
-  const volumes = claims.map((claim: JsonObject) => {
-    const name: string = claim['metadata']?.name ?? ''
-    return { name, persistentVolumeClaim: { claimName: name } }
-  })
-  const own = items(spec['template'].spec?.volumes).filter(
-    ({ name }) => !volumes.some((volume) => volume.name === name),
-  )
-  return {
-    ...spec,
-    template: { ...spec['template'], spec: { ...spec['template'].spec, volumes: [...volumes, ...own] } },
-  }
+  if (!spec['template']) return spec
+  const names = new Set(items(spec['volumeClaimTemplates']).map((claim: JsonObject) => claim['metadata']?.name ?? ''))
+  const volumes = [...names].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
+  const { hostname, subdomain, ...podSpec } = spec['template'].spec ?? {}
+  const own = items(podSpec.volumes).filter(({ name }) => !names.has(name))
+  return { ...spec, template: { ...spec['template'], spec: { ...podSpec, volumes: [...volumes, ...own] } } }
 }
 
 const validate = (set: KubeObject): StatusCause[] => {
@@ -137,13 +133,33 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] =>
 
 export const statefulSetStrategy: Strategy = {
   validatesAll: true,
-  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
+  warnings: (next, before) => [
+    ...templateWarnings((set) => set['spec']?.template, 'spec.template', false)(next, before),
+    ...items(next['spec']?.volumeClaimTemplates).flatMap((claim: JsonObject, index) =>
+      // Upstream's two paths differ.
+      claimSpecWarnings(claim['spec'], `spec.volumeClaimTemplates[${index}]${before ? '.Spec' : ''}`),
+    ),
+    ...(next['spec']?.revisionHistoryLimit < 0
+      ? [
+          'spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended',
+        ]
+      : []),
+  ],
   setDefaults,
   prepareForCreate: (draft) => {
     draft['status'] = { replicas: 0, availableReplicas: 0 }
   },
   validate,
   validateUpdate,
+  validateStatusUpdate: (next, before) => [
+    ...validateReplicaStatus(
+      next['status'] ?? {},
+      ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'],
+      ['observedGeneration', 'collisionCount'],
+      'cannot be greater than status.readyReplicas',
+    ),
+    ...validateCollisionCount(next, before),
+  ],
   validateName: dns1123Label,
   eventType: scaledEvent('StatefulSet'),
 }

@@ -4,6 +4,7 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, fill, immutable, items, semanticEqual } from '../fields.ts'
 import { qualifiedName } from '../names.ts'
+import { labelDeprecation } from '../node-labels.ts'
 import type { Strategy } from '../strategy.ts'
 
 const reclaimPolicies = ['Delete', 'Retain']
@@ -58,6 +59,13 @@ export const storageClassStrategy: Strategy = {
     fill(draft, 'reclaimPolicy', 'Delete')
     fill(draft, 'volumeBindingMode', 'Immediate')
   },
+  warnings: (object) =>
+    items(object['allowedTopologies']).flatMap((term, index) =>
+      items(term.matchLabelExpressions).flatMap(({ key }, position) => {
+        const sentence = labelDeprecation(key)
+        return sentence ? [`allowedTopologies[${index}].matchLabelExpressions[${position}].key: ${sentence}`] : []
+      }),
+    ),
   validatesAll: true,
   validate,
   validateUpdate,

@@ -6,6 +6,8 @@ import type { StatusCause } from '@shiplog/api/status'
 import { byRule, fill, items, section } from '../fields.ts'
 import { dns1035Label, dns1123Subdomain, portNumber } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
+import { validateAdmissionPolicy, validateMutatingPolicy, validatePolicyBinding } from './admission-policy-validation.ts'
+import { requestScope, validateMatchConditions, validateRules } from './admission-rules.ts'
 
 const defaultTimeoutSeconds = 10
 const timeoutSecondsMax = 30
@@ -37,8 +39,6 @@ const enums: readonly (readonly [field: string, values: readonly string[]])[] = 
   ['reinvocationPolicy', ['IfNeeded', 'Never']],
 ]
 const reviewVersions = ['v1', 'v1beta1']
-const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE']
-const scopes = ['*', 'Cluster', 'Namespaced']
 
 const validateReviewVersions = (versions: readonly string[], field: string): StatusCause[] => {
   if (versions.length === 0) return [required(field, 'must specify one of v1, v1beta1')]
@@ -51,33 +51,6 @@ const validateReviewVersions = (versions: readonly string[], field: string): Sta
     causes.push(invalidValue(field, versions, 'must include at least one of v1, v1beta1'))
   return causes
 }
-
-const validateRules = (rules: unknown, field: string): StatusCause[] =>
-  items(rules).flatMap((rule: JsonObject, index) => {
-    const at = `${field}[${index}]`
-    const causes: StatusCause[] = []
-    const list = (key: string, what: string, mayBeEmpty: boolean, everything = '*'): void => {
-      const values = items(rule[key])
-      if (values.length === 0) causes.push(required(`${at}.${key}`))
-      if (values.length > 1 && values.includes(everything))
-        causes.push(invalidValue(`${at}.${key}`, values, `if '*' is present, must not specify other ${what}`))
-      if (!mayBeEmpty)
-        values.forEach((value, position) => {
-          if (value === '') causes.push(required(`${at}.${key}[${position}]`))
-        })
-    }
-    list('operations', 'operations', true)
-    items(rule['operations']).forEach((operation, position) => {
-      if (!operations.includes(operation))
-        causes.push(notSupported(`${at}.operations[${position}]`, operation, operations))
-    })
-    list('apiGroups', 'API groups', true)
-    list('apiVersions', 'API versions', false)
-    list('resources', 'resources', false, '*/*')
-    if (typeof rule['scope'] === 'string' && !scopes.includes(rule['scope']))
-      causes.push(notSupported(`${at}.scope`, rule['scope'], scopes))
-    return causes
-  })
 
 const validateService = (service: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
@@ -130,10 +103,7 @@ const validateWebhooks = (configuration: KubeObject): StatusCause[] => {
     names.add(name)
     causes.push(...validateReviewVersions(items(webhook['admissionReviewVersions']), `${at}.admissionReviewVersions`))
     causes.push(...validateRules(webhook['rules'], `${at}.rules`))
-    items(webhook['matchConditions']).forEach((condition: JsonObject, position) => {
-      for (const key of ['name', 'expression'])
-        if (!condition[key]) causes.push(required(`${at}.matchConditions[${position}].${key}`))
-    })
+    causes.push(...validateMatchConditions(webhook['matchConditions'], requestScope, `${at}.matchConditions`))
     for (const [key, values] of enums)
       if (typeof webhook[key] === 'string' && !values.includes(webhook[key]))
         causes.push(notSupported(`${at}.${key}`, webhook[key], values))
@@ -173,25 +143,34 @@ const setMatchDefaults = (match: JsonObject | undefined): void => {
   setRules(match['excludeResourceRules'])
 }
 
-const policy = (): Strategy => ({
+const policy = (mutating: boolean): Strategy => ({
   hasGeneration: true,
   allowUnconditionalUpdate: false,
   anyFinalizers: true,
+  validatesAll: !mutating,
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     fill(spec, 'failurePolicy', 'Fail')
     setMatchDefaults(spec['matchConstraints'])
   },
+  validate: (object) =>
+    mutating
+      ? validateMutatingPolicy(object['spec'] ?? {})
+      : validateAdmissionPolicy(object['spec'] ?? {}, object.metadata.name),
 })
 
-const policyBinding = (): Strategy => ({
+const policyBinding = (mutating: boolean): Strategy => ({
   hasGeneration: true,
   allowUnconditionalUpdate: false,
   anyFinalizers: true,
+  validatesAll: !mutating,
   setDefaults: (draft) => setMatchDefaults(draft['spec']?.matchResources),
+  validate: (object) => (mutating ? [] : validatePolicyBinding(object['spec'] ?? {})),
 })
 
 export const mutatingWebhookConfigurationStrategy = webhookConfiguration(true)
 export const validatingWebhookConfigurationStrategy = webhookConfiguration(false)
-export const admissionPolicyStrategy = policy()
-export const admissionPolicyBindingStrategy = policyBinding()
+export const admissionPolicyStrategy = policy(false)
+export const mutatingAdmissionPolicyStrategy = policy(true)
+export const admissionPolicyBindingStrategy = policyBinding(false)
+export const mutatingAdmissionPolicyBindingStrategy = policyBinding(true)

@@ -10,7 +10,7 @@ import { percent } from '../names.ts'
 import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 
 /** A selector as Go prints it: what must be there is there, if only empty. */
-const shownSelector = (selector: JsonObject): JsonObject => ({
+export const shownSelector = (selector: JsonObject): JsonObject => ({
   ...(Object.keys(selector['matchLabels'] ?? {}).length > 0 ? { matchLabels: sorted(selector['matchLabels']) } : {}),
   ...(items(selector['matchExpressions']).length > 0
     ? {
@@ -39,7 +39,8 @@ export const validateSelectorAndTemplate = (
   const selector: JsonObject | undefined = spec['selector'] ?? undefined
   let matches: ((labels: JsonObject) => boolean) | undefined
   if (!selector) {
-    causes.push(required('spec.selector'))
+    // Upstream forgets to say it of DaemonSets.
+    if (what !== 'daemonset') causes.push(required('spec.selector'))
     matches = () => false
   } else {
     const wrong = validateLabelSelector(selector, 'spec.selector')

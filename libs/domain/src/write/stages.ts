@@ -9,7 +9,7 @@
 // account is checked again by the append's compare-and-set. Every refusal is thrown as an ApiError.
 import { required } from '@shiplog/api/field-errors'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { groupResourceOf } from '@shiplog/api/schema/schema'
+import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, invalid } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
 import {
@@ -22,6 +22,7 @@ import {
   type ObjectEvent,
   prepareForCreate,
   prepareForUpdate,
+  warningsOf,
 } from '../decider.ts'
 import { warningsFor } from '../features/warnings.ts'
 import type { AllocationChange, Allocations, DecisionContext } from '../strategy.ts'
@@ -29,6 +30,8 @@ import type { AllocationChange, Allocations, DecisionContext } from '../strategy
 /** A write, and everything that its stages may look at. */
 export interface Write {
   readonly kind: Kind
+  /** The resource in the version that the client named: newer ones of a group may be stricter. Default: the stored one. */
+  readonly requested?: ResourceInfo
   /** '' for the object itself. */
   readonly subresource: string
   readonly namespace: string
@@ -72,16 +75,16 @@ export function mutateCreate(write: Write, draft: KubeObject, stamp: Stamp): { r
  * would take is not taken for a name that is.
  */
 export function settleCreate(write: Write, draft: KubeObject, options: { readonly isTaken: boolean }): DecidedWrite {
-  const { kind, context, held } = write
+  const { kind, requested, context, held } = write
   prepareForCreate(kind, draft, context)
   const allocation = options.isTaken
     ? noAllocation
     : (kind.strategy.allocate?.(draft, undefined, held, context) ?? noAllocation)
-  const decision = decideCreate(kind, draft)
+  const decision = decideCreate(kind, draft, requested)
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   admit(write, 'validate', attributesOf(write, 'CREATE', draft.metadata.name, draft, undefined))
   const event = decision.kind === 'event' ? decision.event : undefined
-  return { event, allocation, warnings: warningsOf(write, draft, undefined) }
+  return { event, allocation, warnings: allWarnings(write, draft, undefined) }
 }
 
 /** Default, stamp, mutate. Changes the draft. */
@@ -100,7 +103,7 @@ export function settleUpdate(write: Write, draft: KubeObject, before: KubeObject
   const decision = decideUpdate(kind, draft, before, { subresource })
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   admit(write, 'validate', attributesOf(write, 'UPDATE', before.metadata.name, draft, before))
-  const warnings = warningsOf(write, draft, before)
+  const warnings = allWarnings(write, draft, before)
   if (decision.kind === 'unchanged') return { event: undefined, allocation: noAllocation, warnings }
   const { event } = decision
   return { event, allocation: event.deleted ? released(write, before) : changed, warnings }
@@ -131,11 +134,11 @@ const released = ({ kind, held, context }: Write, before: KubeObject): Allocatio
   kind.strategy.allocate?.(undefined, before, held, context) ?? noAllocation
 
 /** What upstream would warn of, and what nothing here acts on. */
-const warningsOf = (write: Write, next: KubeObject, before: KubeObject | undefined): readonly string[] => {
+const allWarnings = (write: Write, next: KubeObject, before: KubeObject | undefined): readonly string[] => {
   const { kind, subresource, context } = write
   const resource = groupResourceOf(kind.info.group, kind.info.resource)
   return [
-    ...(kind.strategy.warnings?.(next, before) ?? []),
+    ...warningsOf(kind, next, before, subresource),
     ...warningsFor({ resource, subresource, user: context.user.name }, next, before),
   ]
 }

@@ -149,6 +149,7 @@ const unused: SubjectState = { sequence: 0, checksum: '' }
 
 const writeOf = (deps: AttemptDeps, { request, kind }: Target, basis: DecisionBasis): Write => ({
   kind,
+  requested: request.resource,
   subresource: request.subresource,
   namespace: request.namespace,
   dryRun: dryRunOf(request),

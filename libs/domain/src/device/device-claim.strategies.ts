@@ -1,0 +1,232 @@
+// Claims of devices, their templates, and classes of devices (k8s.io/kubernetes/pkg/apis/resource/validation).
+import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { validateLabels } from '@shiplog/api/selectors'
+import type { StatusCause } from '@shiplog/api/status'
+import { celProblem } from '../cel/cel.ts'
+import { byRule, fillText, immutable, items, requiredName, section } from '../fields.ts'
+import { validateAnnotations } from '../metadata-validation.ts'
+import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts'
+import { validateDriverName } from '../storage-driver-name.ts'
+import type { Strategy } from '../strategy.ts'
+
+const expressionCharactersMax = 10 * 1_024
+const deviceScope = { variables: new Set(['device']) }
+
+/** What a request for devices asks for when it does not say how many. */
+const setRequestDefaults = (spec: JsonObject): void => {
+  const fillRequest = (request: JsonObject): void => {
+    fillText(request, 'allocationMode', 'ExactCount')
+    if (request['allocationMode'] === 'ExactCount' && !request['count']) request['count'] = 1
+  }
+  for (const request of items(spec['devices']?.requests)) {
+    if (request.exactly) fillRequest(request.exactly)
+    items(request.firstAvailable).forEach(fillRequest)
+  }
+}
+
+const validateSelectors = (selectors: unknown, field: string): StatusCause[] =>
+  items(selectors).flatMap(({ cel }: JsonObject, index) => {
+    const at = `${field}[${index}].cel`
+    if (!cel) return [required(at)]
+    const expression: string = cel.expression ?? ''
+    if (expression.length > expressionCharactersMax) return [tooLong(`${at}.expression`, expressionCharactersMax)]
+    const problem = celProblem(expression, deviceScope, ['bool'])
+    return problem === undefined ? [] : [invalidValue(`${at}.expression`, expression, problem)]
+  })
+
+const validateConfiguration = ({ opaque }: JsonObject, field: string): StatusCause[] => {
+  const at = `${field}.opaque`
+  if (!opaque) return [required(at)]
+  const { parameters } = opaque
+  const wrong =
+    parameters === undefined || parameters === null
+      ? [required(`${at}.parameters`)]
+      : typeof parameters !== 'object' || Array.isArray(parameters)
+        ? [invalidValue(`${at}.parameters`, '<value omitted>', 'must be a valid JSON object')]
+        : []
+  return [...validateDriverName(opaque.driver, `${at}.driver`), ...wrong]
+}
+
+const validateAsked = (request: JsonObject, field: string): StatusCause[] => {
+  const { deviceClassName, allocationMode = '', count = 0 } = request
+  const causes = requiredName(dns1123Subdomain, deviceClassName, `${field}.deviceClassName`)
+  causes.push(...validateSelectors(request['selectors'], `${field}.selectors`))
+  const at = `${field}.count`
+  if (allocationMode === 'All') {
+    if (count !== 0) causes.push(invalidValue(at, count, "must not be specified when allocationMode is 'All'"))
+  } else if (allocationMode === 'ExactCount') {
+    if (count <= 0) causes.push(invalidValue(at, count, 'must be greater than zero'))
+  } else causes.push(notSupported(`${field}.allocationMode`, allocationMode, ['All', 'ExactCount']))
+  return causes
+}
+
+const uniqueBy = (list: readonly JsonObject[], key: string, field: string): StatusCause[] =>
+  list.flatMap((item, index) =>
+    list.slice(0, index).some((other) => (other[key] ?? '') === (item[key] ?? ''))
+      ? [duplicate(`${field}[${index}]`, item[key] ?? '')]
+      : [],
+  )
+
+const validateRequest = (request: JsonObject, field: string): StatusCause[] => {
+  const { exactly } = request
+  const alternatives = items(request['firstAvailable'])
+  const causes = byRule(dns1123Label, request['name'] ?? '', `${field}.name`)
+  const one = 'exactly one of `exactly` or `firstAvailable` is required'
+  if (!exactly && alternatives.length === 0) return [...causes, required(field, one)]
+  if (exactly && alternatives.length > 0)
+    return [...causes, invalidValue(field, null, `${one}, but multiple fields are set`)]
+  if (exactly) return [...causes, ...validateAsked(exactly, `${field}.exactly`)]
+  const at = `${field}.firstAvailable`
+  return [
+    ...causes,
+    ...alternatives.flatMap((other, index) => [
+      ...byRule(dns1123Label, other.name ?? '', `${at}[${index}].name`),
+      ...validateAsked(other, `${at}[${index}]`),
+    ]),
+    ...uniqueBy(alternatives, 'name', at),
+  ]
+}
+
+/** References to requests of the claim: `gpu`, or `gpu/small`. */
+const validateReferences = (names: unknown, requests: readonly JsonObject[], field: string): StatusCause[] =>
+  items(names).flatMap((name, index) => {
+    const at = `${field}[${index}]`
+    const sentence =
+      "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
+    const segments = String(name).split('/')
+    if (segments.length > 2) return [invalidValue(at, name, sentence)]
+    const request = requests.find((one) => one['name'] === segments[0])
+    const found =
+      request && (segments.length === 1 || items(request['firstAvailable']).some((one) => one.name === segments[1]))
+    return [
+      ...segments.flatMap((segment) => byRule(dns1123Label, segment, at)),
+      ...(found ? [] : [invalidValue(at, name, sentence)]),
+      ...(items(names).indexOf(name) < index ? [duplicate(at, name)] : []),
+    ]
+  })
+
+const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/
+const identifierSentence =
+  "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')"
+const idCharactersMax = 32
+const domainCharactersMax = 63
+
+/** `memory` or `example.com/memory`. */
+export const validateDeviceKey = (name: string, field: string, needsDomain = false): StatusCause[] => {
+  if (name === '') return [required(field, 'name required')]
+  const [first = '', ...rest] = name.split('/')
+  const causes: StatusCause[] = []
+  const validateId = (id: string): void => {
+    if (id.length > idCharactersMax) causes.push(tooLong(field, idCharactersMax))
+    if (!identifier.test(id)) causes.push(invalidValue(field, id, identifierSentence))
+  }
+  if (rest.length === 0) {
+    validateId(first)
+    if (needsDomain) causes.push(invalidValue(field, name, 'must include a domain'))
+  } else if (rest.length === 1) {
+    if (first === '') causes.push(required(field, 'the domain must not be empty'))
+    else {
+      if (first.length > domainCharactersMax) causes.push(tooLong(field, domainCharactersMax))
+      causes.push(...byRule(dns1123Subdomain, first, field))
+    }
+    if (rest[0] === '') causes.push(required(field, 'the name must not be empty'))
+    else validateId(rest[0]!)
+  } else causes.push(invalidValue(field, name, 'must only have one slash'))
+  return causes
+}
+
+const validateConstraint = (constraint: JsonObject, requests: readonly JsonObject[], field: string): StatusCause[] => {
+  const causes = validateReferences(constraint['requests'], requests, `${field}.requests`)
+  for (const key of ['matchAttribute', 'distinctAttribute'])
+    if (typeof constraint[key] === 'string')
+      return [...causes, ...validateDeviceKey(constraint[key], `${field}.${key}`, true)]
+  return [
+    ...causes,
+    required(
+      field,
+      'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
+    ),
+  ]
+}
+
+const validateClaimSpec = (spec: JsonObject | undefined, field: string): StatusCause[] => {
+  const devices: JsonObject = spec?.['devices'] ?? {}
+  const at = `${field}.devices`
+  const requests = items(devices['requests'])
+  return [
+    ...requests.flatMap((request, index) => validateRequest(request, `${at}.requests[${index}]`)),
+    ...uniqueBy(requests, 'name', `${at}.requests`),
+    ...items(devices['constraints']).flatMap((constraint, index) =>
+      validateConstraint(constraint, requests, `${at}.constraints[${index}]`),
+    ),
+    ...items(devices['config']).flatMap((config, index) => [
+      ...validateReferences(config.requests, requests, `${at}.config[${index}].requests`),
+      ...validateConfiguration(config, `${at}.config[${index}]`),
+    ]),
+  ]
+}
+
+/** What the objects made from a template get from it; the rest of metadata is their own. */
+const templateForbidden: readonly (readonly [field: string, shown: string])[] = [
+  ...['name', 'generateName', 'namespace', 'selfLink'].map((key) => [key, key] as const),
+  ['uid', 'uID'],
+  ...['resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'].map(
+    (key) => [key, key] as const,
+  ),
+  ...['ownerReferences', 'finalizers', 'managedFields'].map((key) => [key, key] as const),
+]
+
+const validateTemplateMetadata = (metadata: JsonObject | undefined, field: string): StatusCause[] => [
+  ...templateForbidden.flatMap(([key, shown]) => {
+    const value = metadata?.[key]
+    const said = key === 'deletionGracePeriodSeconds' ? typeof value === 'number' : Boolean(value)
+    return said ? [forbiddenField(`${field}.${shown}`, 'cannot be set')] : []
+  }),
+  ...validateLabels(metadata?.['labels'], `${field}.labels`),
+  ...validateAnnotations(metadata?.['annotations'], `${field}.annotations`),
+]
+
+const common = { hasGeneration: false, returnsDeleted: true, validatesAll: true } as const
+
+export const resourceClaimStrategy: Strategy = {
+  ...common,
+  setDefaults: (draft) => setRequestDefaults(section(draft, 'spec')),
+  validateCreate: (claim) => validateClaimSpec(claim['spec'], 'spec'),
+  validateUpdate: (next, before) => immutable(next['spec'], before['spec'], 'spec'),
+}
+
+export const claimTemplateStrategy: Strategy = {
+  ...common,
+  setDefaults: (draft) => setRequestDefaults(section(section(draft, 'spec'), 'spec')),
+  validate: (template) => [
+    ...validateTemplateMetadata(template['spec']?.metadata, 'spec.metadata'),
+    ...validateClaimSpec(template['spec']?.spec, 'spec.spec'),
+  ],
+  validateUpdate: (next, before) => immutable(next['spec'], before['spec'], 'spec'),
+}
+
+const isExtendedName = (name: string): boolean =>
+  name.includes('/') &&
+  !name.includes('kubernetes.io/') &&
+  !name.startsWith('requests.') &&
+  qualifiedName(`requests.${name}`).length === 0
+
+const validateClass = (object: KubeObject): StatusCause[] => {
+  const spec: JsonObject = object['spec'] ?? {}
+  const extended = spec['extendedResourceName']
+  return [
+    ...validateSelectors(spec['selectors'], 'spec.selectors'),
+    ...items(spec['config']).flatMap((config, index) => validateConfiguration(config, `spec.config[${index}]`)),
+    ...(typeof extended === 'string' && !isExtendedName(extended)
+      ? [invalidValue('spec.extendedResourceName', extended, 'must be a valid extended resource name')]
+      : []),
+  ]
+}
+
+export const deviceClassStrategy: Strategy = {
+  ...common,
+  hasGeneration: true,
+  anyGenerateName: true,
+  validate: validateClass,
+}

@@ -1,0 +1,65 @@
+// Files of one volume that lie on or under one another: only one of them would be there.
+import { goQuote } from '@shiplog/api/decode/go-quote'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { items } from '../fields.ts'
+
+interface VirtualPath {
+  readonly path: string
+  readonly source: string
+}
+
+const shown = ({ path, source }: VirtualPath): string => (source ? `${goQuote(path)} (${source})` : goQuote(path))
+
+const overlap = (one: VirtualPath, other: VirtualPath): boolean =>
+  one.path !== '' &&
+  other.path !== '' &&
+  (`${one.path}/`.startsWith(`${other.path}/`) || `${other.path}/`.startsWith(`${one.path}/`))
+
+const overlaps = (paths: readonly VirtualPath[]): string[] => {
+  const trimmed = paths.map(({ path, source }) => ({ path: path.replace(/\/+$/, ''), source }))
+  return trimmed.flatMap((one, index) =>
+    trimmed
+      .slice(0, index)
+      .filter((other) => overlap(one, other))
+      .map((other) => `${shown(one)} with ${shown(other)}`),
+  )
+}
+
+const pathsOf = (list: unknown, source = ''): VirtualPath[] =>
+  items(list).map(({ path }) => ({ path: String(path ?? ''), source }))
+
+const projectedPaths = (source: JsonObject): VirtualPath[] => {
+  const { configMap, secret, downwardAPI, serviceAccountToken: token, clusterTrustBundle: bundle } = source
+  const certificate = source['podCertificate']
+  if (configMap?.items) return pathsOf(configMap.items, `ConfigMap ${goQuote(configMap.name ?? '')}`)
+  if (secret?.items) return pathsOf(secret.items, `Secret ${goQuote(secret.name ?? '')}`)
+  if (downwardAPI?.items) return pathsOf(downwardAPI.items, 'DownwardAPI')
+  if (token) return [{ path: token.path ?? '', source: 'ServiceAccountToken' }]
+  if (bundle)
+    return [
+      { path: bundle.path ?? '', source: `ClusterTrustBundle ${goQuote(bundle.name ?? bundle.signerName ?? '')}` },
+    ]
+  return [
+    ['certificateChainPath', 'PodCertificate chain'],
+    ['keyPath', 'PodCertificate key'],
+    ['credentialBundlePath', 'PodCertificate credential bundle'],
+  ].flatMap(([key, name]) => (certificate?.[key!] ? [{ path: certificate[key!], source: name! }] : []))
+}
+
+/** Of all volumes of a pod. */
+export const virtualPathWarnings = (volumes: unknown): string[] =>
+  items(volumes).flatMap((volume: JsonObject) => {
+    const name = goQuote(String(volume['name'] ?? ''))
+    const told = (what: string, found: readonly string[]): string[] =>
+      found.map((sentence) => `volume ${name} (${what}): overlapping paths: ${sentence}`)
+    const { configMap, secret, downwardAPI, projected } = volume
+    const sources = items(projected?.sources)
+    const empty = sources.filter((source: JsonObject) => Object.values(source).every((value) => !value))
+    return [
+      ...told(`ConfigMap ${goQuote(configMap?.name ?? '')}`, overlaps(pathsOf(configMap?.items))),
+      ...told(`Secret ${goQuote(secret?.secretName ?? '')}`, overlaps(pathsOf(secret?.items))),
+      ...told('DownwardAPI', overlaps(pathsOf(downwardAPI?.items))),
+      ...empty.map(() => `volume ${name} (Projected) has no sources provided`),
+      ...told('Projected', overlaps(sources.flatMap(projectedPaths))),
+    ]
+  })
