@@ -44,13 +44,6 @@ const refuse = (service: KubeObject, cause: StatusCause): never => {
   throw new ApiError(invalid('', 'Service', service.metadata.name, [cause]))
 }
 
-const refuseAll = (service: KubeObject, causes: readonly StatusCause[]): void => {
-  if (causes.length > 0) throw new ApiError(invalid('', 'Service', service.metadata.name, causes))
-}
-
-/** The one family that this cluster has addresses of. */
-const clusterFamily = 'IPv4'
-
 const isFree = (key: string, held: Allocations, own: ReadonlySet<string>): boolean =>
   own.has(key) || held.holder(key) === undefined
 

@@ -16,7 +16,6 @@ import {
   repairSubject,
   readSkips,
   skippedCount,
-  previousOf,
   type Seal,
   sealSubject,
 } from './seals.ts'
