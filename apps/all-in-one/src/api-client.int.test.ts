@@ -360,7 +360,7 @@ describe('a user who may write roles', () => {
         '{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}\n{APIGroups:[""], Resources:["secrets"], Verbs:["list"]}',
     )
     expect(await jane.request(binding('root', 'ClusterRole', 'cluster-admin'))).toMatchObject({ ok: false, code: 403 })
-    expect(await jane.request(binding('later', 'Role', 'not-there-yet'))).toMatchObject({ ok: false, code: 403 })
+    expect(await jane.request(binding('later', 'Role', 'not-there-yet'))).toMatchObject({ ok: false, code: 404 })
     const own = await must(jane, { ...role('', []), verb: 'get', name: 'janes' })
     const raise: ApiRequest = {
       ...role('', []),
