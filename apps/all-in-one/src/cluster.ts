@@ -18,7 +18,7 @@ import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { giveBackMemory } from '@shiplog/runtime/give-back-memory'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
-import { machineAddress } from '@shiplog/runtime/machine-address'
+import { advertisedAddress } from '@shiplog/runtime/machine-address'
 import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
 import { shiplogVersion } from '@shiplog/runtime/version'
@@ -207,7 +207,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       clock,
       port: gateway.port,
       serviceRanges: options.serviceRanges,
-      address: isWildcard(host) ? machineAddress() : host === 'localhost' ? '127.0.0.1' : host,
+      address: advertisedAddress(host),
     }
     await ensureSystemObjects(systemObjects)
     const kept = keepSystemObjects({ ...systemObjects, logger: logger.child({ component: 'kube-apiserver' }) })

@@ -52,7 +52,10 @@ function grouped<Key extends string | number>(
  * Endpoints and EndpointSlices of the Service `kubernetes`. A slice has one family and one list of ports: API servers that
  * differ in these are in slices of their own, the first of which has the Service's name.
  */
-export function apiServerEndpoints(places: readonly ApiServerPlace[]): JsonObject[] {
+export function apiServerEndpoints(all: readonly ApiServerPlace[]): JsonObject[] {
+  // Endpoints may not be loopback: a machine that has no other address has none to tell.
+  const places = all.filter(({ address }) => !address.startsWith('127.') && address !== '::1')
+  if (places.length === 0) return []
   const familyOf = ({ address }: ApiServerPlace): string => (address.includes(':') ? 'IPv6' : 'IPv4')
   const slices = grouped(places, (place) => `${familyOf(place)} ${place.port}`)
   return [

@@ -4,6 +4,7 @@ import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { probeNatsServers } from '@shiplog/nats-server/server-probe'
 import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
+import { advertisedAddress } from '@shiplog/runtime/machine-address'
 import { gauge } from '@shiplog/runtime/metrics'
 import { run } from '@shiplog/runtime/run'
 import { createApiGateway } from './api-gateway.ts'
@@ -19,13 +20,13 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, replica, vitals, s
   onStop(() => bus.close())
   const log = await openLogFromEnvironment({ ...nats, readOnly: false, ...expected })
   onStop(() => log.close())
-  const address = env.optional('SHIPLOG_ADVERTISE_ADDRESS') ?? '127.0.0.1'
+  const host = env.optional('SHIPLOG_HOST') ?? '0.0.0.0'
+  const address = env.optional('SHIPLOG_ADVERTISE_ADDRESS') ?? advertisedAddress(host)
   const probeLogServers = () => probeNatsServers(env.list('SHIPLOG_NATS_URL'), clock)
   const serviceRanges = env.parsed('SHIPLOG_SERVICE_CIDR', parseServiceRanges)
   const parts = { log, dataDir, mark, clock, ids, logger, address, serviceRanges, replica, vitals, probeLogServers }
   const service = await guardedGateway(parts, (guarded) => {
     const [ca, cert, key] = [env.file('SHIPLOG_CA'), env.file('SHIPLOG_SERVER_CERT'), env.file('SHIPLOG_SERVER_KEY')]
-    const host = env.optional('SHIPLOG_HOST') ?? '0.0.0.0'
     const https = { host, port: env.number('SHIPLOG_PORT', 6_443), ca, cert, key }
     const tokenFile = env.optionalFile('SHIPLOG_TOKEN_FILE') ?? ''
     return createApiGateway({ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, https })
