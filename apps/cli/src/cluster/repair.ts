@@ -1,15 +1,10 @@
 // `shiplog repair`: for a log whose damage keeps a cluster from starting. Says what is damaged and what would be given up
 // for each, and does it when asked to by --yes.
 import { resolve } from 'node:path'
-import { markOf } from '@shiplog/events/integrity/guarded-log'
-import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { damagedLasts, expireDamaged } from '@shiplog/events/integrity/aging-log'
 import { planRepair, repairLog, type Remedy, whatIsGivenUp } from '@shiplog/events/integrity/repair-log'
 import { describeFinding, verifyLog } from '@shiplog/events/integrity/verify-log'
-import { systemClock } from '@shiplog/runtime/clock'
-import { lockDirectory } from '@shiplog/runtime/directory-lock'
-import { silentLogger } from '@shiplog/runtime/logger'
-import { findNatsServer } from './find-nats-server.ts'
+import { type StoppedLog, withStoppedLog } from './stopped-log.ts'
 
 export interface RepairOptions {
   readonly dataDir: string
@@ -22,52 +17,35 @@ export interface RepairOptions {
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 /** Gives the exit code: 0 whole or repaired, 1 when there is something to repair and nobody has said yes. */
-export async function repair(options: RepairOptions): Promise<number> {
-  const dataDir = resolve(options.dataDir)
-  if (recordedLog(dataDir) === undefined) throw new Error(`there is no log in ${dataDir}`)
-  const lock = lockDirectory(dataDir)
-  try {
-    const mark = await markOf(dataDir)
-    const opened = await openLog({
-      choice: 'auto',
-      dataDir,
-      clock: systemClock,
-      logger: silentLogger,
-      progress: (line) => void process.stderr.write(`${line}\n`),
-      findNatsServer: findNatsServer(() => undefined),
-      ...(mark ? { expectIncarnation: mark.incarnation } : {}),
-    })
-    try {
-      const { events, leases, objectEvents } = opened.log
-      const end = await events.lastSequence()
-      if (mark && end < mark.sequence) {
-        throw new Error(
-          `the log ends at sequence ${end}, but ${mark.sequence} was acknowledged: what is gone cannot be repaired; restore a backup`,
-        )
-      }
-      const plan = await planRepair(events, await verifyLog(events), new Set(options.end?.map(Number)))
-      const aged = [...(await damagedLasts(leases)), ...(await damagedLasts(objectEvents))]
-      if (plan.length === 0 && aged.length === 0) {
-        say('the log is whole: there is nothing to repair')
-        return 0
-      }
-      for (const remedy of plan) describe(remedy)
-      for (const subject of aged) say(`${subject}: the record is damaged\n    gives up: the object, which ages anyway and is made anew`)
-      if (options.yes !== true) {
-        process.stderr.write('shiplog: nothing was changed. With --yes this is given up; a backup may hold it still\n')
-        return 1
-      }
-      const sequences = plan.length > 0 ? await repairLog(events, plan) : []
-      for (const log of [leases, objectEvents]) await expireDamaged(log)
-      say(sequences.length > 0 ? `repaired at sequence ${sequences.join(', ')}` : 'repaired')
-      return 0
-    } finally {
-      await opened.log.close()
-      await opened.stop()
-    }
-  } finally {
-    lock.release()
+export const repair = (options: RepairOptions): Promise<number> =>
+  withStoppedLog(resolve(options.dataDir), (opened) => repairOpened(opened, options))
+
+async function repairOpened(
+  { log: { events, leases, objectEvents }, mark }: StoppedLog,
+  options: RepairOptions,
+): Promise<number> {
+  const end = await events.lastSequence()
+  if (mark && end < mark.sequence) {
+    throw new Error(
+      `the log ends at sequence ${end}, but ${mark.sequence} was acknowledged: what is gone cannot be repaired; restore a backup`,
+    )
   }
+  const plan = await planRepair(events, await verifyLog(events), new Set(options.end?.map(Number)))
+  const aged = [...(await damagedLasts(leases)), ...(await damagedLasts(objectEvents))]
+  if (plan.length === 0 && aged.length === 0) {
+    say('the log is whole: there is nothing to repair')
+    return 0
+  }
+  for (const remedy of plan) describe(remedy)
+  for (const subject of aged) say(`${subject}: the record is damaged\n    gives up: the object, which ages anyway and is made anew`)
+  if (options.yes !== true) {
+    process.stderr.write('shiplog: nothing was changed. With --yes this is given up; a backup may hold it still\n')
+    return 1
+  }
+  const sequences = plan.length > 0 ? await repairLog(events, plan) : []
+  for (const log of [leases, objectEvents]) await expireDamaged(log)
+  say(sequences.length > 0 ? `repaired at sequence ${sequences.join(', ')}` : 'repaired')
+  return 0
 }
 
 function describe(remedy: Remedy): void {

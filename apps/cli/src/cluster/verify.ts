@@ -1,71 +1,43 @@
 // `shiplog verify`: reads the whole log of a stopped cluster and checks that every record is what was once written, that
 // none is missing, that every seal holds, and that the log reaches the high-water mark.
 import { resolve } from 'node:path'
-import { markOf } from '@shiplog/events/integrity/guarded-log'
-import { lockDirectory } from '@shiplog/runtime/directory-lock'
-import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { verifyRecord } from '@shiplog/events/integrity/checksum'
 import { header } from '@shiplog/events/envelope'
 import type { EventLog } from '@shiplog/events/event-log'
 import { describeFinding, isOnlyOfThePast, verifyAtStart, verifyLog } from '@shiplog/events/integrity/verify-log'
-import { systemClock } from '@shiplog/runtime/clock'
-import { silentLogger } from '@shiplog/runtime/logger'
-import { onEnd } from '../ending.ts'
-import { findNatsServer } from './find-nats-server.ts'
+import { type StoppedLog, withStoppedLog } from './stopped-log.ts'
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const tell = (line: string): void => void process.stderr.write(`${line}\n`)
 
 /** Findings that are printed; more are only counted. */
 const findingsShownMax = 20
 
 /** Gives the exit code: 0 whole, 1 damaged. */
-export async function verify(options: { readonly dataDir: string }): Promise<number> {
-  const dataDir = resolve(options.dataDir)
-  if (recordedLog(dataDir) === undefined) throw new Error(`there is no log in ${dataDir}`)
-  const lock = lockDirectory(dataDir)
-  const release = onEnd(() => lock.release())
-  try {
-    const mark = await markOf(dataDir)
-    const opened = await openLog({
-      choice: 'auto',
-      dataDir,
-      clock: systemClock,
-      logger: silentLogger,
-      progress: (line) => void process.stderr.write(`${line}\n`),
-      findNatsServer: findNatsServer(() => undefined),
-      ...(mark ? { expectIncarnation: mark.incarnation } : {}),
-    })
-    const close = onEnd(async () => {
-      await opened.log.close()
-      await opened.stop()
-    })
-    try {
-      const { events, leases, objectEvents } = opened.log
-      const report = await verifyLog(events)
-      if (!report.ok) {
-        for (const finding of report.findings.slice(0, findingsShownMax)) {
-          process.stderr.write(`shiplog: ${describeFinding(finding)}\n`)
-        }
-        const cure = isOnlyOfThePast(report)
-          ? 'only the past is concerned: a cluster starts, and says so where it tells of it'
-          : 'the present is concerned: no cluster starts before shiplog repair, or a backup, has mended it'
-        process.stderr.write(`shiplog: the log is damaged: ${report.damaged} findings; ${cure}\n`)
-        return 1
-      }
-      await verifyAtStart(events, mark)
-      for (const { sequence, subject, problem, gaveUp } of report.accepted)
-        process.stdout.write(`accepted: ${describeFinding({ sequence, subject, message: problem, present: false })}; given up: ${gaveUp}\n`)
-      const compacted = report.compacted > 0 ? `, ${report.compacted} compacted` : ''
-      process.stdout.write(
-        `events: ${report.records} records${compacted}, ${report.seals} seals, up to sequence ${report.lastSequence}: all ${report.accepted.length > 0 ? `but ${report.accepted.length} ` : ''}whole\n`,
-      )
-      process.stdout.write(`leases: ${await verifyRecords(leases)} records: all whole\n`)
-      process.stdout.write(`event objects: ${await verifyRecords(objectEvents)} records: all whole\n`)
-      return 0
-    } finally {
-      await close()
-    }
-  } finally {
-    await release()
+export const verify = (options: { readonly dataDir: string }): Promise<number> =>
+  withStoppedLog(resolve(options.dataDir), verifyOpened)
+
+async function verifyOpened({ log: { events, leases, objectEvents }, mark }: StoppedLog): Promise<number> {
+  const report = await verifyLog(events)
+  if (!report.ok) {
+    for (const finding of report.findings.slice(0, findingsShownMax)) tell(`shiplog: ${describeFinding(finding)}`)
+    const cure = isOnlyOfThePast(report)
+      ? 'only the past is concerned: a cluster starts, and says so where it tells of it'
+      : 'the present is concerned: no cluster starts before shiplog repair, or a backup, has mended it'
+    tell(`shiplog: the log is damaged: ${report.damaged} findings; ${cure}`)
+    return 1
   }
+  await verifyAtStart(events, mark)
+  for (const { sequence, subject, problem, gaveUp } of report.accepted)
+    say(`accepted: ${describeFinding({ sequence, subject, message: problem, present: false })}; given up: ${gaveUp}`)
+  const compacted = report.compacted > 0 ? `, ${report.compacted} compacted` : ''
+  const but = report.accepted.length > 0 ? `but ${report.accepted.length} ` : ''
+  say(
+    `events: ${report.records} records${compacted}, ${report.seals} seals, up to sequence ${report.lastSequence}: all ${but}whole`,
+  )
+  say(`leases: ${await verifyRecords(leases)} records: all whole`)
+  say(`event objects: ${await verifyRecords(objectEvents)} records: all whole`)
+  return 0
 }
 
 /** Streams that age hold no unbroken chain: each record is checked by itself. Expiry markers carry nothing to check. */
