@@ -17,6 +17,8 @@ export interface BenchCluster {
   /** From the start of the process to its own word that it is ready, by the clock of this process. */
   readonly readyMs: number
   readonly startedMicros: number
+  /** Ends it in order and leaves its data. */
+  stop(): Promise<void>
   /** Stops it; when it was started with `profile`, prints where its time went meanwhile. */
   remove(...profileOf: readonly TimeSpan[]): Promise<void>
 }
@@ -29,7 +31,7 @@ export interface TimeSpan {
 }
 
 const root = resolve(import.meta.dirname, '..', '..')
-const readyTimeoutMs = 60_000
+const readyTimeoutMs = 180_000
 const stopTimeoutMs = 15_000
 /** Fine enough for a start of a few hundred milliseconds. */
 const profileIntervalMicros = 250
@@ -38,8 +40,10 @@ export async function startCluster(options: {
   readonly log: LogKind
   readonly simulatedNodes?: number
   readonly profile?: boolean
+  /** A directory of the caller's own, which is kept; by default one that goes with the cluster. */
+  readonly directory?: string
 }): Promise<BenchCluster> {
-  const directory = mkdtempSync(join(tmpdir(), 'shiplog-bench-'))
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'shiplog-bench-'))
   const profiles = join(directory, 'profiles')
   const startedMicros = monotonicMicros()
   const child = spawn(
@@ -73,7 +77,9 @@ export async function startCluster(options: {
     await exited
     clearTimeout(timer)
   }
-  const discard = (): void => rmSync(directory, { recursive: true, force: true })
+  const discard = (): void => {
+    if (options.directory === undefined) rmSync(directory, { recursive: true, force: true })
+  }
   try {
     await ready(child)
   } catch (error) {
@@ -93,6 +99,10 @@ export async function startCluster(options: {
     credentials: readCredentials(kubeconfig),
     readyMs,
     startedMicros,
+    async stop() {
+      child.off('exit', watched)
+      await stop()
+    },
     async remove(...profileOf) {
       child.off('exit', watched)
       child.stderr.unpipe()

@@ -1,6 +1,6 @@
 // `npm run bench`: the figures of this project on this machine, in one run. Parts run alone by name:
 //
-//   npm run bench                              all parts but crowd, soak, replicas and peer
+//   npm run bench                              all parts but restart, crowd, soak, replicas and peer
 //   npm run bench -- creates gets              two of them
 //   npm run bench -- creates --log embedded    on one log
 //   npm run bench -- pods --profile            and where the server's time goes, function by function
@@ -21,14 +21,15 @@ import { past } from './parts/past.ts'
 import { peer } from './parts/peer.ts'
 import { pods } from './parts/pods.ts'
 import { replicas } from './parts/replicas.ts'
+import { restart } from './parts/restart.ts'
 import { soak } from './parts/soak.ts'
 import { sql } from './parts/sql.ts'
 import { watches } from './parts/watches.ts'
 import { table } from './report.ts'
 
-const parts: readonly Part[] = [creates, gets, lists, past, watches, coldStart, idle, pods, sql, crowd, soak, replicas, peer]
+const parts: readonly Part[] = [creates, gets, lists, past, watches, coldStart, idle, pods, sql, restart, crowd, soak, replicas, peer]
 /** They take minutes (`peer` builds upstream's control plane when it runs first): only when they are asked for. */
-const onRequest: readonly Part[] = [crowd, soak, replicas, peer]
+const onRequest: readonly Part[] = [restart, crowd, soak, replicas, peer]
 
 const usage = `npm run bench -- [part …] [--log embedded|jetstream] [--repeat N] [--profile]
 

@@ -25,6 +25,7 @@ import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
 import { recordDamageEvent } from '@shiplog/api-gateway/time-travel/damage-event'
+import { shareSnapshots } from '@shiplog/events/commit/shared-snapshot'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
@@ -87,7 +88,8 @@ const stopStepMs = 1_500
 /** Processes of pods, and a server that writes down what it holds, are asked to end, and killed when they do not. */
 const stopProcessesMs = 3_200
 const processAgentName = 'process-node-agent'
-const startTimeoutMs = 60_000
+/** A start reads the whole log: on a slow or busy machine a large one takes minutes, and it says how far it is. */
+const startTimeoutMs = 600_000
 
 /** What has modes of its own: volumes and logs of pods, and PostgreSQL's files, which it closes itself. */
 const ownRules = ['node', 'postgres']
@@ -151,18 +153,20 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const { description } = opened
     undo.push(['log server', opened.stop], ['log', () => opened.log.close()])
     progress(`log: ${description}`)
-    const reading = tellReading(opened.log, clock, progress)
+    const reading = tellReading(clock, progress)
     undo.push(['reading', () => reading[Symbol.dispose]()])
     const guarded = await guardLog({
-      log: reading.log,
+      log: opened.log,
       dataDir,
       mark,
       clock,
       logger: logger.child({ component: 'log' }),
       progress,
     })
-    const { log } = guarded
     undo.push(['seal', () => guarded.end()])
+    // The gateway and the feed begin with the same reading of the log.
+    const snapshots = shareSnapshots(guarded.log)
+    const log = reading.watch(snapshots.log)
 
     const startedAtMs = new Map<string, number>()
     const begin = async (service: Service): Promise<void> => {
@@ -300,6 +304,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     })
     await Promise.all([running, begin(parts)])
     reading[Symbol.dispose]()
+    snapshots.release()
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
     const memory = giveBackMemory(clock)
     undo.push(['memory', () => memory[Symbol.dispose]()])

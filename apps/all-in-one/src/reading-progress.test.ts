@@ -14,11 +14,12 @@ test('a start that takes long tells what has been read, by whom, and falls silen
     yield [record]
   }
   const source = { events: { follow } as unknown as EventLog } as ClusterLog
-  const reading = tellReading(source, clock, (line) => lines.push(line))
+  const reading = tellReading(clock, (line) => lines.push(line))
+  const log = reading.watch(source)
   const { signal } = new AbortController()
   await clock.advance(2_000)
   for (let who = 0; who < 2; who++) {
-    for await (const _ of reading.log.events.follow({ subjects: ['>'], signal })) {
+    for await (const _ of log.events.follow({ subjects: ['>'], signal })) {
       // Only what is told of it matters.
     }
     await clock.advance(2_000)

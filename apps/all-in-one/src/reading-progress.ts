@@ -5,12 +5,14 @@ import type { Clock } from '@shiplog/runtime/clock'
 
 const tellEveryMs = 2_000
 
-/** Whoever follows the log through here is counted until it has read what there is; dispose it when the start is over. */
+/** Tells from now on; dispose it when the start is over. */
 export function tellReading(
-  log: ClusterLog,
   clock: Clock,
   progress: (line: string) => void,
-): { readonly log: ClusterLog } & Disposable {
+): {
+  /** Whoever follows the log through here is counted until it has read what there is. */
+  watch(log: ClusterLog): ClusterLog
+} & Disposable {
   const startedAtMs = clock.nowMs()
   /** Of each who reads, in the order in which they began. */
   const counts: number[] = []
@@ -33,6 +35,8 @@ export function tellReading(
       yield records
     }
   }
-  const events: EventLog = { ...log.events, follow: (options) => follow(log.events, options) }
-  return { log: { ...log, events }, [Symbol.dispose]: () => timer[Symbol.dispose]() }
+  return {
+    watch: (log) => ({ ...log, events: { ...log.events, follow: (options) => follow(log.events, options) } }),
+    [Symbol.dispose]: () => timer[Symbol.dispose](),
+  }
 }

@@ -183,7 +183,8 @@ export function createOrderedConsumer(options: OrderedConsumerOptions): OrderedC
     if (stalled) connection.publish(stalled, new Uint8Array(0))
     const last = Number(headerValue(head, 'Nats-Last-Consumer') ?? deliverySequence)
     if (last > deliverySequence) void begin()
-    else options.onIdle?.()
+    // A stalled consumer has more to send: it has waited for the answer to its flow control, because we were busy.
+    else if (!stalled) options.onIdle?.()
   }
 
   const drop = (): void => {
