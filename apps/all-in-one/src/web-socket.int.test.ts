@@ -32,6 +32,8 @@ beforeAll(async () => {
     ...{ log, clock, ids, logger: silentLogger },
     https: { host: '127.0.0.1', port: 0, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
     tokenFile: 'admin-token,admin,1,"system:masters"\nnobody-token,nobody,2\n',
+    // Room for one watcher of one user that has much to be told first.
+    outgoingLimits: { heldBytesOfUserMax: 400_000 },
   })
   await gateway.start()
   await create('namespaces', { metadata: { name: 'default' } }, '')
@@ -161,6 +163,24 @@ describe('a watch over a WebSocket', () => {
     for (let i = 0; i < 200 && gateway.watchers === watchers; i++) await clock.sleep(10)
     expect(gateway.watchers).toBe(watchers - 1)
     watch.socket.terminate()
+  })
+
+  test('waits for room as every watch does, and is told to come back when there is none in time', async () => {
+    const text = 'x'.repeat(900_000)
+    for (let i = 0; i < 30; i++) await create('configmaps', { metadata: { name: `much-${i}`, labels: { which: 'much' } }, data: { text } })
+    const first = await opened(`${configMaps}?watch=true`)
+    await first.until(1)
+    first.socket.pause()
+    expect(await refusal(`${configMaps}?watch=true`)).toMatchObject({
+      code: 429,
+      status: { reason: 'TooManyRequests', details: { retryAfterSeconds: 2 } },
+    })
+    first.socket.resume()
+    await first.until(30)
+    const second = await opened(`${configMaps}?watch=true`)
+    await second.until(30)
+    for (const { socket } of [first, second]) socket.terminate()
+    expect((await send('DELETE', `${configMaps}?labelSelector=which%3Dmuch`)).code).toBe(200)
   })
 
   test('is refused before the upgrade, with a Status over ordinary HTTP', async () => {

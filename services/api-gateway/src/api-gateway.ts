@@ -33,7 +33,7 @@ import type { GatewayRequest } from './request/gateway-request.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createNonResourceRoutes } from './http/non-resource-routes.ts'
 import { createOperations, type Operations } from './operations/operations.ts'
-import { createOutgoing } from './read/outgoing.ts'
+import { createOutgoing, type OutgoingLimits } from './read/outgoing.ts'
 import { createPast } from './time-travel/views.ts'
 import { createReader, type Reader } from './read/reader.ts'
 import { createRequestBodies } from './request/request-body.ts'
@@ -73,6 +73,8 @@ export interface ApiGatewayDeps {
   readonly asyncAdmission?: readonly AsyncAdmissionPlugin[]
   /** How long a paged list may go on from its snapshot; upstream: about five minutes. As long as the log holds it by default. */
   readonly continueTokenLifetimeMs?: number
+  /** What large answers that are on their way may hold. */
+  readonly outgoingLimits?: OutgoingLimits
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
   /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
@@ -139,7 +141,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
     })
   const operations = operationsOver(reader)
-  const outgoing = createOutgoing(clock)
+  const outgoing = createOutgoing(clock, deps.outgoingLimits)
   const hub = createWatchHub({ clock, integer: (below) => ids.integer(below), outgoing })
   const stopping = new AbortController()
   /** Ends what was begun for clients and has no end of its own. */
