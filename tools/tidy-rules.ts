@@ -66,7 +66,7 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/nats-core': ['libs/events/src/jetstream'],
   '@nats-io/transport-node': ['libs/events/src/jetstream'],
   'node:sqlite': ['libs/events/src/sqlite'],
-  'js-yaml': ['libs/api/src', 'services/api-gateway/src/http/http-server.ts'],
+  'js-yaml': ['libs/api/src', 'services/api-gateway/src/http/responses.ts'],
   fastify: ['services/api-gateway/src'],
   ws: ['services/api-gateway/src/http/web-socket.ts'],
   pino: ['libs/runtime/src'],

@@ -1,47 +1,45 @@
 // The API gateway: the Kubernetes API over one log. It holds no state of its own: any number of gateways on one log serve
 // the same. This file puts the parts together.
 import type { AddressInfo } from 'node:net'
-import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
+import type { ApiClient } from '@shiplog/api/api-client'
 import type { IpRanges } from '@shiplog/api/ip-address'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { builtInRegistry } from '@shiplog/api/schema/registry'
-import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
-import { isApiError, routeNotFound } from '@shiplog/api/status'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
 import type { Bus } from '@shiplog/events/bus/bus'
-import { sealRecord } from '@shiplog/events/integrity/checksum'
-import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { type LogInspection, sequencesText } from '@shiplog/events/integrity/log-inspection'
-import { encodeToken } from '@shiplog/events/subjects'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
-import { createAppendHealth, statusOfUnavailable } from './write/append-health.ts'
+import { createAppendHealth } from './write/append-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
 import { createAuthorizer } from './access/rbac-authorizer.ts'
 import { componentLeaseNames } from './access/component-lease-rights.ts'
-import { type Attempt, attemptOf, isComponent } from './access/components.ts'
+import { attemptOf, isComponent } from './access/components.ts'
 import { serveBusCommands } from './bus/commands.ts'
 import { serveBusFeeds } from './bus/feeds.ts'
 import { createEscalationCheck } from './access/escalation.ts'
-import type { GatewayRequest } from './request/gateway-request.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createNonResourceRoutes } from './http/non-resource-routes.ts'
+import { createInProcessClient } from './operations/in-process.ts'
 import { createOperations, type Operations } from './operations/operations.ts'
 import { createOutgoing, type OutgoingLimits } from './read/outgoing.ts'
-import { createPast } from './time-travel/views.ts'
-import { createReader, type Reader } from './read/reader.ts'
+import { createPast, type OperationSources } from './time-travel/views.ts'
+import { createReader } from './read/reader.ts'
 import { createRequestBodies } from './request/request-body.ts'
 import { createSignerChecks } from './access/signer-rights.ts'
 import { createStreams, type OnStored } from './store/streams.ts'
 import { createTunnels } from './streaming/tunnels.ts'
 import { createView } from './store/view.ts'
 import { createWatchHub } from './read/watch.ts'
+import { createWatchSource } from './read/watch-source.ts'
+import { createPodLogSource } from './streaming/pod-logs.ts'
+import { probeLog } from './write/log-probe.ts'
+import { createSchedulingAttempts } from './write/scheduling-attempts.ts'
 import { createWriter } from './write/writer.ts'
 
 export interface ApiGatewayDeps {
@@ -96,7 +94,7 @@ const closeTimeoutMs = 2_000
 export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const { clock, ids, logger } = deps
   const registry = builtInRegistry()
-  const appendHealth = createAppendHealth({ clock, logger, probe: probeLog })
+  const appendHealth = createAppendHealth({ clock, logger, probe: () => probeLog(streams.events, ids) })
   const streams = createStreams(deps.log, {
     clock,
     onOutcome: appendHealth.observe,
@@ -129,18 +127,13 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     serviceRanges: deps.serviceRanges,
     ...(deps.asyncAdmission ? { asyncAdmission: deps.asyncAdmission } : {}),
   })
-  const operationsOver = (reader: Reader): Operations =>
+  const operationsOver = (sources: OperationSources): Operations =>
     createOperations({
-      registry,
-      reader,
-      writer,
-      bodies,
-      view,
-      nowMs,
+      ...{ registry, writer, bodies, view },
+      ...sources,
       logIsHealthy: () => health().every(({ ok }) => ok),
       reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
     })
-  const operations = operationsOver(reader)
   const outgoing = createOutgoing(clock, deps.outgoingLimits)
   const hub = createWatchHub({ clock, integer: (below) => ids.integer(below), outgoing })
   const stopping = new AbortController()
@@ -150,6 +143,12 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const onBus = new DisposableStack()
   const past = createPast({ streams, reader, operationsOver, clock, outgoing, stopped: closing.signal })
   const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
+  const operations = operationsOver({
+    ...{ reader, nowMs },
+    watches: createWatchSource({ reader, hub }),
+    podLogs: createPodLogSource({ reader, tunnels }),
+  })
+  const attempts = createSchedulingAttempts({ events: streams.events, ids })
   let port = 0
 
   const health = (): HealthCheck[] => [
@@ -178,135 +177,14 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const server =
     deps.https &&
     createHttpServer({
-      registry,
-      operations,
-      reader,
-      hub,
-      outgoing,
-      past,
+      ...{ registry, operations, past, outgoing, authenticator, authorizer, routes, logger, ids },
       events: deps.log.events,
       inspection: deps.inspection,
       stopped: closing.signal,
-      tunnels,
-      authenticator,
-      authorizer,
-      routes,
-      logger,
-      ids,
-      nowMs,
       tls: deps.https,
       trusted: isComponent,
-      recordAttempt: async (user, body) => await recordAttempt(user, attemptOf(user, body)),
+      recordAttempt: async (user, body) => await attempts.record(user, attemptOf(user, body)),
     })
-
-  function clientFor(user: User): ApiClient {
-    return {
-      request: async (request) => await serveLocally(user, request),
-      recordAttempt: async (attempt) => await recordAttempt(user, attempt),
-    }
-  }
-
-  async function recordAttempt(user: User, attempt: Attempt): Promise<void> {
-    const { scheduler, namespace, pod, record } = attempt
-    const subject = `dec.${encodeToken(scheduler)}.${encodeToken(namespace)}.${encodeToken(pod)}`
-    const result = await streams.events.committer.commit([
-      sealRecord({
-        subject,
-        expected: undefined,
-        payload: Buffer.from(JSON.stringify(record)),
-        headers: encodeEnvelope({
-          type: 'SchedulingAttempted',
-          schema: 1,
-          actor: user.name,
-          requestId: ids.uuid(),
-          previous: 0,
-          deleted: false,
-          ...(typeof record['basis'] === 'number' ? { basis: record['basis'] } : {}),
-        }),
-      }),
-    ])
-    if (!result.ok) throw new Error(`the attempt to schedule ${namespace}/${pod} could not be recorded`)
-  }
-
-  /** A guard that nobody holds: compacted to one record, and no object's. */
-  async function probeLog(): Promise<void> {
-    const subject = 'guard.log-append-probe'
-    const state = streams.events.projection.guard(subject)
-    const headers = encodeEnvelope({
-      type: 'LogProbed',
-      schema: 1,
-      actor: 'system:apiserver',
-      requestId: ids.uuid(),
-      previous: state?.sequence ?? 0,
-      deleted: false,
-    })
-    const record = { subject, expected: state?.sequence ?? 0, payload: Buffer.alloc(0), headers }
-    const result = await streams.events.committer.commit([sealRecord(record, state?.checksum ?? '')])
-    if (!result.ok) throw new Error('the probe was refused')
-  }
-
-  async function serveLocally(user: User, request: ApiRequest): Promise<ApiResult> {
-    const resource = resourceOf(request)
-    if (!resource) return { ok: false, code: 404, status: routeNotFound() }
-    const gatewayRequest: GatewayRequest = {
-      resource,
-      subresource: request.subresource ?? '',
-      namespace: request.namespace ?? '',
-      name: request.name ?? '',
-      query: new URLSearchParams(request.query),
-      body:
-        request.body === undefined ? undefined : { value: request.body as JsonObject, contentType: request.patchType },
-      user,
-      userAgent: user.name.replace(/^system:/, ''),
-      requestId: ids.uuid(),
-      ...(request.onlyNew ? { onlyNew: true } : {}),
-      ...(request.once ? { once: request.once } : {}),
-      provenance: {
-        ...(request.cause === undefined ? {} : { cause: request.cause }),
-        ...(request.basis === undefined ? {} : { basis: request.basis }),
-        ...(request.decision === undefined ? {} : { decision: request.decision }),
-      },
-    }
-    try {
-      if (request.verb === 'get' && ['', 'status'].includes(gatewayRequest.subresource)) {
-        const version = await operations.get(gatewayRequest)
-        return { ok: true, code: 200, object: version.parse(), sequence: version.sequence }
-      }
-      if (request.verb === 'list') {
-        const { result } = await operations.list(gatewayRequest)
-        const list = {
-          kind: resource.listKind,
-          apiVersion: resource.group ? `${resource.group}/${resource.version}` : resource.version,
-          metadata: result.meta,
-          items: result.versions.map((version) => version.parse()),
-        }
-        return {
-          ok: true,
-          code: 200,
-          object: list as unknown as KubeObject,
-          sequence: Number(result.meta.resourceVersion),
-        }
-      }
-      const outcome = await operations.write(request.verb, gatewayRequest)
-      return {
-        ok: true,
-        code: outcome.code,
-        object: (outcome.object ?? outcome.answer) as KubeObject,
-        sequence: outcome.sequence,
-      }
-    } catch (error) {
-      if (isApiError(error)) return { ok: false, code: error.status.code, status: error.status }
-      const status = statusOfUnavailable(error)
-      if (status) return { ok: false, code: status.code, status }
-      throw error
-    }
-  }
-
-  function resourceOf(request: ApiRequest): ResourceInfo | undefined {
-    return request.version === undefined
-      ? registry.storage(groupResourceOf(request.group, request.resource))
-      : registry.resource(request.group, request.version, request.resource)
-  }
 
   return {
     name: 'kube-apiserver',
@@ -316,13 +194,13 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     get watchers() {
       return hub.watchers + past.watchers
     },
-    clientFor,
+    clientFor: (user) => createInProcessClient({ registry, operations, attempts, ids }, user),
     health,
     async start() {
       await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
       const { bus } = deps
       if (bus) {
-        onBus.use(serveBusCommands({ bus, registry, operations, authorizer, clock, ids, logger }))
+        onBus.use(serveBusCommands({ bus, registry, operations, authorizer, ids, logger }))
         onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, clock, logger }))
       }
       if (!server || !deps.https) return

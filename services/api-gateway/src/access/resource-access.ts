@@ -1,9 +1,9 @@
-// What is decided of a request before anything is read or written: is there such a resource, may this user do this to it,
-// does it have this verb. The same for HTTP and for commands over the bus.
+// Checks made before any read or write, for HTTP and the bus alike: does the resource exist, may this user do this to it,
+// does it have the verb.
 import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema/schema'
 import { forbidden, methodNotAllowed, routeNotFound, type Status } from '@shiplog/api/status'
 import type { Access, Authorizer } from './rbac-authorizer.ts'
-import type { Verb } from '../operations/operations.ts'
+import type { Verb } from '../request/gateway-request.ts'
 
 export interface AskedResource extends Omit<Access, 'verb'> {
   /** Undefined for what cannot be asked of any resource. */

@@ -1,16 +1,15 @@
-// Commands that come over the bus: node agents send them, since they have no way to the gateway's port. A command is
-// served by the same operations as a request over HTTPS, after the same questions; only who asks is told by its subject.
+// The door for commands over the bus: node agents send them, since they cannot reach the gateway's port. A command takes
+// the same access checks and the same dispatch as a request over HTTPS; its subject says who sends it.
 import {
   ApiError,
   badRequest,
   internalError,
   isApiError,
   requestEntityTooLarge,
-  routeNotFound,
   type Status,
   tooManyRequests,
 } from '@shiplog/api/status'
-import { groupResourceOf, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import {
   type CommandLine,
   type CommandOutcome,
@@ -21,13 +20,13 @@ import {
 import type { User } from '@shiplog/domain/strategy'
 import type { Bus, BusMessage } from '@shiplog/events/bus/bus'
 import { commandFilter, gatewayQueue } from '@shiplog/events/bus/bus-subjects'
-import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { statusOfUnavailable } from '../write/append-health.ts'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import { busUser, mayAnswer } from './identity.ts'
 import { bodyBytesMax, type GatewayRequest } from '../request/gateway-request.ts'
+import { isValueAnswer, type ValueAnswer } from '../operations/answer.ts'
 import type { Operations } from '../operations/operations.ts'
 import { createPresenter } from '../representation/presenter.ts'
 import { accessResource } from '../access/resource-access.ts'
@@ -42,10 +41,12 @@ export interface BusCommandsDeps {
   readonly registry: SchemaRegistry
   readonly operations: Operations
   readonly authorizer: Authorizer
-  readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
 }
+
+/** The field manager of node agents, as upstream's. */
+const agentsManager = 'kubelet'
 
 /** Serves commands until disposed; those that are under way are answered still. */
 export function serveBusCommands(deps: BusCommandsDeps): Disposable {
@@ -89,7 +90,7 @@ export function serveBusCommands(deps: BusCommandsDeps): Disposable {
       if (isApiError(error)) return refused(error.status)
       const status = statusOfUnavailable(error)
       if (status) return refused(status)
-      logger.error({ err: error, user: user.name }, 'a command over the bus failed')
+      logger.error({ err: error, user: user.name }, 'bus command failed')
       return refused(internalError('the request could not be completed; the log of the gateway says why'))
     }
   }
@@ -110,7 +111,7 @@ export function serveBusCommands(deps: BusCommandsDeps): Disposable {
       ...{ resource, query, user },
       ...{ subresource: target.subresource, namespace: target.namespace, name: target.name },
       body: body === undefined ? undefined : { bytes: body, contentType: line.patchType ?? 'application/json' },
-      userAgent: 'kubelet',
+      defaultManager: agentsManager,
       requestId: deps.ids.uuid(),
       ...(line.onlyNew ? { onlyNew: true } : {}),
       ...(line.once ? { once: line.once } : {}),
@@ -120,33 +121,17 @@ export function serveBusCommands(deps: BusCommandsDeps): Disposable {
         ...(decision === undefined ? {} : { decision }),
       },
     }
-    const present = createPresenter(
-      resource,
-      { as: 'object', yaml: false },
-      { nowMs: () => deps.clock.nowMs(), includeObject: 'Metadata' },
-    )
-    if (verb === 'list') {
-      const { result } = await operations.list(request)
-      const { pieces } = present.list(result.versions, result.meta)
-      return { code: 200, sequence: Number(result.meta.resourceVersion), body: Buffer.concat([...pieces]) }
-    }
-    if (verb === 'get' && (request.subresource === '' || request.subresource === 'status')) {
-      const isKnown = resource.subresources.some((known) => known.name === request.subresource)
-      if (request.subresource !== '' && !isKnown) return refused(routeNotFound())
-      const found = await operations.get(request)
-      return { code: 200, sequence: found.sequence, body: present.object(found) }
-    }
+    // Before anything is held for it.
     if (verb === 'watch') throw new ApiError(badRequest('watches are not served over the bus'))
-    const outcome = await operations.write(verb, request)
-    const { code, sequence } = outcome
-    if (outcome.object === undefined) return { code, sequence, body: json(outcome.answer) }
-    const isStored = resource.version === resource.storageVersion && resource.group === resource.storageGroup
-    return { code, sequence, body: outcome.bytes && isStored ? outcome.bytes : present.object(outcome.object) }
+    const answer = await operations.dispatch(verb, request)
+    if (!isValueAnswer(answer)) throw new ApiError(badRequest('streams are not served over the bus'))
+    const { code, sequence } = answer
+    return { code, sequence, body: bytesOf(resource, answer, operations.nowMs) }
   }
 
   return bus.subscribe(
     commandFilter('request'),
-    (message) => void onMessage(message).catch((err: unknown) => logger.error({ err }, 'a command was not answered')),
+    (message) => void onMessage(message).catch((err: unknown) => logger.error({ err }, 'failed to answer a bus command')),
     { queue: gatewayQueue },
   )
 }
@@ -156,6 +141,14 @@ function targetOf({ verb, subresource = '', namespace = '', name = '' }: Command
   const isCollection = verb === 'list' || verb === 'deletecollection' || (verb === 'create' && subresource === '')
   if (!isCollection && name === '') throw new ApiError(badRequest(`a ${verb} names the object`))
   return { verb, subresource, namespace, name: isCollection ? '' : name }
+}
+
+function bytesOf(resource: ResourceInfo, answer: ValueAnswer, nowMs: () => number): Buffer {
+  if (answer.kind === 'status') return json(answer.body)
+  const present = createPresenter(resource, { as: 'object', yaml: false }, { nowMs, includeObject: 'Metadata' })
+  if (answer.kind === 'object') return present.object(answer.object, answer.bytes)
+  if (answer.deleted) return json(answer.deleted)
+  return Buffer.concat([...present.list(answer.versions, answer.meta).pieces])
 }
 
 const refused = (status: Status): CommandOutcome => ({ code: status.code, sequence: 0, body: json(status) })

@@ -1,12 +1,43 @@
 // `GET /shiplog/v1/events`: the records of EVENTS as JSON lines, for the tools that tell, explain and replay the past.
 // It is no part of the Kubernetes API; whoever may `get` this path as a non-resource URL reads everything, Secrets
 // included. `GET /shiplog/v1/log` says how far the log reaches, and which sequence belongs to a time.
-import { ApiError, badRequest } from '@shiplog/api/status'
+import { ApiError, badRequest, methodNotAllowed } from '@shiplog/api/status'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
 import { type Damage, isDamage, type LogInspection, withDamage } from '@shiplog/events/integrity/log-inspection'
 import { encodeDamageLine, encodeRecordLine } from '@shiplog/events/history/record-lines'
+import type { Logger } from '@shiplog/runtime/logger'
 import type { FrameSink } from '../read/watch.ts'
+import type { HttpReply, HttpRequest } from './fastify-types.ts'
+import { answerJson, beginStream } from './responses.ts'
+import { isWebSocketRequest } from './web-socket.ts'
+
+export interface RawLogDeps {
+  readonly events: EventLog
+  /** What is known of damage to it. */
+  readonly inspection: LogInspection | undefined
+  readonly stopped: AbortSignal
+  readonly logger: Logger
+}
+
+export async function serveLogDescription(deps: RawLogDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
+  refuseOtherMethods(request)
+  answerJson(reply, 200, await describeLog(deps.events, request.searchParams, deps.inspection))
+}
+
+export async function serveRawEvents(deps: RawLogDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
+  refuseOtherMethods(request)
+  const query = parseEventsQuery(request.searchParams)
+  if (isWebSocketRequest(request.raw)) throw new ApiError(badRequest(`${eventsPath} is not served over a WebSocket`))
+  const sink = beginStream(reply, 'application/x-ndjson')
+  await serveEvents(deps.events, deps.inspection, query, sink, deps.stopped).catch((error: unknown) =>
+    deps.logger.error({ err: error }, 'failed to read the event log for a client'),
+  )
+}
+
+function refuseOtherMethods({ method }: HttpRequest): void {
+  if (method !== 'GET') throw new ApiError(methodNotAllowed({ group: '', resource: '' }, method))
+}
 
 export const eventsPath = '/shiplog/v1/events'
 export const logPath = '/shiplog/v1/log'

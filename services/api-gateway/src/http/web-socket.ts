@@ -4,8 +4,8 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ApiError, badRequest, type Status } from '@shiplog/api/status'
-import type { FastifyInstance } from 'fastify'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { HttpServer } from './fastify-types.ts'
 
 /** Clients have nothing to say: a message is read and dropped, one that is longer ends the connection. */
 const receivedBytesMax = 64 * 1024
@@ -44,7 +44,9 @@ const asksForWebSocket = ({ method, headers }: IncomingMessage): boolean =>
 export const isWebSocketRequest = (raw: object): boolean => pending.has(raw)
 
 /** Has requests for a WebSocket routed like all others. Other upgrades are ignored, as HTTP allows. */
-export function routeUpgrades(fastify: FastifyInstance): void {
+export function routeUpgrades(fastify: HttpServer): void {
+  // Typed for HTTP/2; the server takes both.
+  const routeHttp1 = fastify.routing as unknown as (request: IncomingMessage, response: ServerResponse) => void
   Object.assign(fastify.server, { shouldUpgradeCallback: asksForWebSocket })
   fastify.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const response = new ServerResponse(request)
@@ -58,7 +60,7 @@ export function routeUpgrades(fastify: FastifyInstance): void {
     socket.on('error', () => undefined)
     response.assignSocket(socket as never)
     pending.set(request, { request, socket, head, response })
-    fastify.routing(request, response)
+    routeHttp1(request, response)
   })
 }
 

@@ -1,329 +1,132 @@
-// What can be asked of a resource, once it is known who asks and that they may: verbs and subresources are told apart
-// here and nowhere else, for HTTP and for components of this process alike.
-import { cloneJson } from '@shiplog/api/clone-json'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { normalize } from '@shiplog/api/decode/decode'
-import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
-import { ApiError, badRequest, methodNotAllowed, notFound, routeNotFound, success } from '@shiplog/api/status'
-import type { AdmissionView } from '@shiplog/domain/admission'
-import { checkName, checkNamespace } from '@shiplog/domain/decider'
-import { strategyFor } from '@shiplog/domain/strategies'
-import { applyBinding } from '@shiplog/domain/subresources/binding'
-import { items } from '@shiplog/domain/fields'
-import { budgetsOf, chargeBudget, checkEviction, markEvicted } from '@shiplog/domain/subresources/eviction'
-import { readScale, writeScale } from '@shiplog/domain/subresources/scale'
-import { componentStatuses } from './component-statuses.ts'
-import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
-import { type ListOptions, parseListOptions, parseResourceVersion } from '../request/list-options.ts'
-import type { ListResult, Reader } from '../read/reader.ts'
-import { answerReview, type ReviewDeps } from './reviews.ts'
-import { compileSelection, type Selection } from '../request/selection.ts'
-import type { Version } from '../store/version.ts'
-import { readPatch } from '../write/patcher.ts'
-import type { RequestBodies } from '../request/request-body.ts'
+// The table of operations: what can be done to which resource and subresource, and the one dispatch that HTTP, the bus and
+// callers of this process share. Who asks, and whether they may, is known by then (access/resource-access.ts).
+import { groupResourceOf } from '@shiplog/api/schema/schema'
+import { apiVersionOf } from '@shiplog/api/schema/schema'
+import { ApiError, methodNotAllowed, notFound, routeNotFound, type Status } from '@shiplog/api/status'
+import type { GatewayRequest, Verb } from '../request/gateway-request.ts'
 import { checkWriteOptions } from '../request/request-options.ts'
-import type { Writer } from '../write/writer.ts'
-
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
+import { type Answer, statusAnswer } from './answer.ts'
+import { bindPod, createBinding } from './binding.ts'
+import { evictPod } from './eviction.ts'
+import {
+  createObject,
+  deleteCollection,
+  deleteObject,
+  getObject,
+  listObjects,
+  patchObject,
+  updateObject,
+  watchObjects,
+} from './objects.ts'
+import type { Operation, OperationDeps } from './operation.ts'
+import { answerReview } from './reviews.ts'
+import { getScale, patchScale, updateScale } from './scale.ts'
 
 export interface Operations {
-  /** A stored object. */
-  get(request: GatewayRequest): Promise<Version>
-  list(request: GatewayRequest): Promise<{ result: ListResult; selection: Selection; options: ListOptions }>
-  select(request: GatewayRequest): { selection: Selection; options: ListOptions }
-  /** Any write, and the reads of subresources that are not stored objects (scale). */
-  write(verb: Exclude<Verb, 'list' | 'watch'>, request: GatewayRequest): Promise<WriteOutcome>
-}
-
-/** How many members of a collection are deleted at a time. */
-const deleteConcurrency = 64
-
-export function createOperations(deps: {
-  readonly registry: SchemaRegistry
-  readonly reader: Reader
-  readonly writer: Writer
-  readonly bodies: RequestBodies
-  readonly view: AdmissionView
-  readonly reviews: ReviewDeps
+  /** Throws ApiError for what is refused. */
+  dispatch(verb: Verb, request: GatewayRequest): Promise<Answer>
+  /** The time that answers are as of: ages are relative to it. */
   readonly nowMs: () => number
-  readonly logIsHealthy: () => boolean
-}): Operations {
-  const { registry, reader, writer, bodies, view } = deps
-
-  function select(request: GatewayRequest): { selection: Selection; options: ListOptions } {
-    const options = parseListOptions(request.query)
-    const strategy = strategyFor(groupResourceOf(request.resource.storageGroup, request.resource.resource))
-    return {
-      options,
-      selection: compileSelection(request.resource, strategy, {
-        ...options,
-        namespace: request.namespace,
-        name: request.name,
-      }),
-    }
-  }
-
-  async function list(
-    request: GatewayRequest,
-  ): Promise<{ result: ListResult; selection: Selection; options: ListOptions }> {
-    const { selection, options } = select(request)
-    if (isComponentStatus(request)) {
-      const versions = statuses().filter((version) => selection.matches(version))
-      return { result: { versions, meta: { resourceVersion: '' } }, selection, options }
-    }
-    return { result: await reader.list(request.resource, selection, options), selection, options }
-  }
-
-  async function deleteCollection(request: GatewayRequest): Promise<WriteOutcome> {
-    const command = bodies.deleteOptions(request)
-    const { result } = await list(request)
-    let sequence = 0
-    for (let i = 0; i < result.versions.length; i += deleteConcurrency) {
-      const some = result.versions.slice(i, i + deleteConcurrency)
-      await Promise.all(
-        some.map(async (version) => {
-          try {
-            const { namespace, name } = version
-            const outcome = await writer.deleteOne({ ...request, namespace, name }, command)
-            sequence = Math.max(sequence, outcome.sequence)
-          } catch (error) {
-            // Somebody else deleted it first: that is what was wanted.
-            if (!(error instanceof ApiError) || error.status.reason !== 'NotFound') throw error
-          }
-        }),
-      )
-    }
-    const answer = success(200) as unknown as JsonObject
-    return { code: 200, object: undefined, answer, list: result, sequence, warnings: [] }
-  }
-
-  const ask = (code: number, answer: JsonObject, sequence = 0, warnings: readonly string[] = []): WriteOutcome => ({
-    code,
-    object: undefined,
-    answer,
-    sequence,
-    warnings,
-  })
-
-  /** Binds a pod: `pods/<name>/binding`, or the old `bindings` collection. */
-  async function bind(request: GatewayRequest, podName: string): Promise<WriteOutcome> {
-    const { object: binding } = bodies.decode(request, 'io.k8s.api.core.v1.Binding', {
-      kind: 'Binding',
-      apiVersion: 'v1',
-    })
-    checkBodyOf('Binding', binding, { namespace: request.namespace, name: podName })
-    const pods = registry.resource('', 'v1', 'pods')!
-    const outcome = await writer.modify(
-      { ...request, resource: pods, name: podName, subresource: 'binding' },
-      (before) => {
-        const draft = cloneJson(before)
-        applyBinding(draft, binding, { nowMs: deps.nowMs() })
-        return { draft }
-      },
-      { code: 201 },
-    )
-    return ask(201, success(201) as unknown as JsonObject, outcome.sequence)
-  }
-
-  async function evict(request: GatewayRequest): Promise<WriteOutcome> {
-    const { object: eviction } = bodies.decode(request, 'io.k8s.api.policy.v1.Eviction', {
-      kind: 'Eviction',
-      apiVersion: 'policy/v1',
-      alsoVersions: ['policy/v1beta1'],
-    })
-    checkBodyOf('Eviction', eviction, request)
-    const deletion = evictionRequest(request, (eviction['deleteOptions'] ?? {}) as JsonObject)
-    const pod = await get(request)
-    const victim = pod.parse()
-    const budgets = view.list('poddisruptionbudgets.policy', request.namespace)
-    const refusal = checkEviction(victim, budgets)
-    if (refusal) throw new ApiError(refusal)
-    if (!isDryRun(deletion)) for (const budget of budgetsOf(victim, budgets)) await charge(request, victim, budget)
-    const outcome = await writer.delete(isDryRun(deletion) ? deletion : await sayWhyItGoes(deletion))
-    return ask(201, success(201) as unknown as JsonObject, outcome.sequence)
-  }
-
-  /** Writes into the pod's status that it is evicted, before it is. Returns the deletion of that version. */
-  async function sayWhyItGoes(deletion: GatewayRequest): Promise<GatewayRequest> {
-    const options = (deletion.body as { value: JsonObject }).value
-    const { uid, resourceVersion } = (options['preconditions'] ?? {}) as JsonObject
-    const outcome = await writer.modify({ ...deletion, subresource: 'status', body: undefined }, (before) => {
-      const draft = cloneJson(before)
-      const isMeant =
-        (!uid || uid === before.metadata.uid) &&
-        (!resourceVersion || resourceVersion === before.metadata.resourceVersion)
-      // Another one is left as it is, and the deletion says so.
-      if (isMeant) markEvicted(draft, deps.nowMs())
-      return { draft }
-    })
-    const after = outcome.object?.metadata.resourceVersion
-    const isMarked = items(outcome.object?.['status']?.conditions).some(({ reason }) => reason === 'EvictionByEvictionAPI')
-    if (!resourceVersion || !after || !isMarked) return deletion
-    const value = { ...options, preconditions: { ...options['preconditions'], resourceVersion: after } }
-    return { ...deletion, body: { value, contentType: 'application/json' } }
-  }
-
-  /** Takes one disruption from a budget, by compare-and-set: evictions at once cannot overspend it. */
-  async function charge(request: GatewayRequest, victim: KubeObject, budget: KubeObject): Promise<void> {
-    const resource = registry.resource('policy', 'v1', 'poddisruptionbudgets')!
-    const { name } = budget.metadata
-    await writer.modify({ ...request, resource, name, subresource: 'status', body: undefined }, (before) => {
-      const refusal = checkEviction(victim, [before])
-      if (refusal) throw new ApiError(refusal)
-      const draft = cloneJson(before)
-      chargeBudget(draft, victim.metadata.name, deps.nowMs())
-      return { draft }
-    })
-  }
-
-  async function scale(verb: string, request: GatewayRequest): Promise<WriteOutcome> {
-    const { resource } = request
-    const groupResource = groupResourceOf(resource.storageGroup, resource.resource)
-    const what = { kind: 'Scale', apiVersion: 'autoscaling/v1' }
-    const definition = 'io.k8s.api.autoscaling.v1.Scale'
-    if (verb === 'get') return ask(200, readScale((await get(request)).parse(), groupResource))
-    const outcome = await writer.modify(request, (before) => {
-      const current = readScale(before, groupResource)
-      const draft = cloneJson(before)
-      const next =
-        verb === 'update' ? bodies.decode(request, definition, what).object : patched(request, definition, current)
-      checkScale(next, request)
-      writeScale(draft, next, groupResource)
-      // A stale version in the Scale is a stale version of the object; an absent one is unconditional.
-      const { resourceVersion } = (next['metadata'] ?? {}) as JsonObject
-      if (resourceVersion) draft.metadata.resourceVersion = resourceVersion
-      else delete draft.metadata.resourceVersion
-      return { draft }
-    })
-    return ask(200, readScale(outcome.object!, groupResource), outcome.sequence, outcome.warnings)
-  }
-
-  /** A patch of something that is not a stored object: a Scale. */
-  function patched(request: GatewayRequest, definition: string, document: JsonObject): JsonObject {
-    const result = readPatch(registry, definition, request.body).change(document)
-    const { object, errors } = normalize(registry, definition, result)
-    if (errors.length > 0)
-      throw new ApiError(badRequest(`Scale in version "v1" cannot be handled as a Scale: ${errors[0]!}`))
-    return object as JsonObject
-  }
-
-  const isComponentStatus = ({ resource }: GatewayRequest): boolean => resource.resource === 'componentstatuses'
-  const statuses = (): Version[] => componentStatuses(view, deps.logIsHealthy())
-
-  async function get(request: GatewayRequest): Promise<Version> {
-    if (isComponentStatus(request)) {
-      const found = statuses().find(({ name }) => name === request.name)
-      if (!found) throw new ApiError(notFound(request.resource, request.name))
-      return found
-    }
-    return await reader.get(
-      request.resource,
-      request.namespace,
-      request.name,
-      parseResourceVersion(request.query.get('resourceVersion')),
-    )
-  }
-
-  async function review(request: GatewayRequest): Promise<WriteOutcome> {
-    const { resource } = request
-    const { object, warnings } = bodies.decode(request, resource.definition, {
-      kind: resource.kind,
-      apiVersion: apiVersionOf(resource.group, resource.version),
-    })
-    return ask(201, answerReview(resource.resource, object, request.user, request.namespace, deps.reviews), 0, warnings)
-  }
-
-  async function write(verb: Exclude<Verb, 'list' | 'watch'>, request: GatewayRequest): Promise<WriteOutcome> {
-    const { resource, subresource } = request
-    checkWriteOptions(verb, request)
-    if (subresource === '') {
-      if (!resource.verbs.includes(verb)) throw new ApiError(methodNotAllowed({ group: '', resource: '' }, verb))
-      if (!resource.stored) {
-        if (resource.resource === 'bindings') {
-          const { object } = bodies.decode(request, resource.definition, { kind: 'Binding', apiVersion: 'v1' })
-          return await bind(request, String(object['metadata']?.name ?? ''))
-        }
-        return await review(request)
-      }
-      switch (verb) {
-        case 'create':
-          return await writer.create(request)
-        case 'update':
-          return await writer.update(request)
-        case 'patch':
-          return await writer.patch(request)
-        case 'delete':
-          return await writer.delete(request)
-        case 'deletecollection':
-          return await deleteCollection(request)
-        default:
-          throw new ApiError(methodNotAllowed({ group: '', resource: '' }, verb))
-      }
-    }
-    const known = resource.subresources.find(({ name }) => name === subresource)
-    if (!known) throw new ApiError(routeNotFound())
-    if (!known.verbs.includes(verb)) throw new ApiError(methodNotAllowed({ group: '', resource: '' }, verb))
-    switch (subresource) {
-      case 'status':
-      case 'finalize':
-      case 'approval':
-      case 'ephemeralcontainers':
-      case 'resize':
-        if (verb === 'update') return await writer.update(request)
-        if (verb === 'patch') return await writer.patch(request)
-        break
-      case 'scale':
-        return await scale(verb, request)
-      case 'binding':
-        return await bind(request, request.name)
-      case 'eviction':
-        return await evict(request)
-      default:
-        break
-    }
-    throw new ApiError(notServed(resource, request))
-  }
-
-  return { get, list, select, write }
 }
 
-/** A body that makes something happen to the object of the URL must mean that object. */
-function checkBodyOf(kind: string, body: JsonObject, { namespace, name }: { namespace: string; name: string }): void {
-  const metadata = ((body['metadata'] as JsonObject | undefined) ??= {}) as JsonObject
-  const elsewhere = checkNamespace(metadata, namespace)
-  if (elsewhere) throw new ApiError(elsewhere)
-  if ((metadata['name'] ?? '') !== name)
-    throw new ApiError(badRequest(`name in URL does not match name in ${kind} object`))
+const review: Operation = async ({ bodies, reviews }, request) => {
+  const { resource, user, namespace } = request
+  const what = { kind: resource.kind, apiVersion: apiVersionOf(resource.group, resource.version) }
+  const { object, warnings } = bodies.decode(request, resource.definition, what)
+  return statusAnswer(201, answerReview(resource.resource, object, user, namespace, reviews), 0, warnings)
 }
 
-function checkScale(scale: JsonObject, { namespace, name }: GatewayRequest): void {
-  const metadata = ((scale['metadata'] as JsonObject | undefined) ??= {}) as JsonObject
-  const status = checkNamespace(metadata, namespace) ?? checkName(metadata, name)
-  if (status) throw new ApiError(status)
-}
-
-/** The deletion that an eviction comes to: its options from the body, dryRun from there or from the query. */
-function evictionRequest(request: GatewayRequest, options: JsonObject): GatewayRequest {
-  const asked = request.query.getAll('dryRun')
-  const written = (options['dryRun'] as string[] | undefined) ?? []
-  if (asked.length > 0 && written.length > 0 && asked.join() !== written.join())
-    throw new ApiError(
-      badRequest(
-        `Non-matching dry-run options in request and content: [${asked.join(' ')}] and [${written.join(' ')}]`,
-      ),
-    )
-  const value = { ...options, ...(written.length > 0 ? {} : { dryRun: asked }) }
-  return { ...request, subresource: '', body: { value, contentType: 'application/json' } }
-}
-
-const isDryRun = ({ body }: GatewayRequest): boolean =>
-  ((body as { value: JsonObject }).value['dryRun'] as string[]).length > 0
+const podLog: Operation = async ({ podLogs }, request) => ({
+  kind: 'stream',
+  direction: 'read',
+  open: (signal) => podLogs.open(request, signal),
+})
 
 /** A subresource that upstream has and this build does not serve yet. */
-const notServed = (resource: ResourceInfo, request: GatewayRequest) =>
-  request.name === ''
+const notServed: Operation = async (_, request) => {
+  throw new ApiError(notServedStatus(request))
+}
+
+type Row = Readonly<Partial<Record<Verb, Operation>>>
+
+const reading: Row = { get: getObject, list: listObjects }
+const ofObject: Row = { get: getObject, update: updateObject, patch: patchObject }
+const ofReview: Row = { create: review }
+/** Any method opens the stream. */
+const unserved: Row = { connect: notServed }
+
+/** By `<resource>.<group>/<subresource>`; `*` is any resource that has no row of its own. */
+const table: Readonly<Record<string, Row>> = {
+  '*': {
+    ...reading,
+    watch: watchObjects,
+    create: createObject,
+    update: updateObject,
+    patch: patchObject,
+    delete: deleteObject,
+    deletecollection: deleteCollection,
+  },
+  '*/status': ofObject,
+  '*/scale': { get: getScale, update: updateScale, patch: patchScale },
+  'namespaces/finalize': { update: updateObject },
+  'pods/ephemeralcontainers': ofObject,
+  'pods/resize': ofObject,
+  'certificatesigningrequests.certificates.k8s.io/approval': ofObject,
+  'pods/binding': { create: bindPod },
+  'pods/eviction': { create: evictPod },
+  'pods/log': { connect: podLog },
+  'pods/exec': unserved,
+  'pods/attach': unserved,
+  'pods/portforward': unserved,
+  '*/proxy': unserved,
+  'serviceaccounts/token': { create: notServed },
+  componentstatuses: reading,
+  bindings: { create: createBinding },
+  'selfsubjectreviews.authentication.k8s.io': ofReview,
+  'tokenreviews.authentication.k8s.io': ofReview,
+  'localsubjectaccessreviews.authorization.k8s.io': ofReview,
+  'selfsubjectaccessreviews.authorization.k8s.io': ofReview,
+  'selfsubjectrulesreviews.authorization.k8s.io': ofReview,
+  'subjectaccessreviews.authorization.k8s.io': ofReview,
+}
+
+const writes: ReadonlySet<Verb> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection'])
+
+type Target = Pick<GatewayRequest, 'resource' | 'subresource' | 'name'>
+
+function rowOf({ resource, subresource }: Target): Row | undefined {
+  const groupResource = groupResourceOf(resource.group, resource.resource)
+  if (subresource === '') return table[groupResource] ?? table['*']
+  return table[`${groupResource}/${subresource}`] ?? table[`*/${subresource}`]
+}
+
+/** The operation that a verb is on a target; throws ApiError when there is none. */
+export function operationOf(verb: Verb, target: Target): Operation {
+  const { resource, subresource } = target
+  const known = subresource === '' ? resource : resource.subresources.find(({ name }) => name === subresource)
+  if (!known) throw new ApiError(routeNotFound())
+  if (!known.verbs.includes(verb)) throw new ApiError(methodNotAllowed({ group: '', resource: '' }, verb))
+  const row = rowOf(target)
+  const operation = row?.connect ?? row?.[verb]
+  if (!operation) throw new ApiError(notServedStatus(target))
+  return operation
+}
+
+const notServedStatus = ({ resource, subresource, name }: Target): Status =>
+  name === ''
     ? notFound(resource, '')
     : {
         ...routeNotFound(),
-        message: `the subresource ${request.subresource} of ${resource.resource} is not served by this version of Shiplog`,
+        message: `the subresource ${subresource} of ${resource.resource} is not served by this version of Shiplog`,
       }
+
+export function createOperations(deps: OperationDeps): Operations {
+  return {
+    nowMs: deps.nowMs,
+    async dispatch(verb, request) {
+      const operation = operationOf(verb, request)
+      if (writes.has(verb)) checkWriteOptions(verb, request)
+      return await operation(deps, request)
+    },
+  }
+}

@@ -33,6 +33,8 @@ export interface Reader {
   tableOf(resource: ResourceInfo): ResourceTable
   /** Resolves when everything acknowledged before the call is visible; throws 503 when that takes too long. */
   barrier(stream: Stream): Promise<void>
+  /** What has to be said with the answers that were given so far: damage of the log. */
+  readonly warnings?: readonly string[]
 }
 
 export interface ReaderOptions {

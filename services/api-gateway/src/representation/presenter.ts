@@ -6,8 +6,7 @@ import type { Printer } from '@shiplog/api/tables/printer'
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { convert } from '@shiplog/domain/conversions'
 import type { Representation } from './negotiation.ts'
-import type { Version, WatchEventType } from '../store/version.ts'
-import { watchFrame } from '../store/version.ts'
+import { Version, watchFrame, type WatchEventType } from '../store/version.ts'
 
 export interface ListMeta {
   readonly resourceVersion: string
@@ -26,8 +25,8 @@ export interface ListBody {
 export interface Presenter {
   /** Equal for presenters that show the same. */
   readonly id: string
-  /** One object. */
-  object(object: KubeObject | Version): Buffer
+  /** One object; `bytes` are those it is stored as, where the caller has them. */
+  object(object: KubeObject | Version, bytes?: Buffer): Buffer
   list(versions: readonly Version[], meta: ListMeta): ListBody
   frame(type: WatchEventType, version: Version, bytes?: Buffer): Buffer
   bookmark(sequence: number, annotations?: Record<string, string>): Buffer
@@ -49,16 +48,26 @@ function bytesOf(versions: readonly Version[]): number {
   return bytes
 }
 
+/** Whether objects of this version are shown as they are stored. */
+const isStorageVersion = ({ version, storageVersion, group, storageGroup }: ResourceInfo): boolean =>
+  version === storageVersion && group === storageGroup
+
+/** An object in the version that the request named. */
+export const inRequestedVersion = (resource: ResourceInfo, object: KubeObject): KubeObject =>
+  isStorageVersion(resource) ? object : convert(object, resource.group, resource.version)
+
+const isVersion = (object: KubeObject | Version): object is Version => object instanceof Version
+
+export const parsedOf = (object: KubeObject | Version): KubeObject => (isVersion(object) ? object.parse() : object)
+
 export function createPresenter(
   resource: ResourceInfo,
   representation: Representation,
   options: { readonly nowMs: () => number; readonly includeObject: 'None' | 'Metadata' | 'Object' },
 ): Presenter {
-  const inStorageVersion = resource.version === resource.storageVersion && resource.group === resource.storageGroup
-  const present = (object: KubeObject): KubeObject =>
-    inStorageVersion ? object : convert(object, resource.group, resource.version)
-  const parsed = (object: KubeObject | Version): KubeObject =>
-    present('bytes' in object && object.bytes instanceof Buffer ? (object as Version).parse() : (object as KubeObject))
+  const inStorageVersion = isStorageVersion(resource)
+  const present = (object: KubeObject): KubeObject => inRequestedVersion(resource, object)
+  const parsed = (object: KubeObject | Version): KubeObject => present(parsedOf(object))
   const apiVersion = apiVersionOf(resource.group, resource.version)
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
@@ -126,10 +135,10 @@ export function createPresenter(
     asIs ? version.bytes : json(metadataOnly ? asMetadata(version.parse()) : present(version.parse()))
   return {
     id: `${representation.as}/${apiVersion}`,
-    object: (object) =>
-      'parse' in object && typeof object.parse === 'function'
-        ? one(object as Version)
-        : json(metadataOnly ? asMetadata(object as KubeObject) : present(object as KubeObject)),
+    object: (object, bytes) => {
+      if (asIs && bytes) return bytes
+      return isVersion(object) ? one(object) : json(metadataOnly ? asMetadata(object) : present(object))
+    },
     list: (versions, meta) => {
       const kind = metadataOnly ? 'PartialObjectMetadataList' : resource.listKind
       const listVersion = metadataOnly ? 'meta.k8s.io/v1' : apiVersion

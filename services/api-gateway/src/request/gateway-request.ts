@@ -3,7 +3,9 @@ import type { Once } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import type { User } from '@shiplog/domain/strategy'
-import type { ListResult } from '../read/reader.ts'
+
+/** What is done to a resource. `connect` opens a stream to what stands behind the object: a container's log. */
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection' | 'connect'
 
 /** Largest request body, as upstream's. */
 export const bodyBytesMax = 3 * 1024 * 1024
@@ -30,7 +32,8 @@ export interface GatewayRequest {
   readonly query: URLSearchParams
   readonly body: Body | undefined
   readonly user: User
-  readonly userAgent: string
+  /** The field manager of a write that names none. */
+  readonly defaultManager: string
   readonly requestId: string
   readonly provenance: Provenance
   /** Create only: refuse a name that an object had before (see ApiRequest.onlyNew). */
@@ -46,10 +49,8 @@ export interface WriteOutcome {
   readonly object: KubeObject | undefined
   /** The same as served bytes, when it was appended. */
   readonly bytes?: Buffer
-  /** An answer that is not the stored object: a Status, a Scale, a review. */
+  /** An answer that is not the stored object: a Status. */
   readonly answer?: JsonObject
-  /** What a collection held that was deleted: clients of HTTP get this list, as it was, in place of the answer. */
-  readonly list?: ListResult
   /** The sequence that the write got; 0 when nothing was appended. */
   readonly sequence: number
   readonly warnings: readonly string[]

@@ -54,9 +54,13 @@ export const dryRunCauses = (values: readonly string[]): StatusCause[] =>
 export const dryRunOf = (request: GatewayRequest, body?: JsonObject): boolean =>
   request.query.has('dryRun') || ((body?.['dryRun'] as string[] | undefined) ?? []).length > 0
 
-/** The field manager: the one that is named, else what the user agent begins with. */
-export const managerOf = (request: GatewayRequest): string =>
-  request.query.get('fieldManager') || (request.userAgent.split('/')[0] ?? '').slice(0, managerBytesMax) || 'unknown'
+/** The field manager: the one that is named, else the caller's own. */
+export const managerOf = (request: Pick<GatewayRequest, 'query' | 'defaultManager'>): string =>
+  request.query.get('fieldManager') || request.defaultManager || 'unknown'
+
+/** The default field manager of a client of HTTP, as upstream: what its user agent begins with. */
+export const managerOfUserAgent = (userAgent: string | undefined): string =>
+  (userAgent?.split('/')[0] ?? '').slice(0, managerBytesMax)
 
 /** What strict validation found, as the client asked to have it: refused, warned about, or ignored. */
 export function reportStrictness(

@@ -4,29 +4,39 @@ import { ApiError, badRequest, isApiError, type Status } from '@shiplog/api/stat
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { Channel } from '@shiplog/events/bus/channel'
 import type { GatewayRequest } from '../request/gateway-request.ts'
-import type { Operations } from '../operations/operations.ts'
+import type { Reader } from '../read/reader.ts'
 import { containerOf, parsePodLogOptions } from './pod-log-options.ts'
 import type { Tunnels } from './tunnels.ts'
 
-/** Whether a request is one for logs. */
-export const isPodLogs = ({ resource, subresource }: Pick<GatewayRequest, 'resource' | 'subresource'>): boolean =>
-  subresource === 'log' && resource.resource === 'pods' && resource.group === ''
+export interface PodLogSource {
+  /**
+   * A channel that carries the log to the client; undefined when the pod has no node yet, and so nothing to show. Throws
+   * ApiError.
+   */
+  open(request: GatewayRequest, signal: AbortSignal): Promise<Channel | undefined>
+}
 
-/** What who asks for logs of the past is told. */
-export const noLogsOfThePast = (moment: string): Status =>
-  badRequest(`what containers print is not part of the cluster's log: there is none below /at/${moment}`)
+export const createPodLogSource = (deps: { readonly reader: Reader; readonly tunnels: Tunnels }): PodLogSource => ({
+  open: (request, signal) => openPodLogs(deps, request, signal),
+})
 
-/**
- * A channel that carries the log to the client; undefined when the pod has no node yet, and so nothing to show. Throws
- * ApiError.
- */
-export async function openPodLogs(
-  deps: { readonly operations: Operations; readonly tunnels: Tunnels },
+/** Containers print into no log that could be read as of a moment. */
+export const noPodLogsOfThePast = (moment: string): PodLogSource => ({
+  open: () =>
+    Promise.reject(
+      new ApiError(
+        badRequest(`what containers print is not part of the cluster's log: there is none below /at/${moment}`),
+      ),
+    ),
+})
+
+async function openPodLogs(
+  deps: { readonly reader: Reader; readonly tunnels: Tunnels },
   request: GatewayRequest,
   signal: AbortSignal,
 ): Promise<Channel | undefined> {
   const options = parsePodLogOptions(request.query, request.name)
-  const pod = (await deps.operations.get({ ...request, query: new URLSearchParams() })).parse()
+  const pod = (await deps.reader.get(request.resource, request.namespace, request.name, undefined)).parse()
   const container = containerOf(pod, request.query.get('container') ?? '')
   const nodeName = String((pod['spec'] as JsonObject | undefined)?.['nodeName'] ?? '')
   if (nodeName === '') return undefined

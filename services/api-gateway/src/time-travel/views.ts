@@ -5,20 +5,23 @@ import type { Operations } from '../operations/operations.ts'
 import { createMoments, type Moment } from './moment.ts'
 import { createPastReader, type PastReader } from './reader.ts'
 import type { Outgoing } from '../read/outgoing.ts'
-import { type PastWatchRequest, servePastWatch } from './watch.ts'
+import { checkPastStart, servePastWatch } from './watch.ts'
+import { noPodLogsOfThePast, type PodLogSource } from '../streaming/pod-logs.ts'
+import type { WatchSource } from '../read/watch-source.ts'
 import type { Reader } from '../read/reader.ts'
 import type { Streams } from '../store/streams.ts'
 
-export interface PastView {
-  readonly moment: Moment
-  readonly reader: PastReader
-  readonly operations: Operations
+/** What operations differ in by the time that they are of. */
+export interface OperationSources {
+  readonly reader: Reader
+  readonly watches: WatchSource
+  readonly podLogs: PodLogSource
+  readonly nowMs: () => number
 }
 
 export interface Past {
-  /** The view of the moment that a path names; throws ApiError. */
-  view(moment: string): Promise<PastView>
-  watch(request: PastWatchRequest): Promise<void>
+  /** The operations as of the moment that a path names; throws ApiError. */
+  at(moment: string): Promise<Operations>
   /** Watches of the past that are open. */
   readonly watchers: number
 }
@@ -26,7 +29,7 @@ export interface Past {
 export function createPast(deps: {
   readonly streams: Streams
   readonly reader: Reader
-  readonly operationsOver: (reader: Reader) => Operations
+  readonly operationsOver: (sources: OperationSources) => Operations
   readonly clock: Clock
   readonly outgoing: Outgoing
   readonly stopped: AbortSignal
@@ -34,20 +37,39 @@ export function createPast(deps: {
   const { streams, clock } = deps
   const moments = createMoments({ events: streams.events, nowMs: () => clock.nowMs() })
   let watchers = 0
-  return {
-    async view(text) {
-      const moment = await moments.resolve(text)
-      const reader = createPastReader(streams, deps.reader, moment)
-      return { moment, reader, operations: deps.operationsOver(reader) }
-    },
-    async watch(request) {
-      watchers++
-      try {
-        await servePastWatch(request, clock, deps.outgoing, deps.stopped)
-      } finally {
-        watchers--
+
+  const watchesOf = (reader: PastReader): WatchSource => ({
+    async open({ resource }, { selection, options }) {
+      await checkPastStart(reader, resource, options)
+      return {
+        kind: 'watch',
+        warnings: reader.warnings,
+        async serve(presenter, sink) {
+          watchers++
+          try {
+            const watch = { reader, resource, selection, presenter, options, sink }
+            await servePastWatch(watch, clock, deps.outgoing, deps.stopped)
+          } finally {
+            watchers--
+          }
+        },
+        [Symbol.dispose]: () => undefined,
       }
     },
+  })
+
+  const operationsAt = (moment: Moment): Operations => {
+    const reader = createPastReader(streams, deps.reader, moment)
+    return deps.operationsOver({
+      reader,
+      watches: watchesOf(reader),
+      podLogs: noPodLogsOfThePast(String(moment.sequence)),
+      nowMs: () => moment.timeMs,
+    })
+  }
+
+  return {
+    at: async (text) => operationsAt(await moments.resolve(text)),
     get watchers() {
       return watchers
     },

@@ -49,7 +49,7 @@ const request = (name: string, body?: JsonObject, user = 'alice'): GatewayReques
   query: new URLSearchParams(),
   body: body && { value: body, contentType: 'application/json' },
   user: { name: user, groups: [] },
-  userAgent: 'test',
+  defaultManager: 'test',
   requestId: systemIds.uuid(),
   provenance: {},
 })

@@ -1,0 +1,145 @@
+// What can be asked for over HTTPS, as routes. Health needs no credentials; everything else stands in one scope that
+// authenticates first:
+//
+//   request ─ head limits, audit id ─┬─ /healthz /livez /readyz ──────────────────────────────── text
+//                                    └─ authenticate ─┬─ /at/<moment>/… ─ read-only, moment ─┐
+//                                       (401)         ├─ /api/… /apis/… ────────────────────┴─ resource ─ dispatch ─ answer
+//                                                     ├─ /shiplog/v1/… ─ authorize path ──────── the log itself
+//                                                     └─ anything else ─ authorize path ──────── discovery, OpenAPI, metrics, 404
+//
+// Which resources there are is not known when routes are made (custom resources come and go), so the paths of resources
+// are wildcards, and the table of operations tells verbs and subresources apart.
+import { ApiError, badRequest, forbidden, routeNotFound, success } from '@shiplog/api/status'
+import { attemptsPath } from '@shiplog/api-client/wire/headers'
+import type { User } from '@shiplog/domain/strategy'
+import type { Authorizer } from '../access/rbac-authorizer.ts'
+import type { Operations } from '../operations/operations.ts'
+import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
+import { isTimeless, type Past, pastIsReadOnly } from '../time-travel/views.ts'
+import { authenticate, type AuthenticationDeps } from './authentication-hook.ts'
+import type { HttpReply, HttpRequest, HttpServer } from './fastify-types.ts'
+import type { NonResourceRoutes } from './non-resource-routes.ts'
+import { eventsPath, logPath, type RawLogDeps, serveLogDescription, serveRawEvents } from './raw-log-routes.ts'
+import { parseResourcePath, type ResourcePath } from './request-info.ts'
+import { type ResourceDeps, serveResource } from './resource-routes.ts'
+import { answerJson, jsonType } from './responses.ts'
+
+export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDeps {
+  readonly operations: Operations
+  readonly past: Past
+  readonly routes: NonResourceRoutes
+  readonly authorizer: Authorizer
+  /** Serves `POST` of an attempt to schedule that failed. */
+  readonly recordAttempt: (user: User, body: Buffer | undefined) => Promise<void>
+}
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
+type Serve = (request: HttpRequest, reply: HttpReply) => Promise<void>
+
+/** A route handler: waits until the answer is sent, or taken over. */
+const handler = (serve: Serve) => async (request: HttpRequest, reply: HttpReply): Promise<HttpReply> => {
+  await serve(request, reply)
+  return reply
+}
+
+/** `/healthz`, `/livez`, `/readyz` and their single checks. */
+export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 'routes'>): void {
+  const health = handler(async ({ path, searchParams }, reply) => {
+    const { ok, text } = routes.health(path, searchParams)
+    void reply
+      .code(ok ? 200 : 500)
+      .type('text/plain; charset=utf-8')
+      .send(text)
+  })
+  for (const path of ['/healthz', '/livez', '/readyz'])
+    for (const url of [path, `${path}/:check`]) server.route({ method: [...methods], url, handler: health })
+}
+
+/** Everything that needs credentials. */
+export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): void {
+  // Before the body is read: who is nobody sends none.
+  server.addHook('onRequest', async (request) => {
+    request.user = authenticate(deps, request)
+  })
+  const route = (method: readonly string[], url: string, serve: Serve): void =>
+    void server.route({ method: [...method], url, handler: handler(serve) })
+  const resources: Serve = async (request, reply) => {
+    const info = resourcePathOf(request.path)
+    if (info) await serveResource(deps, deps.operations, info, request, reply)
+    else await serveNonResource(deps, request, reply)
+  }
+  route(methods, '/api/*', resources)
+  route(methods, '/apis/*', resources)
+  route(methods, '/at/*', (request, reply) => servePast(deps, request, reply))
+  route(['POST'], attemptsPath, async ({ user, body }, reply) => {
+    await deps.recordAttempt(user, Buffer.isBuffer(body) ? body : undefined)
+    answerJson(reply, 201, success(201))
+  })
+  for (const [path, serve] of [
+    [eventsPath, serveRawEvents],
+    [logPath, serveLogDescription],
+  ] as const) {
+    route(methods, path, async (request, reply) => {
+      checkPath(deps, request)
+      await serve(deps, request, reply)
+    })
+  }
+  server.setNotFoundHandler(handler((request, reply) => serveNonResource(deps, request, reply)))
+}
+
+/** What a path of a resource asks for; undefined for other paths. */
+function resourcePathOf(path: string): ResourcePath | undefined {
+  try {
+    return parseResourcePath(path)
+  } catch {
+    throw new ApiError(badRequest('the path holds an escape that is not UTF-8'))
+  }
+}
+
+async function servePast(deps: ApiRouteDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
+  const { method } = request
+  const { moment, path } = pastPathOf(request.path)
+  request.path = path
+  const info = resourcePathOf(path)
+  if (!isMoment(moment)) throw new ApiError(noMoment(moment))
+  if (method !== 'GET' && method !== 'HEAD') throw new ApiError(pastIsReadOnly(method, moment))
+  if (info) return await serveResource(deps, await deps.past.at(moment), info, request, reply)
+  if (!isTimeless(path)) throw new ApiError(routeNotFound())
+  // kubectl shows no message of a refused discovery: a moment that is gone is refused with the resource it asks for next.
+  if (deps.routes.isHealth(path)) void reply.header('content-type', 'text/plain; charset=utf-8').send('ok')
+  else await serveNonResource(deps, request, reply)
+}
+
+function pastPathOf(path: string): { readonly moment: string; readonly path: string } {
+  try {
+    const travel = parsePastPath(path)
+    if (travel) return travel
+  } catch {
+    throw new ApiError(badRequest('the path holds an escape that is not UTF-8'))
+  }
+  throw new ApiError(routeNotFound())
+}
+
+/** Throws 403 unless the user may do this to a path that is of no resource. */
+function checkPath({ authorizer }: Pick<ApiRouteDeps, 'authorizer'>, { user, method, path }: HttpRequest): void {
+  const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
+  if (!authorizer.allowsPath(user, verb, path))
+    throw new ApiError(
+      forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot ${verb} path "${path}"`),
+    )
+}
+
+async function serveNonResource(deps: ApiRouteDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
+  checkPath(deps, request)
+  const { method, path, searchParams, headers } = request
+  const answer = await deps.routes.answer(method, path, searchParams, headers as Record<string, string | undefined>)
+  if (!answer) throw new ApiError(routeNotFound())
+  reply.code(answer.code).headers(answer.headers ?? {})
+  if (answer.contentType) reply.header('content-type', answer.contentType)
+  // As bytes: Fastify rewrites the content type of text.
+  const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
+  void reply.send(body && answer.contentType === jsonType ? Buffer.concat([body, newline]) : body)
+}
+
+const newline = Buffer.from('\n')

@@ -1,0 +1,30 @@
+// Fastify's types for a server of HTTP/2 that also takes HTTP/1.1. A request of HTTP/1.1 is an IncomingMessage; what is
+// used of either is the same, so the types of HTTP/2 stand for both.
+import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { User } from '@shiplog/domain/strategy'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
+
+export type RawRequest = Http2ServerRequest
+export type RawResponse = Http2ServerResponse
+export type HttpServer = FastifyInstance<Http2SecureServer, RawRequest, RawResponse>
+export type HttpRequest = FastifyRequest<RouteGenericInterface, Http2SecureServer, RawRequest>
+export type HttpReply = FastifyReply<RouteGenericInterface, Http2SecureServer, RawRequest, RawResponse>
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The audit id. */
+    requestId: string
+    /** The path without `/at/<moment>`, as it was sent. */
+    path: string
+    searchParams: URLSearchParams
+    /** Who asks; set by the authentication hook. */
+    user: User
+  }
+}
+
+export const header = (raw: Pick<RawRequest, 'headers'>, name: string): string | undefined => {
+  const value = raw.headers[name]
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
+export const replyHeaders = (reply: HttpReply): Record<string, string> => reply.getHeaders() as Record<string, string>

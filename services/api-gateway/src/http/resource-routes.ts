@@ -1,0 +1,177 @@
+// Requests for resources: from path, method and headers to an operation, and from its answer to a response.
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { ApiError, badRequest, notAcceptable } from '@shiplog/api/status'
+import { printerFor, tableOf } from '@shiplog/api/tables/tables'
+import { wireHeader } from '@shiplog/api-client/wire/headers'
+import type { User } from '@shiplog/domain/strategy'
+import type { Authorizer } from '../access/rbac-authorizer.ts'
+import { accessResource } from '../access/resource-access.ts'
+import type { StatusAnswer, ValueAnswer, WatchAnswer } from '../operations/answer.ts'
+import type { Operations } from '../operations/operations.ts'
+import { negotiate, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
+import { createPresenter, type ListBody, type Presenter } from '../representation/presenter.ts'
+import type { GatewayRequest, Verb } from '../request/gateway-request.ts'
+import { managerOfUserAgent } from '../request/request-options.ts'
+import { header, type HttpReply, type HttpRequest } from './fastify-types.ts'
+import type { ResourcePath } from './request-info.ts'
+import { answerStatus, beginFrames, sendBody, type SendDeps, warn } from './responses.ts'
+import { serveStream } from './stream-answers.ts'
+import { readTrustedHeaders } from './trusted-headers.ts'
+
+export interface ResourceDeps extends SendDeps {
+  readonly registry: SchemaRegistry
+  readonly authorizer: Authorizer
+  /** Components whose word on cause, basis and decision is recorded. */
+  readonly trusted: (user: User) => boolean
+}
+
+/** Serves a request for a resource, with the operations of the present or of a moment. */
+export async function serveResource(
+  deps: ResourceDeps,
+  operations: Operations,
+  info: ResourcePath,
+  request: HttpRequest,
+  reply: HttpReply,
+): Promise<void> {
+  const { user, method, searchParams: query } = request
+  const access = accessResource(deps, {
+    ...{ ...info, user, method },
+    verb: verbOf(method, info, query),
+    fieldSelector: query.get('fieldSelector') ?? '',
+  })
+  if ('refusal' in access) return answerStatus(reply, access.refusal)
+  const { resource, verb } = access
+  const outdated = deprecatedResources.get(`${apiVersionOf(info.group, info.version)}/${info.resource}`)
+  if (outdated) warn(reply, [outdated])
+  const representation = negotiate(header(request.raw, 'accept'))
+  if (representation.as !== 'object' && !hasMetadata(resource, info.subresource))
+    return answerStatus(reply, notAcceptable(servableMediaTypes))
+  const trusted = deps.trusted(user)
+  const presenter = presenterOf(resource, representation, query, operations)
+  const answer = await operations.dispatch(verb, gatewayRequest(request, resource, info, verb, trusted))
+  if (answer.kind === 'stream') return await serveStream(request, reply, answer)
+  warn(reply, answer.warnings)
+  if (answer.kind === 'watch') return await serveWatch(deps, request, reply, answer, presenter)
+  reply.code(answer.code)
+  if (trusted) reply.header(wireHeader.sequence, String(answer.sequence))
+  await sendBody(deps, request, reply, ...bodyOf(answer, representation, presenter, operations.nowMs))
+}
+
+function gatewayRequest(
+  { raw, user, requestId, searchParams, body }: HttpRequest,
+  resource: ResourceInfo,
+  { subresource, namespace, name }: ResourcePath,
+  verb: Verb,
+  trusted: boolean,
+): GatewayRequest {
+  const bytes = Buffer.isBuffer(body) && (body.length > 0 || verb === 'patch') ? body : undefined
+  return {
+    ...{ resource, subresource, namespace, name, user, requestId, query: searchParams },
+    body: bytes && { bytes, contentType: header(raw, 'content-type') },
+    defaultManager: managerOfUserAgent(header(raw, 'user-agent')),
+    ...readTrustedHeaders(raw, trusted),
+  }
+}
+
+async function serveWatch(
+  { logger }: ResourceDeps,
+  request: HttpRequest,
+  reply: HttpReply,
+  answer: WatchAnswer,
+  presenter: Presenter,
+): Promise<void> {
+  using watch = answer
+  const sink = beginFrames(request, reply)
+  try {
+    await watch.serve(presenter, sink)
+  } catch (error) {
+    logger.error({ err: error, requestId: request.requestId }, 'watch failed')
+    sink.destroy()
+  }
+}
+
+const presenterOf = (
+  resource: ResourceInfo,
+  representation: Representation,
+  query: URLSearchParams,
+  { nowMs }: Operations,
+): Presenter => createPresenter(resource, representation, { nowMs, includeObject: includeObjectOf(query) })
+
+const whole = (bytes: Buffer): ListBody => ({ pieces: [bytes], bytes: bytes.length })
+
+/** The body of an answer, and the representation that it has. */
+function bodyOf(
+  answer: ValueAnswer,
+  representation: Representation,
+  presenter: Presenter,
+  nowMs: () => number,
+): readonly [Representation, ListBody] {
+  switch (answer.kind) {
+    case 'object':
+      return [representation, whole(presenter.object(answer.object, answer.bytes))]
+    case 'list':
+      return [representation, presenter.list(answer.versions, answer.meta)]
+    case 'status':
+      if (representation.as === 'table' && answer.body['kind'] === 'Scale')
+        return [representation, whole(scaleTable(answer, nowMs()))]
+      return [
+        { as: 'object', yaml: representation.as === 'object' && representation.yaml },
+        whole(Buffer.from(JSON.stringify(answer.body))),
+      ]
+  }
+}
+
+/** A Scale as `kubectl get --subresource=scale` shows it. */
+function scaleTable({ body }: StatusAnswer, nowMs: number): Buffer {
+  const scale = body as KubeObject
+  const listMetadata = { resourceVersion: scale.metadata.resourceVersion }
+  const options = { includeObject: 'Metadata', nowMs, listMetadata } as const
+  return Buffer.from(JSON.stringify(tableOf([scale], printerFor('scales.autoscaling'), options)))
+}
+
+/** Whether the answer has metadata, so that it can be a row of a Table: reviews, bindings and evictions have none. */
+const hasMetadata = (resource: ResourceInfo, subresource: string): boolean =>
+  resource.verbs.includes('get') && !['binding', 'eviction', 'token'].includes(subresource)
+
+function includeObjectOf(query: URLSearchParams): 'None' | 'Metadata' | 'Object' {
+  const value = query.get('includeObject') || 'Metadata'
+  if (value !== 'None' && value !== 'Metadata' && value !== 'Object')
+    throw new ApiError(badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`))
+  return value
+}
+
+/** The verb of a request; undefined for a method that nothing has at such a path. */
+export function verbOf(
+  method: string,
+  info: Pick<ResourcePath, 'watch' | 'name' | 'subresource'>,
+  query: URLSearchParams,
+): Verb | undefined {
+  switch (method) {
+    case 'GET':
+    case 'HEAD': {
+      const watch = info.watch || isTrue(query.get('watch'))
+      if (watch && info.subresource === '') return 'watch'
+      return info.name === '' ? 'list' : 'get'
+    }
+    case 'POST':
+      return info.name !== '' && info.subresource === '' ? undefined : 'create'
+    case 'PUT':
+      return info.name === '' ? undefined : 'update'
+    case 'PATCH':
+      return info.name === '' ? undefined : 'patch'
+    case 'DELETE':
+      return info.name === '' ? 'deletecollection' : 'delete'
+    default:
+      return undefined
+  }
+}
+
+const isTrue = (text: string | null): boolean =>
+  text !== null && text !== '0' && text.toLowerCase() !== 'false' && text.toLowerCase() !== 'f'
+
+/** Deprecation warnings by apiVersion and resource. */
+const deprecatedResources: ReadonlyMap<string, string> = new Map([
+  ['v1/endpoints', 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+  ['v1/componentstatuses', 'v1 ComponentStatus is deprecated in v1.19+'],
+])

@@ -1,0 +1,155 @@
+// How an answer goes out: a Status, bytes, a list in pieces, or a stream that Fastify does not hold.
+import type { ServerResponse } from 'node:http'
+import type { Status } from '@shiplog/api/status'
+import type { Logger } from '@shiplog/runtime/logger'
+import { frameSink } from '../read/frame-sink.ts'
+import type { Outgoing } from '../read/outgoing.ts'
+import type { FrameSink } from '../read/watch.ts'
+import type { Representation } from '../representation/negotiation.ts'
+import type { ListBody } from '../representation/presenter.ts'
+import { acceptsGzip, gzipBytesMin, gzipHeaders, gzipped, sendGzipped, wantsIndent } from './answer-encoding.ts'
+import { header, type HttpReply, type HttpRequest, type RawRequest, replyHeaders } from './fastify-types.ts'
+import { createJsonIndenter, indentedPieces } from './indent-json.ts'
+import { heldBytesOfAnswer, partBytes, sendPieces } from './piece-stream.ts'
+import { isWebSocketRequest, openWebSocket } from './web-socket.ts'
+import { eventMessages, webSocketSink } from './web-socket-sink.ts'
+
+export const jsonType = 'application/json'
+
+const newline = Buffer.from('\n')
+
+/** As upstream's encoder writes it: with a newline at the end. */
+export const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
+
+// A reply is awaited until it is sent: of the functions here only the route handler returns it, once.
+
+export function answerStatus(reply: HttpReply, status: Status): void {
+  if (status.details?.retryAfterSeconds) reply.header('retry-after', String(status.details.retryAfterSeconds))
+  answerJson(reply, status.code, status)
+}
+
+export function answerJson(reply: HttpReply, code: number, value: unknown): void {
+  void reply.code(code).header('content-type', jsonType).send(json(value))
+}
+
+/** RFC 7234 warning: code 299, agent "-", the text quoted. */
+export const warningHeader = (text: string): string =>
+  `299 - "${text.replace(/[\\"]/g, (character) => `\\${character}`).replace(/[^\x20-\x7e]/g, ' ')}"`
+
+export function warn(reply: HttpReply, warnings: readonly string[]): void {
+  // Fastify would fold them into one header; upstream sends one for each.
+  for (const warning of warnings) reply.raw.appendHeader?.('warning', warningHeader(warning))
+}
+
+/** Writes the head of an answer that Fastify does not hold: its body comes in time, or in pieces. */
+function takeOver(reply: HttpReply, headers: Readonly<Record<string, string | number>>): ServerResponse {
+  reply.hijack()
+  // What is used of it, a response of HTTP/2 has as well.
+  const raw = reply.raw as unknown as ServerResponse
+  raw.writeHead(reply.statusCode, { ...replyHeaders(reply), ...headers })
+  return raw
+}
+
+/** Begins an answer whose body comes in time. */
+export function beginStream(reply: HttpReply, contentType: string): FrameSink {
+  const raw = takeOver(reply, { 'content-type': contentType })
+  // `kubectl rollout status`, `wait` and `logs -f` hang until they see the headers.
+  raw.flushHeaders()
+  return frameSink(raw)
+}
+
+/** Begins the answer of a watch: a stream, or the messages of a WebSocket. */
+export function beginFrames(request: HttpRequest, reply: HttpReply): FrameSink {
+  if (!isWebSocketRequest(request.raw)) return beginStream(reply, jsonType)
+  const opened = openWebSocket(request.raw, { headers: replyHeaders(reply) })
+  reply.hijack()
+  return webSocketSink(opened, eventMessages)
+}
+
+export interface SendDeps {
+  readonly outgoing: Outgoing
+  readonly logger: Logger
+}
+
+/** Sends an object or a list, as JSON or YAML. */
+export async function sendBody(
+  deps: SendDeps,
+  request: HttpRequest,
+  reply: HttpReply,
+  representation: Representation,
+  body: ListBody,
+): Promise<void> {
+  if (representation.as === 'object' && representation.yaml) await sendYaml(reply, body)
+  else await sendJson(deps, request, reply, body)
+}
+
+async function sendYaml(reply: HttpReply, { pieces }: ListBody): Promise<void> {
+  const { dump } = await import('js-yaml')
+  const value: unknown = JSON.parse(Buffer.concat([...pieces]).toString('utf8'))
+  void reply.type('application/yaml').send(dump(value, { noRefs: true, lineWidth: -1 }))
+}
+
+/** Sends JSON that is there in pieces, and a newline after it; `bytes` is the length of the pieces where it is known. */
+async function sendJson(
+  deps: SendDeps,
+  { raw, user }: HttpRequest,
+  reply: HttpReply,
+  { pieces, bytes }: ListBody,
+): Promise<void> {
+  const length = bytes === undefined ? undefined : bytes + newline.length
+  // What is sent at once is indented and compressed by the hook.
+  if (length !== undefined && length <= partBytes) {
+    void reply.header('content-type', jsonType).send(Buffer.concat([...pieces, newline], length))
+    return
+  }
+  using _room = await deps.outgoing.admit(user.name, heldBytesOfAnswer)
+  const { indent, gzip } = encodingFor(raw)
+  const response = takeOver(reply, {
+    'content-type': jsonType,
+    ...(gzip ? gzipHeaders : {}),
+    ...(length === undefined || gzip || indent ? {} : { 'content-length': length }),
+  })
+  const text = withNewline(indent ? indentedPieces(pieces) : pieces)
+  try {
+    await (gzip ? sendGzipped(response, text, deps.outgoing) : sendPieces(response, text, deps.outgoing))
+  } catch (error) {
+    deps.logger.error({ err: error }, 'failed to send an answer whole')
+    response.destroy()
+  }
+}
+
+function* withNewline(pieces: Iterable<Buffer>): Generator<Buffer> {
+  yield* pieces
+  yield newline
+}
+
+/** How an answer is written for who reads it. */
+interface Encoding {
+  readonly indent: boolean
+  readonly gzip: boolean
+}
+
+const encodingFor = (raw: RawRequest): Encoding => ({
+  indent: wantsIndent({
+    query: new URLSearchParams(/\?(.*pretty.*)$/s.exec(raw.url ?? '')?.[1] ?? ''),
+    userAgent: header(raw, 'user-agent'),
+    accept: header(raw, 'accept'),
+  }),
+  gzip: acceptsGzip(header(raw, 'accept-encoding')),
+})
+
+/** A hook for answers that Fastify holds: indents and compresses them as the client wants. */
+export async function encodePayload(request: HttpRequest, reply: HttpReply, payload: unknown): Promise<unknown> {
+  if (!Buffer.isBuffer(payload) || payload.length === 0 || reply.statusCode === 304) return payload
+  const { indent, gzip } = encodingFor(request.raw)
+  let bytes = payload
+  if (indent && String(reply.getHeader('content-type')).startsWith(jsonType))
+    bytes = Buffer.concat([createJsonIndenter().next(bytes), newline])
+  if (gzip && bytes.length > gzipBytesMin) {
+    bytes = await gzipped(bytes)
+    const vary = reply.getHeader('vary')
+    reply.headers(vary === undefined ? gzipHeaders : { ...gzipHeaders, vary: `${String(vary)}, ${gzipHeaders.vary}` })
+  }
+  if (bytes !== payload) reply.removeHeader('content-length')
+  return bytes
+}

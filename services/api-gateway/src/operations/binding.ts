@@ -1,0 +1,42 @@
+// Binds a pod to a node: `pods/<name>/binding`, or the old `bindings` collection.
+import { cloneJson } from '@shiplog/api/clone-json'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { success } from '@shiplog/api/status'
+import { applyBinding } from '@shiplog/domain/subresources/binding'
+import type { GatewayRequest } from '../request/gateway-request.ts'
+import { type Answer, statusAnswer } from './answer.ts'
+import { checkBodyOf, type OperationDeps } from './operation.ts'
+
+export const bindPod = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> => {
+  const binding = decodeBinding(deps, request)
+  return bind(deps, request, binding, request.name)
+}
+
+/** The pod is the one that the body names. */
+export const createBinding = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> => {
+  const binding = decodeBinding(deps, request)
+  return bind(deps, request, binding, String(binding['metadata']?.name ?? ''))
+}
+
+const decodeBinding = ({ bodies }: OperationDeps, request: GatewayRequest): JsonObject =>
+  bodies.decode(request, 'io.k8s.api.core.v1.Binding', { kind: 'Binding', apiVersion: 'v1' }).object
+
+async function bind(
+  { registry, writer, nowMs }: OperationDeps,
+  request: GatewayRequest,
+  binding: JsonObject,
+  podName: string,
+): Promise<Answer> {
+  checkBodyOf('Binding', binding, { namespace: request.namespace, name: podName })
+  const pods = registry.resource('', 'v1', 'pods')!
+  const outcome = await writer.modify(
+    { ...request, resource: pods, name: podName, subresource: 'binding' },
+    (before) => {
+      const draft = cloneJson(before)
+      applyBinding(draft, binding, { nowMs: nowMs() })
+      return { draft }
+    },
+    { code: 201 },
+  )
+  return statusAnswer(201, success(201), outcome.sequence)
+}

@@ -1,0 +1,50 @@
+import type { KubeObject } from '@shiplog/api/kube-object'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { expect, test } from 'vitest'
+import type { Answer } from './answer.ts'
+import { createInProcessClient, objectOf, requestOf } from './in-process.ts'
+
+const registry = builtInRegistry()
+const user = { name: 'system:kube-scheduler', groups: [] }
+const pods = { group: '', resource: 'pods' }
+
+const clientOver = (answer: Answer) =>
+  createInProcessClient(
+    {
+      registry,
+      operations: { nowMs: () => 0, dispatch: () => Promise.resolve(answer) },
+      attempts: { record: async () => undefined },
+      ids: { uuid: () => 'id', integer: () => 0 } as never,
+    },
+    user,
+  )
+
+test('names the component as the field manager', () => {
+  const resource = registry.storage('pods')!
+  expect(requestOf(resource, user, { ...pods, verb: 'get', name: 'a' }, 'id').defaultManager).toBe('kube-scheduler')
+})
+
+test('shows an object in the version that was asked for', () => {
+  const v1 = registry.resource('autoscaling', 'v1', 'horizontalpodautoscalers')!
+  const object: KubeObject = {
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    metadata: { name: 'a' },
+    spec: { maxReplicas: 3 },
+  }
+  const answer = { kind: 'object', code: 200, object, sequence: 1, warnings: [] } as const
+  expect(objectOf(v1, answer).apiVersion).toBe('autoscaling/v1')
+})
+
+test('is told the Status, not the list, of a collection that was deleted', async () => {
+  const deleted = { kind: 'Status', status: 'Success' }
+  const meta = { resourceVersion: '7' }
+  const client = clientOver({ kind: 'list', code: 200, versions: [], meta, deleted, sequence: 9, warnings: [] })
+  const result = await client.request({ ...pods, verb: 'deletecollection', namespace: 'a' })
+  expect(result).toEqual({ ok: true, code: 200, sequence: 9, object: deleted })
+})
+
+test('is refused a stream', async () => {
+  const client = clientOver({ kind: 'stream', direction: 'read', open: () => Promise.resolve(undefined) })
+  expect(await client.request({ ...pods, verb: 'get', subresource: 'log', name: 'a' })).toMatchObject({ code: 400 })
+})

@@ -1,0 +1,57 @@
+// One operation: a handler, and what handlers share.
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { SchemaRegistry } from '@shiplog/api/schema/schema'
+import { ApiError, badRequest, notFound } from '@shiplog/api/status'
+import type { AdmissionView } from '@shiplog/domain/admission'
+import { checkNamespace } from '@shiplog/domain/decider'
+import type { Reader } from '../read/reader.ts'
+import type { WatchSource } from '../read/watch-source.ts'
+import type { GatewayRequest } from '../request/gateway-request.ts'
+import { parseResourceVersion } from '../request/list-options.ts'
+import type { RequestBodies } from '../request/request-body.ts'
+import type { Version } from '../store/version.ts'
+import type { PodLogSource } from '../streaming/pod-logs.ts'
+import type { Writer } from '../write/writer.ts'
+import type { Answer } from './answer.ts'
+import { componentStatuses } from './component-statuses.ts'
+import type { ReviewDeps } from './reviews.ts'
+
+export interface OperationDeps {
+  readonly registry: SchemaRegistry
+  readonly reader: Reader
+  readonly writer: Writer
+  readonly bodies: RequestBodies
+  readonly view: AdmissionView
+  readonly reviews: ReviewDeps
+  readonly watches: WatchSource
+  readonly podLogs: PodLogSource
+  /** The time that answers are as of. */
+  readonly nowMs: () => number
+  readonly logIsHealthy: () => boolean
+}
+
+export type Operation = (deps: OperationDeps, request: GatewayRequest) => Promise<Answer>
+
+const isComponentStatus = ({ resource }: GatewayRequest): boolean => resource.resource === 'componentstatuses'
+
+/** ComponentStatuses are computed, and read like what is stored. */
+export const computedVersions = ({ view, logIsHealthy }: OperationDeps, request: GatewayRequest): Version[] | undefined =>
+  isComponentStatus(request) ? componentStatuses(view, logIsHealthy()) : undefined
+
+/** The object of the URL. */
+export async function readObject(deps: OperationDeps, request: GatewayRequest): Promise<Version> {
+  const { resource, namespace, name, query } = request
+  const computed = computedVersions(deps, request)
+  if (!computed) return await deps.reader.get(resource, namespace, name, parseResourceVersion(query.get('resourceVersion')))
+  const found = computed.find((version) => version.name === name)
+  if (!found) throw new ApiError(notFound(resource, name))
+  return found
+}
+
+/** A body that makes something happen to the object of the URL must mean that object. */
+export function checkBodyOf(kind: string, body: JsonObject, { namespace, name }: { namespace: string; name: string }): void {
+  const metadata = ((body['metadata'] as JsonObject | undefined) ??= {}) as KubeObject['metadata']
+  const elsewhere = checkNamespace(metadata, namespace)
+  if (elsewhere) throw new ApiError(elsewhere)
+  if ((metadata.name ?? '') !== name) throw new ApiError(badRequest(`name in URL does not match name in ${kind} object`))
+}
