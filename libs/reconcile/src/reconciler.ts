@@ -4,6 +4,7 @@
 import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { ApiRequest } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
+import type { ObjectOf } from '@shiplog/api/object-of'
 import type { Status } from '@shiplog/api/status'
 import { keyOf, type ObjectView, type ViewIndex } from './view.ts'
 
@@ -51,7 +52,10 @@ export interface ReconcileResult {
   readonly events?: readonly EventRecord[]
 }
 
-/** Which keys a change of a resource wakes. `before` is the object as it was; undefined for a new one. */
+/** A change of an object of this resource. */
+export type ChangeOf<R extends string> = Omit<ObjectChange, 'object'> & { readonly object: ObjectOf<R> }
+
+/** Which keys a change of a resource enqueues. `before` is the object as it was; undefined for a new one. */
 export interface ResourceWatch {
   readonly groupResource: string
   keys(change: ObjectChange, before: KubeObject | undefined, view: ObjectView): Iterable<string>
@@ -90,14 +94,14 @@ export const ownsResource = (groupResource: string, ownerKind: string): Resource
   },
 })
 
-/** Objects that are only looked at: they wake nobody. */
+/** Objects that are only read: their changes enqueue nothing. */
 export const readsResource = (groupResource: string): ResourceWatch => ({ groupResource, keys: () => [] })
 
 /** Any other wiring. */
-export const watchesResource = (groupResource: string, keys: ResourceWatch['keys']): ResourceWatch => ({
-  groupResource,
-  keys,
-})
+export const watchesResource = <R extends string>(
+  groupResource: R,
+  keys: (change: ChangeOf<R>, before: ObjectOf<R> | undefined, view: ObjectView) => Iterable<string>,
+): ResourceWatch => ({ groupResource, keys: keys as ResourceWatch['keys'] })
 
 /** Nothing to do. */
 export const settled: ReconcileResult = {}

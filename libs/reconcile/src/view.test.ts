@@ -1,7 +1,7 @@
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { ObjectChange } from '@shiplog/feed/object-feed'
 import { describe, expect, test } from 'vitest'
-import { createObjectView, tombstonesMax, type ViewIndex } from './view.ts'
+import { createObjectView, tombstonesMax, viewIndex } from './view.ts'
 
 function change(sequence: number, name: string, more: Record<string, unknown> = {}, deleted = false): ObjectChange {
   const object = {
@@ -32,11 +32,7 @@ function change(sequence: number, name: string, more: Record<string, unknown> = 
 
 const quiet = (): void => undefined
 const batch = (sequence: number, ...changes: ObjectChange[]) => ({ changes, sequence, synced: true })
-const nodeIndex: ViewIndex = {
-  name: 'node',
-  groupResource: 'pods',
-  keys: (object) => (object['spec']?.nodeName ? [object['spec'].nodeName as string] : []),
-}
+const nodeIndex = viewIndex('pods', 'node', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []))
 
 describe('the view', () => {
   test('finds objects by key, namespace, uid, owner and index, and follows every change of them', () => {
@@ -48,15 +44,17 @@ describe('the view', () => {
     expect([...view.list('pods', 'other')].length).toBe(0)
     expect(view.byUid('uid-b')?.key).toBe('default/b')
     expect([...view.ownedBy('rs')].map((entry) => entry.key)).toEqual(['default/a'])
-    expect([...view.byIndex('node', 'n1')].length).toBe(1)
+    expect([...view.listOwned('pods', 'rs')].map((pod) => pod.metadata.name)).toEqual(['a'])
+    expect([...view.listOwned('nodes', 'rs')]).toEqual([])
+    expect([...view.byIndex(nodeIndex, 'n1')].length).toBe(1)
     view.apply(batch(3, change(3, 'a', { spec: { nodeName: 'n2' } })), quiet)
     expect([...view.ownedBy('rs')]).toEqual([])
-    expect(view.countIndex('node', 'n1')).toBe(0)
-    expect(view.countIndex('node', 'n2')).toBe(1)
+    expect(view.countIndex(nodeIndex, 'n1')).toBe(0)
+    expect(view.countIndex(nodeIndex, 'n2')).toBe(1)
     view.apply(batch(4, change(4, 'a', {}, true)), quiet)
     expect(view.get('pods', 'default/a')).toBeUndefined()
     expect(view.byUid('uid-a')).toBeUndefined()
-    expect(view.countIndex('node', 'n2')).toBe(0)
+    expect(view.countIndex(nodeIndex, 'n2')).toBe(0)
     expect(view.deletedAtMs('pods', 'default/a')).toBe(4000)
   })
 

@@ -1,8 +1,10 @@
-// The view: a projection of the object feed that reconcilers read. It is exact (every object of the followed resources as
-// of one sequence), indexed (namespace, owner uid, and what reconcilers ask for), and it can be waited for: a runner that
-// has sent commands goes on only when its view has seen their sequences, which is why no reconciler needs expectations.
+// The object cache of the reconcilers: a projection of the object feed. It is exact (every object of the followed resources
+// as of one sequence), indexed (by namespace, by owner, and by what reconcilers declare), and it can be waited for: after
+// sending commands a controller loop continues only when the view has seen their sequences, which is why no reconciler
+// needs expectations. Objects are typed by their group resource; the cast from the feed's plain objects is here.
 import type { FeedBatch, ObjectChange } from '@shiplog/feed/object-feed'
 import type { KubeObject, OwnerReference } from '@shiplog/api/kube-object'
+import type { ObjectOf } from '@shiplog/api/object-of'
 
 /** One object in the view. The same entry stays for the object's life; `object` is replaced by every change. */
 export interface ViewEntry {
@@ -12,29 +14,38 @@ export interface ViewEntry {
   readonly object: KubeObject
 }
 
-/** A further way to find objects: every object is found under each of the keys that the function gives for it. */
-export interface ViewIndex {
+/** A secondary index: an object is found under each of the keys that `keys` returns for it. See `viewIndex`. */
+export interface ViewIndex<R extends string = string> {
   readonly name: string
-  readonly groupResource: string
+  readonly groupResource: R
   keys(object: KubeObject): Iterable<string>
 }
 
-/** What reconcilers may ask. Objects are shared by all consumers of the process: never change one. */
+/** Declares an index of a resource. */
+export const viewIndex = <R extends string>(
+  groupResource: R,
+  name: string,
+  keys: (object: ObjectOf<R>) => Iterable<string>,
+): ViewIndex<R> => ({ name, groupResource, keys: keys as ViewIndex['keys'] })
+
+/** What reconcilers may read. Objects are shared by all consumers of the process: never change one. */
 export interface ObjectView {
   /** Everything up to here of the log has been seen. */
   readonly sequence: number
   readonly synced: boolean
-  get(groupResource: string, key: string): KubeObject | undefined
+  get<R extends string>(groupResource: R, key: string): ObjectOf<R> | undefined
   /** All objects of a resource, of one namespace when it is given. */
-  list(groupResource: string, namespace?: string): Iterable<KubeObject>
+  list<R extends string>(groupResource: R, namespace?: string): Iterable<ObjectOf<R>>
   count(groupResource: string, namespace?: string): number
   /** The object with this uid, whatever it is. */
   byUid(uid: string): ViewEntry | undefined
-  /** The objects that name this uid among their owners. */
+  /** The objects that name this uid among their owners, whatever they are. */
   ownedBy(uid: string): Iterable<ViewEntry>
-  byIndex(index: string, key: string): Iterable<KubeObject>
-  countIndex(index: string, key: string): number
-  /** When the object of this name was last seen to go (ms since the epoch), as far as it is remembered. */
+  /** The objects of one resource that name this uid among their owners. */
+  listOwned<R extends string>(groupResource: R, uid: string): Iterable<ObjectOf<R>>
+  byIndex<R extends string>(index: ViewIndex<R>, key: string): Iterable<ObjectOf<R>>
+  countIndex(index: ViewIndex, key: string): number
+  /** When the object of this name was last deleted (ms since the epoch), as far as that is remembered. */
   deletedAtMs(groupResource: string, key: string): number | undefined
   /** True when objects of this resource are followed. */
   follows(groupResource: string): boolean
@@ -111,8 +122,11 @@ function removeFrom<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
   if (set.size === 0) map.delete(key)
 }
 
-function* objectsOf(entries: Iterable<Entry> | undefined): Iterable<KubeObject> {
-  if (entries) for (const entry of entries) yield entry.object
+/** The objects of the entries, of one resource when it is given. */
+function* objectsOf<R extends string>(entries: Iterable<Entry> = none, groupResource?: R): Iterable<ObjectOf<R>> {
+  for (const entry of entries) {
+    if (groupResource === undefined || entry.groupResource === groupResource) yield entry.object as ObjectOf<R>
+  }
 }
 
 /** Creates an empty view of these resources. */
@@ -242,7 +256,8 @@ export function createObjectView(groupResources: readonly string[], indexes: rea
       return synced
     },
     groupResources,
-    get: (groupResource, key) => resources.get(groupResource)?.entries.get(key)?.object,
+    get: <R extends string>(groupResource: R, key: string) =>
+      resources.get(groupResource)?.entries.get(key)?.object as ObjectOf<R> | undefined,
     list: (groupResource, namespace) => {
       const resource = resources.get(groupResource)
       return objectsOf(
@@ -255,8 +270,9 @@ export function createObjectView(groupResources: readonly string[], indexes: rea
     },
     byUid: (uid) => uids.get(uid),
     ownedBy: (uid) => owned.get(uid) ?? none,
-    byIndex: (name, key) => objectsOf(indexed.get(name)?.get(key)),
-    countIndex: (name, key) => indexed.get(name)?.get(key)?.size ?? 0,
+    listOwned: (groupResource, uid) => objectsOf(owned.get(uid), groupResource),
+    byIndex: (index, key) => objectsOf(indexed.get(index.name)?.get(key)),
+    countIndex: (index, key) => indexed.get(index.name)?.get(key)?.size ?? 0,
     deletedAtMs: (groupResource, key) => tombstones.get(`${groupResource} ${key}`),
     follows: (groupResource) => resources.has(groupResource),
     apply: (batch, onChange) => {

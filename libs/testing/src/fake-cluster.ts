@@ -4,7 +4,9 @@
 import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import { applyJsonPatch, jsonEqual } from '@shiplog/api/patch/json-patch'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { ObjectOf } from '@shiplog/api/object-of'
 import { applyMergePatch } from '@shiplog/api/patch/merge-patch'
 import { compileLabelSelector, parseLabelSelector } from '@shiplog/api/selectors'
 import {
@@ -37,8 +39,8 @@ export interface FakeCluster {
   execute(request: ApiRequest): ApiResult
   /** As `execute`, for requests that must succeed. */
   must(request: ApiRequest): KubeObject
-  get(groupResource: string, key: string): KubeObject | undefined
-  list(groupResource: string, namespace?: string): KubeObject[]
+  get<R extends string>(groupResource: R, key: string): ObjectOf<R> | undefined
+  list<R extends string>(groupResource: R, namespace?: string): ObjectOf<R>[]
   /** Every change so far, in order. */
   readonly changes: readonly ObjectChange[]
   /** Called after every change, synchronously. */
@@ -157,6 +159,7 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
       object['status'] ??= { phase: 'Active' }
     }
     if (object.kind === 'Pod') object['status'] ??= { phase: 'Pending' }
+    if (!withoutGeneration.has(request.resource)) object['status'] ??= {}
     return answer(record(request, object, 'Created', false), sequence, 201)
   }
 
@@ -383,11 +386,11 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
       if (!result.ok) throw new Error(`${request.verb} ${request.resource}: ${result.status.message}`)
       return result.object
     },
-    get: (groupResource, key) => of(groupResource).get(key),
-    list: (groupResource, namespace) =>
+    get: <R extends string>(groupResource: R, key: string) => of(groupResource).get(key) as ObjectOf<R> | undefined,
+    list: <R extends string>(groupResource: R, namespace?: string) =>
       [...of(groupResource).values()].filter(
         (object) => namespace === undefined || object.metadata.namespace === namespace,
-      ),
+      ) as ObjectOf<R>[],
     changes,
     onChange: (callback) => {
       listeners.push(callback)
@@ -400,5 +403,5 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
 }
 
 /** The pods that a selector object matches. */
-export const podsMatching = (cluster: FakeCluster, namespace: string, selector: JsonObject): KubeObject[] =>
+export const podsMatching = (cluster: FakeCluster, namespace: string, selector: JsonObject): Pod[] =>
   cluster.list('pods', namespace).filter((pod) => compileLabelSelector(selector).matches(pod.metadata.labels))

@@ -1,16 +1,17 @@
 // Scheduler and kubelets in a few lines, for tests of controllers: pods are bound to nodes in turn, become Running and
 // Ready, and go when they are deleted. `step` does what is due now, so that a test owns the order of things; `automatic`
 // does it after every change.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import type { JsonObject } from '@shiplog/api/kube-object'
 import { rfc3339, type Clock } from '@shiplog/runtime/clock'
 import type { FakeCluster } from './fake-cluster.ts'
 
 export interface FakeNodesOptions {
   readonly nodes?: readonly string[]
   /** Whether a pod gets ready; default: all do. */
-  readonly becomesReady?: (pod: KubeObject) => boolean
+  readonly becomesReady?: (pod: Pod) => boolean
   /** Whether a deleted pod goes; default: all do. */
-  readonly terminates?: (pod: KubeObject) => boolean
+  readonly terminates?: (pod: Pod) => boolean
 }
 
 export interface FakeNodes {
@@ -39,7 +40,7 @@ export function createFakeNodes(
   let turn = 0
   let address = 0
 
-  const movePod = (pod: KubeObject): boolean => {
+  const movePod = (pod: Pod): boolean => {
     const { namespace, name } = pod.metadata as { namespace: string; name: string }
     const at = { group: '', resource: 'pods', namespace, name }
     if (pod.metadata.deletionTimestamp) {
@@ -48,20 +49,20 @@ export function createFakeNodes(
       cluster.execute({ verb: 'delete', ...at, body: { gracePeriodSeconds: 0 } })
       return true
     }
-    if (!pod['spec'].nodeName) {
+    if (!pod.spec.nodeName) {
       const nodeName = nodes[turn++ % nodes.length]
-      cluster.must({ verb: 'update', ...at, body: { ...pod, spec: { ...pod['spec'], nodeName } } })
+      cluster.must({ verb: 'update', ...at, body: { ...pod, spec: { ...pod.spec, nodeName } } })
       return true
     }
-    const phase = pod['status']?.phase
+    const phase = pod.status.phase
     if (phase === 'Succeeded' || phase === 'Failed') return false
-    const conditions = (pod['status']?.conditions ?? []) as JsonObject[]
-    const isReady = conditions.some((one) => one['type'] === 'Ready' && one['status'] === 'True')
+    const conditions = pod.status.conditions ?? []
+    const isReady = conditions.some((one) => one.type === 'Ready' && one.status === 'True')
     const shouldBeReady = becomesReady(pod)
     if (phase === 'Running' && isReady === shouldBeReady) return false
     const now = rfc3339(clock.nowMs())
     const podIP =
-      (pod['status']?.podIP as string | undefined) ?? `10.244.${Math.floor(++address / 250)}.${(address % 250) + 1}`
+      (pod.status.podIP as string | undefined) ?? `10.244.${Math.floor(++address / 250)}.${(address % 250) + 1}`
     cluster.must({
       verb: 'update',
       ...at,

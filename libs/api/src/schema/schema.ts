@@ -102,5 +102,13 @@ export interface SchemaRegistry {
 /** `pods`, `deployments.apps`. */
 export const groupResourceOf = (group: string, resource: string): string => (group ? `${resource}.${group}` : resource)
 
+/** The other way round: `deployments.apps` → group `apps`, resource `deployments`. */
+export function splitGroupResource(groupResource: string): { readonly group: string; readonly resource: string } {
+  const dot = groupResource.indexOf('.')
+  return dot < 0
+    ? { group: '', resource: groupResource }
+    : { group: groupResource.slice(dot + 1), resource: groupResource.slice(0, dot) }
+}
+
 /** `v1`, `apps/v1`. */
 export const apiVersionOf = (group: string, version: string): string => (group ? `${group}/${version}` : version)

@@ -83,7 +83,7 @@ describe('system objects that are kept', () => {
     expect(cluster.get('services', 'default/kubernetes')).toBeUndefined()
     await clock.pass(1)
     expect(cluster.get('services', 'default/kubernetes')).toBeDefined()
-    expect(cluster.get('endpoints', 'default/kubernetes')!['subsets'][0].addresses).toEqual([{ ip: '10.1.2.3' }])
+    expect(cluster.get('endpoints', 'default/kubernetes')!.subsets![0]!.addresses).toEqual([{ ip: '10.1.2.3' }])
     expect(cluster.get('endpointslices.discovery.k8s.io', 'default/kubernetes')).toBeDefined()
     expect(cluster.get('namespaces', '/kube-node-lease')).toBeDefined()
     await kept[Symbol.asyncDispose]()

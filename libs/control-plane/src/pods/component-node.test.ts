@@ -30,14 +30,14 @@ test('the node is there, ready, with room for nothing, and its Lease is renewed 
     allocatable: { pods: '0' },
     conditions: [{ type: 'Ready', status: 'True' }],
   })
-  const first = lease()!['spec'].renewTime
+  const first = lease()!.spec.renewTime!
   await one.keep()
-  expect(lease()!['spec'].renewTime).toBe(first)
+  expect(lease()!.spec.renewTime!).toBe(first)
   for (let count = 0; count < 10; count++) {
     pass(5_000)
     await one.keep()
   }
-  expect(Date.parse(lease()!['spec'].renewTime)).toBeGreaterThanOrEqual(Date.parse(first) + 40_000)
+  expect(Date.parse(lease()!.spec.renewTime!)).toBeGreaterThanOrEqual(Date.parse(first) + 40_000)
 })
 
 test('of several gateways one renews, and another goes on when it is gone', async () => {
@@ -51,12 +51,12 @@ test('of several gateways one renews, and another goes on when it is gone', asyn
     for (const each of both) await each.keep()
   }
   expect(writes()).toBeLessThanOrEqual(11)
-  const before = Date.parse(lease()!['spec'].renewTime)
+  const before = Date.parse(lease()!.spec.renewTime!)
   for (let count = 0; count < 4; count++) {
     pass(10_000)
     await both[1]!.keep()
   }
-  expect(Date.parse(lease()!['spec'].renewTime)).toBeGreaterThan(before + 20_000)
+  expect(Date.parse(lease()!.spec.renewTime!)).toBeGreaterThan(before + 20_000)
 })
 
 test('what the node lifecycle said of it while all gateways were away is set right', async () => {

@@ -1,30 +1,30 @@
 // ClusterRole aggregation: a role with an aggregationRule has the rules of all roles that its selectors choose, in the order
 // of their names, each once. So `view`, `edit` and `admin` grow with every kind whose author labels a role for them.
+import type { LabelSelector } from '@shiplog/api/generated/types/meta-v1'
+import type { ClusterRole, PolicyRule } from '@shiplog/api/generated/types/rbac-v1'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelSelector } from '@shiplog/api/selectors'
 import { type Reconciler, settled, watchesResource } from '@shiplog/reconcile/reconciler'
 import { keyOf, type ObjectView } from '@shiplog/reconcile/view'
 
 const clusterRoles = 'clusterroles.rbac.authorization.k8s.io'
 
-const selectorsOf = (role: KubeObject): readonly JsonObject[] => role['aggregationRule']?.clusterRoleSelectors ?? []
+const selectorsOf = (role: ClusterRole): readonly LabelSelector[] => role.aggregationRule?.clusterRoleSelectors ?? []
 
 /** Any role may belong to any other. */
 const aggregatingRoles = (view: ObjectView): string[] =>
-  [...view.list(clusterRoles)].filter((role) => role['aggregationRule']).map(({ metadata }) => keyOf('', metadata.name))
+  [...view.list(clusterRoles)].filter((role) => role.aggregationRule).map(({ metadata }) => keyOf('', metadata.name))
 
-function gatheredRules(role: KubeObject, view: ObjectView): JsonObject[] {
+function gatheredRules(role: ClusterRole, view: ObjectView): PolicyRule[] {
   const others = [...view.list(clusterRoles)]
     .filter(({ metadata }) => metadata.name !== role.metadata.name)
     .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
-  const rules: JsonObject[] = []
+  const rules: PolicyRule[] = []
   for (const selector of selectorsOf(role)) {
     const chosen = compileLabelSelector(selector)
     for (const other of others) {
       if (!chosen.matches(other.metadata.labels)) continue
-      for (const rule of (other['rules'] ?? []) as JsonObject[])
-        if (!rules.some((known) => jsonEqual(known, rule))) rules.push(rule)
+      for (const rule of other.rules ?? []) if (!rules.some((known) => jsonEqual(known, rule))) rules.push(rule)
     }
   }
   return rules
@@ -36,9 +36,9 @@ export const clusterRoleAggregationReconciler: Reconciler = {
   resources: [watchesResource(clusterRoles, (change, _, view) => [keyOf('', change.name), ...aggregatingRoles(view)])],
   reconcile: (key, view) => {
     const role = view.get(clusterRoles, key)
-    if (!role?.['aggregationRule']) return settled
+    if (!role?.aggregationRule) return settled
     const rules = gatheredRules(role, view)
-    if (jsonEqual(rules, role['rules'] ?? [])) return settled
+    if (jsonEqual(rules, role.rules ?? [])) return settled
     return {
       commands: [
         {

@@ -1,6 +1,6 @@
 // Whatever the order in which controllers decide and their commands arrive: a Deployment never removes so many pods that
 // fewer than its minimum are available.
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { seededRandom } from '@shiplog/testing/seeded-random'
 import { expect, test } from 'vitest'
 import { replicaSetReconciler } from '../replica-set/replica-set.reconciler.ts'
@@ -12,13 +12,18 @@ import { deploymentReconciler } from './deployment.reconciler.ts'
 
 const maxUnavailable = 2
 const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 3, maxUnavailable } }
-const imageOf = (pod: KubeObject): string => pod['spec'].containers[0].image
-const isGood = (pod: KubeObject): boolean => !imageOf(pod).endsWith('bad')
-const availableCount = (list: readonly KubeObject[]): number =>
-  list.filter((pod) => isActive(pod) && isReady(pod)).length
+const imageOf = (pod: Pod): string => pod.spec.containers[0]!.image!
+const isGood = (pod: Pod): boolean => !imageOf(pod).endsWith('bad')
+const availableCount = (list: readonly Pod[]): number => list.filter((pod) => isActive(pod) && isReady(pod)).length
 
 const patch = (cluster: Interleaving['cluster'], spec: object): unknown =>
-  cluster.must({ verb: 'patch', ...deployments, name: 'web', patchType: 'application/merge-patch+json', body: { spec } })
+  cluster.must({
+    verb: 'patch',
+    ...deployments,
+    name: 'web',
+    patchType: 'application/merge-patch+json',
+    body: { spec },
+  })
 const setImage = (cluster: Interleaving['cluster'], image: string): unknown =>
   patch(cluster, { template: { spec: { containers: [{ name: 'main', image }] } } })
 
@@ -75,7 +80,7 @@ test.each(seeds)('no schedule takes away more than maxUnavailable allows, seed %
 test('an old ReplicaSet that has not said that it has seen its size is not made smaller again', () => {
   // No ReplicaSet controller: the test says what their status is.
   const h = createReconcileHarness([deploymentReconciler])
-  const sizes = (): number[] => h.cluster.list('replicasets.apps').map((one) => one['spec'].replicas)
+  const sizes = (): (number | undefined)[] => h.cluster.list('replicasets.apps').map((one) => one['spec'].replicas)
   const report = (at: number, available: number, observedGeneration: number): void => {
     const replicaSet = h.cluster.list('replicasets.apps')[at]!
     const status = { replicas: available, readyReplicas: available, availableReplicas: available, observedGeneration }

@@ -1,7 +1,12 @@
 // Deployment: rolls its pods from one template to the next by sizing ReplicaSets, one per template. The steps, numbers,
 // reasons and sentences are upstream's (pkg/controller/deployment). One round works on drafts: first what the ReplicaSets
 // should be, then what the Deployment's status should say, then one command for each object that differs.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type {
+  Deployment,
+  DeploymentCondition,
+  DeploymentStatus,
+  ReplicaSet,
+} from '@shiplog/api/generated/types/apps-v1'
 import { compileLabelSelector } from '@shiplog/api/selectors'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
@@ -18,11 +23,13 @@ import { keyOf, type ObjectView } from '@shiplog/reconcile/view'
 import { type Condition, findCondition } from '../shared/conditions.ts'
 import {
   adopterKeys,
+  controllingObject,
   claimChildren,
   controllerKeys,
   controllerOf,
   controllerReference,
   isBeingDeleted,
+  labelSelectorOf,
   orphansIndex,
 } from '../shared/ownership.ts'
 import { isFinished } from '../shared/pods.ts'
@@ -46,7 +53,7 @@ const replicaSets = { group: 'apps', resource: 'replicasets' }
 /** What "no deadline" is written as. */
 const noDeadlineSeconds = 2_147_483_647
 
-const deploymentKeys = (replicaSet: KubeObject): readonly string[] => controllerKeys(replicaSet, 'Deployment')
+const deploymentKeys = (replicaSet: ReplicaSet): readonly string[] => controllerKeys(replicaSet, 'Deployment')
 
 /** Rolls pods from template to template. */
 export const deploymentReconciler: Reconciler = {
@@ -59,15 +66,14 @@ export const deploymentReconciler: Reconciler = {
       const replicaSet = change.object
       const keys = new Set([...deploymentKeys(replicaSet), ...(before ? deploymentKeys(before) : [])])
       if (!controllerOf(replicaSet)) {
-        for (const key of adopterKeys(view, 'deployments.apps', replicaSet)) keys.add(key)
+        for (const key of adopterKeys(view, 'deployments.apps', replicaSet, labelSelectorOf)) keys.add(key)
       }
       return keys
     }),
     // Recreate waits until the last old pod is gone.
     watchesResource('pods', (change, _before, view) => {
       if (!change.deleted && !isFinished(change.object)) return []
-      const owner = controllerOf(change.object)
-      const replicaSet = owner?.kind === 'ReplicaSet' ? view.byUid(owner.uid)?.object : undefined
+      const replicaSet = controllingObject(view, 'replicasets.apps', 'ReplicaSet', change.object)
       const keys = replicaSet ? deploymentKeys(replicaSet) : []
       return keys.filter((key) => {
         const deployment = view.get('deployments.apps', key)
@@ -80,21 +86,21 @@ export const deploymentReconciler: Reconciler = {
 
 /** What one round decides, collected before it becomes commands. */
 interface Round {
-  readonly deployment: KubeObject
+  readonly deployment: Deployment
   readonly view: ObjectView
   readonly nowMs: number
   /** Why the last try to create a ReplicaSet was refused, other than by a race. */
   readonly createFailure: string | undefined
-  readonly all: readonly KubeObject[]
+  readonly all: readonly ReplicaSet[]
   /** In order of creation. */
-  readonly old: readonly KubeObject[]
-  readonly newest: KubeObject | undefined
+  readonly old: readonly ReplicaSet[]
+  readonly newest: ReplicaSet | undefined
   /** Wanted sizes of ReplicaSets that change theirs, by name. */
   readonly sizes: Map<string, number>
   /** Wanted changes of the newest ReplicaSet beside its size. */
   newestAnnotations: Record<string, string> | undefined
   newestMinReady: boolean
-  conditions: readonly JsonObject[]
+  conditions: readonly DeploymentCondition[]
   /** The revision that the Deployment should show. */
   revision: string | undefined
   collisionCount: number | undefined
@@ -106,12 +112,12 @@ interface Round {
 function reconcileDeployment(key: string, view: ObjectView, context: ReconcileContext): ReconcileResult {
   const deployment = view.get('deployments.apps', key)
   if (!deployment) return settled
-  const labelSelector = deployment['spec'].selector as JsonObject
-  if (!labelSelector['matchExpressions']?.length && Object.keys(labelSelector['matchLabels'] ?? {}).length === 0) {
+  const labelSelector = deployment.spec.selector
+  if (!labelSelector.matchExpressions?.length && Object.keys(labelSelector.matchLabels ?? {}).length === 0) {
     const message = 'This deployment is selecting all pods. A non-empty selector is required.'
     return { events: [{ object: deployment, type: 'Warning', reason: 'SelectingAll', message }] }
   }
-  const claim = claimChildren(view, deployment, replicaSets, compileLabelSelector(labelSelector))
+  const claim = claimChildren(view, deployment, 'replicasets.apps', compileLabelSelector(labelSelector))
   if (claim.commands.length > 0) return { commands: claim.commands }
 
   const newest = findNewReplicaSet(deployment, claim.children)
@@ -128,9 +134,9 @@ function reconcileDeployment(key: string, view: ObjectView, context: ReconcileCo
     sizes: new Map(),
     newestAnnotations: undefined,
     newestMinReady: false,
-    conditions: (deployment['status']?.conditions ?? []) as JsonObject[],
+    conditions: deployment.status.conditions ?? [],
     revision: deployment.metadata.annotations?.[revisionAnnotation],
-    collisionCount: deployment['status']?.collisionCount as number | undefined,
+    collisionCount: deployment.status.collisionCount,
     commands: [],
     events: [],
     requeueAfterMs: undefined,
@@ -139,7 +145,7 @@ function reconcileDeployment(key: string, view: ObjectView, context: ReconcileCo
     writeStatus(round, calculateStatus(round))
   } else {
     notePause(round)
-    if (deployment['spec'].paused || isScalingEvent(round)) syncOnly(round)
+    if (deployment.spec.paused || isScalingEvent(round)) syncOnly(round)
     else if (isRollingUpdate(deployment)) rollingUpdate(round)
     else recreate(round)
   }
@@ -154,28 +160,31 @@ function reconcileDeployment(key: string, view: ObjectView, context: ReconcileCo
 // ── sizes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The size that a ReplicaSet has, or will have after this round. */
-const sizeOf = (round: Round, replicaSet: KubeObject): number =>
+const sizeOf = (round: Round, replicaSet: ReplicaSet): number =>
   round.sizes.get(replicaSet.metadata.name) ?? replicasOf(replicaSet)
 
-const totalSize = (round: Round, list: readonly KubeObject[]): number =>
+const totalSize = (round: Round, list: readonly ReplicaSet[]): number =>
   list.reduce((sum, replicaSet) => sum + sizeOf(round, replicaSet), 0)
 
 /** The status speaks of the ReplicaSet as it is now, not of one that was larger or smaller. */
-const isObserved = ({ metadata, status }: KubeObject & { readonly status?: JsonObject }): boolean =>
-  ((status?.['observedGeneration'] as number | undefined) ?? 0) >= (metadata.generation ?? 0)
+const isObserved = ({ metadata, status }: ReplicaSet): boolean =>
+  (status.observedGeneration ?? 0) >= (metadata.generation ?? 0)
 
 /**
  * How many available pods the ReplicaSet will keep: its status counts those that it had when it looked, and from then on
  * it removes what is beyond its size. Only of use when the status is of this size (`isObserved`).
  */
-const available = (replicaSet: KubeObject): number =>
-  Math.min((replicaSet['status']?.availableReplicas as number | undefined) ?? 0, replicasOf(replicaSet))
+const available = (replicaSet: ReplicaSet): number =>
+  Math.min(replicaSet.status.availableReplicas ?? 0, replicasOf(replicaSet))
 
-const sumStatus = (list: readonly KubeObject[], field: string): number =>
-  list.reduce((sum, replicaSet) => sum + ((replicaSet['status']?.[field] as number | undefined) ?? 0), 0)
+/** The counts in the status of a ReplicaSet. */
+type ReplicaCount = 'replicas' | 'readyReplicas' | 'availableReplicas' | 'terminatingReplicas'
+
+const sumStatus = (list: readonly ReplicaSet[], field: ReplicaCount): number =>
+  list.reduce((sum, replicaSet) => sum + (replicaSet.status[field] ?? 0), 0)
 
 /** Wants a size; true when that is a change. */
-function resize(round: Round, replicaSet: KubeObject, size: number): boolean {
+function resize(round: Round, replicaSet: ReplicaSet, size: number): boolean {
   if (sizeOf(round, replicaSet) === size) return false
   round.sizes.set(replicaSet.metadata.name, size)
   return true
@@ -206,9 +215,9 @@ function resizeCommands(round: Round): void {
           ...replicaSet,
           metadata: { ...replicaSet.metadata, annotations },
           spec: {
-            ...replicaSet['spec'],
+            ...replicaSet.spec,
             ...(scales ? { replicas: wanted } : {}),
-            ...(minReady ? { minReadySeconds: deployment['spec'].minReadySeconds ?? 0 } : {}),
+            ...(minReady ? { minReadySeconds: deployment.spec.minReadySeconds ?? 0 } : {}),
           },
         },
       },
@@ -235,7 +244,7 @@ function syncRevisions(round: Round, createIfMissing: boolean): void {
   if (newest) {
     const annotations = newReplicaSetAnnotations(deployment, newest, revision)
     if (!jsonEqual(annotations, newest.metadata.annotations ?? {})) round.newestAnnotations = annotations
-    round.newestMinReady = (newest['spec'].minReadySeconds ?? 0) !== (deployment['spec'].minReadySeconds ?? 0)
+    round.newestMinReady = (newest.spec.minReadySeconds ?? 0) !== (deployment.spec.minReadySeconds ?? 0)
     round.revision = annotations[revisionAnnotation] ?? round.revision
     if (hasDeadline(deployment) && !findCondition(round.conditions, 'Progressing')) {
       progress(round, {
@@ -252,7 +261,7 @@ function syncRevisions(round: Round, createIfMissing: boolean): void {
 
 function createNewest(round: Round, revision: bigint): void {
   const { deployment, view } = round
-  const template = deployment['spec'].template as JsonObject
+  const template = deployment.spec.template
   const hash = templateHash(template, round.collisionCount ?? 0)
   const name = `${deployment.metadata.name}-${hash}`
   const namespace = deployment.metadata.namespace!
@@ -262,8 +271,8 @@ function createNewest(round: Round, revision: bigint): void {
     return
   }
   const replicas = sizeForNewest(round, 0)
-  const labels = { ...template['metadata']?.labels, [templateHashLabel]: hash }
-  const selector = deployment['spec'].selector as JsonObject
+  const labels = { ...template.metadata?.labels, [templateHashLabel]: hash }
+  const selector = deployment.spec.selector
   const annotations = newReplicaSetAnnotations(deployment, undefined, revision)
   round.revision = annotations[revisionAnnotation]
   round.commands.push({
@@ -277,9 +286,9 @@ function createNewest(round: Round, revision: bigint): void {
         metadata: { name, namespace, labels, annotations, ownerReferences: [controllerReference(deployment)] },
         spec: {
           replicas,
-          ...(deployment['spec'].minReadySeconds ? { minReadySeconds: deployment['spec'].minReadySeconds } : {}),
-          selector: { ...selector, matchLabels: { ...selector['matchLabels'], [templateHashLabel]: hash } },
-          template: { ...template, metadata: { ...template['metadata'], labels } },
+          ...(deployment.spec.minReadySeconds ? { minReadySeconds: deployment.spec.minReadySeconds } : {}),
+          selector: { ...selector, matchLabels: { ...selector.matchLabels, [templateHashLabel]: hash } },
+          template: { ...template, metadata: { ...template.metadata, labels } },
         },
       },
     },
@@ -331,12 +340,12 @@ function rollingUpdate(round: Round): void {
   const size = replicasOf(newest)
   const target = size > wanted ? wanted : size < wanted ? sizeForNewest(round, size) : size
   const changed = resize(round, newest, target) || scaleDownOld(round, newest)
-  if (!changed && isComplete(deployment, deployment['status'] ?? {})) cleanUp(round)
+  if (!changed && isComplete(deployment, deployment.status)) cleanUp(round)
   syncRolloutStatus(round)
 }
 
 /** Takes pods from old ReplicaSets: first those that are not available anyway, then as many as the new ones allow. */
-function scaleDownOld(round: Round, newest: KubeObject): boolean {
+function scaleDownOld(round: Round, newest: ReplicaSet): boolean {
   const { deployment, old, all } = round
   if (totalSize(round, old) === 0) return false
   // Numbers from before the last change of a size would allow to remove what is removed already. Each ReplicaSet soon
@@ -377,7 +386,7 @@ function recreate(round: Round): void {
   if (!scaledDown && !oldPodsRun(round)) {
     if (round.newest) resize(round, round.newest, replicasOf(round.deployment))
     else syncRevisions(round, true)
-    if (round.newest && isComplete(round.deployment, round.deployment['status'] ?? {})) cleanUp(round)
+    if (round.newest && isComplete(round.deployment, round.deployment.status)) cleanUp(round)
   }
   syncRolloutStatus(round)
 }
@@ -386,9 +395,7 @@ function oldPodsRun(round: Round): boolean {
   // One that has not seen yet that it is to have none may still be making some.
   if (!round.old.every(isObserved) || sumStatus(round.old, 'replicas') > 0) return true
   for (const replicaSet of round.old) {
-    for (const { groupResource, object } of round.view.ownedBy(replicaSet.metadata.uid)) {
-      if (groupResource === 'pods' && !isFinished(object)) return true
-    }
+    for (const pod of round.view.listOwned('pods', replicaSet.metadata.uid)) if (!isFinished(pod)) return true
   }
   return false
 }
@@ -409,7 +416,7 @@ function isScalingEvent(round: Round): boolean {
 function syncOnly(round: Round): void {
   syncRevisions(round, false)
   scale(round)
-  if (round.deployment['spec'].paused) cleanUp(round)
+  if (round.deployment.spec.paused) cleanUp(round)
   writeStatus(round, calculateStatus(round))
 }
 
@@ -431,17 +438,16 @@ function scale(round: Round): void {
   if (!isRollingUpdate(deployment)) return
   const allowed = wanted > 0 ? wanted + maxSurgeOf(deployment) : 0
   const toAdd = allowed - active.reduce((sum, replicaSet) => sum + replicasOf(replicaSet), 0)
-  const bySize = (a: KubeObject, b: KubeObject): number =>
+  const bySize = (a: ReplicaSet, b: ReplicaSet): number =>
     replicasOf(b) - replicasOf(a) || (toAdd > 0 ? byCreation(b, a) : byCreation(a, b))
-  const sizeBefore = (replicaSet: KubeObject): number =>
-    Number(replicaSet.metadata.annotations?.[maxReplicasAnnotation] ?? 0) ||
-    ((deployment['status']?.replicas as number | undefined) ?? 0)
+  const sizeBefore = (replicaSet: ReplicaSet): number =>
+    Number(replicaSet.metadata.annotations?.[maxReplicasAnnotation] ?? 0) || (deployment.status.replicas ?? 0)
   for (const [name, size] of proportionalSizes(deployment, [...active].sort(bySize), toAdd, sizeBefore)) {
     round.sizes.set(name, size)
   }
 }
 
-const isSaturated = (deployment: KubeObject, newest: KubeObject): boolean =>
+const isSaturated = (deployment: Deployment, newest: ReplicaSet): boolean =>
   replicasOf(newest) === replicasOf(deployment) &&
   Number(newest.metadata.annotations?.[desiredReplicasAnnotation]) === replicasOf(deployment) &&
   isObserved(newest) &&
@@ -449,14 +455,14 @@ const isSaturated = (deployment: KubeObject, newest: KubeObject): boolean =>
 
 /** Removes ReplicaSets beyond revisionHistoryLimit, the oldest revisions first. */
 function cleanUp(round: Round): void {
-  const limit = round.deployment['spec'].revisionHistoryLimit as number | undefined
+  const limit = round.deployment.spec.revisionHistoryLimit
   if (limit === undefined || limit === noDeadlineSeconds) return
   const candidates = round.old.filter((replicaSet) => !isBeingDeleted(replicaSet))
   const surplus = candidates.length - limit
   if (surplus <= 0) return
   for (const replicaSet of candidates.sort(byRevision).slice(0, surplus)) {
     const { metadata } = replicaSet
-    if ((replicaSet['status']?.replicas ?? 0) !== 0 || sizeOf(round, replicaSet) !== 0) continue
+    if ((replicaSet.status.replicas ?? 0) !== 0 || sizeOf(round, replicaSet) !== 0) continue
     if (!isObserved(replicaSet)) continue
     round.commands.push({
       request: {
@@ -473,8 +479,8 @@ function cleanUp(round: Round): void {
 
 // ── status ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const hasDeadline = (deployment: KubeObject): boolean => {
-  const seconds = deployment['spec'].progressDeadlineSeconds as number | undefined
+const hasDeadline = (deployment: Deployment): boolean => {
+  const seconds = deployment.spec.progressDeadlineSeconds
   return seconds !== undefined && seconds !== noDeadlineSeconds
 }
 
@@ -486,9 +492,9 @@ function progress(round: Round, condition: Condition): void {
 function notePause(round: Round): void {
   if (!hasDeadline(round.deployment)) return
   const current = findCondition(round.conditions, 'Progressing')
-  if (current?.['reason'] === reasons.timedOut) return
-  const paused = Boolean(round.deployment['spec'].paused)
-  const saysPaused = current?.['reason'] === reasons.paused
+  if (current?.reason === reasons.timedOut) return
+  const paused = Boolean(round.deployment.spec.paused)
+  const saysPaused = current?.reason === reasons.paused
   if (paused === saysPaused) return
   progress(round, {
     type: 'Progressing',
@@ -499,7 +505,7 @@ function notePause(round: Round): void {
 }
 
 /** The numbers and the Available condition, from the ReplicaSets' own status. */
-function calculateStatus(round: Round): JsonObject {
+function calculateStatus(round: Round): DeploymentStatus {
   const { deployment, all, newest } = round
   const availableReplicas = sumStatus(all, 'availableReplicas')
   const wanted = replicasOf(deployment)
@@ -511,7 +517,7 @@ function calculateStatus(round: Round): JsonObject {
     message: enough ? 'Deployment has minimum availability.' : 'Deployment does not have minimum availability.',
   })
   const unavailable = Math.max(0, totalSize(round, all) - availableReplicas)
-  const positive = (field: string, value: number): JsonObject => (value > 0 ? { [field]: value } : {})
+  const positive = (field: DeploymentCount, value: number): DeploymentStatus => (value > 0 ? { [field]: value } : {})
   return {
     observedGeneration: deployment.metadata.generation ?? 0,
     ...positive('replicas', sumStatus(all, 'replicas')),
@@ -524,17 +530,26 @@ function calculateStatus(round: Round): JsonObject {
   }
 }
 
-const count = (status: JsonObject, field: string): number => (status[field] as number | undefined) ?? 0
+/** The numbers in the status of a Deployment; each is absent when 0. */
+type DeploymentCount =
+  | 'replicas'
+  | 'updatedReplicas'
+  | 'readyReplicas'
+  | 'availableReplicas'
+  | 'unavailableReplicas'
+  | 'observedGeneration'
+
+const count = (status: DeploymentStatus, field: DeploymentCount): number => status[field] ?? 0
 
 /** Everything is of the new template and available. */
-const isComplete = (deployment: KubeObject, status: JsonObject): boolean =>
+const isComplete = (deployment: Deployment, status: DeploymentStatus): boolean =>
   count(status, 'updatedReplicas') === replicasOf(deployment) &&
   count(status, 'replicas') === replicasOf(deployment) &&
   count(status, 'availableReplicas') === replicasOf(deployment) &&
   count(status, 'observedGeneration') >= (deployment.metadata.generation ?? 0)
 
-const madeProgress = (before: JsonObject, after: JsonObject): boolean => {
-  const oldOnes = (status: JsonObject): number => count(status, 'replicas') - count(status, 'updatedReplicas')
+const madeProgress = (before: DeploymentStatus, after: DeploymentStatus): boolean => {
+  const oldOnes = (status: DeploymentStatus): number => count(status, 'replicas') - count(status, 'updatedReplicas')
   return (
     count(after, 'updatedReplicas') > count(before, 'updatedReplicas') ||
     oldOnes(after) < oldOnes(before) ||
@@ -546,17 +561,17 @@ const madeProgress = (before: JsonObject, after: JsonObject): boolean => {
 /** Milliseconds until the deadline for progress; undefined when none runs. */
 function untilDeadlineMs(round: Round): number | undefined {
   const current = findCondition(round.conditions, 'Progressing')
-  if (!current || current['reason'] === reasons.newReplicaSetAvailable || current['reason'] === reasons.timedOut) {
+  if (!current || current.reason === reasons.newReplicaSetAvailable || current.reason === reasons.timedOut) {
     return undefined
   }
-  const fromMs = Date.parse((current['lastUpdateTime'] ?? current['lastTransitionTime']) as string)
-  return fromMs + (round.deployment['spec'].progressDeadlineSeconds as number) * 1000 - round.nowMs
+  const fromMs = Date.parse(current.lastUpdateTime ?? current.lastTransitionTime ?? '')
+  return fromMs + (round.deployment.spec.progressDeadlineSeconds ?? noDeadlineSeconds) * 1000 - round.nowMs
 }
 
 /** The status during a rollout: beside the numbers, whether it gets on, is done, or is stuck. */
 function syncRolloutStatus(round: Round): void {
   const { deployment, newest } = round
-  const before = (deployment['status'] ?? {}) as JsonObject
+  const before = deployment.status
   const status = calculateStatus(round)
   if (!hasDeadline(deployment)) {
     round.conditions = removeDeploymentCondition(round.conditions, 'Progressing')
@@ -564,7 +579,7 @@ function syncRolloutStatus(round: Round): void {
     const current = findCondition(round.conditions, 'Progressing')
     const wasComplete =
       count(status, 'replicas') === count(status, 'updatedReplicas') &&
-      current?.['reason'] === reasons.newReplicaSetAvailable
+      current?.reason === reasons.newReplicaSetAvailable
     if (!wasComplete) {
       const subject = newest ? `ReplicaSet "${newest.metadata.name}"` : `Deployment "${deployment.metadata.name}"`
       if (isComplete(deployment, status)) {
@@ -606,25 +621,25 @@ function syncRolloutStatus(round: Round): void {
 function reportReplicaFailure(round: Round): void {
   const failing = [...(round.newest ? [round.newest] : []), ...round.old]
   const failure = failing
-    .map((replicaSet) => findCondition((replicaSet['status']?.conditions ?? []) as JsonObject[], 'ReplicaFailure'))
-    .find((condition) => condition?.['status'] === 'True')
+    .map((replicaSet) => findCondition(replicaSet.status.conditions ?? [], 'ReplicaFailure'))
+    .find((condition) => condition?.status === 'True')
   if (!failure) round.conditions = removeDeploymentCondition(round.conditions, 'ReplicaFailure')
   else {
     progress(round, {
       type: 'ReplicaFailure',
       status: 'True',
-      reason: failure['reason'] as string,
-      message: (failure['message'] as string | undefined) ?? '',
+      reason: failure.reason ?? '',
+      message: failure.message ?? '',
     })
   }
 }
 
 /** One write for status and revision: as upstream, the annotation goes by the status subresource, so no generation moves. */
-function writeStatus(round: Round, numbers: JsonObject): void {
+function writeStatus(round: Round, numbers: DeploymentStatus): void {
   const { deployment, revision } = round
   const status = { ...numbers, ...(round.conditions.length > 0 ? { conditions: round.conditions } : {}) }
   const revisionChanges = revision !== deployment.metadata.annotations?.[revisionAnnotation]
-  if (!revisionChanges && jsonEqual(status, deployment['status'] ?? {})) return
+  if (!revisionChanges && jsonEqual(status, deployment.status)) return
   // First of all: after failures commands are sent one, two, four … at a time until one is refused again.
   round.commands.unshift({
     request: {

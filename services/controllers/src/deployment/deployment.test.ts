@@ -101,7 +101,7 @@ describe('a Deployment', () => {
     expect(
       sets(h)
         .map((one) => one['spec'].replicas)
-        .sort((a, b) => a - b),
+        .sort((a, b) => a! - b!),
     ).toEqual([0, replicas])
     expect(get(h).metadata.annotations!['deployment.kubernetes.io/revision']).toBe('2')
     expect(get(h)['status']).toMatchObject({
@@ -189,7 +189,7 @@ describe('a Deployment', () => {
     h.settle()
     setImage(h, 'app:2')
     h.settle()
-    const size = (image: string): number => sets(h).find((one) => imageOf(one) === image)!['spec'].replicas
+    const size = (image: string): number | undefined => sets(h).find((one) => imageOf(one) === image)!['spec'].replicas
     // The documentation's example: 10 replicas, surge 3, unavailable 2 stands at 8 and 5; scaled to 15 it is 11 and 7.
     expect([size('app:1'), size('app:2')]).toEqual([8, 5])
     patch(h, { spec: { replicas: 15 } })

@@ -1,6 +1,8 @@
 // Revisions of a Deployment: which ReplicaSet belongs to which template, its hash and its annotations, as upstream keeps
 // them. `kubectl rollout history` and `undo` read these annotations.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Deployment, ReplicaSet } from '@shiplog/api/generated/types/apps-v1'
+import type { PodTemplateSpec } from '@shiplog/api/generated/types/core-v1'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import { canonicalJson, fnv1a, safeEncode } from '../shared/names.ts'
 import { maxSurgeOf } from './strategy.ts'
@@ -23,20 +25,21 @@ const notCopied: ReadonlySet<string> = new Set([
 ])
 
 /** The hash of a template, safe as part of a name; a collision is resolved by raising the count. */
-export const templateHash = (template: JsonObject, collisionCount: number): string =>
+export const templateHash = (template: PodTemplateSpec, collisionCount: number): string =>
   safeEncode(
     String(fnv1a(collisionCount > 0 ? `${canonicalJson(template)}${collisionCount}` : canonicalJson(template))),
   )
 
 /** A template without the label that ReplicaSets add to theirs. */
-function withoutHash(template: JsonObject): JsonObject {
-  const labels = template['metadata']?.labels as Record<string, string> | undefined
+function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
+  const labels = template.metadata?.labels
   if (labels?.[templateHashLabel] === undefined) return template
   const { [templateHashLabel]: _hash, ...rest } = labels
-  return { ...template, metadata: { ...template['metadata'], labels: rest } }
+  return { ...template, metadata: { ...template.metadata, labels: rest } }
 }
 
-export const sameTemplate = (a: JsonObject, b: JsonObject): boolean => jsonEqual(withoutHash(a), withoutHash(b))
+export const sameTemplate = (a: PodTemplateSpec, b: PodTemplateSpec): boolean =>
+  jsonEqual(withoutHash(a), withoutHash(b))
 
 export const byCreation = (a: KubeObject, b: KubeObject): number =>
   a.metadata.creationTimestamp === b.metadata.creationTimestamp
@@ -48,10 +51,10 @@ export const byCreation = (a: KubeObject, b: KubeObject): number =>
       : 1
 
 /** The ReplicaSet of the present template: the oldest of those that have it. */
-export const findNewReplicaSet = (deployment: KubeObject, replicaSets: readonly KubeObject[]): KubeObject | undefined =>
+export const findNewReplicaSet = (deployment: Deployment, replicaSets: readonly ReplicaSet[]): ReplicaSet | undefined =>
   [...replicaSets]
     .sort(byCreation)
-    .find((replicaSet) => sameTemplate(replicaSet['spec'].template, deployment['spec'].template))
+    .find((replicaSet) => sameTemplate(replicaSet.spec.template, deployment.spec.template))
 
 const int64Max = (1n << 63n) - 1n
 
@@ -76,15 +79,15 @@ const historyWith = (history: string | undefined, revision: bigint): string => {
 }
 
 /** The numbers by which proportional scaling later knows what a ReplicaSet was scaled for. */
-export const replicasAnnotations = (deployment: KubeObject, replicas: number): Record<string, string> => ({
+export const replicasAnnotations = (deployment: Deployment, replicas: number): Record<string, string> => ({
   [desiredReplicasAnnotation]: String(replicas),
   [maxReplicasAnnotation]: String(replicas + maxSurgeOf(deployment)),
 })
 
 /** The annotations that the new ReplicaSet should have: the Deployment's, its revision, and what it was before. */
 export function newReplicaSetAnnotations(
-  deployment: KubeObject,
-  replicaSet: KubeObject | undefined,
+  deployment: Deployment,
+  replicaSet: ReplicaSet | undefined,
   revision: bigint,
 ): Record<string, string> {
   const before = replicaSet?.metadata.annotations ?? {}
@@ -99,6 +102,6 @@ export function newReplicaSetAnnotations(
       annotations[revisionHistoryAnnotation] = historyWith(before[revisionHistoryAnnotation], oldRevision)
     }
   }
-  if (!replicaSet) Object.assign(annotations, replicasAnnotations(deployment, deployment['spec'].replicas ?? 1))
+  if (!replicaSet) Object.assign(annotations, replicasAnnotations(deployment, deployment.spec.replicas ?? 1))
   return annotations
 }

@@ -1,27 +1,27 @@
 // The numbers of a rolling update: maxSurge and maxUnavailable as counts, and the shares of proportional scaling.
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Deployment, ReplicaSet } from '@shiplog/api/generated/types/apps-v1'
 import { scaledValue } from '@shiplog/api/int-or-string'
 
-export const isRollingUpdate = (deployment: KubeObject): boolean =>
-  (deployment['spec'].strategy?.type ?? 'RollingUpdate') === 'RollingUpdate'
+export const isRollingUpdate = (deployment: Deployment): boolean =>
+  (deployment.spec.strategy?.type ?? 'RollingUpdate') === 'RollingUpdate'
 
-export const replicasOf = (object: KubeObject): number => (object['spec'].replicas as number | undefined) ?? 1
+export const replicasOf = (object: Deployment | ReplicaSet): number => object.spec.replicas ?? 1
 
 /** Both as upstream's ResolveFenceposts: surge rounds up, unavailable down, and they are never both 0. */
-function fenceposts(deployment: KubeObject): { readonly surge: number; readonly unavailable: number } {
+function fenceposts(deployment: Deployment): { readonly surge: number; readonly unavailable: number } {
   const replicas = replicasOf(deployment)
-  const rolling = deployment['spec'].strategy?.rollingUpdate
+  const rolling = deployment.spec.strategy?.rollingUpdate
   const surge = scaledValue(rolling?.maxSurge ?? 0, replicas, true) ?? 0
   const unavailable = scaledValue(rolling?.maxUnavailable ?? 0, replicas, false) ?? 0
   return { surge, unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable }
 }
 
 /** Pods above the wanted number that an update may make; 0 unless it rolls. */
-export const maxSurgeOf = (deployment: KubeObject): number =>
+export const maxSurgeOf = (deployment: Deployment): number =>
   isRollingUpdate(deployment) ? fenceposts(deployment).surge : 0
 
 /** Pods below the wanted number that an update may leave; 0 unless it rolls. */
-export function maxUnavailableOf(deployment: KubeObject): number {
+export function maxUnavailableOf(deployment: Deployment): number {
   if (!isRollingUpdate(deployment) || replicasOf(deployment) === 0) return 0
   return Math.min(fenceposts(deployment).unavailable, replicasOf(deployment))
 }
@@ -34,10 +34,10 @@ const roundAway = (value: number): number => Math.sign(value) * Math.round(Math.
  * of the list is the order of precedence. `sizeBefore` is the most that a ReplicaSet's Deployment could have had.
  */
 export function proportionalSizes(
-  deployment: KubeObject,
-  replicaSets: readonly KubeObject[],
+  deployment: Deployment,
+  replicaSets: readonly ReplicaSet[],
   toAdd: number,
-  sizeBefore: (replicaSet: KubeObject) => number,
+  sizeBefore: (replicaSet: ReplicaSet) => number,
 ): ReadonlyMap<string, number> {
   const limit = replicasOf(deployment) === 0 ? 0 : replicasOf(deployment) + maxSurgeOf(deployment)
   const sizes = new Map<string, number>()

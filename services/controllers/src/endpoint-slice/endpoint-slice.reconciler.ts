@@ -1,6 +1,7 @@
 // EndpointSlice: the addresses behind each Service with a selector, 100 to a slice. Endpoints stay in the slice where they
 // are; what is new fills slices that have room, so that one pod's change rewrites one slice.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { EndpointPort, Pod, Service } from '@shiplog/api/generated/types/core-v1'
+import type { Endpoint, EndpointSlice } from '@shiplog/api/generated/types/discovery-v1'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
@@ -65,22 +66,22 @@ export const endpointSliceReconciler: Reconciler = {
 /** Slices that should exist: endpoints that share their ports and address family. */
 interface Group {
   readonly family: Family
-  readonly ports: readonly JsonObject[]
-  readonly endpoints: Map<string, JsonObject>
+  readonly ports: readonly EndpointPort[]
+  readonly endpoints: Map<string, Endpoint>
 }
 
-function familiesOf(service: KubeObject): readonly Family[] {
-  const families = service['spec']?.ipFamilies as Family[] | undefined
+function familiesOf(service: Service): readonly Family[] {
+  const families = service.spec.ipFamilies?.filter((family) => family !== '')
   return families?.length ? families : ['IPv4']
 }
 
-function endpointOf(service: KubeObject, pod: KubeObject, addresses: readonly string[], view: ObjectView): JsonObject {
+function endpointOf(service: Service, pod: Pod, addresses: readonly string[], view: ObjectView): Endpoint {
   const serving = isReady(pod)
   const terminating = isBeingDeleted(pod)
-  const nodeName = pod['spec']?.nodeName as string | undefined
+  const nodeName = pod.spec.nodeName
   const zone = nodeName ? view.get('nodes', keyOf('', nodeName))?.metadata.labels?.[zoneLabel] : undefined
   const hostname = hostnameOf(service, pod)
-  const ready = service['spec']?.publishNotReadyAddresses === true || (serving && !terminating)
+  const ready = service.spec.publishNotReadyAddresses === true || (serving && !terminating)
   return {
     addresses: [...addresses],
     conditions: { ready, serving, terminating },
@@ -91,7 +92,7 @@ function endpointOf(service: KubeObject, pod: KubeObject, addresses: readonly st
   }
 }
 
-function desiredGroups(service: KubeObject, view: ObjectView): Map<string, Group> {
+function desiredGroups(service: Service, view: ObjectView): Map<string, Group> {
   const groups = new Map<string, Group>()
   const pods = podsOf(service, view).filter((pod) => !isFinished(pod))
   for (const family of familiesOf(service)) {
@@ -112,9 +113,9 @@ function desiredGroups(service: KubeObject, view: ObjectView): Map<string, Group
   return groups
 }
 
-const groupKey = (family: string, ports: readonly JsonObject[]): string => `${family} ${canonicalJson(ports)}`
+const groupKey = (family: string, ports: readonly object[]): string => `${family} ${canonicalJson(ports)}`
 
-function labelsFor(service: KubeObject): Record<string, string> {
+function labelsFor(service: Service): Record<string, string> {
   const labels = { ...service.metadata.labels }
   delete labels[headlessLabel]
   return {
@@ -125,22 +126,22 @@ function labelsFor(service: KubeObject): Record<string, string> {
   }
 }
 
-function reconcileSlices(service: KubeObject, view: ObjectView): ReconcileResult {
+function reconcileSlices(service: Service, view: ObjectView): ReconcileResult {
   const namespace = service.metadata.namespace!
   const labels = labelsFor(service)
   const groups = desiredGroups(service, view)
   const commands: Command[] = []
-  const kept = new Map<string, { readonly slice: KubeObject; readonly endpoints: JsonObject[] }[]>()
+  const kept = new Map<string, { readonly slice: EndpointSlice; readonly endpoints: Endpoint[] }[]>()
   for (const slice of ownSlices(service, view)) {
-    const key = groupKey(slice['addressType'], (slice['ports'] ?? []) as JsonObject[])
+    const key = groupKey(slice.addressType, slice.ports ?? [])
     const group = groups.get(key)
     if (!group) {
       commands.push(deleteSlice(slice))
       continue
     }
-    const endpoints: JsonObject[] = []
-    for (const endpoint of (slice['endpoints'] ?? []) as JsonObject[]) {
-      const uid = endpoint['targetRef']?.uid as string
+    const endpoints: Endpoint[] = []
+    for (const endpoint of slice.endpoints ?? []) {
+      const uid = endpoint.targetRef?.uid ?? ''
       const wanted = group.endpoints.get(uid)
       if (!wanted) continue
       endpoints.push(wanted)
@@ -150,7 +151,7 @@ function reconcileSlices(service: KubeObject, view: ObjectView): ReconcileResult
     list.push({ slice, endpoints })
     kept.set(key, list)
   }
-  let newSlices: { readonly group: Group; readonly endpoints: readonly JsonObject[] }[] = []
+  let newSlices: { readonly group: Group; readonly endpoints: readonly Endpoint[] }[] = []
   for (const [key, group] of groups) {
     const slices = kept.get(key) ?? []
     const missing = [...group.endpoints.values()]
@@ -158,7 +159,7 @@ function reconcileSlices(service: KubeObject, view: ObjectView): ReconcileResult
     for (const { endpoints } of [...slices].sort((a, b) => b.endpoints.length - a.endpoints.length)) {
       endpoints.push(...missing.splice(0, Math.max(0, endpointsPerSliceMax - endpoints.length)))
     }
-    const parts: JsonObject[][] = []
+    const parts: Endpoint[][] = []
     while (missing.length > 0) parts.push(missing.splice(0, endpointsPerSliceMax))
     if (slices.length === 0 && parts.length === 0) parts.push([])
     newSlices = [...newSlices, ...parts.map((endpoints) => ({ group, endpoints }))]
@@ -167,7 +168,7 @@ function reconcileSlices(service: KubeObject, view: ObjectView): ReconcileResult
     const surviving = filled.length > 0 || parts.length > 0 ? filled : slices.slice(0, 1)
     for (const { slice, endpoints } of slices) {
       if (!surviving.some((one) => one.slice === slice)) commands.push(deleteSlice(slice))
-      else if (!jsonEqual(endpoints, slice['endpoints'] ?? []) || !jsonEqual(labels, slice.metadata.labels ?? {})) {
+      else if (!jsonEqual(endpoints, slice.endpoints ?? []) || !jsonEqual(labels, slice.metadata.labels ?? {})) {
         commands.push(updateSlice(slice, labels, endpoints))
       }
     }
@@ -205,16 +206,13 @@ function reconcileSlices(service: KubeObject, view: ObjectView): ReconcileResult
 }
 
 /** In order of their names, so that two runners go through them alike. */
-function ownSlices(service: KubeObject, view: ObjectView): readonly KubeObject[] {
-  const slices: KubeObject[] = []
-  for (const entry of view.ownedBy(service.metadata.uid)) {
-    if (entry.groupResource !== groupResource || isBeingDeleted(entry.object)) continue
-    if (entry.object.metadata.labels?.[managedByLabel] === manager) slices.push(entry.object)
-  }
-  return slices.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+function ownSlices(service: Service, view: ObjectView): readonly EndpointSlice[] {
+  return [...view.listOwned(groupResource, service.metadata.uid)]
+    .filter((slice) => !isBeingDeleted(slice) && slice.metadata.labels?.[managedByLabel] === manager)
+    .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
 }
 
-const deleteSlice = (slice: KubeObject): Command => ({
+const deleteSlice = (slice: EndpointSlice): Command => ({
   request: {
     verb: 'delete',
     ...slicesResource,
@@ -225,9 +223,9 @@ const deleteSlice = (slice: KubeObject): Command => ({
 })
 
 const updateSlice = (
-  slice: KubeObject,
+  slice: EndpointSlice,
   labels: Readonly<Record<string, string>>,
-  endpoints: readonly JsonObject[],
+  endpoints: readonly Endpoint[],
 ): Command => ({
   request: {
     verb: 'update',

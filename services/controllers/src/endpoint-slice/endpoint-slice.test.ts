@@ -73,8 +73,8 @@ describe('a Service with a selector', () => {
     makePods(h, 1)
     h.settle()
     expect(all(h)[0]!['conditions']).toEqual({ ready: false, serving: false, terminating: false })
-    expect(endpoints(h)!['subsets'][0].notReadyAddresses).toHaveLength(1)
-    expect(endpoints(h)!['subsets'][0].addresses).toBeUndefined()
+    expect(endpoints(h)!.subsets![0]!.notReadyAddresses).toHaveLength(1)
+    expect(endpoints(h)!.subsets![0]!.addresses).toBeUndefined()
   })
 
   test('shows a terminating pod as serving, and drops it from Endpoints', () => {
@@ -110,10 +110,10 @@ describe('a Service with a selector', () => {
     makePods(h, 250)
     h.settle()
     expect(all(h)).toHaveLength(250)
-    expect(slices(h).every((slice) => slice['endpoints'].length <= endpointsPerSliceMax)).toBe(true)
+    expect(slices(h).every((slice) => slice.endpoints!.length <= endpointsPerSliceMax)).toBe(true)
     expect(new Set(all(h).map((endpoint) => endpoint['targetRef'].uid)).size).toBe(250)
     const before = new Map(slices(h).map((slice) => [slice.metadata.name, slice.metadata.resourceVersion]))
-    const victim = slices(h)[0]!['endpoints'][3].targetRef.name as string
+    const victim = slices(h)[0]!.endpoints![3]!.targetRef!.name!
     h.cluster.must({ verb: 'delete', ...pods, name: victim, body: { gracePeriodSeconds: 0 } })
     h.settle()
     expect(all(h)).toHaveLength(250)
@@ -146,7 +146,7 @@ describe('a Service with a selector', () => {
     h.settle()
     expect(slices(h)[0]!.metadata.labels).toMatchObject({ 'service.kubernetes.io/headless': '' })
     expect(all(h)).toHaveLength(1)
-    expect(endpoints(h)!['subsets'][0].addresses).toHaveLength(1)
+    expect(endpoints(h)!.subsets![0]!.addresses).toHaveLength(1)
     expect(h.secondRun()).toEqual([])
   })
 
@@ -156,7 +156,7 @@ describe('a Service with a selector', () => {
     makePods(h, 1)
     h.settle()
     expect(all(h)[0]!['conditions']).toMatchObject({ ready: true, serving: false })
-    expect(endpoints(h)!['subsets'][0].addresses).toHaveLength(1)
+    expect(endpoints(h)!.subsets![0]!.addresses).toHaveLength(1)
   })
 
   test('takes its Endpoints with it', () => {
@@ -199,7 +199,7 @@ describe('a Service of two families', () => {
     makeService(h, { ipFamilies: ['IPv6', 'IPv4'], clusterIP: 'fd00:10:96::10' })
     h.settle()
     expect(familiesOf(h)).toEqual([`IPv4 ${ipv4}`, 'IPv6 fd00:10:244::2'])
-    expect(endpoints(h)!['subsets'][0].addresses).toMatchObject([{ ip: 'fd00:10:244::2' }])
+    expect(endpoints(h)!.subsets![0]!.addresses).toMatchObject([{ ip: 'fd00:10:244::2' }])
     expect(h.secondRun()).toEqual([])
   })
 

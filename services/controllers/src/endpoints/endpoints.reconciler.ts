@@ -1,5 +1,12 @@
 // Endpoints: the older form of what EndpointSlices say, one object of the Service's name, still read by many clients.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type {
+  EndpointAddress,
+  EndpointPort,
+  EndpointSubset,
+  Endpoints,
+  Pod,
+  Service,
+} from '@shiplog/api/generated/types/core-v1'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
@@ -50,7 +57,7 @@ export const endpointsReconciler: Reconciler = {
   },
 }
 
-const removeEndpoints = (endpoints: KubeObject): ReconcileResult => ({
+const removeEndpoints = (endpoints: Endpoints): ReconcileResult => ({
   commands: [
     {
       request: {
@@ -66,22 +73,22 @@ const removeEndpoints = (endpoints: KubeObject): ReconcileResult => ({
 })
 
 interface Placed {
-  readonly pod: KubeObject
-  readonly address: JsonObject
+  readonly pod: Pod
+  readonly address: EndpointAddress
   readonly ready: boolean
-  readonly ports: readonly JsonObject[]
+  readonly ports: readonly EndpointPort[]
 }
 
-function placedPods(service: KubeObject, view: ObjectView): readonly Placed[] {
-  const publishNotReady = service['spec']?.publishNotReadyAddresses === true
-  const family = (service['spec']?.ipFamilies?.[0] as 'IPv4' | 'IPv6' | undefined) ?? 'IPv4'
+function placedPods(service: Service, view: ObjectView): readonly Placed[] {
+  const publishNotReady = service.spec.publishNotReadyAddresses === true
+  const family = service.spec.ipFamilies?.[0] || 'IPv4'
   const placed: Placed[] = []
   for (const pod of podsOf(service, view)) {
     if (isFinished(pod) || (isBeingDeleted(pod) && !publishNotReady)) continue
     const [ip] = addressesOf(pod, family)
     if (!ip) continue
     const hostname = hostnameOf(service, pod)
-    const nodeName = pod['spec']?.nodeName as string | undefined
+    const nodeName = pod.spec.nodeName
     const address = {
       ip,
       ...(hostname ? { hostname } : {}),
@@ -93,12 +100,12 @@ function placedPods(service: KubeObject, view: ObjectView): readonly Placed[] {
   return placed
 }
 
-const ipOf = (placed: Placed): string => placed.address['ip'] as string
+const ipOf = (placed: Placed): string => placed.address.ip
 
 /** Addresses with the same ports share a subset. */
-function subsetsOf(service: KubeObject, placed: readonly Placed[]): readonly JsonObject[] {
-  const bySubset = new Map<string, { readonly ports: readonly JsonObject[]; readonly members: Placed[] }>()
-  const headlessWithoutPorts = isHeadless(service) && !service['spec']?.ports?.length
+function subsetsOf(service: Service, placed: readonly Placed[]): readonly EndpointSubset[] {
+  const bySubset = new Map<string, { readonly ports: readonly EndpointPort[]; readonly members: Placed[] }>()
+  const headlessWithoutPorts = isHeadless(service) && !service.spec.ports?.length
   for (const one of placed) {
     if (one.ports.length === 0 && !headlessWithoutPorts) continue
     const key = canonicalJson(one.ports)
@@ -120,12 +127,12 @@ function subsetsOf(service: KubeObject, placed: readonly Placed[]): readonly Jso
     })
 }
 
-const withoutEmptyName = (port: JsonObject): JsonObject => {
+const withoutEmptyName = (port: EndpointPort): EndpointPort => {
   const { name, ...rest } = port
   return name ? { name, ...rest } : rest
 }
 
-function reconcileEndpoints(service: KubeObject, known: KubeObject | undefined, view: ObjectView): ReconcileResult {
+function reconcileEndpoints(service: Service, known: Endpoints | undefined, view: ObjectView): ReconcileResult {
   const all = placedPods(service, view)
   // Those that are ready first; then by address, so that two runners leave out the same ones.
   const kept =
@@ -149,13 +156,13 @@ function reconcileEndpoints(service: KubeObject, known: KubeObject | undefined, 
     return { commands: [{ request: { verb: 'create', ...address, body } }] }
   }
   if (
-    jsonEqual(subsets, known['subsets'] ?? []) &&
+    jsonEqual(subsets, known.subsets ?? []) &&
     jsonEqual(labels, known.metadata.labels ?? {}) &&
     jsonEqual(annotations, known.metadata.annotations ?? {})
   ) {
     return settled
   }
-  const { subsets: _before, ...rest } = known as { subsets?: unknown } & KubeObject
+  const { subsets: _before, ...rest } = known
   const body = {
     ...rest,
     metadata: { ...known.metadata, labels, annotations },

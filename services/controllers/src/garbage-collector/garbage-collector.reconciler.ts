@@ -98,8 +98,7 @@ export function createGarbageCollector(resources: readonly FollowedResource[]): 
     workers: workersMax,
     resources: resources.map(({ groupResource }) => ({
       groupResource,
-      keys: (change, before, view) =>
-        wake(groupResource, change.object, change.deleted, before, view),
+      keys: (change, before, view) => wake(groupResource, change.object, change.deleted, before, view),
     })),
     reconcile: (key, view, context) => {
       const space = key.indexOf(' ')

@@ -1,6 +1,7 @@
 // Pauses after failures: ten seconds, doubling to ten minutes, counted from the last failure. Failures in a row count, of
 // the Job as a whole or, where indexes have limits of their own, of each index.
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Job } from '@shiplog/api/generated/types/batch-v1'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { findCondition } from '../shared/conditions.ts'
 import {
   conditionsOf,
@@ -25,15 +26,15 @@ function remainingMs(failures: number, lastFailureMs: number, nowMs: number): nu
 }
 
 /** Pods that a suspension removed did not fail: they were let go, and their deletion began before the Job went on. */
-function wasSuspendedAway(job: KubeObject, pod: KubeObject): boolean {
-  if (isTracked(pod) || pod['status']?.phase === 'Failed') return false
+function wasSuspendedAway(job: Job, pod: Pod): boolean {
+  if (isTracked(pod) || pod.status.phase === 'Failed') return false
   const resumed = findCondition(conditionsOf(job), 'Suspended')
   const beganMs = deletionBeganMs(pod)
-  return resumed !== undefined && beganMs !== undefined && beganMs <= Date.parse(resumed['lastTransitionTime'] as string)
+  return resumed !== undefined && beganMs !== undefined && beganMs <= Date.parse(resumed.lastTransitionTime ?? '')
 }
 
 /** Milliseconds until the Job may make pods again. */
-export function jobBackoffMs(job: KubeObject, children: readonly KubeObject[], nowMs: number): number {
+export function jobBackoffMs(job: Job, children: readonly Pod[], nowMs: number): number {
   const ended = children.filter((pod) => counts(job, pod))
   const lastSuccessMs = Math.max(Number.NEGATIVE_INFINITY, ...ended.filter(hasSucceeded).map(finishedAtMs))
   const failures = ended
@@ -44,7 +45,7 @@ export function jobBackoffMs(job: KubeObject, children: readonly KubeObject[], n
 }
 
 /** Milliseconds until the index whose last failed pod this is may have another. */
-export function indexBackoffMs(lastFailed: KubeObject | undefined, nowMs: number): number {
+export function indexBackoffMs(lastFailed: Pod | undefined, nowMs: number): number {
   if (!lastFailed) return 0
   const { counted, ignored } = failuresBefore(lastFailed)
   return remainingMs(counted + ignored + 1, finishedAtMs(lastFailed), nowMs)

@@ -1,12 +1,13 @@
 // The pods that a Job should have now: which to make, with what in them, and which to remove.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Job } from '@shiplog/api/generated/types/batch-v1'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { Command } from '@shiplog/reconcile/reconciler'
 import { keyOf, type ObjectView } from '@shiplog/reconcile/view'
 import { comparePodsForDeletion } from '../replica-set/pod-ranking.ts'
 import { dropFinalizer } from '../shared/finalizers.ts'
 import { generateNameMax, nextChildNames } from '../shared/names.ts'
 import { createPodCommand, deletePodCommand } from '../shared/pod-commands.ts'
-import { podFromTemplate } from '../shared/pod-from-template.ts'
+import { type NewPod, podFromTemplate } from '../shared/pod-from-template.ts'
 import { indexBackoffMs, jobBackoffMs } from './job-backoff.ts'
 import {
   completionsOf,
@@ -30,13 +31,13 @@ const podsPerRoundMax = 500
 const pods = { group: '', resource: 'pods' }
 
 /** Lets a pod go. */
-export const untrack = (pod: KubeObject): Command => dropFinalizer(pods, pod, trackingFinalizer)
+export const untrack = (pod: Pod): Command => dropFinalizer(pods, pod, trackingFinalizer)
 
 /**
  * Removes a pod that is not wanted any more without counting it as failed: it is let go first, and deleted by the round
  * that sees it so.
  */
-export const removeUncounted = (job: KubeObject, pod: KubeObject, chosen: boolean): Command =>
+export const removeUncounted = (job: Job, pod: Pod, chosen: boolean): Command =>
   isTracked(pod) ? untrack(pod) : deletePodCommand(job, pod, chosen)
 
 export interface PodWork {
@@ -46,10 +47,10 @@ export interface PodWork {
 }
 
 export interface JobPods {
-  readonly job: KubeObject
-  readonly children: readonly KubeObject[]
-  readonly active: readonly KubeObject[]
-  readonly terminating: readonly KubeObject[]
+  readonly job: Job
+  readonly children: readonly Pod[]
+  readonly active: readonly Pod[]
+  readonly terminating: readonly Pod[]
   readonly seen: Look
   readonly view: ObjectView
   readonly nowMs: number
@@ -83,12 +84,12 @@ export function managePods(input: JobPods): PodWork {
 }
 
 /** Pods of no index or of one that another pod works on, then as many more as are too many; those let go already first. */
-function podsForRemoval({ job, active, nowMs }: JobPods, atLeast: number): readonly KubeObject[] {
+function podsForRemoval({ job, active, nowMs }: JobPods, atLeast: number): readonly Pod[] {
   const order = comparePodsForDeletion(() => 0, nowMs)
   const sorted = [...active].sort((a, b) => Number(isTracked(a)) - Number(isTracked(b)) || order(a, b))
   if (!isIndexed(job)) return sorted.slice(0, atLeast)
   const last = new Map(sorted.map((pod) => [indexOf(job, pod), pod]))
-  const isDouble = (pod: KubeObject): boolean => {
+  const isDouble = (pod: Pod): boolean => {
     const index = indexOf(job, pod)
     return index === undefined || last.get(index) !== pod
   }
@@ -121,10 +122,12 @@ function createIndexesApart(input: JobPods, missing: number): PodWork {
   return { commands, ...(untilMs === undefined ? {} : { untilMs }) }
 }
 
-const isTaken = (view: ObjectView, namespace: string) => (name: string): boolean => {
-  const key = keyOf(namespace, name)
-  return view.get('pods', key) !== undefined || view.deletedAtMs('pods', key) !== undefined
-}
+const isTaken =
+  (view: ObjectView, namespace: string) =>
+  (name: string): boolean => {
+    const key = keyOf(namespace, name)
+    return view.get('pods', key) !== undefined || view.deletedAtMs('pods', key) !== undefined
+  }
 
 function createPlain({ job, view }: JobPods, count: number): readonly Command[] {
   const { name, uid, namespace } = job.metadata
@@ -133,10 +136,10 @@ function createPlain({ job, view }: JobPods, count: number): readonly Command[] 
   )
 }
 
-function podOf(job: KubeObject, name: string): JsonObject {
-  const pod = podFromTemplate(job, job['spec'].template as JsonObject, name)
-  const finalizers = (pod['metadata'].finalizers as string[] | undefined) ?? []
-  pod['metadata'].finalizers = finalizers.includes(trackingFinalizer) ? finalizers : [...finalizers, trackingFinalizer]
+function podOf(job: Job, name: string): NewPod {
+  const pod = podFromTemplate(job, job.spec.template, name)
+  const finalizers = pod.metadata.finalizers ?? []
+  pod.metadata.finalizers = finalizers.includes(trackingFinalizer) ? finalizers : [...finalizers, trackingFinalizer]
   return pod
 }
 
@@ -152,27 +155,27 @@ function createIndexed({ job, seen, view }: JobPods, index: number): Command {
   const prefix = indexedPrefix(jobName, index)
   const [name] = nextChildNames(prefix, `${uid}/${index}`, 1, isTaken(view, namespace!))
   const pod = podOf(job, name!)
-  pod['metadata'].generateName = prefix
-  pod['metadata'].annotations = {
-    ...pod['metadata'].annotations,
+  pod.metadata.generateName = prefix
+  pod.metadata.annotations = {
+    ...pod.metadata.annotations,
     [indexAnnotation]: String(index),
     ...(indexLimitOf(job) === undefined ? {} : failureAnnotations(job, seen.held.get(index))),
   }
-  pod['metadata'].labels = { ...pod['metadata'].labels, [indexAnnotation]: String(index) }
-  pod['spec'].hostname = `${jobName}-${index}`
+  pod.metadata.labels = { ...pod.metadata.labels, [indexAnnotation]: String(index) }
+  pod.spec.hostname = `${jobName}-${index}`
   const fieldPath = `metadata.labels['${indexAnnotation}']`
   const variable = { name: 'JOB_COMPLETION_INDEX', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } }
-  for (const list of ['containers', 'initContainers']) {
-    for (const container of (pod['spec'][list] ?? []) as JsonObject[]) {
-      const env = (container['env'] ?? []) as JsonObject[]
-      if (!env.some((one) => one['name'] === variable.name)) container['env'] = [...env, variable]
+  for (const list of ['containers', 'initContainers'] as const) {
+    for (const container of pod.spec[list] ?? []) {
+      const env = container.env ?? []
+      if (!env.some((one) => one.name === variable.name)) container.env = [...env, variable]
     }
   }
   return createPodCommand(job, pod)
 }
 
 /** How often the index failed before, for the pod that replaces one that failed. */
-function failureAnnotations(job: KubeObject, replaced: KubeObject | undefined): Record<string, string> {
+function failureAnnotations(job: Job, replaced: Pod | undefined): Record<string, string> {
   if (!replaced) return { [failureCountAnnotation]: '0' }
   const { counted, ignored } = failuresBefore(replaced)
   const { isCounted } = judgeFailure(job, replaced)

@@ -77,7 +77,10 @@ describe('podFailurePolicy', () => {
     ['Count', onCode('NotIn', [1]), 3],
   ])('%s by %j counts towards backoffLimit', (action, match, exitCode) => {
     const h = harness()
-    make(h, { backoffLimit: 0, podFailurePolicy: { rules: [rule(action, match), rule('Ignore', onCode('NotIn', [0]))] } })
+    make(h, {
+      backoffLimit: 0,
+      podFailurePolicy: { rules: [rule(action, match), rule('Ignore', onCode('NotIn', [0]))] },
+    })
     h.settle()
     finish(h, active(h)[0]!, 'Failed', { exitCode })
     h.settle()
@@ -291,7 +294,7 @@ test('a Job that another controller manages is left alone', () => {
   make(h, { managedBy: 'example.com/queue' })
   h.settle()
   expect(h.cluster.list('pods')).toEqual([])
-  expect(get(h)['status']).toBeUndefined()
+  expect(get(h).status).toEqual({})
 })
 
 describe('an elastic Indexed Job', () => {
@@ -420,9 +423,11 @@ test('the name of an index’s pod shows the index, however long the Job’s nam
   const h = harness()
   make(h, { completions: 12, parallelism: 12, completionMode: 'Indexed' }, 'n'.repeat(62))
   h.settle()
-  expect(active(h).map((pod) => /-(\d+)-[a-z0-9]{5}$/.exec(pod.metadata.name)?.[1]).sort()).toEqual(
-    Array.from({ length: 12 }, (_, index) => String(index)).sort(),
-  )
+  expect(
+    active(h)
+      .map((pod) => /-(\d+)-[a-z0-9]{5}$/.exec(pod.metadata.name)?.[1])
+      .sort(),
+  ).toEqual(Array.from({ length: 12 }, (_, index) => String(index)).sort())
 })
 
 test.each([

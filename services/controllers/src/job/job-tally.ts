@@ -2,7 +2,8 @@
 // uid (uncountedTerminatedPods), or as its index. Then the finalizer goes, and only when it has gone does the counter
 // move and the uid leave the list. `look` says what there is, for the verdict; `countEnds` says what to write and whom to
 // let go.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Job } from '@shiplog/api/generated/types/batch-v1'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { isActive } from '../shared/pods.ts'
 import { parseIndexes } from './completed-indexes.ts'
 import {
@@ -37,7 +38,7 @@ export interface Look {
   /** Uids that the stored status names and whose pods are not let go yet. */
   readonly waiting: UncountedPods
   /** Pods whose uid the stored status names: they may be let go. */
-  readonly release: readonly KubeObject[]
+  readonly release: readonly Pod[]
   /** All that succeeded or failed so far, written or not. */
   readonly succeeded: number
   readonly failed: number
@@ -47,7 +48,7 @@ export interface Look {
   /** Indexes that are given up, where each has a limit. */
   readonly failedIndexes: ReadonlySet<number> | undefined
   /** Failed pods that are held until the pod that replaces them knows how often their index failed, by index. */
-  readonly held: ReadonlyMap<number, KubeObject>
+  readonly held: ReadonlyMap<number, Pod>
 }
 
 interface StoredPods {
@@ -55,30 +56,28 @@ interface StoredPods {
   readonly failed?: readonly string[]
 }
 
-const statusOf = (job: KubeObject): JsonObject => (job['status'] ?? {}) as JsonObject
+const storedPods = (job: Job): StoredPods => job.status.uncountedTerminatedPods ?? {}
 
-const storedPods = (job: KubeObject): StoredPods => (statusOf(job)['uncountedTerminatedPods'] ?? {}) as StoredPods
-
-const namedUids = (job: KubeObject): ReadonlySet<string> => {
+const namedUids = (job: Job): ReadonlySet<string> => {
   const { succeeded = [], failed = [] } = storedPods(job)
   return new Set([...succeeded, ...failed])
 }
 
 /** Whether the failure of this pod is its index's last. */
-function givesUpIndex(job: KubeObject, pod: KubeObject, limit: number): boolean {
+function givesUpIndex(job: Job, pod: Pod, limit: number): boolean {
   if (!hasFailed(job, pod)) return false
   const { action, isCounted } = judgeFailure(job, pod)
   return action === 'FailIndex' || (isCounted && failuresBefore(pod).counted >= limit)
 }
 
 function failedIndexesOf(
-  job: KubeObject,
-  tracked: readonly KubeObject[],
+  job: Job,
+  tracked: readonly Pod[],
   indexes: ReadonlySet<number>,
 ): ReadonlySet<number> | undefined {
   const limit = indexLimitOf(job)
   if (limit === undefined) return undefined
-  const failed = parseIndexes(statusOf(job)['failedIndexes'] as string | undefined, completionsOf(job) ?? 0)
+  const failed = parseIndexes(job.status.failedIndexes, completionsOf(job) ?? 0)
   // What the end of the Job ends has not failed by itself.
   if (hasVerdict(job)) return failed
   for (const pod of tracked) {
@@ -89,19 +88,19 @@ function failedIndexesOf(
 }
 
 /** Of two failed pods of an index the one that failed last. */
-function isLater(pod: KubeObject, than: KubeObject): boolean {
-  const total = (one: KubeObject): number => failuresBefore(one).counted + failuresBefore(one).ignored
+function isLater(pod: Pod, than: Pod): boolean {
+  const total = (one: Pod): number => failuresBefore(one).counted + failuresBefore(one).ignored
   return total(pod) >= total(than) && finishedAtMs(pod) >= finishedAtMs(than)
 }
 
 function heldPods(
-  job: KubeObject,
-  children: readonly KubeObject[],
+  job: Job,
+  children: readonly Pod[],
   indexes: ReadonlySet<number>,
   failedIndexes: ReadonlySet<number>,
-): ReadonlyMap<number, KubeObject> {
+): ReadonlyMap<number, Pod> {
   const running = new Set(children.filter(isActive).map((pod) => indexOf(job, pod)))
-  const held = new Map<number, KubeObject>()
+  const held = new Map<number, Pod>()
   for (const pod of children) {
     const index = indexOf(job, pod)
     if (index === undefined || !isTracked(pod) || !hasFailed(job, pod)) continue
@@ -113,8 +112,8 @@ function heldPods(
 }
 
 /** Looks at a Job's pods. */
-export function look(job: KubeObject, children: readonly KubeObject[]): Look {
-  const status = statusOf(job)
+export function look(job: Job, children: readonly Pod[]): Look {
+  const status = job.status
   const stored = storedPods(job)
   const byUid = new Map(children.map((pod) => [pod.metadata.uid, pod]))
   const isHeld = (uid: string): boolean => {
@@ -126,17 +125,15 @@ export function look(job: KubeObject, children: readonly KubeObject[]): Look {
     failed: (stored.failed ?? []).filter(isHeld),
   }
   const counted = (field: 'succeeded' | 'failed'): number =>
-    ((status[field] as number | undefined) ?? 0) + (stored[field]?.length ?? 0) - waiting[field].length
+    (status[field] ?? 0) + (stored[field]?.length ?? 0) - waiting[field].length
 
   const named = namedUids(job)
   const tracked = children.filter((pod) => isTracked(pod) && counts(job, pod))
   const fresh = tracked.filter((pod) => !named.has(pod.metadata.uid))
   const completions = completionsOf(job) ?? 0
-  const storedIndexes = isIndexed(job)
-    ? parseIndexes(status['completedIndexes'] as string | undefined, completions)
-    : undefined
+  const storedIndexes = isIndexed(job) ? parseIndexes(status.completedIndexes, completions) : undefined
   const indexes = storedIndexes && new Set(storedIndexes)
-  const succeeds = (pod: KubeObject): boolean => hasSucceeded(pod) && !wasMadeSuperfluous(job, pod)
+  const succeeds = (pod: Pod): boolean => hasSucceeded(pod) && !wasMadeSuperfluous(job, pod)
   if (indexes) for (const pod of tracked) if (succeeds(pod)) indexes.add(indexOf(job, pod)!)
   const failedIndexes = indexes && failedIndexesOf(job, tracked, indexes)
   const freshFailed = fresh.filter((pod) => hasFailed(job, pod) && judgeFailure(job, pod).isCounted).length
@@ -145,9 +142,7 @@ export function look(job: KubeObject, children: readonly KubeObject[]): Look {
     countedFailed: counted('failed'),
     waiting,
     release: [...waiting.succeeded, ...waiting.failed].map((uid) => byUid.get(uid)!),
-    succeeded: indexes
-      ? indexes.size
-      : counted('succeeded') + waiting.succeeded.length + fresh.filter(succeeds).length,
+    succeeded: indexes ? indexes.size : counted('succeeded') + waiting.succeeded.length + fresh.filter(succeeds).length,
     failed: counted('failed') + waiting.failed.length + freshFailed,
     storedIndexes,
     indexes,
@@ -164,13 +159,13 @@ export interface Ending {
 
 export interface Count {
   readonly uncounted: UncountedPods
-  readonly release: readonly KubeObject[]
+  readonly release: readonly Pod[]
 }
 
 type Step = 'keep' | 'release' | 'succeeded' | 'failed'
 
 /** What becomes of one pod that still carries the finalizer and whose uid the status does not name. */
-function stepOf(job: KubeObject, pod: KubeObject, seen: Look, ending: Ending | undefined): Step {
+function stepOf(job: Job, pod: Pod, seen: Look, ending: Ending | undefined): Step {
   const index = indexOf(job, pod)
   if (hasSucceeded(pod)) {
     if (wasMadeSuperfluous(job, pod)) return 'release'
@@ -179,7 +174,7 @@ function stepOf(job: KubeObject, pod: KubeObject, seen: Look, ending: Ending | u
     return index === undefined || seen.storedIndexes.has(index) ? 'release' : 'keep'
   }
   // What a success makes superfluous did not fail: only what had failed before.
-  const isFailed = ending?.isSuccess ? pod['status']?.phase === 'Failed' : hasFailed(job, pod)
+  const isFailed = ending?.isSuccess ? pod.status.phase === 'Failed' : hasFailed(job, pod)
   if (!isFailed && ending?.isSuccess) return ending.isStored ? 'release' : 'keep'
   // When a Job has failed, everything that has not ended has failed.
   if (!isFailed && !ending) return 'keep'
@@ -189,12 +184,7 @@ function stepOf(job: KubeObject, pod: KubeObject, seen: Look, ending: Ending | u
 }
 
 /** What to write of the ends, and which pods to let go. */
-export function countEnds(
-  job: KubeObject,
-  children: readonly KubeObject[],
-  seen: Look,
-  ending: Ending | undefined,
-): Count {
+export function countEnds(job: Job, children: readonly Pod[], seen: Look, ending: Ending | undefined): Count {
   const named = namedUids(job)
   const succeeded = [...seen.waiting.succeeded]
   const failed = [...seen.waiting.failed]

@@ -2,29 +2,32 @@
 // asks how the Job ends (job-verdict.ts), makes or removes pods (job-pods.ts) and writes the status. The last condition,
 // Complete or Failed, is written only by a round that sees the verdict stored and nothing left that runs or waits to be
 // counted.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Job, JobCondition, JobStatus } from '@shiplog/api/generated/types/batch-v1'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import { compileLabelSelector } from '@shiplog/api/selectors'
-import type { ObjectChange } from '@shiplog/feed/object-feed'
 import {
   forResource,
   settled,
   watchesResource,
+  type ChangeOf,
   type Command,
   type EventRecord,
   type ReconcileContext,
   type Reconciler,
   type ReconcileResult,
 } from '@shiplog/reconcile/reconciler'
-import { keyOf, keyOfObject, type ObjectView } from '@shiplog/reconcile/view'
+import { keyOfObject, type ObjectView } from '@shiplog/reconcile/view'
 import { rfc3339 } from '@shiplog/runtime/clock'
 import { type Condition, findCondition, isTrue } from '../shared/conditions.ts'
 import {
   adopterKeys,
+  controllingObject,
   claimChildren,
   controllerKeys,
   controllerOf,
   isBeingDeleted,
+  labelSelectorOf,
   orphansIndex,
 } from '../shared/ownership.ts'
 import { deletePodCommand } from '../shared/pod-commands.ts'
@@ -44,7 +47,6 @@ import { countEnds, look, type Count, type Look } from './job-tally.ts'
 import { deadlineMs, type Verdict, verdictOf } from './job-verdict.ts'
 
 const ownManager = 'kubernetes.io/job-controller'
-const pods = { group: '', resource: 'pods' }
 /** Keys of pods that a Job may have left behind begin so; other keys are Jobs. */
 const orphanPrefix = 'pod '
 
@@ -60,21 +62,16 @@ export const jobReconciler: Reconciler = {
     if (!job) return releaseAll(key, view)
     if (isManagedElsewhere(job)) return settled
     if (isFinishedJob(job)) return { commands: trackedPodsOf(job, view).map(untrack) }
-    const selector = compileLabelSelector(job['spec'].selector)
-    const claim = claimChildren(view, job, pods, selector, { finalizer: trackingFinalizer })
+    const selector = compileLabelSelector(job.spec.selector)
+    const claim = claimChildren(view, job, 'pods', selector, { finalizer: trackingFinalizer })
     return claim.commands.length > 0 ? { commands: claim.commands } : reconcileJob(job, claim.children, view, context)
   },
 }
 
-const isManagedElsewhere = (job: KubeObject): boolean =>
-  ((job['spec'].managedBy as string | undefined) ?? ownManager) !== ownManager
+const isManagedElsewhere = (job: Job): boolean => (job.spec.managedBy ?? ownManager) !== ownManager
 
 /** The Job of a pod, the one that it had before, those that may adopt it; or the pod itself, when it is nobody's. */
-function podKeys(
-  change: ObjectChange,
-  before: KubeObject | undefined,
-  view: ObjectView,
-): Iterable<string> {
+function podKeys(change: ChangeOf<'pods'>, before: Pod | undefined, view: ObjectView): Iterable<string> {
   const pod = change.object
   const keys = new Set<string>()
   const controller = controllerOf(pod)
@@ -86,23 +83,17 @@ function podKeys(
   const wasOrphan = before !== undefined && !controllerOf(before)
   // An orphan wakes those who may adopt it when it appears, is released or gets other labels; not at each status.
   if (!controller && !(wasOrphan && jsonEqual(before.metadata.labels, pod.metadata.labels))) {
-    for (const key of adopterKeys(view, 'jobs.batch', pod)) keys.add(key)
+    for (const key of adopterKeys(view, 'jobs.batch', pod, labelSelectorOf)) keys.add(key)
   }
   if (isTracked(pod)) keys.add(orphanPrefix + keyOfObject(pod))
   return keys
 }
 
 /** The Job that controls a pod, if it exists. */
-function jobOf(pod: KubeObject, view: ObjectView): KubeObject | undefined {
-  const controller = controllerOf(pod)
-  if (controller?.kind !== 'Job') return undefined
-  const job = view.get('jobs.batch', keyOf(pod.metadata.namespace, controller.name))
-  return job?.metadata.uid === controller.uid ? job : undefined
-}
+const jobOf = (pod: Pod, view: ObjectView): Job | undefined => controllingObject(view, 'jobs.batch', 'Job', pod)
 
-function trackedPodsOf(job: KubeObject, view: ObjectView): KubeObject[] {
-  const owned = [...view.ownedBy(job.metadata.uid)].filter(({ groupResource }) => groupResource === 'pods')
-  return owned.map(({ object }) => object).filter(isTracked)
+function trackedPodsOf(job: Job, view: ObjectView): Pod[] {
+  return [...view.listOwned('pods', job.metadata.uid)].filter(isTracked)
 }
 
 /** A pod without a Job counts for nobody: nothing may hold it. One that a Job is about to adopt stays. */
@@ -112,7 +103,7 @@ function releaseOrphan(key: string, view: ObjectView): ReconcileResult {
   const controller = controllerOf(pod)
   if (controller && controller.kind !== 'Job') return settled
   if (!controller && !isBeingDeleted(pod)) {
-    for (const jobKey of adopterKeys(view, 'jobs.batch', pod)) {
+    for (const jobKey of adopterKeys(view, 'jobs.batch', pod, labelSelectorOf)) {
       const job = view.get('jobs.batch', jobKey)!
       if (!isFinishedJob(job) && !isBeingDeleted(job) && !isManagedElsewhere(job)) return settled
     }
@@ -134,13 +125,13 @@ function releaseAll(key: string, view: ObjectView): ReconcileResult {
 
 /** What one round works out, collected before it becomes commands. */
 interface Round {
-  readonly job: KubeObject
-  readonly children: readonly KubeObject[]
-  readonly active: readonly KubeObject[]
-  readonly terminating: readonly KubeObject[]
+  readonly job: Job
+  readonly children: readonly Pod[]
+  readonly active: readonly Pod[]
+  readonly terminating: readonly Pod[]
   readonly seen: Look
   readonly nowMs: number
-  conditions: readonly JsonObject[]
+  conditions: readonly JobCondition[]
   startTime: string | undefined
   completionTime: string | undefined
   requeueAfterMs: number | undefined
@@ -149,8 +140,8 @@ interface Round {
 }
 
 function reconcileJob(
-  job: KubeObject,
-  children: readonly KubeObject[],
+  job: Job,
+  children: readonly Pod[],
   view: ObjectView,
   context: ReconcileContext,
 ): ReconcileResult {
@@ -165,7 +156,7 @@ function reconcileJob(
     seen,
     nowMs,
     conditions: conditionsOf(job),
-    startTime: job['status']?.startTime as string | undefined,
+    startTime: job.status.startTime,
     completionTime: undefined,
     requeueAfterMs: undefined,
     commands: [],
@@ -198,13 +189,11 @@ const say = (round: Round, type: EventRecord['type'], reason: string, message: s
 /** Replaces a condition that says something else, with the time of now, or adds one. */
 function setJobCondition(round: Round, next: Condition): void {
   const before = findCondition(round.conditions, next.type)
-  const { status, reason, message } = (before ?? {}) as Partial<Condition>
-  if (status === next.status && reason === next.reason && (message ?? '') === next.message) return
+  if (before?.status === next.status && before.reason === next.reason && (before.message ?? '') === next.message) return
   const now = rfc3339(round.nowMs)
   const { type } = next
-  const written: JsonObject = { type, status: next.status, lastProbeTime: now, lastTransitionTime: now }
-  written['reason'] = next.reason
-  written['message'] = next.message
+  const { reason, message } = next
+  const written = { type, status: next.status, lastProbeTime: now, lastTransitionTime: now, reason, message }
   round.conditions = before
     ? round.conditions.map((condition) => (condition === before ? written : condition))
     : [...round.conditions, written]
@@ -257,11 +246,11 @@ function goOn(round: Round, view: ObjectView): void {
   if (Number.isFinite(untilMs)) round.requeueAfterMs = Math.max(1, untilMs)
 }
 
-function statusOf(round: Round, { uncounted }: Count): JsonObject {
+function statusOf(round: Round, { uncounted }: Count): JobStatus {
   const { active, terminating, seen, conditions, startTime, completionTime } = round
   const succeeded = seen.indexes ? seen.indexes.size : seen.countedSucceeded
   return {
-    ...(conditions.length > 0 ? { conditions } : {}),
+    ...(conditions.length > 0 ? { conditions: [...conditions] } : {}),
     ...(startTime === undefined ? {} : { startTime }),
     ...(completionTime === undefined ? {} : { completionTime }),
     ...(active.length > 0 ? { active: active.length } : {}),
@@ -271,8 +260,8 @@ function statusOf(round: Round, { uncounted }: Count): JsonObject {
     ...(seen.indexes && seen.indexes.size > 0 ? { completedIndexes: formatIndexes(seen.indexes) } : {}),
     ...(seen.failedIndexes ? { failedIndexes: formatIndexes(seen.failedIndexes) } : {}),
     uncountedTerminatedPods: {
-      ...(uncounted.succeeded.length > 0 ? { succeeded: uncounted.succeeded } : {}),
-      ...(uncounted.failed.length > 0 ? { failed: uncounted.failed } : {}),
+      ...(uncounted.succeeded.length > 0 ? { succeeded: [...uncounted.succeeded] } : {}),
+      ...(uncounted.failed.length > 0 ? { failed: [...uncounted.failed] } : {}),
     },
     ready: active.filter(isReady).length,
   }
@@ -282,7 +271,7 @@ function statusOf(round: Round, { uncounted }: Count): JsonObject {
 function writeStatus(round: Round, count: Count): void {
   const { job } = round
   const status = statusOf(round, count)
-  if (jsonEqual(status, job['status'] ?? {})) return
+  if (jsonEqual(status, job.status ?? {})) return
   const event = round.events.pop()
   round.commands.unshift({
     request: {

@@ -1,4 +1,4 @@
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { describe, expect, test } from 'vitest'
 import { active, condition, finish, get, harness, jobs, make } from '../testing/job-harness.ts'
 import { pods } from '../testing/manifests.ts'
@@ -118,7 +118,7 @@ describe('a Job', () => {
     const h = harness()
     make(h, { completions: 3, parallelism: 3, completionMode: 'Indexed' })
     h.settle()
-    const byIndex = (index: number): KubeObject =>
+    const byIndex = (index: number): Pod =>
       active(h).find((pod) => pod.metadata.annotations!['batch.kubernetes.io/job-completion-index'] === String(index))!
     expect([0, 1, 2].map((index) => byIndex(index)['spec'].hostname)).toEqual(['work-0', 'work-1', 'work-2'])
     finish(h, byIndex(0), 'Succeeded')

@@ -1,6 +1,6 @@
 // Namespace: empties a namespace that is Terminating (pods first, and nothing else before the last pod is gone), reports
 // what still stands in the way, and finalizes it when nothing does.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Namespace, NamespaceCondition } from '@shiplog/api/generated/types/core-v1'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
@@ -50,7 +50,7 @@ export function createNamespaceReconciler(resources: readonly FollowedResource[]
     reconcile: (key, view, context) => {
       const namespace = view.get('namespaces', key)
       if (!namespace || !isBeingDeleted(namespace)) return settled
-      if (!(namespace['spec']?.finalizers as string[] | undefined)?.includes(finalizer)) return settled
+      if (!namespace.spec.finalizers?.includes(finalizer)) return settled
       return terminate(namespace, content, view, context)
     },
   }
@@ -63,7 +63,7 @@ interface Remaining {
 }
 
 function terminate(
-  namespace: KubeObject,
+  namespace: Namespace,
   content: readonly FollowedResource[],
   view: ObjectView,
   context: ReconcileContext,
@@ -87,21 +87,21 @@ function terminate(
     if (!anyAlive || (podsRemain && resource.groupResource !== 'pods')) continue
     commands.push(deleteAll(resource, name))
   }
-  const before = (namespace['status']?.conditions ?? []) as JsonObject[]
-  const conditions = conditionsFor(remaining, finalizers).reduce<readonly JsonObject[]>(
+  const before = namespace.status.conditions ?? []
+  const conditions = conditionsFor(remaining, finalizers).reduce<readonly NamespaceCondition[]>(
     (list, condition) => setCondition(list, condition, context.nowMs),
     before,
   )
-  const status = { ...namespace['status'], phase: 'Terminating', conditions }
+  const status = { ...namespace.status, phase: 'Terminating', conditions }
   if (remaining.length > 0) {
-    if (!jsonEqual(status, namespace['status'])) commands.unshift(writeStatus(namespace, status))
+    if (!jsonEqual(status, namespace.status)) commands.unshift(writeStatus(namespace, status))
     return { commands, requeueAfterMs: refreshMs }
   }
   // Twice in a row empty, with what is not in the view deleted in between.
-  if (findCondition(before, 'NamespaceContentRemaining')?.['status'] !== 'False') {
+  if (findCondition(before, 'NamespaceContentRemaining')?.status !== 'False') {
     return { commands: [writeStatus(namespace, status), ...unseen.map((resource) => deleteAll(resource, name))] }
   }
-  const kept = (namespace['spec'].finalizers as string[]).filter((one) => one !== finalizer)
+  const kept = (namespace.spec.finalizers ?? []).filter((one) => one !== finalizer)
   return {
     commands: [
       {
@@ -111,7 +111,7 @@ function terminate(
           resource: 'namespaces',
           subresource: 'finalize',
           name,
-          body: { ...namespace, spec: { ...namespace['spec'], finalizers: kept } },
+          body: { ...namespace, spec: { ...namespace.spec, finalizers: kept } },
         },
       },
     ],
@@ -131,7 +131,7 @@ const deleteAll = (
   },
 })
 
-const writeStatus = (namespace: KubeObject, status: JsonObject): Command => ({
+const writeStatus = (namespace: Namespace, status: object): Command => ({
   request: {
     verb: 'update',
     group: '',

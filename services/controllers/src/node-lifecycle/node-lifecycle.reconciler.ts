@@ -1,6 +1,6 @@
 // Node life cycle: a node whose Lease is no longer renewed becomes Unknown, gets the taints that keep new pods away and
 // drive its pods off after their toleration, and loses them when it is back. Upstream's numbers, reasons and sentences.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Node, NodeCondition, Pod, PodCondition, Taint } from '@shiplog/api/generated/types/core-v1'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
@@ -18,7 +18,7 @@ import { findCondition, setCondition } from '../shared/conditions.ts'
 import { isBeingDeleted } from '../shared/ownership.ts'
 import { podCondition } from '../shared/pods.ts'
 import { podsByNodeIndex } from '../shared/pods-by-node.ts'
-import { evictionTimeMs, type Taint } from './taint-eviction.ts'
+import { evictionTimeMs } from './taint-eviction.ts'
 
 /** Without a sign of life for so long a node is Unknown (--node-monitor-grace-period). */
 export const nodeGraceMs = 50_000
@@ -58,8 +58,8 @@ export const nodeLifecycleReconciler: Reconciler = {
     // A renewal is looked at when the grace period ends; it wakes nobody before.
     readsResource('leases.coordination.k8s.io'),
     watchesResource('pods', (change, before, view) => {
-      const nodeName = change.object['spec']?.nodeName as string | undefined
-      if (!nodeName || change.deleted || before?.['spec']?.nodeName === nodeName) return []
+      const nodeName = change.object.spec.nodeName
+      if (!nodeName || change.deleted || before?.spec.nodeName === nodeName) return []
       // A pod that has just been bound matters when something drives pods off its node.
       const node = view.get('nodes', keyOf('', nodeName))
       return node && noExecuteTaints(node).length > 0 ? [keyOf('', nodeName)] : []
@@ -71,41 +71,40 @@ export const nodeLifecycleReconciler: Reconciler = {
   },
 }
 
-const conditionsOf = (node: KubeObject): readonly JsonObject[] => (node['status']?.conditions ?? []) as JsonObject[]
+const conditionsOf = (node: Node): readonly NodeCondition[] => node.status.conditions ?? []
 
-const taintsOf = (node: KubeObject): readonly Taint[] => (node['spec']?.taints ?? []) as Taint[]
+const taintsOf = (node: Node): readonly Taint[] => node.spec.taints ?? []
 
-const noExecuteTaints = (node: KubeObject): readonly Taint[] =>
-  taintsOf(node).filter((taint) => taint.effect === 'NoExecute')
+const noExecuteTaints = (node: Node): readonly Taint[] => taintsOf(node).filter((taint) => taint.effect === 'NoExecute')
 
 /**
  * The last sign of life: a renewed Lease, or a status that the kubelet posted. Upstream counts from when it sees a node
  * first; so that a restart does not forget, that is here when the node was made, or when this controller began.
  */
-function lastSeenMs(node: KubeObject, view: ObjectView, context: ReconcileContext): number {
+function lastSeenMs(node: Node, view: ObjectView, context: ReconcileContext): number {
   const lease = view.get('leases.coordination.k8s.io', keyOf(leaseNamespace, node.metadata.name))
-  const renewed = lease?.['spec']?.renewTime as string | undefined
-  const heartbeat = findCondition(conditionsOf(node), 'Ready')?.['lastHeartbeatTime'] as string | undefined
+  const renewed = lease?.spec.renewTime
+  const heartbeat = findCondition(conditionsOf(node), 'Ready')?.lastHeartbeatTime
   const signs = [renewed, heartbeat, node.metadata.creationTimestamp].map((time) => (time ? Date.parse(time) : 0))
   return Math.max(...signs, context.startedMs)
 }
 
-function reconcileNode(node: KubeObject, view: ObjectView, context: ReconcileContext): ReconcileResult {
+function reconcileNode(node: Node, view: ObjectView, context: ReconcileContext): ReconcileResult {
   const ready = findCondition(conditionsOf(node), 'Ready')
   const seenMs = lastSeenMs(node, view, context)
   const bornMs = Date.parse(node.metadata.creationTimestamp)
   const silentFromMs = ready ? seenMs + nodeGraceMs : Math.max(seenMs + nodeGraceMs, bornMs + nodeStartupGraceMs)
   const silent = context.nowMs >= silentFromMs
-  if (silent && ready?.['status'] !== 'Unknown') return markUnknown(node, context)
+  if (silent && ready?.status !== 'Unknown') return markUnknown(node, context)
 
   const commands: Command[] = []
   const taints = wantedTaints(node, view, context)
   if (!jsonEqual(taints, taintsOf(node))) commands.push(writeTaints(node, taints))
   let wakeMs = silent ? undefined : silentFromMs
   const driving = noExecuteTaints(node)
-  const lost = ready !== undefined && ready['status'] !== 'True'
+  const lost = ready !== undefined && ready.status !== 'True'
   if (lost || driving.length > 0) {
-    for (const pod of view.byIndex(podsByNodeIndex.name, node.metadata.name)) {
+    for (const pod of view.byIndex(podsByNodeIndex, node.metadata.name)) {
       const atMs = isBeingDeleted(pod) ? undefined : evictionTimeMs(pod, driving, context.nowMs)
       const due = atMs !== undefined && atMs <= context.nowMs
       const command = movePod(pod, lost, due, context)
@@ -122,11 +121,11 @@ function reconcileNode(node: KubeObject, view: ObjectView, context: ReconcileCon
 }
 
 /** The kubelet has fallen silent: nothing that it said is known any more. */
-function markUnknown(node: KubeObject, context: ReconcileContext): ReconcileResult {
+function markUnknown(node: Node, context: ReconcileContext): ReconcileResult {
   const now = rfc3339(context.nowMs)
   const before = conditionsOf(node)
   const after = before.map((condition) =>
-    kubeletConditions.includes(condition['type'] as string) && condition['status'] !== 'Unknown'
+    kubeletConditions.includes(condition.type) && condition.status !== 'Unknown'
       ? {
           ...condition,
           status: 'Unknown',
@@ -156,7 +155,7 @@ function markUnknown(node: KubeObject, context: ReconcileContext): ReconcileResu
           ...nodeResource,
           subresource: 'status',
           name,
-          body: { ...node, status: { ...node['status'], conditions: after } },
+          body: { ...node, status: { ...node.status, conditions: after } },
         },
         event: {
           object: node,
@@ -173,16 +172,16 @@ function markUnknown(node: KubeObject, context: ReconcileContext): ReconcileResu
  * The taints that the node's conditions ask for, with all others as they are. When no node of the cluster is ready, it is
  * more likely this side that is cut off: then nothing is driven off (upstream's full disruption), only kept away.
  */
-function wantedTaints(node: KubeObject, view: ObjectView, context: ReconcileContext): readonly Taint[] {
+function wantedTaints(node: Node, view: ObjectView, context: ReconcileContext): readonly Taint[] {
   const conditions = conditionsOf(node)
-  const ready = findCondition(conditions, 'Ready')?.['status'] as string | undefined
+  const ready = findCondition(conditions, 'Ready')?.status
   const lost =
     ready === 'Unknown' ? unreachable : ready === 'True' ? undefined : ready === 'False' ? notReady : undefined
   const keys = new Set<string>()
   if (lost) keys.add(lost)
-  if (node['spec']?.unschedulable) keys.add(unschedulable)
+  if (node.spec.unschedulable) keys.add(unschedulable)
   for (const [type, key] of Object.entries(pressureTaints)) {
-    if (findCondition(conditions, type)?.['status'] === 'True') keys.add(key)
+    if (findCondition(conditions, type)?.status === 'True') keys.add(key)
   }
   // A node that has not said anything yet keeps the taint that it registered with.
   if (ready === undefined && taintsOf(node).some((taint) => taint.key === notReady)) keys.add(notReady)
@@ -202,12 +201,11 @@ function wantedTaints(node: KubeObject, view: ObjectView, context: ReconcileCont
 }
 
 function anyReady(view: ObjectView): boolean {
-  for (const node of view.list('nodes'))
-    if (findCondition(conditionsOf(node), 'Ready')?.['status'] === 'True') return true
+  for (const node of view.list('nodes')) if (findCondition(conditionsOf(node), 'Ready')?.status === 'True') return true
   return false
 }
 
-const writeTaints = (node: KubeObject, taints: readonly Taint[]): Command => ({
+const writeTaints = (node: Node, taints: readonly Taint[]): Command => ({
   request: {
     verb: 'patch',
     ...nodeResource,
@@ -220,7 +218,7 @@ const writeTaints = (node: KubeObject, taints: readonly Taint[]): Command => ({
   },
 })
 
-const podAddress = (pod: KubeObject) => ({
+const podAddress = (pod: Pod) => ({
   group: '',
   resource: 'pods',
   namespace: pod.metadata.namespace!,
@@ -231,10 +229,10 @@ const podAddress = (pod: KubeObject) => ({
  * A pod on a lost node: nobody can say that it still serves, so Services stop sending there. When its time has come it
  * first says why it goes, and goes in the next round.
  */
-function movePod(pod: KubeObject, lost: boolean, due: boolean, context: ReconcileContext): Command | undefined {
-  const before = (pod['status']?.conditions ?? []) as readonly JsonObject[]
+function movePod(pod: Pod, lost: boolean, due: boolean, context: ReconcileContext): Command | undefined {
+  const before: readonly PodCondition[] = pod.status.conditions ?? []
   const ready = podCondition(pod, 'Ready')
-  const silenced = lost && ready?.['status'] === 'True'
+  const silenced = lost && ready?.status === 'True'
   let conditions = before
   if (silenced) {
     conditions = before.map((condition) =>
@@ -256,7 +254,7 @@ function movePod(pod: KubeObject, lost: boolean, due: boolean, context: Reconcil
       verb: 'update',
       ...podAddress(pod),
       subresource: 'status',
-      body: { ...pod, status: { ...pod['status'], conditions } },
+      body: { ...pod, status: { ...pod.status, conditions } },
     } as const
     if (!silenced) return { request }
     return { request, event: { object: pod, type: 'Warning', reason: 'NodeNotReady', message: 'Node is not ready' } }

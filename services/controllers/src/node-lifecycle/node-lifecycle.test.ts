@@ -1,4 +1,5 @@
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Node, Pod, Taint, Toleration } from '@shiplog/api/generated/types/core-v1'
+import type { JsonObject } from '@shiplog/api/kube-object'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 import { describe, expect, test } from 'vitest'
 import { createReconcileHarness, type ReconcileHarness } from '../testing/reconcile-harness.ts'
@@ -51,7 +52,7 @@ function pass(h: ReconcileHarness, ms: number, alive: readonly string[]): void {
     h.advance(10_000, quiet)
   }
 }
-const node = (h: ReconcileHarness, name: string): KubeObject => h.cluster.get('nodes', `/${name}`)!
+const node = (h: ReconcileHarness, name: string): Node => h.cluster.get('nodes', `/${name}`)!
 const ready = (h: ReconcileHarness, name: string): JsonObject =>
   (node(h, name)['status'].conditions as JsonObject[]).find((one) => one['type'] === 'Ready')!
 const taints = (h: ReconcileHarness, name: string): string[] =>
@@ -122,7 +123,7 @@ describe('a node whose Lease is no longer renewed', () => {
     expect(h.events).toContain('node-controller TaintManagerEviction Marking for deletion Pod default/none')
     // Services stop sending to what may be gone.
     const daemon = h.cluster.get('pods', 'default/daemon')!
-    expect(daemon['status'].conditions[0]).toMatchObject({ type: 'Ready', status: 'False' })
+    expect(daemon.status.conditions![0]).toMatchObject({ type: 'Ready', status: 'False' })
     pass(h, 280_000, ['b'])
     expect(deleted('default-tolerations')).toBe(false)
     pass(h, 40_000, ['b'])
@@ -218,7 +219,7 @@ test('a node that never said anything becomes Unknown as never updated', () => {
 })
 
 describe('tolerations', () => {
-  const taint = { key: 'k', value: 'v', effect: 'NoExecute' }
+  const taint: Taint = { key: 'k', value: 'v', effect: 'NoExecute' }
   test.each([
     [{ operator: 'Exists' }, true],
     [{ key: 'k', operator: 'Exists' }, true],
@@ -227,7 +228,7 @@ describe('tolerations', () => {
     [{ key: 'k', operator: 'Exists', effect: 'NoSchedule' }, false],
     [{ key: 'other', operator: 'Exists' }, false],
   ])('%j tolerates: %s', (toleration, expected) => {
-    expect(tolerates(toleration as JsonObject, taint)).toBe(expected)
+    expect(tolerates(toleration as Toleration, taint)).toBe(expected)
   })
 
   test('the shortest time counts, from the youngest taint', () => {
@@ -238,8 +239,8 @@ describe('tolerations', () => {
           { key: 'b', operator: 'Exists', tolerationSeconds: 30 },
         ],
       },
-    } as unknown as KubeObject
-    const taints = [
+    } as unknown as Pod
+    const taints: Taint[] = [
       { key: 'a', effect: 'NoExecute', timeAdded: '2026-01-01T00:00:00Z' },
       { key: 'b', effect: 'NoExecute', timeAdded: '2026-01-01T00:01:00Z' },
     ]

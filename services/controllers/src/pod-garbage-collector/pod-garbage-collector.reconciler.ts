@@ -1,7 +1,7 @@
 // Pod garbage collection: pods that nobody else will ever remove. Those bound to a node that does not exist, those deleted
 // before they were bound, those that finished long ago when there are too many, and those on a node that was declared out
 // of service.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import {
   settled,
   watchesResource,
@@ -10,7 +10,7 @@ import {
   type Reconciler,
   type ReconcileResult,
 } from '@shiplog/reconcile/reconciler'
-import { keyOf, keyOfObject, type ObjectView, type ViewIndex } from '@shiplog/reconcile/view'
+import { keyOf, keyOfObject, type ObjectView, viewIndex } from '@shiplog/reconcile/view'
 import { findCondition, setCondition } from '../shared/conditions.ts'
 import { isBeingDeleted } from '../shared/ownership.ts'
 import { isFinished } from '../shared/pods.ts'
@@ -24,11 +24,7 @@ const outOfServiceTaint = 'node.kubernetes.io/out-of-service'
 /** The key under which finished pods are counted. */
 const finishedKey = '#finished'
 
-const finishedIndex: ViewIndex = {
-  name: 'finished pods',
-  groupResource: 'pods',
-  keys: (pod) => (isFinished(pod) ? [finishedKey] : []),
-}
+const finishedIndex = viewIndex('pods', 'finished pods', (pod) => (isFinished(pod) ? [finishedKey] : []))
 
 /** Keys are pod keys, and one for all finished pods. */
 export const createPodGarbageCollector = (finishedMax: number = finishedPodsMax): Reconciler => ({
@@ -40,17 +36,17 @@ export const createPodGarbageCollector = (finishedMax: number = finishedPodsMax)
       const pod = change.object
       if (change.deleted) return []
       const keys: string[] = []
-      const nodeName = pod['spec']?.nodeName as string | undefined
+      const nodeName = pod.spec.nodeName
       if (nodeName === undefined ? isBeingDeleted(pod) : !view.get('nodes', keyOf('', nodeName)))
         keys.push(keyOfObject(pod))
       else if (isBeingDeleted(pod)) keys.push(keyOfObject(pod))
-      if (isFinished(pod) && view.countIndex(finishedIndex.name, finishedKey) > finishedMax) keys.push(finishedKey)
+      if (isFinished(pod) && view.countIndex(finishedIndex, finishedKey) > finishedMax) keys.push(finishedKey)
       return keys
     }),
     watchesResource('nodes', (change, before, view) => {
       const tainted = isOutOfService(change.object) && !(before && isOutOfService(before))
       if (!change.deleted && !tainted) return []
-      return [...view.byIndex(podsByNodeIndex.name, change.name)].map(keyOfObject)
+      return [...view.byIndex(podsByNodeIndex, change.name)].map(keyOfObject)
     }),
   ],
   reconcile: (key, view, context) => {
@@ -60,11 +56,11 @@ export const createPodGarbageCollector = (finishedMax: number = finishedPodsMax)
   },
 })
 
-const isOutOfService = (node: KubeObject): boolean =>
-  ((node['spec']?.taints ?? []) as JsonObject[]).some((taint) => taint['key'] === outOfServiceTaint)
+const isOutOfService = (node: Node): boolean =>
+  (node.spec.taints ?? []).some((taint) => taint.key === outOfServiceTaint)
 
-function reconcilePod(pod: KubeObject, view: ObjectView, context: ReconcileContext): ReconcileResult {
-  const nodeName = pod['spec']?.nodeName as string | undefined
+function reconcilePod(pod: Pod, view: ObjectView, context: ReconcileContext): ReconcileResult {
+  const nodeName = pod.spec.nodeName
   if (nodeName === undefined) {
     return isBeingDeleted(pod) ? remove(pod, 'PodGC: unscheduled pod that is terminating', context, false) : settled
   }
@@ -75,18 +71,18 @@ function reconcilePod(pod: KubeObject, view: ObjectView, context: ReconcileConte
     if (untilMs > 0) return { requeueAfterMs: untilMs }
     return remove(pod, 'PodGC: node no longer exists', context, true)
   }
-  const ready = findCondition((node['status']?.conditions ?? []) as JsonObject[], 'Ready')
-  if (isBeingDeleted(pod) && isOutOfService(node) && ready?.['status'] !== 'True') {
+  const ready = findCondition(node.status.conditions ?? [], 'Ready')
+  if (isBeingDeleted(pod) && isOutOfService(node) && ready?.status !== 'True') {
     return remove(pod, 'PodGC: node is out-of-service', context, true)
   }
   return settled
 }
 
 /** Says why and fails the pod first, when it was not finished; removes it in the next round. */
-function remove(pod: KubeObject, why: string, context: ReconcileContext, disrupts: boolean): ReconcileResult {
+function remove(pod: Pod, why: string, context: ReconcileContext, disrupts: boolean): ReconcileResult {
   if (disrupts && !isFinished(pod)) {
     const conditions = setCondition(
-      (pod['status']?.conditions ?? []) as JsonObject[],
+      pod.status.conditions ?? [],
       { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByPodGC', message: why },
       context.nowMs,
     )
@@ -100,7 +96,7 @@ function remove(pod: KubeObject, why: string, context: ReconcileContext, disrupt
             subresource: 'status',
             namespace: pod.metadata.namespace!,
             name: pod.metadata.name,
-            body: { ...pod, status: { ...pod['status'], phase: 'Failed', conditions } },
+            body: { ...pod, status: { ...pod.status, phase: 'Failed', conditions } },
           },
         },
       ],
@@ -109,7 +105,7 @@ function remove(pod: KubeObject, why: string, context: ReconcileContext, disrupt
   return { commands: [forceDelete(pod)] }
 }
 
-const forceDelete = (pod: KubeObject): Command => ({
+const forceDelete = (pod: Pod): Command => ({
   request: {
     verb: 'delete',
     group: '',
@@ -127,9 +123,9 @@ const forceDelete = (pod: KubeObject): Command => ({
 
 /** The oldest finished pods beyond the bound. */
 function removeFinished(view: ObjectView, finishedMax: number): ReconcileResult {
-  const surplus = view.countIndex(finishedIndex.name, finishedKey) - finishedMax
+  const surplus = view.countIndex(finishedIndex, finishedKey) - finishedMax
   if (surplus <= 0) return settled
-  const order = (pod: KubeObject): string => `${pod.metadata.creationTimestamp} ${keyOfObject(pod)}`
-  const oldest = [...view.byIndex(finishedIndex.name, finishedKey)].sort((a, b) => (order(a) < order(b) ? -1 : 1))
+  const order = (pod: Pod): string => `${pod.metadata.creationTimestamp} ${keyOfObject(pod)}`
+  const oldest = [...view.byIndex(finishedIndex, finishedKey)].sort((a, b) => (order(a) < order(b) ? -1 : 1))
   return { commands: oldest.slice(0, surplus).map(forceDelete) }
 }

@@ -18,7 +18,7 @@ export const pvProtectionReconciler: Reconciler = {
   ],
   reconcile: (key, view) => {
     const volume = view.get(volumes.resource, key)
-    if (!volume || !isHeldBy(volume, finalizer) || volume['status']?.phase === 'Bound') return settled
+    if (!volume || !isHeldBy(volume, finalizer) || volume.status.phase === 'Bound') return settled
     return { commands: [dropFinalizer(volumes, volume, finalizer)] }
   },
 }

@@ -1,9 +1,10 @@
 // PVC protection: a claim that is deleted stays while a pod uses it; then this takes off the finalizer that admission
 // (StorageObjectInUseProtection) put on, and the claim goes. The view is a consistent prefix of the log, so a pod that was
 // there before the deletion is in it: no live list is needed to be sure.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Pod, Volume } from '@shiplog/api/generated/types/core-v1'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import { settled, watchesResource, type Reconciler } from '@shiplog/reconcile/reconciler'
-import { keyOf, keyOfObject, type ObjectView, type ViewIndex } from '@shiplog/reconcile/view'
+import { keyOf, keyOfObject, type ObjectView, viewIndex } from '@shiplog/reconcile/view'
 import { dropFinalizer, isHeldBy } from '../shared/finalizers.ts'
 import { isBeingDeleted, isControlledBy } from '../shared/ownership.ts'
 
@@ -11,37 +12,37 @@ const finalizer = 'kubernetes.io/pvc-protection'
 const claims = { group: '', resource: 'persistentvolumeclaims' } as const
 
 /** Keys of claims: those that a pod names, and those that are made for its ephemeral volumes. */
-function claimKeysOf(pod: KubeObject): readonly string[] {
+function claimKeysOf(pod: Pod): readonly string[] {
   const keys: string[] = []
-  for (const volume of (pod['spec']?.volumes ?? []) as readonly JsonObject[]) {
+  for (const volume of pod.spec.volumes ?? []) {
     const name = claimNameOf(pod, volume)
     if (name !== undefined) keys.push(keyOf(pod.metadata.namespace, name))
   }
   return keys
 }
 
-const claimNameOf = (pod: KubeObject, volume: JsonObject): string | undefined =>
-  volume['persistentVolumeClaim']
-    ? (volume['persistentVolumeClaim'] as JsonObject)['claimName']
-    : volume['ephemeral']
-      ? `${pod.metadata.name}-${volume['name']}`
+const claimNameOf = (pod: Pod, volume: Volume): string | undefined =>
+  volume.persistentVolumeClaim
+    ? volume.persistentVolumeClaim.claimName
+    : volume.ephemeral
+      ? `${pod.metadata.name}-${volume.name}`
       : undefined
 
-const podsByClaimIndex: ViewIndex = { name: 'pods by claim', groupResource: 'pods', keys: claimKeysOf }
+const podsByClaimIndex = viewIndex('pods', 'pods by claim', claimKeysOf)
 
 /** Nothing of it runs any more; it only waits for finalizers, perhaps for one that waits for its ephemeral claims. */
-const isShutDown = (pod: KubeObject): boolean => isBeingDeleted(pod) && pod.metadata.deletionGracePeriodSeconds === 0
+const isShutDown = (pod: Pod): boolean => isBeingDeleted(pod) && pod.metadata.deletionGracePeriodSeconds === 0
 
 /** A pod uses a claim from when it has a node until it is gone, as upstream; a claim made for another pod's volume is not its own. */
-function uses(pod: KubeObject, claim: KubeObject): boolean {
-  if (!pod['spec']?.nodeName) return false
-  return ((pod['spec']?.volumes ?? []) as readonly JsonObject[]).some((volume) => {
+function uses(pod: Pod, claim: KubeObject): boolean {
+  if (!pod.spec.nodeName) return false
+  return (pod.spec.volumes ?? []).some((volume) => {
     if (claimNameOf(pod, volume) !== claim.metadata.name) return false
-    return volume['persistentVolumeClaim'] ? true : !isShutDown(pod) && isControlledBy(claim, pod)
+    return volume.persistentVolumeClaim ? true : !isShutDown(pod) && isControlledBy(claim, pod)
   })
 }
 
-function* heldClaimKeys(pod: KubeObject, view: ObjectView): Iterable<string> {
+function* heldClaimKeys(pod: Pod, view: ObjectView): Iterable<string> {
   for (const key of claimKeysOf(pod)) {
     const claim = view.get(claims.resource, key)
     if (claim && isHeldBy(claim, finalizer)) yield key
@@ -68,7 +69,7 @@ export const pvcProtectionReconciler: Reconciler = {
   reconcile: (key, view) => {
     const claim = view.get(claims.resource, key)
     if (!claim || !isHeldBy(claim, finalizer)) return settled
-    for (const pod of view.byIndex(podsByClaimIndex.name, key)) if (uses(pod, claim)) return settled
+    for (const pod of view.byIndex(podsByClaimIndex, key)) if (uses(pod, claim)) return settled
     return { commands: [dropFinalizer(claims, claim, finalizer)] }
   },
 }

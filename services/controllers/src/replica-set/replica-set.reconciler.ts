@@ -1,7 +1,8 @@
 // ReplicaSet and ReplicationController: exactly spec.replicas active pods. As upstream they are one controller for two kinds,
 // which differ in the form of their selector and in what their status tells. Pods get names from a counter over the owner's
 // uid (shared/names.ts), so that racing or restarted runners can never make one too many.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '@shiplog/api/generated/types/apps-v1'
+import type { Pod, ReplicationController } from '@shiplog/api/generated/types/core-v1'
 import { type CompiledSelector, compileLabelMap, compileLabelSelector } from '@shiplog/api/selectors'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
@@ -34,17 +35,16 @@ export const burstReplicas = 500
 
 const nameProbesMax = 256
 
-const pods = { group: '', resource: 'pods' }
+type ReplicaResource = 'replicasets.apps' | 'replicationcontrollers'
 
 /** What the two kinds differ in. */
 interface ReplicaKind {
   readonly kind: string
   readonly group: string
   readonly resource: string
-  readonly groupResource: string
-  selectorOf(owner: KubeObject): CompiledSelector
+  readonly groupResource: ReplicaResource
   /** Fields of the status beside those that both have. */
-  moreStatus(terminating: number): JsonObject
+  moreStatus(terminating: number): Partial<ReplicaSetStatus>
 }
 
 const replicaSets: ReplicaKind = {
@@ -52,7 +52,6 @@ const replicaSets: ReplicaKind = {
   group: 'apps',
   resource: 'replicasets',
   groupResource: 'replicasets.apps',
-  selectorOf: (owner) => compileLabelSelector(owner['spec']?.selector),
   moreStatus: (terminating) => ({ terminatingReplicas: terminating }),
 }
 
@@ -61,9 +60,12 @@ const replicationControllers: ReplicaKind = {
   group: '',
   resource: 'replicationcontrollers',
   groupResource: 'replicationcontrollers',
-  selectorOf: (owner) => compileLabelMap(owner['spec']?.selector),
   moreStatus: () => ({}),
 }
+
+/** A ReplicationController selects by plain labels, a ReplicaSet by a label selector. */
+const selectorOf = (owner: ReplicaSet | ReplicationController): CompiledSelector =>
+  owner.kind === 'ReplicaSet' ? compileLabelSelector(owner.spec.selector) : compileLabelMap(owner.spec.selector)
 
 const createReconciler = (names: Pick<Reconciler, 'name' | 'component'>, of: ReplicaKind): Reconciler => ({
   ...names,
@@ -79,7 +81,7 @@ const createReconciler = (names: Pick<Reconciler, 'name' | 'component'>, of: Rep
       const wasOrphan = before !== undefined && !controllerOf(before)
       // An orphan wakes those who may adopt it when it appears, is released or gets other labels; not at each status.
       if (!controllerOf(pod) && !(wasOrphan && jsonEqual(before.metadata.labels, pod.metadata.labels))) {
-        for (const key of adopterKeys(view, of.groupResource, pod, of.selectorOf)) keys.add(key)
+        for (const key of adopterKeys(view, of.groupResource, pod, selectorOf)) keys.add(key)
       }
       return keys
     }),
@@ -99,22 +101,17 @@ export const replicationControllerReconciler: Reconciler = createReconciler(
   replicationControllers,
 )
 
-function reconcileReplicas(
-  of: ReplicaKind,
-  key: string,
-  view: ObjectView,
-  context: ReconcileContext,
-): ReconcileResult {
+function reconcileReplicas(of: ReplicaKind, key: string, view: ObjectView, context: ReconcileContext): ReconcileResult {
   const owner = view.get(of.groupResource, key)
   if (!owner) return settled
-  const claim = claimChildren(view, owner, pods, of.selectorOf(owner), { eligible: isActive })
+  const claim = claimChildren(view, owner, 'pods', selectorOf(owner), { eligible: isActive })
   if (claim.commands.length > 0) return { commands: claim.commands }
   const active = claim.children.filter(isActive)
   const manage = isBeingDeleted(owner) ? [] : manageReplicas(owner, active, view, context)
   const { status, requeueAfterMs } = statusOf(of, owner, claim.children, active, context)
   // The status goes first: after failures commands are sent one, two, four … at a time until one is refused again.
   const commands: Command[] = []
-  if (!jsonEqual(status, owner['status'] ?? {})) {
+  if (!jsonEqual(status, owner.status ?? {})) {
     commands.push({
       request: {
         verb: 'update',
@@ -132,12 +129,12 @@ function reconcileReplicas(
 }
 
 function manageReplicas(
-  replicaSet: KubeObject,
-  active: readonly KubeObject[],
+  replicaSet: ReplicaSet | ReplicationController,
+  active: readonly Pod[],
   view: ObjectView,
   context: ReconcileContext,
 ): readonly Command[] {
-  const wanted = replicaSet['spec'].replicas ?? 1
+  const wanted = replicaSet.spec.replicas ?? 1
   const missing = wanted - active.length
   if (missing > 0) return createPods(replicaSet, Math.min(missing, burstReplicas), view, context)
   if (missing < 0) return deletePods(replicaSet, active, Math.min(-missing, burstReplicas), view, context)
@@ -149,7 +146,7 @@ function manageReplicas(
  * such names, it also asks for further ones without taking them (a dry run), twice as many each time.
  */
 function createPods(
-  replicaSet: KubeObject,
+  replicaSet: ReplicaSet | ReplicationController,
   count: number,
   view: ObjectView,
   context: ReconcileContext,
@@ -162,14 +159,14 @@ function createPods(
   const probes = context.usedNameRounds === 0 ? 0 : Math.min(2 ** context.usedNameRounds, nameProbesMax)
   const names = nextChildNames(`${replicaSet.metadata.name}-`, replicaSet.metadata.uid, count + probes, taken)
   return names.map((name, i) => {
-    const command = createPodCommand(replicaSet, podFromTemplate(replicaSet, replicaSet['spec'].template, name))
+    const command = createPodCommand(replicaSet, podFromTemplate(replicaSet, replicaSet.spec.template!, name))
     return i < count ? command : { request: { ...command.request, query: { dryRun: 'All' } } }
   })
 }
 
 function deletePods(
-  replicaSet: KubeObject,
-  active: readonly KubeObject[],
+  replicaSet: ReplicaSet | ReplicationController,
+  active: readonly Pod[],
   count: number,
   view: ObjectView,
   context: ReconcileContext,
@@ -177,26 +174,24 @@ function deletePods(
   let victims = active
   if (count < active.length) {
     const perNode = podsPerNode(replicaSet, view)
-    const rank = (pod: KubeObject): number => perNode.get(pod['spec']?.nodeName ?? '') ?? 0
+    const rank = (pod: Pod): number => perNode.get(pod.spec.nodeName ?? '') ?? 0
     victims = [...active].sort(comparePodsForDeletion(rank, context.nowMs)).slice(0, count)
   }
   return victims.map((pod) => deletePodCommand(replicaSet, pod, count < active.length))
 }
 
 /** How many active pods of this ReplicaSet and its siblings (other revisions of one Deployment) stand on each node. */
-function podsPerNode(replicaSet: KubeObject, view: ObjectView): ReadonlyMap<string, number> {
+function podsPerNode(replicaSet: ReplicaSet | ReplicationController, view: ObjectView): ReadonlyMap<string, number> {
   const controller = controllerOf(replicaSet)
   const family = new Set([replicaSet.metadata.uid])
   if (controller) {
-    for (const entry of view.ownedBy(controller.uid)) {
-      if (entry.groupResource === 'replicasets.apps') family.add(entry.object.metadata.uid)
-    }
+    for (const sibling of view.listOwned('replicasets.apps', controller.uid)) family.add(sibling.metadata.uid)
   }
   const perNode = new Map<string, number>()
   for (const uid of family) {
-    for (const { groupResource, object } of view.ownedBy(uid)) {
-      const node = object['spec']?.nodeName as string | undefined
-      if (groupResource !== 'pods' || !node || !isActive(object)) continue
+    for (const pod of view.listOwned('pods', uid)) {
+      const node = pod.spec.nodeName
+      if (!node || !isActive(pod)) continue
       perNode.set(node, (perNode.get(node) ?? 0) + 1)
     }
   }
@@ -205,14 +200,14 @@ function podsPerNode(replicaSet: KubeObject, view: ObjectView): ReadonlyMap<stri
 
 function statusOf(
   of: ReplicaKind,
-  replicaSet: KubeObject,
-  children: readonly KubeObject[],
-  active: readonly KubeObject[],
+  replicaSet: ReplicaSet | ReplicationController,
+  children: readonly Pod[],
+  active: readonly Pod[],
   context: ReconcileContext,
-): { readonly status: JsonObject; readonly requeueAfterMs: number | undefined } {
-  const { spec } = replicaSet as { spec?: JsonObject }
-  const minReadySeconds = (spec?.['minReadySeconds'] as number | undefined) ?? 0
-  const template = compileLabelMap(spec?.['template']?.metadata?.labels)
+): { readonly status: ReplicaSetStatus; readonly requeueAfterMs: number | undefined } {
+  const { spec } = replicaSet
+  const minReadySeconds = spec.minReadySeconds ?? 0
+  const template = compileLabelMap(spec.template?.metadata.labels)
   let fullyLabeled = 0
   let ready = 0
   let available = 0
@@ -228,7 +223,7 @@ function statusOf(
   const terminating = children.filter(isTerminating).length
   const conditions = failureConditions(replicaSet, context, active.length)
   // Zeros are left out, as upstream's serialization leaves them out; `replicas` is always there.
-  const status: JsonObject = {
+  const status: ReplicaSetStatus = {
     ...(conditions.length > 0 ? { conditions } : {}),
     replicas: active.length,
     ...(fullyLabeled > 0 ? { fullyLabeledReplicas: fullyLabeled } : {}),
@@ -242,20 +237,20 @@ function statusOf(
 
 /** ReplicaFailure stands while commands of the last round were refused for a reason that is not a mere race. */
 function failureConditions(
-  replicaSet: KubeObject,
+  replicaSet: ReplicaSet | ReplicationController,
   context: ReconcileContext,
   activeCount: number,
-): readonly JsonObject[] {
-  const before = (replicaSet['status']?.conditions ?? []) as JsonObject[]
-  const others = before.filter((condition) => condition['type'] !== 'ReplicaFailure')
-  const missing = (replicaSet['spec'].replicas ?? 1) - activeCount
+): ReplicaSetCondition[] {
+  const before = replicaSet.status.conditions ?? []
+  const others = before.filter((condition) => condition.type !== 'ReplicaFailure')
+  const missing = (replicaSet.spec.replicas ?? 1) - activeCount
   const failure = context.failures.find(
     ({ request, status }) => request.resource === 'pods' && status.code !== 409 && status.code !== 404,
   )
   if (!failure || missing === 0) return others
-  const known = before.find((condition) => condition['type'] === 'ReplicaFailure')
+  const known = before.find((condition) => condition.type === 'ReplicaFailure')
   const reason = missing > 0 ? 'FailedCreate' : 'FailedDelete'
-  if (known && known['reason'] === reason) return before
+  if (known && known.reason === reason) return before
   return [
     ...others,
     {

@@ -39,7 +39,7 @@ export function createRootCaReconciler(rootCa: string): Reconciler {
         return { commands: [{ request: { verb: 'create', ...address, body } }] }
       }
       const annotated = known.metadata.annotations?.[descriptionAnnotation] === description
-      if (isBeingDeleted(known) || (annotated && jsonEqual(known['data'] ?? {}, data))) return settled
+      if (isBeingDeleted(known) || (annotated && jsonEqual(known.data ?? {}, data))) return settled
       const annotations = { ...known.metadata.annotations, [descriptionAnnotation]: description }
       const body = { ...known, metadata: { ...known.metadata, annotations }, data }
       return { commands: [{ request: { verb: 'update', ...address, name: rootCaConfigMapName, body } }] }

@@ -1,7 +1,7 @@
 // Conditions in a status: replaced by type, and the time of the last transition kept while the status stays the same.
-import type { JsonObject } from '@shiplog/api/kube-object'
 import { rfc3339 } from '@shiplog/runtime/clock'
 
+/** What a controller wants a condition to say. */
 export interface Condition {
   readonly type: string
   readonly status: 'True' | 'False' | 'Unknown'
@@ -9,30 +9,41 @@ export interface Condition {
   readonly message: string
 }
 
-export const findCondition = (conditions: readonly JsonObject[], type: string): JsonObject | undefined =>
-  conditions.find((condition) => condition['type'] === type)
+/** A condition as objects of any kind store it. */
+export interface StoredCondition {
+  type: string
+  status: string
+  reason?: string
+  message?: string
+  lastTransitionTime?: string
+}
 
-export const isTrue = (conditions: readonly JsonObject[], type: string): boolean =>
-  findCondition(conditions, type)?.['status'] === 'True'
+export const findCondition = <C extends { type: string }>(
+  conditions: readonly C[] | undefined,
+  type: string,
+): C | undefined => conditions?.find((condition) => condition.type === type)
+
+export const isTrue = (conditions: readonly StoredCondition[] | undefined, type: string): boolean =>
+  findCondition(conditions, type)?.status === 'True'
 
 /** Sets a condition as namespaces and pods have it: unchanged when status, reason and message are the same. */
-export function setCondition(conditions: readonly JsonObject[], next: Condition, nowMs: number): readonly JsonObject[] {
+export function setCondition<C extends StoredCondition>(
+  conditions: readonly C[],
+  next: Condition,
+  nowMs: number,
+): readonly C[] {
   const before = findCondition(conditions, next.type)
-  if (
-    before?.['status'] === next.status &&
-    before?.['reason'] === next.reason &&
-    (before?.['message'] ?? '') === next.message
-  ) {
+  if (before?.status === next.status && before.reason === next.reason && (before.message ?? '') === next.message) {
     return conditions
   }
-  const lastTransitionTime = before?.['status'] === next.status ? before['lastTransitionTime'] : rfc3339(nowMs)
+  const kept = before?.status === next.status ? before.lastTransitionTime : rfc3339(nowMs)
   const written = {
     type: next.type,
     status: next.status,
-    lastTransitionTime,
+    ...(kept === undefined ? {} : { lastTransitionTime: kept }),
     reason: next.reason,
     message: next.message,
-  }
+  } as C
   return before
     ? conditions.map((condition) => (condition === before ? { ...condition, ...written } : condition))
     : [...conditions, written]

@@ -1,14 +1,15 @@
 // What controllers of pods send: the creation and the deletion of one pod, with the Event objects that upstream's
 // PodControl writes about them.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import type { Command } from '@shiplog/reconcile/reconciler'
+import type { NewPod } from './pod-from-template.ts'
 
 const pods = { group: '', resource: 'pods', version: 'v1' }
 
 /** Creates a pod whose name was derived: refused when the name was used before, so that no runner fills a gap twice. */
-export const createPodCommand = (owner: KubeObject, pod: JsonObject): Command => ({
+export const createPodCommand = (owner: KubeObject, pod: NewPod): Command => ({
   request: { verb: 'create', ...pods, namespace: owner.metadata.namespace!, body: pod, onlyNew: true },
-  event: { object: owner, type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${pod['metadata'].name}` },
+  event: { object: owner, type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${pod.metadata.name}` },
   failureEvent: (status) => ({
     object: owner,
     type: 'Warning',

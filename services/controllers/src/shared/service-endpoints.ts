@@ -1,9 +1,9 @@
 // What EndpointSlices and Endpoints have in common: which pods stand behind a Service, at which ports.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { EndpointPort, ObjectReference, Pod, Service, ServicePort } from '@shiplog/api/generated/types/core-v1'
 import { compileLabelMap } from '@shiplog/api/selectors'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
-import type { ObjectChange } from '@shiplog/feed/object-feed'
-import { keyOfObject, type ObjectView, type ViewIndex } from '@shiplog/reconcile/view'
+import type { ChangeOf } from '@shiplog/reconcile/reconciler'
+import { keyOfObject, type ObjectView, viewIndex } from '@shiplog/reconcile/view'
 import { isBeingDeleted } from './ownership.ts'
 import { isFinished, isReady } from './pods.ts'
 
@@ -14,51 +14,42 @@ export const headlessLabel = 'service.kubernetes.io/headless'
 const labelKey = (namespace: string, name: string, value: string): string => `${namespace}\n${name}=${value}`
 
 /** Pods by each of their labels, so that a Service finds its own without looking at the others. */
-export const podLabelsIndex: ViewIndex = {
-  name: 'pods by label',
-  groupResource: 'pods',
-  keys: (pod) =>
-    Object.entries(pod.metadata.labels ?? {}).map(([name, value]) =>
-      labelKey(pod.metadata.namespace ?? '', name, value),
-    ),
-}
+export const podLabelsIndex = viewIndex('pods', 'pods by label', (pod) =>
+  Object.entries(pod.metadata.labels ?? {}).map(([name, value]) => labelKey(pod.metadata.namespace ?? '', name, value)),
+)
 
 /** The Service's selector, undefined when it selects nothing by itself. */
-export function selectorOf(service: KubeObject): Readonly<Record<string, string>> | undefined {
-  const { selector, type } = (service['spec'] ?? {}) as JsonObject
-  if (type === 'ExternalName' || !selector || Object.keys(selector as object).length === 0) return undefined
-  return selector as Record<string, string>
+export function selectorOf(service: Service): Readonly<Record<string, string>> | undefined {
+  const { selector, type } = service.spec
+  if (type === 'ExternalName' || !selector || Object.keys(selector).length === 0) return undefined
+  return selector
 }
 
 /** The pods that a Service selects, found by its rarest label. */
-export function podsOf(service: KubeObject, view: ObjectView): readonly KubeObject[] {
+export function podsOf(service: Service, view: ObjectView): readonly Pod[] {
   const selector = selectorOf(service)
   if (!selector) return []
   const namespace = service.metadata.namespace ?? ''
   const keys = Object.entries(selector).map(([name, value]) => labelKey(namespace, name, value))
-  const count = (key: string): number => view.countIndex(podLabelsIndex.name, key)
+  const count = (key: string): number => view.countIndex(podLabelsIndex, key)
   const rarest = keys.reduce((best, key) => (count(key) < count(best) ? key : best))
   const { matches } = compileLabelMap(selector)
-  return [...view.byIndex(podLabelsIndex.name, rarest)].filter((pod) => matches(pod.metadata.labels))
+  return [...view.byIndex(podLabelsIndex, rarest)].filter((pod) => matches(pod.metadata.labels))
 }
 
 /** What of a pod an endpoint shows: a change of anything else wakes no Service. */
-const shown = (pod: KubeObject): readonly unknown[] => [
+const shown = (pod: Pod): readonly unknown[] => [
   pod.metadata.labels,
-  pod['status']?.podIPs,
-  pod['status']?.podIP,
+  pod.status.podIPs,
+  pod.status.podIP,
   isReady(pod),
   isFinished(pod),
   isBeingDeleted(pod),
-  pod['spec']?.nodeName,
+  pod.spec.nodeName,
 ]
 
 /** The Services whose endpoints a pod's change touches. */
-export function* servicesOfPod(
-  change: ObjectChange,
-  before: KubeObject | undefined,
-  view: ObjectView,
-): Iterable<string> {
+export function* servicesOfPod(change: ChangeOf<'pods'>, before: Pod | undefined, view: ObjectView): Iterable<string> {
   const pod = change.object
   if (!change.deleted && before && jsonEqual(shown(before), shown(pod))) return
   for (const service of view.list('services', change.namespace)) {
@@ -72,62 +63,59 @@ export function* servicesOfPod(
 const compiled = new WeakMap<object, ReturnType<typeof compileLabelMap>>()
 
 /** Compiled once per version of a Service. */
-function compileSelector(service: KubeObject, selector: Readonly<Record<string, string>>) {
+function compileSelector(service: Service, selector: Readonly<Record<string, string>>) {
   let known = compiled.get(service)
   if (!known) compiled.set(service, (known = compileLabelMap(selector)))
   return known
 }
 
-export const isHeadless = (service: KubeObject): boolean => service['spec']?.clusterIP === 'None'
+export const isHeadless = (service: Service): boolean => service.spec.clusterIP === 'None'
 
 /** The addresses of a pod, of one family. */
-export function addressesOf(pod: KubeObject, family: 'IPv4' | 'IPv6'): readonly string[] {
-  const status = (pod['status'] ?? {}) as JsonObject
-  const all = ((status['podIPs'] as { ip: string }[] | undefined) ?? []).map(({ ip }) => ip)
-  if (all.length === 0 && status['podIP']) all.push(status['podIP'] as string)
+export function addressesOf(pod: Pod, family: 'IPv4' | 'IPv6'): readonly string[] {
+  const all = (pod.status.podIPs ?? []).map(({ ip }) => ip)
+  if (all.length === 0 && pod.status.podIP) all.push(pod.status.podIP)
   return all.filter((ip) => ip.includes(':') === (family === 'IPv6'))
 }
 
 /** The number behind a target port: itself, or the pod's container port of that name. */
-function portOf(pod: KubeObject, servicePort: JsonObject): number | undefined {
-  const target = servicePort['targetPort'] ?? servicePort['port']
-  if (typeof target === 'number') return target === 0 ? (servicePort['port'] as number) : target
-  const protocol = servicePort['protocol'] ?? 'TCP'
+function portOf(pod: Pod, servicePort: ServicePort): number | undefined {
+  const target = servicePort.targetPort ?? servicePort.port
+  if (typeof target === 'number') return target === 0 ? servicePort.port : target
+  const protocol = servicePort.protocol ?? 'TCP'
   const containers = [
-    ...((pod['spec']?.containers ?? []) as JsonObject[]),
-    ...((pod['spec']?.initContainers ?? []) as JsonObject[]).filter((one) => one['restartPolicy'] === 'Always'),
+    ...(pod.spec.containers ?? []),
+    ...(pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always'),
   ]
   for (const container of containers) {
-    for (const port of (container['ports'] ?? []) as JsonObject[]) {
-      if (port['name'] === target && (port['protocol'] ?? 'TCP') === protocol) return port['containerPort'] as number
+    for (const port of container.ports ?? []) {
+      if (port.name === target && (port.protocol ?? 'TCP') === protocol) return port.containerPort
     }
   }
   return undefined
 }
 
 /** The ports of a Service at one pod; a named port that the pod does not have is left out. */
-export function portsOf(service: KubeObject, pod: KubeObject): readonly JsonObject[] {
-  const ports: JsonObject[] = []
-  for (const servicePort of (service['spec']?.ports ?? []) as JsonObject[]) {
+export function portsOf(service: Service, pod: Pod): readonly EndpointPort[] {
+  const ports: EndpointPort[] = []
+  for (const servicePort of service.spec.ports ?? []) {
     const port = portOf(pod, servicePort)
     if (port === undefined) continue
     ports.push({
-      name: (servicePort['name'] as string | undefined) ?? '',
+      name: servicePort.name ?? '',
       port,
-      protocol: (servicePort['protocol'] as string | undefined) ?? 'TCP',
-      ...(servicePort['appProtocol'] ? { appProtocol: servicePort['appProtocol'] as string } : {}),
+      protocol: servicePort.protocol ?? 'TCP',
+      ...(servicePort.appProtocol ? { appProtocol: servicePort.appProtocol } : {}),
     })
   }
   return ports
 }
 
 /** The host name under which DNS knows a pod of this Service, if the pod asks for one. */
-export const hostnameOf = (service: KubeObject, pod: KubeObject): string | undefined =>
-  pod['spec']?.hostname && pod['spec']?.subdomain === service.metadata.name
-    ? (pod['spec'].hostname as string)
-    : undefined
+export const hostnameOf = (service: Service, pod: Pod): string | undefined =>
+  pod.spec.hostname && pod.spec.subdomain === service.metadata.name ? pod.spec.hostname : undefined
 
-export const podReference = (pod: KubeObject): JsonObject => ({
+export const podReference = (pod: Pod): ObjectReference => ({
   kind: 'Pod',
   namespace: pod.metadata.namespace!,
   name: pod.metadata.name,

@@ -1,4 +1,6 @@
 // Jobs on a fake cluster: what the tests of the Job controller share.
+import type { Job } from '@shiplog/api/generated/types/batch-v1'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { createGarbageCollector } from '../garbage-collector/garbage-collector.reconciler.ts'
@@ -54,14 +56,13 @@ export const patchSpec = (h: ReconcileHarness, spec: JsonObject): KubeObject =>
     body: { spec },
   })
 
-export const get = (h: ReconcileHarness): KubeObject => h.cluster.get('jobs.batch', 'default/work')!
+export const get = (h: ReconcileHarness): Job => h.cluster.get('jobs.batch', 'default/work')!
 
-export const active = (h: ReconcileHarness): KubeObject[] => h.cluster.list('pods').filter(isActive)
+export const active = (h: ReconcileHarness): Pod[] => h.cluster.list('pods').filter(isActive)
 
-export const indexText = (pod: KubeObject): string =>
-  pod.metadata.annotations!['batch.kubernetes.io/job-completion-index']!
+export const indexText = (pod: Pod): string => pod.metadata.annotations!['batch.kubernetes.io/job-completion-index']!
 
-export const byIndex = (h: ReconcileHarness, index: number): KubeObject =>
+export const byIndex = (h: ReconcileHarness, index: number): Pod =>
   active(h).find((pod) => indexText(pod) === String(index))!
 
 export const condition = (h: ReconcileHarness, type: string): JsonObject | undefined =>
@@ -73,7 +74,7 @@ export const conditionTypes = (h: ReconcileHarness): string[] =>
 /** Lets a pod end, as a kubelet reports it. */
 export function finish(
   h: ReconcileHarness,
-  pod: KubeObject,
+  pod: Pod,
   phase: 'Succeeded' | 'Failed',
   { exitCode = phase === 'Failed' ? 1 : 0, disrupted = false } = {},
 ): void {

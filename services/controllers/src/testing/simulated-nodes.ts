@@ -1,7 +1,7 @@
 // Nodes as a client of the API: binds pods, makes them ready, lets them go. It needs nothing but a feed and a client, so
 // that the same test runs on the fake cluster and on a gateway over a real log.
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { ApiClient } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
 import { isFinished, isReady } from '../shared/pods.ts'
 
@@ -13,7 +13,7 @@ export async function runSimulatedNodes(
   const { feed, client, nodes } = deps
   let turn = 0
   let address = 0
-  const move = async (pod: KubeObject): Promise<void> => {
+  const move = async (pod: Pod): Promise<void> => {
     const at = { group: '', resource: 'pods', namespace: pod.metadata.namespace!, name: pod.metadata.name }
     if (pod.metadata.deletionTimestamp) {
       await client.request({
@@ -49,7 +49,7 @@ export async function runSimulatedNodes(
   }
   for await (const batch of feed.follow(['pods'], signal)) {
     for (const change of batch.changes) {
-      if (!change.deleted) void move(change.object).catch(() => undefined)
+      if (!change.deleted) void move(change.object as Pod).catch(() => undefined)
     }
   }
 }

@@ -2,7 +2,10 @@
 // work on one cluster, and one of them is killed at every command of a rollout, before the command is sent or after it
 // was appended and before any view has seen it. The backend is a parameter: the fake cluster, or a gateway on a real log.
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import type { EndpointSlice } from '@shiplog/api/generated/types/discovery-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { ObjectOf } from '@shiplog/api/object-of'
 import type { ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import { createControllerRunner, type ControllerRunner } from '@shiplog/reconcile/runner'
 import { systemClock } from '@shiplog/runtime/clock'
@@ -105,11 +108,11 @@ class Witness {
     else {
       const isNew = this.objects.get(id)?.metadata.uid !== object.metadata.uid
       this.objects.set(id, object)
-      if (isNew && change.groupResource === 'pods') this.#count(object)
+      if (isNew && change.groupResource === 'pods') this.#count(object as Pod)
     }
   }
 
-  #count(pod: KubeObject): void {
+  #count(pod: Pod): void {
     const uid = controllerOf(pod)?.uid ?? ''
     this.created.set(uid, (this.created.get(uid) ?? 0) + 1)
     const active = this.activePodsOf(uid).length
@@ -117,11 +120,13 @@ class Witness {
     if (active > asked) this.excesses.push(`${pod.metadata.name}: ${active} active of ${asked}`)
   }
 
-  list(groupResource: string): KubeObject[] {
-    return [...this.objects].filter(([id]) => id.startsWith(`${groupResource} `)).map(([, object]) => object)
+  list<R extends string>(groupResource: R): ObjectOf<R>[] {
+    return [...this.objects]
+      .filter(([id]) => id.startsWith(`${groupResource} `))
+      .map(([, object]) => object as ObjectOf<R>)
   }
 
-  activePodsOf(uid: string): KubeObject[] {
+  activePodsOf(uid: string): Pod[] {
     return this.list('pods').filter((pod) => controllerOf(pod)?.uid === uid && isActive(pod))
   }
 }
@@ -187,7 +192,7 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
             status['availableReplicas'] === replicas &&
             status['replicas'] === replicas &&
             active.length === replicas &&
-            active.every((pod) => pod['spec'].containers[0].image === image)
+            active.every((pod) => pod.spec.containers[0]?.image === image)
           )
         },
       })
@@ -201,7 +206,7 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
 
   /** The Service's endpoints are the active pods, each once, in one slice, and the namespace has what every one has. */
   const expectOneOfEach = async (witness: Witness): Promise<void> => {
-    const slices = (): KubeObject[] => witness.list('endpointslices.discovery.k8s.io')
+    const slices = (): EndpointSlice[] => witness.list('endpointslices.discovery.k8s.io')
     const shown = (): string[] =>
       slices()
         .flatMap((slice) => (slice['endpoints'] ?? []) as JsonObject[])

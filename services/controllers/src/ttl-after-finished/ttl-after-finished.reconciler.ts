@@ -1,5 +1,4 @@
 // TTL after finished: removes a finished Job, and its pods with it, so many seconds after it ended.
-import type { JsonObject } from '@shiplog/api/kube-object'
 import { forResource, settled, type Reconciler } from '@shiplog/reconcile/reconciler'
 import { findCondition } from '../shared/conditions.ts'
 import { isBeingDeleted } from '../shared/ownership.ts'
@@ -10,14 +9,14 @@ export const ttlAfterFinishedReconciler: Reconciler = {
   resources: [forResource('jobs.batch')],
   reconcile: (key, view, context) => {
     const job = view.get('jobs.batch', key)
-    const seconds = job?.['spec']?.ttlSecondsAfterFinished as number | undefined
+    const seconds = job?.spec.ttlSecondsAfterFinished
     if (!job || isBeingDeleted(job) || seconds === undefined || seconds === null) return settled
-    const conditions = (job['status']?.conditions ?? []) as readonly JsonObject[]
+    const conditions = job.status.conditions ?? []
     const end = ['Complete', 'Failed']
       .map((type) => findCondition(conditions, type))
-      .find((condition) => condition?.['status'] === 'True')
+      .find((condition) => condition?.status === 'True')
     if (!end) return settled
-    const untilMs = Date.parse(end['lastTransitionTime'] as string) + seconds * 1000 - context.nowMs
+    const untilMs = Date.parse(end.lastTransitionTime ?? '') + seconds * 1000 - context.nowMs
     if (untilMs > 0) return { requeueAfterMs: untilMs }
     const preconditions = { uid: job.metadata.uid, resourceVersion: job.metadata.resourceVersion }
     return {
