@@ -14,7 +14,7 @@ import {
   watchEvent,
   watchEventSchema,
   watchPaths,
-} from '../openapi-v2-paths.ts'
+} from './openapi-v2-paths.ts'
 import { apiVersionOf, type SchemaRegistry } from './schema.ts'
 
 /** The media type in which client-go asks for it. */

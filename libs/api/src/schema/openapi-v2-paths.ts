@@ -1,9 +1,9 @@
 // The paths of OpenAPI v2: the operations of v3 in the older form, where a body is a parameter and media types stand beside the
 // operation, and those of discovery, which v3 tells of in documents of its own.
-import type { JsonObject } from './kube-object.ts'
+import type { JsonObject } from '../kube-object.ts'
 
-import { capital, groupWord, inPath, listParameters, pretty, tagOf } from './schema/openapi-operations.ts'
-import { apiVersionOf, type ResourceInfo } from './schema/schema.ts'
+import { capital, groupWord, inPath, listParameters, pretty, tagOf } from './openapi-operations.ts'
+import { apiVersionOf, type ResourceInfo } from './schema.ts'
 
 type ToSchema = (schema: JsonObject) => JsonObject
 
