@@ -160,6 +160,13 @@ export class LogUnavailable extends Error {
   }
 }
 
+/** The log cannot be reached, or is too slow to answer: to ask again later may help. */
+export class LogUnanswered extends LogUnavailable {
+  constructor(message: string) {
+    super(message, { ambiguous: false })
+  }
+}
+
 /** The log is damaged: start-up must stop. The message names subject and sequence. */
 export class LogDamaged extends Error {
   override readonly name = 'LogDamaged'

@@ -57,7 +57,7 @@ function directory(): string {
 
 function smallDisk(): string {
   const made = directory()
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', made])
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes},mode=0700`, 'tmpfs', made])
   undo.push(() => void execFileSync('umount', ['-l', made]))
   return made
 }

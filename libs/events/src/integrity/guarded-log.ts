@@ -2,6 +2,7 @@
 // it grows, and compacted where nobody needs the past (guards).
 import { join } from 'node:path'
 import { compactLog } from './compactor.ts'
+import { patiently } from '../commit/patience.ts'
 import type { Append, ClusterLog } from '../event-log.ts'
 import { type Mark, openHighWaterMark, readMark } from './high-water-mark.ts'
 import { createSealer } from './seals.ts'
@@ -46,7 +47,7 @@ export async function guardLog(options: {
   readonly progress?: (line: string) => void
 }): Promise<GuardedLog> {
   const { log, clock, logger, mark } = options
-  const report = await verifyAtStart(log.events, mark)
+  const report = await patiently(clock, () => verifyAtStart(log.events, mark))
   let tellOfDamage: (damages: readonly Damage[]) => void = () => undefined
   const inspection = inspectLog({
     log: log.events,

@@ -8,7 +8,7 @@ import {
   type PublishOptions,
 } from '@nats-io/transport-node'
 import type { Clock } from '@shiplog/runtime/clock'
-import { LogUnavailable } from '../event-log.ts'
+import { LogUnanswered, LogUnavailable } from '../event-log.ts'
 import type { EncodedHeaders } from './wire.ts'
 
 const connectTimeoutMs = 5000
@@ -292,7 +292,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string, servers: 
       while (!up) {
         if (closed) throw new LogUnavailable('The log is closed', { ambiguous: false })
         const left = deadlineMs - clock.nowMs()
-        if (left <= 0) throw new LogUnavailable(unreachable(servers), { ambiguous: false })
+        if (left <= 0) throw new LogUnanswered(unreachable(servers))
         await new Promise<void>((resolve) => {
           waiting.push(resolve)
           clock.after(left, resolve)

@@ -12,10 +12,12 @@ import {
   type FollowOptions,
   LogDamaged,
   type LogRecord,
+  LogUnanswered,
   LogUnavailable,
   type ReadOptions,
 } from '../event-log.ts'
 import { markerTtlSeconds } from '../expiry.ts'
+import { patiently } from '../commit/patience.ts'
 import { createFollowHub, type FollowHub } from '../commit/follow-hub.ts'
 import { shareCalls } from '../commit/shared-call.ts'
 import { compileFilter, disjointFilters } from '../subject-filter.ts'
@@ -301,7 +303,7 @@ async function api<T extends object>(
       if (!(error instanceof NoAnswer)) throw error
     }
     if (clock.nowMs() >= deadlineMs) {
-      throw new LogUnavailable(`JetStream gives no answer to ${call}`, { ambiguous: false })
+      throw new LogUnanswered(`JetStream gives no answer to ${call}`)
     }
     await clock.sleep(retryDelayMs)
   }
@@ -528,7 +530,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo,
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
       }
-      if (clock.nowMs() >= deadlineMs) throw new LogUnavailable(`Stream ${stream} gives no answer`, { ambiguous: false })
+      if (clock.nowMs() >= deadlineMs) throw new LogUnanswered(`Stream ${stream} gives no answer`)
       await clock.sleep(retryDelayMs)
     }
   }
@@ -641,7 +643,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo,
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
       }
-      if (clock.nowMs() >= deadlineMs) throw new LogUnavailable(`Stream ${stream} gives no answer`, { ambiguous: false })
+      if (clock.nowMs() >= deadlineMs) throw new LogUnanswered(`Stream ${stream} gives no answer`)
       await clock.sleep(retryDelayMs)
     }
   }
@@ -714,10 +716,11 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo,
   }
 
   async function* follow(options: FollowOptions): AsyncIterable<readonly LogRecord[]> {
-    const hub = await sharedTail()
+    // Who follows has time: a server that is slow, as it is while everything starts, is waited for.
+    const hub = await patiently(clock, sharedTail, options.signal)
     let from = options.from
     if (from === undefined) {
-      let through = (await info()).state.last_seq
+      let through = (await patiently(clock, info, options.signal)).state.last_seq
       for await (const records of snapshot(options)) {
         through = Math.max(records.at(-1)!.sequence, 0)
         yield records
@@ -792,7 +795,7 @@ function createStreamLog(connection: Connection, clock: Clock, made: StreamInfo,
         if (records.length > 0) yield records
         for (const answer of due) answer()
         if (done && waiting.length === 0) {
-          if (short) await audit(options.subjects)
+          if (short) await patiently(clock, () => audit(options.subjects), options.signal)
           return
         }
         if (waiting.length === 0 && answers.length === 0 && !done) {

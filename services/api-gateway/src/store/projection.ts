@@ -2,6 +2,7 @@
 // (a window of events in order, each linked to the version before it), guards, and who waits for what. It is folded from
 // the log alone, batch by batch, and can be thrown away at any moment.
 import { servedBytes } from '@shiplog/api/codec'
+import { patiently } from '@shiplog/events/commit/patience'
 import { batchOf, header } from '@shiplog/events/envelope'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { endsObject, isObjectRecord, type ObjectRecord, type OtherRecord, type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
@@ -172,7 +173,7 @@ export class StreamProjection {
   async #run(signal: AbortSignal): Promise<void> {
     try {
       // Its newest record may be gone (expired, forgotten, or left out by a restore): the snapshot holds all up to here.
-      const end = await this.log.lastSequence()
+      const end = await patiently(this.#clock, () => this.log.lastSequence(), signal)
       for await (const stored of this.log.follow({ subjects: ['>'], signal })) {
         const opened = this.codec.open(stored)
         const records = opened instanceof Promise ? await opened : opened
