@@ -217,13 +217,13 @@ afterAll(async () => {
   rmSync(files, { recursive: true, force: true })
 })
 
-describe('services that run apart', { timeout: 60_000 }, () => {
+describe('services that run apart', { timeout: 150_000 }, () => {
   test('become ready, whatever the order, and replicas know each other', async () => {
     for (const name of processes.keys()) {
-      await until(`${name} is ready`, 20_000, async () => (await health(name, '/readyz')).ok)
+      await until(`${name} is ready`, 60_000, async () => (await health(name, '/readyz')).ok)
     }
     for (const kind of ['controllers', 'scheduler']) {
-      await until(`the replicas of ${kind} divide the work`, 10_000, async () => {
+      await until(`the replicas of ${kind} divide the work`, 30_000, async () => {
         return (await sum(/shiplog_replica_members\{[^}]*\} (\d)/, `${kind}-0`, `${kind}-1`)) === 4
       })
     }
@@ -309,9 +309,9 @@ describe('services that run apart', { timeout: 60_000 }, () => {
     // The agent dies and comes back: its pods are adopted or started again, and stay the same pods.
     kill('agents')
     await startAgents()
-    await until('the agent is back', 10_000, async () => (await health('agents', '/readyz')).ok)
-    await until('the gateway is back', 10_000, async () => (await health('gateway-0', '/readyz')).ok)
-    expect(await running(replicas, 10_000)).toEqual(again)
+    await until('the agent is back', 30_000, async () => (await health('agents', '/readyz')).ok)
+    await until('the gateway is back', 30_000, async () => (await health('gateway-0', '/readyz')).ok)
+    expect(await running(replicas, 30_000)).toEqual(again)
     await until('the restarts are counted', 15_000, async () => {
       const pods = await list('pods', '', 'kube-system')
       const restarts = (name: string): unknown =>
@@ -324,7 +324,7 @@ describe('services that run apart', { timeout: 60_000 }, () => {
 
   test('serve a node of real processes, which run on while its agent is away', async () => {
     const create = async (resource: string, body: JsonObject): Promise<void> => {
-      await until(`${resource} is accepted`, 10_000, async () => {
+      await until(`${resource} is accepted`, 30_000, async () => {
         const result = await admin.request({ verb: 'create', group: '', resource, namespace: 'default', body })
         return result.ok
       })
@@ -364,7 +364,7 @@ describe('services that run apart', { timeout: 60_000 }, () => {
     expect(await gone).toBe(0)
     expect(existsSync(`/proc/${pid}`)).toBe(true)
     await startMachine()
-    await until('the agent is back', 10_000, async () => (await health('machine', '/readyz')).ok)
+    await until('the agent is back', 30_000, async () => (await health('machine', '/readyz')).ok)
     expect(await printed()).toBe(`${pid} hush\n`)
     expect(await container()).toMatchObject({ containerID, restartCount: 0, ready: true })
     await admin.request({ verb: 'delete', group: '', resource: 'pods', namespace: 'default', name: 'p' })
