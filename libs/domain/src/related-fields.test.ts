@@ -119,6 +119,31 @@ describe('statuses that cannot be', () => {
       'status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state',
     ],
     [
+      'nodes',
+      { status: { capacity: { cpu: '-1' } } },
+      {},
+      'status.capacity.cpu: Invalid value: "-1": must be greater than or equal to 0',
+    ],
+    [
+      'nodes',
+      { status: { allocatable: { pods: '1500m' } } },
+      {},
+      'status.allocatable.pods: Invalid value: "1500m": must be an integer',
+    ],
+    [
+      'nodes',
+      {
+        status: {
+          addresses: [
+            { type: 'InternalIP', address: 'x' },
+            { type: 'InternalIP', address: 'x' },
+          ],
+        },
+      },
+      {},
+      'status.addresses[1]: Duplicate value: {"Type":"InternalIP","Address":"x"}',
+    ],
+    [
       'deployments.apps',
       { status: { replicas: -1 } },
       {},

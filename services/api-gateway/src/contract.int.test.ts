@@ -188,6 +188,39 @@ describe('a body of another kind', () => {
   })
 })
 
+describe('an applied configuration says itself what it is', () => {
+  const apply = (body: JsonObject): Promise<string> =>
+    answer('patch', 'configmaps', {
+      ...{ ...namespaced, name: 'a', patchType: 'application/apply-patch+yaml', query: { fieldManager: 'x' } },
+      body,
+    })
+  const metadata = { name: 'a' }
+
+  test('of its kind, version and name nothing is filled in', async () => {
+    expect(await apply({ metadata })).toBe('400 invalid object type: /, Kind=')
+    expect(await apply({ kind: 'ConfigMap', metadata })).toBe('400 invalid object type: /, Kind=ConfigMap')
+    expect(await apply({ apiVersion: 'v1', metadata })).toBe('400 invalid object type: /v1, Kind=')
+    expect(await apply({ apiVersion: 'v1', kind: 'ConfigMap' })).toBe(
+      '400 the name of the object (a based on URL) was undeterminable: name must be provided',
+    )
+    expect(await apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata })).toBe('201')
+  })
+})
+
+test('a merge patch that empties the kind says nothing of it', async () => {
+  await createConfigMap('m')
+  const patch = { ...namespaced, name: 'm', patchType: 'application/merge-patch+json' as const }
+  expect(await answer('patch', 'configmaps', { ...patch, body: { kind: '', data: { y: '2' } } })).toBe('200')
+  expect(await told('get', 'configmaps', { ...namespaced, name: 'm' })).toMatchObject({ kind: 'ConfigMap', data: { y: '2' } })
+})
+
+test('a review of no token is refused', async () => {
+  const review = { body: { spec: {} } }
+  expect(await answer('create', 'tokenreviews.authentication.k8s.io', review)).toBe(
+    '400 token is required for TokenReview in authentication',
+  )
+})
+
 describe('an applied configuration with a field that the schema does not have', () => {
   const configuration = (name: string, more: JsonObject = {}, podSpec: JsonObject = {}): JsonObject => ({
     apiVersion: 'apps/v1',

@@ -6,6 +6,9 @@ import type { Strategy } from '../strategy.ts'
 import { byRule, entries, fill, items, keep, section, semanticEqual } from '../fields.ts'
 import { labelValue, qualifiedName } from '../names.ts'
 import { cidrWarnings, validateLegacyCidr } from '../ip-addresses.ts'
+import { isExtended } from '../pod/container-validation.ts'
+import { nanosOf } from '../quantities.ts'
+import { nanosPerUnit, objectCounts } from '../resource-quota/resource-quota.strategy.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
@@ -69,8 +72,32 @@ const validateTaints = (taints: unknown): StatusCause[] => {
   return causes
 }
 
-const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
+/** Of objects that are counted there is no half. */
+const isCounted = (name: string): boolean => objectCounts.includes(name) || isExtended(name)
+
+/** What only updates are asked: a kubelet registers with whatever it has. */
+const validateStatus = ({ status }: KubeObject): StatusCause[] => {
   const causes: StatusCause[] = []
+  for (const list of ['capacity', 'allocatable'])
+    for (const [name, quantity] of entries(status?.[list])) {
+      const at = `status.${list}.${name}`
+      const nanos = nanosOf(quantity)
+      if (nanos === undefined) continue
+      if (nanos < 0n) causes.push(invalidValue(at, String(quantity), 'must be greater than or equal to 0'))
+      if (isCounted(name) && nanos % nanosPerUnit !== 0n)
+        causes.push(invalidValue(at, String(quantity), 'must be an integer'))
+    }
+  const seen = new Set<string>()
+  items(status?.addresses).forEach(({ type = '', address = '' }: JsonObject, index) => {
+    const identity = JSON.stringify([type, address])
+    if (seen.has(identity)) causes.push(duplicate(`status.addresses[${index}]`, { Type: type, Address: address }))
+    seen.add(identity)
+  })
+  return causes
+}
+
+const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
+  const causes = validateStatus(next)
   const now: JsonObject = next['spec'] ?? {}
   const was: JsonObject = before['spec'] ?? {}
   if (items(was['podCIDRs']).length > 0 && !semanticEqual(now['podCIDRs'], was['podCIDRs']))
@@ -121,6 +148,7 @@ export const nodeStrategy: Strategy = {
     return [...validateTaints(taints), ...validateRanges(ranges)]
   },
   validateUpdate,
+  validateStatusUpdate: validateStatus,
   selectableFields: (node) => ({ 'spec.unschedulable': String(node['spec']?.unschedulable === true) }),
   eventType,
 }

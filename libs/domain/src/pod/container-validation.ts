@@ -216,7 +216,7 @@ const validateProbes = (container: JsonObject, field: string): StatusCause[] => 
 }
 
 const isHugePages = (name: string): boolean => name.startsWith('hugepages-')
-const isExtended = (name: string): boolean =>
+export const isExtended = (name: string): boolean =>
   name.includes('/') && !name.includes('kubernetes.io/') && !name.startsWith('requests.')
 
 /** The name of a resource that a container may ask for. */

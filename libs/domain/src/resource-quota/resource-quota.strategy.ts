@@ -7,7 +7,7 @@ import { qualifiedName } from '../names.ts'
 import { compareQuantities, nanosOf } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
 
-const objectCounts = [
+export const objectCounts = [
   ...['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps'],
   ...['persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers'],
 ]
@@ -16,7 +16,7 @@ const standardResources = [
   ...['requests.ephemeral-storage', 'limits.cpu', 'limits.memory', 'limits.ephemeral-storage'],
   ...objectCounts,
 ]
-const nanosPerUnit = 1_000_000_000n
+export const nanosPerUnit = 1_000_000_000n
 
 const validateAmount = (name: string, quantity: unknown, list: string): StatusCause[] => {
   const field = `${list}[${name}]`

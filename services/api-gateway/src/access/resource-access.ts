@@ -9,6 +9,8 @@ export interface AskedResource extends Omit<Access, 'verb'> {
   /** Undefined for what cannot be asked of any resource. */
   readonly verb: Verb | undefined
   readonly version: string
+  /** What the path says behind the subresource. */
+  readonly rest?: string
   /** How the request calls what it does: HTTP's method. */
   readonly method: string
 }
@@ -26,6 +28,7 @@ export function accessResource(
   const access = { ...asked, verb }
   const { allowed, reason } = deps.authorizer.decide(access)
   if (!allowed) return { refusal: forbidden(resource, name, whyForbidden(access, reason)) }
+  if (asked.rest && subresource !== 'proxy') return { refusal: routeNotFound() }
   if (subresource === '' && !resource.verbs.includes(verb))
     return { refusal: methodNotAllowed({ group: '', resource: '' }, verb) }
   if (resource.namespaced && namespace === '' && verb !== 'list' && verb !== 'watch' && resource.stored) {

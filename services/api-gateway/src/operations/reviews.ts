@@ -49,6 +49,7 @@ export function answerReview(
       if (!spec['namespace']) throw new ApiError(badRequest('no namespace on request'))
       return answer(rulesStatus(deps.authorizer.rulesFor(user, spec['namespace'])))
     case 'tokenreviews': {
+      if (!spec['token']) throw new ApiError(badRequest('token is required for TokenReview in authentication'))
       const found = deps.authenticateToken(String(spec['token'] ?? ''))
       return answer(
         found

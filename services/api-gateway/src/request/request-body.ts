@@ -59,6 +59,12 @@ export interface RequestBodies {
   deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean }
 }
 
+/** A type as Go prints it: `apps/v1, Kind=Deployment`, of the core group `/v1, Kind=Pod`. */
+const typeSaid = ({ apiVersion, kind }: JsonObject): string => {
+  const { group, version } = groupVersionOf(apiVersion || '')
+  return `${group}/${version}, Kind=${kind || ''}`
+}
+
 /** What else upstream can read where DeleteOptions belong. */
 const kindsOfOptions: ReadonlySet<unknown> = new Set([
   'APIGroup',
@@ -155,8 +161,9 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
     const apiVersion = apiVersionOf(resource.group, resource.version)
     const what: Expected = { kind: resource.kind, apiVersion, applied: true }
     const { said, unknown, warnings } = decode(request, resource.definition, what)
+    // Of what is applied nothing is filled in: not even what the address says.
+    if (!said['kind'] || !said['apiVersion']) throw new ApiError(badRequest(`invalid object type: ${typeSaid(said)}`))
     const metadata = { ...said['metadata'] }
-    metadata['name'] ||= name
     const applied: JsonObject = { ...said, apiVersion, kind: resource.kind, metadata }
     const status = checkIdentity(resource, applied, { namespace, name, create: false })
     if (status) throw new ApiError(status)

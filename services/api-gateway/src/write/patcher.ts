@@ -196,8 +196,9 @@ function merge(
  */
 function ofKind(registry: SchemaRegistry, resource: ResourceInfo, patched: JsonObject, patchType: string): JsonObject {
   const apiVersion = apiVersionOf(resource.group, resource.version)
-  const { kind: says = resource.kind, apiVersion: saysVersion = apiVersion } = patched
-  if (says === resource.kind && saysVersion === apiVersion) return patched
+  const says = patched['kind'] || resource.kind
+  const saysVersion = patched['apiVersion'] || apiVersion
+  if (says === resource.kind && saysVersion === apiVersion) return { ...patched, kind: says, apiVersion }
   if (patchType === 'application/strategic-merge-patch+json') return { ...patched, kind: resource.kind, apiVersion }
   const [group, version] = String(saysVersion).includes('/')
     ? String(saysVersion).split('/')
