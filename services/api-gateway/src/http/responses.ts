@@ -129,27 +129,35 @@ interface Encoding {
   readonly gzip: boolean
 }
 
+const noQuery = new URLSearchParams()
+
 const encodingFor = (raw: RawRequest): Encoding => ({
   indent: wantsIndent({
-    query: new URLSearchParams(/\?(.*pretty.*)$/s.exec(raw.url ?? '')?.[1] ?? ''),
+    query: raw.url?.includes('pretty') ? new URLSearchParams(/\?(.*)$/s.exec(raw.url)?.[1] ?? '') : noQuery,
     userAgent: header(raw, 'user-agent'),
     accept: header(raw, 'accept'),
   }),
   gzip: acceptsGzip(header(raw, 'accept-encoding')),
 })
 
-/** A hook for answers that Fastify holds: indents and compresses them as the client wants. */
-export async function encodePayload(request: HttpRequest, reply: HttpReply, payload: unknown): Promise<unknown> {
-  if (!Buffer.isBuffer(payload) || payload.length === 0 || reply.statusCode === 304) return payload
+/**
+ * A hook for answers that Fastify holds: indents and compresses them as the client wants. Without a promise where nothing is
+ * done: every answer passes here.
+ */
+export function encodePayload(
+  request: HttpRequest,
+  reply: HttpReply,
+  payload: unknown,
+  done: (error: Error | null, payload?: unknown) => void,
+): void {
+  if (!Buffer.isBuffer(payload) || payload.length === 0 || reply.statusCode === 304) return done(null, payload)
   const { indent, gzip } = encodingFor(request.raw)
-  let bytes = payload
-  if (indent && String(reply.getHeader('content-type')).startsWith(jsonType))
-    bytes = Buffer.concat([createJsonIndenter().next(bytes), newline])
-  if (gzip && bytes.length > gzipBytesMin) {
-    bytes = await gzipped(bytes)
-    const vary = reply.getHeader('vary')
-    reply.headers(vary === undefined ? gzipHeaders : { ...gzipHeaders, vary: `${String(vary)}, ${gzipHeaders.vary}` })
-  }
+  const isJson = String(reply.getHeader('content-type')).startsWith(jsonType)
+  const bytes = indent && isJson ? Buffer.concat([createJsonIndenter().next(payload), newline]) : payload
   if (bytes !== payload) reply.removeHeader('content-length')
-  return bytes
+  if (!gzip || bytes.length <= gzipBytesMin) return done(null, bytes)
+  reply.removeHeader('content-length')
+  const vary = reply.getHeader('vary')
+  void reply.headers(vary === undefined ? gzipHeaders : { ...gzipHeaders, vary: `${String(vary)}, ${gzipHeaders.vary}` })
+  gzipped(bytes).then((packed) => done(null, packed), done)
 }
