@@ -19,6 +19,9 @@ import { giveBackMemory } from '@shiplog/runtime/give-back-memory'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { machineAddress } from '@shiplog/runtime/machine-address'
+import { createMetricsRegistry, gauge, processSamples } from '@shiplog/runtime/metrics'
+import { workQueueSamples } from '@shiplog/reconcile/work-queue-metrics'
+import { meteredClient } from '@shiplog/api-client/client-metrics'
 import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
 import { shiplogVersion } from '@shiplog/runtime/version'
@@ -111,6 +114,9 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     }
   }
 
+  /** Of all parts: the gateway's /metrics shows them together. */
+  const metrics = createMetricsRegistry()
+  metrics.collect(processSamples)
   const sql = createSqlPart({ ...options, clock, ids, progress, dataDir })
 
   const lock = lockDirectory(dataDir)
@@ -178,7 +184,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       log,
       ...(options.codec ? { codec: options.codec } : {}),
       bus,
-      moreMetrics: () => sql.metrics(),
+      metrics,
       onStored: guarded.onStored,
       inspection: guarded.inspection,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
@@ -202,6 +208,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['feed', () => feed.stop()])
     const client = (name: string, ...groups: string[]) =>
       gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })
+    const inProcess = { metrics, clock, host: () => 'in-process' }
     const systemObjects = {
       client: client('system:apiserver', 'system:masters'),
       clock,
@@ -229,19 +236,27 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     })
     const scheduler = createScheduler({
       feed,
-      client: client('system:kube-scheduler'),
+      client: meteredClient(client('system:kube-scheduler'), inProcess),
       clock,
       ids,
       log: logger,
+      metrics,
     })
     const controllers = createControllerManager({
       feed,
-      client: client('system:kube-controller-manager'),
+      client: meteredClient(client('system:kube-controller-manager'), inProcess),
       clock,
       ids,
       log: logger,
       rootCa: pki.ca,
+      metrics,
     })
+    metrics.collect(() => [
+      ...scheduler.metrics(),
+      ...workQueueSamples(controllers.metrics()),
+      gauge('kubelet_running_pods', nodeAgent.podCount()),
+      ...sql.metrics(),
+    ])
     const services: Service[] = [controllers, nodeAgent, scheduler]
     if (processAgent !== undefined) {
       const { createProcessAgent } = await processAgent

@@ -4,13 +4,12 @@ import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { probeNatsServers } from '@shiplog/nats-server/server-probe'
 import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
-import { gauge } from '@shiplog/runtime/metrics'
 import { run } from '@shiplog/runtime/run'
 import { createApiGateway } from './api-gateway.ts'
 import { guardedGateway } from './guarded-gateway.ts'
 import { markOf } from '@shiplog/events/integrity/guarded-log'
 
-await run('kube-apiserver', async ({ env, clock, ids, logger, replica, vitals, signal, onStop }) => {
+await run('kube-apiserver', async ({ env, clock, ids, logger, metrics, replica, vitals, signal, onStop }) => {
   const dataDir = env.required('SHIPLOG_DATA_DIR')
   const mark = await markOf(dataDir)
   const expected = mark ? { expectIncarnation: mark.incarnation } : {}
@@ -28,8 +27,7 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, replica, vitals, s
     const host = env.optional('SHIPLOG_HOST') ?? '0.0.0.0'
     const https = { host, port: env.number('SHIPLOG_PORT', 6_443), ca, cert, key }
     const tokenFile = env.optionalFile('SHIPLOG_TOKEN_FILE') ?? ''
-    return createApiGateway({ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, https })
+    return createApiGateway({ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, metrics, https })
   })
-  const watches = () => gauge('apiserver_longrunning_requests', service.gateway.watchers, { verb: 'WATCH' })
-  return { service, metrics: () => [watches()] }
+  return { service }
 })

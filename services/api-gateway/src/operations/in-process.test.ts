@@ -29,7 +29,7 @@ test('shows an object in the version that was asked for', () => {
   const object: KubeObject = {
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
-    metadata: { name: 'a' },
+    metadata: { name: 'a', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' },
     spec: { maxReplicas: 3 },
   }
   const answer = { kind: 'object', code: 200, object, sequence: 1, warnings: [] } as const
