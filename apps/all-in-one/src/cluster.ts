@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
+import { bootGateway } from '@shiplog/api-gateway/boot'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
@@ -27,7 +28,6 @@ import type { Service } from '@shiplog/runtime/service'
 import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
-import { recordDamageEvent } from '@shiplog/api-gateway/time-travel/damage-event'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
@@ -36,7 +36,6 @@ import { loadPki } from './pki.ts'
 import { tellReading } from './reading-progress.ts'
 import { ofLives, type Part } from './shown-lives.ts'
 import { createSqlPart } from './sql-part.ts'
-import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
 
 export interface ClusterOptions {
   readonly dataDir: string
@@ -198,7 +197,17 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       logger: logger.child({ component: 'kube-apiserver' }),
       https: { host, port: options.port, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
     })
-    await begin(gateway)
+    const boot = bootGateway({
+      gateway,
+      clock,
+      logger: logger.child({ component: 'kube-apiserver' }),
+      address: isWildcard(host) ? machineAddress() : host === 'localhost' ? '127.0.0.1' : host,
+      serviceRanges: options.serviceRanges,
+      guarded,
+      keepSystemObjects: true,
+    })
+    await begin({ name: gateway.name, start: () => boot.start(), stop: () => gateway.stop(), health: () => gateway.health() })
+    undo.push(['system objects', async () => boot[Symbol.asyncDispose]()])
     const url = `https://${isWildcard(host) ? '127.0.0.1' : host}:${gateway.port}`
     const kubeconfig = join(dataDir, 'kubeconfig')
     writeKubeconfig(kubeconfig, { server: url, ca: pki.ca, ...pki.admin })
@@ -209,16 +218,6 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const client = (name: string, ...groups: string[]) =>
       gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })
     const inProcess = { metrics, clock, host: () => 'in-process' }
-    const systemObjects = {
-      client: client('system:apiserver', 'system:masters'),
-      clock,
-      port: gateway.port,
-      serviceRanges: options.serviceRanges,
-      address: isWildcard(host) ? machineAddress() : host === 'localhost' ? '127.0.0.1' : host,
-    }
-    await ensureSystemObjects(systemObjects)
-    const kept = keepSystemObjects({ ...systemObjects, logger: logger.child({ component: 'kube-apiserver' }) })
-    undo.push(['system objects', async () => kept[Symbol.asyncDispose]()])
 
     const facts = thisMachine()
     const { podRanges } = options
@@ -318,16 +317,11 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
     const memory = giveBackMemory(clock)
     undo.push(['memory', () => memory[Symbol.dispose]()])
-    // Nobody here needs them: components in this process are not asked for their rights.
-    const roles = ensureDefaultRoles(systemObjects).catch((err: unknown) =>
-      logger.warn({ err }, 'the default roles could not be made'),
-    )
+    // Nobody here needs the roles: components in this process are not asked for their rights.
+    const roles = boot
+      .finish()
+      .catch((err: unknown) => logger.warn({ err }, 'failed to create the default roles'))
     undo.push(['default roles', () => roles])
-    guarded.begin((damages) => {
-      recordDamageEvent({ ...systemObjects, logger, damages }).catch((err: unknown) =>
-        logger.warn({ err }, 'the damage could not be told as an Event'),
-      )
-    })
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     sql.begin(log, guarded.inspection)
     undo.push(['postgres', () => sql.stop()])
