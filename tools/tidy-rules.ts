@@ -70,6 +70,7 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   fastify: ['services/api-gateway/src'],
   ws: ['services/api-gateway/src/http/web-socket.ts'],
   pino: ['libs/runtime/src'],
+  'prom-client': ['libs/runtime/src/metrics'],
   commander: ['apps/cli/src'],
   kysely: ['libs/read-model/src'],
   pg: ['libs/read-model/src'],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadPki } from '@shiplog/all-in-one/pki'
 import { createApiGateway } from '@shiplog/api-gateway/api-gateway'
-import { ensureDefaultRoles, ensureSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
+import { bootGateway } from '@shiplog/api-gateway/boot'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock as clock } from '@shiplog/runtime/clock'
@@ -27,11 +27,9 @@ export async function startOurGateway(serviceCidr = '10.96.0.0/12'): Promise<Our
     ...{ log, clock, ids, logger, serviceRanges },
     https: { host, port: 0, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
   })
-  await gateway.start()
-  const client = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
-  const objects = { client, clock, port: gateway.port, address: host, serviceRanges }
-  await ensureSystemObjects(objects)
-  await ensureDefaultRoles(objects)
+  const boot = bootGateway({ gateway, clock, logger, address: host, serviceRanges, keepSystemObjects: false })
+  await boot.start()
+  await boot.finish()
   const http = createHttpClient({
     server: `https://${host}:${gateway.port}`,
     ca: Buffer.from(pki.ca),

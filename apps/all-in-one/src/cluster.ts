@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
+import { bootGateway } from '@shiplog/api-gateway/boot'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
@@ -19,12 +20,14 @@ import { giveBackMemory } from '@shiplog/runtime/give-back-memory'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { advertisedAddress } from '@shiplog/runtime/machine-address'
+import { createMetricsRegistry, gauge, processSamples } from '@shiplog/runtime/metrics'
+import { workQueueSamples } from '@shiplog/reconcile/work-queue-metrics'
+import { meteredClient } from '@shiplog/api-client/client-metrics'
 import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
 import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
-import { recordDamageEvent } from '@shiplog/api-gateway/time-travel/damage-event'
 import { shareSnapshots } from '@shiplog/events/commit/shared-snapshot'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
 import { writeKubeconfig } from './kubeconfig.ts'
@@ -34,7 +37,6 @@ import { loadPki } from './pki.ts'
 import { tellReading } from './reading-progress.ts'
 import { ofLives, type Part } from './shown-lives.ts'
 import { createSqlPart } from './sql-part.ts'
-import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
 
 export interface ClusterOptions {
   readonly dataDir: string
@@ -113,6 +115,9 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     }
   }
 
+  /** Of all parts: the gateway's /metrics shows them together. */
+  const metrics = createMetricsRegistry()
+  metrics.collect(processSamples)
   const sql = createSqlPart({ ...options, clock, ids, progress, dataDir })
 
   const lock = lockDirectory(dataDir)
@@ -182,7 +187,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       log,
       ...(options.codec ? { codec: options.codec } : {}),
       bus,
-      moreMetrics: () => sql.metrics(),
+      metrics,
       onStored: guarded.onStored,
       inspection: guarded.inspection,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
@@ -196,7 +201,17 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       logger: logger.child({ component: 'kube-apiserver' }),
       https: { host, port: options.port, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
     })
-    await begin(gateway)
+    const boot = bootGateway({
+      gateway,
+      clock,
+      logger: logger.child({ component: 'kube-apiserver' }),
+      address: advertisedAddress(host),
+      serviceRanges: options.serviceRanges,
+      guarded,
+      keepSystemObjects: true,
+    })
+    await begin({ name: gateway.name, start: () => boot.start(), stop: () => gateway.stop(), health: () => gateway.health() })
+    undo.push(['system objects', async () => boot[Symbol.asyncDispose]()])
     const url = `https://${isWildcard(host) ? '127.0.0.1' : host}:${gateway.port}`
     const kubeconfig = join(dataDir, 'kubeconfig')
     writeKubeconfig(kubeconfig, { server: url, ca: pki.ca, ...pki.admin })
@@ -206,16 +221,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['feed', () => feed.stop()])
     const client = (name: string, ...groups: string[]) =>
       gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })
-    const systemObjects = {
-      client: client('system:apiserver', 'system:masters'),
-      clock,
-      port: gateway.port,
-      serviceRanges: options.serviceRanges,
-      address: advertisedAddress(host),
-    }
-    await ensureSystemObjects(systemObjects)
-    const kept = keepSystemObjects({ ...systemObjects, logger: logger.child({ component: 'kube-apiserver' }) })
-    undo.push(['system objects', async () => kept[Symbol.asyncDispose]()])
+    const inProcess = { metrics, clock, host: () => 'in-process' }
 
     const facts = thisMachine()
     const { podRanges } = options
@@ -233,19 +239,27 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     })
     const scheduler = createScheduler({
       feed,
-      client: client('system:kube-scheduler'),
+      client: meteredClient(client('system:kube-scheduler'), inProcess),
       clock,
       ids,
       log: logger,
+      metrics,
     })
     const controllers = createControllerManager({
       feed,
-      client: client('system:kube-controller-manager'),
+      client: meteredClient(client('system:kube-controller-manager'), inProcess),
       clock,
       ids,
       log: logger,
       rootCa: pki.ca,
+      metrics,
     })
+    metrics.collect(() => [
+      ...scheduler.metrics(),
+      ...workQueueSamples(controllers.metrics()),
+      gauge('kubelet_running_pods', nodeAgent.podCount()),
+      ...sql.metrics(),
+    ])
     const services: Service[] = [controllers, nodeAgent, scheduler]
     if (processAgent !== undefined) {
       const { createProcessAgent } = await processAgent
@@ -308,16 +322,11 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])
     const memory = giveBackMemory(clock)
     undo.push(['memory', () => memory[Symbol.dispose]()])
-    // Nobody here needs them: components in this process are not asked for their rights.
-    const roles = ensureDefaultRoles(systemObjects).catch((err: unknown) =>
-      logger.warn({ err }, 'the default roles could not be made'),
-    )
+    // Nobody here needs the roles: components in this process are not asked for their rights.
+    const roles = boot
+      .finish()
+      .catch((err: unknown) => logger.warn({ err }, 'failed to create the default roles'))
     undo.push(['default roles', () => roles])
-    guarded.begin((damages) => {
-      recordDamageEvent({ ...systemObjects, logger, damages }).catch((err: unknown) =>
-        logger.warn({ err }, 'the damage could not be told as an Event'),
-      )
-    })
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     sql.begin(log, guarded.inspection)
     undo.push(['postgres', () => sql.stop()])

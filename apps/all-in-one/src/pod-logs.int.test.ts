@@ -462,7 +462,8 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
     stream.on('error', () => undefined)
     await new Promise((resolve) => stream.once('data', resolve))
     expect(openFiles()).toBe(idle + 1)
-    const metric = 'apiserver_longrunning_requests{verb="GET",resource="pods",subresource="log"}'
+    const metric = 
+      'apiserver_longrunning_requests{verb="GET",group="",version="v1",resource="pods",subresource="log",scope="resource",component="apiserver"}'
     expect((await get('/metrics')).text).toContain(`${metric} 1\n`)
     const beganMs = clock.nowMs()
     stream.close()

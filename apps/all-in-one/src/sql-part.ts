@@ -6,6 +6,7 @@ import type { RecordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import { kubeletBackoff, type Lives } from '@shiplog/runtime/kept-process'
+import type { MetricSample } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { RunningPostgres } from './postgres.ts'
 import type { Part } from './shown-lives.ts'
@@ -26,7 +27,7 @@ export interface SqlPart {
   begin(log: ClusterLog, inspection: LogInspection): void
   /** What kube-system shows of it. */
   parts(): readonly (Part & { readonly name: string })[]
-  metrics(): string
+  metrics(): readonly MetricSample[]
   stop(): Promise<void>
 }
 
@@ -89,7 +90,7 @@ export function createSqlPart(options: SqlPartOptions): SqlPart {
         ...(lives ? [{ name: serverName, health: [], startedAtMs, lives }] : []),
       ]
     },
-    metrics: () => sql?.projector.metrics() ?? '',
+    metrics: () => sql?.projector.metrics() ?? [],
     async stop() {
       ending.abort()
       await begun

@@ -17,6 +17,8 @@ import type { Worker } from '@shiplog/replicas/replica'
 import type { Shares } from '@shiplog/replicas/shares'
 import { createObjectView, keyOf, type ObjectView } from './view.ts'
 import { createWorkQueue, type WorkQueueMetrics } from './work-queue.ts'
+import { workQueueTimes } from './work-queue-metrics.ts'
+import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 
 /** Commands that one runner has in flight at most. */
 export const commandsInFlightMax = 500
@@ -32,6 +34,8 @@ const pauseMaxMs = 500
 const objectsPerTurn = 2_000
 
 export interface ControllerRunnerOptions {
+  /** Where the times of the work queues are recorded. */
+  readonly metrics?: MetricsRegistry
   readonly name: string
   readonly feed: ObjectFeed
   readonly client: ApiClient
@@ -234,7 +238,10 @@ export function createControllerRunner(options: ControllerRunnerOptions): Contro
   }
 
   function createLane(reconciler: Reconciler): Lane {
-    const queue = createWorkQueue(clock)
+    const queue = createWorkQueue(
+      clock,
+      options.metrics && workQueueTimes(options.metrics, reconciler.name),
+    )
     const causes = new Map<string, number>()
     const failuresOf = new Map<string, readonly CommandFailure[]>()
     const usedNameRoundsOf = new Map<string, number>()

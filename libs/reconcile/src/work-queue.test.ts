@@ -26,6 +26,32 @@ function manualClock(): Clock & { advance(ms: number): void } {
 }
 
 describe('the work queue', () => {
+  test('tells how long keys wait, are worked on, and have been worked on so far', () => {
+    const clock = manualClock()
+    const [waited, worked]: [number[], number[]] = [[], []]
+    const queue = createWorkQueue(clock, {
+      waited: { observe: (seconds) => void waited.push(seconds) },
+      worked: { observe: (seconds) => void worked.push(seconds) },
+    })
+    queue.add('a')
+    queue.add('b')
+    clock.advance(2_000)
+    queue.take()
+    clock.advance(1_000)
+    queue.take()
+    clock.advance(500)
+    expect(queue.metrics()).toMatchObject({ unfinishedSeconds: 2, longestRunningSeconds: 1.5 })
+    // What is added while it is worked on waits from then on.
+    queue.add('a')
+    queue.done('a')
+    queue.done('b')
+    clock.advance(250)
+    queue.take()
+    expect(waited).toEqual([2, 3, 0.25])
+    expect(worked).toEqual([1.5, 0.5])
+    expect(queue.metrics()).toMatchObject({ processing: 1, unfinishedSeconds: 0 })
+  })
+
   test('hands a key out once however often it was added', () => {
     const queue = createWorkQueue(manualClock())
     queue.add('a')

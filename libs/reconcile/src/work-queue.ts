@@ -14,6 +14,15 @@ export interface WorkQueueMetrics {
   readonly retries: number
   readonly processing: number
   readonly delayed: number
+  /** Time spent so far on keys that are being worked on: together, and of the one that takes longest. */
+  readonly unfinishedSeconds: number
+  readonly longestRunningSeconds: number
+}
+
+/** Records how long keys wait to be taken, and are worked on. */
+export interface WorkQueueTimes {
+  readonly waited: { observe(seconds: number): void }
+  readonly worked: { observe(seconds: number): void }
 }
 
 export interface WorkQueue {
@@ -38,11 +47,13 @@ export interface WorkQueue {
 }
 
 /** Creates an empty queue. Its length is bounded by the number of distinct keys, which is the number of objects. */
-export function createWorkQueue(clock: Clock): WorkQueue {
+export function createWorkQueue(clock: Clock, times?: WorkQueueTimes): WorkQueue {
   // A Set keeps the order of insertion, and taking from its front is O(1).
   const queue = new Set<string>()
-  const dirty = new Set<string>()
-  const processing = new Set<string>()
+  /** With the time since when a key wants work. */
+  const dirty = new Map<string, number>()
+  /** With the time since when a key is worked on. */
+  const processing = new Map<string, number>()
   const failed = new Map<string, number>()
   const delayed = new Map<string, { readonly atMs: number; readonly timer: Disposable }>()
   let ready: () => void = () => undefined
@@ -53,7 +64,7 @@ export function createWorkQueue(clock: Clock): WorkQueue {
   const add = (key: string): void => {
     if (!open || dirty.has(key)) return
     adds++
-    dirty.add(key)
+    dirty.set(key, clock.nowMs())
     if (processing.has(key)) return
     queue.add(key)
     ready()
@@ -97,11 +108,15 @@ export function createWorkQueue(clock: Clock): WorkQueue {
       const next = queue.values().next()
       if (next.done) return undefined
       queue.delete(next.value)
+      const nowMs = clock.nowMs()
+      times?.waited.observe((nowMs - dirty.get(next.value)!) / 1_000)
       dirty.delete(next.value)
-      processing.add(next.value)
+      processing.set(next.value, nowMs)
       return next.value
     },
     done: (key) => {
+      const sinceMs = processing.get(key)
+      if (sinceMs !== undefined) times?.worked.observe((clock.nowMs() - sinceMs) / 1_000)
       processing.delete(key)
       if (!dirty.has(key) || !open) return
       queue.add(key)
@@ -118,6 +133,7 @@ export function createWorkQueue(clock: Clock): WorkQueue {
       dirty.clear()
     },
     metrics: () => ({
+      ...unfinished(processing.values(), clock.nowMs()),
       depth: queue.size,
       adds,
       retries,
@@ -125,4 +141,17 @@ export function createWorkQueue(clock: Clock): WorkQueue {
       delayed: delayed.size,
     }),
   }
+}
+
+function unfinished(
+  startedMs: Iterable<number>,
+  nowMs: number,
+): Pick<WorkQueueMetrics, 'unfinishedSeconds' | 'longestRunningSeconds'> {
+  let [unfinishedSeconds, longestRunningSeconds] = [0, 0]
+  for (const since of startedMs) {
+    const seconds = (nowMs - since) / 1_000
+    unfinishedSeconds += seconds
+    longestRunningSeconds = Math.max(longestRunningSeconds, seconds)
+  }
+  return { unfinishedSeconds, longestRunningSeconds }
 }

@@ -2,7 +2,7 @@
 // `/metrics`, as Kubernetes' components do.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type MetricSample, metricsText, processSamples } from './metrics.ts'
+import { metricsContentType, type MetricsRegistry } from './metrics.ts'
 import type { HealthCheck } from './service.ts'
 
 const requestTimeoutMs = 5_000
@@ -18,8 +18,7 @@ export interface HealthServerOptions {
   readonly port: number
   /** Whether the process does its work. Liveness is that it answers at all. */
   readonly readiness: () => readonly HealthCheck[]
-  /** Samples, or the text of them. */
-  readonly metrics: () => readonly MetricSample[] | string
+  readonly metrics: Pick<MetricsRegistry, 'text'>
 }
 
 /** Resolves when it listens. */
@@ -31,9 +30,11 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, 'only GET\n')
     if (url.pathname === '/metrics') {
-      const own = options.metrics()
-      const text = typeof own === 'string' ? own : metricsText(own)
-      return answer(200, text + metricsText(processSamples()), 'text/plain; version=0.0.4')
+      void options.metrics.text().then(
+        (text) => answer(200, text, metricsContentType),
+        (error: unknown) => answer(500, `${String(error)}\n`),
+      )
+      return
     }
     const which = /^\/(livez|readyz|healthz)$/.exec(url.pathname)?.[1]
     if (which === undefined) return answer(404, '404 page not found\n')

@@ -14,7 +14,7 @@ import { startHealthServer } from './health-server.ts'
 import { type Ids, systemIds } from './ids.ts'
 import type { Logger } from './logger.ts'
 import { machineAddress } from './machine-address.ts'
-import type { MetricSample } from './metrics.ts'
+import { createMetricsRegistry, type MetricSample, type MetricsRegistry, processSamples } from './metrics.ts'
 import { createPinoLogger, type LogLevel } from './pino-logger.ts'
 import { replicaName } from './replica.ts'
 import type { HealthCheck, Service } from './service.ts'
@@ -31,6 +31,8 @@ export interface RunContext {
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
+  /** Metrics of this process, which its health port shows. */
+  readonly metrics: MetricsRegistry
   /** What this replica is called among those of its component, a DNS label; the same after a restart. */
   readonly replica: string
   /** How this process fares now. */
@@ -54,8 +56,8 @@ export interface Vitals {
 /** A service that is put together but not started. */
 export interface Composed {
   readonly service: Service
-  /** Samples, or the text of them. */
-  readonly metrics?: () => readonly MetricSample[] | string
+  /** What is collected at a scrape, beside what the parts record. */
+  readonly metrics?: () => readonly MetricSample[]
 }
 
 /** Runs a service until SIGTERM or SIGINT, then ends the process: 0 after a signal, 1 when it could not be started. */
@@ -64,6 +66,8 @@ export async function run(name: string, compose: (context: RunContext) => Promis
   const clock = systemClock
   const level = env.optional('SHIPLOG_LOG_LEVEL') ?? 'info'
   const logger = createPinoLogger({ level: levels.includes(level) ? (level as LogLevel) : 'info', name })
+  const metrics = createMetricsRegistry()
+  metrics.collect(processSamples)
   const stopping = new AbortController()
   const undo: (() => Promise<void> | void)[] = []
   const asked = Promise.withResolvers<NodeJS.Signals>()
@@ -86,14 +90,16 @@ export async function run(name: string, compose: (context: RunContext) => Promis
       host: env.optional('SHIPLOG_HEALTH_HOST') ?? '0.0.0.0',
       port: env.number('SHIPLOG_HEALTH_PORT', defaultHealthPort),
       readiness,
-      metrics: () => composed?.metrics?.() ?? [],
+      metrics,
     })
+    metrics.collect(() => composed?.metrics?.() ?? [])
     undo.push(() => health.close())
     composed = await compose({
       env,
       clock,
       ids: systemIds,
       logger,
+      metrics,
       replica: replicaName(env.optional('SHIPLOG_REPLICA') ?? hostname()),
       vitals: () => ({
         startedAtMs,

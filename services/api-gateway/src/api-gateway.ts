@@ -14,6 +14,7 @@ import type { RecordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
+import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { createAppendHealth } from './write/append-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
@@ -24,6 +25,8 @@ import { serveBusCommands } from './bus/commands.ts'
 import { serveBusFeeds } from './bus/feeds.ts'
 import { createEscalationCheck } from './access/escalation.ts'
 import { createHttpServer } from './http/http-server.ts'
+import { createRequestMetrics } from './http/request-metrics.ts'
+import { storeSamples } from './store/store-samples.ts'
 import { createNonResourceRoutes } from './http/non-resource-routes.ts'
 import { createInProcessClient } from './operations/in-process.ts'
 import { createOperations, type Operations } from './operations/operations.ts'
@@ -75,8 +78,8 @@ export interface ApiGatewayDeps {
   readonly outgoingLimits?: OutgoingLimits
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
-  /** Metrics of others in this process, in Prometheus' text format, that /metrics shows after its own. */
-  readonly moreMetrics?: () => string
+  /** The metrics of the process, which /metrics shows; the gateway's alone by default. */
+  readonly metrics?: MetricsRegistry
 }
 
 export interface ApiGateway extends Service {
@@ -94,6 +97,8 @@ const closeTimeoutMs = 2_000
 export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const { clock, ids, logger } = deps
   const registry = builtInRegistry()
+  const metrics = deps.metrics ?? createMetricsRegistry()
+  const requestMetrics = createRequestMetrics(metrics)
   const appendHealth = createAppendHealth({ clock, logger, probe: () => probeLog(streams.events, ids) })
   const streams = createStreams(deps.log, {
     clock,
@@ -145,9 +150,10 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
   const operations = operationsOver({
     ...{ reader, nowMs },
-    watches: createWatchSource({ reader, hub }),
+    watches: createWatchSource({ reader, hub, watchEvents: requestMetrics.watchEvents }),
     podLogs: createPodLogSource({ reader, tunnels }),
   })
+  metrics.collect(() => storeSamples(streams))
   const attempts = createSchedulingAttempts({ events: streams.events, ids })
   let port = 0
 
@@ -169,15 +175,13 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     registry,
     health,
     stopping: () => stopping.signal.aborted,
-    moreMetrics: deps.moreMetrics ?? (() => ''),
-    watchers: () => hub.watchers + past.watchers,
-    tunnels: () => tunnels.count,
-    streams,
+    metrics,
   })
   const server =
     deps.https &&
     createHttpServer({
       ...{ registry, operations, past, outgoing, authenticator, authorizer, routes, logger, ids },
+      metrics: requestMetrics,
       events: deps.log.events,
       inspection: deps.inspection,
       stopped: closing.signal,

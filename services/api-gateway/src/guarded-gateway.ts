@@ -1,7 +1,6 @@
-// A gateway that runs alone, as one service: the log is checked before it is served, the system's objects are made and
-// kept, the components are shown as pods, and the log is sealed while it grows.
+// A gateway that runs alone, as one service: the log is checked before it is served, the gateway boots (boot.ts), the
+// components are shown as pods, and the log is sealed while it grows.
 import type { IpRanges } from '@shiplog/api/ip-address'
-import type { ApiServerPlace } from '@shiplog/domain/bootstrap-objects'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { Mark } from '@shiplog/events/integrity/high-water-mark'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -11,9 +10,8 @@ import type { Vitals } from '@shiplog/runtime/run'
 import type { Service } from '@shiplog/runtime/service'
 import type { ApiGateway, ApiGatewayDeps } from './api-gateway.ts'
 import { type ComponentWatch, type ComponentWatchOptions, watchComponents } from '@shiplog/control-plane/pods/component-watch'
-import { recordDamageEvent } from './time-travel/damage-event.ts'
+import { bootGateway } from './boot.ts'
 import { guardLog } from '@shiplog/events/integrity/guarded-log'
-import { ensureDefaultRoles, ensureSystemObjects, keepSystemObjects, type KeptSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
 
 export interface GuardedGatewayOptions {
   readonly log: ClusterLog
@@ -41,39 +39,33 @@ export async function guardedGateway(
 ): Promise<Service & { readonly gateway: ApiGateway }> {
   const guarded = await guardLog(options)
   const gateway = create({ log: guarded.log, onStored: guarded.onStored, inspection: guarded.inspection })
-  const client = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
+  const { clock, ids, logger, address, serviceRanges, replica, vitals, probeLogServers } = options
   let components: ComponentWatch | undefined
-  let kept: KeptSystemObjects | undefined
+  const boot = bootGateway({
+    ...{ gateway, clock, logger, address, serviceRanges, guarded },
+    // Keep the published endpoints until the others' Leases are known.
+    others: (shown) => components?.places(shown) ?? shown,
+    keepSystemObjects: true,
+  })
   return {
     name: gateway.name,
     gateway,
     async start() {
-      await gateway.start()
-      const { clock, ids, logger, address, serviceRanges, replica, vitals, probeLogServers } = options
+      await boot.start()
       const { port } = gateway
-      // Until the others' Leases are known, what they have said of themselves stays.
-      const others = (shown: readonly ApiServerPlace[]) => components?.places(shown) ?? shown
-      const objects = { client, clock, address, port, serviceRanges, others }
-      await ensureSystemObjects(objects)
-      await ensureDefaultRoles(objects)
-      const whole = { log: guarded.log, client, clock, logger, replica, holder: ids.uuid() }
+      const whole = { log: guarded.log, client: boot.client, clock, logger, replica, holder: ids.uuid() }
       components = watchComponents(
         {
           ...whole,
           vitals: () => ({ ...vitals(), serves: { address, port } }),
           ...(probeLogServers ? { probeLogServers } : {}),
         },
-        () => kept?.look(),
+        () => boot.look(),
       )
-      kept = keepSystemObjects({ ...objects, logger })
-      guarded.begin((damages) => {
-        recordDamageEvent({ client, clock, logger, damages }).catch((err: unknown) =>
-          logger.warn({ err }, 'the damage could not be told as an Event'),
-        )
-      })
+      await boot.finish()
     },
     async stop() {
-      await kept?.[Symbol.asyncDispose]()
+      await boot[Symbol.asyncDispose]()
       await components?.stop()
       await gateway.stop()
       await guarded.end()

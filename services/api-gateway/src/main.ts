@@ -5,13 +5,12 @@ import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-envir
 import { probeNatsServers } from '@shiplog/nats-server/server-probe'
 import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
 import { advertisedAddress } from '@shiplog/runtime/machine-address'
-import { gauge } from '@shiplog/runtime/metrics'
 import { run } from '@shiplog/runtime/run'
 import { createApiGateway } from './api-gateway.ts'
 import { guardedGateway } from './guarded-gateway.ts'
 import { markOf } from '@shiplog/events/integrity/guarded-log'
 
-await run('kube-apiserver', async ({ env, clock, ids, logger, replica, vitals, signal, onStop }) => {
+await run('kube-apiserver', async ({ env, clock, ids, logger, metrics, replica, vitals, signal, onStop }) => {
   const dataDir = env.required('SHIPLOG_DATA_DIR')
   const mark = await markOf(dataDir)
   const expected = mark ? { expectIncarnation: mark.incarnation } : {}
@@ -29,8 +28,7 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, replica, vitals, s
     const [ca, cert, key] = [env.file('SHIPLOG_CA'), env.file('SHIPLOG_SERVER_CERT'), env.file('SHIPLOG_SERVER_KEY')]
     const https = { host, port: env.number('SHIPLOG_PORT', 6_443), ca, cert, key }
     const tokenFile = env.optionalFile('SHIPLOG_TOKEN_FILE') ?? ''
-    return createApiGateway({ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, https })
+    return createApiGateway({ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, metrics, https })
   })
-  const watches = () => gauge('apiserver_longrunning_requests', service.gateway.watchers, { verb: 'WATCH' })
-  return { service, metrics: () => [watches()] }
+  return { service }
 })

@@ -7,6 +7,7 @@ import { createControllerRunner, type ControllerRunner } from '@shiplog/reconcil
 import type { Shares } from '@shiplog/replicas/shares'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
+import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
 import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/cluster-role-aggregation.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
@@ -40,6 +41,7 @@ export interface ControllerManagerDeps {
   readonly controllers?: readonly string[]
   /** Which keys are this replica's; all when absent. */
   readonly shares?: Shares
+  readonly metrics?: MetricsRegistry
 }
 
 /** All reconcilers of the manager. */
@@ -81,5 +83,6 @@ export function createControllerManager(deps: ControllerManagerDeps): Controller
     reconcilers: all.filter((reconciler) => wanted?.has(reconciler.name) ?? true),
     fieldManager: controllerManagerName,
     ...(deps.shares ? { shares: deps.shares } : {}),
+    ...(deps.metrics ? { metrics: deps.metrics } : {}),
   })
 }

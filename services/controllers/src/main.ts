@@ -2,6 +2,7 @@
 // gateways. Several replicas divide the keys among themselves; a dead one's share moves on within five seconds.
 import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
+import { meteredClient } from '@shiplog/api-client/client-metrics'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { createObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { startHeartbeat } from '@shiplog/control-plane/leases/heartbeat'
@@ -11,12 +12,13 @@ import { nameSuffix } from '@shiplog/runtime/ids'
 import { run } from '@shiplog/runtime/run'
 import { controllerManagerName as name, createControllerManager } from './controller-manager.ts'
 
-await run(name, async ({ env, clock, ids, logger: log, replica, vitals, signal, onStop }) => {
+await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals, signal, onStop }) => {
   const events = await openLogFromEnvironment({ env, clock, logger: log, signal, name, readOnly: true })
   onStop(() => events.close())
   const connection = connectionFromEnvironment({ env, clock, ids, userAgent: name })
   onStop(() => connection.close())
-  const client = createHttpApiClient({ connection, clock })
+  const host = (): string => connection.server.replace('https://', '')
+  const client = meteredClient(createHttpApiClient({ connection, clock }), { metrics, clock, host })
   const { end } = startHeartbeat({ client, clock, log, component: name, replica, holder: ids.uuid(), vitals })
   onStop(end)
   const feed = createObjectFeed(events)
@@ -28,7 +30,7 @@ await run(name, async ({ env, clock, ids, logger: log, replica, vitals, signal, 
     log,
     component: name,
     id: nameSuffix(ids, replicaIdLength),
-    create: (fenced, shares) => createControllerManager({ feed, client: fenced, shares, clock, ids, log, rootCa }),
+    create: (fenced, shares) => createControllerManager({ feed, client: fenced, shares, clock, ids, log, rootCa, metrics }),
   })
   return { service, metrics: () => [...service.metrics(), ...workQueueSamples(service.worker.metrics())] }
 })

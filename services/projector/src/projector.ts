@@ -7,6 +7,7 @@ import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
 import type { ClaimedStream, ReadModel } from '@shiplog/read-model/read-model'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
+import type { MetricSample } from '@shiplog/runtime/metrics'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { gather } from './record-batches.ts'
 
@@ -40,7 +41,7 @@ export interface StreamProgress {
 export interface Projector extends Service {
   progress(): readonly StreamProgress[]
   /** Prometheus text. */
-  metrics(): string
+  metrics(): readonly MetricSample[]
 }
 
 const batchRecordsMaxDefault = 1_000
@@ -221,21 +222,22 @@ export function createProjector(deps: ProjectorDeps): Projector {
         ...(state === 'writing' || state === 'standby' ? {} : { reason: error ?? 'not begun yet' }),
       })),
     progress: all,
-    metrics: () => metricsText(all()),
+    metrics: () => all().flatMap(samplesOf),
   }
 }
 
-function metricsText(streams: readonly StreamProgress[]): string {
-  const gauge = (name: string, help: string, type: string, value: (stream: StreamProgress) => number): string[] => [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} ${type}`,
-    ...streams.map((stream) => `${name}{stream="${stream.stream}"} ${value(stream)}`),
-  ]
-  return `${[
-    ...gauge('shiplog_projector_position', 'Everything up to this sequence is in SQL.', 'gauge', (s) => s.position),
-    ...gauge('shiplog_projector_lag_events', 'Sequences between the position and the end of the log.', 'gauge', (s) =>
-      s.state === 'standby' ? 0 : Math.max(0, s.logEnd - s.position),
-    ),
-    ...gauge('shiplog_projector_events_total', 'Records projected by this process.', 'counter', (s) => s.events),
-  ].join('\n')}\n`
-}
+const samplesOf = ({ stream, state, position, logEnd, events }: StreamProgress): MetricSample[] => [
+  {
+    ...{ name: 'shiplog_projector_position', type: 'gauge', labels: { stream }, value: position },
+    help: 'Everything up to this sequence is in SQL.',
+  },
+  {
+    ...{ name: 'shiplog_projector_lag_events', type: 'gauge', labels: { stream } },
+    value: state === 'standby' ? 0 : Math.max(0, logEnd - position),
+    help: 'Sequences between the position and the end of the log.',
+  },
+  {
+    ...{ name: 'shiplog_projector_events_total', type: 'counter', labels: { stream }, value: events },
+    help: 'Records projected by this process.',
+  },
+]

@@ -9,13 +9,12 @@ import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { createOutbox } from './outbox.ts'
 import type { PendingBinding, Refusal } from './pending-binding.ts'
 import { eventRequest, type PodNote, unschedulableRequest } from './pod-messages.ts'
-import type { SchedulerMetrics } from './scheduler-metrics.ts'
+import type { AttemptResult, SchedulerMetrics } from './scheduler-metrics.ts'
 import type { QueuedPod } from './scheduling-queue.ts'
 
 /** How long conditions and Event objects wait for company on their way to the log. */
 const reportLingerMs = 5
 const noteLingerMs = 50
-const attemptsLabelMax = 16
 
 export interface AttemptReportsDeps {
   readonly client: ApiClient
@@ -80,24 +79,17 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
   function note(object: Pod, what: PodNote): void {
     const request = eventRequest(object, what, { ...reporter, nowMs: clock.nowMs(), unique: noteNumber++ })
     const put = notes.put(`${object.metadata.uid} ${what.reason}`, () => client.request(request))
-    if (!put) metrics.increment('scheduler_event_objects_discarded_total', {})
+    if (!put) metrics.eventDiscarded()
   }
 
-  function count(result: 'scheduled' | 'unschedulable' | 'error', startedMs: number): void {
-    const labels = { result, profile: schedulerName }
-    metrics.increment('scheduler_schedule_attempts_total', labels)
-    metrics.observe('scheduler_scheduling_attempt_duration_seconds', labels, (clock.nowMs() - startedMs) / 1000)
+  function count(result: AttemptResult, startedMs: number): void {
+    metrics.attempt(result, schedulerName, (clock.nowMs() - startedMs) / 1000)
   }
 
   return {
     scheduled({ pod, object, node, startedMs }, queued) {
       count('scheduled', startedMs)
-      metrics.observe('scheduler_pod_scheduling_attempts', {}, queued.attempts)
-      metrics.observe(
-        'scheduler_pod_scheduling_sli_duration_seconds',
-        { attempts: String(Math.min(queued.attempts, attemptsLabelMax)) },
-        (clock.nowMs() - queued.enqueuedMs) / 1000,
-      )
+      metrics.scheduled(queued.attempts, (clock.nowMs() - queued.enqueuedMs) / 1000)
       note(object, {
         type: 'Normal',
         reason: 'Scheduled',
@@ -106,7 +98,7 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
       })
     },
 
-    overtaken: () => metrics.increment('shiplog_scheduler_overtaken_bindings_total', {}),
+    overtaken: () => metrics.overtaken(),
 
     failed: ({ startedMs }) => count('error', startedMs),
 

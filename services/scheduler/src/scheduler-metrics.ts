@@ -1,77 +1,66 @@
-// The scheduler's counters, under upstream's names.
+// The scheduler's metrics, under upstream's names.
+import { exponentialBuckets, type MetricsRegistry } from '@shiplog/runtime/metrics'
 
-import type { MetricSample } from '@shiplog/runtime/metrics'
-
-/** Upper bounds in seconds, upstream's for attempts: doubling from a millisecond. */
-const secondsBuckets = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** power)
-const attemptsBuckets = [1, 2, 4, 8, 16]
-
-interface Histogram {
-  readonly bounds: readonly number[]
-  readonly counts: number[]
-  sum: number
-  count: number
-}
+export type AttemptResult = 'scheduled' | 'unschedulable' | 'error'
 
 export interface SchedulerMetrics {
-  increment(name: string, labels: Readonly<Record<string, string>>): void
-  observe(name: string, labels: Readonly<Record<string, string>>, value: number): void
-  /** Everything counted so far, in the order in which it first appeared. */
-  samples(): readonly MetricSample[]
+  attempt(result: AttemptResult, profile: string, seconds: number): void
+  scheduled(attempts: number, sinceQueuedSeconds: number): void
+  incoming(queue: string, event: string): void
+  /** A binding that came to nothing through another replica's. */
+  overtaken(): void
+  eventDiscarded(): void
 }
 
-export function createSchedulerMetrics(): SchedulerMetrics {
-  const counters = new Map<string, { name: string; labels: Readonly<Record<string, string>>; value: number }>()
-  const histograms = new Map<string, { name: string; labels: Readonly<Record<string, string>>; data: Histogram }>()
-  const keyOf = (name: string, labels: Readonly<Record<string, string>>): string => {
-    let key = name
-    for (const label in labels) key += `|${labels[label]}`
-    return key
-  }
+const attemptsLabelMax = 16
+
+export function createSchedulerMetrics(registry: MetricsRegistry): SchedulerMetrics {
+  const attempts = registry.counter({
+    name: 'scheduler_schedule_attempts_total',
+    help: "Number of attempts to schedule pods, by the result. 'unschedulable' means a pod could not be scheduled, while 'error' means an internal scheduler problem.",
+    labels: ['result', 'profile'],
+  })
+  const attemptSeconds = registry.histogram({
+    name: 'scheduler_scheduling_attempt_duration_seconds',
+    help: 'Scheduling attempt latency in seconds (scheduling algorithm + binding)',
+    labels: ['result', 'profile'],
+    buckets: exponentialBuckets(0.001, 2, 15),
+  })
+  const attemptsOfPod = registry.histogram({
+    name: 'scheduler_pod_scheduling_attempts',
+    help: 'Number of attempts to successfully schedule a pod.',
+    buckets: exponentialBuckets(1, 2, 5),
+  })
+  const sliSeconds = registry.histogram({
+    name: 'scheduler_pod_scheduling_sli_duration_seconds',
+    help: "E2e latency for a pod being scheduled, from the time the pod enters the scheduling queue and might involve multiple scheduling attempts.",
+    labels: ['attempts'],
+    buckets: exponentialBuckets(0.01, 2, 20),
+  })
+  const incoming = registry.counter({
+    name: 'scheduler_queue_incoming_pods_total',
+    help: 'Number of pods added to scheduling queues by event and queue type.',
+    labels: ['queue', 'event'],
+  })
+  const overtaken = registry.counter({
+    name: 'shiplog_scheduler_overtaken_bindings_total',
+    help: 'Bindings that another replica overtook.',
+  })
+  const discarded = registry.counter({
+    name: 'scheduler_event_objects_discarded_total',
+    help: 'Event objects dropped because too many waited.',
+  })
   return {
-    increment(name, labels) {
-      const key = keyOf(name, labels)
-      const counter = counters.get(key)
-      if (counter) counter.value++
-      else counters.set(key, { name, labels, value: 1 })
+    attempt(result, profile, seconds) {
+      attempts.with(result, profile).inc()
+      attemptSeconds.with(result, profile).observe(seconds)
     },
-    observe(name, labels, value) {
-      const key = keyOf(name, labels)
-      let histogram = histograms.get(key)
-      if (histogram === undefined) {
-        const bounds = name.endsWith('_seconds') ? secondsBuckets : attemptsBuckets
-        histogram = { name, labels, data: { bounds, counts: bounds.map(() => 0), sum: 0, count: 0 } }
-        histograms.set(key, histogram)
-      }
-      const { data } = histogram
-      data.sum += value
-      data.count++
-      const bucket = data.bounds.findIndex((bound) => value <= bound)
-      if (bucket >= 0) data.counts[bucket]!++
+    scheduled(count, seconds) {
+      attemptsOfPod.with().observe(count)
+      sliSeconds.with(String(Math.min(count, attemptsLabelMax))).observe(seconds)
     },
-    samples() {
-      const samples: MetricSample[] = [...counters.values()].map((counter) => ({ ...counter, type: 'counter' }))
-      for (const { name, labels, data } of histograms.values()) {
-        let below = 0
-        for (const [index, bound] of data.bounds.entries()) {
-          below += data.counts[index]!
-          samples.push({
-            name: `${name}_bucket`,
-            type: 'histogram',
-            labels: { ...labels, le: String(bound) },
-            value: below,
-          })
-        }
-        samples.push({
-          name: `${name}_bucket`,
-          type: 'histogram',
-          labels: { ...labels, le: '+Inf' },
-          value: data.count,
-        })
-        samples.push({ name: `${name}_sum`, type: 'histogram', labels, value: data.sum })
-        samples.push({ name: `${name}_count`, type: 'histogram', labels, value: data.count })
-      }
-      return samples
-    },
+    incoming: (queue, event) => incoming.with(queue, event).inc(),
+    overtaken: () => overtaken.with().inc(),
+    eventDiscarded: () => discarded.with().inc(),
   }
 }

@@ -3,6 +3,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { forbidden } from '@shiplog/api/status'
 import type { Ids } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
+import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/framework/configuration'
 import { schedule } from '@shiplog/scheduling/framework/schedule'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
@@ -13,17 +14,22 @@ import { createScheduler } from './scheduler.ts'
 
 const ids: Ids = { uuid: () => '11111111-2222-4333-8444-555555555555', integer: () => 0 }
 
+const metricsOf = new WeakMap<object, MetricsRegistry>()
+
 function setUp(options: { configuration?: SchedulerConfiguration; cluster?: FakeCluster } = {}) {
   const cluster = options.cluster ?? createFakeCluster()
   const clock = createManualClock()
+  const metrics = createMetricsRegistry()
   const scheduler = createScheduler({
     feed: cluster.feed,
     client: cluster.client,
     clock,
     ids,
     log: silentLogger,
+    metrics,
     ...(options.configuration ? { configuration: options.configuration } : {}),
   })
+  metricsOf.set(scheduler, metrics)
   return { cluster, clock, scheduler }
 }
 
@@ -33,8 +39,9 @@ const condition = (cluster: FakeCluster, name: string): JsonObject | undefined =
 const decisionOf = (request: { decision?: string }): JsonObject => JSON.parse(request.decision!)
 
 const attemptsTotal = (scheduler: ReturnType<typeof createScheduler>, result: string): number =>
-  scheduler
-    .metrics()
+  metricsOf
+    .get(scheduler)!
+    .samples()
     .find(({ name, labels }) => name === 'scheduler_schedule_attempts_total' && labels['result'] === result)?.value ?? 0
 
 describe('scheduling', () => {

@@ -16,7 +16,7 @@ import type { Shares } from '@shiplog/replicas/shares'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
-import type { MetricSample } from '@shiplog/runtime/metrics'
+import { createMetricsRegistry, type MetricSample, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck } from '@shiplog/runtime/service'
 import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/framework/configuration'
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
@@ -29,7 +29,7 @@ import { type DecisionContext, decisionRecord } from './decision-record.ts'
 import { claimOf, mayClaim } from './node-claim.ts'
 import { anyRevokedInFlight, createPendingBinding, type PendingBinding, type Refusal } from './pending-binding.ts'
 import { bindingRequest } from './pod-messages.ts'
-import { createSchedulerMetrics } from './scheduler-metrics.ts'
+import { createSchedulerMetrics, type SchedulerMetrics } from './scheduler-metrics.ts'
 import type { QueueDepths, QueuedPod } from './scheduling-queue.ts'
 
 export interface SchedulerDeps {
@@ -42,11 +42,12 @@ export interface SchedulerDeps {
   readonly configuration?: SchedulerConfiguration
   /** Which pods (by uid) are this replica's. When absent all are, and nobody else binds: then nodes need no guard. */
   readonly shares?: Shares
+  readonly metrics?: MetricsRegistry
 }
 
 export interface Scheduler extends Worker {
   queueDepths(): QueueDepths
-  /** Counters under upstream's names, and `scheduler_pending_pods` as of now. */
+  /** `scheduler_pending_pods` as of now. */
   metrics(): readonly MetricSample[]
 }
 
@@ -73,7 +74,7 @@ class KubeScheduler implements Scheduler {
   readonly #configuration: SchedulerConfiguration
   readonly #profile
   readonly #run: string
-  readonly #metrics = createSchedulerMetrics()
+  readonly #metrics: SchedulerMetrics
   readonly #reports: AttemptReports
   readonly #stopping = new AbortController()
   readonly #firstSync = Promise.withResolvers<void>()
@@ -100,6 +101,7 @@ class KubeScheduler implements Scheduler {
     this.#logger = deps.log.child({ component: this.name })
     this.#configuration = deps.configuration ?? defaultConfiguration
     this.#profile = createProfile(this.#configuration)
+    this.#metrics = createSchedulerMetrics(deps.metrics ?? createMetricsRegistry())
     this.#run = deps.ids.uuid()
     this.#epoch = this.#run
     this.#reports = createAttemptReports({
@@ -149,10 +151,9 @@ class KubeScheduler implements Scheduler {
   }
 
   metrics(): readonly MetricSample[] {
-    const pending = Object.entries(this.queueDepths()).map(
+    return Object.entries(this.queueDepths()).map(
       ([queue, value]): MetricSample => ({ name: 'scheduler_pending_pods', type: 'gauge', labels: { queue }, value }),
     )
-    return [...this.#metrics.samples(), ...pending]
   }
 
   // ── The replica's share of the pods ──────────────────────────────────────────────────────────────────────────────
@@ -210,7 +211,7 @@ class KubeScheduler implements Scheduler {
       schedulerName: this.#configuration.schedulerName,
       seed: this.#configuration.seed,
       nowMs: () => this.#clock.nowMs(),
-      onIncoming: (queue, event) => this.#metrics.increment('scheduler_queue_incoming_pods_total', { queue, event }),
+      onIncoming: (queue, event) => this.#metrics.incoming(queue, event),
     })
   }
 

@@ -2,6 +2,7 @@
 // used of either is the same, so the types of HTTP/2 stand for both.
 import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { User } from '@shiplog/domain/strategy'
+import type { RequestLabels } from './request-metrics.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
 
 export type RawRequest = Http2ServerRequest
@@ -19,6 +20,9 @@ declare module 'fastify' {
     searchParams: URLSearchParams
     /** Who asks; set by the authentication hook. */
     user: User
+    /** What is counted of it; set once the resource is known. */
+    labels: RequestLabels | undefined
+    inFlight: Disposable | undefined
   }
 }
 

@@ -7,6 +7,7 @@ import { bodyBytesMax } from '../request/gateway-request.ts'
 import { type ApiRouteDeps, authenticatedRoutes, healthRoutes } from './api-routes.ts'
 import { type RequestError, statusOf } from './errors.ts'
 import { header, type HttpReply, type HttpRequest, type HttpServer, type RawRequest } from './fastify-types.ts'
+import { labelsOfOther } from './request-metrics.ts'
 import { answerClientError, headBytesMax, headLimits, isHeadTooLarge } from './request-limits.ts'
 import { answerStatus, encodePayload } from './responses.ts'
 import { routeUpgrades } from './web-socket.ts'
@@ -32,6 +33,11 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   takeBodiesAsBytes(server)
   server.addHook('onRequest', async (request, reply) => begin(deps, request, reply))
   server.addHook('onSend', encodePayload)
+  server.addHook('onResponse', async (request, reply) => {
+    request.inFlight?.[Symbol.dispose]()
+    const { elapsedTime, raw } = reply
+    deps.metrics.answered(request.labels ?? labelsOfOther(request.method), raw.statusCode, elapsedTime / 1_000)
+  })
   server.setErrorHandler((error: RequestError, request, reply) => {
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') dropBody(request, reply)
     answerStatus(reply, statusOf(error, request.raw, deps.logger))
@@ -74,6 +80,8 @@ function newServer({ tls, logger }: HttpServerDeps): HttpServer {
   server.decorateRequest('path', '')
   server.decorateRequest('searchParams')
   server.decorateRequest('user')
+  server.decorateRequest('labels')
+  server.decorateRequest('inFlight')
   return server
 }
 
@@ -84,8 +92,9 @@ function takeBodiesAsBytes(server: HttpServer): void {
 }
 
 /** What every request begins with, whatever becomes of it. */
-function begin({ ids }: HttpServerDeps, request: HttpRequest, reply: HttpReply): HttpReply | undefined {
-  const { raw } = request
+function begin({ ids, metrics }: HttpServerDeps, request: HttpRequest, reply: HttpReply): HttpReply | undefined {
+  const { raw, method } = request
+  request.inFlight = metrics.inFlight(method)
   announceBody(raw)
   const url = raw.url ?? '/'
   const mark = url.indexOf('?')

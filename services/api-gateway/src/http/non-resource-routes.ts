@@ -2,8 +2,8 @@
 import { apiVersions, discoveryDocument, etagOf } from '@shiplog/api/schema/discovery'
 import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { methodNotAllowed } from '@shiplog/api/status'
+import { metricsContentType, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck } from '@shiplog/runtime/service'
-import type { Streams } from '../store/streams.ts'
 
 type Headers = Readonly<Record<string, string | undefined>>
 
@@ -30,11 +30,7 @@ export function createNonResourceRoutes(deps: {
   readonly registry: SchemaRegistry
   readonly health: () => readonly HealthCheck[]
   readonly stopping: () => boolean
-  readonly watchers: () => number
-  /** Logs that are being served. */
-  readonly tunnels: () => number
-  readonly moreMetrics: () => string
-  readonly streams: Streams
+  readonly metrics: Pick<MetricsRegistry, 'text'>
 }): NonResourceRoutes {
   const { registry } = deps
   /** OpenAPI documents that were asked for, as they go out. */
@@ -154,7 +150,7 @@ export function createNonResourceRoutes(deps: {
           ),
         }
       }
-      if (clean === '/metrics') return { code: 200, contentType: 'text/plain; version=0.0.4', body: metrics() }
+      if (clean === '/metrics') return { code: 200, contentType: metricsContentType, body: await deps.metrics.text() }
       if (clean === '/' || clean === '')
         return {
           code: 200,
@@ -167,38 +163,6 @@ export function createNonResourceRoutes(deps: {
         return discovery(clean, headers)
       return undefined
     },
-  }
-
-  function metrics(): string {
-    const lines = [
-      '# TYPE apiserver_longrunning_requests gauge',
-      `apiserver_longrunning_requests{verb="WATCH"} ${deps.watchers()}`,
-      `apiserver_longrunning_requests{verb="GET",resource="pods",subresource="log"} ${deps.tunnels()}`,
-    ]
-    lines.push('# TYPE shiplog_projection_sequence gauge')
-    const names = ['EVENTS', 'LEASES', 'OBJEVENTS']
-    for (const [index, stream] of deps.streams.all.entries()) {
-      lines.push(`shiplog_projection_sequence{stream="${names[index]!}"} ${stream.projection.applied}`)
-    }
-    lines.push('# TYPE apiserver_resource_objects gauge')
-    for (const stream of deps.streams.all) {
-      for (const table of stream.projection.tables()) {
-        const [resource, ...group] = table.groupResource.split('.')
-        lines.push(
-          `apiserver_resource_objects{group="${group.join('.')}",resource="${resource}"} ${table.current.size}`,
-        )
-      }
-    }
-    const memory = process.memoryUsage()
-    for (const [name, bytes] of [
-      ['process_resident_memory_bytes', memory.rss],
-      ['nodejs_heap_size_used_bytes', memory.heapUsed],
-      ['nodejs_heap_size_total_bytes', memory.heapTotal],
-      ['nodejs_external_memory_bytes', memory.external],
-    ] as const) {
-      lines.push(`# TYPE ${name} gauge`, `${name} ${bytes}`)
-    }
-    return `${lines.join('\n')}\n${deps.moreMetrics()}`
   }
 }
 

@@ -15,6 +15,7 @@ import type { GatewayRequest, Verb } from '../request/gateway-request.ts'
 import { managerOfUserAgent } from '../request/request-options.ts'
 import { header, type HttpReply, type HttpRequest } from './fastify-types.ts'
 import type { ResourcePath } from './request-info.ts'
+import { labelsOf, type RequestLabels, type RequestMetrics } from './request-metrics.ts'
 import { answerStatus, beginFrames, sendBody, type SendDeps, warn } from './responses.ts'
 import { serveStream } from './stream-answers.ts'
 import { readTrustedHeaders } from './trusted-headers.ts'
@@ -24,6 +25,7 @@ export interface ResourceDeps extends SendDeps {
   readonly authorizer: Authorizer
   /** Components whose word on cause, basis and decision is recorded. */
   readonly trusted: (user: User) => boolean
+  readonly metrics: RequestMetrics
 }
 
 /** Serves a request for a resource, with the operations of the present or of a moment. */
@@ -42,6 +44,11 @@ export async function serveResource(
   })
   if ('refusal' in access) return answerStatus(reply, access.refusal)
   const { resource, verb } = access
+  const labels = labelsOf(verb, resource, info, {
+    apply: header(request.raw, 'content-type')?.startsWith('application/apply-patch') ?? false,
+    dryRun: query.has('dryRun'),
+  })
+  request.labels = labels
   const outdated = deprecatedResources.get(`${apiVersionOf(info.group, info.version)}/${info.resource}`)
   if (outdated) warn(reply, [outdated])
   const representation = negotiate(header(request.raw, 'accept'))
@@ -50,9 +57,12 @@ export async function serveResource(
   const trusted = deps.trusted(user)
   const presenter = presenterOf(resource, representation, query, operations)
   const answer = await operations.dispatch(verb, gatewayRequest(request, resource, info, verb, trusted))
-  if (answer.kind === 'stream') return await serveStream(request, reply, answer)
+  if (answer.kind === 'stream') {
+    using _open = beginLongRunning(deps, request, labels)
+    return await serveStream(request, reply, answer)
+  }
   warn(reply, answer.warnings)
-  if (answer.kind === 'watch') return await serveWatch(deps, request, reply, answer, presenter)
+  if (answer.kind === 'watch') return await serveWatch(deps, request, reply, answer, presenter, labels)
   reply.code(answer.code)
   if (trusted) reply.header(wireHeader.sequence, String(answer.sequence))
   await sendBody(deps, request, reply, ...bodyOf(answer, representation, presenter, operations.nowMs))
@@ -75,20 +85,28 @@ function gatewayRequest(
 }
 
 async function serveWatch(
-  { logger }: ResourceDeps,
+  deps: ResourceDeps,
   request: HttpRequest,
   reply: HttpReply,
   answer: WatchAnswer,
   presenter: Presenter,
+  labels: RequestLabels,
 ): Promise<void> {
   using watch = answer
+  using _open = beginLongRunning(deps, request, labels)
   const sink = beginFrames(request, reply)
   try {
     await watch.serve(presenter, sink)
   } catch (error) {
-    logger.error({ err: error, requestId: request.requestId }, 'watch failed')
+    deps.logger.error({ err: error, requestId: request.requestId }, 'watch failed')
     sink.destroy()
   }
+}
+
+/** What runs as long as its client wants does not count as in flight. */
+function beginLongRunning({ metrics }: ResourceDeps, request: HttpRequest, labels: RequestLabels): Disposable {
+  request.inFlight?.[Symbol.dispose]()
+  return metrics.longRunning(labels)
 }
 
 const presenterOf = (

@@ -17,7 +17,16 @@ export interface WatchSource {
   open(request: GatewayRequest, selected: Selected): Promise<WatchAnswer>
 }
 
-export const createWatchSource = ({ reader, hub }: { readonly reader: Reader; readonly hub: WatchHub }): WatchSource => ({
+export const createWatchSource = ({
+  reader,
+  hub,
+  watchEvents,
+}: {
+  readonly reader: Reader
+  readonly hub: WatchHub
+  /** Counts the events that are sent. */
+  readonly watchEvents?: (group: string, version: string, resource: string) => { inc(by?: number): void }
+}): WatchSource => ({
   async open({ resource, user }, { selection, options }) {
     const stream = reader.streamOf(resource)
     if (options.resourceVersion === undefined || options.sendInitialEvents) await reader.barrier(stream)
@@ -30,6 +39,7 @@ export const createWatchSource = ({ reader, hub }: { readonly reader: Reader; re
       serve: (presenter, sink) =>
         hub.serve({
           ...{ stream, table, selection, presenter, options, sink, room },
+          ...(watchEvents ? { sent: watchEvents(resource.group, resource.version, resource.resource) } : {}),
           resource: { group: resource.storageGroup, resource: resource.resource },
         }),
       [Symbol.dispose]: () => room[Symbol.dispose](),

@@ -116,11 +116,14 @@ test('a watch whose time is over while its client still catches up is cut, and i
 test('one that has caught up ends in order, with a bookmark, and is not cut', async () => {
   const { clock, hub, table, request } = setUp(1_000)
   const { sink, seen } = clientThat('everything')
-  const serving = hub.serve(request(sink))
+  let sent = 0
+  const serving = hub.serve({ ...request(sink), sent: { inc: (by = 1) => void (sent += by) } })
   await turns()
   expect(seen.text).toContain('ADDED c999\n')
+  expect(sent).toBe(1_000)
   for (const listener of table.listeners) listener([object('late', 1_001)], 1_001)
   expect(seen.text).toMatch(/ADDED late\n$/)
+  expect(sent).toBe(1_001)
   await clock.advance(5_000)
   await serving
   expect(seen).toMatchObject({ destroyed: 0, ended: 1 })

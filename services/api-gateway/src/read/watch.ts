@@ -49,8 +49,14 @@ interface WatchClass {
   readonly selection: Selection
   readonly presenter: Presenter
   readonly members: MemberClass
+  readonly sent?: EventCounter | undefined
   /** Those who asked for bookmarks. */
   readonly bookmarked: Set<Member>
+}
+
+/** Counts events that are sent to watchers. */
+interface EventCounter {
+  inc(by?: number): void
 }
 
 export interface WatchRequest {
@@ -61,6 +67,7 @@ export interface WatchRequest {
   readonly presenter: Presenter
   readonly options: ListOptions
   readonly sink: FrameSink
+  readonly sent?: EventCounter
   /** What `admit` gave; given back when the watcher has caught up. */
   readonly room?: Disposable
 }
@@ -135,7 +142,7 @@ export function createWatchHub(deps: {
   let watchers = 0
 
   function classOf(request: WatchRequest): WatchClass {
-    const { table, selection, presenter, stream } = request
+    const { table, selection, presenter, stream, sent } = request
     let ofTable = classes.get(table)
     if (!ofTable) {
       const created = new Map<string, WatchClass>()
@@ -147,14 +154,14 @@ export function createWatchHub(deps: {
     const id = `${presenter.id} ${selection.id}`
     let watchClass = ofTable.get(id)
     if (!watchClass) {
-      watchClass = { selection, presenter, members: createMemberClass(outgoing), bookmarked: new Set() }
+      watchClass = { selection, presenter, sent, members: createMemberClass(outgoing), bookmarked: new Set() }
       ofTable.set(id, watchClass)
     }
     return watchClass
   }
 
   function dispatch(ofTable: Map<string, WatchClass>, changes: readonly Version[]): void {
-    for (const [id, { selection, presenter, members }] of ofTable) {
+    for (const [id, { selection, presenter, members, sent }] of ofTable) {
       if (members.size === 0) {
         ofTable.delete(id)
         continue
@@ -164,6 +171,7 @@ export function createWatchHub(deps: {
         const frame = framesFor(selection, presenter, version)
         if (frame) frames.push(frame)
       }
+      sent?.inc(frames.length * members.size)
       members.tell(frames)
     }
   }
@@ -266,10 +274,10 @@ export const errorFrame = (status: Status): Buffer => watchFrame('ERROR', Buffer
 
 /** Writes everything up to now, then calls `join` in the same turn, so that no change falls between. */
 async function catchUp(request: WatchRequest, outgoing: Outgoing, join: () => void): Promise<void> {
-  const { stream, table, selection, presenter, options, sink } = request
+  const { stream, table, selection, presenter, options, sink, sent } = request
   const { projection } = stream
   const write = (frames: Iterable<Buffer>): Promise<void> =>
-    outgoing.pump(sink, piecesOfFrames(frames[Symbol.iterator](), outgoing, sink.mayCutFrames === true))
+    outgoing.pump(sink, piecesOfFrames(counted(frames, sent), outgoing, sink.mayCutFrames === true))
   let position = options.resourceVersion || projection.applied
   if (options.sendInitialEvents ?? !options.resourceVersion) {
     position = projection.applied
@@ -305,6 +313,13 @@ async function catchUp(request: WatchRequest, outgoing: Outgoing, join: () => vo
       bytes += frame?.length ?? 0
     }
     await write(frames)
+  }
+}
+
+function* counted(frames: Iterable<Buffer>, sent: EventCounter | undefined): Generator<Buffer> {
+  for (const frame of frames) {
+    sent?.inc()
+    yield frame
   }
 }
 
