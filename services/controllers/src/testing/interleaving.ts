@@ -71,7 +71,11 @@ export function createInterleaving(
   const decide = (id: string, { reconciler, key }: Work): void => {
     woken.delete(id)
     const result = reconciler.reconcile(key, view, { nowMs, startedMs: nowMs, failures: [], usedNameRounds: 0 })
-    if (result.commands?.length) onTheirWay.set(id, result.commands.map(({ request }) => request))
+    if (result.commands?.length)
+      onTheirWay.set(
+        id,
+        result.commands.map(({ request }) => request),
+      )
   }
 
   const arrive = (id: string): void => {
@@ -97,7 +101,11 @@ export function createInterleaving(
     }
     const ready = [...woken].filter(([id]) => mayDecide(id))
     const actions: (() => void)[] = [
-      ...ready.map(([id, work]) => () => decide(id, work)),
+      ...ready.map(
+        ([id, work]) =>
+          () =>
+            decide(id, work),
+      ),
       ...[...onTheirWay.keys()].map((id) => () => arrive(id)),
       ...(seen < cluster.changes.length ? [() => see(1 + random.below(4))] : []),
     ]
