@@ -19,13 +19,12 @@ export const untypedAccessCeilings: Readonly<Record<string, number>> = {
   'libs/domain': 1_820,
   'services/node-agent': 240,
   'services/api-gateway': 107,
-  'libs/control-plane': 48,
+  'libs/control-plane': 36,
   'apps/cli': 40,
   'libs/node': 8,
   'libs/api-client': 5,
   'apps/all-in-one': 4,
-  'libs/reconcile': 2,
-  'libs/replicas': 2,
+  'libs/reconcile': 1,
   'services/scheduler': 1,
 }
 

@@ -1,5 +1,6 @@
 // `GET pods/<name>/log` all the way: HTTPS, gateway, bus (in memory, and a real nats-server), agent, files of a log; and
 // back, no faster than the client reads. What runs in the containers is played by the test.
+import { eventually } from '@shiplog/testing/eventually'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
 import { request } from 'node:https'
@@ -31,16 +32,6 @@ const directory = mkdtempSync(join(tmpdir(), 'shiplog-pod-logs-'))
 const natsServer = await provideNatsServer()
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
-
-async function eventually<T>(what: string, check: () => T | undefined | false | Promise<T | undefined | false>) {
-  const end = clock.nowMs() + deadlineMs
-  for (;;) {
-    const found = await check()
-    if (found !== undefined && found !== false) return found
-    if (clock.nowMs() > end) throw new Error(`it never came to this: ${what}`)
-    await clock.sleep(10)
-  }
-}
 
 interface Buses {
   readonly gateway: Bus
@@ -317,7 +308,9 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
     const socket = new WebSocket(`wss://127.0.0.1:${gateway.port}${path('web')}`, ['v5.channel.k8s.io'], {
       ...{ ca: pki.ca, cert: pki.admin.certificate, key: pki.admin.key },
     })
-    const code = await new Promise((resolve) => socket.on('unexpected-response', (_, { statusCode }) => resolve(statusCode)))
+    const code = await new Promise((resolve) =>
+      socket.on('unexpected-response', (_, { statusCode }) => resolve(statusCode)),
+    )
     expect(code).toBe(403)
   })
 

@@ -1,3 +1,4 @@
+import { eventually } from '@shiplog/testing/eventually'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -72,15 +73,6 @@ const shell = (
   },
 })
 
-async function eventually<T>(what: string, check: () => T | undefined | false): Promise<T> {
-  const deadline = Date.now() + deadlineMs
-  for (;;) {
-    const found = check()
-    if (found !== undefined && found !== false) return found
-    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
 const exitOf = (containerID: string): Promise<ContainerExit> =>
   eventually('the exit is told', () => exits.find((exit) => exit.containerID === containerID))
 const output = (): string => {

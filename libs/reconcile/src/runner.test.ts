@@ -1,3 +1,4 @@
+import { eventually } from '@shiplog/testing/eventually'
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
@@ -56,14 +57,6 @@ const makeParent = (cluster: FakeCluster) =>
     body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'parent', namespace: 'default' } },
   })
 
-async function until(holds: () => boolean): Promise<void> {
-  const endMs = systemClock.nowMs() + 5_000
-  while (!holds()) {
-    if (systemClock.nowMs() > endMs) throw new Error('not in time')
-    await systemClock.sleep(2)
-  }
-}
-
 async function withRunner(
   options: {
     readonly cluster: FakeCluster
@@ -103,7 +96,7 @@ describe('the runner', () => {
     const cluster = createFakeCluster(systemClock)
     const parent = makeParent(cluster)
     await withRunner({ cluster, reconciler: childMaker(), delayMs: 30 }, async (runner) => {
-      await until(() => cluster.get('secrets', 'default/child') !== undefined)
+      await eventually(() => cluster.get('secrets', 'default/child') !== undefined)
       // Touched while the view lags: the key runs again only with the child in the view.
       cluster.must({
         verb: 'patch',
@@ -112,7 +105,7 @@ describe('the runner', () => {
         patchType: 'application/merge-patch+json',
         body: { data: { a: 'b' } },
       })
-      await until(() => runner.view.sequence === cluster.sequence && runner.idle())
+      await eventually(() => runner.view.sequence === cluster.sequence && runner.idle())
       expect(creates(cluster)).toHaveLength(1)
       expect(creates(cluster)[0]).toMatchObject({
         cause: Number(parent.metadata.resourceVersion),
@@ -167,7 +160,7 @@ describe('the runner', () => {
     makeParent(cluster)
     await withRunner({ cluster, client: racing, reconciler: oneChild, delayMs: 30 }, async (runner) => {
       parentAt('yes')
-      await until(() => raced && runner.view.sequence === cluster.sequence && runner.idle())
+      await eventually(() => raced && runner.view.sequence === cluster.sequence && runner.idle())
       expect(creates(cluster).map(({ body }) => (body as any).metadata.name)).toEqual(['child-0', 'child-0'])
     })
   })
@@ -192,7 +185,7 @@ describe('the runner', () => {
       told.push(context.failures[0]?.status.code)
     })
     await withRunner({ cluster, client, reconciler }, async (runner) => {
-      await until(() => cluster.get('secrets', 'default/child') !== undefined && runner.idle())
+      await eventually(() => cluster.get('secrets', 'default/child') !== undefined && runner.idle())
       expect(told.slice(0, 3)).toEqual([undefined, 422, 503])
       expect(cluster.list('secrets')).toHaveLength(1)
       expect(runner.metrics()['childmaker']!.retries).toBeGreaterThanOrEqual(2)
@@ -204,7 +197,7 @@ describe('the runner', () => {
         body: { data: { a: 'b' } },
       })
       const rounds = told.length
-      await until(() => told.length > rounds)
+      await eventually(() => told.length > rounds)
       expect(told.at(-1)).toBeUndefined()
     })
   })
@@ -213,7 +206,7 @@ describe('the runner', () => {
     const cluster = createFakeCluster(systemClock)
     makeParent(cluster)
     await withRunner({ cluster, reconciler: childMaker() }, async () => {
-      await until(() => cluster.list('events').length === 1)
+      await eventually(() => cluster.list('events').length === 1)
       expect(cluster.list('events')[0]).toMatchObject({ reason: 'Made', source: { component: 'child-controller' } })
     })
   })
@@ -226,7 +219,7 @@ describe('the runner', () => {
       if (++rounds <= 3) throw new Error('a bug')
     })
     await withRunner({ cluster, reconciler }, async () => {
-      await until(() => cluster.get('secrets', 'default/child') !== undefined)
+      await eventually(() => cluster.get('secrets', 'default/child') !== undefined)
       expect(rounds).toBeGreaterThanOrEqual(4)
     })
   })
@@ -235,10 +228,10 @@ describe('the runner', () => {
     const cluster = createFakeCluster(systemClock)
     makeParent(cluster)
     await withRunner({ cluster, reconciler: childMaker() }, async () => {
-      await until(() => cluster.list('secrets').length === 1)
+      await eventually(() => cluster.list('secrets').length === 1)
       const { uid } = cluster.list('secrets')[0]!.metadata
       cluster.must({ verb: 'delete', group: '', resource: 'secrets', namespace: 'default', name: 'child' })
-      await until(() => cluster.list('secrets').length === 1 && cluster.list('secrets')[0]!.metadata.uid !== uid)
+      await eventually(() => cluster.list('secrets').length === 1 && cluster.list('secrets')[0]!.metadata.uid !== uid)
     })
   })
 
@@ -266,7 +259,7 @@ describe('the runner', () => {
     }
     makeParent(cluster)
     await withRunner({ cluster, client, reconciler }, async (runner) => {
-      await until(() => rounds === 1 && runner.idle())
+      await eventually(() => rounds === 1 && runner.idle())
       expect(cluster.list('leases.coordination.k8s.io')).toHaveLength(1)
     })
   })
@@ -278,11 +271,11 @@ describe('the runner', () => {
     const shares = { owns: (key: string) => owned && key === 'childmaker/default/parent' }
     await withRunner({ cluster, reconciler: childMaker(), shares }, async (runner) => {
       await runner.waitForSequence(cluster.sequence, AbortSignal.timeout(5_000))
-      await until(() => runner.idle())
+      await eventually(() => runner.idle())
       expect(creates(cluster)).toHaveLength(0)
       owned = true
       runner.gained()
-      await until(() => cluster.get('secrets', 'default/child') !== undefined)
+      await eventually(() => cluster.get('secrets', 'default/child') !== undefined)
     })
   })
 
@@ -304,7 +297,7 @@ describe('the runner', () => {
     }
     makeParent(cluster)
     await withRunner({ cluster, client, reconciler: childMaker(), shares: { owns: () => owned } }, async (runner) => {
-      await until(() => asked === 1)
+      await eventually(() => asked === 1)
       owned = false
       let hasLetGo = false
       const letGo = runner.letGo().then(() => {
@@ -315,7 +308,7 @@ describe('the runner', () => {
       answer.resolve()
       await letGo
       // Its failure is of no interest to it any more: nothing is tried again.
-      await until(() => runner.idle())
+      await eventually(() => runner.idle())
       await systemClock.sleep(50)
       expect(asked).toBe(1)
       await runner.letGo()
@@ -342,7 +335,7 @@ describe('the runner', () => {
       reconcilers: [childMaker()],
     })
     await runner.start()
-    await until(() => asked === 1)
+    await eventually(() => asked === 1)
     const begin = systemClock.nowMs()
     await runner.stop()
     expect(systemClock.nowMs() - begin).toBeLessThan(5_000)

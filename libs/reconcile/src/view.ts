@@ -5,6 +5,7 @@
 import type { FeedBatch, ObjectChange } from '@shiplog/feed/object-feed'
 import type { KubeObject, OwnerReference } from '@shiplog/api/kube-object'
 import type { ObjectOf } from '@shiplog/api/object-of'
+import { splitGroupResource } from '@shiplog/api/schema/schema'
 
 /** One object in the view. The same entry stays for the object's life; `object` is replaced by every change. */
 export interface ViewEntry {
@@ -228,11 +229,9 @@ export function createObjectView(groupResources: readonly string[], indexes: rea
         if (entry.epoch === epoch) continue
         const { namespace, name } = splitKey(entry.key)
         remove(resource, entry, namespace)
-        const dot = groupResource.indexOf('.')
         onChange(
           {
-            group: dot < 0 ? '' : groupResource.slice(dot + 1),
-            resource: dot < 0 ? groupResource : groupResource.slice(0, dot),
+            ...splitGroupResource(groupResource),
             namespace,
             name,
             groupResource,
@@ -240,7 +239,7 @@ export function createObjectView(groupResources: readonly string[], indexes: rea
             timeMs: 0,
             type: `${entry.object.kind}Deleted`,
             deleted: true,
-            object: entry.object as unknown as ObjectChange['object'],
+            object: entry.object,
           },
           entry.object,
         )

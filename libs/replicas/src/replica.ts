@@ -3,7 +3,7 @@
 // holds, nothing goes out. A replica that was paused and wakes up late sends nothing and owns nothing until it has joined
 // anew. The worker runs from the beginning, so that its projection is warm when keys come to it.
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Lease, LeaseList } from '@shiplog/api/generated/types/coordination-v1'
 import { type Clock, rfc3339Micro } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { MetricSample } from '@shiplog/runtime/metrics'
@@ -195,16 +195,16 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
     const query = { labelSelector: `${componentLabel}=${component}` }
     const found = await within(client.request({ ...leases, verb: 'list', query }))
     if (!found.ok) throw new Error(found.status.message)
-    const items = found.object['items'] as readonly KubeObject[]
+    const items = (found.object as unknown as LeaseList).items
     membership.listed(items.map(readLease), askedMs, clock.nowMs())
   }
 
-  function readLease(lease: KubeObject): MemberLease {
+  function readLease(lease: Lease): MemberLease {
     const [turn, view] = (lease.metadata.annotations?.[viewAnnotation] ?? '').split(' ')
     return {
       id: lease.metadata.name.slice(component.length + 1),
       version: lease.metadata.resourceVersion ?? '',
-      released: !lease['spec']?.holderIdentity,
+      released: !lease.spec?.holderIdentity,
       turn: Number(turn) || 0,
       view: view ? view.split(',') : [],
     }
@@ -329,7 +329,7 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
         const found = await client.request({ ...leases, verb: 'get', name })
         if (!found.ok) return
         const version = found.object.metadata.resourceVersion
-        await write({ version, turn: readLease(found.object).turn + 1, view: [] }, '')
+        await write({ version, turn: readLease(found.object as Lease).turn + 1, view: [] }, '')
       } catch (err) {
         log.warn({ err }, 'the lease could not be given up')
       }

@@ -1,3 +1,4 @@
+import { eventually } from '@shiplog/testing/eventually'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
@@ -18,14 +19,6 @@ const manage = (cluster: FakeCluster, controllers?: readonly string[]) =>
     rootCa: 'CA',
     ...(controllers ? { controllers } : {}),
   })
-
-async function until(holds: () => boolean, deadlineMs = 20_000): Promise<void> {
-  const endMs = systemClock.nowMs() + deadlineMs
-  while (!holds()) {
-    if (systemClock.nowMs() > endMs) throw new Error('not in time')
-    await systemClock.sleep(5)
-  }
-}
 
 const makeNamespace = (cluster: FakeCluster, name: string) =>
   cluster.must({
@@ -55,7 +48,7 @@ describe('the controller manager', () => {
     using _running = nodes.automatic(1)
     try {
       cluster.must({ verb: 'create', ...deployments, body: deploymentManifest({ replicas: 5 }) })
-      await until(() => cluster.list('pods').filter(isReady).length === 5 && manager.idle())
+      await eventually(() => cluster.list('pods').filter(isReady).length === 5 && manager.idle())
       expect(cluster.get('deployments.apps', 'default/web')!['status'].availableReplicas).toBe(5)
       const write = cluster.requests.find(({ request }) => request.resource === 'replicasets')!.request
       expect(write.query).toEqual({ fieldManager: controllerManagerName })
@@ -64,8 +57,8 @@ describe('the controller manager', () => {
       expect(events).toContain('deployment-controller ScalingReplicaSet')
       expect(events).toContain('replicaset-controller SuccessfulCreate')
       cluster.must({ verb: 'delete', group: '', resource: 'namespaces', name: 'default' })
-      await until(() => cluster.get('namespaces', '/default') === undefined)
-      await until(() => cluster.list('pods').length === 0)
+      await eventually(() => cluster.get('namespaces', '/default') === undefined)
+      await eventually(() => cluster.list('pods').length === 0)
       expect(cluster.list('replicasets.apps')).toEqual([])
       expect(manager.metrics()['deployment']!.depth).toBe(0)
     } finally {
@@ -78,7 +71,7 @@ describe('the controller manager', () => {
     const manager = manage(cluster, ['serviceaccount'])
     await manager.start()
     makeNamespace(cluster, 'default')
-    await until(() => cluster.list('serviceaccounts').length === 1)
+    await eventually(() => cluster.list('serviceaccounts').length === 1)
     expect(cluster.list('configmaps')).toEqual([])
     await manager.stop()
     await manager.stop()
@@ -130,8 +123,10 @@ describe('the controller manager', () => {
     })
     await manager.start()
     cluster.must({ verb: 'create', ...deployments, body: deploymentManifest({ replicas: 10_000 }) })
-    await until(() => cluster.list('pods').length === 10_000, 25_000)
-    await until(() => cluster.get('deployments.apps', 'default/web')!['status'].replicas === 10_000, 25_000)
+    await eventually(() => cluster.list('pods').length === 10_000, { withinMs: 25_000 })
+    await eventually(() => cluster.get('deployments.apps', 'default/web')!['status'].replicas === 10_000, {
+      withinMs: 25_000,
+    })
     expect(cluster.list('pods').filter(isActive)).toHaveLength(10_000)
     expect(most).toBeGreaterThan(100)
     expect(most).toBeLessThanOrEqual(510)

@@ -2,7 +2,8 @@ import type { ApiRequest } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { expect, test } from 'vitest'
 import { createEventRecorder } from './event-recorder.ts'
-import { createFakeCluster, createManualClock, settle } from './testing/fake-cluster.ts'
+import { createManualClock, settle } from '@shiplog/testing/manual-clock'
+import { createFakeCluster } from './testing/fake-cluster.ts'
 
 const pod = (name: string): KubeObject => ({
   apiVersion: 'v1',

@@ -4,7 +4,8 @@ import type { ApiRequest } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { describe, expect, test } from 'vitest'
-import { createFakeCluster, createManualClock, type FakeCluster, type ManualClock } from './testing/fake-cluster.ts'
+import { createManualClock, type ManualClock } from '@shiplog/testing/manual-clock'
+import { createFakeCluster, type FakeCluster } from './testing/fake-cluster.ts'
 import { createNodeAgent, type NodeAgent } from './node-agent.ts'
 
 const ids = (() => {
@@ -416,7 +417,10 @@ describe('a pod', () => {
 
   test('runs an ephemeral container that somebody adds, once, and tells of it', async () => {
     const world = await start()
-    world.cluster.put('pods', podObject({ metadata: annotated({ 'run-seconds.second': '2', 'exit-code.second': '3' }) }))
+    world.cluster.put(
+      'pods',
+      podObject({ metadata: annotated({ 'run-seconds.second': '2', 'exit-code.second': '3' }) }),
+    )
     await world.clock.advance(1_000)
     const add = (ephemeralContainers: JsonObject[]): void => {
       const pod = structuredClone(world.pod())

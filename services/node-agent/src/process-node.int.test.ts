@@ -1,5 +1,6 @@
 // Real processes as pods, and everything that may be killed is: the agent at any step, and the supervisor. What is counted
 // is what really ran: every command writes a line before it does anything else.
+import { eventually } from '@shiplog/testing/eventually'
 import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +13,6 @@ import { createFakeCluster, type FakeCluster } from './testing/fake-cluster.ts'
 import { type FromAgent, processNodeName, type ToAgent } from './testing/process-agent.ts'
 
 const program = join(import.meta.dirname, 'testing', 'process-agent.ts')
-const deadlineMs = 30_000
 const secretText = 'this-is-nobodys-business'
 
 let directory: string
@@ -36,16 +36,6 @@ const kill = (pid: number): void => {
   }
 }
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-async function eventually<T>(what: string, check: () => T | undefined | false, timeoutMs = deadlineMs): Promise<T> {
-  const deadline = Date.now() + timeoutMs
-  for (;;) {
-    const found = check()
-    if (found !== undefined && found !== false) return found
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
-    await pause(20)
-  }
-}
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'shiplog-process-'))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createManualClock, settle } from './testing/fake-cluster.ts'
+import { createManualClock, settle } from '@shiplog/testing/manual-clock'
 import { createOutbox, patienceMs } from './outbox.ts'
 
 function setUp() {

@@ -3,7 +3,8 @@ import { systemIds as ids } from '@shiplog/runtime/ids'
 import { silentLogger as log } from '@shiplog/runtime/logger'
 import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 import { describe, expect, test } from 'vitest'
-import { createFakeCluster, createManualClock, type FakeCluster, settle } from './testing/fake-cluster.ts'
+import { createManualClock, settle } from '@shiplog/testing/manual-clock'
+import { createFakeCluster, type FakeCluster } from './testing/fake-cluster.ts'
 import { createScheduler } from './scheduler.ts'
 
 const boundNames = (cluster: FakeCluster): string[] => cluster.bindings.map(({ request }) => request.name!).sort()

@@ -9,7 +9,8 @@ import { schedule } from '@shiplog/scheduling/framework/schedule'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 import { describe, expect, test } from 'vitest'
-import { createFakeCluster, createManualClock, type FakeCluster, settle } from './testing/fake-cluster.ts'
+import { createManualClock, settle } from '@shiplog/testing/manual-clock'
+import { createFakeCluster, type FakeCluster } from './testing/fake-cluster.ts'
 import { createScheduler } from './scheduler.ts'
 
 const ids: Ids = { uuid: () => '11111111-2222-4333-8444-555555555555', integer: () => 0 }

@@ -1,4 +1,4 @@
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Lease } from '@shiplog/api/generated/types/coordination-v1'
 import { describe, expect, test } from 'vitest'
 import { type ComponentHolder, componentLease, readComponentLease, vitalAnnotations } from './component-lease.ts'
 
@@ -13,8 +13,8 @@ const holder = (life: string, startedAtMs: number, complaint?: string): Componen
     failing: complaint === undefined ? [] : [{ name: 'log', ok: false, reason: complaint }],
   }),
 })
-const write = (before: KubeObject | undefined, own: ComponentHolder, nowMs: number): KubeObject =>
-  componentLease(before, own, nowMs) as KubeObject
+const write = (before: Lease | undefined, own: ComponentHolder, nowMs: number): Lease =>
+  componentLease(before, own, nowMs) as Lease
 
 describe('the Lease of a component', () => {
   test('tells who holds it, since when, and that all is well', () => {
@@ -73,7 +73,7 @@ describe('the Lease of a component', () => {
   test('is told from any other Lease, and read whatever people have written into it', () => {
     const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' }
     const other = { ...lease, metadata: { name: 'kube-scheduler' }, spec: {} }
-    expect(readComponentLease(other as unknown as KubeObject)).toBeUndefined()
+    expect(readComponentLease(other as unknown as Lease)).toBeUndefined()
     const odd = {
       ...lease,
       metadata: {
@@ -82,7 +82,7 @@ describe('the Lease of a component', () => {
         annotations: { 'shiplog.dev/started-at': 'yesterday', 'shiplog.dev/serves': 'nowhere' },
       },
     }
-    expect(readComponentLease(odd as unknown as KubeObject)).toEqual({
+    expect(readComponentLease(odd as unknown as Lease)).toEqual({
       leaseName: 'x',
       leaseUid: '',
       component: 'x',

@@ -4,7 +4,8 @@
 //
 // `leaseTransitions` counts the lives: a holder that takes the Lease over from another adds one, so the number of restarts
 // needs no counting elsewhere and every reader sees the same. An orderly end deletes the Lease.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Lease, LeaseSpec } from '@shiplog/api/generated/types/coordination-v1'
+import type { JsonObject } from '@shiplog/api/kube-object'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 import type { HealthCheck } from '@shiplog/runtime/service'
 
@@ -70,12 +71,12 @@ export interface ComponentHolder {
 }
 
 /** The Lease as its holder writes it: anew, renewed, or taken over from the life before. */
-export function componentLease(before: KubeObject | undefined, own: ComponentHolder, nowMs: number): JsonObject {
-  const old = (before?.['spec'] ?? {}) as JsonObject
+export function componentLease(before: Lease | undefined, own: ComponentHolder, nowMs: number): JsonObject {
+  const old: LeaseSpec = before?.spec ?? {}
   const told = (before?.metadata.annotations ?? {}) as Readonly<Record<string, string>>
-  const another = before !== undefined && old['holderIdentity'] !== own.holder
+  const another = before !== undefined && old.holderIdentity !== own.holder
   const ended = another
-    ? { [lifeBefore]: `${told[startedAt] ?? ''}/${String(old['renewTime'] ?? '').slice(0, 19)}Z` }
+    ? { [lifeBefore]: `${told[startedAt] ?? ''}/${(old.renewTime ?? '').slice(0, 19)}Z` }
     : told[lifeBefore] === undefined
       ? {}
       : { [lifeBefore]: told[lifeBefore] }
@@ -93,9 +94,9 @@ export function componentLease(before: KubeObject | undefined, own: ComponentHol
     spec: {
       holderIdentity: own.holder,
       leaseDurationSeconds: own.durationSeconds,
-      acquireTime: another || before === undefined ? rfc3339Micro(nowMs) : old['acquireTime'],
+      acquireTime: another || before === undefined ? rfc3339Micro(nowMs) : old.acquireTime,
       renewTime: rfc3339Micro(nowMs),
-      leaseTransitions: Number(old['leaseTransitions'] ?? 0) + (another ? 1 : 0),
+      leaseTransitions: (old.leaseTransitions ?? 0) + (another ? 1 : 0),
     },
   }
 }
@@ -119,12 +120,12 @@ export interface ComponentReport {
 }
 
 /** Undefined for a Lease that is no component's. */
-export function readComponentLease(lease: KubeObject): ComponentReport | undefined {
+export function readComponentLease(lease: Lease): ComponentReport | undefined {
   const component = (lease.metadata.labels as Record<string, string> | undefined)?.[heartbeatLabel]
   if (component === undefined || component === '') return undefined
   const told = (lease.metadata.annotations ?? {}) as Readonly<Record<string, string>>
-  const spec = (lease['spec'] ?? {}) as JsonObject
-  const renewedAtMs = timeOf(spec['renewTime'], 0)
+  const spec: LeaseSpec = lease.spec ?? {}
+  const renewedAtMs = timeOf(spec.renewTime, 0)
   const [began, ended] = (told[lifeBefore] ?? '').split('/')
   const endedAtMs = timeOf(ended, Number.NaN)
   const place = /^(.+):(\d{1,5})$/.exec(told[serves] ?? '')
@@ -132,9 +133,9 @@ export function readComponentLease(lease: KubeObject): ComponentReport | undefin
     leaseName: lease.metadata.name,
     leaseUid: lease.metadata.uid ?? '',
     component,
-    holder: String(spec['holderIdentity'] ?? ''),
-    restarts: Number(spec['leaseTransitions'] ?? 0),
-    startedAtMs: timeOf(told[startedAt], timeOf(spec['acquireTime'], renewedAtMs)),
+    holder: spec.holderIdentity ?? '',
+    restarts: spec.leaseTransitions ?? 0,
+    startedAtMs: timeOf(told[startedAt], timeOf(spec.acquireTime, renewedAtMs)),
     renewedAtMs,
     version: told[version] ?? '',
     address: told[address] ?? '',

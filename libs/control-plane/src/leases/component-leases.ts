@@ -1,5 +1,6 @@
 // What the Leases of the components tell a gateway: who there is, who lives, and how they fare. It follows the stream of
 // Leases alone, and judges by the renewals of this gateway's own (libs/control-plane/src/leases/lease-liveness.ts).
+import type { Lease } from '@shiplog/api/generated/types/coordination-v1'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
 import { type ComponentReport, componentNamespace, readComponentLease } from './component-lease.ts'
 import { createLeaseLiveness, type Liveness } from './lease-liveness.ts'
@@ -50,7 +51,7 @@ export function followComponentLeases(options: {
       for (const { namespace, name, deleted, object } of changes) {
         if (namespace !== componentNamespace) continue
         touched = true
-        const report = deleted ? undefined : readComponentLease(object)
+        const report = deleted ? undefined : readComponentLease(object as Lease)
         if (report === undefined) {
           if (seen.delete(name)) liveness.deleted(name)
           continue

@@ -2,7 +2,7 @@
 // two seconds, says that it lives and how it fares, whatever it does.
 // What cannot be written is tried again with the next beat; nothing waits for it.
 import type { ApiClient } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Lease } from '@shiplog/api/generated/types/coordination-v1'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import {
@@ -39,7 +39,7 @@ export function startHeartbeat(options: HeartbeatOptions): { end(): Promise<void
   const query = { fieldManager: component }
   const ending = new AbortController()
   const { signal } = ending
-  let held: KubeObject | undefined
+  let held: Lease | undefined
   /** The Lease of another life: taken when it has not changed for as long as it lasts. */
   let others: { readonly version: string | undefined; readonly sinceMs: number } | undefined
   let told = ''
@@ -48,8 +48,9 @@ export function startHeartbeat(options: HeartbeatOptions): { end(): Promise<void
     if (held === undefined) {
       const found = await client.request({ ...address, verb: 'get' })
       if (!found.ok && found.code !== 404) throw new Error(found.status.message)
-      if (found.ok && !isFree(found.object)) return
-      held = found.ok ? found.object : undefined
+      const lease = found.ok ? (found.object as Lease) : undefined
+      if (lease && !isFree(lease)) return
+      held = lease
     }
     const body = componentLease(
       held,
@@ -60,12 +61,12 @@ export function startHeartbeat(options: HeartbeatOptions): { end(): Promise<void
       held === undefined
         ? await client.request({ ...leaseAddress, verb: 'create', body, query })
         : await client.request({ ...address, verb: 'update', body, query })
-    held = result.ok ? result.object : undefined
+    held = result.ok ? (result.object as Lease) : undefined
     if (!result.ok && result.code !== 409 && result.code !== 404) throw new Error(result.status.message)
   }
 
-  function isFree(lease: KubeObject): boolean {
-    if (lease['spec']?.holderIdentity === holder) return true
+  function isFree(lease: Lease): boolean {
+    if (lease.spec?.holderIdentity === holder) return true
     const version = lease.metadata.resourceVersion
     if (others?.version !== version) {
       if (others) say('warn', `another process renews the Lease ${name}: give each replica its own SHIPLOG_REPLICA`)

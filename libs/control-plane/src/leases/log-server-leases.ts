@@ -2,7 +2,7 @@
 // answers, held by its present life. Several gateways tell the same; whoever comes first has renewed it for all. While a
 // single server is down nothing can be written at all; when it is back its pod counts the restart.
 import type { ApiClient } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Lease } from '@shiplog/api/generated/types/coordination-v1'
 import { componentLease, componentLeaseName, leaseAddress, vitalAnnotations } from './component-lease.ts'
 import type { Clock } from '@shiplog/runtime/clock'
 import { replicaName } from '@shiplog/runtime/replica'
@@ -37,9 +37,9 @@ export function createLogServerLeases(deps: {
     const name = componentLeaseName(component, replica)
     const found = await client.request({ ...leaseAddress, verb: 'get', name })
     if (!found.ok && found.code !== 404) return
-    const before: KubeObject | undefined = found.ok ? found.object : undefined
+    const before = found.ok ? (found.object as Lease) : undefined
     const version = before?.metadata.resourceVersion ?? ''
-    const isNew = before?.['spec']?.holderIdentity !== server.id
+    const isNew = before?.spec?.holderIdentity !== server.id
     const byAnother = seen.has(name) && seen.get(name) !== version
     seen.set(name, version)
     if (byAnother && !isNew) return

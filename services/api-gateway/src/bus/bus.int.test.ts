@@ -1,5 +1,6 @@
 // Node agents by the bus, over two gateways on one log: commands are served as over HTTPS, and the fold of a feed is at all
 // times what its node may read, whatever breaks.
+import { eventually } from '@shiplog/testing/eventually'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import { feedResources } from '@shiplog/api-client/wire/feed'
 import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
@@ -122,16 +123,6 @@ function folding(node: string, resources: readonly string[] = feedResources) {
       await done
       if (state.failure) throw state.failure
     },
-  }
-}
-
-async function eventually<T>(what: string, look: () => Promise<T> | T): Promise<NonNullable<T>> {
-  const deadlineMs = clock.nowMs() + 15_000
-  for (;;) {
-    const found = await look()
-    if (found) return found as NonNullable<T>
-    if (clock.nowMs() > deadlineMs) throw new Error(`it never came to this: ${what}`)
-    await clock.sleep(5)
   }
 }
 

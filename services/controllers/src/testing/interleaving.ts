@@ -5,7 +5,7 @@ import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { ApiRequest } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { Reconciler } from '@shiplog/reconcile/reconciler'
-import { createObjectView } from '@shiplog/reconcile/view'
+import { viewFor } from '@shiplog/reconcile/runner'
 import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
 import { createFakeNodes, type FakeNodesOptions } from '@shiplog/testing/fake-nodes'
 import type { SeededRandom } from '@shiplog/testing/seeded-random'
@@ -40,9 +40,8 @@ export function createInterleaving(
   }
   const cluster = createFakeCluster(clock)
   const nodes = createFakeNodes(cluster, clock, options)
-  const resources = new Set(reconcilers.flatMap((one) => one.resources.map(({ groupResource }) => groupResource)))
-  const indexes = new Map(reconcilers.flatMap((one) => one.indexes ?? []).map((index) => [index.name, index]))
-  const view = createObjectView([...resources], [...indexes.values()])
+  const view = viewFor(reconcilers)
+  const resources = new Set(view.groupResources)
   const woken = new Map<string, Work>()
   /** Commands on their way, by the key whose round sent them. */
   const onTheirWay = new Map<string, ApiRequest[]>()
@@ -71,7 +70,11 @@ export function createInterleaving(
   const decide = (id: string, { reconciler, key }: Work): void => {
     woken.delete(id)
     const result = reconciler.reconcile(key, view, { nowMs, startedMs: nowMs, failures: [], usedNameRounds: 0 })
-    if (result.commands?.length) onTheirWay.set(id, result.commands.map(({ request }) => request))
+    if (result.commands?.length)
+      onTheirWay.set(
+        id,
+        result.commands.map(({ request }) => request),
+      )
   }
 
   const arrive = (id: string): void => {
@@ -97,7 +100,11 @@ export function createInterleaving(
     }
     const ready = [...woken].filter(([id]) => mayDecide(id))
     const actions: (() => void)[] = [
-      ...ready.map(([id, work]) => () => decide(id, work)),
+      ...ready.map(
+        ([id, work]) =>
+          () =>
+            decide(id, work),
+      ),
       ...[...onTheirWay.keys()].map((id) => () => arrive(id)),
       ...(seen < cluster.changes.length ? [() => see(1 + random.below(4))] : []),
     ]

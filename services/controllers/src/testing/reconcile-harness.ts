@@ -1,15 +1,18 @@
-// Runs reconcilers over a fake cluster step by step in one thread, with time in the test's hands: what the runner does,
-// without waiting. After every round the same key is reconciled again on the same view of the same log position to prove
+// Runs reconcilers over a fake cluster step by step in one thread, with time in the test's hands. What a round is told and
+// what its answers mean is the controller loop's own (libs/reconcile/src/round.ts); only the waiting is left out. After every round the same key is reconciled again on the same view of the same log position to prove
 // that a second run finds nothing more to do once its commands are in the view.
 import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { usedNameCause } from '@shiplog/api/status'
-import type { CommandFailure, EventRecord, Reconciler } from '@shiplog/reconcile/reconciler'
-import { createObjectView, keyOf, type ProjectedView } from '@shiplog/reconcile/view'
+import type { EventRecord, Reconciler } from '@shiplog/reconcile/reconciler'
+import { type Answered, KeyHistories, outcomeOf } from '@shiplog/reconcile/round'
+import { viewFor } from '@shiplog/reconcile/runner'
+import type { ProjectedView } from '@shiplog/reconcile/view'
 import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
 import { createFakeNodes, type FakeNodes, type FakeNodesOptions } from '@shiplog/testing/fake-nodes'
 
 const roundsMax = 100_000
+/** When a key runs again whose commands were refused: a fixed time instead of the back-off. */
+const retryMs = 1_000
 
 export interface ReconcileHarness {
   readonly cluster: FakeCluster
@@ -42,16 +45,13 @@ export function createReconcileHarness(
   const startedMs = nowMs
   const cluster = createFakeCluster(clock)
   const nodes = createFakeNodes(cluster, clock, options)
-  const resources = new Set(
-    reconcilers.flatMap((reconciler) => reconciler.resources.map((watch) => watch.groupResource)),
-  )
-  const indexes = new Map(reconcilers.flatMap((one) => one.indexes ?? []).map((index) => [index.name, index]))
-  const view = createObjectView([...resources], [...indexes.values()])
+  const view = viewFor(reconcilers)
+  const resources = new Set(view.groupResources)
   const events: string[] = []
   const woken = new Map<string, { readonly reconciler: Reconciler; readonly key: string }>()
   const known = new Map<string, { readonly reconciler: Reconciler; readonly key: string }>()
   const timers = new Map<string, number>()
-  const failures = new Map<string, readonly CommandFailure[]>()
+  const histories = new KeyHistories()
 
   const wake = (reconciler: Reconciler, key: string): void => {
     const id = `${reconciler.name} ${key}`
@@ -87,37 +87,19 @@ export function createReconcileHarness(
     const [id, { reconciler, key }] = next.value
     woken.delete(id)
     timers.delete(id)
-    const result = reconciler.reconcile(key, view, {
-      nowMs,
-      startedMs,
-      failures: failures.get(id) ?? [],
-      usedNameRounds: 0,
-    })
+    const begun = histories.begin(id)
+    const { failures, usedNameRounds } = begun
+    const result = reconciler.reconcile(key, view, { nowMs, startedMs, failures, usedNameRounds })
     for (const event of result.events ?? []) note(reconciler.component, event)
-    const refused: CommandFailure[] = []
-    for (const command of result.commands ?? []) {
-      const answer = cluster.execute(command.request)
-      if (answer.ok) {
-        if (command.event) note(reconciler.component, command.event)
-        continue
-      }
-      const { request } = command
-      if (answer.status.details?.causes?.some((cause) => cause.reason === usedNameCause)) {
-        const groupResource = request.group ? `${request.resource}.${request.group}` : request.resource
-        view.noteDeleted(groupResource, keyOf(request.namespace, (request.body as KubeObject).metadata.name), nowMs)
-        wake(reconciler, key)
-        continue
-      }
-      refused.push({ request, status: answer.status })
-      if (command.failureEvent && answer.code !== 409) note(reconciler.component, command.failureEvent(answer.status))
-    }
-    if (refused.length > 0) {
-      failures.set(id, refused)
-      timers.set(id, nowMs + 1000)
-    } else {
-      failures.delete(id)
-      if (result.requeueAfterMs !== undefined) timers.set(id, nowMs + Math.max(1, result.requeueAfterMs))
-    }
+    const answered = (result.commands ?? []).map((command): Answered => [command, cluster.execute(command.request)])
+    const outcome = outcomeOf(answered)
+    for (const event of outcome.events) note(reconciler.component, event)
+    for (const used of outcome.usedNames) view.noteDeleted(used.groupResource, used.key, nowMs)
+    const metUsedName = outcome.usedNames.length > 0
+    histories.conclude(id, begun, outcome.failures, metUsedName)
+    if (outcome.failures.length > 0) timers.set(id, nowMs + retryMs)
+    else if (metUsedName) wake(reconciler, key)
+    else if (result.requeueAfterMs !== undefined) timers.set(id, nowMs + Math.max(1, result.requeueAfterMs))
     catchUp()
     return true
   }

@@ -1,6 +1,7 @@
 // The suite that proves "exactly N children, never a duplicate": two runners with all reconcilers
 // work on one cluster, and one of them is killed at every command of a rollout, before the command is sent or after it
 // was appended and before any view has seen it. The backend is a parameter: the fake cluster, or a gateway on a real log.
+import { eventually } from '@shiplog/testing/eventually'
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { EndpointSlice } from '@shiplog/api/generated/types/discovery-v1'
@@ -131,14 +132,6 @@ class Witness {
   }
 }
 
-async function until(deadlineMs: number, what: string, holds: () => boolean): Promise<void> {
-  const endMs = systemClock.nowMs() + deadlineMs
-  while (!holds()) {
-    if (systemClock.nowMs() > endMs) throw new Error(`not within ${deadlineMs} ms: ${what}`)
-    await systemClock.sleep(2)
-  }
-}
-
 /** Defines the suite. */
 export function describeTwoRunners(name: string, options: SuiteOptions): void {
   const { deadlineMs } = options
@@ -217,7 +210,7 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
       .filter(isActive)
       .map((pod) => pod.metadata.name)
       .sort()
-    await until(deadlineMs, 'endpoints of the active pods', () => shown().join() === wanted.join())
+    await eventually('endpoints of the active pods', () => shown().join() === wanted.join(), { withinMs: deadlineMs })
     expect(slices()).toHaveLength(1)
     expect(witness.list('endpoints')).toHaveLength(1)
     expect(witness.list('serviceaccounts').map((one) => one.metadata.name)).toEqual(['default'])
@@ -257,9 +250,9 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
             body: deploymentManifest({ replicas: 4 }),
           })
           if (!made.ok) throw new Error(made.status.message)
-          await until(deadlineMs, 'first rollout complete', () => complete('app:1', 4))
+          await eventually('first rollout complete', () => complete('app:1', 4), { withinMs: deadlineMs })
           await setImage(client, 'app:2')
-          await until(deadlineMs, 'second rollout complete', () => complete('app:2', 4))
+          await eventually('second rollout complete', () => complete('app:2', 4), { withinMs: deadlineMs })
           expect(witness.excesses).toEqual([])
           expect(witness.list('replicasets.apps')).toHaveLength(2)
           expect([...witness.created.values()]).toEqual([4, 4])
@@ -290,7 +283,7 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
           resurrect()
           const replicas = 6
           await client.request({ verb: 'create', ...deployments, body: deploymentManifest({ replicas }) })
-          await until(deadlineMs, 'first rollout complete', () => complete('app:1', replicas))
+          await eventually('first rollout complete', () => complete('app:1', replicas), { withinMs: deadlineMs })
           for (let i = 0; i < 40; i++) {
             const victims = witness.list('pods').filter(isActive)
             const victim = victims[Math.floor(random() * victims.length)]
@@ -301,7 +294,7 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
             }
             await systemClock.sleep(random() * 8)
           }
-          await until(deadlineMs, 'pods replaced', () => complete('app:1', replicas))
+          await eventually('pods replaced', () => complete('app:1', replicas), { withinMs: deadlineMs })
           expect(witness.excesses).toEqual([])
         }),
       deadlineMs * 3,

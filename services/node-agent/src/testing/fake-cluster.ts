@@ -1,56 +1,9 @@
-// Test doubles for the node agent: a clock that stands still until it is told to go on, and an API that holds objects
-// in memory and feeds their changes, with the few semantics that the agent relies on. Only tests import it.
+// A test double for the node agent: an API that holds objects in memory and feeds their changes, with the few semantics
+// that the agent relies on. Only tests import it.
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import { type Clock, rfc3339 } from '@shiplog/runtime/clock'
-
-export interface ManualClock extends Clock {
-  /** Lets time pass; timers fire in order, and promises settle between them. */
-  advance(ms: number): Promise<void>
-  timerCount(): number
-}
-
-export const settle = async (): Promise<void> => {
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
-}
-
-export function createManualClock(startMs = Date.parse('2026-01-01T00:00:00Z')): ManualClock {
-  let nowMs = startMs
-  let serial = 0
-  const timers = new Map<number, { atMs: number; callback: () => void; everyMs: number | undefined }>()
-  const add = (ms: number, callback: () => void, everyMs?: number): Disposable => {
-    const id = ++serial
-    timers.set(id, { atMs: nowMs + ms, callback, everyMs })
-    return { [Symbol.dispose]: () => void timers.delete(id) }
-  }
-  return {
-    nowMs: () => nowMs,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        add(ms, resolve)
-        signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-      }),
-    after: (ms, callback) => add(ms, callback),
-    every: (ms, callback) => add(ms, callback, ms),
-    timerCount: () => timers.size,
-    async advance(ms) {
-      const end = nowMs + ms
-      await settle()
-      for (;;) {
-        let due: [number, { atMs: number; callback: () => void; everyMs: number | undefined }] | undefined
-        for (const timer of timers) if (timer[1].atMs <= end && (!due || timer[1].atMs < due[1].atMs)) due = timer
-        if (!due) break
-        nowMs = Math.max(nowMs, due[1].atMs)
-        if (due[1].everyMs === undefined) timers.delete(due[0])
-        else due[1].atMs += due[1].everyMs
-        due[1].callback()
-        await settle()
-      }
-      nowMs = end
-    },
-  }
-}
 
 export interface FakeCluster {
   readonly client: ApiClient

@@ -1,54 +1,8 @@
-// Test doubles for the scheduler: a clock that moves when it is told to, and an API in memory whose feed can be held
-// back. Only tests import it.
+// A test double for the scheduler: an API in memory whose feed can be held back. Only tests import it.
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { type Status, conflict, notFound } from '@shiplog/api/status'
 import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
-import type { Clock } from '@shiplog/runtime/clock'
-
-export interface ManualClock extends Clock {
-  /** Lets time pass; timers fire in order and all that follows settles in between. */
-  advance(ms: number): Promise<void>
-}
-
-/** Lets everything run that needs no time. */
-export const settle = async (turns = 30): Promise<void> => {
-  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
-}
-
-export function createManualClock(startMs = Date.parse('2026-01-01T00:00:00Z')): ManualClock {
-  let now = startMs
-  const timers = new Set<{ atMs: number; callback: () => void; everyMs?: number }>()
-  const add = (ms: number, callback: () => void, everyMs?: number): Disposable => {
-    const timer = { atMs: now + ms, callback, ...(everyMs === undefined ? {} : { everyMs }) }
-    timers.add(timer)
-    return { [Symbol.dispose]: () => void timers.delete(timer) }
-  }
-  return {
-    nowMs: () => now,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        add(ms, resolve)
-        signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-      }),
-    after: (ms, callback) => add(ms, callback),
-    every: (ms, callback) => add(ms, callback, ms),
-    async advance(ms) {
-      const end = now + ms
-      for (;;) {
-        await settle()
-        const [next] = [...timers].filter((timer) => timer.atMs <= end).sort((a, b) => a.atMs - b.atMs)
-        if (next === undefined) break
-        now = next.atMs
-        if (next.everyMs === undefined) timers.delete(next)
-        else next.atMs += next.everyMs
-        next.callback()
-      }
-      now = end
-      await settle()
-    },
-  }
-}
 
 export interface FakeCluster {
   readonly client: ApiClient
