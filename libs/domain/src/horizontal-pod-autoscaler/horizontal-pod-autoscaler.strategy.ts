@@ -18,7 +18,8 @@ const scaleDown = { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 10
 
 const setRules = (rules: JsonObject, defaults: JsonObject): void => {
   for (const [key, value] of Object.entries(defaults)) {
-    if (key === 'policies' && items(rules['policies']).length > 0) continue
+    // An empty list is one, and is refused later.
+    if (key === 'policies' && Array.isArray(rules['policies'])) continue
     if (key === 'policies') rules['policies'] = structuredClone(value)
     else fill(rules, key, value)
   }

@@ -1,10 +1,12 @@
 // Nodes: registered with their status, cordoned and tainted through spec.
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Strategy } from '../strategy.ts'
 import { byRule, entries, fill, items, keep, section, semanticEqual } from '../fields.ts'
 import { labelValue, qualifiedName } from '../names.ts'
+import { nanosOf } from '../quantities.ts'
 import { cidrWarnings, validateLegacyCidr } from '../ip-addresses.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
@@ -69,12 +71,94 @@ const validateTaints = (taints: unknown): StatusCause[] => {
   return causes
 }
 
+const integerResources = ['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps']
+
+const validateAmounts = (list: JsonObject | undefined, field: string): StatusCause[] =>
+  entries(list).flatMap(([name, quantity]) => {
+    const nanos = nanosOf(quantity)
+    if (nanos === undefined) return []
+    const isWhole = nanos % 1_000_000_000n === 0n
+    const counted = integerResources.includes(name) || (name.includes('/') && !name.includes('kubernetes.io/'))
+    return [
+      ...(nanos < 0n ? [invalidValue(`${field}.${name}`, String(quantity), 'must be greater than or equal to 0')] : []),
+      ...(counted && !isWhole ? [invalidValue(`${field}.${name}`, String(quantity), 'must be an integer')] : []),
+    ]
+  })
+
+const featureForm = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z0-9]+)*$/
+
+const validateDeclaredFeatures = (features: readonly string[], field: string): StatusCause[] =>
+  features.flatMap((feature, index) => {
+    const earlier = index > 0 ? features[index - 1]! : ''
+    const at = `${field}[${index}]`
+    return [
+      ...(featureForm.test(feature)
+        ? []
+        : [
+            invalidValue(
+              at,
+              feature,
+              `invalid feature name ${goQuote(feature)}: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes`,
+            ),
+          ]),
+      ...(index > 0 && feature === earlier ? [duplicate(at, feature)] : []),
+      ...(index > 0 && feature < earlier ? [invalidValue(at, feature, 'list must be sorted alphabetically')] : []),
+    ]
+  })
+
+/** What a node reports of itself. */
+const validateNodeStatus = (status: JsonObject): StatusCause[] => {
+  const addresses = items(status['addresses']).map(({ type = '', address = '' }) => ({ type, address }))
+  return [
+    ...validateAmounts(status['capacity'], 'status.capacity'),
+    ...validateAmounts(status['allocatable'], 'status.allocatable'),
+    ...validateDeclaredFeatures(items(status['declaredFeatures']), 'status.declaredFeatures'),
+    ...addresses.flatMap((one, index) =>
+      addresses.slice(0, index).some((other) => semanticEqual(one, other))
+        ? [duplicate(`status.addresses[${index}]`, { Type: one.type, Address: one.address })]
+        : [],
+    ),
+  ]
+}
+
+const avoidedPods = 'scheduler.alpha.kubernetes.io/preferAvoidPods'
+
+/** An annotation of long ago that holds an object. */
+const validateAvoidedPods = (annotations: JsonObject | undefined): StatusCause[] => {
+  const text: string = annotations?.[avoidedPods] ?? ''
+  if (text === '') return []
+  let avoided: JsonObject
+  try {
+    avoided = JSON.parse(text)
+  } catch {
+    const character = goQuote(text[0]!).replace(/^"|"$/g, "'")
+    return [
+      invalidValue(
+        'metadata.annotations.AvoidPods',
+        avoidedPods,
+        `invalid character ${character} looking for beginning of value`,
+      ),
+    ]
+  }
+  return items(avoided?.['preferAvoidPods']).flatMap(({ podSignature }: JsonObject, index) => {
+    const at = `metadata.annotations.${avoidedPods}[${index}].PodSignature`
+    const controller = podSignature?.podController
+    if (!controller) return [required(at)]
+    return controller.controller === true
+      ? []
+      : [invalidValue(`${at}.PodController.Controller`, false, 'must point to a controller')]
+  })
+}
+
 const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
   const causes: StatusCause[] = []
   const now: JsonObject = next['spec'] ?? {}
   const was: JsonObject = before['spec'] ?? {}
   if (items(was['podCIDRs']).length > 0 && !semanticEqual(now['podCIDRs'], was['podCIDRs']))
     causes.push(forbiddenField('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid'))
+  causes.push(...validateNodeStatus(next['status'] ?? {}), ...validateAvoidedPods(next.metadata.annotations))
+  if ((now['externalID'] ?? '') !== (was['externalID'] ?? ''))
+    causes.push(forbiddenField('spec.externalID', 'may not be updated'))
   if (was['providerID'] && now['providerID'] !== was['providerID'])
     causes.push(forbiddenField('spec.providerID', 'node updates may not change providerID except from "" to valid'))
   return causes
@@ -101,24 +185,36 @@ export const nodeStrategy: Strategy = {
   // A kubelet registers with its status, so a create keeps it.
   prepareForCreate: (draft) => {
     fillNodeStatus(section(draft, 'status'))
+    // Configuration through the API server was given up.
+    delete draft['spec']?.configSource
+    delete draft['status'].config
   },
   prepareForUpdate: (draft, before) => {
     const now = section(draft, 'spec')
     keep(draft, before, 'status')
+    if (!before['spec']?.configSource) delete now['configSource']
     if (now['podCIDR'] && items(now['podCIDRs']).length === 0) now['podCIDRs'] = [now['podCIDR']]
   },
   /** Labels and annotations may come with the status. */
   prepareForStatusUpdate: (draft, before) => {
     keep(draft, before, 'spec')
-    fillNodeStatus(section(draft, 'status'))
+    const status = section(draft, 'status')
+    fillNodeStatus(status)
+    if (!before['status']?.config) delete status['config']
   },
+  validateStatusUpdate: (next, before) => validateUpdate(next, before),
   warnings: nodeWarnings,
   validatesAll: true,
-  validate: (node) => {
+  validate: (node, before) => {
     const { taints, podCIDR, podCIDRs } = node['spec'] ?? {}
     // The one range and the list of ranges say the same; the one counts.
     const ranges = podCIDR && items(podCIDRs)[0] !== podCIDR ? [podCIDR] : items(podCIDRs)
-    return [...validateTaints(taints), ...validateRanges(ranges)]
+    return [
+      ...validateTaints(taints),
+      ...validateRanges(ranges),
+      ...(before ? [] : validateNodeStatus({ ...node['status'], addresses: [] })),
+      ...(before ? [] : validateAvoidedPods(node.metadata.annotations)),
+    ]
   },
   validateUpdate,
   selectableFields: (node) => ({ 'spec.unschedulable': String(node['spec']?.unschedulable === true) }),

@@ -40,6 +40,7 @@ const setDefaults = (draft: JsonObject): void => {
   fillText(retention, 'whenDeleted', 'Retain')
   fillText(retention, 'whenScaled', 'Retain')
   fill(spec, 'replicas', 1)
+  fill(spec, 'serviceName', '')
   fill(spec, 'revisionHistoryLimit', defaultRevisionHistory)
   if (spec['template']) setPodTemplateDefaults(spec['template'])
   for (const claim of items(spec['volumeClaimTemplates'])) {
@@ -91,7 +92,7 @@ const withClaims = (spec: JsonObject): JsonObject => {
   return { ...spec, template: { ...spec['template'], spec: { ...podSpec, volumes: [...volumes, ...own] } } }
 }
 
-const validate = (set: KubeObject): StatusCause[] => {
+const validate = (set: KubeObject, before?: KubeObject): StatusCause[] => {
   const spec: JsonObject = set['spec'] ?? {}
   const causes: StatusCause[] = []
   const policy = spec['podManagementPolicy']
@@ -109,10 +110,11 @@ const validate = (set: KubeObject): StatusCause[] => {
     ...nonNegative(spec['replicas'], 'spec.replicas'),
     ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
     ...nonNegative(spec['ordinals']?.start, 'spec.ordinals.start'),
-    ...items(spec['volumeClaimTemplates']).flatMap((claim: JsonObject, index) =>
+    // Fixed once made, and so not judged again.
+    ...(before ? [] : items(spec['volumeClaimTemplates'])).flatMap((claim: JsonObject, index) =>
       validateClaimSpec(claim['spec'] ?? {}, `spec.volumeClaimTemplates[${index}].spec`),
     ),
-    ...(spec['serviceName'] ? byRule(dns1123Label, spec['serviceName'], 'spec.serviceName') : []),
+    ...(spec['serviceName'] && !before ? byRule(dns1123Label, spec['serviceName'], 'spec.serviceName') : []),
     ...validateSelectorAndTemplate(withClaims(spec), 'statefulset'),
     ...validateAlwaysRestarts(spec, 'StatefulSet'),
   ]
