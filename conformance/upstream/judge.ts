@@ -94,7 +94,10 @@ function withoutGoForm(value: unknown): unknown {
  * them, and below some sentences the difference of two such structs: here are no Go structs.
  */
 export function comparedSentence(text: string): string {
-  const said = text.replace(/(is immutable|may not be changed|are forbidden|other than)([^\n]*)\n.*$/s, '$1$2')
+  const said = text
+    // Why a text is no expression every parser says in its own words, and from where on.
+    .replace(/<input>:\d+:\d+: Syntax error: .*$/s, 'Syntax error')
+    .replace(/(is immutable|may not be changed|are forbidden|other than)([^\n]*)\n.*$/s, '$1$2')
   const printed = /Invalid value: (?=[{[])/.exec(said)
   if (!printed) return said
   const start = printed.index + printed[0].length

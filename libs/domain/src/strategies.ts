@@ -86,9 +86,9 @@ const podTemplateStrategy: Strategy = {
 
 const controllerRevisionStrategy: Strategy = {
   hasGeneration: false,
-  validate: (object) => [
+  validate: (object, before) => [
     ...nonNegative(object['revision'], 'revision'),
-    ...(object['data'] === undefined || object['data'] === null ? [required('data', 'data is mandatory')] : []),
+    ...(!before && (object['data'] ?? null) === null ? [required('data', 'data is mandatory')] : []),
   ],
   validateUpdate: (next, before) => immutable(next['data'], before['data'], 'data'),
 }

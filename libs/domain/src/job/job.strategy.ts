@@ -57,17 +57,27 @@ const prepareForCreate = (draft: KubeObject, context: DecisionContext): void => 
 }
 
 /** By which the pods of a job are told from all others: no user may take them off or say another's. */
-const validateGeneratedLabels = (labels: JsonObject, uid: string, name: string): StatusCause[] =>
-  [
+const validateGeneratedLabels = (
+  labels: JsonObject,
+  uid: string,
+  name: string,
+  before: KubeObject | undefined,
+): StatusCause[] => {
+  const old = before?.['spec']?.template?.metadata?.labels
+  // Jobs of long ago have the older two only.
+  const withNewer = !before || [uidLabel, nameLabel].every((key) => old?.[key] !== undefined)
+  const wanted = [
     ['controller-uid', uid],
     ['job-name', name],
     [uidLabel, uid],
     [nameLabel, name],
-  ].flatMap(([key, value]) => {
+  ].slice(0, withNewer ? 4 : 2)
+  return wanted.flatMap(([key, value]) => {
     const at = `spec.template.metadata.labels[${key}]`
     if (labels[key!] === undefined) return [required(at, `must be '${value}'`)]
     return labels[key!] === value ? [] : [invalidValue(at, labels[key!], `must be '${value}'`)]
   })
+}
 
 /** Pods of a job by index are called by it: the longest name must be one. */
 const validateHostnames = ({ metadata, spec }: KubeObject): StatusCause[] => {
@@ -84,7 +94,7 @@ const validateHostnames = ({ metadata, spec }: KubeObject): StatusCause[] => {
       ]
 }
 
-const validate = (job: KubeObject): StatusCause[] => {
+const validate = (job: KubeObject, before?: KubeObject): StatusCause[] => {
   const spec: JsonObject = job['spec'] ?? {}
   const causes: StatusCause[] = []
   if (!spec['selector']) causes.push(required('spec.selector'))
@@ -100,7 +110,7 @@ const validate = (job: KubeObject): StatusCause[] => {
     )
   const { uid, name } = job.metadata
   if (spec['manualSelector'] !== true && spec['selector'])
-    causes.push(...validateGeneratedLabels(labels ?? {}, uid ?? '', name))
+    causes.push(...validateGeneratedLabels(labels ?? {}, uid ?? '', name, before))
   const generated = { [uidLabel]: uid, [nameLabel]: name, 'controller-uid': uid, 'job-name': name }
   if (spec['manualSelector'] !== true && spec['selector'] && !compileLabelSelector(spec['selector']).matches(generated))
     causes.push(invalidValue('spec.selector', shownSelector(spec['selector']), '`selector` not auto-generated'))
@@ -179,6 +189,12 @@ export const jobStrategy: Strategy = {
   prepareForCreate,
   validate,
   validateUpdate,
+  prepareForStatusUpdate: (draft, before) => {
+    draft['spec'] = before['spec']
+    // As when it was made: a job without labels has those of its pods.
+    const labels = before['spec']?.template?.metadata?.labels
+    if (labels && Object.keys(draft.metadata.labels ?? {}).length === 0) draft.metadata.labels = { ...labels }
+  },
   validateStatusUpdate: validateJobStatusUpdate,
   selectableFields: (job) => ({ 'status.successful': String(job['status']?.succeeded ?? 0) }),
   eventType,

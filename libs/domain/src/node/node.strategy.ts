@@ -23,9 +23,20 @@ const fillNodeStatus = (status: JsonObject): void => {
   fill(section(section(status, 'daemonEndpoints'), 'kubeletEndpoint'), 'Port', 0)
 }
 
+/** The one range and the list of ranges say the same; where they do not, the one counts. */
+const mirrorRanges = (spec: JsonObject | undefined): void => {
+  if (!spec) return
+  const [first] = items(spec['podCIDRs'])
+  if (spec['podCIDR'] && first !== spec['podCIDR']) spec['podCIDRs'] = [spec['podCIDR']]
+  else if (first && !spec['podCIDR']) spec['podCIDR'] = first
+}
+
 /** Allocatable is capacity until the node says otherwise. */
 const setDefaults = (draft: JsonObject): void => {
+  mirrorRanges(draft['spec'])
   const status = draft['status']
+  for (const condition of items(status?.conditions)) for (const key of ['type', 'status']) fill(condition, key, '')
+  for (const address of items(status?.addresses)) for (const key of ['type', 'address']) fill(address, key, '')
   if (!status?.capacity) return
   const allocatable = section(status, 'allocatable')
   if (Object.keys(allocatable).length === 0)
@@ -193,7 +204,6 @@ export const nodeStrategy: Strategy = {
     const now = section(draft, 'spec')
     keep(draft, before, 'status')
     if (!before['spec']?.configSource) delete now['configSource']
-    if (now['podCIDR'] && items(now['podCIDRs']).length === 0) now['podCIDRs'] = [now['podCIDR']]
   },
   /** Labels and annotations may come with the status. */
   prepareForStatusUpdate: (draft, before) => {
@@ -206,12 +216,10 @@ export const nodeStrategy: Strategy = {
   warnings: nodeWarnings,
   validatesAll: true,
   validate: (node, before) => {
-    const { taints, podCIDR, podCIDRs } = node['spec'] ?? {}
-    // The one range and the list of ranges say the same; the one counts.
-    const ranges = podCIDR && items(podCIDRs)[0] !== podCIDR ? [podCIDR] : items(podCIDRs)
+    const { taints, podCIDRs } = node['spec'] ?? {}
     return [
       ...validateTaints(taints),
-      ...validateRanges(ranges),
+      ...validateRanges(items(podCIDRs)),
       ...(before ? [] : validateNodeStatus({ ...node['status'], addresses: [] })),
       ...(before ? [] : validateAvoidedPods(node.metadata.annotations)),
     ]

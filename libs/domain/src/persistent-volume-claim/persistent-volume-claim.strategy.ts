@@ -59,7 +59,10 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => 
     if (unsaid && given !== undefined && (oldAnnotation === undefined || given === oldAnnotation))
       keep(munged, was, 'storageClassName')
   }
-  if (!semanticEqual(munged, was))
+  // What is a pointer upstream is told from none even when it says nothing.
+  const isGiven = (spec: JsonObject, key: string): boolean => (spec[key] ?? null) !== null
+  const pointers = ['dataSource', 'dataSourceRef', 'selector', 'storageClassName', 'volumeAttributesClassName']
+  if (!semanticEqual(munged, was) || pointers.some((key) => isGiven(munged, key) !== isGiven(was, key)))
     causes.push(
       forbiddenField(
         'spec',

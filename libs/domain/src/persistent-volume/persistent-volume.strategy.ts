@@ -26,6 +26,16 @@ const notSources = [
 const sourcesOf = (spec: JsonObject | undefined): JsonObject =>
   Object.fromEntries(Object.entries(spec ?? {}).filter(([key, value]) => !notSources.includes(key) && value))
 
+/** As `semanticEqual`, but a source or a reference that is there and says nothing is not the same as none. */
+const sameStructs = (left: JsonObject, right: JsonObject): boolean => {
+  const structs = (of: JsonObject): string[] =>
+    Object.entries(of).flatMap(([source, value]) => [
+      source,
+      ...Object.keys(value).flatMap((key) => (key.endsWith('Ref') && value[key] ? [`${source}.${key}`] : [])),
+    ])
+  return semanticEqual(left, right) && semanticEqual(structs(left).sort(), structs(right).sort())
+}
+
 const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
   const [now, was]: [JsonObject, JsonObject] = [next['spec'] ?? {}, before['spec'] ?? {}]
   const causes: StatusCause[] = []
@@ -33,7 +43,7 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => 
   // A secret for growing the volume may be added once.
   if (was['csi'] && !was['csi'].controllerExpandSecretRef && sources['csi']?.controllerExpandSecretRef)
     sources['csi'] = { ...sources['csi'], controllerExpandSecretRef: undefined }
-  if (!semanticEqual(sources, sourcesOf(was)))
+  if (!sameStructs(sources, sourcesOf(was)))
     causes.push(
       forbiddenField('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'),
     )

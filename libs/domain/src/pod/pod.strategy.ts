@@ -103,6 +103,14 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
   return undefined
 }
 
+/** The one address and the list of addresses say the same; where they do not, the one counts. */
+const mirrorAddresses = (status: JsonObject | undefined): void => {
+  if (!status) return
+  const [first] = items(status['podIPs'])
+  if (status['podIP'] && first?.ip !== status['podIP']) status['podIPs'] = [{ ip: status['podIP'] }]
+  else if (first?.ip && !status['podIP']) status['podIP'] = first.ip
+}
+
 /** A token is of an account: a pod without one has none. */
 const validateTokenVolumes = (spec: JsonObject): StatusCause[] =>
   spec['serviceAccountName']
@@ -127,7 +135,10 @@ export const podStrategy: Strategy = {
     ['podIPs', 'hostIPs'].flatMap((list) =>
       items(pod['status']?.[list]).flatMap(({ ip }, index) => ipWarnings(ip, `status.${list}[${index}].ip`)),
     ),
-  setDefaults: setPodDefaults,
+  setDefaults: (draft) => {
+    setPodDefaults(draft)
+    mirrorAddresses(draft['status'])
+  },
   prepareForCreate,
   prepareForUpdate: (draft, before) => keep(draft, before, 'status'),
   prepareForStatusUpdate,

@@ -9,10 +9,7 @@ import { dns1123Label, labelValue, qualifiedName } from '../names.ts'
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
 /** `spec.tolerations`. */
-export const validateTolerations = (tolerations: unknown, field: string,
-  /** What is shown of a toleration that is wrong: upstream's kinds differ. */
-  shown: (toleration: JsonObject) => unknown = (toleration) => toleration,
-): StatusCause[] => {
+export const validateTolerations = (tolerations: unknown, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   items(tolerations).forEach((toleration: JsonObject, index) => {
     const at = `${field}[${index}]`

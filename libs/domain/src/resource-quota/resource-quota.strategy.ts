@@ -6,16 +6,8 @@ import { byRule, entries, immutable, items } from '../fields.ts'
 import { qualifiedName } from '../names.ts'
 import { compareQuantities, nanosOf } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
+import { isStandardResource, objectCounts } from './standard-resources.ts'
 
-const objectCounts = [
-  ...['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps'],
-  ...['persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers'],
-]
-const standardResources = [
-  ...['cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.storage'],
-  ...['requests.ephemeral-storage', 'limits.cpu', 'limits.memory', 'limits.ephemeral-storage'],
-  ...objectCounts,
-]
 const nanosPerUnit = 1_000_000_000n
 
 const computeResources = ['cpu', 'memory', 'limits.cpu', 'limits.memory', 'requests.cpu', 'requests.memory']
@@ -30,7 +22,6 @@ const narrowedBy: Readonly<Record<string, readonly string[]>> = {
   CrossNamespacePodAffinity: ['pods', ...computeResources],
   VolumeAttributesClass: ['persistentvolumeclaims', 'requests.storage'],
 }
-const isStandard = (name: string): boolean => standardResources.includes(name) || /^(requests\.)?hugepages-/.test(name)
 const opposites = [
   ['BestEffort', 'NotBestEffort'],
   ['Terminating', 'NotTerminating'],
@@ -39,7 +30,7 @@ const opposites = [
 const validateAmount = (name: string, quantity: unknown, list: string): StatusCause[] => {
   const field = `${list}[${name}]`
   const causes = byRule(qualifiedName, name, field)
-  if (!name.includes('/') && !isStandard(name)) {
+  if (!name.includes('/') && !isStandardResource(name)) {
     if (causes.length === 0) causes.push(invalidValue(field, name, 'must be a standard resource type or fully qualified'))
     causes.push(invalidValue(field, name, 'must be a standard resource for quota'))
   }
@@ -61,7 +52,7 @@ const scopeOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist']
 
 const validateScopes = (spec: JsonObject): StatusCause[] => {
   const causes: StatusCause[] = []
-  const limited = Object.keys(spec['hard'] ?? {}).filter(isStandard)
+  const limited = Object.keys(spec['hard'] ?? {}).filter(isStandardResource)
   const misfits = (scope: string): boolean => limited.some((name) => narrowedBy[scope]?.includes(name) === false)
   const contradict = (given: readonly string[]): boolean =>
     opposites.some((pair) => pair.every((scope) => given.includes(scope)))
