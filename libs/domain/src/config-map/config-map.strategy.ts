@@ -4,7 +4,7 @@ import type { KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { deepEqual } from '../deep-equal.ts'
 import type { Strategy } from '../strategy.ts'
-import { byRule, entries, semanticEqual } from '../fields.ts'
+import { byRule, entries } from '../fields.ts'
 import { configMapKey } from '../names.ts'
 import { base64Bytes, dataBytesMax, textBytes } from './data-size.ts'
 

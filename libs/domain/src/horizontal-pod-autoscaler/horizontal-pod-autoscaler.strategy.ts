@@ -52,6 +52,12 @@ export const horizontalPodAutoscalerStrategy: Strategy = {
     draft['status'] = { desiredReplicas: 0, currentMetrics: null }
   },
   validate: (autoscaler) => validateAutoscalerSpec(autoscaler['spec'] ?? {}),
+  prepareForStatusUpdate: (draft, before) => {
+    draft['spec'] = before['spec']
+    // Upstream's storage knows no empty list.
+    const status = section(draft, 'status')
+    if (items(status['currentMetrics']).length === 0) status['currentMetrics'] = null
+  },
   validateStatusUpdate: (next) => validateCounts(next['status'] ?? {}, ['currentReplicas', 'desiredReplicas']),
   validatesAll: true,
 }

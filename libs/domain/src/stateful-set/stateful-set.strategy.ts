@@ -2,7 +2,7 @@
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, fill, fillStatus, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
+import { byRule, fill, fillStatus, fillText, items, keep, nonNegative, section, semanticEqual } from '../fields.ts'
 import { dns1123Label } from '../names.ts'
 import { validateClaimSpec } from '../persistent-volume-claim/claim-validation.ts'
 import { claimSpecWarnings } from '../persistent-volume-claim/claim-warnings.ts'
@@ -40,7 +40,6 @@ const setDefaults = (draft: JsonObject): void => {
   fillText(retention, 'whenDeleted', 'Retain')
   fillText(retention, 'whenScaled', 'Retain')
   fill(spec, 'replicas', 1)
-  fill(spec, 'serviceName', '')
   fill(spec, 'revisionHistoryLimit', defaultRevisionHistory)
   if (spec['template']) setPodTemplateDefaults(spec['template'])
   for (const claim of items(spec['volumeClaimTemplates'])) {
@@ -133,6 +132,9 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] =>
         ),
       ]
 
+/** What upstream writes although nobody set it, and nobody comes to own. */
+const fillServiceName = (draft: KubeObject): void => fill(section(draft, 'spec'), 'serviceName', '')
+
 export const statefulSetStrategy: Strategy = {
   validatesAll: true,
   warnings: (next, before) => [
@@ -150,6 +152,11 @@ export const statefulSetStrategy: Strategy = {
   setDefaults,
   prepareForCreate: (draft) => {
     draft['status'] = { replicas: 0, availableReplicas: 0 }
+    fillServiceName(draft)
+  },
+  prepareForUpdate: (draft, before) => {
+    keep(draft, before, 'status')
+    fillServiceName(draft)
   },
   validate,
   validateUpdate,

@@ -52,7 +52,7 @@ const validateReviewVersions = (versions: readonly string[], field: string): Sta
   return causes
 }
 
-const validateService = (service: JsonObject, field: string): StatusCause[] => {
+export const validateServiceReference = (service: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   // Upstream tells of the one when the other is missing.
   if (!service['name']) causes.push(required(`${field}.namespace`))
@@ -76,7 +76,7 @@ const validateService = (service: JsonObject, field: string): StatusCause[] => {
   return causes
 }
 
-const validateUrl = (url: string, field: string): StatusCause[] => {
+export const validateUrl = (url: string, field: string): StatusCause[] => {
   const form = 'desired format: https://host[/path]'
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1] ?? ''
   const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? ''
@@ -133,7 +133,7 @@ const validateWebhooks = (configuration: KubeObject): StatusCause[] => {
     const { url, service } = webhook['clientConfig'] ?? {}
     if ((typeof url === 'string') === Boolean(service))
       causes.push(required(`${at}.clientConfig`, 'exactly one of url or service is required'))
-    else if (service) causes.push(...validateService(service, `${at}.clientConfig.service`))
+    else if (service) causes.push(...validateServiceReference(service, `${at}.clientConfig.service`))
     else causes.push(...validateUrl(url, `${at}.clientConfig.url`))
     return causes
   })
