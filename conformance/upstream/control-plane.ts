@@ -68,6 +68,8 @@ export async function startUpstream(
     ...['--service-account-signing-key-file', signingKey, '--service-account-key-file', verifyingKey],
     ...['--service-cluster-ip-range', serviceCidr],
     ...['--authorization-mode', 'Node,RBAC', '--enable-admission-plugins', 'NodeRestriction'],
+    // As every installer sets it.
+    '--allow-privileged=true',
     ...['--anonymous-auth=false', '--v', '0'],
   ])
   const server = `https://127.0.0.1:${port}`

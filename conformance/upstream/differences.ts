@@ -13,7 +13,10 @@ export interface Differences {
 /** Of whole runs beside upstream: differences.json. */
 export const readDifferences = (): Differences => readReasons('differences.json')
 
-/** Of answers on record: recorded-differences.json. */
+/** Of answers to combinations on record: combination-differences.json. */
+export const readCombinationDifferences = (): Differences => readReasons('combination-differences.json')
+
+/** Of answers to single wrong values on record: recorded-differences.json. */
 export const readRecordedDifferences = (): Differences => readReasons('recorded-differences.json')
 
 function readReasons(file: string): Differences {

@@ -45,7 +45,8 @@ const present: readonly Any[] = [
 
 const blank = (text: string): string =>
   text
-    .replace(/10\.96\.\d+\.\d+/g, (found) => (found === address4 ? found : '<IPv4>'))
+    // Of 10.96.0.0/12, the default range.
+    .replace(/10\.(?:9[6-9]|10\d|11[01])\.\d+\.\d+/g, (found) => (found === address4 ? found : '<IPv4>'))
     .replace(/fd00:10:96::[0-9a-f:]*/g, (found) => (found === address6 ? found : '<IPv6>'))
 
 function seen({ code, json }: HttpAnswer): unknown {

@@ -152,10 +152,18 @@ const sorted = (value: unknown): unknown =>
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value
 
+/** Upstream taints a new node until a controller of its own has seen it ready; here nodes begin without. */
+function withoutNotReady({ spec }: Any): void {
+  if (!spec?.taints) return
+  spec.taints = spec.taints.filter(({ key }: Any) => key !== 'node.kubernetes.io/not-ready')
+  if (spec.taints.length === 0) delete spec.taints
+}
+
 /** What two servers should agree on of an object that they accepted. */
 export function comparable(object: Any): unknown {
   const { uid: _, creationTimestamp, resourceVersion, managedFields, ...metadata } = object.metadata
-  const { status, ...rest } = object
+  const { status, ...rest } = structuredClone(object)
+  if (object.kind === 'Node') withoutNotReady(rest)
   // Upstream's own controllers write the status of these.
   const watched = ['CustomResourceDefinition', 'FlowSchema', 'PriorityLevelConfiguration', 'ServiceCIDR', 'APIService']
   const shown = { ...rest, metadata, ...(watched.includes(object.kind) ? {} : { status }) }

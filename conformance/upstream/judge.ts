@@ -44,6 +44,73 @@ export const blankDrawn = (text: string): string =>
     // Upstream appends the difference of its internal objects.
     .replace(/(pod updates may not change fields other than [^\n]*)\n.*$/s, '$1')
 
+/** The end of the JSON value that begins at `start`, or -1. */
+function jsonEnd(text: string, start: number): number {
+  let depth = 0
+  let inString = false
+  for (let at = start; at < text.length; at++) {
+    const character = text[at]
+    if (inString) {
+      if (character === '\\') at++
+      else if (character === '"') inString = false
+    } else if (character === '"') inString = true
+    else if (character === '{' || character === '[') depth++
+    else if ((character === '}' || character === ']') && --depth === 0) return at + 1
+  }
+  return -1
+}
+
+const ofPods = ['hostNetwork', 'hostPID', 'hostIPC', 'hostUsers', 'shareProcessNamespace']
+
+/** Internal structs embed metadata, and keep some fields of a pod in its security context. */
+function hoisted(fields: Record<string, unknown>): Record<string, unknown> {
+  const { metadata, SecurityContext, ...rest } = fields
+  const context = SecurityContext as Record<string, unknown> | undefined | null
+  if (metadata === undefined && !context) return fields
+  const moved: Record<string, unknown> = { ...rest, ...(metadata as object | undefined) }
+  if (!context) return moved
+  const own = { ...context }
+  for (const [name, value] of Object.entries(context).filter(([name]) => ofPods.includes(`${name[0]!.toLowerCase()}${name.slice(1)}`))) {
+    moved[name] = value
+    delete own[name]
+  }
+  return { ...moved, SecurityContext: own }
+}
+
+/** Field names in lower case and sorted, without what is nothing in Go: null, false, 0, '', and empty lists and maps. */
+function withoutGoForm(value: unknown): unknown {
+  if (Array.isArray(value)) return value.length === 0 ? undefined : value.map((item) => withoutGoForm(item) ?? null)
+  if (value === null || value === '' || value === false || value === 0) return undefined
+  if (typeof value !== 'object') return value
+  const fields = Object.entries(hoisted(value as Record<string, unknown>))
+    .map(([name, field]): [string, unknown] => [name.toLowerCase(), withoutGoForm(field)])
+    .filter(([, field]) => field !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return fields.length === 0 ? undefined : Object.fromEntries(fields)
+}
+
+/**
+ * A sentence in the form in which two are compared. Upstream prints a struct by the names of its internal Go fields, all of
+ * them, and below some sentences the difference of two such structs: here are no Go structs.
+ */
+export function comparedSentence(text: string): string {
+  const said = text
+    // Why a text is no expression every parser says in its own words, and from where on.
+    .replace(/<input>:\d+:\d+: Syntax error: .*$/s, 'Syntax error')
+    .replace(/(is immutable|may not be changed|are forbidden|other than)([^\n]*)\n.*$/s, '$1$2')
+  const printed = /Invalid value: (?=[{[])/.exec(said)
+  if (!printed) return said
+  const start = printed.index + printed[0].length
+  const end = jsonEnd(said, start)
+  if (end < 0) return said
+  try {
+    const value = withoutGoForm(JSON.parse(said.slice(start, end)))
+    return `${said.slice(0, start)}${JSON.stringify(value) ?? 'null'}${said.slice(end)}`
+  } catch {
+    return said
+  }
+}
+
 export function judge(resource: ResourceInfo, given: Any): Judgement {
   const { errors, object } = normalize(registry, resource.definition, given)
   if (errors.length > 0) {
@@ -57,6 +124,8 @@ export function judge(resource: ResourceInfo, given: Any): Judgement {
   const kind: Kind = { info, strategy, structuralErrors: (one) => structuralErrors(registry, info.definition, one) }
   draft.metadata ??= {} as never
   if (resource.namespaced) draft.metadata.namespace ??= comparedNamespace
+  // As the admission of accounts leaves it; nothing else of admission is compared here.
+  if (key === 'pods' && draft['spec']) draft['spec'].serviceAccountName ||= 'default'
   try {
     const write: Write = {
       kind,

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { HttpAnswer, HttpClient } from '../src/http.ts'
 import { type Combination, combinations } from './combinations.ts'
-import { judgementOf } from './judge.ts'
+import { comparedSentence, judgementOf } from './judge.ts'
 import { type Answer, comparable, digestOf } from './judge-write.ts'
 import { comparedNamespace, type ValidManifest } from './valid-manifests.ts'
 
@@ -36,6 +36,12 @@ export const recordedForm = ({ code, sentences, warnings, stored }: Answer): Rec
   sentences,
   warnings,
   digest: stored === undefined ? '' : digestOf(stored),
+})
+
+/** An answer in the form in which two are compared. */
+export const comparedForm = (answer: RecordedAnswer): RecordedAnswer => ({
+  ...answer,
+  sentences: [...new Set(answer.sentences.map(comparedSentence))].sort(),
 })
 
 export function readRecordedCombinations(): ReadonlyMap<string, RecordedAnswer> {

@@ -135,7 +135,7 @@ const eventFromCore = (object: KubeObject): KubeObject =>
     related: object['related'],
     note: object['message'],
     type: object['type'],
-    deprecatedSource: isBlank(object['source']) ? undefined : object['source'],
+    deprecatedSource: object['source'] ?? {},
     deprecatedFirstTimestamp: object['firstTimestamp'],
     deprecatedLastTimestamp: object['lastTimestamp'],
     deprecatedCount: object['count'],

@@ -126,6 +126,8 @@ export const warningsOf = (
 export interface UpdateOptions {
   /** '' for the main resource, else `status`, `scale`, `binding`, … */
   readonly subresource: string
+  /** The group and version that the client named. */
+  readonly requested?: ResourceInfo | undefined
 }
 
 /** Keeps in the draft what this write may not touch, and fills in what the server keeps. Changes the draft. */
@@ -196,7 +198,7 @@ export function decideUpdate(kind: Kind, next: KubeObject, before: KubeObject, o
     causes.push(...validateObjectMetaUpdate(next, before), ...(strategy.validateStatusUpdate?.(next, before) ?? []))
   } else {
     causes.push(...validate(kind, next, before), ...validateObjectMetaUpdate(next, before))
-    causes.push(...(strategy.validateUpdate?.(next, before, options.subresource) ?? []))
+    causes.push(...(strategy.validateUpdate?.(next, before, options.subresource, options.requested) ?? []))
   }
   if (causes.length > 0) return refused(invalid(info.group, info.kind, before.metadata.name, causes))
   if (endsLife(kind, next)) {

@@ -568,7 +568,7 @@ describe('what may not change', () => {
       'storageclasses.storage.k8s.io',
       { provisioner: 'a' },
       { provisioner: 'b' },
-      ['provisioner: Forbidden: updates to provisioner are forbidden.'],
+      ['provisioner: Invalid value: "b": field is immutable'],
     ],
     [
       'priorityclasses.scheduling.k8s.io',

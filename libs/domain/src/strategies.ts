@@ -17,6 +17,7 @@ import { resourceSliceStrategy } from './device/resource-slice.strategy.ts'
 import { endpointSliceStrategy } from './endpoint-slice/endpoint-slice.strategy.ts'
 import { endpointsStrategy } from './endpoints/endpoints.strategy.ts'
 import { eventStrategy } from './event/event.strategy.ts'
+import { required } from '@shiplog/api/field-errors'
 import { fill, immutable, nonNegative, section } from './fields.ts'
 import { flowSchemaStrategy, priorityLevelConfigurationStrategy } from './flow-control/flow-control.strategies.ts'
 import { horizontalPodAutoscalerStrategy } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.strategy.ts'
@@ -85,7 +86,10 @@ const podTemplateStrategy: Strategy = {
 
 const controllerRevisionStrategy: Strategy = {
   hasGeneration: false,
-  validate: (object) => nonNegative(object['revision'], 'revision'),
+  validate: (object, before) => [
+    ...nonNegative(object['revision'], 'revision'),
+    ...(!before && (object['data'] ?? null) === null ? [required('data', 'data is mandatory')] : []),
+  ],
   validateUpdate: (next, before) => immutable(next['data'], before['data'], 'data'),
 }
 

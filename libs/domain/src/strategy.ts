@@ -72,9 +72,14 @@ export interface Strategy {
   prepareForSubresource?(draft: KubeObject, before: KubeObject, subresource: string, nowMs: number): void
   /**
    * Runs after `validate` on all updates but those of status: immutable fields and the like. `subresource` is '' for
-   * the main resource.
+   * the main resource; `requested` is the group and version that the client named.
    */
-  validateUpdate?(next: KubeObject, before: KubeObject, subresource?: string): readonly StatusCause[]
+  validateUpdate?(
+    next: KubeObject,
+    before: KubeObject,
+    subresource?: string,
+    requested?: ResourceInfo,
+  ): readonly StatusCause[]
   validateStatusUpdate?(next: KubeObject, before: KubeObject): readonly StatusCause[]
   /** What field selectors may compare beyond name and namespace; which of it, field-labels.ts says: `{'spec.nodeName': 'n1', 'status.phase': 'Running'}`. */
   selectableFields?(object: KubeObject): Readonly<Record<string, string>>

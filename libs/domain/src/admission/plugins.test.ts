@@ -235,6 +235,7 @@ test('plugins come in upstream order, each with a name to switch it off by', () 
     'Priority',
     'DefaultTolerationSeconds',
     'StorageObjectInUseProtection',
+    'RuntimeClass',
     'CertificateSubjectRestriction',
   ])
 })

@@ -5,6 +5,7 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.plugin.ts
 import { namespaceLifecycle } from './namespace-lifecycle.plugin.ts'
 import { nodeRestriction } from './node-restriction.plugin.ts'
 import { priority } from './priority.plugin.ts'
+import { runtimeClass } from './runtime-class.plugin.ts'
 import { serviceAccount } from './service-account.plugin.ts'
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.plugin.ts'
 
@@ -16,5 +17,6 @@ export const defaultAdmissionPlugins = (): AdmissionPlugin[] => [
   priority,
   defaultTolerationSeconds,
   storageObjectInUseProtection,
+  runtimeClass,
   certificateSubjectRestriction,
 ]

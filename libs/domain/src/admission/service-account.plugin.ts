@@ -58,10 +58,37 @@ const mountToken = (pod: KubeObject, spec: JsonObject, namespace: string): void 
   if (!present) spec['volumes'] = [...items(spec['volumes']), tokenVolume(name)]
 }
 
+/** A node's own pod may name nothing that the node could not read without it. */
+const refuseReferences = ({ group, resource }: AdmissionAttributes, pod: KubeObject): void => {
+  const refused = (what: string): ApiError =>
+    new ApiError(forbidden({ group, resource }, pod.metadata.name, `a mirror pod may not reference ${what}`))
+  const spec: JsonObject = pod['spec'] ?? {}
+  if (spec['serviceAccountName']) throw refused('service accounts')
+  const containers = ['initContainers', 'containers', 'ephemeralContainers'].flatMap((list) => items(spec[list]))
+  const secrets =
+    items(spec['imagePullSecrets']).some(({ name }) => name) ||
+    items(spec['volumes']).some(
+      ({ secret, projected }) => secret || items(projected?.sources).some((source) => source.secret),
+    ) ||
+    containers.some(
+      (container) =>
+        items(container.env).some((variable) => variable.valueFrom?.secretKeyRef) ||
+        items(container.envFrom).some((source) => source.secretRef),
+    )
+  if (secrets) throw refused('secrets')
+  const tokens = items(spec['volumes']).some(({ projected }) =>
+    items(projected?.sources).some((source) => source.serviceAccountToken),
+  )
+  if (tokens) throw refused('ServiceAccount token volume projections')
+}
+
 const admit = (attributes: AdmissionAttributes, view: AdmissionView): void => {
   const { group, resource, subresource, operation, namespace, object: pod } = attributes
   if (group !== '' || resource !== 'pods' || subresource !== '' || operation !== 'CREATE' || !pod) return
-  if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return
+  if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) {
+    refuseReferences(attributes, pod)
+    return
+  }
   const spec = section(pod, 'spec')
   const name: string = spec['serviceAccountName'] || defaultAccount
   spec['serviceAccountName'] = name

@@ -24,8 +24,8 @@ test('expressions that a webhook may be chosen by are taken', () => {
 })
 
 test('what is no expression, knows no such name, or is no answer is refused', () => {
-  expect(problem('1')).toBe('must evaluate to bool')
-  expect(celProblem('1', scope, ['string', 'null'])).toBe('must evaluate to one of [string null]')
+  expect(problem('1')).toBe('must evaluate to bool but got int')
+  expect(celProblem('1', scope, ['string', 'null'])).toBe('must evaluate to one of [string null] but got int')
   expect(problem('a == 1')).toBe(
     "compilation failed: ERROR: <input>:1:1: undeclared reference to 'a' (in container '')\n | a == 1\n | ^",
   )

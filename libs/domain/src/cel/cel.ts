@@ -7,6 +7,10 @@ export interface CelScope {
   readonly variables: ReadonlySet<string>
   /** Members that `variables` has, when the expression may use earlier ones. */
   readonly composed?: ReadonlySet<string>
+  /** Members of a variable that is an object of a known form. */
+  readonly members?: ReadonlyMap<string, ReadonlySet<string>>
+  /** Values may be unknown, as a device's attributes are. */
+  readonly mayBeUnknown?: boolean
 }
 
 /** What an expression may come to; `dyn` always may be anything. */
@@ -65,7 +69,11 @@ export const celProblem = (expression: string, scope: CelScope, wanted?: readonl
   const { type, problem, at } = inferCel(expression)
   if (problem !== undefined) return compilationFailed(expression, at ?? 0, problem)
   if (!wanted || type === undefined || type === 'dyn' || (wanted as readonly string[]).includes(type)) return undefined
-  return wanted.length === 1 ? `must evaluate to ${wanted[0]}` : `must evaluate to one of [${wanted.join(' ')}]`
+  if (wanted.length > 1) return `must evaluate to one of [${wanted.join(' ')}] but got ${type}`
+  // Of devices upstream words it otherwise.
+  return scope.mayBeUnknown
+    ? `must evaluate to ${wanted[0]} or the unknown type, not ${type}`
+    : `must evaluate to ${wanted[0]} but got ${type}`
 }
 
 /** As the reference implementation shows a place in an expression. */
@@ -104,6 +112,8 @@ function firstUnknown(node: CelNode, scope: CelScope, bound: ReadonlySet<string>
     const [holder] = node.children
     if (holder?.kind === 'id' && holder.name === 'variables' && scope.composed && !bound.has('variables'))
       return scope.composed.has(node.name!) ? undefined : { at: node.at, sentence: `undefined field '${node.name}'` }
+    const known = holder?.kind === 'id' && !bound.has(holder.name!) ? scope.members?.get(holder.name!) : undefined
+    if (known && !known.has(node.name!)) return { at: node.at - 1, sentence: `undefined field '${node.name}'` }
     if (holder?.kind === 'id' && packages.has(holder.name!) && !scope.variables.has(holder.name!)) return undefined
     return among(node.children)
   }

@@ -2,8 +2,9 @@
 import { forbiddenField, invalidValue, tooLong } from '@shiplog/api/field-errors'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
+import { deepEqual } from '../deep-equal.ts'
 import type { Strategy } from '../strategy.ts'
-import { byRule, entries, semanticEqual } from '../fields.ts'
+import { byRule, entries } from '../fields.ts'
 import { configMapKey } from '../names.ts'
 import { base64Bytes, dataBytesMax, textBytes } from './data-size.ts'
 
@@ -30,7 +31,8 @@ export const validateImmutability = (
   const causes: StatusCause[] = []
   if (next['immutable'] !== true) causes.push(forbiddenField('immutable', 'field is immutable when `immutable` is set'))
   for (const field of fields)
-    if (!semanticEqual(next[field], before[field]))
+    // An entry that says nothing is one.
+    if (!deepEqual(next[field] ?? {}, before[field] ?? {}))
       causes.push(forbiddenField(field, 'field is immutable when `immutable` is set'))
   return causes
 }

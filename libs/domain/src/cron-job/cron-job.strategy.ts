@@ -33,17 +33,26 @@ const numberOf = (text: string, position: number): number => {
   return /^\d+$/.test(text) ? Number(text) : Number.NaN
 }
 
-const isScheduleField = (text: string, position: number): boolean => {
+/** Why one part of a field is none, in the order in which upstream's parser sees it. */
+const partProblem = (part: string, position: number): string | undefined => {
   const [low, high] = bounds[position] ?? [0, 0]
-  return text.split(',').every((part) => {
-    const [range = '', step, ...rest] = part.split('/')
-    if (rest.length > 0 || (step !== undefined && !(/^\d+$/.test(step) && Number(step) > 0))) return false
-    if (range === '*' || range === '?') return true
-    const [from = '', to, ...more] = range.split('-')
-    const first = numberOf(from, position)
-    const last = to === undefined ? first : numberOf(to, position)
-    return more.length === 0 && first >= low && last <= high && first <= last
-  })
+  const [range = '', step, ...rest] = part.split('/')
+  const [from = '', to, ...more] = range.split('-')
+  const isAny = from === '*' || from === '?'
+  const first = isAny ? low : numberOf(from, position)
+  if (Number.isNaN(first)) return `failed to parse int from ${from}`
+  const end = to === undefined || isAny ? first : numberOf(to, position)
+  if (Number.isNaN(end)) return `failed to parse int from ${to}`
+  if (more.length > 0 && !isAny) return `too many hyphens: ${part}`
+  if (rest.length > 0) return `too many slashes: ${part}`
+  if (step !== undefined && !/^\d+$/.test(step)) return `failed to parse int from ${step}`
+  const last = isAny || (step !== undefined && to === undefined) ? high : end
+  if (first < low) return `beginning of range (${first}) below minimum (${low}): ${part}`
+  if (last > high) return `end of range (${last}) above maximum (${high}): ${part}`
+  if (first > last) return `beginning of range (${first}) beyond end of range (${last}): ${part}`
+  return step !== undefined && Number(step) === 0
+    ? `step of range should be a positive number: ${part}`
+    : undefined
 }
 
 const scheduleProblem = (schedule: string): string | undefined => {
@@ -53,8 +62,12 @@ const scheduleProblem = (schedule: string): string | undefined => {
       : `unrecognized descriptor: ${schedule}`
   const fields = schedule.trim().split(/\s+/)
   if (fields.length !== bounds.length) return `expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`
-  const wrong = fields.find((text, position) => !isScheduleField(text, position))
-  return wrong === undefined ? undefined : `failed to parse int from ${wrong}`
+  for (const [position, text] of fields.entries())
+    for (const part of text.split(',')) {
+      const problem = part === '' ? undefined : partProblem(part, position)
+      if (problem) return problem
+    }
+  return undefined
 }
 
 /** Whether the database of time zones has the name, as it is written there. */

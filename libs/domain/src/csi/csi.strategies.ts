@@ -1,15 +1,16 @@
 // The kinds by which storage drivers make themselves known, and attachments of volumes to nodes.
-import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, fill, immutable, items, nonNegative, section } from '../fields.ts'
+import { byRule, fill, fillStatus, immutable, items, nonNegative, section, semanticEqual } from '../fields.ts'
 import { dns1123Subdomain, qualifiedName } from '../names.ts'
+import { nodeSelectorWarnings } from '../node-labels.ts'
+import { validateInlineVolume } from '../persistent-volume/persistent-volume-validation.ts'
 import { nanosOf } from '../quantities.ts'
 import { validateDriverName } from '../storage-driver-name.ts'
 import type { Strategy } from '../strategy.ts'
 
-const fixedDriverFields = ['attachRequired', 'fsGroupPolicy', 'volumeLifecycleModes']
 
 const fsGroupPolicies = ['File', 'None', 'ReadWriteOnceWithFSType']
 const lifecycleModes = ['Persistent', 'Ephemeral']
@@ -39,6 +40,15 @@ const validateDriver = (driver: KubeObject): StatusCause[] => {
     if (expirationSeconds > tokenSecondsMax)
       causes.push(invalidValue(field, expirationSeconds, 'may not specify a duration larger than 2^32 seconds'))
   })
+  const inSecrets = spec['serviceAccountTokenInSecrets'] ?? undefined
+  if (inSecrets !== undefined && items(spec['tokenRequests']).length === 0)
+    causes.push(
+      invalidValue(
+        'spec.serviceAccountTokenInSecrets',
+        inSecrets,
+        'serviceAccountTokenInSecrets is set but no tokenRequests are specified',
+      ),
+    )
   const period = spec['nodeAllocatableUpdatePeriodSeconds']
   if (typeof period === 'number' && period < updatePeriodSecondsMin)
     causes.push(
@@ -82,7 +92,7 @@ const validateAttachment = (attachment: KubeObject): StatusCause[] => {
     const field = 'spec.source.persistentVolumeName'
     if (persistentVolumeName === '') causes.push(required(field, 'must specify non empty persistentVolumeName'))
     causes.push(...byRule(dns1123Subdomain, persistentVolumeName, field))
-  }
+  } else if (inlineVolumeSpec) causes.push(...validateInlineVolume(inlineVolumeSpec, 'spec.source.inlineVolumeSpec'))
   return causes
 }
 
@@ -104,6 +114,15 @@ export const csiNodeStrategy: Strategy = {
   allowUnconditionalUpdate: false,
   validatesAll: true,
   validate: validateCsiNode,
+  validateUpdate: (next, before) =>
+    items(before['spec']?.drivers).flatMap((was) =>
+      items(next['spec']?.drivers)
+        .filter(({ name }) => name === was.name)
+        .flatMap((now) =>
+          // How many volumes fit may change.
+          immutable({ ...now, allocatable: undefined }, { ...was, allocatable: undefined }, 'spec.drivers'),
+        ),
+    ),
 }
 
 /** How much room there is where. */
@@ -112,6 +131,11 @@ export const csiStorageCapacityStrategy: Strategy = {
   allowUnconditionalUpdate: false,
   validatesAll: true,
   validate: validateCapacityObject,
+  validateUpdate: (next, before) => [
+    ...immutable(next['nodeTopology'], before['nodeTopology'], 'nodeTopology'),
+    ...immutable(next['storageClassName'] ?? '', before['storageClassName'] ?? '', 'storageClassName'),
+  ],
+  warnings: (next, before) => (before ? [] : nodeSelectorWarnings(next['nodeTopology'], 'nodeTopology')),
 }
 
 /** Classes of what a volume can do. */
@@ -126,11 +150,25 @@ export const volumeAttributesClassStrategy: Strategy = {
   ],
 }
 
+const leavesTokensInAttributes = (spec: JsonObject | undefined): boolean =>
+  items(spec?.['tokenRequests']).length > 0 && (spec?.['serviceAccountTokenInSecrets'] ?? null) === null
+
+/** A field of a feature that is off by default upstream. */
+const dropDisabledDriverFields = (draft: KubeObject): void => {
+  delete draft['spec']?.preventPodSchedulingIfMissing
+}
+
+/** A generation is counted from the first change on: upstream writes none at creation. */
+const countDriverGeneration = (draft: KubeObject, before: KubeObject): void => {
+  if (semanticEqual(draft['spec'], before['spec'])) return
+  draft.metadata.generation = (before.metadata.generation ?? 0) + 1
+}
+
 export const csiDriverStrategy: Strategy = {
   returnsDeleted: true,
   allowUnconditionalUpdate: false,
   warnings: ({ spec }, before) =>
-    !before && items(spec?.tokenRequests).length > 0 && (spec?.serviceAccountTokenInSecrets ?? null) === null
+    leavesTokensInAttributes(spec) && !leavesTokensInAttributes(before?.['spec'])
       ? [
           'spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes',
         ]
@@ -138,8 +176,14 @@ export const csiDriverStrategy: Strategy = {
   hasGeneration: false,
   validatesAll: true,
   validate: validateDriver,
+  prepareForCreate: dropDisabledDriverFields,
+  prepareForUpdate: (draft, before) => {
+    dropDisabledDriverFields(draft)
+    countDriverGeneration(draft, before)
+  },
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
+    for (const request of items(spec['tokenRequests'])) fill(request, 'audience', '')
     fill(spec, 'attachRequired', true)
     fill(spec, 'podInfoOnMount', false)
     fill(spec, 'storageCapacity', false)
@@ -149,8 +193,30 @@ export const csiDriverStrategy: Strategy = {
     fill(spec, 'seLinuxMount', false)
   },
   validateUpdate: (next, before) =>
-    fixedDriverFields.flatMap((key) => immutable(next['spec']?.[key], before['spec']?.[key], `spec.${key}`)),
+    [
+    // Upstream names this field by another name.
+    ...immutable(next['spec']?.attachRequired, before['spec']?.attachRequired, 'spec.attachedRequired'),
+    ...immutable(next['spec']?.volumeLifecycleModes, before['spec']?.volumeLifecycleModes, 'spec.volumeLifecycleModes'),
+  ],
 }
+
+const errorMessageBytesMax = 1_024
+const errorCodeMax = 2 ** 31 - 1
+
+const validateVolumeError = (error: JsonObject | undefined, field: string): StatusCause[] => [
+  ...(String(error?.['message'] ?? '').length > errorMessageBytesMax
+    ? [tooLong(`${field}.message`, errorMessageBytesMax)]
+    : []),
+  ...(Number(error?.['errorCode'] ?? 0) < 0
+    ? [
+        invalidValue(
+          `${field}.errorCode`,
+          error?.['errorCode'],
+          `must be between 0 and ${errorCodeMax}, inclusive`,
+        ),
+      ]
+    : []),
+]
 
 export const volumeAttachmentStrategy: Strategy = {
   returnsDeleted: true,
@@ -158,8 +224,11 @@ export const volumeAttachmentStrategy: Strategy = {
   hasGeneration: false,
   validatesAll: true,
   validate: validateAttachment,
+  setDefaults: (draft) => fillStatus(draft, { attached: false }),
   prepareForCreate: (draft) => {
     draft['status'] = { attached: false }
   },
   validateUpdate: (next, before) => immutable(next['spec'], before['spec'], 'spec'),
+  validateStatusUpdate: (next) =>
+    ['attachError', 'detachError'].flatMap((name) => validateVolumeError(next['status']?.[name], `status.${name}`)),
 }

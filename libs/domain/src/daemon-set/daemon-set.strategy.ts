@@ -105,6 +105,10 @@ export const daemonSetStrategy: Strategy = {
     ]
   },
   validateUpdate: (next, before) => immutable(next['spec']?.selector, before['spec']?.selector, 'spec.selector'),
+  prepareForStatusUpdate: (draft, before) => {
+    draft['spec'] = before['spec']
+    setTemplateGeneration(draft, Number(before.metadata.annotations?.[generationAnnotation] ?? 0))
+  },
   validateStatusUpdate: (next, before) => [
     ...validateCounts(next['status'] ?? {}, counts),
     ...validateCollisionCount(next, before),

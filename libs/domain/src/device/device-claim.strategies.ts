@@ -11,7 +11,9 @@ import { validateDriverName } from '../storage-driver-name.ts'
 import type { Strategy } from '../strategy.ts'
 
 const expressionCharactersMax = 10 * 1_024
-const deviceScope = { variables: new Set(['device']) }
+const deviceScope = { variables: new Set(['device']),
+  members: new Map([['device', new Set(['driver', 'attributes', 'capacity', 'allowMultipleAllocations'])]]),
+  mayBeUnknown: true }
 
 /** What a request for devices asks for when it does not say how many. */
 const setRequestDefaults = (spec: JsonObject): void => {
@@ -123,7 +125,8 @@ export const validateDeviceKey = (name: string, field: string, needsDomain = fal
   }
   if (rest.length === 0) {
     validateId(first)
-    if (needsDomain) causes.push(invalidValue(field, name, 'must include a domain'))
+    if (needsDomain)
+      causes.push(invalidValue(field, name, 'a fully qualified name must be a domain and a name separated by a slash'))
   } else if (rest.length === 1) {
     if (first === '') causes.push(required(field, 'the domain must not be empty'))
     else {

@@ -266,6 +266,7 @@ export const resourceSliceStrategy: Strategy = {
     ...immutable(next['spec']?.driver, before['spec']?.driver, 'spec.driver'),
     ...immutable(next['spec']?.nodeName, before['spec']?.nodeName, 'spec.nodeName'),
   ],
+  selectableFields: ({ spec }) => ({ 'spec.driver': spec?.driver ?? '', 'spec.nodeName': spec?.nodeName ?? '' }),
   warnings: ({ spec }) => {
     const driver: string = spec?.driver ?? ''
     return driver === driver.toLowerCase()

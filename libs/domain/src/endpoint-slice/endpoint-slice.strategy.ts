@@ -3,8 +3,8 @@ import { duplicate, invalidValue, notSupported, required, tooMany } from '@shipl
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, fill, immutable, items, semanticEqual } from '../fields.ts'
-import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts'
-import { ipWarnings, parseIp, validateLegacyIp, validateReachable } from '../ip-addresses.ts'
+import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../names.ts'
+import { ipWarnings, parseIp, validateIp, validateLegacyIp, validateReachable } from '../ip-addresses.ts'
 import type { Strategy } from '../strategy.ts'
 
 const addressTypes = ['FQDN', 'IPv4', 'IPv6']
@@ -13,17 +13,47 @@ const portsMax = 20_000
 const addressesMax = 100
 const ourSlices = new Set(['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'])
 
-const validateAddress = (type: string, address: unknown, field: string, mayBeLocal: boolean): StatusCause[] => {
+const validateAddress = (
+  type: string,
+  address: unknown,
+  list: string,
+  index: number,
+  mayBeLocal: boolean,
+): StatusCause[] => {
+  const field = `${list}[${index}]`
   const text = String(address)
   if (type === 'FQDN') return byRule(dns1123Subdomain, text.replace(/\.$/, ''), field)
   if (type !== 'IPv4' && type !== 'IPv6') return []
-  const causes = validateLegacyIp(text, field)
+  // Addresses of the newer family never had another form.
+  const causes = type === 'IPv6' ? validateIp(text, field) : validateLegacyIp(text, field)
   if (causes.length > 0) return causes
   const is = parseIp(text)?.family
   return [
-    ...(is === type ? [] : [invalidValue(field, text, `must be an ${type} address`)]),
+    ...(is === type ? [] : [invalidValue(list, text, `must be an ${type} address`)]),
     ...(mayBeLocal ? [] : validateReachable(text, field)),
   ]
+}
+
+const hintsMax = 8
+
+/** For which zones and nodes an endpoint is meant. */
+const validateHints = (hints: JsonObject | undefined, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  for (const [list, rule] of [
+    ['forZones', labelValue],
+    ['forNodes', dns1123Subdomain],
+  ] as const) {
+    const given = items(hints?.[list])
+    if (given.length > hintsMax) return [...causes, tooMany(`${field}.${list}`, given.length, hintsMax)]
+    const seen = new Set<string>()
+    given.forEach(({ name = '' }: JsonObject, index) => {
+      const at = `${field}.${list}[${index}].name`
+      if (seen.has(name)) causes.push(duplicate(at, name))
+      seen.add(name)
+      causes.push(...byRule(rule, name, at))
+    })
+  }
+  return causes
 }
 
 const validate = (slice: KubeObject): StatusCause[] => {
@@ -42,10 +72,11 @@ const validate = (slice: KubeObject): StatusCause[] => {
       causes.push(...byRule(dns1123Label, endpoint['hostname'], `endpoints[${index}].hostname`))
     if (typeof endpoint['nodeName'] === 'string')
       causes.push(...byRule(dns1123Subdomain, endpoint['nodeName'], `endpoints[${index}].nodeName`))
+    causes.push(...validateHints(endpoint['hints'], `endpoints[${index}].hints`))
     if (addresses.length === 0) causes.push(required(at, 'must contain at least 1 address'))
     if (addresses.length > addressesMax) causes.push(tooMany(at, addresses.length, addressesMax))
     addresses.forEach((address, position) => {
-      causes.push(...validateAddress(type, address, `${at}[${position}]`, mayBeLocal))
+      causes.push(...validateAddress(type, address, at, position, mayBeLocal))
     })
   })
   const ports = items(slice['ports'])

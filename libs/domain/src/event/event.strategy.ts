@@ -2,7 +2,7 @@
 import { invalidValue, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, fill, items, section } from '../fields.ts'
+import { byRule, fill, items, section, semanticEqual } from '../fields.ts'
 import { validateFinalizerOwner } from '../metadata-validation.ts'
 import { dns1123Subdomain, qualifiedName } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
@@ -42,7 +42,7 @@ const validateNamespace = (event: KubeObject): StatusCause[] => {
 /** What the newer API asks of whoever writes through it. */
 const validateStrictly = (event: KubeObject): StatusCause[] => {
   const unset = (field: string): StatusCause[] => [invalidValue(field, '', 'needs to be unset')]
-  const { series, type = '' } = event
+  const { type = '' } = event
   const { component, host } = event['source'] ?? {}
   return [
     ...(event.metadata.generateName
@@ -51,8 +51,7 @@ const validateStrictly = (event: KubeObject): StatusCause[] => {
     ...items(event.metadata.finalizers).flatMap((finalizer, index) =>
       validateFinalizerOwner(finalizer, `metadata.finalizers[${index}]`),
     ),
-    ...(series && (series.count ?? 0) < 2 ? [invalidValue('series.count', '', 'should be at least 2')] : []),
-    ...(series && !series.lastObservedTime ? [required('series.lastObservedTime')] : []),
+    ...validateSeries(event),
     ...(event['eventTime'] ? [] : [required('eventTime')]),
     ...(type === 'Normal' || type === 'Warning' ? [] : [invalidValue('type', '', `has invalid value: ${type}`)]),
     ...(event['firstTimestamp'] ? unset('firstTimestamp') : []),
@@ -61,6 +60,26 @@ const validateStrictly = (event: KubeObject): StatusCause[] => {
     ...(component || host ? unset('source') : []),
   ]
 }
+
+const validateSeries = ({ series }: KubeObject): StatusCause[] => [
+  ...(series && (series.count ?? 0) < 2 ? [invalidValue('series.count', '', 'should be at least 2')] : []),
+  ...(series && !series.lastObservedTime ? [required('series.lastObservedTime')] : []),
+]
+
+const fixedFields = [
+  ...['involvedObject', 'reason', 'message', 'source', 'firstTimestamp', 'lastTimestamp', 'count', 'type', 'eventTime'],
+  ...['action', 'related', 'reportingController', 'reportingInstance'],
+]
+
+/** Through the newer API nothing but the series of an event changes. */
+const validateStrictUpdate = (event: KubeObject, before: KubeObject): StatusCause[] => [
+  ...(semanticEqual(event['series'], before['series']) ? [] : validateSeries(event)),
+  ...fixedFields.flatMap((field) => {
+    const stored = field === 'reportingController' ? 'reportingComponent' : field
+    const shown = (event[stored] ?? null) === null ? '' : event[stored]
+    return semanticEqual(event[stored], before[stored]) ? [] : [invalidValue(field, shown, 'field is immutable')]
+  }),
+]
 
 const newerGroup = 'events.k8s.io'
 
@@ -112,6 +131,12 @@ export const eventStrategy: Strategy = {
     ...validateNewer(event, group === newerGroup ? 'reportingController' : 'reportingComponent'),
     ...(group === newerGroup ? validateStrictly(event) : []),
   ],
-  validateUpdate: (event) => validateNewer(event, 'reportingComponent'),
+  validateUpdate: (event, before, _subresource, requested) => {
+    const newer = requested?.group === newerGroup
+    return [
+      ...validateNewer(event, newer ? 'reportingController' : 'reportingComponent'),
+      ...(newer ? validateStrictUpdate(event, before) : []),
+    ]
+  },
   selectableFields,
 }

@@ -75,7 +75,6 @@ export const features: readonly Feature[] = [
   stored('ValidatingAdmissionPolicies', 'validatingadmissionpolicies.admissionregistration.k8s.io', powerless),
   stored('ValidatingAdmissionPolicyBindings', 'validatingadmissionpolicybindings.admissionregistration.k8s.io'),
   stored('CertificateSigningRequests', 'certificatesigningrequests.certificates.k8s.io', ': no signer issues it'),
-  stored('RuntimeClasses', 'runtimeclasses.node.k8s.io'),
   stored('FlowSchemas', 'flowschemas.flowcontrol.apiserver.k8s.io', ': requests are not queued by it'),
   stored(
     'PriorityLevelConfigurations',
@@ -136,10 +135,10 @@ export const features: readonly Feature[] = [
   {
     id: 'pod-runtime-class',
     state: 'ignored',
-    docs: 'runtimeClassName',
+    docs: 'the handler of a RuntimeClass (its overhead, node selector and tolerations count)',
     fields: [pod('runtimeClassName')],
     sentence:
-      'runtimeClassName is ignored yet: no RuntimeClass is looked up, and no overhead or node selector is taken from it',
+      'the handler of the RuntimeClass is ignored yet: nodes here have one runtime; overhead, node selector and tolerations are taken from the class',
   },
   {
     id: 'container-restart-rules',

@@ -2,17 +2,26 @@
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, items } from '../fields.ts'
+import { bootstrapFlowControl } from '../bootstrap-flow-control.ts'
+import { byRule, items, semanticEqual } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain } from '../names.ts'
 
 const precedenceMax = 10_000
 const subjectKinds = ['Group', 'ServiceAccount', 'User']
 const distinguishers = ['ByNamespace', 'ByUser']
 const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'proxy', 'update', 'watch']
+const exempt = 'exempt'
+const mandatoryNames = [exempt, 'catch-all']
 const queuesMax = 10_000_000
 const entropyBitsMax = 60
 
-export function validateFlowSchema(spec: JsonObject): StatusCause[] {
+/** What no cluster can do without has one form: taken from the objects that every cluster begins with. */
+const mandatorySpec = (kind: string, name: string): JsonObject | undefined =>
+  mandatoryNames.includes(name)
+    ? bootstrapFlowControl('').find((one) => one['kind'] === kind && one['metadata'].name === name)?.['spec']
+    : undefined
+
+export function validateFlowSchema(spec: JsonObject, name: string): StatusCause[] {
   const causes: StatusCause[] = []
   const precedence: number = spec['matchingPrecedence'] ?? 0
   if (precedence <= 0) causes.push(invalidValue('spec.matchingPrecedence', precedence, 'must be a positive value'))
@@ -21,6 +30,10 @@ export function validateFlowSchema(spec: JsonObject): StatusCause[] {
   const method: JsonObject | undefined = spec['distinguisherMethod'] ?? undefined
   if (method && !distinguishers.includes(method['type']))
     causes.push(notSupported('spec.distinguisherMethod.type', { Type: method['type'] ?? '' }, distinguishers))
+  if (precedence === 1 && name !== exempt)
+    causes.push(
+      invalidValue('spec.matchingPrecedence', precedence, "only the schema named 'exempt' may have matchingPrecedence 1"),
+    )
   const level: string = spec['priorityLevelConfiguration']?.name ?? ''
   const at = 'spec.priorityLevelConfiguration.name'
   if (level === '') causes.push(required(at, 'must reference a priority level'))
@@ -28,6 +41,9 @@ export function validateFlowSchema(spec: JsonObject): StatusCause[] {
   items(spec['rules']).forEach((rule: JsonObject, index) => {
     causes.push(...validateRule(rule, `spec.rules[${index}]`))
   })
+  const mandatory = mandatorySpec('FlowSchema', name)
+  if (mandatory && !semanticEqual(spec, mandatory))
+    causes.push(invalidValue('spec', spec, `spec of '${name}' must equal the fixed value`))
   return causes
 }
 
@@ -127,9 +143,24 @@ const validateResourceRule = (rule: JsonObject, field: string): StatusCause[] =>
   return causes
 }
 
-export function validatePriorityLevel(spec: JsonObject): StatusCause[] {
+export function validatePriorityLevel(spec: JsonObject, name: string): StatusCause[] {
+  const causes: StatusCause[] = []
+  if ((name === exempt) !== (spec['type'] === 'Exempt'))
+    causes.push(invalidValue('spec.type', spec['type'] ?? '', "must be 'Exempt' if and only if `name` is 'exempt'"))
+  causes.push(...validateLevelType(spec))
+  const mandatory = mandatorySpec('PriorityLevelConfiguration', name)
+  const [given, fixed] = name === exempt ? [spec, mandatory].map((one) => ({ ...one, exempt: undefined })) : [spec, mandatory]
+  if (mandatory && !semanticEqual(given, fixed)) {
+    const but = name === exempt ? " except the 'spec.exempt' field" : ''
+    causes.push(invalidValue('spec', spec, `spec of '${name}'${but} must equal the fixed value`))
+  }
+  return causes
+}
+
+function validateLevelType(spec: JsonObject): StatusCause[] {
   const type: string = spec['type'] ?? ''
-  const { limited, exempt } = spec
+  const limited: JsonObject | undefined = spec['limited'] ?? undefined
+  const exempt: JsonObject | undefined = spec['exempt'] ?? undefined
   if (type === 'Limited')
     return [
       ...(exempt ? [forbiddenField('spec.exempt', 'must be nil if the type is Limited')] : []),
@@ -138,9 +169,7 @@ export function validatePriorityLevel(spec: JsonObject): StatusCause[] {
   if (type === 'Exempt')
     return [
       ...(limited ? [forbiddenField('spec.limited', 'must be nil if the type is not Limited')] : []),
-      ...(exempt
-        ? validateShares(exempt, 'spec.exempt')
-        : [required('spec.exempt', 'must not be empty when type is Exempt')]),
+      ...(exempt ? validateShares(exempt, 'spec.exempt') : []),
     ]
   return [type === '' ? required('spec.type') : notSupported('spec.type', type, ['Exempt', 'Limited'])]
 }

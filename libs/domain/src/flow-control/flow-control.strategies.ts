@@ -13,7 +13,7 @@ const defaultQueueLength = 50
 
 export const flowSchemaStrategy: Strategy = {
   validatesAll: true,
-  validate: ({ spec }) => validateFlowSchema(spec ?? {}),
+  validate: ({ metadata, spec }) => validateFlowSchema(spec ?? {}, metadata.name),
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     if (!spec['matchingPrecedence']) spec['matchingPrecedence'] = defaultPrecedence
@@ -25,7 +25,7 @@ export const flowSchemaStrategy: Strategy = {
 
 export const priorityLevelConfigurationStrategy: Strategy = {
   validatesAll: true,
-  validate: ({ spec }) => validatePriorityLevel(spec ?? {}),
+  validate: ({ metadata, spec }) => validatePriorityLevel(spec ?? {}, metadata.name),
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     if (spec['exempt']) {

@@ -18,7 +18,8 @@ const scaleDown = { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 10
 
 const setRules = (rules: JsonObject, defaults: JsonObject): void => {
   for (const [key, value] of Object.entries(defaults)) {
-    if (key === 'policies' && items(rules['policies']).length > 0) continue
+    // An empty list is one, and is refused later.
+    if (key === 'policies' && Array.isArray(rules['policies'])) continue
     if (key === 'policies') rules['policies'] = structuredClone(value)
     else fill(rules, key, value)
   }
@@ -51,6 +52,12 @@ export const horizontalPodAutoscalerStrategy: Strategy = {
     draft['status'] = { desiredReplicas: 0, currentMetrics: null }
   },
   validate: (autoscaler) => validateAutoscalerSpec(autoscaler['spec'] ?? {}),
+  prepareForStatusUpdate: (draft, before) => {
+    draft['spec'] = before['spec']
+    // Upstream's storage knows no empty list.
+    const status = section(draft, 'status')
+    if (items(status['currentMetrics']).length === 0) status['currentMetrics'] = null
+  },
   validateStatusUpdate: (next) => validateCounts(next['status'] ?? {}, ['currentReplicas', 'desiredReplicas']),
   validatesAll: true,
 }

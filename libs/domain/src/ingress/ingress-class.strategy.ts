@@ -34,5 +34,5 @@ export const ingressClassStrategy: Strategy = {
       causes.push(required(`${at}.namespace`, "`parameters.scope` is set to 'Namespace'"))
     return causes
   },
-  validateUpdate: (next, before) => immutable(next['spec']?.controller, before['spec']?.controller, 'spec.controller'),
+  validateUpdate: (next, before) => immutable(next['spec']?.controller ?? '', before['spec']?.controller ?? '', 'spec.controller'),
 }

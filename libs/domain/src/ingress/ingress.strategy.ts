@@ -7,6 +7,7 @@ import { dns1123Label, dns1123Subdomain, pathSegment, portName, portNumber, wild
 import { loadBalancerWarnings, validateLoadBalancerIngress } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 
+const classAnnotation = 'kubernetes.io/ingress.class'
 const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix']
 const badSequences = ['//', '/./', '/../', '%2f', '%2F']
 const badSuffixes = ['/..', '/.']
@@ -92,7 +93,7 @@ const validate = (ingress: KubeObject): StatusCause[] => {
   return causes
 }
 
-const classAnnotation = 'kubernetes.io/ingress.class'
+
 
 export const ingressStrategy: Strategy = {
   statusWarnings: loadBalancerWarnings,
@@ -101,6 +102,18 @@ export const ingressStrategy: Strategy = {
     draft['status'] = { loadBalancer: {} }
   },
   validatesAll: true,
+  validateCreate: ({ metadata, spec }) => {
+    const [annotation, name] = [metadata.annotations?.[classAnnotation], spec?.ingressClassName ?? undefined]
+    return annotation !== undefined && name !== undefined && annotation !== name
+      ? [
+          invalidValue(
+            `annotations.${classAnnotation}`,
+            annotation,
+            'must match `ingressClassName` when both are specified',
+          ),
+        ]
+      : []
+  },
   validate,
   warnings: ({ metadata, spec }, before) =>
     !before && metadata.annotations?.[classAnnotation] !== undefined && !spec?.ingressClassName

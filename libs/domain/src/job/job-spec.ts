@@ -15,6 +15,31 @@ const numbers = [
 ]
 const managedByCharactersMax = 63
 
+/** Above as many indexes, the record of each is bounded more tightly. */
+const manyIndexes = 100_000
+const parallelismOfIndexedMax = 100_000
+const failedIndexesMax = 100_000
+const parallelismOfManyMax = 10_000
+const failedIndexesOfManyMax = 10_000
+
+const validateIndexedBounds = (spec: JsonObject, field: string): StatusCause[] => {
+  const { parallelism, completions, maxFailedIndexes, backoffLimitPerIndex } = spec
+  const causes: StatusCause[] = []
+  const wrong = (key: string, sentence: string): void => void causes.push(invalidValue(`${field}.${key}`, spec[key], sentence))
+  if (parallelism > parallelismOfIndexedMax)
+    wrong('parallelism', `must be less than or equal to ${parallelismOfIndexedMax} when completion mode is Indexed`)
+  if (maxFailedIndexes > failedIndexesMax) wrong('maxFailedIndexes', `must be less than or equal to ${failedIndexesMax}`)
+  if (!(completions > manyIndexes) || typeof backoffLimitPerIndex !== 'number') return causes
+  const many = `when completions are above ${manyIndexes} and used with backoff limit per index`
+  if (typeof maxFailedIndexes !== 'number')
+    causes.push(required(`${field}.maxFailedIndexes`, `must be specified when completions is above ${manyIndexes}`))
+  if (parallelism > parallelismOfManyMax)
+    wrong('parallelism', `must be less than or equal to ${parallelismOfManyMax} ${many}`)
+  if (maxFailedIndexes > failedIndexesOfManyMax)
+    wrong('maxFailedIndexes', `must be less than or equal to ${failedIndexesOfManyMax} ${many}`)
+  return causes
+}
+
 /** Numbers, completion mode and template of a job. */
 export const validateJobSpec = (spec: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = numbers.flatMap((key) => nonNegative(spec[key], `${field}.${key}`))
@@ -31,6 +56,7 @@ export const validateJobSpec = (spec: JsonObject, field: string): StatusCause[] 
     for (const key of ['backoffLimitPerIndex', 'maxFailedIndexes'])
       if (typeof spec[key] === 'number')
         causes.push(invalidValue(`${field}.${key}`, spec[key], 'requires indexed completion mode'))
+  if (mode === 'Indexed') causes.push(...validateIndexedBounds(spec, field))
   if (mode === 'Indexed' && typeof completions === 'number' && maxFailedIndexes > completions)
     causes.push(
       invalidValue(`${field}.maxFailedIndexes`, maxFailedIndexes, 'must be less than or equal to completions'),

@@ -111,7 +111,7 @@ const validateFinished = ({ now, changed, finishedChanged }: Write): StatusCause
     )
   if ((finishedChanged || changed('terminating')) && now['terminating'] > 0 && finished)
     causes.push(invalidValue('status.terminating', now['terminating'], 'terminating>0 is invalid for finished job'))
-  if ((changed('ready') || changed('active')) && (now['ready'] ?? 0) > (now['active'] ?? 0))
+  if ((changed('ready') || changed('active')) && now['ready'] > (now['active'] ?? 0))
     causes.push(invalidValue('status.ready', now['ready'], 'cannot set more ready pods than active'))
   return causes
 }

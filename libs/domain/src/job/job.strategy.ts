@@ -4,6 +4,7 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelSelector, validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
+import { dns1123Label } from '../names.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { jobWarnings } from './job-warnings.ts'
 import type { DecisionContext, Strategy } from '../strategy.ts'
@@ -55,7 +56,45 @@ const prepareForCreate = (draft: KubeObject, context: DecisionContext): void => 
   match[uidLabel] = uid
 }
 
-const validate = (job: KubeObject): StatusCause[] => {
+/** By which the pods of a job are told from all others: no user may take them off or say another's. */
+const validateGeneratedLabels = (
+  labels: JsonObject,
+  uid: string,
+  name: string,
+  before: KubeObject | undefined,
+): StatusCause[] => {
+  const old = before?.['spec']?.template?.metadata?.labels
+  // Jobs of long ago have the older two only.
+  const withNewer = !before || [uidLabel, nameLabel].every((key) => old?.[key] !== undefined)
+  const wanted = [
+    ['controller-uid', uid],
+    ['job-name', name],
+    [uidLabel, uid],
+    [nameLabel, name],
+  ].slice(0, withNewer ? 4 : 2)
+  return wanted.flatMap(([key, value]) => {
+    const at = `spec.template.metadata.labels[${key}]`
+    if (labels[key!] === undefined) return [required(at, `must be '${value}'`)]
+    return labels[key!] === value ? [] : [invalidValue(at, labels[key!], `must be '${value}'`)]
+  })
+}
+
+/** Pods of a job by index are called by it: the longest name must be one. */
+const validateHostnames = ({ metadata, spec }: KubeObject): StatusCause[] => {
+  if (spec?.completionMode !== 'Indexed' || !(spec.completions > 0)) return []
+  const longest = `${metadata.name}-${spec.completions - 1}`
+  return dns1123Label(longest).length === 0
+    ? []
+    : [
+        invalidValue(
+          'metadata.name',
+          metadata.name,
+          `will not able to create pod with invalid DNS label: ${longest}`,
+        ),
+      ]
+}
+
+const validate = (job: KubeObject, before?: KubeObject): StatusCause[] => {
   const spec: JsonObject = job['spec'] ?? {}
   const causes: StatusCause[] = []
   if (!spec['selector']) causes.push(required('spec.selector'))
@@ -70,36 +109,64 @@ const validate = (job: KubeObject): StatusCause[] => {
       invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
     )
   const { uid, name } = job.metadata
+  if (spec['manualSelector'] !== true && spec['selector'])
+    causes.push(...validateGeneratedLabels(labels ?? {}, uid ?? '', name, before))
   const generated = { [uidLabel]: uid, [nameLabel]: name, 'controller-uid': uid, 'job-name': name }
   if (spec['manualSelector'] !== true && spec['selector'] && !compileLabelSelector(spec['selector']).matches(generated))
     causes.push(invalidValue('spec.selector', shownSelector(spec['selector']), '`selector` not auto-generated'))
-  return [...causes, ...validateJobSpec(spec, 'spec')]
+  return [...causes, ...validateJobSpec(spec, 'spec'), ...validateHostnames(job)]
 }
 
-/** A suspended job that has not started may still be told where to run. */
-const templateForComparison = (job: KubeObject, scheduling: boolean): JsonObject => {
-  const template: JsonObject = structuredClone(job['spec']?.template ?? {})
-  if (!scheduling) return template
-  for (const key of ['nodeSelector', 'affinity', 'tolerations', 'schedulingGates', 'topologySpreadConstraints'])
-    delete template['spec']?.[key]
-  delete template['metadata']?.annotations
-  delete template['metadata']?.labels
-  return template
+/** Suspended, with no pod left: then its pods may still be told where to run and what to ask for. */
+const mayChangeTemplate = (job: KubeObject): boolean => {
+  const status: JsonObject = job['status'] ?? {}
+  const isSuspended = items(status['conditions']).some(({ type, status: is }) => type === 'Suspended' && is === 'True')
+  return job['spec']?.suspend === true && (!status['startTime'] || isSuspended) && !(status['active'] > 0)
+}
+
+/** The old template with what may change taken from the new one. */
+const withMutableParts = (before: JsonObject, next: JsonObject): JsonObject => {
+  const [was, now]: [JsonObject, JsonObject] = [before['spec'] ?? {}, next['spec'] ?? {}]
+  const affinity = { ...was['affinity'], nodeAffinity: now['affinity']?.nodeAffinity }
+  const withResources = (list: string): unknown => {
+    const [old, fresh] = [items(was[list]), items(now[list])]
+    if (old.length !== fresh.length) return was[list]
+    return old.map((container, index) =>
+      container.name === fresh[index].name ? { ...container, resources: fresh[index].resources } : container,
+    )
+  }
+  return {
+    ...was,
+    affinity,
+    nodeSelector: now['nodeSelector'],
+    tolerations: now['tolerations'],
+    schedulingGates: now['schedulingGates'],
+    containers: withResources('containers'),
+    initContainers: withResources('initContainers'),
+  }
+}
+
+const validateTemplateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
+  const [now, was]: [JsonObject, JsonObject] = [next['spec']?.template ?? {}, before['spec']?.template ?? {}]
+  if (!mayChangeTemplate(before)) return immutable(now, was, 'spec.template')
+  return semanticEqual(now['spec'], withMutableParts(was, now))
+    ? []
+    : [invalidValue('spec.template.spec', now['spec'], 'field is immutable')]
 }
 
 const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
   const now: JsonObject = next['spec'] ?? {}
   const was: JsonObject = before['spec'] ?? {}
   const causes: StatusCause[] = []
-  const elastic =
-    now['completionMode'] === 'Indexed' &&
-    now['completions'] !== was['completions'] &&
-    now['completions'] === now['parallelism']
-  if (!elastic) causes.push(...immutable(now['completions'], was['completions'], 'spec.completions'))
+  const moved = !semanticEqual(now['completions'], was['completions'])
+  if (now['completionMode'] !== 'Indexed')
+    causes.push(...immutable(now['completions'], was['completions'], 'spec.completions'))
+  else if (moved && typeof now['completions'] === 'number' && now['completions'] !== now['parallelism'])
+    causes.push(
+      invalidValue('spec.completions', now['completions'], 'can only be modified in tandem with spec.parallelism'),
+    )
   causes.push(...immutable(now['selector'], was['selector'], 'spec.selector'))
-  const mayPlace = was['suspend'] === true && !before['status']?.startTime
-  if (!semanticEqual(templateForComparison(next, mayPlace), templateForComparison(before, mayPlace)))
-    causes.push(invalidValue('spec.template', now['template'], 'field is immutable'))
+  causes.push(...validateTemplateUpdate(next, before))
   for (const key of ['completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'])
     causes.push(...immutable(now[key], was[key], `spec.${key}`))
   return causes
@@ -122,6 +189,12 @@ export const jobStrategy: Strategy = {
   prepareForCreate,
   validate,
   validateUpdate,
+  prepareForStatusUpdate: (draft, before) => {
+    draft['spec'] = before['spec']
+    // As when it was made: a job without labels has those of its pods.
+    const labels = before['spec']?.template?.metadata?.labels
+    if (labels && Object.keys(draft.metadata.labels ?? {}).length === 0) draft.metadata.labels = { ...labels }
+  },
   validateStatusUpdate: validateJobStatusUpdate,
   selectableFields: (job) => ({ 'status.successful': String(job['status']?.succeeded ?? 0) }),
   eventType,

@@ -1,14 +1,22 @@
 // Leases: who leads, and for how long.
 import { invalidValue } from '@shiplog/api/field-errors'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { nonNegative } from '../fields.ts'
 import type { Strategy } from '../strategy.ts'
+
+const dropElectionFields = (draft: KubeObject): void => {
+  delete draft['spec']?.strategy
+  delete draft['spec']?.preferredHolder
+}
 
 export const leaseStrategy: Strategy = {
   anyFinalizers: true,
   hasGeneration: false,
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
+  // Fields of coordinated leader election, which is off by default upstream.
+  prepareForCreate: dropElectionFields,
+  prepareForUpdate: dropElectionFields,
   validate: (lease) => {
     const spec: JsonObject = lease['spec'] ?? {}
     const causes = nonNegative(spec['leaseTransitions'], 'spec.leaseTransitions')

@@ -4,6 +4,7 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, entries, fill, items, section } from '../fields.ts'
 import { qualifiedName } from '../names.ts'
+import { isStandardResource } from '../resource-quota/standard-resources.ts'
 import { validateContainerResourceName } from '../pod/container-validation.ts'
 import { compareQuantities, nanosOf } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
@@ -56,6 +57,29 @@ const validateRatio = (item: JsonObject, name: string, field: string): StatusCau
 const goFloat = (value: number): string =>
   Number.isFinite(value) ? value.toFixed(6) : Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
 
+/** A name without a domain is one of those that Kubernetes itself knows. */
+const validateResourceName = (name: string, field: string): StatusCause[] => {
+  const causes = byRule(qualifiedName, name, field)
+  if (causes.length > 0 || name.includes('/') || name === 'storage' || isStandardResource(name)) return causes
+  return [invalidValue(field, name, 'must be a standard resource type or fully qualified')]
+}
+
+/** What cannot be promised twice: to ask for it is to be limited to it. */
+const validateFixed = (item: JsonObject, name: string, at: string): StatusCause[] => {
+  const [limit, request] = [item['default']?.[name], item['defaultRequest']?.[name]]
+  const isFixed = name.startsWith('hugepages-') || (name.includes('/') && !name.includes('kubernetes.io/'))
+  const order = compareQuantities(limit, request)
+  return isFixed && order !== undefined && order !== 0
+    ? [
+        invalidValue(
+          `${at}.defaultRequest[${name}]`,
+          String(request),
+          `default value ${limit} must equal to defaultRequest value ${request} in ${name}`,
+        ),
+      ]
+    : []
+}
+
 const validateItem = (item: JsonObject, at: string): StatusCause[] => {
   const type: string = item['type'] ?? ''
   const causes = validateType(type, `${at}.type`)
@@ -69,7 +93,7 @@ const validateItem = (item: JsonObject, at: string): StatusCause[] => {
     for (const [name] of entries(item[list])) {
       const field = `${at}.${list}[${name}]`
       const isContainers = type === 'Pod' || type === 'Container'
-      causes.push(...(isContainers ? validateContainerResourceName(name, field) : byRule(qualifiedName, name, field)))
+      causes.push(...(isContainers ? validateContainerResourceName(name, field) : validateResourceName(name, field)))
       names.add(name)
     }
   }
@@ -87,6 +111,7 @@ const validateItem = (item: JsonObject, at: string): StatusCause[] => {
       const sentence = told.replace('%', String(a)).replace('%', String(b))
       causes.push(invalidValue(`${at}.${place}[${name}]`, String(item[shown][name]), sentence))
     }
+    causes.push(...validateFixed(item, name, at))
     causes.push(...validateRatio(item, name, `${at}.maxLimitRequestRatio[${name}]`))
   }
   return causes

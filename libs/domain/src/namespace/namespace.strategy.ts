@@ -3,7 +3,7 @@ import { invalidValue } from '@shiplog/api/field-errors'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { validateFinalizerOwner } from '../metadata-validation.ts'
 import type { Strategy } from '../strategy.ts'
-import { byRule, items, keep, section } from '../fields.ts'
+import { byRule, fillStatus, items, keep, section } from '../fields.ts'
 import { dns1123Label, qualifiedName } from '../names.ts'
 import { prepareNamespaceFinalize } from '../subresources/namespace-finalize.ts'
 
@@ -26,7 +26,10 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
 export const namespaceStrategy: Strategy = {
   hasGeneration: false,
   validateName: dns1123Label,
-  setDefaults: setNameLabel,
+  setDefaults: (draft) => {
+    setNameLabel(draft as KubeObject)
+    fillStatus(draft, { phase: 'Active' })
+  },
   prepareForCreate: (draft) => {
     setNameLabel(draft)
     draft['status'] = { phase: 'Active' }

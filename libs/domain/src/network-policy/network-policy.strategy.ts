@@ -86,7 +86,10 @@ const validate = (policy: KubeObject): StatusCause[] => {
       ...validatePorts(rule.ports, `spec.egress[${index}].ports`),
       ...validatePeers(rule.to, `spec.egress[${index}].to`),
     ]),
-    ...items(spec['policyTypes']).flatMap((type, index) =>
+    ...(items(spec['policyTypes']).length > policyTypes.length
+      ? [invalidValue('spec.policyTypes', spec['policyTypes'], 'may not specify more than two policyTypes')]
+      : []),
+    ...(items(spec['policyTypes']).length > policyTypes.length ? [] : items(spec['policyTypes'])).flatMap((type, index) =>
       policyTypes.includes(type) ? [] : [notSupported(`spec.policyTypes[${index}]`, type, policyTypes)],
     ),
   ]

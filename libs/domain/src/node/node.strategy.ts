@@ -1,14 +1,13 @@
 // Nodes: registered with their status, cordoned and tainted through spec.
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Strategy } from '../strategy.ts'
 import { byRule, entries, fill, items, keep, section, semanticEqual } from '../fields.ts'
 import { labelValue, qualifiedName } from '../names.ts'
-import { cidrWarnings, validateLegacyCidr } from '../ip-addresses.ts'
-import { isExtended } from '../pod/container-validation.ts'
 import { nanosOf } from '../quantities.ts'
-import { nanosPerUnit, objectCounts } from '../resource-quota/resource-quota.strategy.ts'
+import { cidrWarnings, validateLegacyCidr } from '../ip-addresses.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
@@ -24,9 +23,20 @@ const fillNodeStatus = (status: JsonObject): void => {
   fill(section(section(status, 'daemonEndpoints'), 'kubeletEndpoint'), 'Port', 0)
 }
 
+/** The one range and the list of ranges say the same; where they do not, the one counts. */
+const mirrorRanges = (spec: JsonObject | undefined): void => {
+  if (!spec) return
+  const [first] = items(spec['podCIDRs'])
+  if (spec['podCIDR'] && first !== spec['podCIDR']) spec['podCIDRs'] = [spec['podCIDR']]
+  else if (first && !spec['podCIDR']) spec['podCIDR'] = first
+}
+
 /** Allocatable is capacity until the node says otherwise. */
 const setDefaults = (draft: JsonObject): void => {
+  mirrorRanges(draft['spec'])
   const status = draft['status']
+  for (const condition of items(status?.conditions)) for (const key of ['type', 'status']) fill(condition, key, '')
+  for (const address of items(status?.addresses)) for (const key of ['type', 'address']) fill(address, key, '')
   if (!status?.capacity) return
   const allocatable = section(status, 'allocatable')
   if (Object.keys(allocatable).length === 0)
@@ -72,36 +82,94 @@ const validateTaints = (taints: unknown): StatusCause[] => {
   return causes
 }
 
-/** Of objects that are counted there is no half. */
-const isCounted = (name: string): boolean => objectCounts.includes(name) || isExtended(name)
+const integerResources = ['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps']
 
-/** What only updates are asked: a kubelet registers with whatever it has. */
-const validateStatus = ({ status }: KubeObject): StatusCause[] => {
-  const causes: StatusCause[] = []
-  for (const list of ['capacity', 'allocatable'])
-    for (const [name, quantity] of entries(status?.[list])) {
-      const at = `status.${list}.${name}`
-      const nanos = nanosOf(quantity)
-      if (nanos === undefined) continue
-      if (nanos < 0n) causes.push(invalidValue(at, String(quantity), 'must be greater than or equal to 0'))
-      if (isCounted(name) && nanos % nanosPerUnit !== 0n)
-        causes.push(invalidValue(at, String(quantity), 'must be an integer'))
-    }
-  const seen = new Set<string>()
-  items(status?.addresses).forEach(({ type = '', address = '' }: JsonObject, index) => {
-    const identity = JSON.stringify([type, address])
-    if (seen.has(identity)) causes.push(duplicate(`status.addresses[${index}]`, { Type: type, Address: address }))
-    seen.add(identity)
+const validateAmounts = (list: JsonObject | undefined, field: string): StatusCause[] =>
+  entries(list).flatMap(([name, quantity]) => {
+    const nanos = nanosOf(quantity)
+    if (nanos === undefined) return []
+    const isWhole = nanos % 1_000_000_000n === 0n
+    const counted = integerResources.includes(name) || (name.includes('/') && !name.includes('kubernetes.io/'))
+    return [
+      ...(nanos < 0n ? [invalidValue(`${field}.${name}`, String(quantity), 'must be greater than or equal to 0')] : []),
+      ...(counted && !isWhole ? [invalidValue(`${field}.${name}`, String(quantity), 'must be an integer')] : []),
+    ]
   })
-  return causes
+
+const featureForm = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z0-9]+)*$/
+
+const validateDeclaredFeatures = (features: readonly string[], field: string): StatusCause[] =>
+  features.flatMap((feature, index) => {
+    const earlier = index > 0 ? features[index - 1]! : ''
+    const at = `${field}[${index}]`
+    return [
+      ...(featureForm.test(feature)
+        ? []
+        : [
+            invalidValue(
+              at,
+              feature,
+              `invalid feature name ${goQuote(feature)}: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes`,
+            ),
+          ]),
+      ...(index > 0 && feature === earlier ? [duplicate(at, feature)] : []),
+      ...(index > 0 && feature < earlier ? [invalidValue(at, feature, 'list must be sorted alphabetically')] : []),
+    ]
+  })
+
+/** What a node reports of itself. */
+const validateNodeStatus = (status: JsonObject): StatusCause[] => {
+  const addresses = items(status['addresses']).map(({ type = '', address = '' }) => ({ type, address }))
+  return [
+    ...validateAmounts(status['capacity'], 'status.capacity'),
+    ...validateAmounts(status['allocatable'], 'status.allocatable'),
+    ...validateDeclaredFeatures(items(status['declaredFeatures']), 'status.declaredFeatures'),
+    ...addresses.flatMap((one, index) =>
+      addresses.slice(0, index).some((other) => semanticEqual(one, other))
+        ? [duplicate(`status.addresses[${index}]`, { Type: one.type, Address: one.address })]
+        : [],
+    ),
+  ]
+}
+
+const avoidedPods = 'scheduler.alpha.kubernetes.io/preferAvoidPods'
+
+/** An annotation of long ago that holds an object. */
+const validateAvoidedPods = (annotations: JsonObject | undefined): StatusCause[] => {
+  const text: string = annotations?.[avoidedPods] ?? ''
+  if (text === '') return []
+  let avoided: JsonObject
+  try {
+    avoided = JSON.parse(text)
+  } catch {
+    const character = goQuote(text[0]!).replace(/^"|"$/g, "'")
+    return [
+      invalidValue(
+        'metadata.annotations.AvoidPods',
+        avoidedPods,
+        `invalid character ${character} looking for beginning of value`,
+      ),
+    ]
+  }
+  return items(avoided?.['preferAvoidPods']).flatMap(({ podSignature }: JsonObject, index) => {
+    const at = `metadata.annotations.${avoidedPods}[${index}].PodSignature`
+    const controller = podSignature?.podController
+    if (!controller) return [required(at)]
+    return controller.controller === true
+      ? []
+      : [invalidValue(`${at}.PodController.Controller`, false, 'must point to a controller')]
+  })
 }
 
 const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
-  const causes = validateStatus(next)
+  const causes: StatusCause[] = []
   const now: JsonObject = next['spec'] ?? {}
   const was: JsonObject = before['spec'] ?? {}
   if (items(was['podCIDRs']).length > 0 && !semanticEqual(now['podCIDRs'], was['podCIDRs']))
     causes.push(forbiddenField('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid'))
+  causes.push(...validateNodeStatus(next['status'] ?? {}), ...validateAvoidedPods(next.metadata.annotations))
+  if ((now['externalID'] ?? '') !== (was['externalID'] ?? ''))
+    causes.push(forbiddenField('spec.externalID', 'may not be updated'))
   if (was['providerID'] && now['providerID'] !== was['providerID'])
     causes.push(forbiddenField('spec.providerID', 'node updates may not change providerID except from "" to valid'))
   return causes
@@ -128,27 +196,35 @@ export const nodeStrategy: Strategy = {
   // A kubelet registers with its status, so a create keeps it.
   prepareForCreate: (draft) => {
     fillNodeStatus(section(draft, 'status'))
+    // Configuration through the API server was given up.
+    delete draft['spec']?.configSource
+    delete draft['status'].config
   },
   prepareForUpdate: (draft, before) => {
     const now = section(draft, 'spec')
     keep(draft, before, 'status')
-    if (now['podCIDR'] && items(now['podCIDRs']).length === 0) now['podCIDRs'] = [now['podCIDR']]
+    if (!before['spec']?.configSource) delete now['configSource']
   },
   /** Labels and annotations may come with the status. */
   prepareForStatusUpdate: (draft, before) => {
     keep(draft, before, 'spec')
-    fillNodeStatus(section(draft, 'status'))
+    const status = section(draft, 'status')
+    fillNodeStatus(status)
+    if (!before['status']?.config) delete status['config']
   },
+  validateStatusUpdate: (next, before) => validateUpdate(next, before),
   warnings: nodeWarnings,
   validatesAll: true,
-  validate: (node) => {
-    const { taints, podCIDR, podCIDRs } = node['spec'] ?? {}
-    // The one range and the list of ranges say the same; the one counts.
-    const ranges = podCIDR && items(podCIDRs)[0] !== podCIDR ? [podCIDR] : items(podCIDRs)
-    return [...validateTaints(taints), ...validateRanges(ranges)]
+  validate: (node, before) => {
+    const { taints, podCIDRs } = node['spec'] ?? {}
+    return [
+      ...validateTaints(taints),
+      ...validateRanges(items(podCIDRs)),
+      ...(before ? [] : validateNodeStatus({ ...node['status'], addresses: [] })),
+      ...(before ? [] : validateAvoidedPods(node.metadata.annotations)),
+    ]
   },
   validateUpdate,
-  validateStatusUpdate: validateStatus,
   selectableFields: (node) => ({ 'spec.unschedulable': String(node['spec']?.unschedulable === true) }),
   eventType,
 }

@@ -1,8 +1,8 @@
 // PersistentVolumeClaims: a wish for storage, fixed once made but for its size.
-import { forbiddenField } from '@shiplog/api/field-errors'
+import { forbiddenField, invalidValue } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { fillStatus, keep, section, semanticEqual } from '../fields.ts'
+import { fill, fillStatus, immutable, keep, section, semanticEqual } from '../fields.ts'
 import { compareQuantities } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
 import { validateClaimStatus } from './claim-status-validation.ts'
@@ -20,6 +20,8 @@ const mirrorDataSource = (spec: JsonObject): void => {
     (kind === 'PersistentVolumeClaim' && apiGroup === '') ||
     (kind === 'VolumeSnapshot' && apiGroup === 'snapshot.storage.k8s.io')
   if (spec['dataSource'] && !spec['dataSourceRef'] && !known) delete spec['dataSource']
+  // Sources in other namespaces are a feature that is off by default upstream.
+  if (spec['dataSourceRef']?.namespace) delete spec['dataSourceRef']
   if (spec['dataSource'] && !spec['dataSourceRef']) spec['dataSourceRef'] = { ...spec['dataSource'] }
   else if (spec['dataSourceRef'] && !spec['dataSource'] && !spec['dataSourceRef'].namespace)
     spec['dataSource'] = { ...spec['dataSourceRef'] }
@@ -42,20 +44,36 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => 
     }
   }
   const causes: StatusCause[] = []
-  if (!semanticEqual(munged, was))
+  const [annotation, oldAnnotation] = [next, before].map(({ metadata }) => metadata.annotations?.[storageClassAnnotation])
+  // The class may move from the old annotation to the field.
+  const moved = oldAnnotation !== undefined && !was['storageClassName'] && now['storageClassName'] === oldAnnotation
+  if (moved && annotation === undefined) keep(munged, was, 'storageClassName')
+  else {
+    if ((annotation ?? '') !== (oldAnnotation ?? ''))
+      causes.push(
+        invalidValue(`metadata.annotations.${storageClassAnnotation}`, annotation ?? '', 'field is immutable'),
+      )
+    // A claim that was made before there was a default class may get one.
+    const given = now['storageClassName'] ?? undefined
+    const unsaid = (was['storageClassName'] ?? null) === null
+    if (unsaid && given !== undefined && (oldAnnotation === undefined || given === oldAnnotation))
+      keep(munged, was, 'storageClassName')
+  }
+  // What is a pointer upstream is told from none even when it says nothing.
+  const isGiven = (spec: JsonObject, key: string): boolean => (spec[key] ?? null) !== null
+  const pointers = ['dataSource', 'dataSourceRef', 'selector', 'storageClassName', 'volumeAttributesClassName']
+  if (!semanticEqual(munged, was) || pointers.some((key) => isGiven(munged, key) !== isGiven(was, key)))
     causes.push(
       forbiddenField(
         'spec',
         'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
       ),
     )
-  const order = compareQuantities(now['resources']?.requests?.storage, was['resources']?.requests?.storage)
-  const capacity = before['status']?.capacity?.storage
-  if (bound && order !== undefined && order < 0) {
-    const floor = compareQuantities(now['resources']?.requests?.storage, capacity)
-    if (floor === undefined || floor <= 0)
-      causes.push(forbiddenField('spec.resources.requests.storage', 'field can not be less than status.capacity'))
-  }
+  const [size, oldSize] = [now, was].map((spec) => spec['resources']?.requests?.storage ?? '0')
+  const capacity = before['status']?.capacity?.storage ?? '0'
+  if ((compareQuantities(size, oldSize) ?? 0) < 0 && (compareQuantities(size, capacity) ?? 0) <= 0)
+    causes.push(forbiddenField('spec.resources.requests.storage', 'field can not be less than status.capacity'))
+  causes.push(...immutable(now['volumeMode'], was['volumeMode'], 'volumeMode'))
   return causes
 }
 
@@ -73,6 +91,8 @@ export const persistentVolumeClaimStrategy: Strategy = {
   hasGeneration: false,
   setDefaults: (draft) => {
     fillStatus(draft, { phase: 'Pending' })
+    const modification = draft['status']?.modifyVolumeStatus
+    if (modification) fill(modification, 'status', '')
     const spec = section(draft, 'spec')
     setClaimSpecDefaults(spec)
   },

@@ -1,20 +1,15 @@
 // PersistentVolumes: storage that exists, fixed in where it is.
-import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import { forbiddenField, invalidValue } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { timestampOf } from '@shiplog/api/apply/managed-fields'
 import type { StatusCause } from '@shiplog/api/status'
-import { dns1123Subdomain } from '../names.ts'
+import { fill, fillStatus, fillText, immutable, items, keep, section, semanticEqual } from '../fields.ts'
 import { nodeTermWarnings } from '../node-labels.ts'
 import { deprecatedStorageClass } from '../persistent-volume-claim/claim-warnings.ts'
 import { setVolumeSourceDefaults } from '../pod/pod-defaults.ts'
-import { validateNodeTerm } from '../pod/scheduling-validation.ts'
-import { shownSource, sourceOrder, validateVolumeSource } from '../pod/volume-validation.ts'
-import { nanosOf } from '../quantities.ts'
-import { byRule, entries, fill, fillStatus, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
-import { accessModes, volumeModes } from '../persistent-volume-claim/claim-validation.ts'
 import type { Strategy } from '../strategy.ts'
+import { validateVolume } from './persistent-volume-validation.ts'
 
-const reclaimPolicies = ['Delete', 'Recycle', 'Retain']
 /** Everything of the spec that is no source. */
 const notSources = [
   'capacity',
@@ -31,100 +26,42 @@ const notSources = [
 const sourcesOf = (spec: JsonObject | undefined): JsonObject =>
   Object.fromEntries(Object.entries(spec ?? {}).filter(([key, value]) => !notSources.includes(key) && value))
 
-const secretReferences = [
-  ...['controllerPublishSecretRef', 'nodePublishSecretRef', 'controllerExpandSecretRef', 'nodeExpandSecretRef'],
-]
-
-const validateCapacity = (capacity: JsonObject | undefined): StatusCause[] => {
-  const causes: StatusCause[] = []
-  const names = Object.keys(capacity ?? {})
-  if (!capacity || names.length === 0) causes.push(required('spec.capacity'))
-  if (!capacity || names.length !== 1 || names[0] !== 'storage')
-    causes.push(notSupported('spec.capacity', capacity ?? null, ['storage']))
-  for (const [name, quantity] of entries(capacity)) {
-    const nanos = nanosOf(quantity)
-    const field = `spec.capacity[${name}]`
-    if (nanos === undefined) continue
-    if (nanos < 0n)
-      causes.push({ ...invalidValue(field, Number(nanos / 1_000_000_000n), 'must be a valid resource quantity') })
-    if (nanos <= 0n) causes.push(invalidValue(field, String(quantity), 'must be greater than zero'))
-  }
-  return causes
-}
-
-const validateSource = (spec: JsonObject): StatusCause[] => {
-  const sources = sourceOrder.filter((source) => spec[source])
-  if (sources.length === 0) return [required('spec', 'must specify a volume type')]
-  const [first, ...more] = sources as [string, ...string[]]
-  const causes = validateVolumeSource(first, spec[first], `spec.${first}`)
-  if (first === 'csi')
-    for (const reference of secretReferences)
-      for (const key of ['name', 'namespace'])
-        if (spec['csi'][reference] && !spec['csi'][reference][key])
-          causes.push(required(`spec.csi.${reference}.${key}`))
-  if (first === 'csi' && !spec['csi'].volumeHandle) causes.push(required('spec.csi.volumeHandle'))
-  if (first === 'iscsi' && spec['iscsi'].secretRef && !spec['iscsi'].secretRef.name)
-    causes.push(required('spec.iscsi.secretRef.name'))
-  if (first === 'iscsi')
-    // Of a volume upstream says less about names.
-    causes.forEach((cause, index) => {
-      causes[index] = { ...cause, message: cause.message.replace(/ starting with iqn, eui, or naa$/, '') }
-    })
-  for (const source of more)
-    if (source === 'flexVolume') causes.push(...validateVolumeSource(source, spec[source], `spec.${source}`))
-    else causes.push(forbiddenField(`spec.${shownSource[source] ?? source}`, 'may not specify more than 1 volume type'))
-  return causes
-}
-
-const validate = (volume: KubeObject): StatusCause[] => {
-  const spec: JsonObject = volume['spec'] ?? {}
-  const causes: StatusCause[] = []
-  const modes = items(spec['accessModes'])
-  if (modes.length === 0) causes.push(required('spec.accessModes'))
-  for (const mode of modes)
-    if (!accessModes.includes(mode)) causes.push(notSupported('spec.accessModes', mode, accessModes))
-  if (modes.includes('ReadWriteOncePod') && new Set(modes).size > 1)
-    causes.push(forbiddenField('spec.accessModes', 'may not use ReadWriteOncePod with other access modes'))
-  causes.push(...validateCapacity(spec['capacity']))
-  const policy = spec['persistentVolumeReclaimPolicy']
-  if (policy && !reclaimPolicies.includes(policy))
-    causes.push(notSupported('spec.persistentVolumeReclaimPolicy', policy, reclaimPolicies))
-  const affinity: JsonObject | undefined = spec['nodeAffinity'] ?? undefined
-  if (affinity) {
-    const at = 'spec.nodeAffinity.required'
-    const terms = items(affinity['required']?.nodeSelectorTerms)
-    if (!affinity['required']) causes.push(required(at, 'must specify required node constraints'))
-    else if (terms.length === 0)
-      causes.push(required(`${at}.nodeSelectorTerms`, 'must have at least one node selector term'))
-    terms.forEach((term, index) => {
-      causes.push(...validateNodeTerm(term, `${at}.nodeSelectorTerms[${index}]`, true))
-    })
-  }
-  causes.push(...validateSource(spec))
-  if (spec['hostPath']?.path === '/' && policy === 'Recycle')
-    causes.push(
-      forbiddenField('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'"),
-    )
-  if (spec['storageClassName'])
-    causes.push(...byRule(dns1123Subdomain, spec['storageClassName'], 'spec.storageClassName'))
-  if (typeof spec['volumeMode'] === 'string' && !volumeModes.includes(spec['volumeMode']))
-    causes.push(notSupported('spec.volumeMode', spec['volumeMode'], volumeModes))
-  const attributes = spec['volumeAttributesClassName']
-  if (typeof attributes === 'string') {
-    if (attributes === '') causes.push(required('spec.volumeAttributesClassName', 'an empty string is disallowed'))
-    else causes.push(...byRule(dns1123Subdomain, attributes, 'spec.volumeAttributesClassName'))
-    if (!spec['csi']) causes.push(required('spec.csi', 'has to be specified when using volumeAttributesClassName'))
-  }
-  return causes
+/** As `semanticEqual`, but a source or a reference that is there and says nothing is not the same as none. */
+const sameStructs = (left: JsonObject, right: JsonObject): boolean => {
+  const structs = (of: JsonObject): string[] =>
+    Object.entries(of).flatMap(([source, value]) => [
+      source,
+      ...Object.keys(value).flatMap((key) => (key.endsWith('Ref') && value[key] ? [`${source}.${key}`] : [])),
+    ])
+  return semanticEqual(left, right) && semanticEqual(structs(left).sort(), structs(right).sort())
 }
 
 const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
+  const [now, was]: [JsonObject, JsonObject] = [next['spec'] ?? {}, before['spec'] ?? {}]
   const causes: StatusCause[] = []
-  if (!semanticEqual(sourcesOf(next['spec']), sourcesOf(before['spec'])))
+  const sources = sourcesOf(now)
+  // A secret for growing the volume may be added once.
+  if (was['csi'] && !was['csi'].controllerExpandSecretRef && sources['csi']?.controllerExpandSecretRef)
+    sources['csi'] = { ...sources['csi'], controllerExpandSecretRef: undefined }
+  if (!sameStructs(sources, sourcesOf(was)))
     causes.push(
       forbiddenField('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'),
     )
-  return [...causes, ...immutable(next['spec']?.volumeMode, before['spec']?.volumeMode, 'spec.volumeMode')]
+  // Upstream leaves the spec out of the names of these fields.
+  causes.push(...immutable(now['volumeMode'], was['volumeMode'], 'volumeMode'))
+  if (was['nodeAffinity'] && !semanticEqual(now['nodeAffinity'], was['nodeAffinity']))
+    causes.push(
+      invalidValue(
+        'nodeAffinity',
+        now['nodeAffinity'],
+        'field is immutable, except for updating from beta label to GA',
+      ),
+    )
+  if (was['volumeAttributesClassName'] && !now['volumeAttributesClassName'])
+    causes.push(
+      forbiddenField('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'),
+    )
+  return causes
 }
 
 const deprecatedAnnotations: Readonly<Record<string, string>> = {
@@ -175,7 +112,17 @@ export const persistentVolumeStrategy: Strategy = {
   prepareForCreate: (draft, { nowMs }) => {
     draft['status'] = { phase: 'Pending', lastPhaseTransitionTime: timestampOf(nowMs) }
   },
+  /** When the phase changed is noted unless the writer says it. */
+  prepareForStatusUpdate: (draft, before, nowMs) => {
+    draft['spec'] = before['spec']
+    const [now, was] = [section(draft, 'status'), before['status'] ?? {}]
+    const said = now['lastPhaseTransitionTime'] ?? undefined
+    if (now['phase'] === was.phase) {
+      if (said === undefined) keep(now, was, 'lastPhaseTransitionTime')
+    } else if (said === undefined || said === was.lastPhaseTransitionTime)
+      now['lastPhaseTransitionTime'] = timestampOf(nowMs)
+  },
   validatesAll: true,
-  validate,
+  validate: validateVolume,
   validateUpdate,
 }

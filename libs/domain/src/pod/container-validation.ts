@@ -8,6 +8,7 @@ import {
   required,
 } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { addQuantities, formatQuantity, parseQuantity } from '@shiplog/api/quantity'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, entries, items, nonNegative, requiredName, requiredText } from '../fields.ts'
 import {
@@ -22,7 +23,7 @@ import {
   qualifiedName,
 } from '../names.ts'
 import { compareQuantities, nanosOf } from '../quantities.ts'
-import { podFieldPaths, validateResourceFieldRef, validateVolumeMounts } from './volume-validation.ts'
+import { podFieldPaths, validateLocalPath, validateResourceFieldRef, validateVolumeMounts } from './volume-validation.ts'
 
 const protocols = ['SCTP', 'TCP', 'UDP']
 const pullPolicies = ['Always', 'IfNotPresent', 'Never']
@@ -234,7 +235,11 @@ export const validateContainerResourceName = (name: string, field: string): Stat
 }
 
 /** Requests and limits of a container (or of a pod as a whole). */
-export const validateResources = (resources: JsonObject | undefined, field: string): StatusCause[] => {
+export const validateResources = (
+  resources: JsonObject | undefined,
+  field: string,
+  validateName: (name: string, field: string) => StatusCause[] = validateContainerResourceName,
+): StatusCause[] => {
   if (!resources) return []
   const causes: StatusCause[] = []
   const limits: JsonObject = resources['limits'] ?? {}
@@ -245,7 +250,7 @@ export const validateResources = (resources: JsonObject | undefined, field: stri
   ] as const)
     for (const [name, quantity] of entries(list)) {
       const at = `${field}.${key}[${name}]`
-      causes.push(...validateContainerResourceName(name, at))
+      causes.push(...validateName(name, at))
       const nanos = nanosOf(quantity)
       if (nanos !== undefined && nanos < 0n)
         causes.push(invalidValue(at, String(quantity), 'must be greater than or equal to 0'))
@@ -271,6 +276,52 @@ export const validateResources = (resources: JsonObject | undefined, field: stri
   return causes
 }
 
+const podLevelResources = ['cpu', 'hugepages-', 'memory']
+
+const validatePodResourceName = (name: string, field: string): StatusCause[] => {
+  const causes = byRule(qualifiedName, name, field)
+  if (causes.length > 0) return causes
+  if (!name.includes('/') && !['cpu', 'memory', 'ephemeral-storage'].includes(name) && !isHugePages(name))
+    return [invalidValue(field, name, 'must be a standard resource type or fully qualified')]
+  return name === 'cpu' || name === 'memory' || isHugePages(name) ? [] : [notSupported(field, name, podLevelResources)]
+}
+
+/** What a pod asks for as a whole holds what its containers ask for. */
+export const validatePodResources = (spec: JsonObject, field: string): StatusCause[] => {
+  const whole: JsonObject = spec['resources'] ?? {}
+  const causes = validateResources(whole, field, validatePodResourceName)
+  for (const [name, requested] of entries(whole['requests'])) {
+    const sum = sumOf(items(spec['containers']).map((container) => container.resources?.requests?.[name]))
+    if (sum !== undefined && (compareQuantities(sum, requested) ?? 0) > 0)
+      causes.push(
+        invalidValue(
+          `${field}.requests[${name}]`,
+          String(requested),
+          `must be greater than or equal to aggregate container requests of ${sum}`,
+        ),
+      )
+  }
+  items(spec['containers']).forEach((container, index) => {
+    for (const [name, limit] of entries(container.resources?.limits)) {
+      const most = whole['limits']?.[name]
+      if ((compareQuantities(limit, most) ?? 0) > 0)
+        causes.push(
+          invalidValue(
+            `${field}.containers[${index}][${name}].limits`,
+            String(limit),
+            `must be less than or equal to pod limits of ${most}`,
+          ),
+        )
+    }
+  })
+  return causes
+}
+
+const sumOf = (quantities: readonly unknown[]): string | undefined => {
+  const given = quantities.flatMap((one) => (nanosOf(one) === undefined ? [] : [parseQuantity(String(one))]))
+  return given.length === 0 ? undefined : formatQuantity(given.reduce(addQuantities))
+}
+
 const validateUserIds = (context: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   for (const key of ['runAsUser', 'runAsGroup', 'fsGroup']) {
@@ -290,8 +341,11 @@ const validateSeccomp = (profile: JsonObject | undefined, field: string): Status
   if (!type) return [required(`${field}.type`, 'type is required when seccompProfile is set')]
   if (!seccompTypes.includes(type)) return [notSupported(`${field}.type`, type, seccompTypes)]
   if (type === 'Localhost') {
-    if (!profilePath) return [required(`${field}.localhostProfile`, 'must be set when seccomp type is Localhost')]
-  } else if (profilePath)
+    if (typeof profilePath !== 'string')
+      return [required(`${field}.localhostProfile`, 'must be set when seccomp type is Localhost')]
+    return validateLocalPath(profilePath, `${field}.localhostProfile`)
+  }
+  if (typeof profilePath === 'string')
     return [
       invalidValue(
         `${field}.localhostProfile`,

@@ -1,5 +1,5 @@
 // Annotations of pods that mean something: profiles as they were said before there were fields, and a few more.
-import { invalidValue } from '@shiplog/api/field-errors'
+import { forbiddenField, invalidValue } from '@shiplog/api/field-errors'
 import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
@@ -33,6 +33,56 @@ const validateAppArmor = (key: string, profile: string, spec: JsonObject, field:
     ...(right || profile.startsWith(localhost)
       ? []
       : [invalidValue(at, profile, `invalid AppArmor profile name: ${goQuote(profile)}`)]),
+  ]
+}
+
+/** A profile said by annotation and by field must be the same one. */
+const matchSeccomp = (said: unknown, profile: JsonObject | undefined, field: string): StatusCause[] => {
+  if (said === undefined || !profile) return []
+  const text = String(said)
+  const differs = (key: string, what: string): StatusCause[] => [
+    forbiddenField(`${field}.${key}`, `seccomp ${what} in annotation and field must match`),
+  ]
+  switch (profile['type']) {
+    case 'Unconfined':
+      return text === 'unconfined' ? [] : differs('type', 'type')
+    case 'RuntimeDefault':
+      return text === 'runtime/default' || text === 'docker/default' ? [] : differs('type', 'type')
+    case 'Localhost':
+      if (!text.startsWith(localhost)) return differs('type', 'type')
+      return text.slice(localhost.length) === profile['localhostProfile'] ? [] : differs('localhostProfile', 'profile')
+    default:
+      return []
+  }
+}
+
+export const validateSeccompMatch = (annotations: unknown, spec: JsonObject, field: string): StatusCause[] => {
+  const said = new Map(entries(annotations))
+  return [
+    ...matchSeccomp(said.get(seccompPod), spec['securityContext']?.seccompProfile, `${field}.securityContext.seccompProfile`),
+    ...['initContainers', 'containers', 'ephemeralContainers'].flatMap((list) =>
+      items(spec[list]).flatMap((container: JsonObject, index) =>
+        matchSeccomp(
+          said.get(`${seccompContainer}${container['name']}`),
+          container['securityContext']?.seccompProfile,
+          `${field}.${list}[${index}].securityContext.seccompProfile`,
+        ),
+      ),
+    ),
+  ]
+}
+
+/** Annotations that are settled when a pod is made. */
+export const validatePodAnnotationUpdates = (next: JsonObject, before: JsonObject, field: string): StatusCause[] => {
+  const fixed = (key: string): string | undefined =>
+    key === mirror ? 'mirror pod annotation' : key.startsWith(appArmorAnnotation) ? 'AppArmor annotations' : undefined
+  const told = (list: JsonObject, isWrong: (key: string, value: unknown) => boolean, verb: string): StatusCause[] =>
+    entries(list).flatMap(([key, value]) =>
+      fixed(key) && isWrong(key, value) ? [forbiddenField(`${field}[${key}]`, `${verb} ${fixed(key)}`)] : [],
+    )
+  return [
+    ...told(before, (key, value) => next[key] !== value, 'may not remove or update'),
+    ...told(next, (key) => before[key] === undefined, 'may not add'),
   ]
 }
 

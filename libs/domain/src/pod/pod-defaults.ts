@@ -50,6 +50,8 @@ const setContainerDefaults = (container: JsonObject): void => {
   for (const key of ['livenessProbe', 'readinessProbe', 'startupProbe'])
     if (container[key]) setProbeDefaults(container[key])
   const lifecycle = container['lifecycle']
+  for (const hook of ['postStart', 'preStop'])
+    if (lifecycle?.[hook]?.sleep) fill(lifecycle[hook].sleep, 'seconds', 0)
   if (lifecycle)
     for (const hook of ['postStart', 'preStop'])
       if (lifecycle[hook]?.httpGet) setHttpGetDefaults(lifecycle[hook].httpGet)

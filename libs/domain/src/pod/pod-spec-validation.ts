@@ -19,9 +19,10 @@ import {
   validateContainers,
   validateInitContainers,
   validateResources,
+  validatePodResources,
   validateSecurityCommon,
 } from './container-validation.ts'
-import { validatePodAnnotations } from './pod-annotation-validation.ts'
+import { validatePodAnnotations, validateSeccompMatch } from './pod-annotation-validation.ts'
 import { validatePodCombinations } from './pod-cross-validation.ts'
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling-validation.ts'
 import { validateVolumes } from './volume-validation.ts'
@@ -114,7 +115,32 @@ const sysctlPattern = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]
 const sysctlSentence =
   'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'
 
-const validatePodSecurity = (context: JsonObject | undefined, field: string): StatusCause[] => {
+/** The namespace of a kernel parameter, by the field that shares the host's. */
+const sharedNamespace = (sysctl: string): 'hostNetwork' | 'hostIPC' | undefined => {
+  const name = sysctl.replaceAll('/', '.')
+  if (name.startsWith('net.')) return 'hostNetwork'
+  return /^(kernel\.(shm|msg)|fs\.mqueue\.)/.test(name) || name === 'kernel.sem' ? 'hostIPC' : undefined
+}
+
+/** All of /proc is shown only to a container whose root is nobody outside. */
+const validateProcMounts = (spec: JsonObject, field: string): StatusCause[] =>
+  spec['hostUsers'] === false
+    ? []
+    : ['initContainers', 'containers', 'ephemeralContainers'].flatMap((list) =>
+        items(spec[list]).flatMap((container: JsonObject, index) =>
+          container['securityContext']?.procMount === 'Unmasked'
+            ? [
+                invalidValue(
+                  `${field}.${list}[${index}].securityContext.procMount`,
+                  'Unmasked',
+                  '`hostUsers` must be false to use `Unmasked`',
+                ),
+              ]
+            : [],
+        ),
+      )
+
+const validatePodSecurity = (context: JsonObject | undefined, field: string, host: JsonObject): StatusCause[] => {
   if (!context) return []
   const causes = validateSecurityCommon(context, field)
   items(context['supplementalGroups']).forEach((group, index) => {
@@ -128,6 +154,9 @@ const validatePodSecurity = (context: JsonObject | undefined, field: string): St
     else if (name.length > 253 || !sysctlPattern.test(name)) causes.push(invalidValue(at, name, sysctlSentence))
     else if (seen.has(name)) causes.push(duplicate(at, name))
     seen.add(name)
+    const shared = sharedNamespace(name)
+    if (shared && host[shared] === true)
+      causes.push(invalidValue(at, name, `may not be specified when '${shared}' is true`))
   })
   const oneOf = (key: string, values: readonly string[]): void => {
     if (typeof context[key] === 'string' && !values.includes(context[key]))
@@ -160,7 +189,7 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
     causes.push(notSupported(`${field}.restartPolicy`, restartPolicy, restartPolicies))
   causes.push(...validateDns(spec, field))
   causes.push(...validateLabels(spec['nodeSelector'], `${field}.nodeSelector`))
-  causes.push(...validatePodSecurity(spec['securityContext'], `${field}.securityContext`))
+  causes.push(...validatePodSecurity(spec['securityContext'], `${field}.securityContext`, spec))
   items(spec['resourceClaims']).forEach((claim: JsonObject, index) => {
     const { name = '', resourceClaimName = null, resourceClaimTemplateName = null } = claim
     const at = `${field}.resourceClaims[${index}]`
@@ -210,7 +239,8 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
   if (spec['preemptionPolicy'] && !preemptionPolicies.includes(spec['preemptionPolicy']))
     causes.push(notSupported(`${field}.preemptionPolicy`, spec['preemptionPolicy'], preemptionPolicies))
   if (spec['overhead']) causes.push(...validateResources({ limits: spec['overhead'] }, `${field}.overhead`))
-  if (spec['resources']) causes.push(...validateResources(spec['resources'], `${field}.resources`))
+  if (spec['resources']) causes.push(...validatePodResources(spec, `${field}.resources`))
+  causes.push(...validateProcMounts(spec, field))
   return causes
 }
 
@@ -235,6 +265,7 @@ export const validatePodTemplate = (template: JsonObject | undefined, field: str
     ...validateAnnotations(metadata['annotations'], `${field}.annotations`),
     ...validatePodAnnotations(metadata['annotations'], template['spec'] ?? {}, `${field}.annotations`),
     ...validatePodSpec(template['spec'] ?? {}, `${field}.spec`),
+    ...validateSeccompMatch(metadata['annotations'], template['spec'] ?? {}, `${field}.spec`),
   ]
   if (items(template['spec']?.ephemeralContainers).length > 0)
     causes.push(forbiddenField(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'))

@@ -3,6 +3,7 @@ import { forbiddenField, invalidValue } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { items, semanticEqual } from '../fields.ts'
+import { validatePodAnnotationUpdates } from './pod-annotation-validation.ts'
 import { unifiedDiff } from '../unified-diff.ts'
 
 const updatableFields = [
@@ -54,6 +55,17 @@ const validateGateRemovals = (next: unknown, before: unknown): StatusCause[] => 
 const narrowsSelector = (next: JsonObject | undefined, before: JsonObject | undefined): boolean =>
   Object.entries(before ?? {}).every(([key, value]) => next?.[key] === value)
 
+const validateSelectorAdditions = (next: JsonObject, before: JsonObject): StatusCause[] =>
+  items(before['schedulingGates']).length === 0 || narrowsSelector(next['nodeSelector'], before['nodeSelector'])
+    ? []
+    : [
+        invalidValue(
+          'spec.nodeSelector',
+          next['nodeSelector'],
+          'only additions to spec.nodeSelector are allowed (no mutations or deletions)',
+        ),
+      ]
+
 /** How the spec differs in a way that no update may cause; '' when it does not. */
 const forbiddenChanges = (next: JsonObject, before: JsonObject): string => {
   const munged: JsonObject = {
@@ -68,7 +80,8 @@ const forbiddenChanges = (next: JsonObject, before: JsonObject): string => {
   if (typeof grace === 'number' && grace < 0 && next['terminationGracePeriodSeconds'] === 1)
     munged['terminationGracePeriodSeconds'] = grace
   if (items(before['schedulingGates']).length > 0) {
-    if (narrowsSelector(next['nodeSelector'], before['nodeSelector'])) munged['nodeSelector'] = before['nodeSelector']
+    // Told of by itself.
+    munged['nodeSelector'] = before['nodeSelector']
     const affinity = next['affinity']?.nodeAffinity
     if (affinity && !before['affinity']?.nodeAffinity)
       munged['affinity'] = { ...next['affinity'], nodeAffinity: undefined }
@@ -84,15 +97,22 @@ const inOrderOf = (one: JsonObject, other: JsonObject): JsonObject => {
 
 /** Causes for an update of the main resource. */
 export const validatePodUpdate = (next: JsonObject, before: JsonObject): StatusCause[] => {
+  const metadata = validatePodAnnotationUpdates(
+    next['metadata']?.annotations ?? {},
+    before['metadata']?.annotations ?? {},
+    'metadata.annotations',
+  )
   const now: JsonObject = next['spec'] ?? {}
   const was: JsonObject = before['spec'] ?? {}
   for (const key of ['containers', 'initContainers'])
     if (items(now[key]).length !== items(was[key]).length)
-      return [forbiddenField(`spec.${key}`, 'pod updates may not add or remove containers')]
+      return [...metadata, forbiddenField(`spec.${key}`, 'pod updates may not add or remove containers')]
   const causes = [
+    ...metadata,
     ...validateDeadline(now['activeDeadlineSeconds'], was['activeDeadlineSeconds']),
     ...validateGateRemovals(now['schedulingGates'], was['schedulingGates']),
     ...validateTolerationAdditions(now['tolerations'], was['tolerations']),
+    ...validateSelectorAdditions(now, was),
   ]
   const changed = forbiddenChanges(now, was)
   if (changed !== '')

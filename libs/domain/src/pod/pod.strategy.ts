@@ -3,12 +3,13 @@
 import { forbiddenField } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { timestampOf } from '@shiplog/api/apply/managed-fields'
+import type { StatusCause } from '@shiplog/api/status'
 import type { DecisionContext, Strategy } from '../strategy.ts'
 import { items, keep, section, semanticEqual } from '../fields.ts'
 import { ipWarnings } from '../ip-addresses.ts'
 import { copyAppArmorAnnotations } from './app-armor.ts'
 import { setPodDefaults } from './pod-defaults.ts'
-import { validatePodAnnotations } from './pod-annotation-validation.ts'
+import { validatePodAnnotations, validateSeccompMatch } from './pod-annotation-validation.ts'
 import { validatePodSpec } from './pod-spec-validation.ts'
 import { validatePodStatusUpdate } from './pod-status-validation.ts'
 import { validatePodUpdate } from './pod-update-validation.ts'
@@ -24,9 +25,30 @@ const gatedCondition = {
   message: 'Scheduling is blocked due to non-empty scheduling gates',
 }
 
+/** A label key that stands for the pod's own value becomes an expression with that value. */
+const mergeLabelKeys = (spec: JsonObject, labels: JsonObject): void => {
+  const affinity: JsonObject = spec['affinity'] ?? {}
+  const terms = ['podAffinity', 'podAntiAffinity'].flatMap((kind) => [
+    ...items(affinity[kind]?.requiredDuringSchedulingIgnoredDuringExecution),
+    ...items(affinity[kind]?.preferredDuringSchedulingIgnoredDuringExecution).map((one) => one.podAffinityTerm ?? {}),
+  ])
+  for (const holder of [...terms, ...items(spec['topologySpreadConstraints'])]) {
+    const selector = holder.labelSelector
+    if (!selector) continue
+    for (const [list, operator] of [
+      ['matchLabelKeys', 'In'],
+      ['mismatchLabelKeys', 'NotIn'],
+    ] as const)
+      for (const key of items(holder[list]))
+        if (labels[key] !== undefined)
+          selector.matchExpressions = [...items(selector.matchExpressions), { key, operator, values: [labels[key]] }]
+  }
+}
+
 const prepareForCreate = (draft: KubeObject, { nowMs }: Pick<DecisionContext, 'nowMs'>): void => {
   copyAppArmorAnnotations(draft)
   const spec = section(draft, 'spec')
+  mergeLabelKeys(spec, draft.metadata.labels ?? {})
   // Left behind by clients that copy a pod; the API server owns it from the start.
   const status: JsonObject = { phase: 'Pending', qosClass: qosClass(spec) }
   if (items(spec['schedulingGates']).length > 0)
@@ -81,6 +103,31 @@ const eventType = (next: KubeObject, before: KubeObject, subresource: string): s
   return undefined
 }
 
+/** The one address and the list of addresses say the same; where they do not, the one counts. */
+const mirrorAddresses = (status: JsonObject | undefined): void => {
+  if (!status) return
+  const [first] = items(status['podIPs'])
+  if (status['podIP'] && first?.ip !== status['podIP']) status['podIPs'] = [{ ip: status['podIP'] }]
+  else if (first?.ip && !status['podIP']) status['podIP'] = first.ip
+}
+
+/** A token is of an account: a pod without one has none. */
+const validateTokenVolumes = (spec: JsonObject): StatusCause[] =>
+  spec['serviceAccountName']
+    ? []
+    : items(spec['volumes']).flatMap((volume, index) =>
+        items(volume.projected?.sources).flatMap((source, position) =>
+          source.serviceAccountToken
+            ? [
+                forbiddenField(
+                  `spec.volumes[${index}].projected.sources[${position}].serviceAccountToken`,
+                  'must not be specified when serviceAccountName is not set',
+                ),
+              ]
+            : [],
+        ),
+      )
+
 export const podStrategy: Strategy = {
   returnsDeleted: true,
   warnings: (pod, before) => (before ? [] : podWarnings(pod, '')),
@@ -88,7 +135,10 @@ export const podStrategy: Strategy = {
     ['podIPs', 'hostIPs'].flatMap((list) =>
       items(pod['status']?.[list]).flatMap(({ ip }, index) => ipWarnings(ip, `status.${list}[${index}].ip`)),
     ),
-  setDefaults: setPodDefaults,
+  setDefaults: (draft) => {
+    setPodDefaults(draft)
+    mirrorAddresses(draft['status'])
+  },
   prepareForCreate,
   prepareForUpdate: (draft, before) => keep(draft, before, 'status'),
   prepareForStatusUpdate,
@@ -103,11 +153,17 @@ export const podStrategy: Strategy = {
   validate: (pod) => [
     ...validatePodSpec(pod['spec'] ?? {}, 'spec', pod.metadata.name),
     ...validatePodAnnotations(pod.metadata.annotations, pod['spec'] ?? {}, 'metadata.annotations'),
+    ...validateSeccompMatch(pod.metadata.annotations, pod['spec'] ?? {}, 'spec'),
+    ...validateTokenVolumes(pod['spec'] ?? {}),
   ],
-  validateCreate: (pod) =>
-    items(pod['spec']?.ephemeralContainers).length > 0
+  validateCreate: (pod) => [
+    ...(items(pod['spec']?.ephemeralContainers).length > 0
       ? [forbiddenField('spec.ephemeralContainers', 'cannot be set on create')]
-      : [],
+      : []),
+    ...(pod['spec']?.nodeName && items(pod['spec'].schedulingGates).length > 0
+      ? [forbiddenField('spec.nodeName', 'cannot be set until all schedulingGates have been cleared')]
+      : []),
+  ],
   validateUpdate: (next, before, subresource = '') => {
     if (subresource === '') return validatePodUpdate(next, before)
     if (subresource === 'ephemeralcontainers') return validateEphemeralContainersUpdate(next, before)

@@ -9,10 +9,7 @@ import { dns1123Label, labelValue, qualifiedName } from '../names.ts'
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
 /** `spec.tolerations`. */
-export const validateTolerations = (tolerations: unknown, field: string,
-  /** What is shown of a toleration that is wrong: upstream's kinds differ. */
-  shown: (toleration: JsonObject) => unknown = (toleration) => toleration,
-): StatusCause[] => {
+export const validateTolerations = (tolerations: unknown, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   items(tolerations).forEach((toleration: JsonObject, index) => {
     const at = `${field}[${index}]`
@@ -36,9 +33,13 @@ export const validateTolerations = (tolerations: unknown, field: string,
     } else if (operator === 'Exists') {
       if (value)
         causes.push(
-          invalidValue(`${at}.operator`, shown(toleration), "value must be empty when `operator` is 'Exists'"),
+          invalidValue(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"),
         )
-    } else causes.push(notSupported(`${at}.operator`, operator, ['Equal', 'Exists']))
+    } else {
+      // Comparing numbers is known, but off by default upstream.
+      const isComparison = operator === 'Lt' || operator === 'Gt'
+      causes.push(notSupported(`${at}.operator`, operator, isComparison ? ['Equal', 'Exists', 'Lt', 'Gt'] : ['Equal', 'Exists']))
+    }
     if (effect && !taintEffects.includes(effect)) causes.push(notSupported(`${at}.effect`, effect, taintEffects))
   })
   return causes
@@ -123,15 +124,44 @@ const validateWeight = (weight: unknown, field: string): StatusCause[] =>
     ? []
     : [invalidValue(`${field}.weight`, weight ?? 0, 'must be in the range 1-100')]
 
+const keyLists = ['matchLabelKeys', 'mismatchLabelKeys'] as const
+
+/** Labels whose values a pod's own are compared with: only beside a selector, and in no two lists. */
+const validateLabelKeys = (holder: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  const selector: JsonObject | undefined = holder['labelSelector'] ?? undefined
+  for (const list of keyLists) {
+    const keys = items(holder[list])
+    if (keys.length > 0 && !selector)
+      causes.push(forbiddenField(`${field}.${list}`, 'must not be specified when labelSelector is not set'))
+    else
+      keys.forEach((key, index) => {
+        causes.push(...byRule(qualifiedName, String(key), `${field}.${list}[${index}]`))
+      })
+  }
+  const [match, mismatch] = keyLists.map((list) => items(holder[list]))
+  match!.forEach((key, index) => {
+    if (mismatch!.includes(key))
+      causes.push(
+        invalidValue(`${field}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'),
+      )
+  })
+  const seen = new Set(Object.keys(selector?.['matchLabels'] ?? {}))
+  for (const { key } of items(selector?.['matchExpressions'])) {
+    // What the API server added for the key is one expression; a second is the user's.
+    if (seen.has(key) && match!.includes(key))
+      causes.push(invalidValue(`${field}[${match!.lastIndexOf(key)}]`, key, 'exists in both matchLabelKeys and labelSelector'))
+    seen.add(key)
+  }
+  return causes
+}
+
 const validatePodTerm = (term: JsonObject, field: string): StatusCause[] => {
   const causes = [
     ...validateLabelSelector(term['labelSelector'], `${field}.labelSelector`),
     ...validateLabelSelector(term['namespaceSelector'], `${field}.namespaceSelector`),
   ]
-  for (const list of ['matchLabelKeys', 'mismatchLabelKeys'])
-    items(term[list]).forEach((key, index) => {
-      causes.push(...byRule(qualifiedName, String(key), `${field}.${list}[${index}]`))
-    })
+  causes.push(...validateLabelKeys(term, field))
   for (const namespace of items(term['namespaces']))
     causes.push(...byRule(dns1123Label, String(namespace), `${field}.namespace`))
   if (!term['topologyKey']) causes.push(required(`${field}.topologyKey`, 'can not be empty'))
@@ -185,9 +215,7 @@ export const validateTopologySpread = (constraints: unknown, field: string): Sta
       .some((other) => other.topologyKey === constraint['topologyKey'] && other.whenUnsatisfiable === action)
     if (twin)
       causes.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${constraint['topologyKey']}, ${action}}`))
-    items(constraint['matchLabelKeys']).forEach((key, position) => {
-      causes.push(...byRule(qualifiedName, String(key), `${at}.matchLabelKeys[${position}]`))
-    })
+    causes.push(...validateLabelKeys(constraint, at))
     const domains = constraint['minDomains']
     if (typeof domains === 'number') {
       if (domains <= 0) causes.push(invalidValue(`${at}.minDomains`, domains, 'must be greater than zero'))
@@ -196,7 +224,7 @@ export const validateTopologySpread = (constraints: unknown, field: string): Sta
           invalidValue(
             `${at}.minDomains`,
             domains,
-            `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${action}`,
+            `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${action ?? ''}`,
           ),
         )
     }

@@ -188,6 +188,28 @@ const validateIqn = (iqn: unknown, field: string): StatusCause[] => {
   return iqnForms.some((form) => form.test(text)) ? [] : [invalidValue(field, text, 'must be valid format')]
 }
 
+/** Whether a field is inside a template of pods, not a pod. */
+const isOfTemplate = (field: string): boolean => /(^|\.)template\./.test(field)
+
+const azureCachingModes = ['None', 'ReadOnly', 'ReadWrite']
+const azureDiskKinds = ['Dedicated', 'Managed', 'Shared']
+const azureManagedUri =
+  '/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}'
+const azureBlobUri = 'https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd'
+
+/** How a disk is cached and named depends on its kind. */
+const validateAzureDisk = ({ kind, cachingMode, diskURI = '' }: JsonObject, field: string): StatusCause[] => {
+  const causes: StatusCause[] = []
+  if (typeof cachingMode === 'string' && !azureCachingModes.includes(cachingMode))
+    causes.push(notSupported(`${field}.cachingMode`, cachingMode, azureCachingModes))
+  if (typeof kind !== 'string') return causes
+  if (!azureDiskKinds.includes(kind)) causes.push(notSupported(`${field}.kind`, kind, azureDiskKinds))
+  const isManaged = kind === 'Managed'
+  if (!String(diskURI).startsWith(isManaged ? '/subscriptions/' : 'https://'))
+    causes.push(notSupported(`${field}.diskURI`, diskURI, [isManaged ? azureManagedUri : azureBlobUri]))
+  return causes
+}
+
 type SourceRule = (source: JsonObject, field: string) => StatusCause[]
 
 const sourceRules: Readonly<Record<string, SourceRule>> = {
@@ -290,7 +312,21 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
     const [wwns, wwids] = [items(source['targetWWNs']).length, items(source['wwids']).length]
     if (wwns === 0 && wwids === 0)
       return [required(`${field}.targetWWNs`, 'must specify either targetWWNs or wwids, but not both')]
-    return []
+    if (wwns === 0) return []
+    return [
+      ...(wwids > 0
+        ? [
+            invalidValue(
+              `${field}.targetWWNs`,
+              source['targetWWNs'],
+              'targetWWNs and wwids can not be specified simultaneously',
+            ),
+          ]
+        : []),
+      ...(typeof source['lun'] === 'number'
+        ? outside(source['lun'], 0, 255, `${field}.lun`)
+        : [required(`${field}.lun`, 'lun is required if targetWWNs is specified')]),
+    ]
   },
   flexVolume: (source, field) => requiredText(source['driver'], `${field}.driver`),
   azureFile: (source, field) => [
@@ -300,6 +336,7 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
   azureDisk: (source, field) => [
     ...requiredText(source['diskName'], `${field}.diskName`),
     ...requiredText(source['diskURI'], `${field}.diskURI`),
+    ...validateAzureDisk(source, field),
   ],
   vsphereVolume: (source, field) => requiredText(source['volumePath'], `${field}.volumePath`),
   photonPersistentDisk: (source, field) => requiredText(source['pdID'], `${field}.pdID`),
@@ -315,7 +352,8 @@ const sourceRules: Readonly<Record<string, SourceRule>> = {
       ? validateClaimSpec(source['volumeClaimTemplate'].spec ?? {}, `${field}.volumeClaimTemplate.spec`)
       : [required(`${field}.volumeClaimTemplate`)],
   image: (source, field) => [
-    ...requiredText(source['reference'], `${field}.reference`),
+    // A template may leave it to whoever makes a pod of it.
+    ...(isOfTemplate(field) ? [] : requiredText(source['reference'], `${field}.reference`)),
     ...(source['pullPolicy'] && !pullPolicies.includes(source['pullPolicy'])
       ? [notSupported(`${field}.pullPolicy`, source['pullPolicy'], pullPolicies)]
       : []),
@@ -405,10 +443,16 @@ export const validateVolumeMounts = (
     const recursives = ['Disabled', 'Enabled', 'IfPossible']
     if (recursive && !recursives.includes(recursive))
       causes.push(notSupported(`${field}.volumeMounts.recursiveReadOnly`, recursive, recursives))
+    if (recursive === 'Enabled' || recursive === 'IfPossible') {
+      const place = `${unindexed}.recursiveReadOnly`
+      if (mount['readOnly'] !== true) causes.push(forbiddenField(place, 'may only be specified when readOnly is true'))
+      if (propagation && propagation !== 'None')
+        causes.push(forbiddenField(place, 'may only be specified when mountPropagation is None or not specified'))
+    }
     if (propagation === 'Bidirectional' && container['securityContext']?.privileged !== true)
       causes.push(
         forbiddenField(
-          `${at}.mountPropagation`,
+          `${unindexed}.mountPropagation`,
           'Bidirectional mount propagation is available only to privileged containers',
         ),
       )

@@ -18,19 +18,17 @@ const systemProblem = (object: KubeObject): string | undefined => {
 }
 
 const validate = (object: KubeObject): StatusCause[] => {
+  const causes: StatusCause[] = []
   if (object.metadata.name.startsWith(systemPrefix)) {
     const problem = systemProblem(object)
-    return problem
-      ? [
-          forbiddenField(
-            'metadata.name',
-            `priority class names with '${systemPrefix}' prefix are reserved for system use only. error: ${problem}`,
-          ),
-        ]
-      : []
-  }
-  const causes: StatusCause[] = []
-  if (object['value'] > highestUserPriority)
+    if (problem)
+      causes.push(
+        forbiddenField(
+          'metadata.name',
+          `priority class names with '${systemPrefix}' prefix are reserved for system use only. error: ${problem}`,
+        ),
+      )
+  } else if (object['value'] > highestUserPriority)
     causes.push(forbiddenField('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`))
   const policy: string = object['preemptionPolicy'] ?? ''
   if (policy === '') causes.push(required('preemptionPolicy'))
@@ -47,7 +45,9 @@ export const priorityClassStrategy: Strategy = {
     // Zero is a value of its own, and is served.
     if (draft['value'] === undefined) draft['value'] = 0
   },
-  validate,
+  // What was taken once is not judged again.
+  validate: (next, before) => (before ? [] : validate(next)),
+  changesGeneration: () => false,
   validatesAll: true,
   validateUpdate: (next, before) => [
     ...(next['value'] === before['value'] ? [] : [forbiddenField('value', 'may not be changed in an update.')]),

@@ -3,7 +3,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { templateWarnings } from '../pod/pod-warnings.ts'
 import { validateReplicaStatus } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
-import { fill, immutable, nonNegative, section } from '../fields.ts'
+import { fill, fillStatus, immutable, nonNegative, section } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { scaledEvent, validateAlwaysRestarts, validateSelectorAndTemplate } from '../workload/workload-rules.ts'
 
@@ -12,6 +12,7 @@ export const replicaSetStrategy: Strategy = {
   warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults: (draft: JsonObject) => {
     const spec = section(draft, 'spec')
+    fillStatus(draft, { replicas: 0 })
     fill(spec, 'replicas', 1)
     if (spec['template']) setPodTemplateDefaults(spec['template'])
   },

@@ -3,7 +3,7 @@ import { invalidValue, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelMap } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { fill, nonNegative, section } from '../fields.ts'
+import { fill, fillStatus, nonNegative, section } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { templateWarnings } from '../pod/pod-warnings.ts'
 import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
@@ -19,6 +19,7 @@ const setDefaults = (draft: JsonObject): void => {
     if (draft['metadata'] && Object.keys(draft['metadata'].labels ?? {}).length === 0)
       draft['metadata'].labels = { ...labels }
   }
+  fillStatus(draft, { replicas: 0 })
   fill(spec, 'replicas', 1)
   if (spec['template']) setPodTemplateDefaults(spec['template'])
 }

@@ -18,7 +18,7 @@ const validate = (object: KubeObject): StatusCause[] => {
   const scheduling: JsonObject = object['scheduling'] ?? {}
   causes.push(...validateLabels(scheduling['nodeSelector'], 'scheduling.nodeSelector'))
   const tolerations = items(scheduling['tolerations'])
-  causes.push(...validateTolerations(tolerations, 'scheduling.tolerations', ({ value }) => value))
+  causes.push(...validateTolerations(tolerations, 'scheduling.tolerations'))
   tolerations.forEach((toleration: JsonObject, index) => {
     if (!tolerations.slice(0, index).some((other) => semanticEqual(other, toleration))) return
     const { key = '', operator = '', value = '', effect = '', tolerationSeconds = null } = toleration

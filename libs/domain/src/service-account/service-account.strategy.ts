@@ -1,10 +1,18 @@
 // ServiceAccounts: identities for pods. Nothing is defaulted and nothing is immutable.
+import type { KubeObject } from '@shiplog/api/kube-object'
 import type { Strategy } from '../strategy.ts'
 
 const mountableAnnotation = 'kubernetes.io/enforce-mountable-secrets'
 
+/** Of a secret that an account may use only the name counts. */
+const keepNames = (draft: KubeObject): void => {
+  if (Array.isArray(draft['secrets'])) draft['secrets'] = draft['secrets'].map(({ name }) => ({ name }))
+}
+
 export const serviceAccountStrategy: Strategy = {
   hasGeneration: false,
+  prepareForCreate: keepNames,
+  prepareForUpdate: keepNames,
   returnsDeleted: true,
   warnings: ({ metadata }, before) =>
     before?.metadata.annotations?.[mountableAnnotation] === undefined &&

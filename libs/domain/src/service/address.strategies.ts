@@ -1,15 +1,17 @@
 // ServiceCIDRs and IPAddresses: the ranges that cluster IPs come from, and the addresses that are taken.
 import { invalidValue, required } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { byRule, items, requiredName } from '../fields.ts'
+import { byRule, immutable, items, requiredName } from '../fields.ts'
 import { dns1123Subdomain, pathSegment } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
-import { cidrSentence, ipSentence, isCidr, isIpv4, isIpv6 } from './ip-range.ts'
+import { validateCidr, validateIp } from '../ip-addresses.ts'
 
 export const ipAddressStrategy: Strategy = {
   hasGeneration: false,
   validatesAll: true,
-  validateName: (name) => (isIpv4(name) || isIpv6(name) ? [] : [ipSentence]),
+  validateName: (name) => validateIp(name, '').map(({ message }) => message.replace(/^Invalid value: "[^"]*": /, '')),
+  validateUpdate: (next, before) =>
+    immutable(next['spec']?.parentRef, before['spec']?.parentRef, 'spec.parentRef'),
   validate: (object) => {
     const parent: JsonObject | undefined = object['spec']?.parentRef ?? undefined
     const at = 'spec.parentRef'
@@ -31,7 +33,7 @@ export const serviceCidrStrategy: Strategy = {
     const at = 'spec.cidrs'
     if (ranges.length === 0) return [required(at, 'at least one CIDR required')]
     const causes = ranges.flatMap((range, index) =>
-      isCidr(String(range)) ? [] : [invalidValue(`${at}[${index}]`, range, cidrSentence)],
+      validateCidr(range, `${at}[${index}]`),
     )
     const families = new Set(ranges.map((range) => String(range).includes(':')))
     if (causes.length === 0 && families.size < ranges.length)

@@ -45,6 +45,7 @@ export const setServiceDefaults = (draft: JsonObject): void => {
   }
   if (isExternallyReachable(spec)) fillText(spec, 'externalTrafficPolicy', 'Cluster')
   if (spec['type'] !== 'ExternalName') fill(spec, 'internalTrafficPolicy', 'Cluster')
+  else delete spec['internalTrafficPolicy']
   if (spec['type'] === 'LoadBalancer') fill(spec, 'allocateLoadBalancerNodePorts', true)
   if (spec['clusterIP'] === '') delete spec['clusterIP']
   for (const ingress of items(section(section(draft, 'status'), 'loadBalancer')['ingress']))

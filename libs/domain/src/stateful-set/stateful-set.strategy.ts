@@ -2,7 +2,7 @@
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, fill, fillStatus, fillText, items, nonNegative, section, semanticEqual } from '../fields.ts'
+import { byRule, fill, fillStatus, fillText, items, keep, nonNegative, section, semanticEqual } from '../fields.ts'
 import { dns1123Label } from '../names.ts'
 import { validateClaimSpec } from '../persistent-volume-claim/claim-validation.ts'
 import { claimSpecWarnings } from '../persistent-volume-claim/claim-warnings.ts'
@@ -91,7 +91,7 @@ const withClaims = (spec: JsonObject): JsonObject => {
   return { ...spec, template: { ...spec['template'], spec: { ...podSpec, volumes: [...volumes, ...own] } } }
 }
 
-const validate = (set: KubeObject): StatusCause[] => {
+const validate = (set: KubeObject, before?: KubeObject): StatusCause[] => {
   const spec: JsonObject = set['spec'] ?? {}
   const causes: StatusCause[] = []
   const policy = spec['podManagementPolicy']
@@ -109,10 +109,11 @@ const validate = (set: KubeObject): StatusCause[] => {
     ...nonNegative(spec['replicas'], 'spec.replicas'),
     ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
     ...nonNegative(spec['ordinals']?.start, 'spec.ordinals.start'),
-    ...items(spec['volumeClaimTemplates']).flatMap((claim: JsonObject, index) =>
+    // Fixed once made, and so not judged again.
+    ...(before ? [] : items(spec['volumeClaimTemplates'])).flatMap((claim: JsonObject, index) =>
       validateClaimSpec(claim['spec'] ?? {}, `spec.volumeClaimTemplates[${index}].spec`),
     ),
-    ...(spec['serviceName'] ? byRule(dns1123Label, spec['serviceName'], 'spec.serviceName') : []),
+    ...(spec['serviceName'] && !before ? byRule(dns1123Label, spec['serviceName'], 'spec.serviceName') : []),
     ...validateSelectorAndTemplate(withClaims(spec), 'statefulset'),
     ...validateAlwaysRestarts(spec, 'StatefulSet'),
   ]
@@ -131,6 +132,9 @@ const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] =>
         ),
       ]
 
+/** What upstream writes although nobody set it, and nobody comes to own. */
+const fillServiceName = (draft: KubeObject): void => fill(section(draft, 'spec'), 'serviceName', '')
+
 export const statefulSetStrategy: Strategy = {
   validatesAll: true,
   warnings: (next, before) => [
@@ -148,6 +152,11 @@ export const statefulSetStrategy: Strategy = {
   setDefaults,
   prepareForCreate: (draft) => {
     draft['status'] = { replicas: 0, availableReplicas: 0 }
+    fillServiceName(draft)
+  },
+  prepareForUpdate: (draft, before) => {
+    keep(draft, before, 'status')
+    fillServiceName(draft)
   },
   validate,
   validateUpdate,

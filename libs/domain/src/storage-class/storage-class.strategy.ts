@@ -1,5 +1,5 @@
 // StorageClasses: how volumes are made; fixed once there.
-import { duplicate, forbiddenField, notSupported, required } from '@shiplog/api/field-errors'
+import { duplicate, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, fill, immutable, items, semanticEqual } from '../fields.ts'
@@ -15,6 +15,8 @@ const validate = (storageClass: KubeObject): StatusCause[] => {
   const provisioner: string = storageClass['provisioner'] ?? ''
   if (provisioner === '') causes.push(required('provisioner'))
   else causes.push(...byRule(qualifiedName, provisioner.toLowerCase(), 'provisioner'))
+  if (Object.hasOwn(storageClass['parameters'] ?? {}, ''))
+    causes.push(invalidValue('parameters', '', 'field can not be empty.'))
   if (storageClass['reclaimPolicy'] && !reclaimPolicies.includes(storageClass['reclaimPolicy']))
     causes.push(notSupported('reclaimPolicy', storageClass['reclaimPolicy'], reclaimPolicies))
   if (!bindingModes.includes(storageClass['volumeBindingMode']))
@@ -42,14 +44,12 @@ const validate = (storageClass: KubeObject): StatusCause[] => {
 }
 
 const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
-  const causes: StatusCause[] = []
-  if (!semanticEqual(next['parameters'], before['parameters']))
-    causes.push(forbiddenField('parameters', 'updates to parameters are forbidden.'))
-  if (next['provisioner'] !== before['provisioner'])
-    causes.push(forbiddenField('provisioner', 'updates to provisioner are forbidden.'))
-  if (next['reclaimPolicy'] !== before['reclaimPolicy'])
-    causes.push(forbiddenField('reclaimPolicy', 'updates to reclaimPolicy are forbidden.'))
-  return [...causes, ...immutable(next['volumeBindingMode'], before['volumeBindingMode'], 'volumeBindingMode')]
+  return [
+    ...immutable(next['parameters'], before['parameters'], 'parameters'),
+    ...['provisioner', 'reclaimPolicy', 'volumeBindingMode'].flatMap((key) =>
+      immutable(next[key] ?? '', before[key] ?? '', key),
+    ),
+  ]
 }
 
 export const storageClassStrategy: Strategy = {

@@ -52,7 +52,7 @@ const validateReviewVersions = (versions: readonly string[], field: string): Sta
   return causes
 }
 
-const validateService = (service: JsonObject, field: string): StatusCause[] => {
+export const validateServiceReference = (service: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   // Upstream tells of the one when the other is missing.
   if (!service['name']) causes.push(required(`${field}.namespace`))
@@ -62,25 +62,39 @@ const validateService = (service: JsonObject, field: string): StatusCause[] => {
   const path: unknown = service['path']
   if (typeof path !== 'string' || path === '/' || path === '') return causes
   if (!path.startsWith('/')) causes.push(invalidValue(`${field}.path`, path, "must start with a '/'"))
+  if (path === '//') return [...causes, invalidValue(`${field}.path`, path, 'segment[0] may not be empty')]
   path
-    .replace(/^\//, '')
+    .slice(1)
     .replace(/\/$/, '')
     .split('/')
     .forEach((segment, index) => {
-      for (const sentence of segment === '' ? [] : dns1123Subdomain(segment))
-        causes.push(invalidValue(`${field}.path`, path, `segment[${index}]: ${sentence}`))
+      if (segment === '') causes.push(invalidValue(`${field}.path`, path, `segment[${index}] may not be empty`))
+      else
+        for (const sentence of dns1123Subdomain(segment))
+          causes.push(invalidValue(`${field}.path`, path, `segment[${index}]: ${sentence}`))
     })
   return causes
 }
 
-const validateUrl = (url: string, field: string): StatusCause[] => {
+export const validateUrl = (url: string, field: string): StatusCause[] => {
   const form = 'desired format: https://host[/path]'
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1] ?? ''
-  const host = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? ''
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? ''
+  const userEnd = authority.lastIndexOf('@')
+  const host = authority.slice(userEnd + 1)
   const causes: StatusCause[] = []
   // What is wrong is the scheme, so the scheme is shown.
   if (scheme !== 'https') causes.push(invalidValue(field, scheme, `'https' is the only allowed URL scheme; ${form}`))
   if (host === '') causes.push(invalidValue(field, host, `host must be specified; ${form}`))
+  if (userEnd >= 0)
+    causes.push(invalidValue(field, authority.slice(0, userEnd), 'user information is not permitted in the URL'))
+  for (const [mark, sentence] of [
+    ['#', 'fragments are not permitted in the URL'],
+    ['?', 'query parameters are not permitted in the URL'],
+  ] as const) {
+    const rest = url.split(mark)[1]?.split('#')[0]
+    if (rest) causes.push(invalidValue(field, rest, sentence))
+  }
   return causes
 }
 
@@ -119,7 +133,7 @@ const validateWebhooks = (configuration: KubeObject): StatusCause[] => {
     const { url, service } = webhook['clientConfig'] ?? {}
     if ((typeof url === 'string') === Boolean(service))
       causes.push(required(`${at}.clientConfig`, 'exactly one of url or service is required'))
-    else if (service) causes.push(...validateService(service, `${at}.clientConfig.service`))
+    else if (service) causes.push(...validateServiceReference(service, `${at}.clientConfig.service`))
     else causes.push(...validateUrl(url, `${at}.clientConfig.url`))
     return causes
   })

@@ -100,7 +100,7 @@ export function settleUpdate(write: Write, draft: KubeObject, before: KubeObject
   prepareForUpdate(kind, draft, before, { subresource, nowMs: context.nowMs })
   const changed =
     subresource === '' ? (kind.strategy.allocate?.(draft, before, held, context) ?? noAllocation) : noAllocation
-  const decision = decideUpdate(kind, draft, before, { subresource })
+  const decision = decideUpdate(kind, draft, before, { subresource, requested: write.requested })
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   admit(write, 'validate', attributesOf(write, 'UPDATE', before.metadata.name, draft, before))
   const warnings = allWarnings(write, draft, before)
