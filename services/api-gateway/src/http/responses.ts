@@ -150,12 +150,18 @@ export function encodePayload(
   payload: unknown,
   done: (error: Error | null, payload?: unknown) => void,
 ): void {
-  if (!Buffer.isBuffer(payload) || payload.length === 0 || reply.statusCode === 304) return done(null, payload)
+  if (!Buffer.isBuffer(payload) || payload.length === 0 || reply.statusCode === 304) {
+    done(null, payload)
+    return
+  }
   const { indent, gzip } = encodingFor(request.raw)
   const isJson = String(reply.getHeader('content-type')).startsWith(jsonType)
   const bytes = indent && isJson ? Buffer.concat([createJsonIndenter().next(payload), newline]) : payload
   if (bytes !== payload) reply.removeHeader('content-length')
-  if (!gzip || bytes.length <= gzipBytesMin) return done(null, bytes)
+  if (!gzip || bytes.length <= gzipBytesMin) {
+    done(null, bytes)
+    return
+  }
   reply.removeHeader('content-length')
   const vary = reply.getHeader('vary')
   void reply.headers(vary === undefined ? gzipHeaders : { ...gzipHeaders, vary: `${String(vary)}, ${gzipHeaders.vary}` })
