@@ -61,3 +61,20 @@ describe('what may be selected by', () => {
     }
   })
 })
+
+test.each([
+  ['v1', 'Pod', 'pods', 'spec.nodeName'],
+  ['v1', 'Node', 'nodes', 'spec.unschedulable'],
+  ['v1', 'Namespace', 'namespaces', 'status.phase'],
+  ['v1', 'ReplicationController', 'replicationcontrollers', 'status.replicas'],
+  ['v1', 'Secret', 'secrets', 'type'],
+  ['v1', 'Service', 'services', 'spec.clusterIP'],
+  ['v1', 'Event', 'events', 'involvedObject.kind'],
+  ['batch/v1', 'Job', 'jobs.batch', 'status.successful'],
+  ['certificates.k8s.io/v1', 'CertificateSigningRequest', 'certificatesigningrequests.certificates.k8s.io', 'spec.signerName'],
+  ['resource.k8s.io/v1', 'ResourceSlice', 'resourceslices.resource.k8s.io', 'spec.driver'],
+])('the strategy of %s %s gives what its label stands for', (apiVersion, kind, groupResource, label) => {
+  const object = { apiVersion, kind, metadata: { name: 'a', uid: 'u', creationTimestamp: '' } }
+  const fields = strategyFor(groupResource).selectableFields?.(object as never) ?? {}
+  expect(Object.keys(fields)).toContain(meaning(apiVersion, kind, label))
+})

@@ -1,3 +1,4 @@
+import { runtimeClass } from './runtime-class.plugin.ts'
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { isApiError, type Status } from '@shiplog/api/status'
@@ -238,4 +239,38 @@ test('plugins come in upstream order, each with a name to switch it off by', () 
     'RuntimeClass',
     'CertificateSubjectRestriction',
   ])
+})
+
+describe('RuntimeClass', () => {
+  const podOf = (spec: object) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec }) as never
+  const heavy = {
+    metadata: { name: 'heavy' },
+    handler: 'runc',
+    overhead: { podFixed: { cpu: '100m' } },
+    scheduling: { nodeSelector: { fast: 'yes' } },
+  } as never
+  const classes: AdmissionView = { get: (_, __, name) => (name === 'heavy' ? heavy : undefined), list: () => [] }
+  const admitted = (object: never): unknown => {
+    const request = attributes({ object })
+    runtimeClass.admit!(request, classes)
+    runtimeClass.validate!(request, classes)
+    return object
+  }
+
+  test('a pod takes the overhead and the node selector of its class', () => {
+    expect(admitted(podOf({ runtimeClassName: 'heavy' }))).toMatchObject({
+      spec: { overhead: { cpu: '100m' }, nodeSelector: { fast: 'yes' } },
+    })
+  })
+
+  test.each([
+    [{ runtimeClassName: 'none' }, 'pod rejected: RuntimeClass "none" not found'],
+    [{ overhead: { cpu: '1' } }, 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead'],
+    [
+      { runtimeClassName: 'heavy', overhead: { cpu: '1' } },
+      "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead",
+    ],
+  ])('%j is refused', (spec, sentence) => {
+    expect(() => admitted(podOf(spec))).toThrow(sentence)
+  })
 })

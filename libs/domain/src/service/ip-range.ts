@@ -1,6 +1,6 @@
 // The ranges that cluster IPs come from and the range that node ports come from, and a choice in them that depends on
 // nothing but what is held and one seeded integer.
-import { canonicalIp, formatIp, type IpRange, type IpRanges, parseIp, parseIpRanges } from '@shiplog/api/ip-address'
+import { canonicalIp, formatIp, type IpRange, type IpRanges, parseIpRanges } from '@shiplog/api/ip-address'
 import type { Allocations, DecisionContext } from '../strategy.ts'
 
 /** `10.96.0.0/12`, upstream's usual service range. */
@@ -36,24 +36,6 @@ const candidatesMax = 2n ** 40n
 export const clusterIpKey = (address: string): string => `clusterip/${canonicalIp(address)}`
 /** Guard of a node port. */
 export const nodePortKey = (protocol: string, port: number): string => `nodeport/${protocol}/${port}`
-
-/** Whether the text is an IPv4 address in canonical form. */
-export const isIpv4 = (address: string): boolean => parseIp(address)?.family === 'IPv4'
-
-/** Whether the text is an IPv6 address. */
-export const isIpv6 = (address: string): boolean => parseIp(address)?.family === 'IPv6'
-
-/** Whether the text is a range of addresses: `10.0.0.0/8`. */
-export const isCidr = (text: string): boolean => {
-  const [address = '', bits = '', ...more] = text.split('/')
-  if (more.length > 0 || !/^\d{1,3}$/.test(bits)) return false
-  return isIpv4(address) ? Number(bits) <= 32 : isIpv6(address) && Number(bits) <= 128
-}
-
-/** What is wrong with a text that is no range. */
-export const cidrSentence = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'
-/** What is wrong with a text that is no address. */
-export const ipSentence = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
 
 /** The offsets of a range's addresses that services may have: not the network's own, nor an IPv4 broadcast. */
 const usable = ({ family, size }: IpRange): { readonly first: bigint; readonly last: bigint } => ({
