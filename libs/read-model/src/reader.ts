@@ -15,6 +15,8 @@ export interface ResultPage {
   readonly columns: readonly ResultColumn[]
   /** Text as PostgreSQL writes it; null for NULL. */
   readonly rows: readonly (readonly (string | null)[])[]
+  /** Which of several statements this answers, from 0. */
+  readonly statement: number
 }
 
 export interface Reader {
@@ -56,18 +58,22 @@ export function openReader(
           `select set_config('role', $1, true) from pg_roles where rolname = $1 and pg_has_role($1, 'member')`,
           [role],
         )
-        const ask = (statement: string): Promise<pg.QueryArrayResult> =>
-          client.query({ text: statement, rowMode: 'array', types: asText })
+        // Several statements in one text come back as a list.
+        const ask = async (text: string): Promise<readonly pg.QueryArrayResult[]> => {
+          const results: unknown = await client.query({ text, rowMode: 'array', types: asText })
+          return Array.isArray(results) ? results : [results as pg.QueryArrayResult]
+        }
         if (/^\s*(select|with|values|table)\b/i.test(text)) {
-          await ask(`${declaration}${text}`).catch((error: unknown) => {
+          const [, ...others] = await ask(`${declaration}${text}`).catch((error: unknown) => {
             throw inQuestion(error)
           })
           for (;;) {
-            const page = pageOf(await ask(`fetch ${pageRows} from shiplog_rows`))
-            yield page
-            if (page.rows.length < pageRows) break
+            const [fetched] = await ask(`fetch ${pageRows} from shiplog_rows`)
+            yield pageOf(fetched!, 0)
+            if (fetched!.rows.length < pageRows) break
           }
-        } else yield pageOf(await ask(text))
+          yield* pagesOf(others, 1)
+        } else yield* pagesOf(await ask(text), 0)
         await client.query('rollback')
       } catch (error) {
         failed = true
@@ -88,8 +94,15 @@ function inQuestion(error: unknown): unknown {
   return Object.assign(error as object, { position: String(Number(position) - declaration.length) })
 }
 
-function pageOf(result: pg.QueryArrayResult): ResultPage {
+/** Statements that give no rows (`set`) give no page, unless there is nothing else. */
+function* pagesOf(results: readonly pg.QueryArrayResult[], first: number): Generator<ResultPage> {
+  for (const [index, result] of results.entries())
+    if (result.fields.length > 0 || results.length + first === 1) yield pageOf(result, first + index)
+}
+
+function pageOf(result: pg.QueryArrayResult, statement: number): ResultPage {
   return {
+    statement,
     columns: result.fields.map(({ name, dataTypeID }) => ({
       name,
       json: rawTypes.has(dataTypeID) ? 'raw' : dataTypeID === booleanType ? 'boolean' : 'string',

@@ -28,6 +28,8 @@ interface BackupNote {
   readonly ends: { readonly events: number; readonly leases: number; readonly objectEvents: number }
 }
 
+const findingsShownMax = 5
+
 const noteFile = (directory: string): string => join(directory, 'backup.json')
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 const tell = (line: string): void => void process.stderr.write(`${line}\n`)
@@ -80,11 +82,13 @@ async function ofStopped(dataDir: string, making: string): Promise<BackupNote['e
 async function write(source: HistorySource, making: string, ends: BackupNote['ends']): Promise<BackupNote['ends']> {
   const log = await openSqliteClusterLog({ dataDir: making, clock: systemClock })
   try {
-    await copyRecords(wholeRecords(source.read({ from: 1, to: ends.events })), log.events, shownProgress('backup', ends.events))
+    const damaged: string[] = []
+    const records = wholeRecords(source.read({ from: 1, to: ends.events }), damaged)
+    await copyRecords(records, log.events, shownProgress('backup', ends.events))
     await log.events.skipTo(ends.events)
     await log.leases.skipTo(ends.leases)
     await log.objectEvents.skipTo(ends.objectEvents)
-    await seal(log.events, making)
+    await seal(log.events, making, damaged)
   } finally {
     await log.close()
   }
@@ -93,16 +97,29 @@ async function write(source: HistorySource, making: string, ends: BackupNote['en
 }
 
 /** Damaged records are left out; whether somebody has accepted that, the check of the copy tells. */
-async function* wholeRecords(pages: AsyncIterable<readonly PastRecord[]>): AsyncIterable<readonly LogRecord[]> {
-  for await (const page of pages) yield page.flatMap((one) => (one.kind === 'damaged' ? [] : [one.record]))
+async function* wholeRecords(
+  pages: AsyncIterable<readonly PastRecord[]>,
+  damaged: string[],
+): AsyncIterable<readonly LogRecord[]> {
+  for await (const page of pages) {
+    const whole: LogRecord[] = []
+    for (const one of page) {
+      if (one.kind === 'damaged') damaged.push(`sequence ${one.sequence}: ${one.problem}`)
+      else whole.push(one.record)
+    }
+    yield whole
+  }
 }
 
 /** Checks every record, and writes down where the log ends, so that a copy that was cut short is known as such. */
-async function seal(log: EventLog, directory: string): Promise<void> {
+async function seal(log: EventLog, directory: string, damaged: readonly string[] = []): Promise<void> {
   const report = await verifyLog(log)
   if (!report.ok) {
-    for (const finding of report.findings.slice(0, 5)) tell(`shiplog: ${describeFinding(finding)}`)
-    throw new Error(`the log is damaged: ${report.damaged} findings; nothing was kept of it (shiplog verify)`)
+    const found = damaged.length > 0 ? damaged : report.findings.map(describeFinding)
+    for (const finding of found.slice(0, findingsShownMax)) tell(`shiplog: ${finding}`)
+    throw new Error(
+      `the log is damaged, and nothing was kept: shiplog repair, on the stopped cluster, says what it costs to accept that, and then a backup can be made`,
+    )
   }
   const sequence = await log.lastSequence()
   const last = await log.get(sequence)

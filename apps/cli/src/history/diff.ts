@@ -59,10 +59,14 @@ export async function diff(
       if (options.output === 'json') say(JSON.stringify(difference))
       else print(difference)
     }
+    if (damages.length > 0) return exitCodeUnknown
     if (options.output === 'text' && count === 0) say(`no difference between ${from} and ${to}`)
     return count === 0 ? 0 : 1
   })
 }
+
+/** As diff(1) has it for trouble: damage hides whether there are more differences. */
+const exitCodeUnknown = 2
 
 interface Touched {
   readonly subject: string

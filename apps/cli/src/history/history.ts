@@ -33,6 +33,8 @@ export async function history(text: string, options: HistoryOptions): Promise<nu
   return await withHistory(options, async (source) => {
     const since = options.since === undefined ? 0 : await sequenceOf(source, options.since)
     let before: JsonObject | undefined
+    /** The version before cannot be read: nobody knows what this one changed. */
+    let isBlind = false
     let lives = 0
     let events = 0
     const damages: DamagedRecord[] = []
@@ -40,9 +42,10 @@ export async function history(text: string, options: HistoryOptions): Promise<nu
       for (const record of records) {
         if (isDamaged(record)) {
           damages.push(record)
+          isBlind = true
           // What the next version changed is told against the last that can be read.
           if (record.sequence > since)
-            say(options.output === 'json' ? JSON.stringify(damageJson(record)) : `\n${damageLine(record).trimStart()}`)
+            say(options.output === 'json' ? JSON.stringify(damageJson(record)) : `${events > 0 ? '\n' : ''}${damageLine(record).trimStart()}`)
           continue
         }
         const told = tell(record)!
@@ -55,7 +58,8 @@ export async function history(text: string, options: HistoryOptions): Promise<nu
         if (isNew) lives++
         events++
         if (told.sequence <= since) continue
-        const manager = managerOf(previous, after)
+        const manager = isBlind && previous === undefined ? undefined : managerOf(previous, after)
+        isBlind = false
         const kind = String(after['kind'])
         const changes = told.deleted && isNew ? [] : withoutSecrets(kind, fieldChanges(previous, after))
         if (options.output === 'json') {

@@ -31,8 +31,16 @@ export async function sql(query: string | undefined, options: SqlOptions): Promi
   const statement = query?.replace(/;\s*$/, '') ?? overview
   try {
     if (options.fresh) await waitUntilFresh(dataDir, reader)
-    const printer = createPrinter(options.output)
-    for await (const page of reader.query(statement)) await write(printer.page(page))
+    let printer = createPrinter(options.output)
+    let answered: number | undefined
+    for await (const page of reader.query(statement)) {
+      if (answered !== undefined && page.statement !== answered) {
+        await write(`${printer.end()}\n`)
+        printer = createPrinter(options.output)
+      }
+      answered = page.statement
+      await write(printer.page(page))
+    }
     await write(printer.end())
     return 0
   } catch (error) {
