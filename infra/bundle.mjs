@@ -4,15 +4,14 @@
 //
 //   node infra/bundle.mjs [folder]     default: dist
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
 
 const root = resolve(import.meta.dirname, '..')
 const out = resolve(process.argv[2] ?? join(root, 'dist'))
 const services = ['api-gateway', 'scheduler', 'controllers', 'node-agent', 'projector']
-/** Loaded with `require` when the first YAML body comes (libs/api/src/decode/decode-yaml.ts). */
-const packages = ['js-yaml', 'argparse']
+/** Loaded with `require` when they are first needed: YAML, CEL expressions, WebSockets. */
+const packages = ['js-yaml', 'argparse', '@marcbachmann/cel-js', 'ws']
 
 const input = {
   shiplog: join(root, 'apps/cli/src/main.ts'),
@@ -40,14 +39,9 @@ await bundle.write({
 })
 await bundle.close()
 
-const require = createRequire(join(root, 'package.json'))
 for (const name of packages) {
-  let place
-  try {
-    place = dirname(require.resolve(`${name}/package.json`))
-  } catch {
-    continue
-  }
+  const place = join(root, 'node_modules', name)
+  if (!existsSync(place)) continue
   mkdirSync(join(out, 'node_modules'), { recursive: true })
   cpSync(place, join(out, 'node_modules', name), { recursive: true })
 }

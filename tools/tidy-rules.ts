@@ -46,6 +46,7 @@ export const impureExceptions: Readonly<Record<string, string>> = {
   'libs/events/src/integrity/high-water-mark.ts': 'the mark that is kept outside the log, in a file',
   'libs/events/src/integrity/guarded-log.ts': 'says where that file lies',
   'libs/api/src/schema/registry.ts': 'reads the generated description of the kinds, once',
+  'libs/domain/src/cel/cel-js.ts': 'loads the CEL parser with the first expression, so that start-up need not',
   'libs/api/src/decode/decode-yaml.ts': 'loads the YAML parser with the first YAML body, so that start-up need not',
 }
 

@@ -1,5 +1,6 @@
 // The one place that knows the library. It parses, and infers types; names and messages are ours (cel.ts).
-import { Environment } from '@marcbachmann/cel-js'
+import { createRequire } from 'node:module'
+import type { Environment } from '@marcbachmann/cel-js'
 
 /** A part of an expression, as far as anybody here looks at it. */
 export interface CelNode {
@@ -15,7 +16,16 @@ export interface CelNode {
 
 /** Enough for any expression that a person writes; more would only cost time. */
 const limits = { maxAstNodes: 20_000, maxDepth: 200, maxListElements: 1_000, maxMapEntries: 1_000, maxCallArguments: 32 }
-const environment = new Environment({ unlistedVariablesAreDyn: true, enableOptionalTypes: true, limits })
+let loaded: Environment | undefined
+
+/** Loaded with the first expression: a start need not wait for it. */
+function environment(): Environment {
+  if (loaded === undefined) {
+    const library = createRequire(import.meta.url)('@marcbachmann/cel-js') as typeof import('@marcbachmann/cel-js')
+    loaded = new library.Environment({ unlistedVariablesAreDyn: true, enableOptionalTypes: true, limits })
+  }
+  return loaded
+}
 
 interface LibraryNode {
   readonly op: string
@@ -51,7 +61,7 @@ export type ParsedCel = { readonly node: CelNode } | { readonly problem: string;
 
 export const parseCel = (expression: string): ParsedCel => {
   try {
-    return { node: convert(environment.parse(expression).ast as unknown as LibraryNode) }
+    return { node: convert(environment().parse(expression).ast as unknown as LibraryNode) }
   } catch (error) {
     const told = error as LibraryError
     return { problem: firstLine(told), at: told.range?.start ?? 0 }
@@ -65,7 +75,7 @@ const certain = new Set(['no_such_overload', 'invalid_logical_operand'])
 export const inferCel = (
   expression: string,
 ): { readonly type?: string; readonly problem?: string; readonly at?: number } => {
-  const { valid, type, error } = environment.check(expression) as {
+  const { valid, type, error } = environment().check(expression) as {
     valid: boolean
     type?: string
     error?: LibraryError

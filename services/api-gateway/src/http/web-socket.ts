@@ -1,10 +1,11 @@
 // WebSocket requests (RFC 6455), which browsers and Java's fabric8 use for watches and logs. A request that asks for one
 // takes the way of every other request through the server, and so meets the same refusals, as ordinary HTTP; only what
 // is served over a WebSocket switches protocols, as late as that.
+import { createRequire } from 'node:module'
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ApiError, badRequest, type Status } from '@shiplog/api/status'
-import { type WebSocket, WebSocketServer } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import type { HttpServer } from './fastify-types.ts'
 
 /** Clients have nothing to say: a message is read and dropped, one that is longer ends the connection. */
@@ -104,6 +105,9 @@ export function checkHandshake(raw: IncomingMessage, known: readonly string[] | 
 }
 
 /** What the ws library knows beside what its types say. */
+/** Loaded with the first WebSocket: a start need not wait for it. */
+const webSockets = (): typeof import('ws') => createRequire(import.meta.url)('ws') as typeof import('ws')
+
 type Options = ConstructorParameters<typeof WebSocketServer>[0] & { readonly closeTimeout: number }
 
 /**
@@ -120,7 +124,7 @@ export function openWebSocket(
   if (refusal) throw new ApiError(refusal)
   const { offered } = readProtocols(request.headers['sec-websocket-protocol'])
   const protocol = offered.find((each) => known?.includes(each) ?? true)
-  const server = new WebSocketServer({
+  const server = new (webSockets().WebSocketServer)({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
