@@ -41,7 +41,7 @@ await bundle.close()
 
 for (const name of packages) {
   const place = join(root, 'node_modules', name)
-  if (!existsSync(place)) continue
+  if (!existsSync(place)) throw new Error(`${name} is not installed: run npm ci`)
   mkdirSync(join(out, 'node_modules'), { recursive: true })
   cpSync(place, join(out, 'node_modules', name), { recursive: true })
 }

@@ -15,14 +15,14 @@ import type { ClusterLog } from '@shiplog/events/event-log'
 import { type Connection, openConnection } from '@shiplog/events/jetstream/connection'
 import { connectJetStreamClusterLog } from '@shiplog/events/jetstream/jetstream-log'
 import { openNatsBus } from '@shiplog/events/jetstream/nats-bus'
-import { provideNatsServer } from '@shiplog/nats-server/nats-binary'
+import { requireNatsServer } from '@shiplog/nats-server/nats-binary'
 import { type NatsChild, startNatsServer } from '@shiplog/nats-server/nats-child'
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import { systemIds as ids } from '@shiplog/runtime/ids'
 import { silentLogger as logger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-const server = await provideNatsServer()
+const server = await requireNatsServer()
 const users = { 'node-0': 'system:node:node-0', 'node-1': 'system:node:node-1' } as const
 type Node = keyof typeof users
 
@@ -45,7 +45,7 @@ const secretOf = (name: string, value: string): ApiRequest => ({
   body: { metadata: { name }, stringData: { value } },
 })
 
-describe.runIf(server !== undefined)('the credentials of a node', () => {
+describe('the credentials of a node', () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'shiplog-nodes-'))
   let nats: NatsChild
   let log: ClusterLog

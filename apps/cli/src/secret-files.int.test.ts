@@ -6,12 +6,9 @@ import { join } from 'node:path'
 import { hasEmbeddedPostgres } from '@shiplog/read-model/embedded-postgres'
 import { postgresHome } from '@shiplog/read-model/postgres-home'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { findNatsServer } from './cluster/find-nats-server.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
 const main = join(import.meta.dirname, 'main.ts')
-const natsServer = await findNatsServer(() => undefined)({ fetch: false })
-
 let place = ''
 const running: ChildProcess[] = []
 beforeEach(() => {
@@ -68,7 +65,7 @@ async function up(until: string, ...args: string[]): Promise<void> {
   })
 }
 
-test.each(['embedded', ...(natsServer ? ['jetstream'] : [])])('up on %s, its SQL, and a backup', async (log) => {
+test.each(['embedded', 'jetstream'])('up on %s, its SQL, and a backup', async (log) => {
   const sql = hasEmbeddedPostgres()
   const dataDir = openDirectory('data', 'log.db', 'kubeconfig', 'postgres-secret-old')
   if (log === 'jetstream') rmSync(join(dataDir, 'log.db'))
@@ -93,7 +90,7 @@ test('pki, into a directory that was open', () => {
   expect(openOnes(out).filter((path) => !path.endsWith('README'))).toEqual([])
 })
 
-test.skipIf(natsServer === undefined)('apart, with everything that its services write', async () => {
+test('apart, with everything that its services write', async () => {
   const dataDir = openDirectory('apart')
   await up('KUBECONFIG', 'apart', '-d', dataDir, '--port', '0', '--replicas', '1', '-n', '1', '--postgres', 'off')
   expect(openOnes(dataDir)).toEqual([])

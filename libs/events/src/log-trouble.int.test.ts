@@ -9,11 +9,11 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { sample } from './event-log.contract.ts'
 import type { ClusterLog, EventLog, LogUnavailable } from './event-log.ts'
 import { connectJetStreamClusterLog } from './jetstream/jetstream-log.ts'
-import { provideNatsServer } from '@shiplog/nats-server/nats-binary'
+import { requireNatsServer } from '@shiplog/nats-server/nats-binary'
 import { type NatsChild, startNatsServer } from '@shiplog/nats-server/nats-child'
 import { openSqliteClusterLog } from './sqlite/sqlite-log.ts'
 
-const server = await provideNatsServer()
+const server = await requireNatsServer()
 const diskBytes = 24 * 1024 * 1024
 const comeBackMs = 10_000
 const retryMs = 100
@@ -99,7 +99,7 @@ async function backAfterMs(log: EventLog, subject: string): Promise<number> {
   }
 }
 
-describe.runIf(server !== undefined)('nats-server that hangs', () => {
+describe('nats-server that hangs', () => {
   test('reads and appends end in time, those that come later at once, and all is well when it goes on', async () => {
     const { log, child } = await jetStream(directory())
     await log.events.append([sample('evt.core.pods.a.before', 0)])
@@ -125,60 +125,52 @@ describe.runIf(server !== undefined)('nats-server that hangs', () => {
 })
 
 describe.runIf(canMount)('a full disk', () => {
-  test.runIf(server !== undefined)(
-    'of JetStream: the message names it, the cure helps, and nobody restarts anything',
-    async () => {
-      const disk = smallDisk()
-      const { log } = await jetStream(disk)
-      await log.events.append([sample('evt.core.pods.a.before', 0)])
-      const makeRoom = fill(disk)
-      // Larger than what is left of the last page.
-      const full = { ...sample('evt.core.pods.a.full', 0), payload: Buffer.alloc(256 * 1024) }
-      const { error, tookMs } = await failureOf(() => log.events.append([full]))
-      expect(tookMs).toBeLessThan(17_500)
-      expect(error.message).toContain(`the disk of ${join(disk, 'nats', 'store')} has 0.0 MB of 24.0 MB free`)
-      expect(error.message).toContain('make room there')
-      // It is known now: nobody waits for it any more.
-      const again = await failureOf(() => log.events.append([sample('evt.core.pods.a.again', 0)]))
-      expect(again.tookMs).toBeLessThan(1_000)
-      expect(again.error).toMatchObject({ ambiguous: false })
-      expect(await log.events.last('evt.core.pods.a.before')).toBeDefined()
-      makeRoom()
-      expect(await backAfterMs(log.events, 'evt.core.pods.a.after')).toBeLessThan(comeBackMs)
-      expect(await log.events.last('evt.core.pods.a.before')).toBeDefined()
-    },
-    60_000,
-  )
+  test('of JetStream: the message names it, the cure helps, and nobody restarts anything', async () => {
+    const disk = smallDisk()
+    const { log } = await jetStream(disk)
+    await log.events.append([sample('evt.core.pods.a.before', 0)])
+    const makeRoom = fill(disk)
+    // Larger than what is left of the last page.
+    const full = { ...sample('evt.core.pods.a.full', 0), payload: Buffer.alloc(256 * 1024) }
+    const { error, tookMs } = await failureOf(() => log.events.append([full]))
+    expect(tookMs).toBeLessThan(17_500)
+    expect(error.message).toContain(`the disk of ${join(disk, 'nats', 'store')} has 0.0 MB of 24.0 MB free`)
+    expect(error.message).toContain('make room there')
+    // It is known now: nobody waits for it any more.
+    const again = await failureOf(() => log.events.append([sample('evt.core.pods.a.again', 0)]))
+    expect(again.tookMs).toBeLessThan(1_000)
+    expect(again.error).toMatchObject({ ambiguous: false })
+    expect(await log.events.last('evt.core.pods.a.before')).toBeDefined()
+    makeRoom()
+    expect(await backAfterMs(log.events, 'evt.core.pods.a.after')).toBeLessThan(comeBackMs)
+    expect(await log.events.last('evt.core.pods.a.before')).toBeDefined()
+  }, 60_000)
 
-  test.runIf(server !== undefined)(
-    'of JetStream up to the limit of its store: refused at once, and more room is taken as soon as there is some',
-    async () => {
-      const disk = smallDisk()
-      const ballast = join(disk, 'ballast')
-      writeFileSync(ballast, Buffer.alloc(diskBytes - 8 * 1024 * 1024))
-      const { log } = await jetStream(disk)
-      const large = Buffer.alloc(1024 * 1024)
-      let refused: Failure | undefined
-      for (let i = 0; i < 10 && !refused; i++) {
-        const record = { ...sample(`evt.core.pods.a.large-${i}`, 0), payload: large }
-        const ok = await log.events.append([record]).then(
-          () => true,
-          () => false,
-        )
-        if (!ok) refused = await failureOf(() => log.events.append([record]))
-      }
-      expect(refused!.tookMs).toBeLessThan(5_000)
-      expect(refused!.error.message).toMatch(/\(100(23|47)\): the disk of .*store has .* MB free; make room there/)
-      rmSync(ballast)
-      const record = { ...sample('evt.core.pods.a.after', undefined), payload: large }
-      const begunMs = systemClock.nowMs()
-      while (!(await log.events.append([record]).catch(() => undefined))?.ok) {
-        expect(systemClock.nowMs() - begunMs).toBeLessThan(comeBackMs)
-        await systemClock.sleep(retryMs)
-      }
-    },
-    60_000,
-  )
+  test('of JetStream up to the limit of its store: refused at once, and more room is taken as soon as there is some', async () => {
+    const disk = smallDisk()
+    const ballast = join(disk, 'ballast')
+    writeFileSync(ballast, Buffer.alloc(diskBytes - 8 * 1024 * 1024))
+    const { log } = await jetStream(disk)
+    const large = Buffer.alloc(1024 * 1024)
+    let refused: Failure | undefined
+    for (let i = 0; i < 10 && !refused; i++) {
+      const record = { ...sample(`evt.core.pods.a.large-${i}`, 0), payload: large }
+      const ok = await log.events.append([record]).then(
+        () => true,
+        () => false,
+      )
+      if (!ok) refused = await failureOf(() => log.events.append([record]))
+    }
+    expect(refused!.tookMs).toBeLessThan(5_000)
+    expect(refused!.error.message).toMatch(/\(100(23|47)\): the disk of .*store has .* MB free; make room there/)
+    rmSync(ballast)
+    const record = { ...sample('evt.core.pods.a.after', undefined), payload: large }
+    const begunMs = systemClock.nowMs()
+    while (!(await log.events.append([record]).catch(() => undefined))?.ok) {
+      expect(systemClock.nowMs() - begunMs).toBeLessThan(comeBackMs)
+      await systemClock.sleep(retryMs)
+    }
+  }, 60_000)
 
   test('of the embedded log: the message names it, and the next append is stored when there is room', async () => {
     const disk = smallDisk()

@@ -308,3 +308,10 @@ export function parseDeb822(text: string): PackageSource[] {
     )
   })
 }
+
+/** For what cannot do without one, as a test: throws an error that says how to get it. */
+export async function requireNatsServer(options: ProvideOptions = {}): Promise<ProvidedNatsServer> {
+  const server = await provideNatsServer(options)
+  if (server === undefined) throw new Error('no nats-server 2.12 or later: put one on PATH, or allow it to be fetched')
+  return server
+}

@@ -9,10 +9,10 @@ import { type Bus, isNoBusAnswer } from '../bus/bus.ts'
 import { describeBusContract, eventually } from '../bus/bus.contract.ts'
 import { acceptChannels, openChannel } from '../bus/channel.ts'
 import { openNatsBus } from './nats-bus.ts'
-import { provideNatsServer } from '@shiplog/nats-server/nats-binary'
+import { requireNatsServer } from '@shiplog/nats-server/nats-binary'
 import { startNatsServer } from '@shiplog/nats-server/nats-child'
 
-const server = await provideNatsServer()
+const server = await requireNatsServer()
 
 async function openServer() {
   const dataDir = mkdtempSync(join(tmpdir(), 'shiplog-bus-'))
@@ -37,7 +37,7 @@ async function openServer() {
   }
 }
 
-describe.runIf(server !== undefined)('on nats-server', () => {
+describe('on nats-server', () => {
   describeBusContract('NATS', openServer)
 
   test('a server that is killed fails what waits at once, breaks channels, and both work again afterwards', async () => {

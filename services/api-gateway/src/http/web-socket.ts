@@ -78,7 +78,9 @@ export interface WebSocketProtocols {
 export function readProtocols(header: string | undefined): WebSocketProtocols {
   const all = headerList(header)
   const offered = all.filter((protocol) => !protocol.startsWith(bearerPrefix))
-  const encoded = all.filter((protocol) => protocol.startsWith(bearerPrefix)).map((text) => text.slice(bearerPrefix.length))
+  const encoded = all
+    .filter((protocol) => protocol.startsWith(bearerPrefix))
+    .map((text) => text.slice(bearerPrefix.length))
   if (encoded.length === 0) return { token: undefined, offered, invalid: false }
   const token = Buffer.from(encoded[0]!, 'base64url').toString()
   const isEncoding = /^[A-Za-z0-9_-]*$/.test(encoded[0]!) && !token.includes('\ufffd')
@@ -104,10 +106,10 @@ export function checkHandshake(raw: IncomingMessage, known: readonly string[] | 
   return undefined
 }
 
-/** What the ws library knows beside what its types say. */
 /** Loaded with the first WebSocket: a start need not wait for it. */
 const webSockets = (): typeof import('ws') => createRequire(import.meta.url)('ws') as typeof import('ws')
 
+/** What the ws library knows beside what its types say. */
 type Options = ConstructorParameters<typeof WebSocketServer>[0] & { readonly closeTimeout: number }
 
 /**
