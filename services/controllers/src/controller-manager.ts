@@ -23,6 +23,7 @@ import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconci
 import { replicaSetReconciler, replicationControllerReconciler } from './replica-set/replica-set.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
+import { statefulSetReconciler } from './stateful-set/stateful-set.reconciler.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.reconciler.ts'
 import { followedResources } from './shared/resources.ts'
 
@@ -55,6 +56,7 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     deploymentReconciler,
     replicaSetReconciler,
     replicationControllerReconciler,
+    statefulSetReconciler,
     createGarbageCollector(resources),
     endpointSliceReconciler,
     endpointsReconciler,

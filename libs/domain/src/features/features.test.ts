@@ -124,6 +124,12 @@ const used: Readonly<Record<string, { readonly of: string; readonly at: string; 
     at: 'spec.',
     fields: 'minReadySeconds replicas selector template',
   },
+  'apps.v1.StatefulSetSpec': {
+    of: 'statefulsets.apps',
+    at: 'spec.',
+    fields: `minReadySeconds ordinals persistentVolumeClaimRetentionPolicy podManagementPolicy replicas revisionHistoryLimit
+      selector serviceName template updateStrategy volumeClaimTemplates`,
+  },
   'batch.v1.JobSpec': {
     of: 'jobs.batch',
     at: 'spec.',
@@ -159,8 +165,8 @@ describe('a kind that nothing acts on', () => {
   })
 
   test('is told of as a whole, and not field by field', () => {
-    const set = object('apps/v1', 'StatefulSet', { spec: { template: { spec: { affinity: antiAffinity } } } })
-    expect(told('statefulsets.apps', set)).toEqual([sentenceOf('statefulsets.apps')])
+    const set = object('apps/v1', 'DaemonSet', { spec: { template: { spec: { affinity: antiAffinity } } } })
+    expect(told('daemonsets.apps', set)).toEqual([sentenceOf('daemonsets.apps')])
   })
 })
 
