@@ -66,6 +66,8 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
   const objects = new Map<string, Map<string, KubeObject>>()
   /** When each name that is free again was last given up. */
   const used = new Map<string, number>()
+  /** The last round of each matter (see ApiRequest.once). */
+  const rounds = new Map<string, { readonly round: string; readonly sequence: number }>()
   const changes: ObjectChange[] = []
   const requests: { request: ApiRequest; result: ApiResult }[] = []
   const listeners: ((change: ObjectChange) => void)[] = []
@@ -215,6 +217,19 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
   }
 
   const remove = (request: ApiRequest, before: KubeObject): ApiResult => {
+    const { once, basis = sequence } = request
+    const last = once && rounds.get(once.matter)
+    if (once && last && last.round !== once.round && last.sequence > basis) {
+      return refuse(decidedElsewhere(request, before.metadata.name, last.sequence))
+    }
+    const removed = removeUnguarded(request, before)
+    if (once && removed.ok && removed.sequence > 0) {
+      rounds.set(once.matter, { round: once.round, sequence: removed.sequence })
+    }
+    return removed
+  }
+
+  const removeUnguarded = (request: ApiRequest, before: KubeObject): ApiResult => {
     const options = (request.body ?? {}) as JsonObject
     const preconditions = options['preconditions'] as JsonObject | undefined
     if (preconditions?.['uid'] && preconditions['uid'] !== before.metadata.uid) {

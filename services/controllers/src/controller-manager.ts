@@ -10,6 +10,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
 import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/cluster-role-aggregation.reconciler.ts'
+import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
@@ -57,6 +58,7 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     replicaSetReconciler,
     replicationControllerReconciler,
     statefulSetReconciler,
+    daemonSetReconciler,
     createGarbageCollector(resources),
     endpointSliceReconciler,
     endpointsReconciler,

@@ -124,6 +124,11 @@ const used: Readonly<Record<string, { readonly of: string; readonly at: string; 
     at: 'spec.',
     fields: 'minReadySeconds replicas selector template',
   },
+  'apps.v1.DaemonSetSpec': {
+    of: 'daemonsets.apps',
+    at: 'spec.',
+    fields: 'minReadySeconds revisionHistoryLimit selector template updateStrategy',
+  },
   'apps.v1.StatefulSetSpec': {
     of: 'statefulsets.apps',
     at: 'spec.',
@@ -165,8 +170,10 @@ describe('a kind that nothing acts on', () => {
   })
 
   test('is told of as a whole, and not field by field', () => {
-    const set = object('apps/v1', 'DaemonSet', { spec: { template: { spec: { affinity: antiAffinity } } } })
-    expect(told('daemonsets.apps', set)).toEqual([sentenceOf('daemonsets.apps')])
+    const set = object('batch/v1', 'CronJob', {
+      spec: { jobTemplate: { spec: { template: { spec: { affinity: antiAffinity } } } } },
+    })
+    expect(told('cronjobs.batch', set)).toEqual([sentenceOf('cronjobs.batch')])
   })
 })
 

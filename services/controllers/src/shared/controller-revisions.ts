@@ -15,8 +15,8 @@ export const revisionsOrphansIndex = orphansIndex('controllerrevisions.apps')
 
 /** On pods: the revision that they are of. */
 export const revisionHashLabel = 'controller-revision-hash'
-/** On ControllerRevisions: the hash in their name. */
-const hashLabel = 'controller.kubernetes.io/hash'
+/** On ControllerRevisions of StatefulSets: the hash in their name. */
+export const statefulSetHashLabel = 'controller.kubernetes.io/hash'
 /** As upstream: what the hash leaves of 253 characters, and a dash. */
 const prefixCharactersMax = 223
 
@@ -64,14 +64,15 @@ export function claimRevisions(
   return { revisions: revisions.sort(byRevisionNumber), commands }
 }
 
-/** The hash in a revision's name; `collisionCount` makes another one of the same data. */
+/** The hash in the name of a StatefulSet's revision; `collisionCount` makes another one of the same data. */
 export const revisionHash = (data: JsonObject, collisionCount: number): string =>
   safeEncode(String(fnv1(`${goJson(data)}${collisionCount}`)))
 
 export interface RevisionOptions {
   readonly collisionCount: number
-  /** Labels beside those of the template and the hash. */
-  readonly labels?: Readonly<Record<string, string>>
+  /** The label in which a revision repeats the hash of its name. */
+  readonly hashLabel: string
+  readonly hash: (data: JsonObject, collisionCount: number) => string
 }
 
 /** The revision of the owner's present template, or the command that makes it; with the count of collisions so far. */
@@ -84,7 +85,7 @@ export function updateRevisionOf(
   view: ObjectView,
   owner: Revised,
   revisions: readonly ControllerRevision[],
-  { collisionCount, labels = {} }: RevisionOptions,
+  { collisionCount, hashLabel, hash: hashOf }: RevisionOptions,
 ): UpdateRevision {
   const data = revisionData(owner.spec.template)
   const number = (revisions.at(-1)?.revision ?? 0) + 1
@@ -94,7 +95,7 @@ export function updateRevisionOf(
   const namespace = owner.metadata.namespace!
   let count = collisionCount
   for (;;) {
-    const hash = revisionHash(data, count)
+    const hash = hashOf(data, count)
     const name = `${owner.metadata.name.slice(0, prefixCharactersMax)}-${hash}`
     const known = view.get('controllerrevisions.apps', keyOf(namespace, name))
     if (known && !sameData(known.data, data)) {
@@ -105,7 +106,7 @@ export function updateRevisionOf(
     const metadata = {
       name,
       namespace,
-      labels: { ...owner.spec.template.metadata?.labels, ...labels, [hashLabel]: hash },
+      labels: { ...owner.spec.template.metadata?.labels, [hashLabel]: hash },
       ...(owner.metadata.annotations ? { annotations: owner.metadata.annotations } : {}),
       ownerReferences: [controllerReference(owner)],
     }

@@ -20,7 +20,9 @@ import {
 import { keyOf, type ObjectView } from '@shiplog/reconcile/view'
 import {
   claimRevisions,
+  revisionHash,
   revisionsOrphansIndex,
+  statefulSetHashLabel,
   templateOf,
   truncateRevisions,
   updateRevisionOf,
@@ -120,7 +122,11 @@ function reconcileStatefulSet(key: string, view: ObjectView, context: ReconcileC
   const claim = claimChildren(view, set, 'pods', selector, { eligible })
   if (claim.commands.length > 0) return { commands: claim.commands }
   const { revisions } = history
-  const found = updateRevisionOf(view, set, revisions, { collisionCount: set.status.collisionCount ?? 0 })
+  const found = updateRevisionOf(view, set, revisions, {
+    collisionCount: set.status.collisionCount ?? 0,
+    hashLabel: statefulSetHashLabel,
+    hash: revisionHash,
+  })
   // A round that makes a revision does nothing else: pods are made of what is stored.
   if ('command' in found) return { commands: [found.command] }
   const update = found.revision

@@ -46,6 +46,8 @@ interface Work {
 }
 
 interface Round {
+  /** Tells the rounds of both runners apart. */
+  readonly name: string
   readonly work: Work
   readonly begun: KeyHistory
   readonly basis: number
@@ -59,6 +61,7 @@ interface World {
   readonly random: SeededRandom
   readonly story: Story
   nowMs: number
+  rounds: number
 }
 
 /** A runner, as far as its view and its rounds go. */
@@ -151,7 +154,16 @@ class SimulatedRunner {
     const { failures, usedNameRounds } = begun
     const context = { nowMs: this.#world.nowMs, startedMs: this.#startedMs, failures, usedNameRounds }
     const { commands = [], requeueAfterMs } = work.reconciler.reconcile(work.key, this.#view, context)
-    const round = { work, begun, basis: this.#view.sequence, waiting: [...commands], answered: [], requeueAfterMs }
+    const name = `${++this.#world.rounds}`
+    const round = {
+      name,
+      work,
+      begun,
+      basis: this.#view.sequence,
+      waiting: [...commands],
+      answered: [],
+      requeueAfterMs,
+    }
     this.#rounds.set(id, round)
     if (commands.length === 0) this.#conclude(id, round)
   }
@@ -163,7 +175,9 @@ class SimulatedRunner {
     this.sent++
     this.isDead = this.sent === this.#death?.at
     if (this.isDead && this.#death?.when === 'before it is sent') return
-    const request: ApiRequest = { basis: round.basis, ...command!.request }
+    const { onceFor } = command!
+    const once = onceFor === undefined ? undefined : { matter: onceFor, round: round.name }
+    const request: ApiRequest = { basis: round.basis, ...command!.request, ...(once ? { once } : {}) }
     round.answered.push([command!, this.#world.cluster.execute(request)])
     if (round.waiting.length === 0) this.#conclude(id, round)
   }
@@ -191,7 +205,7 @@ export function playStory(story: Story, seed: number, death?: Death): Played {
   }
   const cluster = createFakeCluster(clock)
   const random = seededRandom(seed)
-  const world: World = { cluster, random, story, nowMs: story.startMs ?? Date.parse('2026-01-01T00:00:00Z') }
+  const world: World = { cluster, random, story, nowMs: story.startMs ?? Date.parse('2026-01-01T00:00:00Z'), rounds: 0 }
   const nodes = createFakeNodes(cluster, clock, story.nodes ?? {})
   const victim = new SimulatedRunner(world, 0, death)
   const runners = [victim, new SimulatedRunner(world, 0)]
