@@ -10,6 +10,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
 import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/cluster-role-aggregation.reconciler.ts'
+import { cronJobReconciler } from './cron-job/cron-job.reconciler.ts'
 import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
@@ -65,6 +66,7 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     nodeLifecycleReconciler,
     createPodGarbageCollector(),
     jobReconciler,
+    cronJobReconciler,
     ttlAfterFinishedReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
