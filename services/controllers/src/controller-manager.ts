@@ -10,6 +10,8 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
 import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/cluster-role-aggregation.reconciler.ts'
+import { cronJobReconciler } from './cron-job/cron-job.reconciler.ts'
+import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
@@ -23,6 +25,7 @@ import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconci
 import { replicaSetReconciler, replicationControllerReconciler } from './replica-set/replica-set.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
+import { statefulSetReconciler } from './stateful-set/stateful-set.reconciler.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.reconciler.ts'
 import { followedResources } from './shared/resources.ts'
 
@@ -55,12 +58,15 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     deploymentReconciler,
     replicaSetReconciler,
     replicationControllerReconciler,
+    statefulSetReconciler,
+    daemonSetReconciler,
     createGarbageCollector(resources),
     endpointSliceReconciler,
     endpointsReconciler,
     nodeLifecycleReconciler,
     createPodGarbageCollector(),
     jobReconciler,
+    cronJobReconciler,
     ttlAfterFinishedReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,

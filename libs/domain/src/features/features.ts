@@ -31,9 +31,6 @@ const uncalled = ': its webhooks are not called'
 const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
-  stored('DaemonSets', 'daemonsets.apps', ': this one gets no pods'),
-  stored('StatefulSets', 'statefulsets.apps', ': this one gets no pods'),
-  stored('CronJobs', 'cronjobs.batch', ': this one starts no Jobs'),
   stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
   stored(
     'PodDisruptionBudgets',

@@ -42,11 +42,7 @@ export interface Appended {
  * Undefined when another writer was faster: the projection has caught up with it then, and the decision must be made
  * again. Else the projection shows the event.
  */
-export async function append(
-  { codec }: Streams,
-  stream: Stream,
-  decided: DecidedEvent,
-): Promise<Appended | undefined> {
+export async function append({ codec }: Streams, stream: Stream, decided: DecidedEvent): Promise<Appended | undefined> {
   const group = groupOf(stream, codec.versions, decided)
   const payload = group[0]!.payload
   const result = await stream.committer.commit(group)

@@ -19,6 +19,7 @@ import {
   type Write,
 } from '@shiplog/domain/write/stages'
 import type { Append } from '@shiplog/events/event-log'
+import { keepsOnlyLast } from '@shiplog/feed/stream-of'
 import { objectSubject } from '@shiplog/events/subjects'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
 import { dryRunOf } from '../request/request-options.ts'
@@ -78,7 +79,13 @@ export async function attemptCreate(
   const decided = settleCreate(write, draft, { isTaken })
   if (isTaken) return { stored: false, result: { taken: name, generated } }
   if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(request.resource, name))
-  const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'CREATE', name, draft, undefined)) : []
+  const seen = basisOf(target)
+  if (tombstone && seen !== undefined && tombstone.sequence > seen) {
+    throw new ApiError(decidedElsewhere(request.resource, name, tombstone.sequence))
+  }
+  const later = isAsync(target)
+    ? await validateAsync(target, attributesOf(write, 'CREATE', name, draft, undefined))
+    : []
   const warnings = [...prepared.warnings, ...decided.warnings, ...later]
   if (write.dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings } }
   const appended = await store(deps, target, basis, { subject, decided, expected: tombstone ?? unused })
@@ -88,6 +95,10 @@ export async function attemptCreate(
     result: { code: 201, object: withVersion(draft, appended.sequence), ...appended, warnings },
   }
 }
+
+/** What a component had seen when it decided: it cannot have meant to make again what has gone since. */
+const basisOf = ({ request, groupResource }: Target): number | undefined =>
+  keepsOnlyLast(groupResource) ? undefined : request.provenance.basis
 
 export async function attemptModify(
   deps: AttemptDeps,
@@ -104,7 +115,12 @@ export async function attemptModify(
   const before = version.parse()
   const { draft, managed } = mutate(before, kind)
   checkVersion(resource, kind, before, draft)
-  mutateUpdate(write, draft, before, managed ? alreadyStamped : stampFor(deps.registry, request, before, write.context.nowMs))
+  mutateUpdate(
+    write,
+    draft,
+    before,
+    managed ? alreadyStamped : stampFor(deps.registry, request, before, write.context.nowMs),
+  )
   if (isAsync(target)) await mutateAsync(target, attributesOf(write, 'UPDATE', name, draft, before))
   const decided = settleUpdate(write, draft, before)
   const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'UPDATE', name, draft, before)) : []
@@ -134,10 +150,13 @@ export async function attemptDelete(
   const write = { ...writeOf(deps, target, basis), dryRun: command.dryRun }
   const before = version.parse()
   const decided = settleDelete(write, before, command)
-  const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before)) : []
+  const later = isAsync(target)
+    ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before))
+    : []
   const warnings = [...decided.warnings, ...later]
   if (!decided.event) return { stored: false, result: { code: 200, object: before, sequence: 0, warnings } }
-  if (command.dryRun) return { stored: false, result: deletionAnswer(target, before, decided, version.sequence, warnings) }
+  if (command.dryRun)
+    return { stored: false, result: deletionAnswer(target, before, decided, version.sequence, warnings) }
   const subject = subjectOf(resource, namespace, name)
   const fence = fenceOf(request, name, basis)
   const appended = await store(deps, target, basis, { subject, decided, expected: version, fence })
@@ -177,7 +196,11 @@ function store(
   { streams }: AttemptDeps,
   { request, kind, stream }: Target,
   basis: DecisionBasis,
-  { decided, fence, ...rest }: {
+  {
+    decided,
+    fence,
+    ...rest
+  }: {
     readonly subject: string
     readonly decided: DecidedWrite
     readonly expected: SubjectState
@@ -226,8 +249,19 @@ function deletionAnswer(
     }
   }
   const { group, resource } = request.resource
-  const gone = deleted({ name: before.metadata.name, ...(group ? { group } : {}), kind: resource, uid: before.metadata.uid })
-  return { code: 200, object: undefined, answer: gone as unknown as JsonObject, sequence: appended?.sequence ?? 0, warnings }
+  const gone = deleted({
+    name: before.metadata.name,
+    ...(group ? { group } : {}),
+    kind: resource,
+    uid: before.metadata.uid,
+  })
+  return {
+    code: 200,
+    object: undefined,
+    answer: gone as unknown as JsonObject,
+    sequence: appended?.sequence ?? 0,
+    warnings,
+  }
 }
 
 const withVersion = (object: KubeObject, sequence: number): KubeObject => ({

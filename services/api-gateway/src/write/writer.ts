@@ -87,7 +87,9 @@ export function createWriter(deps: WriterDeps): Writer {
   function targetOf(request: GatewayRequest, operation: AdmissionAttributes['operation']): Target {
     const kind = kindOf(request.resource)
     const groupResource = groupResourceOfStorage(request.resource)
-    const asyncAdmission = (deps.asyncAdmission ?? []).filter((plugin) => plugin.handles(aimOf(request, kind, operation)))
+    const asyncAdmission = (deps.asyncAdmission ?? []).filter((plugin) =>
+      plugin.handles(aimOf(request, kind, operation)),
+    )
     return { request, kind, groupResource, stream: streams.of(groupResource), asyncAdmission }
   }
 
@@ -95,7 +97,11 @@ export function createWriter(deps: WriterDeps): Writer {
    * Attempts until one stands. Writers of this gateway take their turns at the subjects, so that they do not lose to each
    * other; but who waits for others, keeps nobody waiting: it may lose, and then asks them again, a few times.
    */
-  async function decide<Result>(target: Target, subjects: readonly string[], attempt: Attempt<Result>): Promise<Result> {
+  async function decide<Result>(
+    target: Target,
+    subjects: readonly string[],
+    attempt: Attempt<Result>,
+  ): Promise<Result> {
     const { request, stream } = target
     const attemptsMax = isAsync(target) ? asyncAttemptsMax : decideAttemptsMax
     const tooMany = (): ApiError =>
