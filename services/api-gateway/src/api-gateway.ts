@@ -18,6 +18,13 @@ import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/me
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { createAppendHealth } from './write/append-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
+import { createLegacyTokenUse } from './access/legacy-token-use.ts'
+import { createServiceAccountAuthenticator } from './access/service-account-authenticator.ts'
+import {
+  createServiceAccountTokens,
+  type Lookup,
+  type ServiceAccountOptions,
+} from './access/service-account-tokens.ts'
 import { createAuthorizer } from './access/rbac-authorizer.ts'
 import { componentLeaseNames } from './access/component-lease-rights.ts'
 import { attemptOf, isComponent } from './access/components.ts'
@@ -64,8 +71,14 @@ export interface ApiGatewayDeps {
     readonly cert: string
     readonly key: string
   }
+  /** By which name or address others reach it; where it listens by default. */
+  readonly externalHost?: string
   /** The text of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenFile?: string
+  /** Tokens of service accounts: who issues them, and with which keys. Without this none are issued or taken. */
+  readonly serviceAccounts?: ServiceAccountOptions
+  /** Whether who shows no credentials is system:anonymous; refused otherwise. Default true. */
+  readonly anonymousAuth?: boolean
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
   /** Where addresses of Services come from; default 10.96.0.0/12. */
@@ -109,7 +122,20 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   })
   const view = createView(streams)
   const nowMs = (): number => clock.nowMs()
-  const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
+  const serviceAccountTokens = deps.serviceAccounts && createServiceAccountTokens(deps.serviceAccounts, ids)
+  const lookup: Lookup = (resource, namespace, name) => view.get(resource, namespace, name)
+  const authenticator = createAuthenticator({
+    tokens: parseTokenFile(deps.tokenFile ?? ''),
+    ...{ lookup, nowMs, audiences: serviceAccountTokens?.audiences ?? [] },
+    serviceAccounts:
+      serviceAccountTokens &&
+      createServiceAccountAuthenticator({
+        ...{ tokens: serviceAccountTokens, lookup, nowMs },
+        onLegacyUse: (secret) => legacyUse.note(secret),
+      }),
+    caughtUp: () => streams.events.projection.barrier(),
+    ...(deps.anonymousAuth === undefined ? {} : { anonymous: deps.anonymousAuth }),
+  })
   const authorizer = createAuthorizer(view)
   const disabled = new Set(deps.disabledAdmissionPlugins)
   const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(createAuthorizer)]
@@ -134,10 +160,10 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   })
   const operationsOver = (sources: OperationSources): Operations =>
     createOperations({
-      ...{ registry, writer, bodies, view },
+      ...{ registry, writer, bodies, view, admission, serviceAccountTokens },
       ...sources,
       logIsHealthy: () => health().every(({ ok }) => ok),
-      reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
+      reviews: { authorizer, authenticateToken: authenticator.authenticateToken },
     })
   const outgoing = createOutgoing(clock, deps.outgoingLimits)
   const hub = createWatchHub({ clock, integer: (below) => ids.integer(below), outgoing })
@@ -171,8 +197,12 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...(deps.inspection ? [inspectionCheck(deps.inspection)] : []),
   ]
 
+  const clientFor = (user: User): ApiClient => createInProcessClient({ registry, operations, attempts, ids }, user)
+  const legacyUse = createLegacyTokenUse({ clientFor, clock, logger })
   const routes = createNonResourceRoutes({
     registry,
+    serviceAccountTokens,
+    address: () => `${deps.externalHost ?? deps.https?.host ?? 'localhost'}:${port}`,
     health,
     stopping: () => stopping.signal.aborted,
     metrics,
@@ -198,7 +228,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     get watchers() {
       return hub.watchers + past.watchers
     },
-    clientFor: (user) => createInProcessClient({ registry, operations, attempts, ids }, user),
+    clientFor,
     health,
     async start() {
       await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))

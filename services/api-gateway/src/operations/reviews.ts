@@ -1,15 +1,17 @@
 // Kinds that are answered and never stored: who am I, may I, whose token is this.
 import { invalidValue } from '@shiplog/api/field-errors'
+import type { TokenReviewSpec } from '@shiplog/api/generated/types/authentication-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { ApiError, badRequest, invalid, type StatusCause } from '@shiplog/api/status'
+import { ApiError, badRequest, internalError, invalid, type StatusCause } from '@shiplog/api/status'
 import { checkNamespace } from '@shiplog/domain/decider'
 import { isBlank } from '@shiplog/domain/fields'
 import type { User } from '@shiplog/domain/strategy'
+import type { TokenVerdict } from '../access/service-account-authenticator.ts'
 import type { Access, Authorizer, Verdict } from '../access/rbac-authorizer.ts'
 
 export interface ReviewDeps {
   readonly authorizer: Authorizer
-  authenticateToken(token: string): User | undefined
+  authenticateToken(token: string, audiences?: readonly string[]): Promise<TokenVerdict>
 }
 
 const userInfo = (user: User): JsonObject => ({
@@ -20,13 +22,13 @@ const userInfo = (user: User): JsonObject => ({
 })
 
 /** The answer to a review; `review` is the decoded request, `namespace` that of the URL. */
-export function answerReview(
+export async function answerReview(
   resource: string,
   review: JsonObject,
   user: User,
   namespace: string,
   deps: ReviewDeps,
-): JsonObject {
+): Promise<JsonObject> {
   const spec = (review['spec'] ?? {}) as JsonObject
   const answer = (status: JsonObject): JsonObject => ({
     ...review,
@@ -48,18 +50,21 @@ export function answerReview(
     case 'selfsubjectrulesreviews':
       if (!spec['namespace']) throw new ApiError(badRequest('no namespace on request'))
       return answer(rulesStatus(deps.authorizer.rulesFor(user, spec['namespace'])))
-    case 'tokenreviews': {
+    case 'tokenreviews':
       if (!spec['token']) throw new ApiError(badRequest('token is required for TokenReview in authentication'))
-      const found = deps.authenticateToken(String(spec['token'] ?? ''))
-      return answer(
-        found
-          ? { authenticated: true, user: userInfo(found) }
-          : { authenticated: false, error: 'invalid bearer token' },
-      )
-    }
+      return answer(await tokenStatus(deps, spec as TokenReviewSpec))
     default:
       throw new Error(`no review of ${resource}`)
   }
+}
+
+async function tokenStatus(deps: ReviewDeps, { token, audiences }: TokenReviewSpec): Promise<JsonObject> {
+  const asked = audiences && audiences.length > 0 ? audiences : undefined
+  const verdict = await deps.authenticateToken(token, asked)
+  if ('error' in verdict) return { user: {}, error: verdict.error }
+  // It is somebody's, but for none of those whom the asker is.
+  if (asked && verdict.audiences.length === 0) throw new ApiError(internalError('invalid audience'))
+  return { authenticated: true, user: userInfo(verdict.user), audiences: [...verdict.audiences] }
 }
 
 const subjectOf = (spec: JsonObject): User => ({
