@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { nodeRestriction } from '@shiplog/domain/admission/node-restriction.plugin'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
@@ -25,7 +26,11 @@ import {
   type Lookup,
   type ServiceAccountOptions,
 } from './access/service-account-tokens.ts'
+import { type GrantSource, scannedGrants } from './access/grants.ts'
+import { createNodeAudienceCheck } from './access/node-audience.ts'
+import { createNodeGraph } from './access/node-graph.ts'
 import { createAuthorizer } from './access/rbac-authorizer.ts'
+import { createRbacIndex } from './access/rbac-index.ts'
 import { componentLeaseNames } from './access/component-lease-rights.ts'
 import { attemptOf, isComponent } from './access/components.ts'
 import { serveBusCommands } from './bus/commands.ts'
@@ -136,9 +141,12 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     caughtUp: () => streams.events.projection.barrier(),
     ...(deps.anonymousAuth === undefined ? {} : { anonymous: deps.anonymousAuth }),
   })
-  const authorizer = createAuthorizer(view)
+  const graph = createNodeGraph(streams.events.projection)
+  // Filled when the projection has caught up, before anything is served.
+  let grants: GrantSource = scannedGrants(view)
+  const authorizer = createAuthorizer(view, { graph, grants: { grantsOf: (user, at) => grants.grantsOf(user, at) } })
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(createAuthorizer)]
+  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks((seen) => createAuthorizer(seen))]
   for (const name of disabled) {
     if (!plugins.some((plugin) => plugin.name === name)) {
       throw new Error(
@@ -148,7 +156,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   }
   const admission = [
     ...plugins.filter((plugin) => !disabled.has(plugin.name)),
-    createEscalationCheck(createAuthorizer),
+    createEscalationCheck((seen) => createAuthorizer(seen)),
+    ...(disabled.has(nodeRestriction.name) ? [] : [createNodeAudienceCheck((seen) => createAuthorizer(seen))]),
     componentLeaseNames,
   ]
   const reader = createReader(streams, { nowMs, continueTokenLifetimeMs: deps.continueTokenLifetimeMs })
@@ -232,10 +241,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     health,
     async start() {
       await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
+      grants = createRbacIndex(streams.events.projection)
       const { bus } = deps
       if (bus) {
         onBus.use(serveBusCommands({ bus, registry, operations, authorizer, ids, logger }))
-        onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, clock, logger }))
+        onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, graph, clock, logger }))
       }
       if (!server || !deps.https) return
       await server.listen({ host: deps.https.host, port: deps.https.port })

@@ -1,5 +1,6 @@
 // Kinds that are answered and never stored: who am I, may I, whose token is this.
 import { invalidValue } from '@shiplog/api/field-errors'
+import type { ResourceAttributes } from '@shiplog/api/generated/types/authorization-v1'
 import type { TokenReviewSpec } from '@shiplog/api/generated/types/authentication-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { ApiError, badRequest, internalError, invalid, type StatusCause } from '@shiplog/api/status'
@@ -7,7 +8,8 @@ import { checkNamespace } from '@shiplog/domain/decider'
 import { isBlank } from '@shiplog/domain/fields'
 import type { User } from '@shiplog/domain/strategy'
 import type { TokenVerdict } from '../access/service-account-authenticator.ts'
-import type { Access, Authorizer, Verdict } from '../access/rbac-authorizer.ts'
+import type { Access, Authorizer, HeldRules, Verdict } from '../access/rbac-authorizer.ts'
+import { reviewedSelectors, reviewSelectorCauses } from './review-selectors.ts'
 
 export interface ReviewDeps {
   readonly authorizer: Authorizer
@@ -39,7 +41,11 @@ export async function answerReview(
     case 'selfsubjectreviews':
       return answer({ userInfo: userInfo(user) })
     case 'selfsubjectaccessreviews':
-      refuseIfInvalid('SelfSubjectAccessReview', [...attributesCauses(spec), ...emptyMetadata(review)])
+      refuseIfInvalid('SelfSubjectAccessReview', [
+        ...attributesCauses(spec),
+        ...selectorCauses(spec),
+        ...emptyMetadata(review),
+      ])
       return answer(decide(deps.authorizer, user, spec))
     case 'subjectaccessreviews':
       refuseIfInvalid('SubjectAccessReview', [...subjectCauses(spec), ...emptyMetadata(review)])
@@ -74,9 +80,9 @@ const subjectOf = (spec: JsonObject): User => ({
   ...(spec['extra'] ? { extra: spec['extra'] } : {}),
 })
 
-const rulesStatus = (rules: readonly JsonObject[]): JsonObject => ({
+const rulesStatus = ({ rules, incomplete }: HeldRules): JsonObject => ({
   resourceRules: rules
-    .filter((rule) => rule['resources']?.length > 0)
+    .filter(({ resources = [] }) => resources.length > 0)
     .map(({ verbs, apiGroups, resources, resourceNames }) => ({
       verbs,
       apiGroups,
@@ -84,9 +90,10 @@ const rulesStatus = (rules: readonly JsonObject[]): JsonObject => ({
       ...(resourceNames ? { resourceNames } : {}),
     })),
   nonResourceRules: rules
-    .filter((rule) => rule['nonResourceURLs']?.length > 0)
+    .filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0)
     .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
-  incomplete: false,
+  incomplete: incomplete !== undefined,
+  ...(incomplete === undefined ? {} : { evaluationError: incomplete }),
 })
 
 const refuseIfInvalid = (kind: string, causes: readonly StatusCause[]): void => {
@@ -114,11 +121,15 @@ function attributesCauses({ resourceAttributes, nonResourceAttributes }: JsonObj
   return []
 }
 
+const selectorCauses = ({ resourceAttributes }: JsonObject): StatusCause[] =>
+  resourceAttributes ? reviewSelectorCauses(resourceAttributes as ResourceAttributes, 'spec.resourceAttributes') : []
+
 const subjectCauses = (spec: JsonObject): StatusCause[] => [
   ...attributesCauses(spec),
   ...(spec['user'] || spec['groups']?.length > 0
     ? []
     : [invalidValue('spec.user', '', 'at least one of user or group must be specified')]),
+  ...selectorCauses(spec),
 ]
 
 /** A review is not kept, so it has no metadata. */
@@ -157,6 +168,7 @@ function decide(authorizer: Authorizer, user: User, spec: JsonObject): JsonObjec
     subresource: attributes['subresource'] ?? '',
     namespace: attributes['namespace'] ?? '',
     name: attributes['name'] ?? '',
+    selectors: reviewedSelectors(attributes as ResourceAttributes),
   }
   return statusOf(authorizer.decide(access))
 }

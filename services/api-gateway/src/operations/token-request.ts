@@ -29,11 +29,12 @@ export async function requestToken(deps: OperationDeps, request: GatewayRequest)
   const what = { kind, apiVersion: `${group}/v1` }
   const decoded = deps.bodies.decode(request, 'io.k8s.api.authentication.v1.TokenRequest', what)
   const asked = decoded.object as unknown as TokenRequest
+  // What was asked, before anything is filled in: an audience that is not named is the API server's own.
+  admitSubresource(deps, request, 'CREATE', decoded.object as KubeObject)
   checkName(asked, request)
   const account = (await readObject(deps, { ...request, subresource: '' })).parse()
   const nowMs = deps.nowMs()
   const { warnings, body } = filledIn(asked, account, tokens, nowMs)
-  admitSubresource(deps, request, 'CREATE', body as unknown as KubeObject)
   const bound = await boundObject(deps, request, body)
   const expirationSeconds = body.spec.expirationSeconds!
   const content = { account, bound, audiences: body.spec.audiences!, nowMs }
