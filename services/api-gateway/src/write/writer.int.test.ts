@@ -32,7 +32,10 @@ beforeEach(async () => {
 afterEach(() => log.close())
 
 function writerWith(
-  plugins: { readonly admission?: readonly AdmissionPlugin[]; readonly asyncAdmission?: readonly AsyncAdmissionPlugin[] } = {},
+  plugins: {
+    readonly admission?: readonly AdmissionPlugin[]
+    readonly asyncAdmission?: readonly AsyncAdmissionPlugin[]
+  } = {},
   over = streams,
 ): Writer {
   const bodies = createRequestBodies(registry)
@@ -149,7 +152,10 @@ function refusing() {
 
 /** A gateway that hears of everything late, while another has acknowledged `name` already. */
 async function lateGateway(name: string): Promise<Writer> {
-  const late = createStreams(laggingLog(log, systemClock, () => 100), { clock: systemClock })
+  const late = createStreams(
+    laggingLog(log, systemClock, () => 100),
+    { clock: systemClock },
+  )
   await Promise.all(late.all.map(({ projection }) => projection.start(stopping.signal)))
   await create(writerWith(), name)
   return writerWith({ admission: [refusing()] }, late)
