@@ -23,6 +23,7 @@ import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-c
 import { pvProtectionReconciler } from './pv-protection/pv-protection.reconciler.ts'
 import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconciler.ts'
 import { replicaSetReconciler, replicationControllerReconciler } from './replica-set/replica-set.reconciler.ts'
+import { createResourceQuotaReconciler } from './resource-quota/resource-quota.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
 import { statefulSetReconciler } from './stateful-set/stateful-set.reconciler.ts'
@@ -70,6 +71,7 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     ttlAfterFinishedReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
+    createResourceQuotaReconciler(resources),
   ]
 }
 

@@ -56,7 +56,7 @@ describe('the table', () => {
         list.filter((row) => row.name === name),
         name,
       ).toHaveLength(1)
-    expect(list.find(({ name }) => name === 'limitranges')?.state).toBe('stored only')
+    expect(list.find(({ name }) => name === 'networkpolicies.networking.k8s.io')?.state).toBe('stored only')
     expect(list.find(({ name }) => name === 'deployments.apps')?.state).toBe('works')
   })
 })

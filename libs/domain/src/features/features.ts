@@ -37,8 +37,6 @@ export const features: readonly Feature[] = [
     'poddisruptionbudgets.policy',
     ': the pods that it selects cannot be evicted (kubectl drain waits for ever) until it is deleted',
   ),
-  stored('ResourceQuotas', 'resourcequotas', ': this one limits nothing'),
-  stored('LimitRanges', 'limitranges', ': this one sets no defaults and limits nothing'),
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
