@@ -3,6 +3,7 @@
 import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema/schema'
 import { forbidden, methodNotAllowed, routeNotFound, type Status } from '@shiplog/api/status'
 import type { Access, Authorizer } from './rbac-authorizer.ts'
+import { type AskedSelectors, fieldValue } from './selectors.ts'
 import type { Verb } from '../request/gateway-request.ts'
 
 export interface AskedResource extends Omit<Access, 'verb'> {
@@ -20,24 +21,25 @@ export function accessResource(
   deps: { readonly registry: SchemaRegistry; readonly authorizer: Authorizer },
   asked: AskedResource,
 ): { readonly resource: ResourceInfo; readonly verb: Verb } | { readonly refusal: Status; readonly isNoPath?: boolean } {
-  const { verb, namespace, name, subresource } = asked
+  const { verb, namespace, subresource } = asked
+  const name = asked.name || (verb === 'list' || verb === 'watch' ? soleName(asked.selectors) : '')
   const resource = deps.registry.resource(asked.group, asked.version, asked.resource)
   if (!resource || (!resource.namespaced && namespace !== ''))
     return { refusal: routeNotFound(), isNoPath: !isServed(deps.registry, asked) }
   const unknownMethod = { refusal: methodNotAllowed({ group: '', resource: '' }, asked.method) }
-  if (name !== '' && subresource === '' && !resource.verbs.includes('get')) return { refusal: routeNotFound() }
+  if (asked.name !== '' && subresource === '' && !resource.verbs.includes('get')) return { refusal: routeNotFound() }
   if (verb === undefined) return unknownMethod
-  const access = { ...asked, verb }
+  const access = { ...asked, verb, name }
   const { allowed, reason } = deps.authorizer.decide(access)
   if (!allowed) return { refusal: forbidden(resource, name, whyForbidden(access, reason)) }
   if (asked.rest && subresource !== 'proxy') return { refusal: routeNotFound() }
   if (subresource === '' && !resource.verbs.includes(verb))
     return { refusal: methodNotAllowed({ group: '', resource: '' }, verb) }
   if (resource.namespaced && namespace === '' && verb !== 'list' && verb !== 'watch' && resource.stored) {
-    return name === '' ? unknownMethod : { refusal: routeNotFound() }
+    return asked.name === '' ? unknownMethod : { refusal: routeNotFound() }
   }
   // What has no names has no paths with one.
-  if (name !== '' && subresource === '' && resource.namespaced && namespace === '' && verb === 'watch')
+  if (asked.name !== '' && subresource === '' && resource.namespaced && namespace === '' && verb === 'watch')
     return { refusal: routeNotFound() }
   return { resource, verb }
 }
@@ -45,6 +47,12 @@ export function accessResource(
 /** Whether there is anything of a group. */
 const isServed = ({ resources }: SchemaRegistry, { group }: AskedResource): boolean =>
   group === '' || resources.some((one) => one.group === group)
+
+/** The one object that a list or watch asks for: who may read that one may ask so. */
+function soleName(selectors: AskedSelectors | undefined): string {
+  const name = fieldValue(selectors, 'metadata.name') ?? ''
+  return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name
+}
 
 function whyForbidden(access: Access, reason: string): string {
   const full = access.subresource ? `${access.resource}/${access.subresource}` : access.resource

@@ -5,6 +5,12 @@ import { methodNotAllowed, noRepresentation, notAcceptable, type Status } from '
 import { metricsContentType, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck } from '@shiplog/runtime/service'
 import { servableMediaTypes } from '../representation/negotiation.ts'
+import {
+  configurationPath,
+  documentsMaxAgeSeconds,
+  keySetPath,
+  type ServiceAccountTokens,
+} from '../access/service-account-tokens.ts'
 
 type Headers = Readonly<Record<string, string | undefined>>
 
@@ -27,12 +33,17 @@ export const kubernetesVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0
 
 const healthPath = /^\/(healthz|livez|readyz)(?:\/([a-z0-9-]+))?$/
 
-export function createNonResourceRoutes(deps: {
+export interface NonResourceDeps {
   readonly registry: SchemaRegistry
   readonly health: () => readonly HealthCheck[]
   readonly stopping: () => boolean
   readonly metrics: Pick<MetricsRegistry, 'text'>
-}): NonResourceRoutes {
+  readonly serviceAccountTokens?: ServiceAccountTokens | undefined
+  /** Where this API server is reached: `host:port`. */
+  readonly address?: () => string
+}
+
+export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoutes {
   const { registry } = deps
   /** OpenAPI documents that were asked for, as they go out. */
   const documents = new Map<string, { readonly body: Buffer; readonly etag: string; readonly contentType: string }>()
@@ -133,7 +144,7 @@ export function createNonResourceRoutes(deps: {
         return { code: status.code, contentType: 'application/json', body: JSON.stringify(status) }
       }
       // Of these alone a slash at the end is upstream's as well.
-      const isSlashed = /^\/(version|apis?(\/.*)?)\/$/.test(path)
+      const isSlashed = /^\/(version|\.well-known\/openid-configuration|apis?(\/.*)?)\/$/.test(path)
       const clean = isSlashed ? path.slice(0, -1) : path
       if (clean === '/version') {
         const refusal = refusalOf(headers['accept'], ['application/json'])
@@ -160,12 +171,14 @@ export function createNonResourceRoutes(deps: {
           ),
         }
       }
+      const identity = issuerDocument(deps, clean)
+      if (identity) return identity
       if (clean === '/metrics') return { code: 200, contentType: metricsContentType, body: await deps.metrics.text() }
       if (clean === '/' || clean === '')
         return {
           code: 200,
           contentType: 'application/json',
-          body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }, null, 2),
+          body: JSON.stringify({ paths: [...rootPaths(registry, deps.serviceAccountTokens !== undefined)].sort() }, null, 2),
         }
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
       if (clean === '/openapi/v2') return await openApiOfV2(headers)
@@ -196,7 +209,20 @@ function refusalOf(accept: string | undefined, available: readonly string[], isK
   return answered(isKnown ? notAcceptable(available) : noRepresentation(available))
 }
 
-function* rootPaths(registry: SchemaRegistry): Generator<string> {
+/** Who issues the tokens of service accounts, and the keys to verify them with: so others can, who cannot ask for a review. */
+function issuerDocument({ serviceAccountTokens: tokens, address }: NonResourceDeps, path: string): Answer | undefined {
+  if (!tokens || (path !== configurationPath && path !== keySetPath)) return undefined
+  const isKeys = path === keySetPath
+  return {
+    code: 200,
+    contentType: isKeys ? 'application/jwk-set+json' : 'application/json',
+    headers: { 'cache-control': `public, max-age=${documentsMaxAgeSeconds}` },
+    body: JSON.stringify(isKeys ? tokens.keySet : tokens.configuration(address?.() ?? 'localhost')),
+  }
+}
+
+function* rootPaths(registry: SchemaRegistry, hasIssuer: boolean): Generator<string> {
+  if (hasIssuer) yield* [configurationPath, keySetPath]
   yield* [
     '/api',
     '/api/v1',

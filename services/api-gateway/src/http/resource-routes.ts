@@ -9,6 +9,7 @@ import { pathSegment } from '@shiplog/domain/names'
 import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import { accessResource } from '../access/resource-access.ts'
+import { selectorsOf } from '../access/selectors.ts'
 import type { StatusAnswer, ValueAnswer, WatchAnswer } from '../operations/answer.ts'
 import type { Operations } from '../operations/operations.ts'
 import { negotiate, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
@@ -42,11 +43,9 @@ export async function serveResource(
   reply: HttpReply,
 ): Promise<void> {
   const { user, method, searchParams: query } = request
-  const access = accessResource(deps, {
-    ...{ ...info, user, method },
-    verb: verbOf(method, info, query),
-    fieldSelector: query.get('fieldSelector') ?? '',
-  })
+  const asked = verbOf(method, info, query)
+  const selectors = info.watch ? undefined : selectorsOf(asked, query)
+  const access = accessResource(deps, { ...info, user, method, verb: asked, selectors })
   if ('refusal' in access) return access.isNoPath ? answerNoPath(reply) : answerStatus(reply, access.refusal)
   checkQuery(info, query)
   const { resource, verb } = access
