@@ -204,8 +204,9 @@ program
   .command('down')
   .description('stop the cluster of a data directory, and with --purge remove all that it left')
   .addOption(dataDirOption())
-  .addOption(new Option('--purge', "remove the data directory, and PostgreSQL's home with it"))
-  .addHelpText('after', '\nExit code 0: nothing runs on it any more.')
+  .addOption(new Option('--purge', "remove the data directory, and PostgreSQL's home with it: it asks"))
+  .addOption(new Option('-y, --yes', 'do not ask'))
+  .addHelpText('after', '\nExit code 0: nothing runs on it any more; 1: nothing was removed.')
   .action(async (options) => {
     const { down } = await import('./cluster/down.ts')
     process.exitCode = await down(options)

@@ -3,7 +3,7 @@ import { forbiddenField, invalidValue, notSupported, required, tooLong } from '@
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, entries, immutable, items } from './fields.ts'
+import { byRule, entries, immutable, items, nonNegative } from './fields.ts'
 import { dns1123Label, dns1123Subdomain, type NameRule, qualifiedName } from './names.ts'
 
 /** All annotations of an object together, keys and values. */
@@ -99,6 +99,7 @@ const maskTrailingDash = (prefix: string): string =>
 
 const validateCommon = (metadata: JsonObject): StatusCause[] => {
   const causes: StatusCause[] = []
+  causes.push(...nonNegative(metadata['generation'], 'metadata.generation'))
   if (metadata['labels']) causes.push(...validateLabels(metadata['labels'], 'metadata.labels'))
   if (metadata['annotations']) causes.push(...validateAnnotations(metadata['annotations'], 'metadata.annotations'))
   if (metadata['ownerReferences'])

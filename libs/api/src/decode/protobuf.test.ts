@@ -76,7 +76,9 @@ describe('what kubectl and helm send', () => {
     const decoded = decode(Buffer.from(body, 'base64'), definition)
     const normalized = normalize(registry, definition, decoded)
     expect(normalized.errors).toEqual([])
-    expect(normalized.object).toEqual(normalize(registry, definition, expected!).object)
+    // A list that is not there is null in JSON where Go always writes it, and nothing in protobuf.
+    const plain = (object: unknown): unknown => JSON.parse(JSON.stringify(object, (_key, value) => value ?? undefined))
+    expect(plain(normalized.object)).toEqual(plain(normalize(registry, definition, expected!).object))
   })
 
   test('requests for tokens and reviews', () => {

@@ -3,6 +3,7 @@ import type { KubeObject } from '@shiplog/api/kube-object'
 import { ApiError, forbidden } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
 import { fill, section } from '../fields.ts'
+import { systemPriorityClasses } from '../priority-class/system-priority-classes.ts'
 
 const classes = 'priorityclasses.scheduling.k8s.io'
 const defaultPolicy = 'PreemptLowerPriority'
@@ -56,8 +57,12 @@ const admit = (attributes: AdmissionAttributes, view: AdmissionView): void => {
 
 /** Only one class may be the default for pods that name none. */
 const validate = (attributes: AdmissionAttributes, view: AdmissionView): void => {
-  const { group, resource, operation, object } = attributes
+  const { group, resource, operation, name, object } = attributes
   if (group !== 'scheduling.k8s.io' || resource !== 'priorityclasses') return
+  if (operation === 'DELETE' && systemPriorityClasses.some((one) => one.name === name))
+    throw new ApiError(
+      forbidden({ group, resource }, name, 'this is a system priority class and cannot be deleted'),
+    )
   if ((operation !== 'CREATE' && operation !== 'UPDATE') || object?.['globalDefault'] !== true) return
   const other = globalDefault(view)
   if (other && other.metadata.name !== object.metadata.name)

@@ -26,7 +26,8 @@ export const readScale = (object: KubeObject, groupResource: string): KubeObject
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       creationTimestamp,
     },
-    spec: { replicas: object['spec']?.replicas ?? 0 },
+    // Zero is not written, as in upstream's type.
+    spec: object['spec']?.replicas ? { replicas: object['spec'].replicas } : {},
     status: { replicas: object['status']?.replicas ?? 0, ...(selector ? { selector } : {}) },
   }
 }

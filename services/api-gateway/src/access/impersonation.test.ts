@@ -37,6 +37,6 @@ describe('impersonation', () => {
     expect(() =>
       impersonate(admin, ['impersonate-user', 'joe', 'impersonate-group', 'system:masters'], onlyUsers),
     ).toThrow(/groups "system:masters" is forbidden: User "admin" cannot impersonate resource "groups"/)
-    expect(() => impersonate(admin, ['impersonate-group', 'a'], everything)).toThrow(/without a user/)
+    expect(() => impersonate(admin, ['impersonate-group', 'a'], everything)).toThrow(/without impersonating a user name$/)
   })
 })

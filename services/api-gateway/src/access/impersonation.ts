@@ -26,7 +26,7 @@ export function impersonate(user: User, rawHeaders: readonly string[], authorize
   }
   const asked = uid !== undefined || groups.length > 0 || Object.keys(extra).length > 0
   if (name === undefined || name === '') {
-    if (asked) throw new ApiError(badRequest('groups, a uid or extras cannot be impersonated without a user'))
+    if (asked) throw new ApiError(badRequest(withoutUser(uid, groups, extra)))
     return user
   }
   const check = (group: string, resource: string, what: string, namespace = '', subresource = ''): void => {
@@ -48,6 +48,15 @@ export function impersonate(user: User, rawHeaders: readonly string[], authorize
   const standing = name === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated'
   if (!groups.includes(standing)) groups.push(standing)
   return { name, ...(uid === undefined ? {} : { uid }), groups, ...(Object.keys(extra).length > 0 ? { extra } : {}) }
+}
+
+/** Upstream's sentence shows its struct. */
+function withoutUser(uid = '', groups: readonly string[], extra: Readonly<Record<string, readonly string[]>>): string {
+  const list = (texts: readonly string[]): string =>
+    texts.length === 0 ? '[]string(nil)' : `[]string{${texts.map((text) => JSON.stringify(text)).join(', ')}}`
+  const pairs = Object.entries(extra).map(([key, values]) => `${JSON.stringify(key)}:${list(values)}`)
+  const shown = pairs.length === 0 ? 'map[string][]string(nil)' : `map[string][]string{${pairs.join(', ')}}`
+  return `requested &user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${list(groups)}, Extra:${shown}} without impersonating a user name`
 }
 
 function decodeKey(text: string): string {
