@@ -63,14 +63,16 @@ export class ResourceTable {
   }
 
   put(version: Version): void {
-    if (!this.current.has(version.key)) {
-      if (this.#sorted && this.#keys.length > 0 && version.key > this.#keys[this.#keys.length - 1]!)
-        this.#keys.push(version.key)
-      else if (this.#sorted) this.#keys.splice(lowerBound(this.#keys, version.key), 0, version.key)
-      else this.#keys.push(version.key)
-    }
+    const before = this.current.size
     this.current.set(version.key, version)
+    if (this.current.size > before) this.#addKey(version.key)
     this.#changed()
+  }
+
+  #addKey(key: string): void {
+    const keys = this.#keys
+    if (!this.#sorted || keys.length === 0 || key > keys[keys.length - 1]!) keys.push(key)
+    else keys.splice(lowerBound(keys, key), 0, key)
   }
 
   remove(key: string): void {
@@ -269,7 +271,27 @@ export class StreamProjection {
       return
     }
     this.#tombstones.delete(record.subject)
-    table.put(this.#version(decoded, table))
+    table.put(this.#snapshotVersion(decoded))
+  }
+
+  /** The version of an object that is there at the start: nobody has asked for its bytes yet, and there is none before it. */
+  #snapshotVersion(decoded: ObjectRecord): Version {
+    const { namespace, name } = decoded.address
+    const { sequence, timeMs, headers } = decoded.record
+    const stored = this.codec.stored(decoded)!
+    return new Version({
+      key: keyOf(namespace, name),
+      namespace,
+      name,
+      sequence,
+      timeMs,
+      deleted: false,
+      previousSequence: Number(headers[header.previous] ?? 0),
+      checksum: headers[header.checksum] ?? '',
+      bytes: () => servedBytes(stored, sequence, framings.ADDED),
+      previous: undefined,
+      framed: 'ADDED',
+    })
   }
 
   #completeSnapshot(): void {
@@ -348,7 +370,7 @@ export class StreamProjection {
     const deleted = endsObject(decoded)
     const previous = table.current.get(key)
     const stored = this.codec.stored(decoded)
-    const framed = deleted ? 'DELETED' : this.synced && previous ? 'MODIFIED' : 'ADDED'
+    const framed = deleted ? 'DELETED' : previous ? 'MODIFIED' : 'ADDED'
     const bytes =
       stored !== undefined
         ? servedBytes(stored, record.sequence, framings[framed])
@@ -365,7 +387,7 @@ export class StreamProjection {
       previousSequence: Number(record.headers[header.previous] ?? 0),
       checksum: record.headers[header.checksum] ?? '',
       bytes,
-      previous: this.synced ? previous : undefined,
+      previous,
       ...(bytes === noBytes ? {} : { framed }),
     })
   }
