@@ -15,6 +15,8 @@ const noRecords: readonly GuardRecord[] = []
 /** The recent past that is kept in memory: past this, older versions are read from the log. */
 export const historyEventsMax = 50_000
 export const historyBytesMax = 64 * 1024 * 1024
+/** Deleted subjects that are remembered, about 300 bytes each: past this, the log is asked what a subject's last record is. */
+export const tombstonesMax = 50_000
 /** Lists of one table that are kept until its next change. */
 const listsMax = 64
 /** How long a read waits for the projection to reach the log's end before it answers 504. */
@@ -150,8 +152,12 @@ export class StreamProjection {
   /** Why the projection stopped following, when it did. */
   failure: Error | undefined
   readonly #clock: Clock
+  readonly #tombstonesMax: number
   readonly #tables = new Map<string, ResourceTable>()
+  /** In the order of their sequences. */
   readonly #tombstones = new Map<string, SubjectState>()
+  /** Deletions after this sequence are all remembered. */
+  #tombstonesFloor = 0
   readonly #guards = new Map<string, GuardState>()
   readonly #waiters: { sequence: number; resolve: () => void }[] = []
   readonly #window: { version: Version; table: ResourceTable }[] = []
@@ -160,10 +166,11 @@ export class StreamProjection {
   #batch: LogRecord[] = []
   #settled = Promise.withResolvers<void>()
 
-  constructor(log: EventLog, options: { clock: Clock; codec?: RecordCodec }) {
+  constructor(log: EventLog, options: { clock: Clock; codec?: RecordCodec; tombstonesMax?: number }) {
     this.log = log
     this.codec = options.codec ?? recordCodec
     this.#clock = options.clock
+    this.#tombstonesMax = options.tombstonesMax ?? tombstonesMax
   }
 
   /** Follows the log until the signal aborts. Resolves when the snapshot is complete. */
@@ -214,7 +221,7 @@ export class StreamProjection {
     return this.#guards.get(subject)
   }
 
-  /** The last record of a subject whose object is gone; undefined when the subject was never used. */
+  /** The last record of a subject whose object is gone; undefined when it was never used, or deleted too long ago. */
   tombstone(subject: string): SubjectState | undefined {
     return this.#tombstones.get(subject)
   }
@@ -223,6 +230,29 @@ export class StreamProjection {
   forgetSubject(subject: string): void {
     this.#tombstones.delete(subject)
     this.#guards.delete(subject)
+  }
+
+  /** Takes up again what the log says of a subject whose object was deleted too long ago to be remembered. */
+  recallTombstone(record: LogRecord): void {
+    const decoded = this.codec.decode(record)
+    if (!isObjectRecord(decoded) || !endsObject(decoded)) return
+    const { namespace, name } = decoded.address
+    // Made anew since the log was asked: what the projection has is newer.
+    if (!this.table(decoded.groupResource).current.has(keyOf(namespace, name))) this.#bury(record)
+  }
+
+  #bury({ subject, sequence, headers }: LogRecord): void {
+    this.#tombstones.delete(subject)
+    this.#tombstones.set(subject, { sequence, checksum: headers[header.checksum] ?? '' })
+    if (this.#tombstones.size <= this.#tombstonesMax) return
+    const [oldest, state] = this.#tombstones.entries().next().value!
+    this.#tombstones.delete(oldest)
+    this.#tombstonesFloor = Math.max(this.#tombstonesFloor, state.sequence)
+  }
+
+  /** True when `deletedAfter` names all that were deleted after this sequence. */
+  remembersDeletionsAfter(sequence: number): boolean {
+    return sequence >= this.#tombstonesFloor
   }
 
   /** Subjects with this prefix whose object was deleted after a sequence and is still gone. */
@@ -264,10 +294,7 @@ export class StreamProjection {
     // A log that is written to while it is read may name a subject again: what it was before counts no more.
     if (endsObject(decoded)) {
       table.remove(keyOf(decoded.address.namespace, decoded.address.name))
-      this.#tombstones.set(record.subject, {
-        sequence: record.sequence,
-        checksum: record.headers[header.checksum] ?? '',
-      })
+      this.#bury(record)
       return
     }
     this.#tombstones.delete(record.subject)
@@ -335,7 +362,7 @@ export class StreamProjection {
     if (version.deleted) {
       const known = table.current.has(version.key)
       table.remove(version.key)
-      this.#tombstones.set(record.subject, { sequence: version.sequence, checksum: version.checksum })
+      this.#bury(record)
       // An expiry marker of something unknown says nothing new.
       if (!known) return
     } else {

@@ -44,12 +44,14 @@ export function createStreams(
     readonly inspection?: LogInspection
     readonly onStored?: OnStored
     readonly onOutcome?: OnOutcome
+    /** Deleted subjects that each projection remembers; see projection.ts for the default. */
+    readonly tombstonesMax?: number
   },
 ): Streams {
-  const { clock, codec = recordCodec, inspection, onStored, onOutcome } = options
+  const { clock, codec = recordCodec, inspection, onStored, onOutcome, tombstonesMax } = options
   const stream = (name: string, log: EventLog, ttlSeconds?: number, observe?: OnStored): Stream => ({
     log,
-    projection: new StreamProjection(log, { clock, codec }),
+    projection: new StreamProjection(log, { clock, codec, ...(tombstonesMax === undefined ? {} : { tombstonesMax }) }),
     committer: createGroupCommitter(log, {
       ...(observe ? { onStored: observe } : {}),
       ...(onOutcome ? { onOutcome: (error: unknown) => onOutcome(name, error) } : {}),
