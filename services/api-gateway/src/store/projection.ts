@@ -12,9 +12,14 @@ import { framings, noBytes, Version } from './version.ts'
 
 const noRecords: readonly GuardRecord[] = []
 
-/** The recent past that is kept in memory: past this, older versions are read from the log. */
-export const historyEventsMax = 50_000
-export const historyBytesMax = 64 * 1024 * 1024
+/** How much of the recent past is kept in memory. */
+export interface HistoryLimits {
+  readonly events: number
+  readonly bytes: number
+}
+
+/** Past this, older versions are read from the log. */
+const historyLimits: HistoryLimits = { events: 50_000, bytes: 64 * 1024 * 1024 }
 /** Deleted subjects that are remembered, about 300 bytes each: past this, the log is asked what a subject's last record is. */
 export const tombstonesMax = 50_000
 /** Lists of one table that are kept until its next change. */
@@ -140,6 +145,13 @@ export class ResourceTable {
   }
 }
 
+export interface ProjectionOptions {
+  readonly clock: Clock
+  readonly codec?: RecordCodec
+  readonly tombstonesMax?: number
+  readonly history?: HistoryLimits
+}
+
 export class StreamProjection {
   readonly log: EventLog
   readonly codec: RecordCodec
@@ -153,6 +165,7 @@ export class StreamProjection {
   failure: Error | undefined
   readonly #clock: Clock
   readonly #tombstonesMax: number
+  readonly #history: HistoryLimits
   readonly #tables = new Map<string, ResourceTable>()
   /** In the order of their sequences. */
   readonly #tombstones = new Map<string, SubjectState>()
@@ -166,11 +179,12 @@ export class StreamProjection {
   #batch: LogRecord[] = []
   #settled = Promise.withResolvers<void>()
 
-  constructor(log: EventLog, options: { clock: Clock; codec?: RecordCodec; tombstonesMax?: number }) {
+  constructor(log: EventLog, options: ProjectionOptions) {
     this.log = log
     this.codec = options.codec ?? recordCodec
     this.#clock = options.clock
     this.#tombstonesMax = options.tombstonesMax ?? tombstonesMax
+    this.#history = options.history ?? historyLimits
   }
 
   /** Follows the log until the signal aborts. Resolves when the snapshot is complete. */
@@ -421,7 +435,7 @@ export class StreamProjection {
 
   #trimWindow(): void {
     let floor = 0
-    while (this.#window.length - this.#windowStart > historyEventsMax || this.#windowBytes > historyBytesMax) {
+    while (this.#window.length - this.#windowStart > this.#history.events || this.#windowBytes > this.#history.bytes) {
       const oldest = this.#window[this.#windowStart]!
       this.#window[this.#windowStart++] = undefined as never
       this.#windowBytes -= oldest.version.bytes.length
