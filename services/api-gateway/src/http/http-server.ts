@@ -7,6 +7,7 @@ import { bodyBytesMax } from '../request/gateway-request.ts'
 import { type ApiRouteDeps, authenticatedRoutes, healthRoutes } from './api-routes.ts'
 import { type RequestError, statusOf } from './errors.ts'
 import { header, type HttpReply, type HttpRequest, type HttpServer, type RawRequest } from './fastify-types.ts'
+import { noSchemas } from './no-schemas.ts'
 import { labelsOfOther } from './request-metrics.ts'
 import { answerClientError, headBytesMax, headLimits, isHeadTooLarge } from './request-limits.ts'
 import { answerStatus, encodePayload } from './responses.ts'
@@ -66,6 +67,7 @@ function newServer({ tls, logger }: HttpServerDeps): HttpServer {
     routerOptions: { maxParamLength: headBytesMax, ignoreDuplicateSlashes: true },
     frameworkErrors: (error, request, reply) => answerStatus(reply, statusOf(error, request.raw, logger)),
     clientErrorHandler: answerClientError,
+    schemaController: noSchemas,
     logger: false,
   })
   // client-go keeps idle connections for 90 s: the server must not be the first to close one.
