@@ -115,15 +115,15 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
       if (pod === undefined || pods.get(podUid) !== pod) {
         throw new RuntimeFailure('CreateContainerError', `sandbox of pod ${podUid} not found`)
       }
-      // Ordered before: its root must not be made anew below it.
+      // Already started: its root must not be recreated underneath it.
       const known = link.records.get(containerIdOf(podUid, config.name, config.attempt))
       if (known !== undefined) return started(known)
       try {
         const record = await link.order('start', startOrder(pod, config))
-        // It may have ended by now: an end that came with the answer is part of it.
+        // It may have ended by now: an exit that arrived with the answer is part of it.
         return started(link.records.get(record.containerID) ?? record)
       } catch (error) {
-        // The same start again is no second start.
+        // Starts are idempotent: repeating one does not start a second process.
         if (!isLineBroken(error) || tries === startTriesMax) throw error
       }
     }
@@ -132,7 +132,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
   function startOrder({ config: { podUid, ...sandbox }, volumes }: Pod, config: ContainerConfig): StartOrder {
     const { process: wanted } = config
     if (wanted === undefined || !isSafeName(config.name)) {
-      throw new RuntimeFailure('CreateContainerError', 'there is nothing to run')
+      throw new RuntimeFailure('CreateContainerError', 'container has no process')
     }
     const root = makeRoot({
       node: directory,
@@ -159,7 +159,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
     }
   }
 
-  /** Tried until it is done: what it removes may hold secrets. */
+  /** Retried until it is done: the directory may hold secrets. */
   function remove(podUid: string, all: boolean): void {
     pods.delete(podUid)
     if (!isSafeName(podUid) || !podsOnDisk(directory).has(podUid)) return
@@ -171,7 +171,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
           return
         } catch (err) {
           if (stopped) return
-          log.warn({ err, podUid }, 'what a pod left on disk could not be removed')
+          log.warn({ err, podUid }, 'failed to remove pod directory, retrying')
           if (tries === removeTriesMax) return
           await clock.sleep(removeRetryMs)
         }
@@ -184,8 +184,8 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
     version: processRuntimeVersion,
 
     async runSandbox(config) {
-      if (!isSafeName(config.podUid)) throw new RuntimeFailure('FailedCreatePodSandBox', 'no such pod can exist')
-      // First what says that there is something to remove.
+      if (!isSafeName(config.podUid)) throw new RuntimeFailure('FailedCreatePodSandBox', 'invalid pod uid')
+      // The state directory first: it marks the pod as one that has something to remove.
       mkdirSync(stateDirectory(directory, config.podUid), { recursive: true, mode: 0o700 })
       mkdirSync(workDirectory(directory, config.podUid), { recursive: true, mode: 0o711 })
       const volumes = config.volumes ?? []
@@ -210,8 +210,8 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
             await link.order('stop', { containerID, graceMs })
             return
           } catch (err) {
-            // A supervisor that is new has ended everything itself, and says so.
-            log.warn({ err, containerID }, 'a container could not be asked to stop')
+            // A new supervisor has ended everything itself, and reports that.
+            log.warn({ err, containerID }, 'failed to stop container, retrying')
             await clock.sleep(removeRetryMs)
           }
         }
@@ -253,7 +253,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
       })
     },
 
-    // Probes tell; this is for containers that have none.
+    // Readiness comes from probes; this is for containers without any.
     readyAtMs: (_config, _container, startedAtMs) => startedAtMs,
 
     onExit(listener) {
@@ -270,7 +270,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
           throw new Error(`not done within ${stopTimeoutMs} ms`)
         })
         await Promise.race([link.order('end', { graceMs: stopGraceMs }, stopTimeoutMs), late]).catch((err: unknown) => {
-          log.warn({ err }, 'processes of pods may not have ended')
+          log.warn({ err }, 'pod processes may still be running')
         })
         late.catch(() => undefined)
         limit.abort()
@@ -289,7 +289,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
         const pod = pods.get(podUid)
         if (pod === undefined) return
         pod.volumes = volumes
-        // What is linked or empty stays as it is.
+        // Host paths and empty directories stay as they are.
         writeVolumes(
           podUid,
           volumes.filter(({ kind }) => kind === 'files'),

@@ -16,7 +16,7 @@ import { systemPriorityClasses } from '@shiplog/domain/priority-class/system-pri
 import type { ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import { type Clock, rfc3339 } from '@shiplog/runtime/clock'
 import { createMemoryFeeds } from './cluster/memory-feed.ts'
-import { createMemoryStore, keyFor, type MemoryStore } from './cluster/memory-store.ts'
+import { createMemoryStore, type MemoryStore } from './cluster/memory-store.ts'
 import { execute, refused } from './cluster/pipeline.ts'
 import type { PipelineDeps } from './cluster/request-target.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -190,7 +190,7 @@ function place(store: MemoryStore, clock: Pick<Clock, 'nowMs'>, groupResource: s
   const draft = structuredClone(object) as KubeObject
   const { namespace, name } = draft.metadata
   const before = store.get(groupResource, namespace ?? '', name)
-  draft.metadata.uid ??= before?.metadata.uid ?? `uid-${keyFor(namespace, name)}-${store.sequence}`
+  draft.metadata.uid ??= before?.metadata.uid ?? `uid-${store.sequence + 1}`
   draft.metadata.creationTimestamp ??= rfc3339(clock.nowMs())
   strategyFor(groupResource).setDefaults?.(draft)
   const type = `${draft.kind}${before ? 'Updated' : 'Created'}`

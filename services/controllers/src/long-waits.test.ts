@@ -192,7 +192,8 @@ const int64Fields = new Set(['JobSpec.activeDeadlineSeconds', 'Toleration.tolera
 const lengthsOf = (field: string): readonly number[] =>
   int64Fields.has(field) ? [...int32Lengths, Number.MAX_SAFE_INTEGER] : int32Lengths
 
-test.each(Object.keys(cases).flatMap((field) => lengthsOf(field).map((seconds) => [field, seconds] as const)))(
+// At the same time: each has a clock and a cluster of its own, and does nothing but wait.
+test.concurrent.each(Object.keys(cases).flatMap((field) => lengthsOf(field).map((seconds) => [field, seconds] as const)))(
   '%s of %d is waited for in peace',
   async (field, seconds) => {
     const objects = cases[field]!(seconds)
