@@ -112,7 +112,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   const stop = async (): Promise<void> => {
     for (const [what, how] of undo.splice(0).reverse()) {
       const limitMs = what === processAgentName || what === 'postgres' ? stopProcessesMs : stopStepMs
-      await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'a part did not stop well'))
+      await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'failed to stop component'))
     }
   }
 

@@ -3,6 +3,7 @@ import { goQuote } from '@shiplog/api/decode/go-quote'
 import { scanJson } from '@shiplog/api/decode/json-scanner'
 import { forbiddenField, invalidValue, notSupported } from '@shiplog/api/field-errors'
 import { ApiError, badRequest, invalid, type StatusCause } from '@shiplog/api/status'
+import { whyNoVersion } from '@shiplog/domain/write/preconditions'
 
 export interface ListOptions {
   readonly labelSelector: string
@@ -31,7 +32,6 @@ export const flag = (query: URLSearchParams, name: string): boolean | undefined 
 }
 
 const int64Max = 2n ** 63n - 1n
-const uint64Max = 2n ** 64n - 1n
 
 /** An integer of a query, as Go's strconv.ParseInt reads it (so that nothing is none); undefined when it is not there. */
 export const integerOf = (query: URLSearchParams, name: string): number | undefined => {
@@ -43,12 +43,6 @@ export const integerOf = (query: URLSearchParams, name: string): number | undefi
   const value = BigInt(text.replace(/^\+/, ''))
   if (value > int64Max || value < -int64Max - 1n) throw wrong('value out of range')
   return Number(value)
-}
-
-/** Why a text is no resourceVersion, in Go's words; undefined when it is one. */
-export function whyNoVersion(text: string): string | undefined {
-  const why = !/^\d+$/.test(text) ? 'invalid syntax' : BigInt(text) > uint64Max ? 'value out of range' : undefined
-  return why && `strconv.ParseUint: parsing ${goQuote(text)}: ${why}`
 }
 
 /** A resourceVersion as a number; undefined when empty. Throws 400 when it is none. */

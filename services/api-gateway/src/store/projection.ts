@@ -7,7 +7,7 @@ import { batchOf, header } from '@shiplog/events/envelope'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { endsObject, isObjectRecord, type ObjectRecord, type OtherRecord, type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
-import { carriesClaim, claimsRemembered, type GuardRecord } from './rounds.ts'
+import { carriesClaim, claimsRemembered, type GuardRecord } from '@shiplog/domain/write/rounds'
 import { framings, noBytes, Version } from './version.ts'
 
 const noRecords: readonly GuardRecord[] = []

@@ -77,14 +77,14 @@ async function commit(stream: Stream, group: Append[]): Promise<readonly number[
     return result.sequences
   }
   await catchUp(stream)
-  await lookUpGone(stream, result.conflict, decided)
+  await lookUpGone(stream, result.conflict, group)
   return undefined
 }
 
 /** A conflict that the projection cannot explain: the log is asked what it knows of the subject. */
-async function lookUpGone({ log, projection }: Stream, conflict: Conflict, decided: DecidedEvent): Promise<void> {
+async function lookUpGone({ log, projection }: Stream, conflict: Conflict, group: readonly Append[]): Promise<void> {
   const { subject, actual } = conflict
-  const isNew = subject === decided.subject && decided.expected.sequence === 0
+  const isNew = group.some((one) => one.subject === subject && one.expected === 0)
   // Purged since (a long-past tombstone, an expired marker): the subject begins anew.
   if (!actual && (await log.last(subject)) === undefined) projection.forgetSubject(subject)
   // Deleted too long ago for the projection to remember: the decision expected a subject that was never used.

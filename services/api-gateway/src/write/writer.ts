@@ -32,7 +32,7 @@ import { guardSubject, onceKey } from './guards.ts'
 import type { ModifyOptions, Mutation } from './mutation.ts'
 import { asyncAttemptsMax, type Attempt, decideAttemptsMax, untilItStands } from './optimistic.ts'
 import { createPatcher } from './patcher.ts'
-import { checkNoVersion, checkUid } from './preconditions.ts'
+import { checkNoVersion, checkUid } from '@shiplog/domain/write/preconditions'
 import { createSubjectLocks } from './subject-locks.ts'
 
 /** How often another generated name is tried (upstream: 8). */

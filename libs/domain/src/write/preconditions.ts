@@ -1,10 +1,18 @@
-// What a write says of the object that it is meant for: its version, its uid.
+// Preconditions that a write states about the stored object: its resourceVersion and its uid.
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import { invalidValue } from '@shiplog/api/field-errors'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, conflict, invalid } from '@shiplog/api/status'
-import { type Kind, staleVersion } from '@shiplog/domain/decider'
-import { whyNoVersion } from '../request/list-options.ts'
+import { type Kind, staleVersion } from '../decider.ts'
+
+const uint64Max = 2n ** 64n - 1n
+
+/** Why a text is no resourceVersion, in Go's words; undefined when it is one. */
+export function whyNoVersion(text: string): string | undefined {
+  const why = !/^\d+$/.test(text) ? 'invalid syntax' : BigInt(text) > uint64Max ? 'value out of range' : undefined
+  return why && `strconv.ParseUint: parsing ${goQuote(text)}: ${why}`
+}
 
 /** Versions that upstream takes for none. */
 const isUnsetVersion = (version: string | undefined): boolean => version === undefined || /^0*$/.test(version)

@@ -15,7 +15,7 @@ const probesOf = (spec: JsonObject): ContainerProbes => newContainerProbes(spec,
 const kinds = (probes: ContainerProbes, nowMs: number): ProbeKind[] => dueProbes(probes, nowMs).map(({ kind }) => kind)
 
 test('a container without probes has nothing to ask', () => {
-  expect(newContainerProbes({ name: 'main' }, 0)).toBeUndefined()
+  expect(newContainerProbes({}, 0)).toBeUndefined()
 })
 
 describe('readiness', () => {

@@ -1,12 +1,11 @@
 // fieldRef and resourceFieldRef: what a pod may tell its containers about itself, by environment variables and by files of
 // the downward API. Pure.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Container, Pod, ResourceFieldSelector } from '@shiplog/api/generated/types/core-v1'
 import { bytesOf, milliOf } from '@shiplog/api/quantity'
-import { specOf } from './pod-work.ts'
 
 /** A pod as its containers may see it. */
 export interface PodFacts {
-  readonly pod: KubeObject
+  readonly pod: Pod
   readonly nodeName: string
   readonly nodeIPs: readonly string[]
   readonly podIPs: readonly string[]
@@ -33,7 +32,7 @@ export function fieldValue({ pod, nodeName, nodeIPs, podIPs }: PodFacts, path: s
     case 'spec.nodeName':
       return nodeName
     case 'spec.serviceAccountName':
-      return specOf(pod)['serviceAccountName'] ?? ''
+      return pod.spec.serviceAccountName ?? ''
     case 'status.hostIP':
       return nodeIPs[0]
     case 'status.hostIPs':
@@ -55,17 +54,16 @@ const formatMap = (map: Readonly<Record<string, string>>): string =>
     .join('\n')
 
 /** `limits.cpu` in units of the divisor, rounded up; undefined when there is no such resource. */
-export function resourceValue(facts: PodFacts, reference: JsonObject, ownContainer: JsonObject): string | undefined {
-  const spec = specOf(facts.pod)
-  const name = reference['containerName'] as string | undefined
-  const all = [...((spec['containers'] ?? []) as JsonObject[]), ...((spec['initContainers'] ?? []) as JsonObject[])]
-  const container = name ? all.find((candidate) => candidate['name'] === name) : ownContainer
-  const match = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.+)$/.exec(String(reference['resource']))
+export function resourceValue(facts: PodFacts, reference: ResourceFieldSelector, ownContainer: Container | undefined): string | undefined {
+  const { containers, initContainers = [] } = facts.pod.spec
+  const name = reference.containerName
+  const all = [...containers, ...initContainers]
+  const container = name ? all.find((candidate) => candidate.name === name) : ownContainer
+  const match = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.+)$/.exec(String(reference.resource))
   if (container === undefined || match === null) return undefined
   const [, list, resource] = match as unknown as [string, 'limits' | 'requests', string]
-  const own = (container['resources'] ?? {}) as JsonObject
-  const amount = own[list]?.[resource] ?? (list === 'limits' ? facts.allocatable[resource] : undefined) ?? '0'
-  const asked = reference['divisor']
+  const amount = container.resources?.[list]?.[resource] ?? (list === 'limits' ? facts.allocatable[resource] : undefined) ?? '0'
+  const asked = reference.divisor
   const divisor = asked === undefined || String(asked) === '0' ? '1' : String(asked)
   const unit = resource === 'cpu' ? milliOf : bytesOf
   return String(Math.ceil(unit(amount) / unit(divisor)))

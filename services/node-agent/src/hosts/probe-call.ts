@@ -3,7 +3,7 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { HTTPGetAction, LifecycleHandler, Probe, TCPSocketAction } from '@shiplog/api/generated/types/core-v1'
 import type { ExecResult } from '@shiplog/node/container-runtime'
 import type { Clock } from '@shiplog/runtime/clock'
 
@@ -23,22 +23,25 @@ const bodyBytesMax = 10 * 1024
 const success = (message = ''): ProbeAnswer => ({ ok: true, message })
 const failure = (message: string): ProbeAnswer => ({ ok: false, message })
 
+/** What a probe or a hook asks for. */
+export type ProbeAction = LifecycleHandler & Pick<Probe, 'grpc'>
+
 /** Never rejects. */
 export async function callProbe(
-  action: JsonObject,
+  action: ProbeAction,
   target: ProbeTarget,
   timeoutMs: number,
   clock: Clock,
 ): Promise<ProbeAnswer> {
   try {
-    if (action['exec']) return await callExec(action['exec'].command ?? [], target, timeoutMs)
-    if (action['httpGet']) return await callHttp(action['httpGet'], target, timeoutMs, clock)
-    if (action['tcpSocket']) return await callTcp(action['tcpSocket'], target, timeoutMs, clock)
-    if (action['sleep']) {
-      await clock.sleep(Number(action['sleep'].seconds ?? 0) * 1_000)
+    if (action.exec) return await callExec(action.exec.command ?? [], target, timeoutMs)
+    if (action.httpGet) return await callHttp(action.httpGet, target, timeoutMs, clock)
+    if (action.tcpSocket) return await callTcp(action.tcpSocket, target, timeoutMs, clock)
+    if (action.sleep) {
+      await clock.sleep((action.sleep.seconds ?? 0) * 1_000)
       return success()
     }
-    if (action['grpc']) return failure('gRPC probes do not exist on a node of processes')
+    if (action.grpc) return failure('gRPC probes do not exist on a node of processes')
     return failure('missing probe handler')
   } catch (error) {
     return failure(error instanceof Error ? error.message : String(error))
@@ -71,18 +74,18 @@ function dialFault(error: NodeJS.ErrnoException, address: string): string {
   return `dial tcp ${address}: ${known[error.code ?? ''] ?? error.message}`
 }
 
-function callHttp(get: JsonObject, target: ProbeTarget, timeoutMs: number, clock: Clock): Promise<ProbeAnswer> {
-  const host = get['host'] || target.podIP
-  const port = portOf(get['port'], target)
-  const isHttps = String(get['scheme'] ?? 'HTTP').toUpperCase() === 'HTTPS'
-  const path = String(get['path'] ?? '/')
+function callHttp(get: HTTPGetAction, target: ProbeTarget, timeoutMs: number, clock: Clock): Promise<ProbeAnswer> {
+  const host = get.host || target.podIP
+  const port = portOf(get.port, target)
+  const isHttps = (get.scheme ?? 'HTTP').toUpperCase() === 'HTTPS'
+  const path = get.path ?? '/'
   const url = `${isHttps ? 'https' : 'http'}://${bracketed(host)}:${port}${path.startsWith('/') ? path : `/${path}`}`
   const headers: Record<string, string | string[]> = {
     'User-Agent': 'kube-probe/1.36',
     Accept: '*/*',
     Connection: 'close',
   }
-  for (const { name, value } of (get['httpHeaders'] ?? []) as { name: string; value?: string }[]) {
+  for (const { name, value } of get.httpHeaders ?? []) {
     for (const standard of ['User-Agent', 'Accept']) {
       if (name.toLowerCase() === standard.toLowerCase()) delete headers[standard]
     }
@@ -119,9 +122,9 @@ function callHttp(get: JsonObject, target: ProbeTarget, timeoutMs: number, clock
   })
 }
 
-function callTcp(wanted: JsonObject, target: ProbeTarget, timeoutMs: number, clock: Clock): Promise<ProbeAnswer> {
-  const host = wanted['host'] || target.podIP
-  const port = portOf(wanted['port'], target)
+function callTcp(wanted: TCPSocketAction, target: ProbeTarget, timeoutMs: number, clock: Clock): Promise<ProbeAnswer> {
+  const host = wanted.host || target.podIP
+  const port = portOf(wanted.port, target)
   const address = `${bracketed(host)}:${port}`
   return new Promise((resolve) => {
     const socket = connect({ host, port })

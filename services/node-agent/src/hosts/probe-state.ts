@@ -1,7 +1,7 @@
 // What the probes of one container have found so far, as a pure state machine: `dueProbes` says whom to ask now, the answer
 // is folded in by `onProbed`. The rules are the kubelet's: nothing before the startup probe has succeeded, thresholds of
 // answers in a row, and after a failed liveness or startup probe silence until the container has been restarted.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Container, Probe } from '@shiplog/api/generated/types/core-v1'
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness'
 
@@ -15,7 +15,7 @@ export interface ProbeConfig {
   /** A grace of its own for the end that it causes. */
   readonly graceMs: number | undefined
   /** exec, httpGet, tcpSocket or grpc. */
-  readonly action: JsonObject
+  readonly action: Probe
 }
 
 interface ProbeProgress {
@@ -36,7 +36,7 @@ export interface ContainerProbes {
   ended: boolean
 }
 
-const seconds = (value: unknown, standard: number): number => Math.max(0, Number(value ?? standard)) * 1_000
+const seconds = (value: number | undefined, standard: number): number => Math.max(0, value ?? standard) * 1_000
 
 const fields = { startup: 'startupProbe', liveness: 'livenessProbe', readiness: 'readinessProbe' } as const
 
@@ -48,24 +48,24 @@ export interface ReportedProbes {
 
 /** The probes of a container, or undefined when it has none. */
 export function newContainerProbes(
-  spec: JsonObject,
+  spec: Pick<Container, 'startupProbe' | 'livenessProbe' | 'readinessProbe'>,
   startedAtMs: number,
   reported?: ReportedProbes,
 ): ContainerProbes | undefined {
   const progress = (['startup', 'liveness', 'readiness'] as const).flatMap((kind): ProbeProgress[] => {
-    const probe = spec[fields[kind]] as JsonObject | undefined
+    const probe = spec[fields[kind]]
     if (!probe) return []
     const config: ProbeConfig = {
       kind,
-      initialDelayMs: seconds(probe['initialDelaySeconds'], 0),
-      periodMs: Math.max(1_000, seconds(probe['periodSeconds'], 10)),
-      timeoutMs: Math.max(1_000, seconds(probe['timeoutSeconds'], 1)),
-      successThreshold: Math.max(1, Number(probe['successThreshold'] ?? 1)),
-      failureThreshold: Math.max(1, Number(probe['failureThreshold'] ?? 3)),
+      initialDelayMs: seconds(probe.initialDelaySeconds, 0),
+      periodMs: Math.max(1_000, seconds(probe.periodSeconds, 10)),
+      timeoutMs: Math.max(1_000, seconds(probe.timeoutSeconds, 1)),
+      successThreshold: Math.max(1, probe.successThreshold ?? 1),
+      failureThreshold: Math.max(1, probe.failureThreshold ?? 3),
       graceMs:
-        probe['terminationGracePeriodSeconds'] === undefined
+        probe.terminationGracePeriodSeconds === undefined
           ? undefined
-          : seconds(probe['terminationGracePeriodSeconds'], 30),
+          : seconds(probe.terminationGracePeriodSeconds, 30),
       action: probe,
     }
     // Alive until the opposite is shown; ready and started only when that is shown.

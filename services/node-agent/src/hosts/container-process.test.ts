@@ -1,8 +1,9 @@
+import type { Container, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { describe, expect, test } from 'vitest'
 import { processOf, referencesOfContainer } from './container-process.ts'
 import { podVolumes, referencesOfVolumes } from './pod-volumes.ts'
-import type { Lookup } from './references.ts'
+import type { Lookup, Referent } from './references.ts'
 
 const object = (kind: string, name: string, more: JsonObject): KubeObject => ({
   apiVersion: 'v1',
@@ -18,9 +19,9 @@ const objects: Readonly<Record<string, KubeObject>> = {
   }),
   'secrets/key': object('Secret', 'key', { data: { password: base64('hush') } }),
 }
-const lookup: Lookup = (kind, name) => objects[`${kind}/${name}`]
+const lookup: Lookup = (kind, name) => objects[`${kind}/${name}`] as Referent | undefined
 
-const podWith = (container: JsonObject, spec: JsonObject = {}): KubeObject =>
+const podWith = (container: JsonObject, spec: JsonObject = {}): Pod =>
   ({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -34,9 +35,9 @@ const podWith = (container: JsonObject, spec: JsonObject = {}): KubeObject =>
       annotations: { note: 'two\nlines' },
     },
     spec: { serviceAccountName: 'robot', containers: [{ name: 'main', ...container }], ...spec },
-  }) as KubeObject
+  }) as unknown as Pod
 
-const facts = (pod: KubeObject) => ({
+const facts = (pod: Pod) => ({
   pod,
   nodeName: 'here',
   nodeIPs: ['10.0.0.5'],
@@ -47,7 +48,7 @@ const facts = (pod: KubeObject) => ({
 function process(container: JsonObject, spec: JsonObject = {}, uid = 1_000) {
   const whole = { name: 'main', command: ['run'], ...container }
   const pod = podWith(whole, spec)
-  return processOf({ ...facts(pod), container: whole, lookup, base: { PATH: '/bin', SHIPLOG_ROOT: '/r' }, uid })
+  return processOf({ ...facts(pod), container: whole as unknown as Container, lookup, base: { PATH: '/bin', SHIPLOG_ROOT: '/r' }, uid })
 }
 
 describe('the environment', () => {
@@ -136,10 +137,11 @@ describe('the environment', () => {
       referencesOfContainer({
         envFrom: [{ configMapRef: { name: 'a' } }, { secretRef: { name: 'b' } }],
         env: [
-          { valueFrom: { configMapKeyRef: { name: 'c' } } },
-          { valueFrom: { secretKeyRef: { name: 'd' } } },
-          { value: 'x' },
+          { name: 'C', valueFrom: { configMapKeyRef: { name: 'c', key: 'k' } } },
+          { name: 'D', valueFrom: { secretKeyRef: { name: 'd', key: 'k' } } },
+          { name: 'E', value: 'x' },
         ],
+        ...{ name: 'main', resources: {} },
       }).map(({ kind, name }) => `${kind}/${name}`),
     ).toEqual(['configmaps/a', 'secrets/b', 'configmaps/c', 'secrets/d'])
   })

@@ -1,14 +1,17 @@
 // The References port: how the agent of real containers gets the ConfigMaps and Secrets that its pods refer to. It may read
 // no others: the node authorizer sees to that, whichever way the port goes.
 import type { ApiClient } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { ConfigMap, Secret } from '@shiplog/api/generated/types/core-v1'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
 
 export type ReferenceKind = 'configmaps' | 'secrets'
 
+/** What holds values by keys. */
+export type Referent = Pick<ConfigMap | Secret, 'data'> & Pick<ConfigMap, 'binaryData'>
+
 export interface References {
   /** The object as it is now; undefined when there is none. Rejects when that cannot be told. */
-  get(kind: ReferenceKind, namespace: string, name: string): Promise<KubeObject | undefined>
+  get(kind: ReferenceKind, namespace: string, name: string): Promise<Referent | undefined>
   /** Told when one of them may have changed; without it changes are looked for now and then. */
   onChange?(listener: (kind: ReferenceKind, namespace: string, name: string) => void): Disposable
 }
@@ -17,7 +20,7 @@ export interface References {
 export const referencesFromApi = (client: ApiClient, feed: ObjectFeed): References => ({
   async get(kind, namespace, name) {
     const result = await client.request({ verb: 'get', group: '', resource: kind, namespace, name })
-    if (result.ok) return result.object
+    if (result.ok) return result.object as Referent
     if (result.code === 404) return undefined
     throw new Error(result.status.message ?? `${kind} "${name}" cannot be read (${result.code})`)
   },
@@ -37,7 +40,7 @@ export const referencesFromApi = (client: ApiClient, feed: ObjectFeed): Referenc
 })
 
 /** Those that were asked for, at hand: what is resolved from them is a pure function. */
-export type Lookup = (kind: ReferenceKind, name: string) => KubeObject | undefined
+export type Lookup = (kind: ReferenceKind, name: string) => Referent | undefined
 
 export interface Reference {
   readonly kind: ReferenceKind
@@ -57,16 +60,16 @@ export async function lookUp(references: References, namespace: string, wanted: 
 }
 
 /** The bytes behind a key of a ConfigMap or Secret. */
-export function bytesAt(kind: ReferenceKind, object: KubeObject, key: string): Uint8Array | undefined {
-  const text = (object['data'] as Record<string, string> | undefined)?.[key]
+export function bytesAt(kind: ReferenceKind, object: Referent, key: string): Uint8Array | undefined {
+  const text = object.data?.[key]
   if (text !== undefined) return kind === 'secrets' ? Buffer.from(text, 'base64') : Buffer.from(text, 'utf8')
-  const binary = (object['binaryData'] as Record<string, string> | undefined)?.[key]
+  const binary = object.binaryData?.[key]
   return binary === undefined ? undefined : Buffer.from(binary, 'base64')
 }
 
-export const keysOf = (object: KubeObject): string[] => [
-  ...Object.keys((object['data'] as object | undefined) ?? {}),
-  ...Object.keys((object['binaryData'] as object | undefined) ?? {}),
+export const keysOf = (object: Referent): string[] => [
+  ...Object.keys(object.data ?? {}),
+  ...Object.keys(object.binaryData ?? {}),
 ]
 
 /** As upstream's messages call them. */

@@ -1,14 +1,13 @@
 // From a container's spec to the process that a runtime is to run: environment, command, directory, mounts, user. A pure
 // function of the spec and of what it refers to; its refusals are upstream's sentences where upstream has one.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { Container, EnvVarSource, PodSecurityContext, SecurityContext, VolumeMount as MountSpec } from '@shiplog/api/generated/types/core-v1'
 import { type ProcessConfig, RuntimeFailure, type VolumeMount } from '@shiplog/node/container-runtime'
 import { fieldValue, type PodFacts, resourceValue } from './field-references.ts'
-import { specOf } from './pod-work.ts'
 import { keysOf, type Lookup, type Reference, type ReferenceKind, bytesAt, wordOf } from './references.ts'
 import { expandVariables } from './variable-expansion.ts'
 
 export interface ProcessInput extends PodFacts {
-  readonly container: JsonObject
+  readonly container: Container
   readonly lookup: Lookup
   /** What every container finds; see RealContainers. */
   readonly base: Readonly<Record<string, string>>
@@ -19,16 +18,16 @@ export interface ProcessInput extends PodFacts {
 const configError = (message: string): RuntimeFailure => new RuntimeFailure('CreateContainerConfigError', message)
 
 /** The ConfigMaps and Secrets that a container's environment refers to. */
-export function referencesOfContainer(container: JsonObject): Reference[] {
+export function referencesOfContainer(container: Container): Reference[] {
   const found: Reference[] = []
-  const add = (kind: ReferenceKind, reference: JsonObject | undefined): void => {
-    if (reference?.['name']) found.push({ kind, name: reference['name'] })
+  const add = (kind: ReferenceKind, reference: { readonly name?: string } | undefined): void => {
+    if (reference?.name) found.push({ kind, name: reference.name })
   }
-  for (const source of (container['envFrom'] ?? []) as JsonObject[]) {
-    add('configmaps', source['configMapRef'])
-    add('secrets', source['secretRef'])
+  for (const source of container.envFrom ?? []) {
+    add('configmaps', source.configMapRef)
+    add('secrets', source.secretRef)
   }
-  for (const { valueFrom } of (container['env'] ?? []) as JsonObject[]) {
+  for (const { valueFrom } of container.env ?? []) {
     add('configmaps', valueFrom?.configMapKeyRef)
     add('secrets', valueFrom?.secretKeyRef)
   }
@@ -38,64 +37,63 @@ export function referencesOfContainer(container: JsonObject): Reference[] {
 /** Throws RuntimeFailure. */
 export function processOf(input: ProcessInput): ProcessConfig {
   const { container } = input
-  const command = (container['command'] ?? []) as string[]
+  const { command = [], args = [] } = container
   if (command.length === 0) {
     throw new RuntimeFailure(
       'CreateContainerError',
-      `this node runs commands of its machine and no images: container "${container['name']}" has no command, and image ` +
-        `"${container['image'] ?? ''}" is not looked at. Give it a command, or let the pod run on a node of another kind`,
+      `this node runs commands of its machine and no images: container "${container.name}" has no command, and image ` +
+        `"${container.image ?? ''}" is not looked at. Give it a command, or let the pod run on a node of another kind`,
     )
   }
   const env = environmentOf(input)
   const expand = (text: string): string => expandVariables(text, (name) => env[name])
   return {
-    command: [...command, ...((container['args'] ?? []) as string[])].map(expand),
+    command: [...command, ...args].map(expand),
     env,
-    workingDir: container['workingDir'] || '/',
-    mounts: ((container['volumeMounts'] ?? []) as JsonObject[]).map((mount) => mountOf(mount, expand)),
+    workingDir: container.workingDir || '/',
+    mounts: (container.volumeMounts ?? []).map((mount) => mountOf(mount, expand)),
     ...userOf(input),
-    terminationMessagePath: container['terminationMessagePath'] || '/dev/termination-log',
-    outputAsMessage: container['terminationMessagePolicy'] === 'FallbackToLogsOnError',
+    terminationMessagePath: container.terminationMessagePath || '/dev/termination-log',
+    outputAsMessage: container.terminationMessagePolicy === 'FallbackToLogsOnError',
   }
 }
 
-function mountOf(mount: JsonObject, expand: (text: string) => string): VolumeMount {
-  const subPath = expand(mount['subPathExpr'] ?? '') || (mount['subPath'] ?? '')
+function mountOf(mount: MountSpec, expand: (text: string) => string): VolumeMount {
+  const subPath = expand(mount.subPathExpr ?? '') || (mount.subPath ?? '')
   if (subPath.includes('$(')) {
-    throw configError(`failed to generate subpath for volumeMount "${mount['name']}": missing value for a variable`)
+    throw configError(`failed to generate subpath for volumeMount "${mount.name}": missing value for a variable`)
   }
   if (subPath.startsWith('/')) throw configError(`error subPath \`${subPath}\` must not be an absolute path`)
   if (subPath.split('/').includes('..')) throw configError(`error subPath \`${subPath}\` must not contain '..'`)
-  return { volume: mount['name'], path: mount['mountPath'], subPath }
+  return { volume: mount.name, path: mount.mountPath, subPath }
 }
 
 /** From the sources first, then one by one; later ones see earlier ones and win. */
 function environmentOf(input: ProcessInput): Record<string, string> {
   const { container, base, pod } = input
-  const env: Record<string, string> = { ...base, HOSTNAME: specOf(pod)['hostname'] || pod.metadata.name }
-  for (const source of (container['envFrom'] ?? []) as JsonObject[]) {
-    const prefix = source['prefix'] ?? ''
+  const env: Record<string, string> = { ...base, HOSTNAME: pod.spec.hostname || pod.metadata.name }
+  for (const source of container.envFrom ?? []) {
+    const prefix = source.prefix ?? ''
     for (const kind of ['configmaps', 'secrets'] as const) {
-      const reference = source[kind === 'secrets' ? 'secretRef' : 'configMapRef'] as JsonObject | undefined
+      const reference = source[kind === 'secrets' ? 'secretRef' : 'configMapRef']
       if (reference === undefined) continue
-      const object = input.lookup(kind, reference['name'] ?? '')
+      const object = input.lookup(kind, reference.name ?? '')
       if (object === undefined) {
-        if (reference['optional'] === true) continue
-        throw configError(`${wordOf(kind)} "${reference['name']}" not found`)
+        if (reference.optional === true) continue
+        throw configError(`${wordOf(kind)} "${reference.name}" not found`)
       }
-      for (const key of Object.keys((object['data'] as object | undefined) ?? {})) {
+      for (const key of Object.keys(object.data ?? {})) {
         // The kernel could not tell such a name from its value.
         if (key.includes('=')) continue
         env[prefix + key] = Buffer.from(bytesAt(kind, object, key)!).toString('utf8')
       }
     }
   }
-  for (const variable of (container['env'] ?? []) as JsonObject[]) {
-    const name = variable['name'] as string
-    const from = variable['valueFrom'] as JsonObject | undefined
-    if (from === undefined) env[name] = expandVariables(variable['value'] ?? '', (other) => env[other])
+  for (const variable of container.env ?? []) {
+    const { name, valueFrom: from } = variable
+    if (from === undefined) env[name] = expandVariables(variable.value ?? '', (other) => env[other])
     else {
-      const value = valueFrom(input, from)
+      const value = variableValue(input, from)
       if (value !== undefined) env[name] = value
     }
   }
@@ -103,20 +101,20 @@ function environmentOf(input: ProcessInput): Record<string, string> {
 }
 
 /** Undefined for what is optional and not there. */
-function valueFrom(input: ProcessInput, from: JsonObject): string | undefined {
-  if (from['fieldRef']) {
-    const path = from['fieldRef'].fieldPath as string
+function variableValue(input: ProcessInput, from: EnvVarSource): string | undefined {
+  if (from.fieldRef) {
+    const path = from.fieldRef.fieldPath
     const value = fieldValue(input, path)
     if (value === undefined) throw configError(`unsupported fieldPath: ${path}`)
     return value
   }
-  if (from['resourceFieldRef']) {
-    const value = resourceValue(input, from['resourceFieldRef'], input.container)
-    if (value === undefined) throw configError(`unsupported container resource : ${from['resourceFieldRef'].resource}`)
+  if (from.resourceFieldRef) {
+    const value = resourceValue(input, from.resourceFieldRef, input.container)
+    if (value === undefined) throw configError(`unsupported container resource : ${from.resourceFieldRef.resource}`)
     return value
   }
-  const kind: ReferenceKind = from['secretKeyRef'] ? 'secrets' : 'configmaps'
-  const reference = from['secretKeyRef'] ?? from['configMapKeyRef']
+  const kind: ReferenceKind = from.secretKeyRef ? 'secrets' : 'configmaps'
+  const reference = from.secretKeyRef ?? from.configMapKeyRef
   if (reference === undefined) throw configError('no known source for the value of an environment variable')
   const object = input.lookup(kind, reference.name ?? '')
   if (object === undefined) {
@@ -133,12 +131,12 @@ function valueFrom(input: ProcessInput, from: JsonObject): string | undefined {
 }
 
 function userOf({ pod, container, uid }: ProcessInput): { user?: number; group?: number } {
-  const of = (field: string): unknown =>
-    container['securityContext']?.[field] ?? specOf(pod)['securityContext']?.[field]
-  const user = of('runAsUser') as number | undefined
-  const group = of('runAsGroup') as number | undefined
-  const where = `(pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container['name']})`
-  if (of('runAsNonRoot') === true) {
+  const ofPod: PodSecurityContext = pod.spec.securityContext ?? {}
+  const own: SecurityContext = container.securityContext ?? {}
+  const user = own.runAsUser ?? ofPod.runAsUser
+  const group = own.runAsGroup ?? ofPod.runAsGroup
+  const where = `(pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`
+  if ((own.runAsNonRoot ?? ofPod.runAsNonRoot) === true) {
     if (user === 0) throw configError(`container's runAsUser breaks non-root policy ${where}`)
     if (user === undefined && uid === 0) {
       throw configError(`container has runAsNonRoot and image will run as root ${where}`)
@@ -148,7 +146,7 @@ function userOf({ pod, container, uid }: ProcessInput): { user?: number; group?:
   if (!differs) return {}
   if (uid !== 0) {
     throw configError(
-      `container "${container['name']}" is to run as another user or group, which only root may arrange: Shiplog runs as user ${uid}`,
+      `container "${container.name}" is to run as another user or group, which only root may arrange: Shiplog runs as user ${uid}`,
     )
   }
   return { user: user ?? uid, ...(group === undefined ? (user === undefined ? {} : { group: user }) : { group }) }
