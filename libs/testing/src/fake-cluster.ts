@@ -171,7 +171,7 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
     if (draft.metadata.uid && draft.metadata.uid !== before.metadata.uid) {
       return refuse(conflict(request, name, `Precondition failed: UID in precondition: ${draft.metadata.uid}`))
     }
-    if (request.subresource === 'status') {
+    if (request.subresource === 'status' || request.subresource === 'approval') {
       const annotations =
         request.resource === 'deployments' && draft.metadata.annotations
           ? { annotations: draft.metadata.annotations }
