@@ -47,7 +47,7 @@ export interface SystemObjectsOptions {
 const isHome = ({ kind }: JsonObject): boolean => kind === 'Namespace'
 const published = new Set(['APIService', 'FlowSchema', 'PriorityLevelConfiguration', 'ServiceCIDR', 'ConfigMap'])
 const isRbac = ({ kind }: JsonObject): boolean => /Role(Binding)?$/.test(kind as string)
-const isDefault = (object: JsonObject): boolean => isRbac(object) || published.has(object['kind'] as string)
+const isDefault = ({ kind }: JsonObject): boolean => isRbac({ kind }) || published.has(kind as string)
 
 /** Resolves when all of them are there, but for the published defaults, which nothing in this process waits for. */
 export async function ensureSystemObjects(options: SystemObjectsOptions): Promise<void> {

@@ -1,3 +1,4 @@
+// Which secrets pods use: a token that lies in one of them is in use, whether or not anybody has shown it.
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { referencesOf } from '@shiplog/domain/pod/pod-references'
 

@@ -38,7 +38,7 @@ export const bootstrapSignerReconciler: Reconciler = {
   ],
   reconcile(key, view, { nowMs }) {
     const info = key === infoKey ? view.get('configmaps', infoKey) : undefined
-    const content = info?.data?.['kubeconfig']
+    const { kubeconfig: content } = info?.data ?? {}
     if (!info || content === undefined || isBeingDeleted(info)) return settled
     const wanted = signaturesOf(content, view, nowMs)
     const rest = Object.entries(info.data ?? {}).filter(([field]) => !field.startsWith(signaturePrefix))

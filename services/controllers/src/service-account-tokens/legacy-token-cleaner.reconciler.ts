@@ -39,7 +39,7 @@ export const legacyTokenCleanerReconciler: Reconciler = {
 
 function isUnused(secret: Secret, view: ObjectView, nowMs: number): boolean {
   const { name, namespace, labels, creationTimestamp } = secret.metadata
-  const since = view.get('configmaps', trackingKey)?.data?.['since']
+  const { since } = view.get('configmaps', trackingKey)?.data ?? {}
   if (!isDate(since) || nowMs < Date.parse(since) + yearMs) return false
   if (Date.parse(creationTimestamp) >= nowMs - yearMs) return false
   const lastUsed = labels?.[lastUsedLabel]

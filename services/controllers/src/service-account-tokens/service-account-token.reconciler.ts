@@ -63,9 +63,10 @@ function filled(secret: Secret, account: ServiceAccount, signer: TokenSigner, au
   const { metadata, data = {} } = secret
   const { namespace, name } = metadata
   const base64 = (text: string): string => Buffer.from(text).toString('base64')
-  if (data['ca.crt'] === authority && data['namespace'] && data['token']) return settled
-  const token = data['token'] || base64(signer.sign(legacyTokenClaims(account, secret)))
-  const home = data['namespace'] || base64(namespace!)
+  const { 'ca.crt': knownAuthority, namespace: knownHome, token: knownToken } = data
+  if (knownAuthority === authority && knownHome && knownToken) return settled
+  const token = knownToken || base64(signer.sign(legacyTokenClaims(account, secret)))
+  const home = knownHome || base64(namespace!)
   const annotations = {
     ...metadata.annotations,
     [accountNameAnnotation]: account.metadata.name,
