@@ -6,6 +6,7 @@ import { deleteCases } from './delete.ts'
 import { featureCases } from './features.ts'
 import { describeCases, getCases, watchCases } from './get.ts'
 import { helmCases } from './helm.ts'
+import { identityCases } from './identity.ts'
 import { modifyCases } from './modify.ts'
 import { rolloutCases, waitCases } from './rollout.ts'
 import { serverCases } from './server.ts'
@@ -13,6 +14,7 @@ import { workloadCases } from './workloads.ts'
 
 export const allCases: readonly Case[] = [
   ...serverCases,
+  ...identityCases,
   ...createCases,
   ...applyCases,
   ...getCases,

@@ -7,6 +7,9 @@ import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gate
 import { bootGateway } from '@shiplog/api-gateway/boot'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
+import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
+import { createTokenSigner } from '@shiplog/control-plane/identity/signed-token'
+import { signingKeyOf } from '@shiplog/control-plane/identity/token-keys'
 import { defaultIssuer } from '@shiplog/control-plane/identity/token-claims'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
@@ -259,6 +262,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ids,
       log: logger,
       rootCa: pki.ca,
+      tokenSigner: createTokenSigner(signingKeyOf(pki.serviceAccountKey)),
+      certificateSigner: createCertificateSigner({ certificate: pki.ca, key: pki.caKey }),
       metrics,
     })
     metrics.collect(() => [

@@ -14,6 +14,7 @@ const resources: Readonly<Record<string, string>> = {
   ClusterRole: 'clusterroles.rbac.authorization.k8s.io',
   ClusterRoleBinding: 'clusterrolebindings.rbac.authorization.k8s.io',
   Role: 'roles.rbac.authorization.k8s.io',
+  ConfigMap: 'configmaps',
   RoleBinding: 'rolebindings.rbac.authorization.k8s.io',
   FlowSchema: 'flowschemas.flowcontrol.apiserver.k8s.io',
   PriorityLevelConfiguration: 'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
@@ -33,6 +34,7 @@ test('a fresh cluster has namespaces, priority classes and its own service', () 
     'Namespace/kube-node-lease',
     'PriorityClass/system-node-critical',
     'PriorityClass/system-cluster-critical',
+    'ConfigMap/kube-apiserver-legacy-service-account-token-tracking',
     'ServiceCIDR/kubernetes',
     'Service/kubernetes',
     'Endpoints/kubernetes',
@@ -98,7 +100,10 @@ test('nobody but the administrators can write roles or read Secrets, the control
     'system:aggregate-to-edit',
     'system:controller:clusterrole-aggregation-controller',
     'system:controller:generic-garbage-collector',
+    'system:controller:horizontal-pod-autoscaler',
+    'system:controller:legacy-service-account-token-cleaner',
     'system:controller:namespace-controller',
+    'system:controller:resourcequota-controller',
   ])
 })
 

@@ -102,6 +102,14 @@ const defaultServiceRange = (serviceRanges: IpRanges, now: string): JsonObject =
   },
 })
 
+/** Since when the uses of tokens that lie in Secrets are noted: the day of the first start. */
+const tokenTracking = (nowMs: number): JsonObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'kube-apiserver-legacy-service-account-token-tracking', namespace: 'kube-system' },
+  data: { since: new Date(nowMs).toISOString().slice(0, 10) },
+})
+
 /** In the order in which they must be created. */
 export const bootstrapObjects = ({
   apiServers,
@@ -136,6 +144,7 @@ export const bootstrapObjects = ({
     ...namespaces.map((namespace) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })),
     ...classes,
     ...bootstrapRoles(),
+    tokenTracking(nowMs),
     ...bootstrapFlowControl(timestampOf(nowMs)),
     ...bootstrapApiServices(timestampOf(nowMs)),
     defaultServiceRange(serviceRanges, timestampOf(nowMs)),

@@ -1,12 +1,13 @@
 // The roles and bindings that a cluster has from its first second, under upstream's names and with upstream's rules: for
 // people (cluster-admin, admin, edit, view, system:discovery, …) and for the components, which need rights as soon as they
-// run apart from the gateway. Roles of controllers that do not exist here are left out. The rules of admin, edit and view are
-// gathered by the clusterrole-aggregation controller from the roles that are labelled for it.
+// run apart from the gateway. The rules of admin, edit and view are gathered by the clusterrole-aggregation controller from
+// the roles that are labelled for it.
 //
 // A rule is a line: `<verbs> <groups> <resources>`, each a list; `core` is the group without a name, and a resource may
 // say one name (`leases=kube-scheduler`).
 import type { PolicyRule } from '@shiplog/api/generated/types/rbac-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { controllerRoles } from './bootstrap-controller-roles.ts'
 
 const read = 'get,list,watch'
 const write = 'create,delete,deletecollection,patch,update'
@@ -215,62 +216,6 @@ const namespacedRoles: readonly (readonly [namespace: string, name: string, line
   ['kube-system', 'system:controller:token-cleaner', [`delete,${read} core secrets`, events]],
 ]
 
-/** By the name of the controller, without `system:controller:`. */
-const controllerRoles: Readonly<Record<string, readonly string[]>> = {
-  'clusterrole-aggregation-controller': [`escalate,${work} rbac.authorization.k8s.io clusterroles`],
-  'deployment-controller': [
-    'get,list,update,watch apps,extensions deployments',
-    'update apps,extensions deployments/status',
-    'update apps,extensions deployments/finalizers',
-    `create,delete,${read},patch,update apps,extensions replicasets`,
-    'get,list,update,watch core pods',
-    events,
-  ],
-  'endpoint-controller': [
-    `${read} core pods,services`,
-    `create,delete,${read},update core endpoints`,
-    'create core endpoints/restricted',
-    events,
-  ],
-  'endpointslice-controller': [
-    `${read} core nodes,pods,services`,
-    'update core services/finalizers',
-    `create,delete,${read},update discovery.k8s.io endpointslices`,
-    events,
-  ],
-  'generic-garbage-collector': [`delete,${read},patch,update * *`, events],
-  'job-controller': [
-    `${read},patch,update batch jobs`,
-    'update batch jobs/status',
-    'update batch jobs/finalizers',
-    'create,delete,list,patch,watch core pods',
-    events,
-  ],
-  'namespace-controller': [
-    `delete,${read} core namespaces`,
-    'update core namespaces/finalize,namespaces/status',
-    `delete,deletecollection,${read} * *`,
-  ],
-  'node-controller': [
-    `delete,${read},patch,update core nodes`,
-    'patch,update core nodes/status',
-    'patch,update core pods/status',
-    `delete,${read} core pods`,
-    events,
-  ],
-  'pod-garbage-collector': ['delete,list,watch core pods', `${read} core nodes`, 'patch core pods/status'],
-  'replicaset-controller': [
-    'get,list,update,watch apps,extensions replicasets',
-    'update apps,extensions replicasets/status',
-    'update apps,extensions replicasets/finalizers',
-    'create,delete,list,patch,watch core pods',
-    events,
-  ],
-  'root-ca-cert-publisher': ['create,update core configmaps', events],
-  'service-account-controller': ['create core serviceaccounts', events],
-  'ttl-after-finished-controller': [`delete,${read} batch jobs`, events],
-}
-
 const group = 'rbac.authorization.k8s.io'
 const metadata = (name: string): JsonObject => ({
   name,
@@ -286,7 +231,7 @@ const ruleOf = (line: string): JsonObject => {
     verbs,
     apiGroups: groups!.map((each) => (each === 'core' ? '' : each)),
     resources: name === undefined ? resources : [resource],
-    ...(name === undefined ? {} : { resourceNames: [name] }),
+    ...(name === undefined ? {} : { resourceNames: name.split('|') }),
   }
 }
 
@@ -322,6 +267,38 @@ const groups = (...names: string[]): JsonObject[] => names.map((name) => ({ apiG
 /** What every node may do, but for what the Node authorizer knows better. */
 export const nodeRules = (): PolicyRule[] => (roles['system:node'] ?? []).map((line) => ruleOf(line) as PolicyRule)
 
+/** Of upstream's controllers those that are here, or are to be: they speak as their manager. */
+const ownControllers: ReadonlySet<string> = new Set([
+  'certificate-controller',
+  'clusterrole-aggregation-controller',
+  'cronjob-controller',
+  'daemon-set-controller',
+  'deployment-controller',
+  'disruption-controller',
+  'endpoint-controller',
+  'endpointslice-controller',
+  'endpointslicemirroring-controller',
+  'ephemeral-volume-controller',
+  'expand-controller',
+  'generic-garbage-collector',
+  'horizontal-pod-autoscaler',
+  'job-controller',
+  'legacy-service-account-token-cleaner',
+  'namespace-controller',
+  'node-controller',
+  'persistent-volume-binder',
+  'pod-garbage-collector',
+  'pv-protection-controller',
+  'pvc-protection-controller',
+  'replicaset-controller',
+  'replication-controller',
+  'resourcequota-controller',
+  'root-ca-cert-publisher',
+  'service-account-controller',
+  'statefulset-controller',
+  'ttl-after-finished-controller',
+])
+
 /** Roles first, then who has them. */
 export const bootstrapRoles = (): JsonObject[] => [
   ...Object.entries(roles).map(([name, lines]) => role(name, lines)),
@@ -340,7 +317,11 @@ export const bootstrapRoles = (): JsonObject[] => [
   binding('system:node-proxier', users('system:kube-proxy')),
   binding('system:service-account-issuer-discovery', groups('system:serviceaccounts')),
   binding('system:volume-scheduler', users(scheduler)),
-  binding('system:controller:bootstrap-signer', accounts('bootstrap-signer'), 'kube-public'),
+  binding(
+    'system:controller:bootstrap-signer',
+    [...accounts('bootstrap-signer'), ...users(controllerManager)],
+    'kube-public',
+  ),
   binding(
     'system::extension-apiserver-authentication-reader',
     users(controllerManager, scheduler),
@@ -353,14 +334,15 @@ export const bootstrapRoles = (): JsonObject[] => [
     'kube-system',
   ),
   binding('system::leader-locking-kube-scheduler', [...users(scheduler), ...accounts('kube-scheduler')], 'kube-system'),
-  ...['bootstrap-signer', 'cloud-provider', 'token-cleaner'].map((name) =>
-    binding(`system:controller:${name}`, accounts(name), 'kube-system'),
+  binding('system:controller:cloud-provider', accounts('cloud-provider'), 'kube-system'),
+  ...['bootstrap-signer', 'token-cleaner'].map((name) =>
+    binding(`system:controller:${name}`, [...accounts(name), ...users(controllerManager)], 'kube-system'),
   ),
   // Upstream's controllers may each use a service account of its own; ours all speak as their manager.
   ...Object.keys(controllerRoles).map((name) =>
     binding(`system:controller:${name}`, [
-      { kind: 'ServiceAccount', name, namespace: 'kube-system' },
-      ...users(controllerManager),
+      ...accounts(name),
+      ...(ownControllers.has(name) ? users(controllerManager) : []),
     ]),
   ),
 ]

@@ -9,6 +9,15 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
+import type { CertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
+import type { TokenSigner } from '@shiplog/control-plane/identity/signed-token'
+import { bootstrapSignerReconciler } from './bootstrap-tokens/bootstrap-signer.reconciler.ts'
+import { tokenCleanerReconciler } from './bootstrap-tokens/token-cleaner.reconciler.ts'
+import { csrApprovingReconciler } from './certificates/csr-approving.reconciler.ts'
+import { csrCleanerReconciler } from './certificates/csr-cleaner.reconciler.ts'
+import { createCsrSigningReconciler } from './certificates/csr-signing.reconciler.ts'
+import { legacyTokenCleanerReconciler } from './service-account-tokens/legacy-token-cleaner.reconciler.ts'
+import { createServiceAccountTokenReconciler } from './service-account-tokens/service-account-token.reconciler.ts'
 import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/cluster-role-aggregation.reconciler.ts'
 import { cronJobReconciler } from './cron-job/cron-job.reconciler.ts'
 import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
@@ -33,7 +42,7 @@ import { followedResources } from './shared/resources.ts'
 /** The field manager of all writes. */
 export const controllerManagerName = 'kube-controller-manager'
 
-export interface ControllerManagerDeps {
+export interface ControllerManagerDeps extends ReconcilersOptions {
   readonly feed: ObjectFeed
   readonly client: ApiClient
   readonly clock: Clock
@@ -48,8 +57,17 @@ export interface ControllerManagerDeps {
   readonly metrics?: MetricsRegistry
 }
 
+export interface ReconcilersOptions {
+  readonly rootCa: string
+  /** Who signs tokens that lie in Secrets; without one such Secrets stay empty. */
+  readonly tokenSigner?: TokenSigner | undefined
+  /** Who signs certificates that were approved; without one they stay unsigned. */
+  readonly certificateSigner?: CertificateSigner | undefined
+}
+
 /** All reconcilers of the manager. */
-export function createReconcilers(options: { readonly rootCa: string }): readonly Reconciler[] {
+export function createReconcilers(options: ReconcilersOptions): readonly Reconciler[] {
+  const { tokenSigner, certificateSigner } = options
   const resources = followedResources(builtInRegistry())
   return [
     createNamespaceReconciler(resources),
@@ -71,6 +89,13 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     ttlAfterFinishedReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
+    ...(tokenSigner ? [createServiceAccountTokenReconciler(tokenSigner, options.rootCa)] : []),
+    legacyTokenCleanerReconciler,
+    csrApprovingReconciler,
+    ...(certificateSigner ? [createCsrSigningReconciler(certificateSigner)] : []),
+    csrCleanerReconciler,
+    bootstrapSignerReconciler,
+    tokenCleanerReconciler,
     createResourceQuotaReconciler(resources),
   ]
 }
@@ -78,7 +103,7 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
 /** Creates the service; it works once `start` has resolved. */
 export function createControllerManager(deps: ControllerManagerDeps): ControllerRunner {
   const wanted = deps.controllers === undefined ? undefined : new Set(deps.controllers)
-  const all = createReconcilers({ rootCa: deps.rootCa })
+  const all = createReconcilers(deps)
   const unknown = [...(wanted ?? [])].filter((name) => !all.some((reconciler) => reconciler.name === name))
   if (unknown.length > 0) throw new Error(`unknown controllers: ${unknown.join(', ')}`)
   return createControllerRunner({

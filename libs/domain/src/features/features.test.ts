@@ -219,9 +219,6 @@ describe('a field that is ignored', () => {
     expect(told('services', object('v1', 'Service', { spec: { type: 'LoadBalancer' } }))).toEqual([
       sentenceOf('load-balancers'),
     ])
-    expect(told('secrets', object('v1', 'Secret', { type: 'kubernetes.io/service-account-token' }))).toEqual([
-      sentenceOf('token-secrets'),
-    ])
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
     expect(told('namespaces', object('v1', 'Namespace', { metadata: { labels } }))).toEqual([
       sentenceOf('pod-security'),

@@ -69,7 +69,6 @@ export const features: readonly Feature[] = [
   stored('MutatingAdmissionPolicyBindings', 'mutatingadmissionpolicybindings.admissionregistration.k8s.io'),
   stored('ValidatingAdmissionPolicies', 'validatingadmissionpolicies.admissionregistration.k8s.io', powerless),
   stored('ValidatingAdmissionPolicyBindings', 'validatingadmissionpolicybindings.admissionregistration.k8s.io'),
-  stored('CertificateSigningRequests', 'certificatesigningrequests.certificates.k8s.io', ': no signer issues it'),
   stored('FlowSchemas', 'flowschemas.flowcontrol.apiserver.k8s.io', ': requests are not queued by it'),
   stored(
     'PriorityLevelConfigurations',
@@ -158,13 +157,6 @@ export const features: readonly Feature[] = [
     sentence: 'nothing enforces, audits or warns by pod-security.kubernetes.io labels yet',
   },
   {
-    id: 'token-secrets',
-    state: 'ignored',
-    docs: 'Secrets for service account tokens',
-    fields: [{ of: 'secrets', path: 'type', is: ['kubernetes.io/service-account-token'] }],
-    sentence: 'nothing fills Secrets of type kubernetes.io/service-account-token yet: it stays without a token',
-  },
-  {
     id: 'load-balancers',
     state: 'ignored',
     docs: 'load balancers',
@@ -246,10 +238,10 @@ export const features: readonly Feature[] = [
     sentence: 'the subresources exec, attach, portforward and proxy are not served',
   },
   {
-    id: 'service-account-tokens',
-    state: 'refused',
-    docs: 'tokens of service accounts',
-    sentence: 'serviceaccounts/token is not served, and the token file of a pod is left out',
+    id: 'token-files',
+    state: 'by design',
+    docs: 'tokens of service accounts in pods on nodes of processes (kubectl create token and TokenRequest give them)',
+    sentence: 'the token file of a pod is left out on nodes of processes',
   },
 
   {
