@@ -28,8 +28,8 @@ export const featureCases: readonly Case[] = topic('features', {
       const [quota, ...more] = await toldOf(t, 'create quota q --hard=pods=1')
       assert.equal(quota, 'Warning: shiplog: nothing acts on ResourceQuotas yet: this one limits nothing')
       assert.deepEqual(more, [])
-      const budget = await toldOf(t, 'create pdb b --selector=app=x --min-available=1 --dry-run=server')
-      has(budget.join(), 'nothing acts on PodDisruptionBudgets yet', 'cannot be evicted')
+      const address = await toldOf(t, 'create ingress i --rule=a/=b:80 --dry-run=server')
+      has(address.join(), 'nothing acts on Ingresses yet', 'routes nothing')
       has((await toldOf(t, 'label quota q team=a')).join(), 'nothing acts on ResourceQuotas yet')
       assert.deepEqual(await toldOf(t, 'delete quota q'), [])
     },

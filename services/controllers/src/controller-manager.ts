@@ -13,6 +13,7 @@ import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/clu
 import { cronJobReconciler } from './cron-job/cron-job.reconciler.ts'
 import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
+import { disruptionReconciler } from './disruption/disruption.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
@@ -67,6 +68,7 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     createPodGarbageCollector(),
     jobReconciler,
     cronJobReconciler,
+    disruptionReconciler,
     ttlAfterFinishedReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,

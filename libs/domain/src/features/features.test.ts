@@ -161,18 +161,20 @@ test.each(Object.entries(used))('every field of %s has an effect or a row', (def
 })
 
 describe('a kind that nothing acts on', () => {
-  const budget = object('policy/v1', 'PodDisruptionBudget', { spec: { minAvailable: 1 } })
+  const policy = object('networking.k8s.io/v1', 'NetworkPolicy', { spec: { podSelector: {} } })
 
   test('is told of at every write of the object itself, once', () => {
-    const sentence = sentenceOf('poddisruptionbudgets.policy')
-    expect(told('poddisruptionbudgets.policy', budget)).toEqual([sentence])
-    expect(told('poddisruptionbudgets.policy', budget, budget)).toEqual([sentence])
+    const sentence = sentenceOf('networkpolicies.networking.k8s.io')
+    expect(told('networkpolicies.networking.k8s.io', policy)).toEqual([sentence])
+    expect(told('networkpolicies.networking.k8s.io', policy, policy)).toEqual([sentence])
   })
 
   test('is not told of when status is written, nor to components', () => {
-    expect(told('poddisruptionbudgets.policy', budget, budget, 'jane', 'status')).toEqual([])
-    expect(told('poddisruptionbudgets.policy', budget, undefined, 'system:kube-controller-manager')).toEqual([])
-    expect(told('poddisruptionbudgets.policy', budget, undefined, 'system:serviceaccount:ci:argo')).toHaveLength(1)
+    expect(told('networkpolicies.networking.k8s.io', policy, policy, 'jane', 'status')).toEqual([])
+    expect(told('networkpolicies.networking.k8s.io', policy, undefined, 'system:kube-controller-manager')).toEqual([])
+    expect(told('networkpolicies.networking.k8s.io', policy, undefined, 'system:serviceaccount:ci:argo')).toHaveLength(
+      1,
+    )
   })
 })
 

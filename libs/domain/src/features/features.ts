@@ -32,11 +32,6 @@ const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
   stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
-  stored(
-    'PodDisruptionBudgets',
-    'poddisruptionbudgets.policy',
-    ': the pods that it selects cannot be evicted (kubectl drain waits for ever) until it is deleted',
-  ),
   stored('ResourceQuotas', 'resourcequotas', ': this one limits nothing'),
   stored('LimitRanges', 'limitranges', ': this one sets no defaults and limits nothing'),
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
