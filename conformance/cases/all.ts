@@ -9,6 +9,7 @@ import { helmCases } from './helm.ts'
 import { modifyCases } from './modify.ts'
 import { rolloutCases, waitCases } from './rollout.ts'
 import { serverCases } from './server.ts'
+import { setCases } from './sets.ts'
 import { workloadCases } from './workloads.ts'
 
 export const allCases: readonly Case[] = [
@@ -23,6 +24,7 @@ export const allCases: readonly Case[] = [
   ...rolloutCases,
   ...waitCases,
   ...workloadCases,
+  ...setCases,
   ...helmCases,
   ...featureCases,
 ]

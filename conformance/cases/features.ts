@@ -57,8 +57,8 @@ export const featureCases: readonly Case[] = topic('features', {
     rows: ['A11'],
     source: 'a chart full of such objects must not drown its user',
     async run(t) {
-      const volumes = ['a', 'b', 'c'].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
-      const told = await toldOf(t, 'create -f -', pod('p', { volumes, affinity: antiAffinity }))
+      const resourceClaims = ['a', 'b', 'c'].map((name) => ({ name, resourceClaimName: name }))
+      const told = await toldOf(t, 'create -f -', pod('p', { resourceClaims, affinity: antiAffinity }))
       assert.equal(told.length, 2, told.join('\n'))
     },
   },

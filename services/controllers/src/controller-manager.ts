@@ -17,6 +17,8 @@ import { disruptionReconciler } from './disruption/disruption.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
+import { ephemeralVolumeReconciler } from './ephemeral-volume/ephemeral-volume.reconciler.ts'
+import { persistentVolumeBinderReconciler } from './persistent-volume-binder/persistent-volume-binder.reconciler.ts'
 import { jobReconciler } from './job/job.reconciler.ts'
 import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
 import { nodeLifecycleReconciler } from './node-lifecycle/node-lifecycle.reconciler.ts'
@@ -70,6 +72,8 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     cronJobReconciler,
     disruptionReconciler,
     ttlAfterFinishedReconciler,
+    persistentVolumeBinderReconciler,
+    ephemeralVolumeReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
   ]

@@ -94,7 +94,7 @@ const used: Readonly<Record<string, { readonly of: string; readonly at: string; 
   'core.v1.Volume': {
     of: 'podSpec',
     at: 'volumes[].',
-    fields: 'configMap downwardAPI emptyDir hostPath name projected secret',
+    fields: 'configMap downwardAPI emptyDir ephemeral hostPath name persistentVolumeClaim projected secret',
   },
   'core.v1.PodSecurityContext': {
     of: 'podSpec',
@@ -198,8 +198,8 @@ describe('a field that is ignored', () => {
   })
 
   test('is told of once, however often it occurs', () => {
-    const claims = ['a', 'b'].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
-    expect(told('pods', pod({ volumes: claims }))).toEqual([sentenceOf('pod-claims')])
+    const containers = ['a', 'b'].map((name) => ({ name, volumeDevices: [{ name }] }))
+    expect(told('pods', pod({ containers }))).toEqual([sentenceOf('block-volumes')])
   })
 
   test('is nothing to be told of where it says nothing', () => {

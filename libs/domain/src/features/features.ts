@@ -46,13 +46,6 @@ export const features: readonly Feature[] = [
     docs: 'Endpoints of Services without a selector',
     sentence: 'nothing mirrors Endpoints that you write to EndpointSlices yet',
   },
-  stored(
-    'PersistentVolumeClaims',
-    'persistentvolumeclaims',
-    ': this one stays Pending, and pods that name it run all the same',
-  ),
-  stored('PersistentVolumes', 'persistentvolumes', ': no claim is bound to it'),
-  stored('StorageClasses', 'storageclasses.storage.k8s.io', ': this one provisions nothing'),
   stored('VolumeAttributesClasses', 'volumeattributesclasses.storage.k8s.io'),
   stored('VolumeAttachments', 'volumeattachments.storage.k8s.io', ': this one attaches nothing'),
   stored('CSIDrivers', 'csidrivers.storage.k8s.io'),
@@ -110,12 +103,22 @@ export const features: readonly Feature[] = [
     sentence: 'the scheduler ignores schedulingGroup yet: pods are placed one by one',
   },
   {
-    id: 'pod-claims',
+    id: 'provisioning',
     state: 'ignored',
-    docs: 'claims of pods (missing and unbound ones hold nothing up)',
-    fields: [pod('volumes[].persistentVolumeClaim'), pod('volumes[].ephemeral'), ...each('volumeDevices')],
+    docs: 'provisioning and expansion of volumes (claims get volumes that exist)',
+    fields: [
+      { of: 'storageclasses.storage.k8s.io', path: 'provisioner' },
+      { of: 'storageclasses.storage.k8s.io', path: 'allowVolumeExpansion', is: [true] },
+    ],
     sentence:
-      'nothing binds PersistentVolumeClaims yet: on simulated nodes a pod runs without its claim, on a node of processes it waits',
+      'nothing makes or expands volumes of this class yet: its claims wait until somebody makes a volume for them',
+  },
+  {
+    id: 'block-volumes',
+    state: 'ignored',
+    docs: 'block devices in containers',
+    fields: each('volumeDevices'),
+    sentence: 'no container gets a block device yet: the volume is bound, and nothing more',
   },
   {
     id: 'pod-resource-claims',
