@@ -7,6 +7,7 @@ import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gate
 import { bootGateway } from '@shiplog/api-gateway/boot'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
+import { defaultIssuer } from '@shiplog/control-plane/identity/token-claims'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
@@ -40,6 +41,8 @@ import { createSqlPart } from './sql-part.ts'
 
 export interface ClusterOptions {
   readonly dataDir: string
+  /** Which controllers run, by upstream's names: `*,-cronjob-controller`; all when absent. */
+  readonly controllers?: readonly string[]
   /** 0 takes any free port. */
   readonly port: number
   /** Default 127.0.0.1. */
@@ -200,6 +203,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
       https: { host, port: options.port, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
+      externalHost: advertisedAddress(host),
+      serviceAccounts: {
+        issuers: [defaultIssuer],
+        signingKey: pki.serviceAccountKey,
+        publicKeys: pki.serviceAccountPublicKeys,
+      },
     })
     const boot = bootGateway({
       gateway,
@@ -210,7 +219,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       guarded,
       keepSystemObjects: true,
     })
-    await begin({ name: gateway.name, start: () => boot.start(), stop: () => gateway.stop(), health: () => gateway.health() })
+    await begin({
+      name: gateway.name,
+      start: () => boot.start(),
+      stop: () => gateway.stop(),
+      health: () => gateway.health(),
+    })
     undo.push(['system objects', async () => boot[Symbol.asyncDispose]()])
     const url = `https://${isWildcard(host) ? '127.0.0.1' : host}:${gateway.port}`
     const kubeconfig = join(dataDir, 'kubeconfig')
@@ -253,6 +267,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       log: logger,
       rootCa: pki.ca,
       metrics,
+      ...(options.controllers ? { controllers: options.controllers } : {}),
     })
     metrics.collect(() => [
       ...scheduler.metrics(),
@@ -323,9 +338,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const memory = giveBackMemory(clock)
     undo.push(['memory', () => memory[Symbol.dispose]()])
     // Nobody here needs the roles: components in this process are not asked for their rights.
-    const roles = boot
-      .finish()
-      .catch((err: unknown) => logger.warn({ err }, 'failed to create the default roles'))
+    const roles = boot.finish().catch((err: unknown) => logger.warn({ err }, 'failed to create the default roles'))
     undo.push(['default roles', () => roles])
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     sql.begin(log, guarded.inspection)

@@ -10,6 +10,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
 import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/cluster-role-aggregation.reconciler.ts'
+import { choiceProblem, isChosen } from './controller-names.ts'
 import { cronJobReconciler } from './cron-job/cron-job.reconciler.ts'
 import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
@@ -26,6 +27,7 @@ import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-c
 import { pvProtectionReconciler } from './pv-protection/pv-protection.reconciler.ts'
 import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconciler.ts'
 import { replicaSetReconciler, replicationControllerReconciler } from './replica-set/replica-set.reconciler.ts'
+import { createResourceQuotaReconciler } from './resource-quota/resource-quota.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
 import { statefulSetReconciler } from './stateful-set/stateful-set.reconciler.ts'
@@ -43,7 +45,7 @@ export interface ControllerManagerDeps {
   readonly log: Logger
   /** The cluster CA in PEM, for kube-root-ca.crt. */
   readonly rootCa: string
-  /** Names of the reconcilers to run (`deployment`, `replicaset`, …); all when absent. */
+  /** Which controllers run, by upstream's names (controller-names.ts): `*,-cronjob-controller`; all when absent. */
   readonly controllers?: readonly string[]
   /** Which keys are this replica's; all when absent. */
   readonly shares?: Shares
@@ -76,15 +78,19 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     ephemeralVolumeReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
+    createResourceQuotaReconciler(resources),
   ]
 }
 
 /** Creates the service; it works once `start` has resolved. */
 export function createControllerManager(deps: ControllerManagerDeps): ControllerRunner {
-  const wanted = deps.controllers === undefined ? undefined : new Set(deps.controllers)
+  const choice = deps.controllers ?? ['*']
   const all = createReconcilers({ rootCa: deps.rootCa })
-  const unknown = [...(wanted ?? [])].filter((name) => !all.some((reconciler) => reconciler.name === name))
-  if (unknown.length > 0) throw new Error(`unknown controllers: ${unknown.join(', ')}`)
+  const problem = choiceProblem(
+    choice,
+    all.map(({ name }) => name),
+  )
+  if (problem !== undefined) throw new Error(problem)
   return createControllerRunner({
     name: controllerManagerName,
     feed: deps.feed,
@@ -92,7 +98,7 @@ export function createControllerManager(deps: ControllerManagerDeps): Controller
     clock: deps.clock,
     ids: deps.ids,
     log: deps.log,
-    reconcilers: all.filter((reconciler) => wanted?.has(reconciler.name) ?? true),
+    reconcilers: all.filter(({ name }) => isChosen(name, choice)),
     fieldManager: controllerManagerName,
     ...(deps.shares ? { shares: deps.shares } : {}),
     ...(deps.metrics ? { metrics: deps.metrics } : {}),

@@ -32,8 +32,6 @@ const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
   stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
-  stored('ResourceQuotas', 'resourcequotas', ': this one limits nothing'),
-  stored('LimitRanges', 'limitranges', ': this one sets no defaults and limits nothing'),
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
@@ -94,13 +92,6 @@ export const features: readonly Feature[] = [
       { of: 'priorityclasses.scheduling.k8s.io', path: 'preemptionPolicy', is: ['PreemptLowerPriority'] },
     ],
     sentence: 'priorities order the scheduling queue, and no pod is preempted for another yet',
-  },
-  {
-    id: 'scheduling-groups',
-    state: 'ignored',
-    docs: 'scheduling groups',
-    fields: [pod('schedulingGroup')],
-    sentence: 'the scheduler ignores schedulingGroup yet: pods are placed one by one',
   },
   {
     id: 'provisioning',
@@ -240,11 +231,10 @@ export const features: readonly Feature[] = [
       pod('hostnameOverride'),
       pod('setHostnameAsFQDN'),
       pod('shareProcessNamespace'),
-      ...each('lifecycle.stopSignal'),
       ...each('volumeMounts[].mountPropagation', ['Bidirectional', 'HostToContainer']),
     ],
     sentence:
-      'nodes of processes give pods no namespaces of their own: host names, DNS, stop signals and mount propagation change nothing',
+      'nodes of processes give pods no namespaces of their own: host names, DNS and mount propagation change nothing',
   },
 
   {

@@ -4,7 +4,7 @@ import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import { ApiError, decidedElsewhere, deleted, nameUsedBefore, notFound } from '@shiplog/api/status'
-import type { AdmissionAttributes, AdmissionPlugin } from '@shiplog/domain/admission'
+import type { AdmissionAttributes, AdmissionPlugin, Charge } from '@shiplog/domain/admission'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
 import type { DecisionContext } from '@shiplog/domain/strategy'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
@@ -26,7 +26,7 @@ import { dryRunOf } from '../request/request-options.ts'
 import type { SubjectState } from '../store/projection.ts'
 import { decideOnce } from '../store/rounds.ts'
 import type { Stream, Streams } from '../store/streams.ts'
-import { append, type Appended, type DecidedEvent } from './append.ts'
+import { append, type Appended, type Charged, type DecidedEvent } from './append.ts'
 import type { DecisionBasis } from './decision-basis.ts'
 import { alreadyStamped, stampFor } from './field-ownership.ts'
 import { guardAppend, guardSubject, onceKey } from './guards.ts'
@@ -193,7 +193,7 @@ async function validateAsync({ asyncAdmission }: Target, attributes: AdmissionAt
 }
 
 function store(
-  { streams }: AttemptDeps,
+  { registry, streams }: AttemptDeps,
   { request, kind, stream }: Target,
   basis: DecisionBasis,
   {
@@ -207,6 +207,10 @@ function store(
     readonly fence?: Append | undefined
   },
 ): Promise<Appended | undefined> {
+  const charged = decided.charges.flatMap(
+    (charge) => chargedOf(charge, registry.storage(charge.groupResource)!, basis) ?? [],
+  )
+  if (charged.length < decided.charges.length) return Promise.resolve(undefined)
   const event: DecidedEvent = {
     ...rest,
     request,
@@ -215,8 +219,21 @@ function store(
     fence,
     event: decided.event!,
     allocation: decided.allocation,
+    charged,
   }
   return append(streams, stream, event)
+}
+
+/** The object's version that was charged; undefined when it has moved since. */
+function chargedOf(
+  { groupResource, object }: Charge,
+  resource: ResourceInfo,
+  basis: DecisionBasis,
+): Charged | undefined {
+  const { namespace = '', name, resourceVersion } = object.metadata
+  const expected = basis.current(groupResource, namespace, name)
+  if (!expected || String(expected.sequence) !== resourceVersion) return undefined
+  return { groupResource, object, expected, subject: subjectOf(resource, namespace, name) }
 }
 
 /** The guard that a fenced request takes with it. Throws when another replica was faster. */

@@ -121,6 +121,10 @@ export function createWriter(deps: WriterDeps): Writer {
     ...(once ? [guardSubject(onceKey(once.matter))] : []),
   ]
 
+  /** Writes that the same quotas count take their turns at them, before they take their turn at their own subject. */
+  const quotaTurns = ({ namespace }: GatewayRequest): string[] =>
+    namespace !== '' && view.list('resourcequotas', namespace).length > 0 ? [`quotas of ${namespace}`] : []
+
   async function create(request: GatewayRequest): Promise<WriteOutcome> {
     const decoded = bodies.decodeResource(request, request.name === '')
     checkNoVersion(decoded.draft)
@@ -131,7 +135,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const { resource, namespace } = request
     const target = targetOf(request, 'CREATE')
     const { name } = prepared.draft.metadata
-    const subjects = name ? [subjectOf(resource, namespace, name)] : []
+    const subjects = [...(name ? [subjectOf(resource, namespace, name)] : []), ...quotaTurns(request)]
     for (let attempt = 0; ; attempt++) {
       const created = await decide(target, subjects, (basis) => attemptCreate(attemptDeps, target, prepared, basis))
       if (!('taken' in created)) return created
