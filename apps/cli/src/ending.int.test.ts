@@ -53,9 +53,7 @@ test.each([
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)('%s while it waits', async (signal) => {
   const child = spawn(process.execPath, [main, 'log', '--follow', '-d', dataDir], { stdio: 'ignore' })
   const exit = new Promise((resolve) => child.once('exit', resolve))
-  await expect
-    .poll(() => existsSync(join(dataDir, 'lock')) && left().length >= (natsServer ? 2 : 1), { timeout: 20_000 })
-    .toBe(true)
+  await expect.poll(() => existsSync(join(dataDir, 'lock')) && left().length >= (natsServer ? 2 : 1), { timeout: 20_000 }).toBe(true)
   child.kill(signal)
   await exit
   await expect.poll(left, { timeout: 10_000 }).toEqual([])
@@ -66,9 +64,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)('%s while it wait
 
 test('a command ends when the process that started it is killed', async () => {
   const run = join(import.meta.dirname, '../../../tools/run.mjs')
-  const starter = spawn(process.execPath, [run, 'apps/cli/src/main.ts', 'log', '--follow', '-d', dataDir], {
-    stdio: 'ignore',
-  })
+  const starter = spawn(process.execPath, [run, 'apps/cli/src/main.ts', 'log', '--follow', '-d', dataDir], { stdio: 'ignore' })
   await expect.poll(() => existsSync(join(dataDir, 'lock')), { timeout: 20_000 }).toBe(true)
   starter.kill('SIGKILL')
   await expect.poll(left, { timeout: 10_000 }).toEqual([])

@@ -49,17 +49,13 @@ async function put(cluster: RunningCluster, name: string): Promise<number> {
 async function names(cluster: RunningCluster): Promise<string[]> {
   const listed = await client(cluster).request({ ...configMaps, verb: 'list' })
   if (!listed.ok) throw new Error(listed.status.message)
-  return (listed.object['items'] as any[])
-    .map(({ metadata }) => metadata.name)
-    .filter((name) => /^kept|^lost/.test(name))
+  return (listed.object['items'] as any[]).map(({ metadata }) => metadata.name).filter((name) => /^kept|^lost/.test(name))
 }
 
 const logs = ['embedded', ...(natsServer ? (['jetstream'] as const) : [])] as const
 
 describe.each(logs)('a cluster on %s', (log) => {
-  test.each(
-    logs,
-  )('that runs is backed up, and comes back on %s with all that it was, and no sequence twice', async (target) => {
+  test.each(logs)('that runs is backed up, and comes back on %s with all that it was, and no sequence twice', async (target) => {
     const [from, copy, to] = ['from', 'copy', 'to'].map((name) => join(place, name)) as [string, string, string]
     const first = await up(from, log)
     for (const index of [1, 2, 3]) await put(first, `kept-${index}`)
@@ -84,10 +80,7 @@ describe.each(logs)('a cluster on %s', (log) => {
     expect(await names(again)).toEqual(['kept-1', 'kept-2', 'kept-3'])
     expect(await put(again, 'kept-4')).toBeGreaterThan(seen)
     // Every list is served, also of the streams that begin empty.
-    for (const [group, resource] of [
-      ['', 'events'],
-      ['coordination.k8s.io', 'leases'],
-    ] as const) {
+    for (const [group, resource] of [['', 'events'], ['coordination.k8s.io', 'leases']] as const) {
       const listed = await client(again).request({ group, resource, verb: 'list', namespace: '' })
       expect(listed.ok, resource).toBe(true)
     }

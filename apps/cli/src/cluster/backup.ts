@@ -159,9 +159,7 @@ export async function restore(from: string, options: RestoreOptions): Promise<nu
     if (existsSync(pki)) cpSync(pki, join(making, 'pki'), { recursive: true })
     if (existsSync(dataDir)) rmdirSync(dataDir)
     renameSync(making, dataDir)
-    say(
-      `${dataDir}: as it was at ${takenAt} (sequence ${ends.events}), verified; what is written now begins at ${end + 1}`,
-    )
+    say(`${dataDir}: as it was at ${takenAt} (sequence ${ends.events}), verified; what is written now begins at ${end + 1}`)
     return 0
   } finally {
     await forget()

@@ -16,13 +16,7 @@ export function completionScript(shell: Shell, program: Command): string {
     (command): Described => ({
       name: command.name(),
       description: command.description(),
-      options: [
-        ...command.options,
-        ...command
-          .createHelp()
-          .visibleOptions(command)
-          .filter((o) => !command.options.includes(o)),
-      ],
+      options: [...command.options, ...command.createHelp().visibleOptions(command).filter((o) => !command.options.includes(o))],
     }),
   )
   return { bash, zsh, fish }[shell](commands)

@@ -37,8 +37,7 @@ async function repairOpened(
     return 0
   }
   for (const remedy of plan) describe(remedy)
-  for (const subject of aged)
-    say(`${subject}: the record is damaged\n    gives up: the object, which ages anyway and is made anew`)
+  for (const subject of aged) say(`${subject}: the record is damaged\n    gives up: the object, which ages anyway and is made anew`)
   if (options.yes !== true) {
     process.stderr.write('shiplog: nothing was changed. With --yes this is given up; a backup may hold it still\n')
     return 1

@@ -105,9 +105,7 @@ async function makeLog(log: 'embedded' | 'jetstream'): Promise<void> {
   const write = async (verb: ApiRequest['verb'], name: string, marker = ''): Promise<number> =>
     await ask(
       cluster,
-      verb === 'create'
-        ? { verb, body: map(name, marker) }
-        : { verb, name, ...(verb === 'delete' ? {} : { body: map(name, marker) }) },
+      verb === 'create' ? { verb, body: map(name, marker) } : { verb, name, ...(verb === 'delete' ? {} : { body: map(name, marker) }) },
     )
   at['first'] = await write('create', 'gone', 'gone-created')
   for (let i = 0; i < 13; i++) await write('create', `other-${i}`, `other-${i}`)
@@ -186,9 +184,7 @@ describe.each(['embedded', 'jetstream'] as const)('the log %s', (log) => {
     test('a list of then has all but what is damaged, and warns of that by its sequence', async () => {
       const list = await get(cluster, `/at/${at['all']}${maps}`)
       expect(names(list)).toHaveLength(13 + 1)
-      expect(list.headers['warning']).toMatch(
-        new RegExp(`299 - ".*sequence ${at['first']}, ${at['liveOne']}.*configmaps default/gone`),
-      )
+      expect(list.headers['warning']).toMatch(new RegExp(`299 - ".*sequence ${at['first']}, ${at['liveOne']}.*configmaps default/gone`))
       const exact = await get(cluster, `${maps}?resourceVersion=${at['all']}&resourceVersionMatch=Exact`)
       expect(names(exact)).toEqual(names(list))
       expect(exact.headers['warning']).toBe(list.headers['warning'])
@@ -222,19 +218,12 @@ describe.each(['embedded', 'jetstream'] as const)('the log %s', (log) => {
 
     const checkCommands = async (): Promise<void> => {
       const told = await shiplog(dataDir, 'log', '--until', String(at['end']))
-      expect(told.stdout).toMatch(
-        new RegExp(`^ *${at['first']}  -  damaged record \\(.*\\)  of configmap/gone in default$`, 'm'),
-      )
+      expect(told.stdout).toMatch(new RegExp(`^ *${at['first']}  -  damaged record \\(.*\\)  of configmap/gone in default$`, 'm'))
       expect(told.stdout).toMatch(new RegExp(`^ *${at['liveOne']}  -  damaged record`, 'm'))
       expect(told.stdout.match(/ConfigMapCreated +configmap\/other-/g)).toHaveLength(13)
       expect(told.stderr).toContain(`damaged at sequence ${at['first']}, ${at['liveOne']}`)
       const history = await shiplog(dataDir, 'history', 'cm/live', '-o', 'json')
-      expect(
-        history.stdout
-          .trim()
-          .split('\n')
-          .map((line) => JSON.parse(line)),
-      ).toMatchObject([
+      expect(history.stdout.trim().split('\n').map((line) => JSON.parse(line))).toMatchObject([
         { sequence: at['liveOne'], damaged: expect.any(String) },
         { sequence: at['liveTwo'], type: 'ConfigMapUpdated' },
       ])
@@ -282,13 +271,7 @@ describe.each(['embedded', 'jetstream'] as const)('the log %s', (log) => {
   })
 
   test.each([
-    [
-      'of a live object, which goes back to its version before',
-      'live-two',
-      'live',
-      /goes back to what it was at sequence/,
-      'live-one',
-    ],
+    ['of a live object, which goes back to its version before', 'live-two', 'live', /goes back to what it was at sequence/, 'live-one'],
     ['of a live object that has no other version', 'single-one', 'single', /no whole version of it is left/, undefined],
     ['that ended an object', 'tomb-last', 'tomb', /sequence/, undefined],
   ] as const)('a damaged record %s stops the start, and repair mends it', async (_, text, name, gaveUp, marker) => {
@@ -300,10 +283,7 @@ describe.each(['embedded', 'jetstream'] as const)('the log %s', (log) => {
     await expect(start(dataDir, log)).rejects.toThrow()
     // JetStream gives nothing of a record that it finds damaged: that it was a deletion has to be said.
     const end = name === 'tomb' && log === 'jetstream' ? ['--end', String(at['tombDeleted'])] : []
-    expect(await shiplog(dataDir, 'repair', '--yes', ...end)).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('repaired at'),
-    })
+    expect(await shiplog(dataDir, 'repair', '--yes', ...end)).toMatchObject({ code: 0, stdout: expect.stringContaining('repaired at') })
     const verify = await shiplog(dataDir, 'verify')
     expect(verify.stderr).toBe('')
     expect(verify.stdout).toContain('accepted: ')
@@ -315,12 +295,7 @@ describe.each(['embedded', 'jetstream'] as const)('the log %s', (log) => {
       // resourceVersions never go back, and the object can be written again.
       const list = await get(cluster, maps)
       expect(Number(JSON.parse(list.text).metadata.resourceVersion)).toBeGreaterThan(at['end']!)
-      const again = await ask(
-        cluster,
-        marker === undefined
-          ? { verb: 'create', body: map(name, 'new') }
-          : { verb: 'update', name, body: map(name, 'new') },
-      )
+      const again = await ask(cluster, marker === undefined ? { verb: 'create', body: map(name, 'new') } : { verb: 'update', name, body: map(name, 'new') })
       expect(again).toBeGreaterThan(at['end']!)
       expect(await get(cluster, `${maps}/${name}`)).toMatchObject({ code: 200 })
     } finally {

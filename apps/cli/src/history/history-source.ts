@@ -9,13 +9,7 @@ import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
 import { decodeYaml } from '@shiplog/api/decode/decode-yaml'
 import type { EventLog, LogRecord, ReadOptions } from '@shiplog/events/event-log'
 import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
-import {
-  type Damage,
-  inspectLog,
-  isDamage,
-  type LogInspection,
-  withDamage,
-} from '@shiplog/events/integrity/log-inspection'
+import { type Damage, inspectLog, isDamage, type LogInspection, withDamage } from '@shiplog/events/integrity/log-inspection'
 import { decodeLine } from '@shiplog/events/history/record-lines'
 import { type DamagedRecord, type DecodedRecord, type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { systemClock } from '@shiplog/runtime/clock'

@@ -3,7 +3,16 @@
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { changeLine, fieldChanges, managerOf, withoutSecrets } from './history-changes.ts'
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
-import { contentOf, damageJson, damageLine, isDamaged, say, tell, warnOfDamage, whoAndWhy } from './history-records.ts'
+import {
+  contentOf,
+  damageJson,
+  damageLine,
+  isDamaged,
+  say,
+  tell,
+  warnOfDamage,
+  whoAndWhy,
+} from './history-records.ts'
 import { type SourceOptions, withHistory } from './history-source.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
 
@@ -36,11 +45,7 @@ export async function history(text: string, options: HistoryOptions): Promise<nu
           isBlind = true
           // What the next version changed is told against the last that can be read.
           if (record.sequence > since)
-            say(
-              options.output === 'json'
-                ? JSON.stringify(damageJson(record))
-                : `${events > 0 ? '\n' : ''}${damageLine(record).trimStart()}`,
-            )
+            say(options.output === 'json' ? JSON.stringify(damageJson(record)) : `${events > 0 ? '\n' : ''}${damageLine(record).trimStart()}`)
           continue
         }
         const told = tell(record)!

@@ -84,10 +84,7 @@ beforeAll(async () => {
   const pod = { metadata: { name: 'aged', labels: { 'old-app': 'web' } }, ...template }
   written = (await ask({ verb: 'create', body: pod })).sequence
   // The scheduler finds no node, and says so.
-  await vi.waitFor(
-    async () => expect((await ask({ name: 'aged' })).object['status']?.conditions).toHaveLength(1),
-    20_000,
-  )
+  await vi.waitFor(async () => expect((await ask({ name: 'aged' })).object['status']?.conditions).toHaveLength(1), 20_000)
   await cluster.stop()
   cluster = await start(2, upgraded)
   source = logSource(cluster.log.events, () => Promise.resolve(), upgraded)
@@ -111,10 +108,10 @@ describe('a pod of the first schema version is read as one of the second', () =>
   })
 
   test('by the scheduler, which sends it where the new form says', async () => {
-    await vi.waitFor(async () => expect((await ask({ name: 'aged' })).object['spec'].nodeName).toBe('node-1'), {
-      timeout: 20_000,
-      interval: 100,
-    })
+    await vi.waitFor(
+      async () => expect((await ask({ name: 'aged' })).object['spec'].nodeName).toBe('node-1'),
+      { timeout: 20_000, interval: 100 },
+    )
   })
 
   test('by the controllers: a ReplicaSet adopts it by its new label', async () => {
@@ -126,8 +123,7 @@ describe('a pod of the first schema version is read as one of the second', () =>
     const apps = { group: 'apps', resource: 'replicasets' }
     await ask({ ...apps, verb: 'create', body: { metadata: { name: 'web' }, spec } })
     await vi.waitFor(
-      async () =>
-        expect((await ask({ name: 'aged' })).object.metadata.ownerReferences).toMatchObject([{ name: 'web' }]),
+      async () => expect((await ask({ name: 'aged' })).object.metadata.ownerReferences).toMatchObject([{ name: 'web' }]),
       { timeout: 20_000, interval: 100 },
     )
   })

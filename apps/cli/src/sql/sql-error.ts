@@ -34,10 +34,7 @@ export function placeOf(query: string, position: number): string[] {
   const column = [...before.slice(before.lastIndexOf('\n') + 1)].length
   const line = [...(query.split('\n')[lineNumber - 1] ?? '')]
   const from = Math.max(0, column - lineWidthMax / 2)
-  const shown = line
-    .slice(from, from + lineWidthMax)
-    .join('')
-    .replaceAll('\t', ' ')
+  const shown = line.slice(from, from + lineWidthMax).join('').replaceAll('\t', ' ')
   const head = `LINE ${lineNumber}: ${from > 0 ? '...' : ''}`
   return [`${head}${shown}`, `${' '.repeat(head.length + column - from)}^`]
 }
