@@ -148,6 +148,14 @@ program
   )
   .addOption(
     new Option(
+      '--controllers <names>',
+      "controllers to run, by upstream's names, comma-separated: * is all, -name leaves one out",
+    )
+      .default(['*'], '*')
+      .argParser((text) => text.split(',').filter((name) => name !== '')),
+  )
+  .addOption(
+    new Option(
       '--continue-token-lifetime <seconds>',
       'paged lists go on from their snapshot for so long, then 410; upstream: about 300 (default: as long as the log holds it)',
     ).argParser(wholeNumber(86_400)),
@@ -299,7 +307,10 @@ program
   .description('mend a log whose damage keeps the cluster from starting, giving up what cannot be read')
   .addOption(dataDirOption())
   .option('--yes', 'give it up; without this nothing is changed')
-  .option('--end <sequence...>', 'end the objects of these damaged records instead of taking them back to older versions')
+  .option(
+    '--end <sequence...>',
+    'end the objects of these damaged records instead of taking them back to older versions',
+  )
   .addHelpText(
     'after',
     `

@@ -69,14 +69,14 @@ describe('the controller manager', () => {
 
   test('runs only the controllers that it is told to, and refuses unknown ones', async () => {
     const cluster = createFakeCluster(systemClock)
-    const manager = manage(cluster, ['serviceaccount'])
+    const manager = manage(cluster, ['serviceaccount-controller'])
     await manager.start()
     makeNamespace(cluster, 'default')
     await eventually(() => cluster.list('serviceaccounts').length === 1)
     expect(cluster.list('configmaps')).toEqual([])
     await manager.stop()
     await manager.stop()
-    expect(() => manage(cluster, ['tea'])).toThrow('unknown controllers: tea')
+    expect(() => manage(cluster, ['tea'])).toThrow('"tea" is not in the list of known controllers')
   })
 
   test('stops before it has started, and then start resolves', async () => {
@@ -120,7 +120,7 @@ describe('the controller manager', () => {
       ids: systemIds,
       log: silentLogger,
       rootCa: 'CA',
-      controllers: ['deployment', 'replicaset'],
+      controllers: ['deployment-controller', 'replicaset-controller'],
     })
     await manager.start()
     cluster.must({ verb: 'create', ...deployments, body: deploymentManifest({ replicas: 1_000 }) })

@@ -4,7 +4,11 @@ import { forbidden } from '@shiplog/api/status'
 import type { Ids } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/metrics'
-import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/framework/configuration'
+import {
+  createProfile,
+  defaultConfiguration,
+  type SchedulerConfiguration,
+} from '@shiplog/scheduling/framework/configuration'
 import { schedule } from '@shiplog/scheduling/framework/schedule'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
