@@ -30,6 +30,18 @@ export interface LabelSelector {
     | null
 }
 
+/** A LabelSelector as requests bring it, before it is validated. */
+export interface DecodedLabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>> | null | undefined
+  readonly matchExpressions?: readonly Partial<DecodedLabelRequirement>[] | null | undefined
+}
+
+interface DecodedLabelRequirement {
+  readonly key: string | undefined
+  readonly operator: string | undefined
+  readonly values: readonly string[] | null | undefined
+}
+
 // ── names and values of labels ────────────────────────────────────────────────────────────────────────────────────
 
 const labelNameMaxBytes = 63
@@ -461,7 +473,10 @@ export const validateLabels = (
 }
 
 /** Validates a LabelSelector object under a path, e.g. `spec.selector`. */
-export const validateLabelSelector = (selector: LabelSelector | null | undefined, path: string): StatusCause[] => {
+export const validateLabelSelector = (
+  selector: DecodedLabelSelector | null | undefined,
+  path: string,
+): StatusCause[] => {
   if (!selector) return []
   const causes = validateLabels(selector.matchLabels, `${path}.matchLabels`)
   ;(selector.matchExpressions ?? []).forEach((expression, index) => {

@@ -93,7 +93,7 @@ const controllerRevisionStrategy: Strategy = {
   validateUpdate: (next, before) => immutable(next['data'], before['data'], 'data'),
 }
 
-const strategies = new Map<string, Strategy>([
+const strategies = new Map<string, Strategy<any>>([
   ['apiservices.apiregistration.k8s.io', apiServiceStrategy],
   ['certificatesigningrequests.certificates.k8s.io', certificateSigningRequestStrategy],
   ['clusterrolebindings.rbac.authorization.k8s.io', clusterRoleBindingStrategy],

@@ -11,7 +11,6 @@ import { nanosOf } from '../quantities.ts'
 import { validateDriverName } from '../storage-driver-name.ts'
 import type { Strategy } from '../strategy.ts'
 
-
 const fsGroupPolicies = ['File', 'None', 'ReadWriteOnceWithFSType']
 const lifecycleModes = ['Persistent', 'Ephemeral']
 const tokenSecondsMin = 600
@@ -29,7 +28,7 @@ const validateDriver = (driver: KubeObject): StatusCause[] => {
   for (const mode of items(spec['volumeLifecycleModes']))
     if (!lifecycleModes.includes(mode)) causes.push(notSupported('spec.volumeLifecycleModes', mode, lifecycleModes))
   const audiences = new Set<string>()
-  items(spec['tokenRequests']).forEach(({ audience = '', expirationSeconds }: JsonObject, index) => {
+  items(spec['tokenRequests']).forEach(({ audience = '', expirationSeconds }, index) => {
     const at = `spec.tokenRequests[${index}]`
     if (audiences.has(audience)) causes.push(duplicate(`${at}.audience`, audience))
     audiences.add(audience)
@@ -60,7 +59,7 @@ const validateDriver = (driver: KubeObject): StatusCause[] => {
 const validateCsiNode = (node: KubeObject): StatusCause[] => {
   const causes: StatusCause[] = []
   const names = new Set<string>()
-  items(node['spec']?.drivers).forEach((driver: JsonObject, index) => {
+  items(node['spec']?.drivers).forEach((driver, index) => {
     const at = `spec.drivers[${index}]`
     causes.push(...validateDriverName(driver['name'], `${at}.name`))
     if (!driver['nodeID']) causes.push(required(`${at}.nodeID`))
@@ -192,8 +191,7 @@ export const csiDriverStrategy: Strategy = {
     fill(spec, 'requiresRepublish', false)
     fill(spec, 'seLinuxMount', false)
   },
-  validateUpdate: (next, before) =>
-    [
+  validateUpdate: (next, before) => [
     // Upstream names this field by another name.
     ...immutable(next['spec']?.attachRequired, before['spec']?.attachRequired, 'spec.attachedRequired'),
     ...immutable(next['spec']?.volumeLifecycleModes, before['spec']?.volumeLifecycleModes, 'spec.volumeLifecycleModes'),
@@ -208,13 +206,7 @@ const validateVolumeError = (error: JsonObject | undefined, field: string): Stat
     ? [tooLong(`${field}.message`, errorMessageBytesMax)]
     : []),
   ...(Number(error?.['errorCode'] ?? 0) < 0
-    ? [
-        invalidValue(
-          `${field}.errorCode`,
-          error?.['errorCode'],
-          `must be between 0 and ${errorCodeMax}, inclusive`,
-        ),
-      ]
+    ? [invalidValue(`${field}.errorCode`, error?.['errorCode'], `must be between 0 and ${errorCodeMax}, inclusive`)]
     : []),
 ]
 
@@ -224,7 +216,7 @@ export const volumeAttachmentStrategy: Strategy = {
   hasGeneration: false,
   validatesAll: true,
   validate: validateAttachment,
-  setDefaults: (draft) => fillStatus(draft, { attached: false }),
+  setDefaults: (draft) => fillStatus(draft['status'], { attached: false }),
   prepareForCreate: (draft) => {
     draft['status'] = { attached: false }
   },

@@ -26,7 +26,12 @@ const generationAnnotation = 'deprecated.daemonset.template.generation'
 
 const setDefaults = (draft: JsonObject): void => {
   fill(section(section(draft, 'metadata'), 'annotations'), generationAnnotation, '0')
-  fillStatus(draft, { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 })
+  fillStatus(draft['status'], {
+    currentNumberScheduled: 0,
+    numberMisscheduled: 0,
+    desiredNumberScheduled: 0,
+    numberReady: 0,
+  })
   const spec = section(draft, 'spec')
   const update = section(spec, 'updateStrategy')
   fillText(update, 'type', 'RollingUpdate')

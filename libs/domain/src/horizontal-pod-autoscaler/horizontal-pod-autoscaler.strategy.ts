@@ -26,7 +26,7 @@ const setRules = (rules: JsonObject, defaults: JsonObject): void => {
 }
 
 const setDefaults = (draft: JsonObject): void => {
-  fillStatus(draft, { desiredReplicas: 0 })
+  fillStatus(draft['status'], { desiredReplicas: 0 })
   const spec = section(draft, 'spec')
   fill(spec, 'minReplicas', 1)
   if (items(spec['metrics']).length === 0)

@@ -8,7 +8,7 @@ const tooMany =
   'In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail'
 
 export const jobWarnings = (specOf: (object: KubeObject) => JsonObject | undefined, field: string) => {
-  const ofTemplate = templateWarnings((object) => specOf(object)?.['template'], `${field}.template`)
+  const ofTemplate = templateWarnings((object: KubeObject) => specOf(object)?.['template'], `${field}.template`)
   return (next: KubeObject, before: KubeObject | undefined): string[] => {
     const { completionMode, completions = 0, parallelism = 0 } = specOf(next) ?? {}
     const moved = !before || before.metadata.generation !== next.metadata.generation

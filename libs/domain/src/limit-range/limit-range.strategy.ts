@@ -5,7 +5,7 @@ import type { StatusCause } from '@shiplog/api/status'
 import { byRule, entries, fill, items, section } from '../fields.ts'
 import { qualifiedName } from '../names.ts'
 import { isStandardResource } from '../resource-quota/standard-resources.ts'
-import { validateContainerResourceName } from '../pod/container-validation.ts'
+import { validateContainerResourceName } from '../pod/resource-validation.ts'
 import { compareQuantities, nanosOf } from '../quantities.ts'
 import type { Strategy } from '../strategy.ts'
 
@@ -119,7 +119,7 @@ const validateItem = (item: JsonObject, at: string): StatusCause[] => {
 
 const validate = (range: KubeObject): StatusCause[] => {
   const seen = new Set<string>()
-  return items(range['spec']?.limits).flatMap((item: JsonObject, index) => {
+  return items(range['spec']?.limits).flatMap((item, index) => {
     const at = `spec.limits[${index}]`
     const causes = validateItem(item, at)
     const type: string = item['type'] ?? ''

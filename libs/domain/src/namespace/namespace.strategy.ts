@@ -28,7 +28,7 @@ export const namespaceStrategy: Strategy = {
   validateName: dns1123Label,
   setDefaults: (draft) => {
     setNameLabel(draft as KubeObject)
-    fillStatus(draft, { phase: 'Active' })
+    fillStatus(draft['status'], { phase: 'Active' })
   },
   prepareForCreate: (draft) => {
     setNameLabel(draft)

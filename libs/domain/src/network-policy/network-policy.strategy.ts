@@ -5,7 +5,7 @@ import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import { fill, items, section } from '../fields.ts'
 import { portNumber } from '../names.ts'
-import { validatePortNumberOrName } from '../pod/container-validation.ts'
+import { validatePortNumberOrName } from '../pod/probe-validation.ts'
 import { cidrWarnings, isStrictlyInside, parseCidr, validateLegacyCidr } from '../ip-addresses.ts'
 import type { Strategy } from '../strategy.ts'
 
@@ -22,7 +22,7 @@ const setDefaults = (draft: JsonObject): void => {
 }
 
 const validatePorts = (ports: unknown, field: string): StatusCause[] =>
-  items(ports).flatMap((port: JsonObject, index) => {
+  items(ports).flatMap((port, index) => {
     const at = `${field}[${index}]`
     const causes: StatusCause[] = []
     if (typeof port['protocol'] === 'string' && !protocols.includes(port['protocol']))
@@ -44,7 +44,7 @@ const validatePorts = (ports: unknown, field: string): StatusCause[] =>
   })
 
 const validatePeers = (peers: unknown, field: string): StatusCause[] =>
-  items(peers).flatMap((peer: JsonObject, index) => {
+  items(peers).flatMap((peer, index) => {
     const at = `${field}[${index}]`
     const { podSelector, namespaceSelector, ipBlock } = peer
     return [
@@ -89,8 +89,9 @@ const validate = (policy: KubeObject): StatusCause[] => {
     ...(items(spec['policyTypes']).length > policyTypes.length
       ? [invalidValue('spec.policyTypes', spec['policyTypes'], 'may not specify more than two policyTypes')]
       : []),
-    ...(items(spec['policyTypes']).length > policyTypes.length ? [] : items(spec['policyTypes'])).flatMap((type, index) =>
-      policyTypes.includes(type) ? [] : [notSupported(`spec.policyTypes[${index}]`, type, policyTypes)],
+    ...(items(spec['policyTypes']).length > policyTypes.length ? [] : items(spec['policyTypes'])).flatMap(
+      (type, index) =>
+        policyTypes.includes(type) ? [] : [notSupported(`spec.policyTypes[${index}]`, type, policyTypes)],
     ),
   ]
 }

@@ -36,7 +36,7 @@ const validate = (budget: KubeObject): StatusCause[] => {
 
 export const podDisruptionBudgetStrategy: Strategy = {
   setDefaults: (draft) =>
-    fillStatus(draft, { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 }),
+    fillStatus(draft['status'], { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 }),
   anyGenerateName: true,
   validateStatusUpdate: (next) => [
     ...validateConditions(next['status']?.conditions, 'status.conditions'),

@@ -12,7 +12,7 @@ export const replicaSetStrategy: Strategy = {
   warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
   setDefaults: (draft: JsonObject) => {
     const spec = section(draft, 'spec')
-    fillStatus(draft, { replicas: 0 })
+    fillStatus(draft['status'], { replicas: 0 })
     fill(spec, 'replicas', 1)
     if (spec['template']) setPodTemplateDefaults(spec['template'])
   },

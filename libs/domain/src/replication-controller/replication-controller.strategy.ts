@@ -19,7 +19,7 @@ const setDefaults = (draft: JsonObject): void => {
     if (draft['metadata'] && Object.keys(draft['metadata'].labels ?? {}).length === 0)
       draft['metadata'].labels = { ...labels }
   }
-  fillStatus(draft, { replicas: 0 })
+  fillStatus(draft['status'], { replicas: 0 })
   fill(spec, 'replicas', 1)
   if (spec['template']) setPodTemplateDefaults(spec['template'])
 }

@@ -7,7 +7,7 @@ import { byRule, items, requiredName } from '../fields.ts'
 import { parseIp, validateLegacyCidr, validateLegacyIp, validateReachable } from '../ip-addresses.ts'
 import { validateFamilyFields } from './service-families.ts'
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts'
-import { validatePortNumberOrName } from '../pod/container-validation.ts'
+import { validatePortNumberOrName } from '../pod/probe-validation.ts'
 
 const protocols = ['SCTP', 'TCP', 'UDP']
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
@@ -20,7 +20,7 @@ const validatePorts = (spec: JsonObject): StatusCause[] => {
   const causes: StatusCause[] = []
   const ports = items(spec['ports'])
   const names = new Set<string>()
-  ports.forEach((port: JsonObject, index) => {
+  ports.forEach((port, index) => {
     const at = `spec.ports[${index}]`
     if (ports.length > 1 && !port['name']) causes.push(required(`${at}.name`))
     else if (port['name']) {
@@ -145,8 +145,7 @@ const validateAffinity = (spec: JsonObject): StatusCause[] => {
   if (!affinities.includes(affinity)) return [notSupported('spec.sessionAffinity', affinity, affinities)]
   const at = 'spec.sessionAffinityConfig'
   const config = spec['sessionAffinityConfig']
-  if (affinity === 'None')
-    return config ? [forbiddenField(at, 'must not be set when session affinity is None')] : []
+  if (affinity === 'None') return config ? [forbiddenField(at, 'must not be set when session affinity is None')] : []
   const missing = 'when session affinity type is ClientIP'
   if (!config) return [required(at, missing)]
   if (!config.clientIP) return [required(`${at}.clientIP`, missing)]

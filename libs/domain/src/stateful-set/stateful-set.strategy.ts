@@ -27,7 +27,7 @@ const mutableFields = [
 ]
 
 const setDefaults = (draft: JsonObject): void => {
-  fillStatus(draft, { replicas: 0, availableReplicas: 0 })
+  fillStatus(draft['status'], { replicas: 0, availableReplicas: 0 })
   const spec = section(draft, 'spec')
   fillText(spec, 'podManagementPolicy', 'OrderedReady')
   const update = section(spec, 'updateStrategy')
@@ -84,7 +84,7 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
 /** The spec with the volumes that its claims stand for, as pods will have them; their names are not the template's. */
 const withClaims = (spec: JsonObject): JsonObject => {
   if (!spec['template']) return spec
-  const names = new Set(items(spec['volumeClaimTemplates']).map((claim: JsonObject) => claim['metadata']?.name ?? ''))
+  const names = new Set(items(spec['volumeClaimTemplates']).map((claim) => claim['metadata']?.name ?? ''))
   const volumes = [...names].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
   const { hostname, subdomain, ...podSpec } = spec['template'].spec ?? {}
   const own = items(podSpec.volumes).filter(({ name }) => !names.has(name))
@@ -110,7 +110,7 @@ const validate = (set: KubeObject, before?: KubeObject): StatusCause[] => {
     ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
     ...nonNegative(spec['ordinals']?.start, 'spec.ordinals.start'),
     // Fixed once made, and so not judged again.
-    ...(before ? [] : items(spec['volumeClaimTemplates'])).flatMap((claim: JsonObject, index) =>
+    ...(before ? [] : items(spec['volumeClaimTemplates'])).flatMap((claim, index) =>
       validateClaimSpec(claim['spec'] ?? {}, `spec.volumeClaimTemplates[${index}].spec`),
     ),
     ...(spec['serviceName'] && !before ? byRule(dns1123Label, spec['serviceName'], 'spec.serviceName') : []),
@@ -138,15 +138,13 @@ const fillServiceName = (draft: KubeObject): void => fill(section(draft, 'spec')
 export const statefulSetStrategy: Strategy = {
   validatesAll: true,
   warnings: (next, before) => [
-    ...templateWarnings((set) => set['spec']?.template, 'spec.template', false)(next, before),
-    ...items(next['spec']?.volumeClaimTemplates).flatMap((claim: JsonObject, index) =>
+    ...templateWarnings((set: KubeObject) => set['spec']?.template, 'spec.template', false)(next, before),
+    ...items(next['spec']?.volumeClaimTemplates).flatMap((claim, index) =>
       // Upstream's two paths differ.
       claimSpecWarnings(claim['spec'], `spec.volumeClaimTemplates[${index}]${before ? '.Spec' : ''}`),
     ),
     ...(next['spec']?.revisionHistoryLimit < 0
-      ? [
-          'spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended',
-        ]
+      ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
       : []),
   ],
   setDefaults,
