@@ -16,7 +16,7 @@ export const genericMachinery: readonly string[] = [
 
 /** How many each workspace may have; none where it is not named. Lower a number with every change that lowers the count. */
 export const untypedAccessCeilings: Readonly<Record<string, number>> = {
-  'libs/domain': 2_058,
+  'libs/domain': 499,
   'services/node-agent': 240,
   'services/api-gateway': 109,
   'libs/control-plane': 36,

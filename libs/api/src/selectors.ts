@@ -433,7 +433,7 @@ const compiledSelectors = new WeakMap<object, CompiledSelector>()
  * Compiles a LabelSelector object: absent selects nothing, empty selects everything. Objects are taken as immutable, so
  * the result is remembered by identity. Throws ApiError 400 for what validateLabelSelector would have refused.
  */
-export const compileLabelSelector = (selector: LabelSelector | null | undefined): CompiledSelector => {
+export const compileLabelSelector = (selector: DecodedLabelSelector | null | undefined): CompiledSelector => {
   if (!selector) return nothingSelector
   const known = compiledSelectors.get(selector)
   if (known) return known
@@ -441,7 +441,7 @@ export const compileLabelSelector = (selector: LabelSelector | null | undefined)
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) {
     requirements.push({ key, operator: '=', values: [value] })
   }
-  for (const { key, operator, values } of selector.matchExpressions ?? []) {
+  for (const { key = '', operator = '', values } of selector.matchExpressions ?? []) {
     const known = Object.hasOwn(expressionOperators, operator) ? expressionOperators[operator] : undefined
     if (!known) return refuse(`${quoted(operator)} is not a valid label selector operator`)
     requirements.push({ key, operator: known, values: values ?? [] })

@@ -22,6 +22,11 @@ export const fillText = <Target extends object, Key extends keyof Target>(
   if (!target[key]) target[key] = value
 }
 
+/** What upstream writes as null when nobody has set it: lists and times that Go does not leave out. */
+export const fillNull = <Target extends object>(target: Target, key: keyof Target & string): void => {
+  ;(target as JsonObject)[key] ??= null
+}
+
 /** What upstream always writes of a status, if only as zero; a status that is not there stays away. */
 export const fillStatus = <Status extends object>(status: Status | undefined, values: Partial<Status>): void => {
   if (status) for (const [key, value] of Object.entries(values)) fill(status as JsonObject, key, value)

@@ -1,4 +1,7 @@
 // Which rules a kind has: `strategyFor('deployments.apps')`. Kinds without an entry have the generic rules only.
+import type { APIService } from '@shiplog/api/generated/types/apiregistration-v1'
+import type { ControllerRevision } from '@shiplog/api/generated/types/apps-v1'
+import type { PodTemplate } from '@shiplog/api/generated/types/core-v1'
 import { certificateSigningRequestStrategy } from './certificate-signing-request/certificate-signing-request.strategy.ts'
 import { configMapStrategy } from './config-map/config-map.strategy.ts'
 import { cronJobStrategy } from './cron-job/cron-job.strategy.ts'
@@ -18,6 +21,7 @@ import { endpointSliceStrategy } from './endpoint-slice/endpoint-slice.strategy.
 import { endpointsStrategy } from './endpoints/endpoints.strategy.ts'
 import { eventStrategy } from './event/event.strategy.ts'
 import { required } from '@shiplog/api/field-errors'
+import type { Draft } from '@shiplog/api/decoded'
 import { fill, immutable, nonNegative, section } from './fields.ts'
 import { flowSchemaStrategy, priorityLevelConfigurationStrategy } from './flow-control/flow-control.strategies.ts'
 import { horizontalPodAutoscalerStrategy } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.strategy.ts'
@@ -65,32 +69,32 @@ import {
 } from './webhook-configuration/webhook-configuration.strategies.ts'
 
 const generic: Strategy = {}
-const apiServiceStrategy: Strategy = {
+const apiServiceStrategy: Strategy<APIService> = {
   hasGeneration: false,
   allowUnconditionalUpdate: false,
   validateName: pathSegment,
   setDefaults: (draft) => {
-    const service = draft['spec']?.service
+    const service = draft.spec?.service
     if (service) fill(service, 'port', 443)
   },
 }
 
-const podTemplateStrategy: Strategy = {
+const podTemplateStrategy: Strategy<PodTemplate> = {
   validatesAll: true,
   returnsDeleted: true,
   hasGeneration: true,
   setDefaults: (draft) => setPodTemplateDefaults(section(draft, 'template')),
-  validate: (object) => validatePodTemplate(object['template'], 'template'),
-  warnings: templateWarnings((object) => object['template'], 'template', false),
+  validate: (object) => validatePodTemplate(object.template, 'template'),
+  warnings: templateWarnings((object: Draft<PodTemplate>) => object.template, 'template', false),
 }
 
-const controllerRevisionStrategy: Strategy = {
+const controllerRevisionStrategy: Strategy<ControllerRevision> = {
   hasGeneration: false,
   validate: (object, before) => [
-    ...nonNegative(object['revision'], 'revision'),
-    ...(!before && (object['data'] ?? null) === null ? [required('data', 'data is mandatory')] : []),
+    ...nonNegative(object.revision, 'revision'),
+    ...(!before && (object.data ?? null) === null ? [required('data', 'data is mandatory')] : []),
   ],
-  validateUpdate: (next, before) => immutable(next['data'], before['data'], 'data'),
+  validateUpdate: (next, before) => immutable(next.data, before.data, 'data'),
 }
 
 const strategies = new Map<string, Strategy<any>>([

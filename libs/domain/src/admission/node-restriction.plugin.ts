@@ -1,6 +1,8 @@
 // NodeRestriction: a node's agent writes about its own node and nobody else's. Which objects it may touch by name is said
 // by the Node authorizer; here stands what only the object tells.
+import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import { ApiError, forbidden } from '@shiplog/api/status'
+import type { Draft } from '@shiplog/api/decoded'
 import type { AdmissionAttributes, AdmissionPlugin } from '../admission.ts'
 import { semanticEqual } from '../fields.ts'
 import { nodeOf } from '../node-identity.ts'
@@ -29,7 +31,8 @@ const validate = (attributes: AdmissionAttributes): void => {
     if (touched.length > 0) {
       refuse(`is not allowed to modify labels: ${touched.sort().join(', ')}`)
     }
-    if (before && !semanticEqual(object['spec']?.taints ?? [], before['spec']?.taints ?? [])) {
+    const [now, was]: (Draft<Node> | undefined)[] = [object, before]
+    if (was && !semanticEqual(now?.spec?.taints, was.spec?.taints)) {
       refuse(`node "${node}" is not allowed to modify taints`)
     }
   } else if (group === 'coordination.k8s.io' && resource === 'leases') {
@@ -38,11 +41,11 @@ const validate = (attributes: AdmissionAttributes): void => {
     if (namespace !== leaseNamespace) refuse(`can only access leases in the "${leaseNamespace}" system namespace`)
     if (name !== node) refuse('can only access node lease with the same name as the requesting node')
   } else if (group === '' && resource === 'pods' && operation === 'CREATE') {
-    if (object?.metadata.annotations?.[mirrorAnnotation] === undefined) {
+    const pod: Draft<Pod> | undefined = object
+    if (pod?.metadata.annotations?.[mirrorAnnotation] === undefined) {
       refuse(`pod does not have "${mirrorAnnotation}" annotation, node "${node}" can only create mirror pods`)
     }
-    if (object?.['spec']?.nodeName !== node)
-      refuse(`node "${node}" can only create pods with spec.nodeName set to itself`)
+    if (pod?.spec?.nodeName !== node) refuse(`node "${node}" can only create pods with spec.nodeName set to itself`)
   }
 }
 

@@ -54,7 +54,7 @@ export const validateSelectorAndTemplate = (
     if (wrong.length > 0 && unusable !== null)
       causes.push(invalidValue('spec.selector', shownSelector(selector), unusable))
     if (wrong.length === 0 && !isEmptySelector(selector)) {
-      const compiled = compileLabelSelector(selector as LabelSelector)
+      const compiled = compileLabelSelector(selector)
       matches = (labels) => compiled.matches(labels)
     }
     if (isEmptySelector(selector))
