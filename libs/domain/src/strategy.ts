@@ -6,6 +6,7 @@ import type { KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Draft } from '@shiplog/api/decoded'
+import type { AdmissionView } from './admission.ts'
 
 /** Who asks. */
 export interface User {
@@ -60,6 +61,8 @@ export interface Strategy<Kind extends object = KubeObject> {
   setDefaults?(draft: Draft<Kind>): void
   /** Clears what a create may not set (status, …). Default: status is dropped when the kind has a status subresource. */
   prepareForCreate?(draft: Draft<Kind>, context: DecisionContext): void
+  /** Adds what upstream adds when it reads a created object back from its storage: nothing judges it. */
+  completeCreated?(object: Draft<Kind>): void
   /** Keeps what a main write may not touch. Default: status is copied from `before` when there is a status subresource. */
   prepareForUpdate?(draft: Draft<Kind>, before: Draft<Kind>): void
   /** Keeps all that a status write may not touch. Default: all but status, and but the metadata that the kind lets it write
@@ -69,6 +72,13 @@ export interface Strategy<Kind extends object = KubeObject> {
   changesGeneration?(next: Draft<Kind>, before: Draft<Kind>): boolean
   /** `before` is there on updates: some of what was stored may stay though it would not be taken today. */
   validate?(next: Draft<Kind>, before?: Draft<Kind>): readonly StatusCause[]
+  /** What others in the cluster decide: whether its namespace may ask for this, say. Told before all else. */
+  validateAgainst?(
+    next: Draft<Kind>,
+    before: Draft<Kind> | undefined,
+    view: AdmissionView,
+    subresource: string,
+  ): readonly StatusCause[]
   /** What only a create is refused for; `requested` is the group and version that the client named. */
   validateCreate?(next: Draft<Kind>, requested: ResourceInfo): readonly StatusCause[]
   /** Whether `validate` checks every field, so that the schema has nothing to add. */

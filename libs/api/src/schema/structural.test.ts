@@ -20,7 +20,7 @@ describe('normalize', () => {
       kind: 'Pod',
     })
     expect(JSON.stringify(normalizePod(input).object)).toBe(
-      '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"x"},"spec":{"volumes":[{"name":"v"}],"containers":[],"nodeName":"n"},"status":{}}',
+      '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"x"},"spec":{"volumes":[{"name":"v"}],"containers":null,"nodeName":"n"},"status":{}}',
     )
   })
 
@@ -216,7 +216,9 @@ describe('normalize', () => {
 
 describe('structural validation', () => {
   test('takes all that kubectl creates', () => {
-    const fixtures = JSON.parse(readFileSync(new URL('../decode/protobuf.fixtures.json', import.meta.url), 'utf8')) as any[]
+    const fixtures = JSON.parse(
+      readFileSync(new URL('../decode/protobuf.fixtures.json', import.meta.url), 'utf8'),
+    ) as any[]
     for (const { definition, expected, command } of fixtures) {
       if (!expected) continue
       expect([

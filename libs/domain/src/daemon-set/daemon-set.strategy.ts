@@ -47,7 +47,8 @@ const setDefaults = (draft: Draft<DaemonSet>): void => {
     const rolling = section(update, 'rollingUpdate')
     fill(rolling, 'maxUnavailable', 1)
     fill(rolling, 'maxSurge', 0)
-  }
+  } else if (update.rollingUpdate)
+    for (const key of ['maxUnavailable', 'maxSurge'] as const) fill(update.rollingUpdate, key, 0)
   fill(spec, 'revisionHistoryLimit', defaultRevisionHistory)
   if (spec.template) setPodTemplateDefaults(spec.template)
 }

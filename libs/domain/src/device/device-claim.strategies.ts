@@ -8,12 +8,15 @@ import { byRule, fillText, immutable, items, requiredName, section } from '../fi
 import { validateAnnotations } from '../metadata-validation.ts'
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts'
 import { validateDriverName } from '../storage-driver-name.ts'
+import type { AdmissionView } from '../admission.ts'
 import type { Strategy } from '../strategy.ts'
 
 const expressionCharactersMax = 10 * 1_024
-const deviceScope = { variables: new Set(['device']),
+const deviceScope = {
+  variables: new Set(['device']),
   members: new Map([['device', new Set(['driver', 'attributes', 'capacity', 'allowMultipleAllocations'])]]),
-  mayBeUnknown: true }
+  mayBeUnknown: true,
+}
 
 /** What a request for devices asks for when it does not say how many. */
 const setRequestDefaults = (spec: JsonObject): void => {
@@ -28,7 +31,7 @@ const setRequestDefaults = (spec: JsonObject): void => {
 }
 
 const validateSelectors = (selectors: unknown, field: string): StatusCause[] =>
-  items(selectors).flatMap(({ cel }: JsonObject, index) => {
+  items(selectors).flatMap(({ cel }, index) => {
     const at = `${field}[${index}].cel`
     if (!cel) return [required(at)]
     const expression: string = cel.expression ?? ''
@@ -146,10 +149,7 @@ const validateConstraint = (constraint: JsonObject, requests: readonly JsonObjec
       return [...causes, ...validateDeviceKey(constraint[key], `${field}.${key}`, true)]
   return [
     ...causes,
-    required(
-      field,
-      'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
-    ),
+    required(field, 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'),
   ]
 }
 
@@ -190,11 +190,27 @@ const validateTemplateMetadata = (metadata: JsonObject | undefined, field: strin
   ...validateAnnotations(metadata?.['annotations'], `${field}.annotations`),
 ]
 
+const adminAccessLabel = 'resource.kubernetes.io/admin-access'
+
+/** Devices as their administrator uses them: only for namespaces that are marked for it. */
+const validateAdminAccess = (requests: unknown, namespace: string | undefined, view: AdmissionView): StatusCause[] => {
+  const index = items(requests).findIndex((request: JsonObject) => request['exactly']?.adminAccess === true)
+  if (index < 0 || isMarked(namespace, view)) return []
+  return [forbiddenField(`spec.devices.requests[${index}].adminAccess`, adminAccessSentence)]
+}
+
+const isMarked = (namespace = '', view: AdmissionView): boolean =>
+  view.get('namespaces', '', namespace)?.metadata.labels?.[adminAccessLabel] === 'true'
+
+const adminAccessSentence = `admin access to devices requires the \`${adminAccessLabel}: true\` label on the containing namespace`
+
 const common = { hasGeneration: false, returnsDeleted: true, validatesAll: true } as const
 
 export const resourceClaimStrategy: Strategy = {
   ...common,
   setDefaults: (draft) => setRequestDefaults(section(draft, 'spec')),
+  validateAgainst: (claim, before, view) =>
+    before ? [] : validateAdminAccess(claim['spec']?.devices?.requests, claim.metadata.namespace, view),
   validateCreate: (claim) => validateClaimSpec(claim['spec'], 'spec'),
   validateUpdate: (next, before) => immutable(next['spec'], before['spec'], 'spec'),
 }
@@ -202,6 +218,8 @@ export const resourceClaimStrategy: Strategy = {
 export const claimTemplateStrategy: Strategy = {
   ...common,
   setDefaults: (draft) => setRequestDefaults(section(section(draft, 'spec'), 'spec')),
+  validateAgainst: (template, before, view) =>
+    before ? [] : validateAdminAccess(template['spec']?.spec?.devices?.requests, template.metadata.namespace, view),
   validate: (template) => [
     ...validateTemplateMetadata(template['spec']?.metadata, 'spec.metadata'),
     ...validateClaimSpec(template['spec']?.spec, 'spec.spec'),

@@ -34,9 +34,7 @@ const validatePool = (pool: JsonObject | undefined): StatusCause[] => {
     ...(resourceSliceCount <= 0
       ? [invalidValue(`${at}.resourceSliceCount`, resourceSliceCount, 'must be greater than zero')]
       : []),
-    ...(generation < 0
-      ? [invalidValue(`${at}.generation`, generation, 'must be greater than or equal to zero')]
-      : []),
+    ...(generation < 0 ? [invalidValue(`${at}.generation`, generation, 'must be greater than or equal to zero')] : []),
   ]
 }
 
@@ -66,7 +64,11 @@ const validatePlace = (spec: JsonObject): StatusCause[] => {
     causes.push(...validateNodeSelector(nodeSelector, 'spec.nodeSelector'))
     if (items(terms).length !== 1)
       causes.push(
-        invalidValue('spec.nodeSelector.nodeSelectorTerms', shownTerms(terms), 'must have exactly one node selector term'),
+        invalidValue(
+          'spec.nodeSelector.nodeSelectorTerms',
+          shownTerms(terms),
+          'must have exactly one node selector term',
+        ),
       )
   }
   for (const key of ['allNodes', 'perDeviceNodeSelection']) {
@@ -75,8 +77,9 @@ const validatePlace = (spec: JsonObject): StatusCause[] => {
   }
   const one = 'exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required'
   if (said.length === 0) causes.push(required('spec', one))
-  if (said.length > 1)
-    causes.push(invalidValue('spec', `{${said.join(', ')}}`, `${one}, but multiple fields are set`))
+  if (said.length > 1) causes.push(invalidValue('spec', `{${said.join(', ')}}`, `${one}, but multiple fields are set`))
+  if (Array.isArray(spec['sharedCounters']) && Array.isArray(spec['devices']))
+    causes.push(invalidValue('spec', '', 'only one of `sharedCounters` or `devices` is allowed'))
   return causes
 }
 
@@ -175,7 +178,7 @@ const validateBinding = (device: JsonObject, field: string): StatusCause[] => {
 const placeFields = ['nodeName', 'nodeSelector', 'allNodes']
 
 const validateDevicePlace = (device: JsonObject, perDevice: boolean, field: string): StatusCause[] => {
-  const said = placeFields.filter((key) => isSet(device[key]))
+  const said = placeFields.filter((key) => isSet(device[key]) && (!perDevice || Boolean(device[key])))
   if (!perDevice)
     return said.length === 0
       ? []
@@ -188,11 +191,13 @@ const validateDevicePlace = (device: JsonObject, perDevice: boolean, field: stri
         ]
   const one =
     'exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec'
-  if (said.length === 0) return [required(field, one)]
   const causes = validateNodeSelector(device['nodeSelector'], `${field}.nodeSelector`)
+  if (device['nodeName'] === '') causes.push(invalidValue(`${field}.nodeName`, '', 'must not be empty'))
+  if (device['allNodes'] === false)
+    causes.push(invalidValue(`${field}.allNodes`, false, 'must be either unset or set to true'))
+  if (said.length === 0) causes.push(required(field, one))
   if (device['nodeName']) causes.push(...byRule(dns1123Subdomain, device['nodeName'], `${field}.nodeName`))
-  if (said.length > 1)
-    causes.push(invalidValue(field, `{${said.map((key) => `\`${key}\``).join(', ')}}`, one))
+  if (said.length > 1) causes.push(invalidValue(field, `{${said.map((key) => `\`${key}\``).join(', ')}}`, one))
   return causes
 }
 
@@ -214,7 +219,7 @@ const validateDevice = (device: JsonObject, perDevice: boolean, field: string): 
       : []),
   ]),
   ...items(device['taints']).flatMap((taint, index) => validateTaint(taint, `${field}.taints[${index}]`)),
-  ...items(device['consumesCounters']).flatMap(({ counterSet = '', counters }: JsonObject, index) => [
+  ...items(device['consumesCounters']).flatMap(({ counterSet = '', counters }, index) => [
     ...(counterSet === ''
       ? [required(`${field}.consumesCounters[${index}].counterSet`)]
       : byRule(dns1123Label, counterSet, `${field}.consumesCounters[${index}].counterSet`)),
@@ -244,7 +249,7 @@ const validate = (slice: KubeObject): StatusCause[] => {
       validateDevice(device, spec['perDeviceNodeSelection'] === true, `spec.devices[${index}]`),
     ),
     ...unique(devices, 'spec.devices'),
-    ...sets.flatMap(({ name = '', counters }: JsonObject, index) => [
+    ...sets.flatMap(({ name = '', counters }, index) => [
       ...(name === ''
         ? [required(`spec.sharedCounters[${index}].name`)]
         : byRule(dns1123Label, name, `spec.sharedCounters[${index}].name`)),

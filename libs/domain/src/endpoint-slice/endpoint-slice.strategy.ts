@@ -56,13 +56,11 @@ const validateHints = (hints: Decoded<EndpointHints> | undefined, field: string)
   return causes
 }
 
-const validate = (slice: Draft<EndpointSlice>): StatusCause[] => {
+const validateEndpoints = (slice: Draft<EndpointSlice>): StatusCause[] => {
   const causes: StatusCause[] = []
   // On one machine the API server itself may listen on loopback only.
   const mayBeLocal = slice.metadata.name === 'kubernetes' && slice.metadata.namespace === 'default'
   const type: string = slice.addressType ?? ''
-  if (type === '') causes.push(required('addressType'))
-  else if (!addressTypes.includes(type)) causes.push(notSupported('addressType', type, addressTypes))
   const endpoints = items(slice.endpoints)
   if (endpoints.length > endpointsMax) causes.push(tooMany('endpoints', endpoints.length, endpointsMax))
   endpoints.forEach((endpoint, index) => {
@@ -79,6 +77,19 @@ const validate = (slice: Draft<EndpointSlice>): StatusCause[] => {
       causes.push(...validateAddress(type, address, at, position, mayBeLocal))
     })
   })
+  return causes
+}
+
+const validateAddressType = (type: string | undefined): StatusCause[] => {
+  if (!type) return [required('addressType')]
+  return addressTypes.includes(type) ? [] : [notSupported('addressType', type, addressTypes)]
+}
+
+const validate = (slice: Draft<EndpointSlice>, before?: Draft<EndpointSlice>): StatusCause[] => {
+  const causes = validateAddressType(slice.addressType)
+  const wrong = validateEndpoints(slice)
+  // What was taken once may stay.
+  if (wrong.length > 0 && !(before && semanticEqual(before.endpoints, slice.endpoints))) causes.push(...wrong)
   const ports = items(slice.ports)
   const names = new Set<string>()
   ports.forEach((port, index) => {

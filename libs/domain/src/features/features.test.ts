@@ -73,15 +73,18 @@ function exists(definition: string | undefined, path: string): boolean {
   return at !== undefined
 }
 
-/** What something here looks at, or what only a node with real containers could (`simulated-nodes`). */
+/**
+ * What something here looks at, what is dropped as upstream drops it (its gate is off), or what only a node with real
+ * containers could (`simulated-nodes`).
+ */
 const used: Readonly<Record<string, { readonly of: string; readonly at: string; readonly fields: string }>> = {
   'core.v1.PodSpec': {
     of: 'podSpec',
     at: '',
     fields: `activeDeadlineSeconds affinity automountServiceAccountToken containers dnsPolicy enableServiceLinks
       ephemeralContainers hostIPC hostNetwork hostPID hostname imagePullSecrets initContainers nodeName nodeSelector os overhead
-      preemptionPolicy priority readinessGates resources restartPolicy schedulerName schedulingGates securityContext
-      serviceAccount serviceAccountName subdomain terminationGracePeriodSeconds tolerations volumes`,
+      preemptionPolicy priority readinessGates resources restartPolicy schedulerName schedulingGates schedulingGroup
+      securityContext serviceAccount serviceAccountName subdomain terminationGracePeriodSeconds tolerations volumes`,
   },
   'core.v1.Affinity': { of: 'podSpec', at: 'affinity.', fields: 'nodeAffinity' },
   'core.v1.Container': {

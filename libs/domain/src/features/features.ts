@@ -111,13 +111,6 @@ export const features: readonly Feature[] = [
     sentence: 'priorities order the scheduling queue, and no pod is preempted for another yet',
   },
   {
-    id: 'scheduling-groups',
-    state: 'ignored',
-    docs: 'scheduling groups',
-    fields: [pod('schedulingGroup')],
-    sentence: 'the scheduler ignores schedulingGroup yet: pods are placed one by one',
-  },
-  {
     id: 'pod-claims',
     state: 'ignored',
     docs: 'claims of pods (missing and unbound ones hold nothing up)',
@@ -245,11 +238,10 @@ export const features: readonly Feature[] = [
       pod('hostnameOverride'),
       pod('setHostnameAsFQDN'),
       pod('shareProcessNamespace'),
-      ...each('lifecycle.stopSignal'),
       ...each('volumeMounts[].mountPropagation', ['Bidirectional', 'HostToContainer']),
     ],
     sentence:
-      'nodes of processes give pods no namespaces of their own: host names, DNS, stop signals and mount propagation change nothing',
+      'nodes of processes give pods no namespaces of their own: host names, DNS and mount propagation change nothing',
   },
 
   {

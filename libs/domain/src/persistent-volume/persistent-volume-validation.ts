@@ -65,7 +65,8 @@ const validateCapacity = (capacity: Readonly<Record<string, string>> | undefined
   const causes: StatusCause[] = []
   const names = Object.keys(capacity ?? {})
   if (names.length === 0) causes.push(required(at))
-  if (names.length !== 1 || names[0] !== 'storage') causes.push(notSupported(at, capacity ?? null, ['storage']))
+  if (names.length !== 1 || names[0] !== 'storage')
+    causes.push(notSupported(at, capacity ? Object.fromEntries(entries(capacity).sort()) : null, ['storage']))
   for (const [name, quantity] of entries(capacity)) {
     const nanos = nanosOf(quantity)
     const field = `${at}[${name}]`

@@ -137,7 +137,7 @@ export const addName = (
 
 /** `spec.containers`. */
 export const validateContainers = (
-  containers: Decoded<Container[]> | undefined,
+  containers: Decoded<Container[]> | null | undefined,
   volumeNames: ReadonlySet<string>,
   field: string,
   names: Set<string>,
@@ -156,7 +156,7 @@ export const validateContainers = (
 
 /** `spec.initContainers`; with restartPolicy Always they are sidecars and may have probes. */
 export const validateInitContainers = (
-  containers: Decoded<Container[]> | undefined,
+  containers: Decoded<Container[]> | null | undefined,
   volumeNames: ReadonlySet<string>,
   field: string,
   names: Set<string>,

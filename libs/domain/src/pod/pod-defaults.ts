@@ -14,6 +14,7 @@ import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { entries, fill, fillText, items, section } from '../fields.ts'
 import { containerLists } from './containers.ts'
 import { defaultPullPolicy } from './image-reference.ts'
+import { setPodResourceDefaults } from './pod-resources.ts'
 
 const defaultTerminationGracePeriodSeconds = 30
 /** 0644, the mode of files in secret, configMap, projected and downwardAPI volumes. */
@@ -39,6 +40,14 @@ const dropZero = <Target extends object>(target: Target, ...keys: readonly (keyo
   for (const key of keys) if (key in target && !target[key]) delete target[key]
 }
 
+/** Behind a gate of upstream's that is off (ContainerStopSignals), and dropped with the hooks that say nothing else. */
+const dropStopSignal = (container: Decoded<EphemeralContainer>): void => {
+  const { lifecycle } = container
+  if (lifecycle?.stopSignal === undefined) return
+  delete lifecycle.stopSignal
+  if (Object.keys(lifecycle).length === 0) delete container.lifecycle
+}
+
 /** Rewrites a quantity-free part of a container: what every container of a pod or a template gets. */
 const setContainerDefaults = (container: Decoded<EphemeralContainer>): void => {
   if (!container.imagePullPolicy) container.imagePullPolicy = defaultPullPolicy(container.image ?? '')
@@ -60,6 +69,7 @@ const setContainerDefaults = (container: Decoded<EphemeralContainer>): void => {
   }
   for (const key of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const)
     if (container[key]) setProbeDefaults(container[key])
+  dropStopSignal(container)
   for (const hook of [container.lifecycle?.postStart, container.lifecycle?.preStop]) {
     if (hook?.sleep) fill(hook.sleep, 'seconds', 0)
     if (hook?.httpGet) setHttpGetDefaults(hook.httpGet)
@@ -126,6 +136,8 @@ export const setPodSpecDefaults = (spec: Decoded<PodSpec>): void => {
   fillText(spec, 'schedulerName', 'default-scheduler')
   fill(spec, 'terminationGracePeriodSeconds', defaultTerminationGracePeriodSeconds)
   section(spec, 'securityContext')
+  // Behind a gate of upstream's that is off (GenericWorkload), and dropped.
+  delete spec.schedulingGroup
   dropZero(spec, 'hostNetwork', 'hostPID', 'hostIPC', 'nodeName', 'hostname', 'subdomain', 'priorityClassName')
   // The deprecated name of the same field is served beside it.
   const account = spec.serviceAccountName || spec.serviceAccount
@@ -160,7 +172,7 @@ export const setPodDefaults = (draft: Draft<Pod>): void => {
       if (spec.hostNetwork === true)
         for (const port of items(container.ports)) if (!port.hostPort) port.hostPort = port.containerPort
     }
-  if (spec.resources) requestsFromLimits(spec.resources)
+  setPodResourceDefaults(spec)
   setPodSpecDefaults(spec)
   // The one address and the list of addresses say the same.
   const { status } = draft

@@ -26,7 +26,8 @@ import { addName, validateContainerCommon, validateContainers, validateInitConta
 import { validatePodAnnotations, validateSeccompMatch } from './pod-annotation-validation.ts'
 import { validatePodCombinations } from './pod-cross-validation.ts'
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling-validation.ts'
-import { validatePodResources, validateResources } from './resource-validation.ts'
+import { validatePodResources } from './pod-resources.ts'
+import { validateResources } from './resource-validation.ts'
 import { validateSecurityCommon } from './security-context-validation.ts'
 import { validateVolumes } from './volume-validation.ts'
 

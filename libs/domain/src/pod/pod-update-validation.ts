@@ -16,11 +16,10 @@ const updatableFields = [
   '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
 ].join(',')
 
+type Containers = Decoded<Container[]> | null | undefined
+
 /** Containers as they are but for their images. */
-const withImagesOf = (
-  containers: Decoded<Container[]> | undefined,
-  before: Decoded<Container[]> | undefined,
-): Decoded<Container[]> | undefined =>
+const withImagesOf = (containers: Containers, before: Containers): Decoded<Container[]> | undefined =>
   containers?.map((container, index) => ({ ...container, image: before?.[index]?.image }))
 
 const sameToleration = (left: Decoded<Toleration>, right: Decoded<Toleration>): boolean =>
@@ -47,10 +46,11 @@ type Gates = Decoded<PodSchedulingGate[]> | undefined
 
 const validateGateRemovals = (next: Gates, before: Gates): StatusCause[] => {
   const old = new Set(items(before).map((gate) => gate.name))
-  return items(next)
-    .map((gate, index) => ({ name: gate.name, index }))
-    .filter(({ name }) => !old.has(name))
-    .map(({ name, index }) =>
+  // A name that is there twice is told once, where it is last.
+  const added = new Map(items(next).map((gate, index) => [gate.name, index]))
+  return [...added]
+    .filter(([name]) => !old.has(name))
+    .map(([name, index]) =>
       forbiddenField(
         `spec.schedulingGates[${index}].name`,
         `only deletion is allowed, but found new scheduling gate '${name}'`,

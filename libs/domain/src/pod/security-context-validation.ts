@@ -30,22 +30,23 @@ const validateSeccomp = (profile: Decoded<SeccompProfile> | undefined, field: st
   if (!profile) return []
   const type = profile.type
   const profilePath = profile.localhostProfile
-  if (!type) return [required(`${field}.type`, 'type is required when seccompProfile is set')]
-  if (!seccompTypes.includes(type)) return [notSupported(`${field}.type`, type, seccompTypes)]
   if (type === 'Localhost') {
     if (typeof profilePath !== 'string')
       return [required(`${field}.localhostProfile`, 'must be set when seccomp type is Localhost')]
     return validateLocalPath(profilePath, `${field}.localhostProfile`)
   }
-  if (typeof profilePath === 'string')
-    return [
+  const causes: StatusCause[] = []
+  if (profilePath !== undefined)
+    causes.push(
       invalidValue(
         `${field}.localhostProfile`,
-        { Type: type, LocalhostProfile: profilePath },
+        { Type: type ?? '', LocalhostProfile: profilePath },
         'can only be set when seccomp type is Localhost',
       ),
-    ]
-  return []
+    )
+  if (!type) causes.push(required(`${field}.type`, 'type is required when seccompProfile is set'))
+  else if (!seccompTypes.includes(type)) causes.push(notSupported(`${field}.type`, type, seccompTypes))
+  return causes
 }
 
 const validateAppArmor = (profile: Decoded<AppArmorProfile> | undefined, field: string): StatusCause[] => {

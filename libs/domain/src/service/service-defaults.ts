@@ -92,6 +92,17 @@ const dropClusterIps = (spec: Decoded<ServiceSpec>, old: Decoded<ServiceSpec>): 
   if (spec.ipFamilyPolicy === old.ipFamilyPolicy) delete spec.ipFamilyPolicy
 }
 
+const nodePortsOf = (spec: Decoded<ServiceSpec>): Set<number> =>
+  new Set(items(spec.ports).flatMap((port) => (port.nodePort ? [port.nodePort] : [])))
+
+const sameNodePorts = (spec: Decoded<ServiceSpec>, old: Decoded<ServiceSpec>): boolean =>
+  nodePortsOf(spec).symmetricDifference(nodePortsOf(old)).size === 0
+
+/** Takes away what the new type cannot have; what the client changed at the same time stays, to be refused. */
+const dropUnchanged = (spec: Decoded<ServiceSpec>, old: Decoded<ServiceSpec>, key: keyof ServiceSpec): void => {
+  if (spec[key] === old[key]) delete spec[key]
+}
+
 /** What an update that does not mention allocated values keeps, and what a change of type gives up. */
 export const prepareServiceForUpdate = (draft: Draft<Service>, before: Draft<Service>): void => {
   const spec = section(draft, 'spec')
@@ -102,15 +113,13 @@ export const prepareServiceForUpdate = (draft: Draft<Service>, before: Draft<Ser
   if (needsHealthCheckPort(spec) && needsHealthCheckPort(old) && !spec.healthCheckNodePort)
     keep(spec, old, 'healthCheckNodePort')
   // A client that changes the type and sends the rest as it was does not mean to keep what the new type cannot have.
-  if (!mayHaveNodePorts(spec) && mayHaveNodePorts(old))
-    for (const port of items(spec.ports)) {
-      const same = items(old.ports).some((candidate) => candidate.nodePort === port.nodePort)
-      if (same) delete port.nodePort
-    }
+  if (!mayHaveNodePorts(spec) && mayHaveNodePorts(old) && sameNodePorts(spec, old))
+    for (const port of items(spec.ports)) delete port.nodePort
   if (!needsClusterIp(spec) && needsClusterIp(old)) dropClusterIps(spec, old)
   if (!needsHealthCheckPort(spec) && needsHealthCheckPort(old) && spec.healthCheckNodePort === old.healthCheckNodePort)
     delete spec.healthCheckNodePort
-  if (!isExternallyReachable(spec) && isExternallyReachable(old)) delete spec.externalTrafficPolicy
-  if (spec.type !== 'LoadBalancer' && old.type === 'LoadBalancer') delete spec.allocateLoadBalancerNodePorts
+  if (!isExternallyReachable(spec) && isExternallyReachable(old)) dropUnchanged(spec, old, 'externalTrafficPolicy')
+  if (spec.type !== 'LoadBalancer' && old.type === 'LoadBalancer')
+    for (const key of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'] as const) dropUnchanged(spec, old, key)
   if (spec.type === 'ExternalName' && old.type !== 'ExternalName') delete spec.internalTrafficPolicy
 }

@@ -9,7 +9,7 @@ import { qosClass } from '../pod/qos-class.ts'
 
 const resizable = ['cpu', 'memory']
 
-type Containers = Decoded<Container[]> | undefined
+type Containers = Decoded<Container[]> | null | undefined
 
 const withResourcesOf = (before: Containers, draft: Containers): Decoded<Container>[] =>
   items(before).map((container, index) => {

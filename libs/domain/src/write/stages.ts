@@ -80,7 +80,7 @@ export function settleCreate(write: Write, draft: KubeObject, options: { readonl
   const allocation = options.isTaken
     ? noAllocation
     : (kind.strategy.allocate?.(draft, undefined, held, context) ?? noAllocation)
-  const decision = decideCreate(kind, draft, requested)
+  const decision = decideCreate(kind, draft, requested, write.reader)
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   admit(write, 'validate', attributesOf(write, 'CREATE', draft.metadata.name, draft, undefined))
   const event = decision.kind === 'event' ? decision.event : undefined
@@ -100,7 +100,7 @@ export function settleUpdate(write: Write, draft: KubeObject, before: KubeObject
   prepareForUpdate(kind, draft, before, { subresource, nowMs: context.nowMs })
   const changed =
     subresource === '' ? (kind.strategy.allocate?.(draft, before, held, context) ?? noAllocation) : noAllocation
-  const decision = decideUpdate(kind, draft, before, { subresource, requested: write.requested })
+  const decision = decideUpdate(kind, draft, before, { subresource, requested: write.requested, view: write.reader })
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   admit(write, 'validate', attributesOf(write, 'UPDATE', before.metadata.name, draft, before))
   const warnings = allWarnings(write, draft, before)
