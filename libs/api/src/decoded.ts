@@ -21,3 +21,12 @@ type NullOfList<Field> = undefined extends Field ? never : Field extends readonl
 export type Draft<Kind extends object> = string extends keyof Kind
   ? Kind
   : { apiVersion: string; kind: string; metadata: ObjectMeta } & Decoded<Omit<Kind, 'apiVersion' | 'kind' | 'metadata'>>
+
+/** `Manifest<Deployment>`: an object as people write it down. */
+export type Manifest<Kind extends { apiVersion: string; kind: string }> = Kind extends unknown
+  ? {
+      apiVersion: Kind['apiVersion']
+      kind: Kind['kind']
+      metadata: Partial<ObjectMeta>
+    } & Decoded<Omit<Kind, 'apiVersion' | 'kind' | 'metadata'>>
+  : never
