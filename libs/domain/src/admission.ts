@@ -25,6 +25,12 @@ export interface AdmissionView {
   list(groupResource: string, namespace?: string): readonly KubeObject[]
 }
 
+/** An object that another's write changes, as it is to be afterwards; its resourceVersion is still the one it was changed from. */
+export interface Charge {
+  readonly groupResource: string
+  readonly object: KubeObject
+}
+
 export interface AdmissionPlugin {
   /** Upstream's name: `NamespaceLifecycle`. */
   readonly name: string
@@ -32,6 +38,11 @@ export interface AdmissionPlugin {
   admit?(attributes: AdmissionAttributes, view: AdmissionView): void
   /** Runs after all `admit`; refuses by throwing ApiError. */
   validate?(attributes: AdmissionAttributes, view: AdmissionView): void
+  /**
+   * Runs last. Other objects that change with the write, in the same atomic group, as they are to be afterwards (a quota that
+   * counts it); refuses by throwing ApiError.
+   */
+  charge?(attributes: AdmissionAttributes, view: AdmissionView, nowMs: number): readonly Charge[]
 }
 
 /** The pod that is about to be created or updated, itself and not through a subresource; undefined for any other write. */

@@ -341,6 +341,9 @@ const accounts = (...names: string[]): Subject[] =>
 const users = (...names: string[]): Subject[] => names.map((name) => ({ apiGroup: group, kind: 'User', name }))
 const groups = (...names: string[]): Subject[] => names.map((name) => ({ apiGroup: group, kind: 'Group', name }))
 
+/** What every node may do, but for what the Node authorizer knows better. */
+export const nodeRules = (): PolicyRule[] => (roles['system:node'] ?? []).map(ruleOf)
+
 /** Roles first, then who has them. */
 export const bootstrapRoles = (): Manifest<Role | ClusterRole | RoleBinding | ClusterRoleBinding>[] => [
   ...Object.entries(roles).map(([name, lines]) => clusterRole(name, lines)),

@@ -31,17 +31,12 @@ const uncalled = ': its webhooks are not called'
 const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
-  stored('DaemonSets', 'daemonsets.apps', ': this one gets no pods'),
-  stored('StatefulSets', 'statefulsets.apps', ': this one gets no pods'),
-  stored('CronJobs', 'cronjobs.batch', ': this one starts no Jobs'),
   stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
   stored(
     'PodDisruptionBudgets',
     'poddisruptionbudgets.policy',
     ': the pods that it selects cannot be evicted (kubectl drain waits for ever) until it is deleted',
   ),
-  stored('ResourceQuotas', 'resourcequotas', ': this one limits nothing'),
-  stored('LimitRanges', 'limitranges', ': this one sets no defaults and limits nothing'),
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),

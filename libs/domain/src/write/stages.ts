@@ -1,9 +1,9 @@
 // The stages of a write, in their order, for every kind. Pure: what a stage may look at is in `Write`, what it changes is the
 // draft. The gateway, the tests of kinds, the comparison with upstream and the fake cluster all run these.
 //
-//   create   default → name → stamp → mutate  ┊  prepare → allocate → decide → validate  ┊  append
-//   update   default → stamp → mutate         ┊  prepare → allocate → decide → validate  ┊  append
-//   delete                                    ┊  admit → decide → release                ┊  append
+//   create   default → name → stamp → mutate  ┊  prepare → allocate → decide → validate → charge  ┊  append
+//   update   default → stamp → mutate         ┊  prepare → allocate → decide → validate → charge  ┊  append
+//   delete                                    ┊  admit → decide → release                         ┊  append
 //
 // `stamp` brings managed fields up to date. At `┊` the caller may wait for others (webhooks): whatever they take into
 // account is checked again by the append's compare-and-set. Every refusal is thrown as an ApiError.
@@ -11,7 +11,7 @@ import { required } from '@shiplog/api/field-errors'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, invalid } from '@shiplog/api/status'
-import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionView, Charge } from '../admission.ts'
 import {
   decideCreate,
   decideDelete,
@@ -47,6 +47,8 @@ export interface DecidedWrite {
   /** Undefined when the write changes nothing. */
   readonly event: ObjectEvent | undefined
   readonly allocation: AllocationChange
+  /** Other objects that change in the same atomic group: quotas that count the write. */
+  readonly charges: readonly Charge[]
   readonly warnings: readonly string[]
 }
 
@@ -82,9 +84,11 @@ export function settleCreate(write: Write, draft: KubeObject, options: { readonl
     : (kind.strategy.allocate?.(draft, undefined, held, context) ?? noAllocation)
   const decision = decideCreate(kind, draft, requested, write.reader)
   if (decision.kind === 'refused') throw new ApiError(decision.status)
-  admit(write, 'validate', attributesOf(write, 'CREATE', draft.metadata.name, draft, undefined))
+  const attributes = attributesOf(write, 'CREATE', draft.metadata.name, draft, undefined)
+  admit(write, 'validate', attributes)
+  const charges = options.isTaken ? [] : charge(write, attributes)
   const event = decision.kind === 'event' ? decision.event : undefined
-  return { event, allocation, warnings: allWarnings(write, draft, undefined) }
+  return { event, allocation, charges, warnings: allWarnings(write, draft, undefined) }
 }
 
 /** Default, stamp, mutate. Changes the draft. */
@@ -102,11 +106,13 @@ export function settleUpdate(write: Write, draft: KubeObject, before: KubeObject
     subresource === '' ? (kind.strategy.allocate?.(draft, before, held, context) ?? noAllocation) : noAllocation
   const decision = decideUpdate(kind, draft, before, { subresource, requested: write.requested, view: write.reader })
   if (decision.kind === 'refused') throw new ApiError(decision.status)
-  admit(write, 'validate', attributesOf(write, 'UPDATE', before.metadata.name, draft, before))
+  const attributes = attributesOf(write, 'UPDATE', before.metadata.name, draft, before)
+  admit(write, 'validate', attributes)
   const warnings = allWarnings(write, draft, before)
-  if (decision.kind === 'unchanged') return { event: undefined, allocation: noAllocation, warnings }
+  if (decision.kind === 'unchanged') return { ...nothingElse, warnings }
   const { event } = decision
-  return { event, allocation: event.deleted ? released(write, before) : changed, warnings }
+  if (event.deleted) return { event, allocation: released(write, before), charges: [], warnings }
+  return { event, allocation: changed, charges: charge(write, attributes), warnings }
 }
 
 /** Admit, decide, release. */
@@ -125,10 +131,13 @@ export function settleDelete(write: Write, before: KubeObject, command: DeleteCo
   )
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   const warnings = isUnsaid && warnsOfUnsaidPropagation ? [warnsOfUnsaidPropagation] : []
-  if (decision.kind === 'unchanged') return { event: undefined, allocation: noAllocation, warnings }
+  if (decision.kind === 'unchanged') return { ...nothingElse, warnings }
   const { event } = decision
-  return { event, allocation: event.deleted ? released(write, before) : noAllocation, warnings }
+  return { event, allocation: event.deleted ? released(write, before) : noAllocation, charges: [], warnings }
 }
+
+/** A write that changes nothing. */
+const nothingElse = { event: undefined, allocation: noAllocation, charges: [] } as const
 
 const released = ({ kind, held, context }: Write, before: KubeObject): AllocationChange =>
   kind.strategy.allocate?.(undefined, before, held, context) ?? noAllocation
@@ -166,3 +175,7 @@ export const attributesOf = (
 function admit({ admission, reader }: Write, phase: 'admit' | 'validate', attributes: AdmissionAttributes): void {
   for (const plugin of admission) plugin[phase]?.(attributes, reader)
 }
+
+/** What else changes with the write. */
+const charge = (write: Write, attributes: AdmissionAttributes): readonly Charge[] =>
+  write.admission.flatMap((plugin) => plugin.charge?.(attributes, write.reader, write.context.nowMs) ?? [])

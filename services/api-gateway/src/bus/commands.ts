@@ -30,6 +30,7 @@ import { isValueAnswer, type ValueAnswer } from '../operations/answer.ts'
 import type { Operations } from '../operations/operations.ts'
 import { createPresenter } from '../representation/presenter.ts'
 import { accessResource } from '../access/resource-access.ts'
+import { selectorsOf } from '../access/selectors.ts'
 
 /** Commands under way at once, of one agent and of all; past it the answer is 429. */
 const commandsOfUserMax = 256
@@ -103,7 +104,7 @@ export function serveBusCommands(deps: BusCommandsDeps): Disposable {
     const target = targetOf(line)
     const version = line.version ?? registry.storage(groupResourceOf(line.group, line.resource))?.version ?? ''
     const asked = { ...target, group: line.group, version, resource: line.resource, user, method: line.verb }
-    const access = accessResource(deps, { ...asked, fieldSelector: query.get('fieldSelector') ?? '' })
+    const access = accessResource(deps, { ...asked, selectors: selectorsOf(line.verb, query) })
     if ('refusal' in access) return refused(access.refusal)
     const { resource, verb } = access
     const { cause, basis, decision } = line

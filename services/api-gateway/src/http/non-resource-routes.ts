@@ -4,6 +4,12 @@ import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { methodNotAllowed } from '@shiplog/api/status'
 import { metricsContentType, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck } from '@shiplog/runtime/service'
+import {
+  configurationPath,
+  documentsMaxAgeSeconds,
+  keySetPath,
+  type ServiceAccountTokens,
+} from '../access/service-account-tokens.ts'
 
 type Headers = Readonly<Record<string, string | undefined>>
 
@@ -26,12 +32,17 @@ export const kubernetesVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0
 
 const healthPath = /^\/(healthz|livez|readyz)(?:\/([a-z0-9-]+))?$/
 
-export function createNonResourceRoutes(deps: {
+export interface NonResourceDeps {
   readonly registry: SchemaRegistry
   readonly health: () => readonly HealthCheck[]
   readonly stopping: () => boolean
   readonly metrics: Pick<MetricsRegistry, 'text'>
-}): NonResourceRoutes {
+  readonly serviceAccountTokens?: ServiceAccountTokens | undefined
+  /** Where this API server is reached: `host:port`. */
+  readonly address?: () => string
+}
+
+export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoutes {
   const { registry } = deps
   /** OpenAPI documents that were asked for, as they go out. */
   const documents = new Map<string, { readonly body: Buffer; readonly etag: string; readonly contentType: string }>()
@@ -150,12 +161,14 @@ export function createNonResourceRoutes(deps: {
           ),
         }
       }
+      const identity = issuerDocument(deps, clean)
+      if (identity) return identity
       if (clean === '/metrics') return { code: 200, contentType: metricsContentType, body: await deps.metrics.text() }
       if (clean === '/' || clean === '')
         return {
           code: 200,
           contentType: 'application/json',
-          body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }, null, 2),
+          body: JSON.stringify({ paths: [...rootPaths(registry, deps.serviceAccountTokens !== undefined)].sort() }, null, 2),
         }
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
       if (clean === '/openapi/v2') return await openApiOfV2(headers)
@@ -166,7 +179,20 @@ export function createNonResourceRoutes(deps: {
   }
 }
 
-function* rootPaths(registry: SchemaRegistry): Generator<string> {
+/** Who issues the tokens of service accounts, and the keys to verify them with: so others can, who cannot ask for a review. */
+function issuerDocument({ serviceAccountTokens: tokens, address }: NonResourceDeps, path: string): Answer | undefined {
+  if (!tokens || (path !== configurationPath && path !== keySetPath)) return undefined
+  const isKeys = path === keySetPath
+  return {
+    code: 200,
+    contentType: isKeys ? 'application/jwk-set+json' : 'application/json',
+    headers: { 'cache-control': `public, max-age=${documentsMaxAgeSeconds}` },
+    body: JSON.stringify(isKeys ? tokens.keySet : tokens.configuration(address?.() ?? 'localhost')),
+  }
+}
+
+function* rootPaths(registry: SchemaRegistry, hasIssuer: boolean): Generator<string> {
+  if (hasIssuer) yield* [configurationPath, keySetPath]
   yield* [
     '/api',
     '/api/v1',

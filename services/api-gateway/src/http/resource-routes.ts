@@ -7,6 +7,7 @@ import { wireHeader } from '@shiplog/api-client/wire/headers'
 import type { User } from '@shiplog/domain/strategy'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import { accessResource } from '../access/resource-access.ts'
+import { selectorsOf } from '../access/selectors.ts'
 import type { StatusAnswer, ValueAnswer, WatchAnswer } from '../operations/answer.ts'
 import type { Operations } from '../operations/operations.ts'
 import { negotiate, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
@@ -37,11 +38,9 @@ export async function serveResource(
   reply: HttpReply,
 ): Promise<void> {
   const { user, method, searchParams: query } = request
-  const access = accessResource(deps, {
-    ...{ ...info, user, method },
-    verb: verbOf(method, info, query),
-    fieldSelector: query.get('fieldSelector') ?? '',
-  })
+  const asked = verbOf(method, info, query)
+  const selectors = info.watch ? undefined : selectorsOf(asked, query)
+  const access = accessResource(deps, { ...info, user, method, verb: asked, selectors })
   if ('refusal' in access) return answerStatus(reply, access.refusal)
   const { resource, verb } = access
   const labels = labelsOf(verb, resource, info, {
