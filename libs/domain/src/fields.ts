@@ -56,20 +56,14 @@ export const keep = <Target extends object, Key extends keyof Target>(
 }
 
 /** A list that may be absent. */
-export function items<Item = any>(value: readonly Item[] | null | undefined): readonly Item[]
-export function items(value: unknown): readonly any[]
-export function items(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
-}
+export const items = <Item = any>(value: readonly Item[] | null | undefined): readonly Item[] =>
+  Array.isArray(value) ? value : []
 
 /** Entries of a map that may be absent. */
-export function entries<Value = any>(
+export const entries = <Value = any>(
   value: Readonly<Record<string, Value | undefined>> | null | undefined,
-): [string, Value][]
-export function entries(value: unknown): [string, any][]
-export function entries(value: unknown): [string, unknown][] {
-  return value !== null && typeof value === 'object' ? Object.entries(value) : []
-}
+): [string, Value][] =>
+  value !== null && typeof value === 'object' ? (Object.entries(value) as [string, Value][]) : []
 
 /** Sets a field under a name that a user chose, `__proto__` included. */
 export const setOwn = (target: JsonObject, key: string, value: unknown): void => {

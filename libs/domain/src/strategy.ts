@@ -123,3 +123,6 @@ export interface Strategy<Kind extends object = KubeObject> {
   /** As `warnings`, of a write of the status. */
   statusWarnings?(next: Draft<Kind>, before: Draft<Kind>): readonly string[]
 }
+
+/** The rules of one kind for its twin, which has the same fields: a RoleBinding's for a ClusterRoleBinding. */
+export const forTwin = <Twin extends object>(strategy: Strategy<any>): Strategy<Twin> => strategy

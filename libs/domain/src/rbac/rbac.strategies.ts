@@ -1,12 +1,19 @@
 // Roles and their bindings: who may do what. Names only have to fit into a URL, and a binding never changes its role.
 import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
-import type { ClusterRole, Role, RoleBinding, RoleRef, Subject } from '@shiplog/api/generated/types/rbac-v1'
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  Role,
+  RoleBinding,
+  RoleRef,
+  Subject,
+} from '@shiplog/api/generated/types/rbac-v1'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { items, requiredName, section, semanticEqual } from '../fields.ts'
 import { dns1123Subdomain, pathSegment } from '../names.ts'
-import type { Strategy } from '../strategy.ts'
+import { forTwin, type Strategy } from '../strategy.ts'
 
 /** Roles and ClusterRoles have the same rules, their bindings the same fields. */
 type AnyRole = Pick<Draft<Role>, 'rules'>
@@ -142,4 +149,4 @@ export const clusterRoleStrategy: Strategy<ClusterRole> = {
   ],
 }
 export const roleBindingStrategy = bindings(true)
-export const clusterRoleBindingStrategy = bindings(false)
+export const clusterRoleBindingStrategy = forTwin<ClusterRoleBinding>(bindings(false))

@@ -2,19 +2,22 @@
 import { duplicate, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type {
   MatchResources,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
   MutatingWebhook,
   MutatingWebhookConfiguration,
   NamedRuleWithOperations,
   ServiceReference,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
 } from '@shiplog/api/generated/types/admissionregistration-v1'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { byRule, fill, items, section } from '../fields.ts'
 import { dns1035Label, dns1123Subdomain, portNumber } from '../names.ts'
-import type { Strategy } from '../strategy.ts'
+import { forTwin, type Strategy } from '../strategy.ts'
 import {
   validateAdmissionPolicy,
   validateMutatingPolicy,
@@ -199,8 +202,10 @@ const policyBinding = (mutating: boolean): Strategy<ValidatingAdmissionPolicyBin
 })
 
 export const mutatingWebhookConfigurationStrategy = webhookConfiguration(true)
-export const validatingWebhookConfigurationStrategy = webhookConfiguration(false)
+export const validatingWebhookConfigurationStrategy = forTwin<ValidatingWebhookConfiguration>(
+  webhookConfiguration(false),
+)
 export const admissionPolicyStrategy = policy(false)
-export const mutatingAdmissionPolicyStrategy = policy(true)
+export const mutatingAdmissionPolicyStrategy = forTwin<MutatingAdmissionPolicy>(policy(true))
 export const admissionPolicyBindingStrategy = policyBinding(false)
-export const mutatingAdmissionPolicyBindingStrategy = policyBinding(true)
+export const mutatingAdmissionPolicyBindingStrategy = forTwin<MutatingAdmissionPolicyBinding>(policyBinding(true))
