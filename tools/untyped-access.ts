@@ -1,5 +1,6 @@
 // Untyped field accesses: `object['spec']` reads a field that no type knows, so a misspelt one compiles. They are counted
-// per workspace against a ceiling that only ever falls: whoever types an object lowers it. Pure.
+// per workspace against a ceiling that only ever falls: whoever types an object lowers it. That `object.spec` is of a type is
+// what the compiler sees to (noPropertyAccessFromIndexSignature). Pure.
 import type { SourceFile } from './tidy.ts'
 import { workspaceOf } from './tidy.ts'
 
