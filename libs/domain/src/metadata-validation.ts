@@ -17,7 +17,7 @@ export interface MetadataRules {
   readonly validateName?: NameRule | undefined
   /** Finalizers need no domain. */
   readonly anyFinalizers?: boolean
-  /** Nobody looks at generateName. */
+  /** generateName is not validated. */
   readonly anyGenerateName?: boolean
 }
 

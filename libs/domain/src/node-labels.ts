@@ -1,4 +1,4 @@
-// Labels of nodes that have had their day, wherever somebody still selects by them.
+// Deprecated node labels, and warnings for selectors that use them; labels that a node may set on itself.
 import type { LabelSelector } from '@shiplog/api/generated/types/meta-v1'
 import type { NodeSelectorTerm } from '@shiplog/api/generated/types/core-v1'
 import type { Decoded } from '@shiplog/api/decoded'

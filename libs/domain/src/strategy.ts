@@ -51,17 +51,17 @@ export interface Strategy<Kind extends object = KubeObject> {
   readonly allowUnconditionalUpdate?: boolean
   /** Whether PUT to a missing name creates it. Default false. */
   readonly allowCreateOnUpdate?: boolean
-  /** Why the name is not one, as sentences; default: DNS-1123 subdomain. */
+  /** What is wrong with the name, as sentences; default rule: DNS-1123 subdomain. */
   validateName?(name: string): readonly string[]
-  /** Whether a finalizer of nobody's domain is fine: so upstream has it outside its oldest packages. */
+  /** Whether finalizers without a domain are accepted, as upstream does outside its oldest packages. */
   readonly anyFinalizers?: boolean
-  /** Whether nobody looks at generateName: upstream validates the metadata of these kinds only in part. */
+  /** Whether generateName is not validated, as upstream does for these kinds. */
   readonly anyGenerateName?: boolean
   /** Fills upstream's defaults. Runs on every write after decoding, and is idempotent. */
   setDefaults?(draft: Draft<Kind>): void
   /** Clears what a create may not set (status, …). Default: status is dropped when the kind has a status subresource. */
   prepareForCreate?(draft: Draft<Kind>, context: DecisionContext): void
-  /** Adds what upstream adds when it reads a created object back from its storage: nothing judges it. */
+  /** Defaults that upstream applies when it reads the created object back from storage; not validated. */
   completeCreated?(object: Draft<Kind>): void
   /** Keeps what a main write may not touch. Default: status is copied from `before` when there is a status subresource. */
   prepareForUpdate?(draft: Draft<Kind>, before: Draft<Kind>): void
@@ -70,16 +70,16 @@ export interface Strategy<Kind extends object = KubeObject> {
   prepareForStatusUpdate?(draft: Draft<Kind>, before: Draft<Kind>, nowMs: number): void
   /** Whether this change moves the generation. Default: anything outside metadata and status differs. */
   changesGeneration?(next: Draft<Kind>, before: Draft<Kind>): boolean
-  /** `before` is there on updates: some of what was stored may stay though it would not be taken today. */
+  /** `before` is set on updates: values that are already stored may be kept even if today's rules would refuse them. */
   validate?(next: Draft<Kind>, before?: Draft<Kind>): readonly StatusCause[]
-  /** What others in the cluster decide: whether its namespace may ask for this, say. Told before all else. */
+  /** Rules that depend on other objects, such as labels of the namespace. Their causes come first. */
   validateAgainst?(
     next: Draft<Kind>,
     before: Draft<Kind> | undefined,
     view: AdmissionView,
     subresource: string,
   ): readonly StatusCause[]
-  /** What only a create is refused for; `requested` is the group and version that the client named. */
+  /** Rules for creates only; `requested` is the group and version that the client named. */
   validateCreate?(next: Draft<Kind>, requested: ResourceInfo): readonly StatusCause[]
   /** Whether `validate` checks every field, so that the schema has nothing to add. */
   readonly validatesAll?: boolean
@@ -103,7 +103,7 @@ export interface Strategy<Kind extends object = KubeObject> {
    * `requested` is DeleteOptions.gracePeriodSeconds.
    */
   gracePeriodSeconds?(object: Draft<Kind>, requested: number | undefined): number | undefined
-  /** Finalizers that a kind gets by itself at deletion (namespaces use spec.finalizers, kept by their own code). */
+  /** Which cluster IPs and node ports the change takes and gives back; fills those that were not named into `next`. */
   allocate?(
     next: Draft<Kind> | undefined,
     before: Draft<Kind> | undefined,
@@ -114,9 +114,9 @@ export interface Strategy<Kind extends object = KubeObject> {
   eventType?(next: Draft<Kind>, before: Draft<Kind>, subresource: string): string | undefined
   /** A deletion answers with the object, not with a Status. */
   readonly returnsDeleted?: boolean
-  /** What becomes of dependents when a deletion does not say: upstream keeps them for its oldest kinds. */
+  /** Default propagation policy: upstream orphans the dependents of its oldest kinds. */
   readonly propagationWhenUnsaid?: 'Orphan'
-  /** Told whoever deletes without saying what becomes of dependents. */
+  /** Warning for a deletion without a propagation policy. */
   readonly warnsOfUnsaidPropagation?: string
   /** Sentences for `Warning: 299` headers of a write of the object itself; `before` is undefined on create. */
   warnings?(next: Draft<Kind>, before: Draft<Kind> | undefined): readonly string[]

@@ -9,7 +9,8 @@ import type { Strategy } from '../strategy.ts'
 import { dns1123Label } from '../names.ts'
 import { allocateService } from './service-allocation.ts'
 import { mirrorClusterIp, prepareServiceForUpdate, setServiceDefaults } from './service-defaults.ts'
-import { validateService, validateServiceUpdate } from './service-validation.ts'
+import { validateServiceUpdate } from './service-update-validation.ts'
+import { validateService } from './service-validation.ts'
 
 const serviceWarnings = ({ metadata, spec = {} }: Draft<Service>): string[] => {
   const { type, clusterIP } = spec
