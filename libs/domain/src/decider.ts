@@ -134,7 +134,8 @@ function validate(kind: Kind, object: KubeObject, before?: KubeObject): StatusCa
   const said = causes.map((cause) => cause.field ?? '')
   for (const cause of kind.structuralErrors(object)) {
     const field = cause.field ?? ''
-    if (!said.some((known) => field === known || field.startsWith(`${known}.`) || field.startsWith(`${known}[`))) causes.push(cause)
+    if (!said.some((known) => field === known || field.startsWith(`${known}.`) || field.startsWith(`${known}[`)))
+      causes.push(cause)
   }
   return causes
 }

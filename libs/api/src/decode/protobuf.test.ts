@@ -187,7 +187,7 @@ describe('the wire', () => {
     const revision = envelope('apps/v1', 'ControllerRevision', message(2, text(1, '{"spec":{"a":[1]}}')), number(3, 7))
     expect(decode(revision)).toMatchObject({ data: { spec: { a: [1] } }, revision: 7 })
     const nested = envelope('v1', 'Pod', message(1, text(1, 'inner')))
-    expect(decode(envelope('apps/v1', 'ControllerRevision', message(2, bytes(1, nested)))).data).toEqual({
+    expect(decode(envelope('apps/v1', 'ControllerRevision', message(2, bytes(1, nested))))['data']).toEqual({
       kind: 'Pod',
       apiVersion: 'v1',
       metadata: { name: 'inner' },
