@@ -72,7 +72,8 @@ const validatePortUniqueness = (ports: readonly JsonObject[]): StatusCause[] => 
   return causes
 }
 
-const isHeadless = (spec: JsonObject): boolean => items(spec['clusterIPs'])[0] === 'None'
+/** 'None' and nothing else: beside an address it is a mistake. */
+const isHeadless = ({ clusterIPs }: JsonObject): boolean => items(clusterIPs).length === 1 && clusterIPs[0] === 'None'
 
 export const validateClusterIps = (spec: JsonObject, before: JsonObject | undefined): StatusCause[] =>
   validateFamilyFields(spec, before)
