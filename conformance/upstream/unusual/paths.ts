@@ -7,7 +7,7 @@ const odd = [
   ...['/apis/foo/v1', '/apis/foo/v1/bars', '//api', '/api//v1', '/API', '/api/V1', '/api/v1/Pods', '/api/v1/pod', '/apis/apps/v1/foo'],
   ...[`${core}/`, `${configMaps}/`, `${configMaps}/a/`, `${configMaps}/A`, `${configMaps}/..`, `${configMaps}/%2e%2e`, `${configMaps}/a%2Fb`],
   ...[`${configMaps}/%00`, `${configMaps}/a%20b`, `${configMaps}/%zz`, `${configMaps}/é`, `${configMaps}/${'n'.repeat(300)}`, `${configMaps}/a/b`, `${configMaps}/a/status/b`],
-  ...['/api/v1/namespaces/a/b/c/d/e', '/api/v1/namespaces//configmaps', '/api/v1/namespaces/Unusual/configmaps', '/api/v1/namespaces/none/configmaps', '/api/v1/namespaces/none/configmaps/a'],
+  ...['/api/v1/namespaces/a/b/c/d/e', '/api/v1/namespaces/Unusual/configmaps', '/api/v1/namespaces/none/configmaps', '/api/v1/namespaces/none/configmaps/a'],
   ...['/api/v1/configmaps/a', '/api/v1/namespaces/unusual/nodes', '/api/v1/namespaces/unusual/nodes/unusual-node', '/api/v1/nodes/unusual-node/foo', '/api/v1/namespaces/unusual/namespaces'],
   ...['/apis/apps/v1/namespaces/unusual/pods', '/api/v1/namespaces/unusual/deployments', `${apps}/deployments/a/scale/b`, '/apis/apps/v1beta1/deployments', '/apis/extensions/v1beta1/ingresses'],
   ...['/apis//v1', '/apis/apps//deployments', '/api/v1?foo', '/apis?', '/api/v1/namespaces/unusual/configmaps/a?', '/foo', '/foo/bar', '/favicon.ico', '/robots.txt', '/index.html'],

@@ -36,6 +36,7 @@ const withoutDrawn = (key: string, value: unknown): unknown => {
   if (typeof value === 'string' && /^g{58}[a-z0-9]{5}$/.test(value)) return 'ggg<drawn>'
   if (key === 'columnDefinitions' || key === 'serverAddress') return undefined
   if (key === 'jwks_uri') return undefined
+  if (typeof value === 'string' && value.startsWith('X509SHA256=')) return 'X509SHA256=<digest>'
   // How old a row is.
   if (typeof value === 'string' && /^\d+[smhd](\d+[smhd])?$/.test(value)) return '<age>'
   // Of the builder of a program.
@@ -52,7 +53,9 @@ const withoutVersions = (text: string): unknown =>
         const { type, object } = JSON.parse(line)
         return `${type} ${object?.kind} ${object?.metadata?.name ?? object?.message ?? ''}`
       })
-    : blank(text.slice(0, textCharactersMax).trimEnd())
+    : text.startsWith('<html>')
+      ? 'a page'
+      : blank(text.slice(0, textCharactersMax).trimEnd())
 
 const isStatus = (json: any): boolean => json?.kind === 'Status' && json.apiVersion === 'v1'
 

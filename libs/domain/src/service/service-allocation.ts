@@ -109,15 +109,16 @@ function allocateClusterIps(allocation: Allocation, from: number): void {
 /** New services and those that had no addresses get all; one that gets a second family gets that one's. */
 function updateClusterIps(allocation: Allocation, old: Decoded<ServiceSpec> | undefined): void {
   const { spec } = allocation
-  if (!needsClusterIp(spec) || items(spec.clusterIPs)[0] === 'None') return
+  if (!needsClusterIp(spec)) return
   if (!old || !needsClusterIp(old)) {
-    allocateClusterIps(allocation, 0)
+    if (items(spec.clusterIPs)[0] !== 'None') allocateClusterIps(allocation, 0)
     return
   }
   const oldAddresses: readonly string[] = items(old.clusterIPs)
   if (oldAddresses[0] === 'None') return
   const count = (of: Decoded<ServiceSpec>, addresses: readonly string[]): number =>
     items(of.ipFamilies).length || new Set(addresses.map(familyOfIp)).size
+  // Also for one that gives up its address at the same time: validation refuses that.
   if (count(old, oldAddresses) === 1 && count(spec, items(spec.clusterIPs)) === 2) allocateClusterIps(allocation, 1)
 }
 

@@ -71,8 +71,9 @@ const validatePortUniqueness = (ports: readonly Decoded<ServicePort>[]): StatusC
   return causes
 }
 
-/** A service without a cluster IP. */
-export const isHeadless = (spec: Decoded<ServiceSpec>): boolean => items(spec.clusterIPs)[0] === 'None'
+/** 'None' and nothing else: beside an address it is a mistake. */
+export const isHeadless = ({ clusterIPs }: Decoded<ServiceSpec>): boolean =>
+  items(clusterIPs).length === 1 && items(clusterIPs)[0] === 'None'
 
 export const validateClusterIps = (
   spec: Decoded<ServiceSpec>,
