@@ -57,6 +57,9 @@ export async function startCluster(options: {
         : []),
       // As tools/run.mjs starts it.
       '--max-semi-space-size=64',
+      ...(process.platform === 'linux' && process.arch === 'x64'
+        ? ['--experimental-ffi', '--disable-warning=ExperimentalWarning']
+        : []),
       join(root, 'apps', 'cli', 'src', 'main.ts'),
       ...['up', '--data-dir', join(directory, 'data'), '--port', '0', '--log', options.log, '--postgres', 'off'],
       ...['--simulated-nodes', String(options.simulatedNodes ?? 3)],
