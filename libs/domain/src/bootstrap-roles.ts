@@ -267,6 +267,13 @@ const controllerRoles: Readonly<Record<string, readonly string[]>> = {
     `create,delete,${read},update discovery.k8s.io endpointslices`,
     events,
   ],
+  'endpointslicemirroring-controller': [
+    `${read} core endpoints,services`,
+    'update core services/finalizers',
+    'update core endpoints/finalizers',
+    `create,delete,${read},update discovery.k8s.io endpointslices`,
+    events,
+  ],
   'ephemeral-volume-controller': [
     `${read} core pods`,
     'update core pods/finalizers',

@@ -16,6 +16,7 @@ import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
 import { disruptionReconciler } from './disruption/disruption.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
+import { endpointSliceMirroringReconciler } from './endpoint-slice-mirroring/endpoint-slice-mirroring.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
 import { ephemeralVolumeReconciler } from './ephemeral-volume/ephemeral-volume.reconciler.ts'
@@ -67,6 +68,7 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     daemonSetReconciler,
     createGarbageCollector(resources),
     endpointSliceReconciler,
+    endpointSliceMirroringReconciler,
     endpointsReconciler,
     nodeLifecycleReconciler,
     createPodGarbageCollector(),
