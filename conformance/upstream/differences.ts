@@ -19,6 +19,9 @@ export const readCombinationDifferences = (): Differences => readReasons('combin
 /** Of answers to single wrong values on record: recorded-differences.json. */
 export const readRecordedDifferences = (): Differences => readReasons('recorded-differences.json')
 
+/** Of answers about custom resources on record: custom-resource-differences.json. */
+export const readCustomResourceDifferences = (): Differences => readReasons('custom-resource-differences.json')
+
 function readReasons(file: string): Differences {
   const text = readFileSync(join(import.meta.dirname, file), 'utf8')
   const patterns = Object.keys(JSON.parse(text) as Record<string, string>)

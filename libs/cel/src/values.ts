@@ -60,7 +60,7 @@ export interface ListValue {
 
 export interface MapValue {
   readonly kind: 'map'
-  /** Objects with a schema are no maps to `type()`. */
+  /** Made by a schema: a field that is null is as if it were not there. */
   readonly isObject: boolean
   readonly size: number
   readonly get: (key: Value) => Value | undefined
@@ -251,7 +251,7 @@ export const typeNameOf = (value: Value): string => {
   }
   if (value === null) return 'null_type'
   if (isList(value)) return 'list'
-  if (isMap(value)) return value.isObject ? 'object' : 'map'
+  if (isMap(value)) return 'map'
   if (value instanceof Uint) return 'uint'
   if (value instanceof Uint8Array) return 'bytes'
   if (value instanceof Timestamp) return 'google.protobuf.Timestamp'
