@@ -56,6 +56,7 @@ const typeValues: ReadonlyMap<string, Type> = new Map<string, Type>([
   ['map', mapOf(dyn, dyn)],
   ['null_type', nullType],
   ['type', typeOf(dyn)],
+  ['optional_type', optionalOf(dyn)],
   ['google.protobuf.Timestamp', timestamp],
   ['google.protobuf.Duration', duration],
 ])

@@ -96,7 +96,7 @@ const formatOne = (clause: string, precision: number, value: Value): string => {
     case 'd':
       return String(wholeOf(value, 'd'))
     case 'f':
-      return withSpecials(value, 'f', (number) => grouped(number.toFixed(precision)))
+      return withSpecials(value, 'f', (number) => grouped(fixed(number, precision)))
     case 'e':
       return withSpecials(value, 'e', (number) => scientific(number, precision))
     case 'b':
@@ -122,6 +122,14 @@ const withSpecials = (value: Value, clause: string, print: (number: number) => s
   if (Number.isNaN(number)) return 'NaN'
   if (!Number.isFinite(number)) return number > 0 ? '∞' : '-∞'
   return print(number)
+}
+
+/** As toFixed, but what is exactly half way goes to the even digit. */
+const fixed = (number: number, precision: number): string => {
+  const scaled = Math.abs(number) * 10 ** precision
+  const down = Math.floor(scaled)
+  const isTie = scaled - down === 0.5 && down % 2 === 0 && Number.isSafeInteger(down)
+  return isTie ? ((Math.sign(number) * down) / 10 ** precision).toFixed(precision) : number.toFixed(precision)
 }
 
 /** Whole digits in threes, as English has them. */

@@ -53,7 +53,7 @@ export const parseTimestamp = (given: string): Timestamp => {
   const [, year, month, day, hour, minute, secondText, fraction = '', zone] = parts ?? []
   const millis = parts ? Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(secondText)) : Number.NaN
   const date = new Date(millis)
-  if (!parts || Number(hour) > 23 || Number(minute) > 59 || Number(secondText) > 59 || date.getUTCDate() !== Number(day) || date.getUTCMonth() !== Number(month) - 1)
+  if (!parts || Number(year) < 1 || Number(hour) > 23 || Number(minute) > 59 || Number(secondText) > 59 || date.getUTCDate() !== Number(day) || date.getUTCMonth() !== Number(month) - 1)
     throw new EvaluationError(`type conversion error from 'string' to 'google.protobuf.Timestamp'`)
   if (Number(year) < 100) date.setUTCFullYear(Number(year))
   const offset = zone === 'Z' ? 0 : (zone!.startsWith('-') ? -1 : 1) * (Number(zone!.slice(1, 3)) * 60 + Number(zone!.slice(4, 6)))
