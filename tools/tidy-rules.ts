@@ -75,7 +75,7 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/transport-node': ['libs/events/src/jetstream'],
   'node:sqlite': ['libs/events/src/sqlite'],
   re2js: ['libs/cel/src/regular-expression.ts'],
-  'js-yaml': ['libs/api/src', 'services/api-gateway/src/http/responses.ts'],
+  'js-yaml': ['libs/api/src', 'services/api-gateway/src/http/yaml-pieces.ts'],
   fastify: ['services/api-gateway/src'],
   ws: ['services/api-gateway/src/http/web-socket.ts'],
   pino: ['libs/runtime/src'],

@@ -22,6 +22,9 @@ export const readRecordedDifferences = (): Differences => readReasons('recorded-
 /** Of answers about custom resources on record: custom-resource-differences.json. */
 export const readCustomResourceDifferences = (): Differences => readReasons('custom-resource-differences.json')
 
+/** Of answers to unusual requests on record: unusual/differences.json. */
+export const readUnusualDifferences = (): Differences => readReasons('unusual/differences.json')
+
 function readReasons(file: string): Differences {
   const text = readFileSync(join(import.meta.dirname, file), 'utf8')
   const patterns = Object.keys(JSON.parse(text) as Record<string, string>)
