@@ -10,6 +10,7 @@ import { identityCases } from './identity.ts'
 import { modifyCases } from './modify.ts'
 import { rolloutCases, waitCases } from './rollout.ts'
 import { serverCases } from './server.ts'
+import { setCases } from './sets.ts'
 import { workloadCases } from './workloads.ts'
 
 export const allCases: readonly Case[] = [
@@ -25,6 +26,7 @@ export const allCases: readonly Case[] = [
   ...rolloutCases,
   ...waitCases,
   ...workloadCases,
+  ...setCases,
   ...helmCases,
   ...featureCases,
 ]

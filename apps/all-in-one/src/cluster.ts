@@ -44,6 +44,8 @@ import { createSqlPart } from './sql-part.ts'
 
 export interface ClusterOptions {
   readonly dataDir: string
+  /** Which controllers run, by upstream's names: `*,-cronjob-controller`; all when absent. */
+  readonly controllers?: readonly string[]
   /** 0 takes any free port. */
   readonly port: number
   /** Default 127.0.0.1. */
@@ -115,7 +117,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   const stop = async (): Promise<void> => {
     for (const [what, how] of undo.splice(0).reverse()) {
       const limitMs = what === processAgentName || what === 'postgres' ? stopProcessesMs : stopStepMs
-      await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'a part did not stop well'))
+      await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'failed to stop component'))
     }
   }
 
@@ -220,7 +222,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       guarded,
       keepSystemObjects: true,
     })
-    await begin({ name: gateway.name, start: () => boot.start(), stop: () => gateway.stop(), health: () => gateway.health() })
+    await begin({
+      name: gateway.name,
+      start: () => boot.start(),
+      stop: () => gateway.stop(),
+      health: () => gateway.health(),
+    })
     undo.push(['system objects', async () => boot[Symbol.asyncDispose]()])
     const url = `https://${isWildcard(host) ? '127.0.0.1' : host}:${gateway.port}`
     const kubeconfig = join(dataDir, 'kubeconfig')
@@ -265,6 +272,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       tokenSigner: createTokenSigner(signingKeyOf(pki.serviceAccountKey)),
       certificateSigner: createCertificateSigner({ certificate: pki.ca, key: pki.caKey }),
       metrics,
+      ...(options.controllers ? { controllers: options.controllers } : {}),
     })
     metrics.collect(() => [
       ...scheduler.metrics(),
@@ -335,9 +343,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const memory = giveBackMemory(clock)
     undo.push(['memory', () => memory[Symbol.dispose]()])
     // Nobody here needs the roles: components in this process are not asked for their rights.
-    const roles = boot
-      .finish()
-      .catch((err: unknown) => logger.warn({ err }, 'failed to create the default roles'))
+    const roles = boot.finish().catch((err: unknown) => logger.warn({ err }, 'failed to create the default roles'))
     undo.push(['default roles', () => roles])
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     sql.begin(log, guarded.inspection)

@@ -5,9 +5,17 @@
 //
 // A rule is a line: `<verbs> <groups> <resources>`, each a list; `core` is the group without a name, and a resource may
 // say one name (`leases=kube-scheduler`).
-import type { PolicyRule } from '@shiplog/api/generated/types/rbac-v1'
-import type { JsonObject } from '@shiplog/api/kube-object'
 import { controllerRoles } from './bootstrap-controller-roles.ts'
+import type { Manifest } from '@shiplog/api/decoded'
+import type { ObjectMeta } from '@shiplog/api/kube-object'
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  PolicyRule,
+  Role,
+  RoleBinding,
+  Subject,
+} from '@shiplog/api/generated/types/rbac-v1'
 
 const read = 'get,list,watch'
 const write = 'create,delete,deletecollection,patch,update'
@@ -217,55 +225,69 @@ const namespacedRoles: readonly (readonly [namespace: string, name: string, line
 ]
 
 const group = 'rbac.authorization.k8s.io'
-const metadata = (name: string): JsonObject => ({
+type Metadata = Partial<ObjectMeta>
+
+const metadata = (name: string): Metadata => ({
   name,
   labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' },
   annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
 })
 
-const ruleOf = (line: string): JsonObject => {
-  const [verbs, groups, resources] = line.split(' ').map((list) => list.split(','))
+const ruleOf = (line: string): PolicyRule => {
+  const [verbs = [], groups = [], resources] = line.split(' ').map((list) => list.split(','))
   if (resources === undefined) return { verbs, nonResourceURLs: groups }
   const [resource = '', name] = resources[0]!.split('=')
   return {
     verbs,
-    apiGroups: groups!.map((each) => (each === 'core' ? '' : each)),
+    apiGroups: groups.map((each) => (each === 'core' ? '' : each)),
     resources: name === undefined ? resources : [resource],
     ...(name === undefined ? {} : { resourceNames: name.split('|') }),
   }
 }
 
-const role = (name: string, lines: readonly string[], namespace?: string): JsonObject => ({
-  apiVersion: `${group}/v1`,
-  kind: namespace === undefined ? 'ClusterRole' : 'Role',
-  metadata: labelledFor(gatheredInto[name], { ...metadata(name), ...(namespace === undefined ? {} : { namespace }) }),
+const clusterRole = (name: string, lines: readonly string[]): Manifest<ClusterRole> => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRole',
+  metadata: labelledFor(gatheredInto[name], metadata(name)),
   rules: lines.map(ruleOf),
 })
 
-const labelledFor = (target: string | undefined, meta: JsonObject): JsonObject =>
-  target === undefined ? meta : { ...meta, labels: { ...meta['labels'], [aggregateTo(target)]: 'true' } }
+const role = (namespace: string, name: string, lines: readonly string[]): Manifest<Role> => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'Role',
+  metadata: labelledFor(gatheredInto[name], { ...metadata(name), namespace }),
+  rules: lines.map(ruleOf),
+})
+
+const labelledFor = (target: string | undefined, meta: Metadata): Metadata =>
+  target === undefined ? meta : { ...meta, labels: { ...meta.labels, [aggregateTo(target)]: 'true' } }
 
 /** A role whose rules are those of the roles that are labelled for it. */
-const aggregate = (name: string): JsonObject => ({
-  ...role(name, []),
+const aggregate = (name: string): Manifest<ClusterRole> => ({
+  ...clusterRole(name, []),
   aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [aggregateTo(name)]: 'true' } }] },
 })
 
-const binding = (name: string, subjects: readonly JsonObject[], namespace?: string, roleName = name): JsonObject => ({
-  apiVersion: `${group}/v1`,
+const binding = (
+  name: string,
+  subjects: Subject[],
+  namespace?: string,
+  roleName = name,
+): Manifest<RoleBinding | ClusterRoleBinding> => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
   kind: namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding',
   metadata: { ...metadata(name), ...(namespace === undefined ? {} : { namespace }) },
   roleRef: { apiGroup: group, kind: namespace === undefined ? 'ClusterRole' : 'Role', name: roleName },
   subjects,
 })
 
-const accounts = (...names: string[]): JsonObject[] =>
+const accounts = (...names: string[]): Subject[] =>
   names.map((name) => ({ kind: 'ServiceAccount', name, namespace: 'kube-system' }))
-const users = (...names: string[]): JsonObject[] => names.map((name) => ({ apiGroup: group, kind: 'User', name }))
-const groups = (...names: string[]): JsonObject[] => names.map((name) => ({ apiGroup: group, kind: 'Group', name }))
+const users = (...names: string[]): Subject[] => names.map((name) => ({ apiGroup: group, kind: 'User', name }))
+const groups = (...names: string[]): Subject[] => names.map((name) => ({ apiGroup: group, kind: 'Group', name }))
 
 /** What every node may do, but for what the Node authorizer knows better. */
-export const nodeRules = (): PolicyRule[] => (roles['system:node'] ?? []).map((line) => ruleOf(line) as PolicyRule)
+export const nodeRules = (): PolicyRule[] => (roles['system:node'] ?? []).map(ruleOf)
 
 /** Of upstream's controllers those that are here, or are to be: they speak as their manager. */
 const ownControllers: ReadonlySet<string> = new Set([
@@ -300,11 +322,11 @@ const ownControllers: ReadonlySet<string> = new Set([
 ])
 
 /** Roles first, then who has them. */
-export const bootstrapRoles = (): JsonObject[] => [
-  ...Object.entries(roles).map(([name, lines]) => role(name, lines)),
+export const bootstrapRoles = (): Manifest<Role | ClusterRole | RoleBinding | ClusterRoleBinding>[] => [
+  ...Object.entries(roles).map(([name, lines]) => clusterRole(name, lines)),
   ...aggregated.map(aggregate),
-  ...Object.entries(controllerRoles).map(([name, lines]) => role(`system:controller:${name}`, lines)),
-  ...namespacedRoles.map(([namespace, name, lines]) => role(name, lines, namespace)),
+  ...Object.entries(controllerRoles).map(([name, lines]) => clusterRole(`system:controller:${name}`, lines)),
+  ...namespacedRoles.map(([namespace, name, lines]) => role(namespace, name, lines)),
   binding('cluster-admin', groups('system:masters')),
   binding('system:basic-user', groups('system:authenticated')),
   binding('system:discovery', groups('system:authenticated')),

@@ -19,12 +19,16 @@ import { createCsrSigningReconciler } from './certificates/csr-signing.reconcile
 import { legacyTokenCleanerReconciler } from './service-account-tokens/legacy-token-cleaner.reconciler.ts'
 import { createServiceAccountTokenReconciler } from './service-account-tokens/service-account-token.reconciler.ts'
 import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/cluster-role-aggregation.reconciler.ts'
+import { choiceProblem, isChosen } from './controller-names.ts'
 import { cronJobReconciler } from './cron-job/cron-job.reconciler.ts'
 import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
+import { disruptionReconciler } from './disruption/disruption.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
+import { ephemeralVolumeReconciler } from './ephemeral-volume/ephemeral-volume.reconciler.ts'
+import { persistentVolumeBinderReconciler } from './persistent-volume-binder/persistent-volume-binder.reconciler.ts'
 import { jobReconciler } from './job/job.reconciler.ts'
 import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
 import { nodeLifecycleReconciler } from './node-lifecycle/node-lifecycle.reconciler.ts'
@@ -50,7 +54,7 @@ export interface ControllerManagerDeps extends ReconcilersOptions {
   readonly log: Logger
   /** The cluster CA in PEM, for kube-root-ca.crt. */
   readonly rootCa: string
-  /** Names of the reconcilers to run (`deployment`, `replicaset`, …); all when absent. */
+  /** Which controllers run, by upstream's names (controller-names.ts): `*,-cronjob-controller`; all when absent. */
   readonly controllers?: readonly string[]
   /** Which keys are this replica's; all when absent. */
   readonly shares?: Shares
@@ -86,7 +90,10 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     createPodGarbageCollector(),
     jobReconciler,
     cronJobReconciler,
+    disruptionReconciler,
     ttlAfterFinishedReconciler,
+    persistentVolumeBinderReconciler,
+    ephemeralVolumeReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
     ...(tokenSigner ? [createServiceAccountTokenReconciler(tokenSigner, options.rootCa)] : []),
@@ -102,10 +109,13 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
 
 /** Creates the service; it works once `start` has resolved. */
 export function createControllerManager(deps: ControllerManagerDeps): ControllerRunner {
-  const wanted = deps.controllers === undefined ? undefined : new Set(deps.controllers)
+  const choice = deps.controllers ?? ['*']
   const all = createReconcilers(deps)
-  const unknown = [...(wanted ?? [])].filter((name) => !all.some((reconciler) => reconciler.name === name))
-  if (unknown.length > 0) throw new Error(`unknown controllers: ${unknown.join(', ')}`)
+  const problem = choiceProblem(
+    choice,
+    all.map(({ name }) => name),
+  )
+  if (problem !== undefined) throw new Error(problem)
   return createControllerRunner({
     name: controllerManagerName,
     feed: deps.feed,
@@ -113,7 +123,7 @@ export function createControllerManager(deps: ControllerManagerDeps): Controller
     clock: deps.clock,
     ids: deps.ids,
     log: deps.log,
-    reconcilers: all.filter((reconciler) => wanted?.has(reconciler.name) ?? true),
+    reconcilers: all.filter(({ name }) => isChosen(name, choice)),
     fieldManager: controllerManagerName,
     ...(deps.shares ? { shares: deps.shares } : {}),
     ...(deps.metrics ? { metrics: deps.metrics } : {}),

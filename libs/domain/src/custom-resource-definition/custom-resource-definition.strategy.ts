@@ -3,6 +3,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { fillText, immutable, items, section } from '../fields.ts'
 import { validateDefinition } from './custom-resource-definition-validation.ts'
 import type { Strategy } from '../strategy.ts'
+import type { CustomResourceDefinition } from '@shiplog/api/generated/types/apiextensions-v1'
 
 const setDefaults = (draft: JsonObject): void => {
   const spec = section(draft, 'spec')
@@ -19,7 +20,7 @@ const storageVersions = (spec: JsonObject | undefined): string[] =>
     .filter((version) => version.storage === true)
     .map((version) => version.name ?? '')
 
-export const customResourceDefinitionStrategy: Strategy = {
+export const customResourceDefinitionStrategy: Strategy<CustomResourceDefinition> = {
   anyFinalizers: true,
   allowUnconditionalUpdate: false,
   setDefaults,

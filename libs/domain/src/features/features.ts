@@ -32,11 +32,6 @@ const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
   stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
-  stored(
-    'PodDisruptionBudgets',
-    'poddisruptionbudgets.policy',
-    ': the pods that it selects cannot be evicted (kubectl drain waits for ever) until it is deleted',
-  ),
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
@@ -49,13 +44,6 @@ export const features: readonly Feature[] = [
     docs: 'Endpoints of Services without a selector',
     sentence: 'nothing mirrors Endpoints that you write to EndpointSlices yet',
   },
-  stored(
-    'PersistentVolumeClaims',
-    'persistentvolumeclaims',
-    ': this one stays Pending, and pods that name it run all the same',
-  ),
-  stored('PersistentVolumes', 'persistentvolumes', ': no claim is bound to it'),
-  stored('StorageClasses', 'storageclasses.storage.k8s.io', ': this one provisions nothing'),
   stored('VolumeAttributesClasses', 'volumeattributesclasses.storage.k8s.io'),
   stored('VolumeAttachments', 'volumeattachments.storage.k8s.io', ': this one attaches nothing'),
   stored('CSIDrivers', 'csidrivers.storage.k8s.io'),
@@ -105,12 +93,22 @@ export const features: readonly Feature[] = [
     sentence: 'priorities order the scheduling queue, and no pod is preempted for another yet',
   },
   {
-    id: 'pod-claims',
+    id: 'provisioning',
     state: 'ignored',
-    docs: 'claims of pods (missing and unbound ones hold nothing up)',
-    fields: [pod('volumes[].persistentVolumeClaim'), pod('volumes[].ephemeral'), ...each('volumeDevices')],
+    docs: 'provisioning and expansion of volumes (claims get volumes that exist)',
+    fields: [
+      { of: 'storageclasses.storage.k8s.io', path: 'provisioner' },
+      { of: 'storageclasses.storage.k8s.io', path: 'allowVolumeExpansion', is: [true] },
+    ],
     sentence:
-      'nothing binds PersistentVolumeClaims yet: on simulated nodes a pod runs without its claim, on a node of processes it waits',
+      'nothing makes or expands volumes of this class yet: its claims wait until somebody makes a volume for them',
+  },
+  {
+    id: 'block-volumes',
+    state: 'ignored',
+    docs: 'block devices in containers',
+    fields: each('volumeDevices'),
+    sentence: 'no container gets a block device yet: the volume is bound, and nothing more',
   },
   {
     id: 'pod-resource-claims',

@@ -72,7 +72,16 @@ function wantedBy(rawHeaders: readonly string[]): Wanted | undefined {
   }
   if (name !== '') return { name, uid, groups, extra }
   if (uid === undefined && groups.length === 0 && Object.keys(extra).length === 0) return undefined
-  throw new ApiError(badRequest('requested groups, a uid or extras without impersonating a user name'))
+  throw new ApiError(badRequest(withoutUser(uid, groups, extra)))
+}
+
+/** Upstream's sentence shows its struct. */
+function withoutUser(uid = '', groups: readonly string[], extra: Readonly<Record<string, readonly string[]>>): string {
+  const list = (texts: readonly string[]): string =>
+    texts.length === 0 ? '[]string(nil)' : `[]string{${texts.map((text) => JSON.stringify(text)).join(', ')}}`
+  const pairs = Object.entries(extra).map(([key, values]) => `${JSON.stringify(key)}:${list(values)}`)
+  const shown = pairs.length === 0 ? 'map[string][]string(nil)' : `map[string][]string{${pairs.join(', ')}}`
+  return `requested &user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${list(groups)}, Extra:${shown}} without impersonating a user name`
 }
 
 function decodeKey(text: string): string {

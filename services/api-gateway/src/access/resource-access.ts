@@ -20,12 +20,14 @@ export interface AskedResource extends Omit<Access, 'verb'> {
 export function accessResource(
   deps: { readonly registry: SchemaRegistry; readonly authorizer: Authorizer },
   asked: AskedResource,
-): { readonly resource: ResourceInfo; readonly verb: Verb } | { readonly refusal: Status } {
+): { readonly resource: ResourceInfo; readonly verb: Verb } | { readonly refusal: Status; readonly isNoPath?: boolean } {
   const { verb, namespace, subresource } = asked
   const name = asked.name || (verb === 'list' || verb === 'watch' ? soleName(asked.selectors) : '')
   const resource = deps.registry.resource(asked.group, asked.version, asked.resource)
-  if (!resource || (!resource.namespaced && namespace !== '')) return { refusal: routeNotFound() }
+  if (!resource || (!resource.namespaced && namespace !== ''))
+    return { refusal: routeNotFound(), isNoPath: !isServed(deps.registry, asked) }
   const unknownMethod = { refusal: methodNotAllowed({ group: '', resource: '' }, asked.method) }
+  if (asked.name !== '' && subresource === '' && !resource.verbs.includes('get')) return { refusal: routeNotFound() }
   if (verb === undefined) return unknownMethod
   const access = { ...asked, verb, name }
   const { allowed, reason } = deps.authorizer.decide(access)
@@ -34,10 +36,17 @@ export function accessResource(
   if (subresource === '' && !resource.verbs.includes(verb))
     return { refusal: methodNotAllowed({ group: '', resource: '' }, verb) }
   if (resource.namespaced && namespace === '' && verb !== 'list' && verb !== 'watch' && resource.stored) {
-    return unknownMethod
+    return asked.name === '' ? unknownMethod : { refusal: routeNotFound() }
   }
+  // What has no names has no paths with one.
+  if (asked.name !== '' && subresource === '' && resource.namespaced && namespace === '' && verb === 'watch')
+    return { refusal: routeNotFound() }
   return { resource, verb }
 }
+
+/** Whether there is anything of a group. */
+const isServed = ({ resources }: SchemaRegistry, { group }: AskedResource): boolean =>
+  group === '' || resources.some((one) => one.group === group)
 
 /** The one object that a list or watch asks for: who may read that one may ask so. */
 function soleName(selectors: AskedSelectors | undefined): string {

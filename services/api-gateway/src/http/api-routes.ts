@@ -22,7 +22,7 @@ import type { NonResourceRoutes } from './non-resource-routes.ts'
 import { eventsPath, logPath, type RawLogDeps, serveLogDescription, serveRawEvents } from './raw-log-routes.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
 import { type ResourceDeps, serveResource } from './resource-routes.ts'
-import { answerJson, jsonType, warn } from './responses.ts'
+import { answerJson, answerNoPath, jsonType, warn } from './responses.ts'
 
 export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDeps {
   readonly operations: Operations
@@ -46,6 +46,7 @@ const handler = (serve: Serve) => async (request: HttpRequest, reply: HttpReply)
 /** `/healthz`, `/livez`, `/readyz` and their single checks. */
 export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 'routes'>): void {
   const health = handler(async ({ path, searchParams }, reply) => {
+    if (!routes.isHealth(path)) return answerNoPath(reply)
     const { ok, text } = routes.health(path, searchParams)
     void reply
       .code(ok ? 200 : 500)
@@ -132,11 +133,18 @@ function checkPath({ authorizer }: Pick<ApiRouteDeps, 'authorizer'>, { user, met
     )
 }
 
+const isBelowGroup = ({ registry }: ApiRouteDeps, path: string): boolean => {
+  const [, root, group] = path.split('/')
+  return root === 'api' || (root === 'apis' && registry.resources.some((one) => one.group === group))
+}
+
 async function serveNonResource(deps: ApiRouteDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
   checkPath(deps, request)
   const { method, path, searchParams, headers } = request
   const answer = await deps.routes.answer(method, path, searchParams, headers as Record<string, string | undefined>)
-  if (!answer) throw new ApiError(routeNotFound())
+  // Below a group that is served, what is missing is told of as the API tells it.
+  if (!answer && isBelowGroup(deps, path)) throw new ApiError(routeNotFound())
+  if (!answer) return answerNoPath(reply)
   reply.code(answer.code).headers(answer.headers ?? {})
   if (answer.contentType) reply.header('content-type', answer.contentType)
   // As bytes: Fastify rewrites the content type of text.

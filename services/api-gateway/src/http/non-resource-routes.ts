@@ -1,9 +1,10 @@
 // Paths that are not of a resource: discovery, OpenAPI, version, health, metrics.
 import { apiVersions, discoveryDocument, etagOf } from '@shiplog/api/schema/discovery'
 import type { SchemaRegistry } from '@shiplog/api/schema/schema'
-import { methodNotAllowed } from '@shiplog/api/status'
+import { methodNotAllowed, noRepresentation, notAcceptable, type Status } from '@shiplog/api/status'
 import { metricsContentType, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck } from '@shiplog/runtime/service'
+import { servableMediaTypes } from '../representation/negotiation.ts'
 import {
   configurationPath,
   documentsMaxAgeSeconds,
@@ -110,8 +111,13 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
     return conditional(document, headers)
   }
 
+  const hasCheck = (name: string): boolean => name === 'shutdown' || deps.health().some((check) => check.name === name)
+
   return {
-    isHealth: (path) => healthPath.test(path),
+    isHealth(path) {
+      const [, , single] = healthPath.exec(path) ?? []
+      return healthPath.test(path) && (single === undefined || hasCheck(single))
+    },
     health(path, query) {
       const [, which, single] = healthPath.exec(path)!
       const excluded = new Set(query.getAll('exclude'))
@@ -133,12 +139,16 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
       return { ok, text: `${lines.join('\n')}\n${which} check ${ok ? 'passed' : 'failed'}\n` }
     },
     async answer(method, path, query, headers) {
-      if (method !== 'GET' && method !== 'HEAD') {
+      if (method !== 'GET') {
         const status = methodNotAllowed({ group: '', resource: '' }, method)
         return { code: status.code, contentType: 'application/json', body: JSON.stringify(status) }
       }
-      const clean = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+      // Of these alone a slash at the end is upstream's as well.
+      const isSlashed = /^\/(version|\.well-known\/openid-configuration|apis?(\/.*)?)\/$/.test(path)
+      const clean = isSlashed ? path.slice(0, -1) : path
       if (clean === '/version') {
+        const refusal = refusalOf(headers['accept'], ['application/json'])
+        if (refusal) return refusal
         return {
           code: 200,
           contentType: 'application/json',
@@ -173,10 +183,30 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
       if (clean === '/openapi/v2') return await openApiOfV2(headers)
       if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
-        return discovery(clean, headers)
+        return refusalOfDiscovery(clean, headers['accept']) ?? discovery(clean, headers)
       return undefined
     },
   }
+}
+
+/** Nothing of discovery is a row of a Table. */
+function refusalOfDiscovery(path: string, accept: string | undefined): Answer | undefined {
+  const asked = /;\s*as=(\w+)/.exec((accept ?? '').split(',').at(-1)!)?.[1]
+  if (!asked || asked === 'APIGroupDiscoveryList') return refusalOf(accept, servableMediaTypes, path !== '/api')
+  return answered(notAcceptable(servableMediaTypes))
+}
+
+const answered = (status: Status): Answer => ({
+  code: status.code,
+  contentType: 'application/json',
+  body: JSON.stringify(status),
+})
+
+/** 406 for who takes nothing that there is; which parameters of a type mean what is the document's to say. */
+function refusalOf(accept: string | undefined, available: readonly string[], isKnown = false): Answer | undefined {
+  const ranges = (accept || '*/*').split(',').map((range) => range.split(';')[0]!.trim())
+  if (ranges.some((range) => range === '*/*' || available.includes(range))) return undefined
+  return answered(isKnown ? notAcceptable(available) : noRepresentation(available))
 }
 
 /** Who issues the tokens of service accounts, and the keys to verify them with: so others can, who cannot ask for a review. */
