@@ -83,7 +83,8 @@ const refers = ({ node, relations, access }: Asked, resource: Parameters<NodeRel
 /** Of cluster-scoped objects that say which node they are of. */
 const namesNode = ({ node, view, access }: Asked, nodeName: (spec: { nodeName?: string }) => string | undefined): boolean => {
   const object = view.get(groupResourceOf(access.group, access.resource), '', access.name)
-  return nodeName(object?.['spec'] ?? {}) === node
+  const { spec } = (object ?? {}) as { readonly spec?: { nodeName?: string } }
+  return nodeName(spec ?? {}) === node
 }
 
 const judges: Readonly<Record<string, (asked: Asked) => Verdict>> = {

@@ -1,5 +1,5 @@
 // How an object has to do with a node: node ← pod ← secret, configmap, claim, account; node ← pod ← claim ← volume ← secret.
-import type { PersistentVolume, Pod } from '@shiplog/api/generated/types/core-v1'
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { AdmissionView } from '@shiplog/domain/admission'
 import type { NodeGraph } from './node-graph.ts'
@@ -34,9 +34,9 @@ export function nodeRelations(view: AdmissionView, graph?: NodeGraph): NodeRelat
       if (known().isReferred(node, 'secrets', namespace, name)) return true
       for (const claim of known().claimsOf(node)) {
         const [home = '', claimName = ''] = claim.split('/')
-        const volumeName = view.get('persistentvolumeclaims', home, claimName)?.['spec']?.volumeName
+        const volumeName = (view.get('persistentvolumeclaims', home, claimName) as ClaimObject | undefined)?.spec.volumeName
         const found = volumeName ? volume(view, volumeName) : undefined
-        if (!found || !secretsOf(found).has(`${namespace}/${name}`)) continue
+        if (!volumeName || !found || !secretsOf(found).has(`${namespace}/${name}`)) continue
         if (isVolumeOf(node, volumeName)) return true
       }
       return false
@@ -44,13 +44,15 @@ export function nodeRelations(view: AdmissionView, graph?: NodeGraph): NodeRelat
   }
 }
 
+type ClaimObject = KubeObject & PersistentVolumeClaim
+
 type Known = Pick<NodeGraph, 'isBound' | 'isReferred' | 'claimsOf'>
 
 function scanned(view: AdmissionView): Known {
   const podsOf = (node: string, namespace: string): readonly Pod[] =>
     (view.list('pods', namespace) as readonly (KubeObject & Pod)[]).filter(({ spec }) => spec?.nodeName === node)
   return {
-    isBound: (node, namespace, pod) => view.get('pods', namespace, pod)?.['spec']?.nodeName === node,
+    isBound: (node, namespace, pod) => (view.get('pods', namespace, pod) as (KubeObject & Pod) | undefined)?.spec?.nodeName === node,
     isReferred: (node, resource, namespace, name) =>
       // A list of no namespace is one of all.
       namespace !== '' &&

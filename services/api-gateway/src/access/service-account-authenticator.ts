@@ -1,7 +1,7 @@
 // Whose token of a service account this is. The signature of a token is verified once and remembered; whether its time has
 // come and gone, and whether the account and what it is bound to are still there, is asked each time.
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { ServiceAccount } from '@shiplog/api/generated/types/core-v1'
+import type { Secret, ServiceAccount } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { isSignedBy, parseToken } from '@shiplog/control-plane/identity/signed-token'
 import {
@@ -50,7 +50,7 @@ export function createServiceAccountAuthenticator(deps: ServiceAccountAuthentica
     let claims = verified.get(digest)
     if (!claims) {
       const unverified = parseToken(token)
-      const issuer = unverified?.claims['iss']
+      const { iss: issuer } = unverified?.claims ?? {}
       if (!unverified || typeof issuer !== 'string') return undefined
       if (!tokens.issuers.has(issuer) && issuer !== legacyIssuer) return undefined
       if (!isSignedBy(unverified, tokens.keys)) return unsigned
@@ -74,7 +74,8 @@ export function createServiceAccountAuthenticator(deps: ServiceAccountAuthentica
       if (audiences.length === 0) {
         return { error: `token audiences ${quoted(meant)} is invalid for the target audiences ${quoted(asked)}` }
       }
-      const found = claims['iss'] === legacyIssuer ? legacyUser(deps, token, claims) : boundUser(deps, claims)
+      const { iss } = claims
+      const found = iss === legacyIssuer ? legacyUser(deps, token, claims) : boundUser(deps, claims)
       return 'error' in found ? found : { ...found, audiences }
     },
   }
@@ -125,8 +126,9 @@ function boundUser({ lookup, nowMs }: ServiceAccountAuthenticatorDeps, claims: J
     const why = reference && whyUnbound(lookup(resource, home, reference.name), reference, kind, now)
     if (why) return { error: why, stale: true }
   }
+  const { jti } = claims
   const extra = {
-    ...(typeof claims['jti'] === 'string' ? { 'authentication.kubernetes.io/credential-id': [`JTI=${claims['jti']}`] } : {}),
+    ...(typeof jti === 'string' ? { 'authentication.kubernetes.io/credential-id': [`JTI=${jti}`] } : {}),
     ...(node ? extraOf('node', node) : {}),
     ...(pod ? extraOf('pod', pod) : {}),
   }
@@ -192,7 +194,8 @@ const generatedTokenWarning =
   'Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens.'
 
 function isCopyOf(secret: KubeObject, token: string): boolean {
-  const copy = Buffer.from(String(secret['data']?.token ?? ''), 'base64')
+  const { token: stored = '' } = (secret as KubeObject & Secret).data ?? {}
+  const copy = Buffer.from(stored, 'base64')
   const given = Buffer.from(token)
   return copy.length === given.length && timingSafeEqual(copy, given)
 }

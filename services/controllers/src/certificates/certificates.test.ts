@@ -41,15 +41,17 @@ beforeAll(() => {
 })
 
 const client = ['digital signature', 'client auth']
-const approved = { type: 'Approved', status: 'True', lastUpdateTime: '2026-01-01T00:00:00Z' }
+const decidedAt = '2026-01-01T00:00:00Z'
+const approved = { type: 'Approved', status: 'True', lastUpdateTime: decidedAt, lastTransitionTime: decidedAt }
 
 function harness(...reconcilers: Reconciler[]): ReconcileHarness {
   return createReconcileHarness(reconcilers)
 }
 
 function create(h: ReconcileHarness, spec: object, conditions: object[] = [], more: object = {}): void {
-  const body = { metadata: { name: 'a', creationTimestamp: '2026-01-01T00:00:00Z' }, spec, status: { conditions, ...more } }
-  h.cluster.must({ verb: 'create', group, resource, body })
+  const metadata = { name: 'a', creationTimestamp: '2026-01-01T00:00:00Z' }
+  const type = { apiVersion: `${group}/v1`, kind: 'CertificateSigningRequest' }
+  h.cluster.put(`${resource}.${group}`, { ...type, metadata, spec, status: { conditions, ...more } })
 }
 const current = (h: ReconcileHarness): (KubeObject & CertificateSigningRequest) | undefined =>
   h.cluster.get(`${resource}.${group}`, '/a') as (KubeObject & CertificateSigningRequest) | undefined
@@ -177,7 +179,7 @@ describe('approving', () => {
       const h = reviewing('nodeclient')
       create(h, { ...spec, username: 'system:node:n1' })
       h.settle()
-      expect(current(h)!.status.conditions).toEqual([])
+      expect(current(h)!.status.conditions ?? []).toEqual([])
     }
     expect(asked).toEqual([])
   })
