@@ -48,8 +48,9 @@ function harness(...reconcilers: Reconciler[]): ReconcileHarness {
 }
 
 function create(h: ReconcileHarness, spec: object, conditions: object[] = [], more: object = {}): void {
-  const body = { metadata: { name: 'a', creationTimestamp: '2026-01-01T00:00:00Z' }, spec, status: { conditions, ...more } }
-  h.cluster.must({ verb: 'create', group, resource, body })
+  const [apiVersion, kind] = ['certificates.k8s.io/v1', 'CertificateSigningRequest']
+  const metadata = { name: 'a', creationTimestamp: '2026-01-01T00:00:00Z' }
+  h.cluster.put(`${resource}.${group}`, { apiVersion, kind, metadata, spec, status: { conditions, ...more } })
 }
 const current = (h: ReconcileHarness): (KubeObject & CertificateSigningRequest) | undefined =>
   h.cluster.get(`${resource}.${group}`, '/a') as (KubeObject & CertificateSigningRequest) | undefined
