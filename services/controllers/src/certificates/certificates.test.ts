@@ -41,7 +41,7 @@ beforeAll(() => {
 })
 
 const client = ['digital signature', 'client auth']
-const approved = { type: 'Approved', status: 'True', lastUpdateTime: '2026-01-01T00:00:00Z' }
+const approved = { type: 'Approved', status: 'True', lastUpdateTime: '2026-01-01T00:00:00Z', lastTransitionTime: '2026-01-01T00:00:00Z' }
 
 function harness(...reconcilers: Reconciler[]): ReconcileHarness {
   return createReconcileHarness(reconcilers)
@@ -185,7 +185,7 @@ describe('approving', () => {
 })
 
 describe('cleaning', () => {
-  const at = (type: string) => ({ type, status: 'True', lastUpdateTime: '2026-01-01T00:00:00Z' })
+  const at = (type: string) => ({ type, status: 'True', lastUpdateTime: '2026-01-01T00:00:00Z', lastTransitionTime: '2026-01-01T00:00:00Z' })
   test.each<[string, object[], object, number]>([
     ['nobody has answered', [], {}, 24],
     ['was denied', [at('Denied')], {}, 1],
