@@ -11,6 +11,7 @@ const jobs = { group: 'batch', resource: 'jobs', namespace: 'default' }
 const minuteMs = 60_000
 
 const harness = (): ReconcileHarness => createReconcileHarness([cronJobReconciler])
+const jobPod: JsonObject = { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'x' }] } }
 const manifest = (spec: JsonObject): JsonObject => ({
   apiVersion: 'batch/v1',
   kind: 'CronJob',
@@ -21,7 +22,7 @@ const manifest = (spec: JsonObject): JsonObject => ({
     suspend: false,
     successfulJobsHistoryLimit: 3,
     failedJobsHistoryLimit: 1,
-    jobTemplate: { metadata: { labels: { a: 'b' } }, spec: { template: { spec: { containers: [] } } } },
+    jobTemplate: { metadata: { labels: { a: 'b' } }, spec: { template: jobPod } },
     ...spec,
   },
 })
@@ -40,9 +41,14 @@ const minutesOf = (h: ReconcileHarness): number[] =>
 const status = (h: ReconcileHarness) => h.cluster.get('cronjobs.batch', 'default/tick')!.status!
 const end = (cluster: FakeCluster, name: string, type: string, atMs: number): KubeObject => {
   const time = new Date(atMs).toISOString().replace('.000Z', 'Z')
+  const types = [type === 'Complete' ? 'SuccessCriteriaMet' : 'FailureTarget', type]
   const body = {
     ...cluster.get('jobs.batch', `default/${name}`)!,
-    status: { startTime: time, completionTime: time, conditions: [{ type, status: 'True' }] },
+    status: {
+      startTime: time,
+      ...(type === 'Complete' ? { completionTime: time } : {}),
+      conditions: types.map((one) => ({ type: one, status: 'True', lastTransitionTime: time })),
+    },
   }
   return cluster.must({ verb: 'update', ...jobs, name, subresource: 'status', body })
 }
@@ -167,9 +173,9 @@ describe('a CronJob', () => {
     h.cluster.must({
       verb: 'create',
       ...jobs,
-      body: { apiVersion: 'batch/v1', kind: 'Job', metadata: { name, namespace: 'default' } },
+      body: { apiVersion: 'batch/v1', kind: 'Job', metadata: { name, namespace: 'default' }, spec: { template: jobPod } },
     })
-    h.cluster.must({ verb: 'delete', ...jobs, name })
+    h.cluster.must({ verb: 'delete', ...jobs, name, body: { propagationPolicy: 'Background' } })
     h.advance(6 * minuteMs)
     expect(minutesOf(h)).toEqual([])
     expect(status(h).lastScheduleTime).toBe('2026-01-01T00:05:00Z')
@@ -179,17 +185,20 @@ describe('a CronJob', () => {
     const h = harness()
     make(h)
     h.advance(6 * minuteMs)
-    h.cluster.must({ verb: 'delete', ...jobs, name: 'tick-29453765' })
+    h.cluster.must({ verb: 'delete', ...jobs, name: 'tick-29453765', body: { propagationPolicy: 'Background' } })
     const { uid } = h.cluster.get('cronjobs.batch', 'default/tick')!.metadata
     const ownerReferences = [{ apiVersion: 'batch/v1', kind: 'CronJob', name: 'tick', uid, controller: true }]
     const body = {
       apiVersion: 'batch/v1',
       kind: 'Job',
       metadata: { name: 'by-hand', namespace: 'default', ownerReferences },
+      spec: { template: jobPod },
     }
     h.cluster.must({ verb: 'create', ...jobs, body })
     h.settle()
-    patch(h, { schedule: '* * nonsense' })
+    // No gateway takes such a schedule; an older version might have.
+    const stored = h.cluster.get('cronjobs.batch', 'default/tick')!
+    h.cluster.put('cronjobs.batch', { ...stored, spec: { ...stored.spec, schedule: '* * nonsense' } })
     h.settle()
     const told = h.events.map((event) => event.split(' ').slice(1).join(' '))
     expect(told).toContain('MissingJob Active job went missing: tick-29453765')

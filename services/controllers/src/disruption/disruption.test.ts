@@ -35,7 +35,7 @@ const makePod = (h: ReconcileHarness, name: string, metadata: JsonObject = {}): 
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name, namespace: 'default', labels: { app: 'web' }, ...metadata },
-      spec: { containers: [] },
+      spec: { containers: [{ name: 'main', image: 'x' }] },
     },
   })
 const budget = (h: ReconcileHarness) => h.cluster.get('poddisruptionbudgets.policy', 'default/web')!

@@ -2,6 +2,8 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { FakeCluster } from '@shiplog/testing/fake-cluster'
 import { describe, expect, test } from 'vitest'
 import { ephemeralVolumeReconciler } from '../ephemeral-volume/ephemeral-volume.reconciler.ts'
+import { pvProtectionReconciler } from '../pv-protection/pv-protection.reconciler.ts'
+import { pvcProtectionReconciler } from '../pvc-protection/pvc-protection.reconciler.ts'
 import { createReconcileHarness, type ReconcileHarness } from '../testing/reconcile-harness.ts'
 import { pods } from '../testing/manifests.ts'
 import { playWithEveryDeath } from '../testing/two-runners-sim.ts'
@@ -10,7 +12,12 @@ import { persistentVolumeBinderReconciler } from './persistent-volume-binder.rec
 const volumes = { group: '', resource: 'persistentvolumes' }
 const claims = { group: '', resource: 'persistentvolumeclaims', namespace: 'default' }
 const harness = (): ReconcileHarness =>
-  createReconcileHarness([persistentVolumeBinderReconciler, ephemeralVolumeReconciler])
+  createReconcileHarness([
+    persistentVolumeBinderReconciler,
+    ephemeralVolumeReconciler,
+    pvProtectionReconciler,
+    pvcProtectionReconciler,
+  ])
 
 const makeVolume = (cluster: FakeCluster, name: string, spec: JsonObject = {}, metadata: JsonObject = {}): KubeObject =>
   cluster.must({
@@ -60,7 +67,7 @@ const makePod = (cluster: FakeCluster, name: string, volume: JsonObject, spec: J
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name, namespace: 'default' },
-      spec: { containers: [], volumes: [{ name: 'v', ...volume }], ...spec },
+      spec: { containers: [{ name: 'main', image: 'x' }], volumes: [{ name: 'v', ...volume }], ...spec },
     },
   })
 const claim = (h: ReconcileHarness, name: string) => h.cluster.get('persistentvolumeclaims', `default/${name}`)!
@@ -272,7 +279,7 @@ describe('a volume', () => {
 
   test('that vanishes leaves a claim that is lost', () => {
     const h = bound('Retain')
-    h.cluster.must({ verb: 'delete', ...volumes, name: 'v' })
+    h.cluster.remove('persistentvolumes', '/v')
     h.settle()
     expect(claim(h, 'data').status).toEqual({ phase: 'Lost' })
     expect(h.events.at(-1)).toContain(
@@ -286,7 +293,7 @@ describe('an ephemeral volume', () => {
     ephemeral: {
       volumeClaimTemplate: {
         metadata: { labels: { a: 'b' } },
-        spec: { accessModes: ['ReadWriteOnce'], storageClassName: '' },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, storageClassName: '' },
       },
     },
   }

@@ -6,13 +6,17 @@ import { createGarbageCollector } from '../garbage-collector/garbage-collector.r
 import { podTemplate, pods } from '../testing/manifests.ts'
 import { createReconcileHarness, type ReconcileHarness } from '../testing/reconcile-harness.ts'
 import { followedResources } from '../shared/resources.ts'
+import { pvcProtectionReconciler } from '../pvc-protection/pvc-protection.reconciler.ts'
 import { statefulSetReconciler } from './stateful-set.reconciler.ts'
 
 const sets = { group: 'apps', resource: 'statefulsets', namespace: 'default' }
 const claims = { group: '', resource: 'persistentvolumeclaims', namespace: 'default' }
 
 const harness = (options: Parameters<typeof createReconcileHarness>[1] = {}): ReconcileHarness =>
-  createReconcileHarness([statefulSetReconciler, createGarbageCollector(followedResources(builtInRegistry()))], options)
+  createReconcileHarness(
+    [statefulSetReconciler, pvcProtectionReconciler, createGarbageCollector(followedResources(builtInRegistry()))],
+    options,
+  )
 
 const make = (h: ReconcileHarness, spec: JsonObject = {}, name = 'db'): KubeObject =>
   h.cluster.must({
@@ -58,7 +62,10 @@ const story = (h: ReconcileHarness): string[] => {
       return [`+${name}`]
     })
 }
-const template = (name: string): JsonObject => ({ metadata: { name }, spec: { accessModes: ['ReadWriteOnce'] } })
+const template = (name: string): JsonObject => ({
+  metadata: { name },
+  spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+})
 
 describe('a StatefulSet', () => {
   test('makes its pods one after the other, each when the one before is ready', () => {
@@ -230,7 +237,7 @@ describe('an update of a StatefulSet', () => {
     expect(images(h)).toEqual(['db:1', 'db:2', 'db:1'])
   })
 
-  test('takes as many at a time as maxUnavailable allows', () => {
+  test('takes one at a time: maxUnavailable is behind a gate that is off, and dropped', () => {
     const h = harness({ terminates: () => false })
     make(h, {
       replicas: 5,
@@ -240,7 +247,7 @@ describe('an update of a StatefulSet', () => {
     setImage(h, 'db:2')
     h.settle()
     const going = list(h).filter(({ metadata }) => metadata.deletionTimestamp)
-    expect(going.map(({ metadata }) => metadata.name)).toEqual(['db-3', 'db-4'])
+    expect(going.map(({ metadata }) => metadata.name)).toEqual(['db-4'])
   })
 
   test('stops at a pod that does not get ready', () => {
@@ -352,7 +359,7 @@ describe('the claims of a StatefulSet', () => {
         apiVersion: 'v1',
         kind: 'PersistentVolumeClaim',
         metadata: { name: 'data-db-0', namespace: 'default', finalizers: ['a/b'] },
-        spec: {},
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
       },
     })
     h.cluster.must({ verb: 'delete', ...claims, name: 'data-db-0' })

@@ -6,6 +6,7 @@ import { followedResources } from '../shared/resources.ts'
 import { isActive } from '../shared/pods.ts'
 import { podTemplate } from '../testing/manifests.ts'
 import { playWithEveryDeath } from '../testing/two-runners-sim.ts'
+import { pvcProtectionReconciler } from '../pvc-protection/pvc-protection.reconciler.ts'
 import { statefulSetReconciler } from './stateful-set.reconciler.ts'
 
 const owned = ['pods', 'persistentvolumeclaims', 'statefulsets.apps', 'controllerrevisions.apps']
@@ -26,7 +27,7 @@ const create = (podManagementPolicy: string) => (cluster: FakeCluster) =>
         podManagementPolicy,
         updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
         persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Delete' },
-        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }],
+        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }],
       },
     },
   })
@@ -38,7 +39,7 @@ test.each([
   'Parallel',
 ])('two runners make each pod of a %s set once, though one is killed', (policy) => {
   const story = {
-    reconcilers: [statefulSetReconciler, createGarbageCollector(followed)],
+    reconcilers: [statefulSetReconciler, pvcProtectionReconciler, createGarbageCollector(followed)],
     deeds: [create(policy), patch({ template: podTemplate('db', 'db:2') }), patch({ replicas: 1 })],
   }
   playWithEveryDeath(story, ({ cluster, created }) => {
