@@ -14,9 +14,9 @@ export type Upkeep = { readonly update: KubeObject } | { readonly recreate: true
 export function upkeepOf(known: KubeObject, wanted: JsonObject): Upkeep {
   if (known.metadata.annotations?.[autoupdate] === 'false') return undefined
   const isBinding = known.kind.endsWith('Binding')
-  if (isBinding && !semanticEqual(known['roleRef'], wanted['roleRef'])) return { recreate: true }
+  if (isBinding && !semanticEqual(roleOf(known), roleOf(wanted))) return { recreate: true }
   const parts = isBinding ? { subjects: subjectsWith(known, wanted) } : rulesWith(known, wanted)
-  const { labels, annotations } = wanted['metadata'] as KubeObject['metadata']
+  const { labels, annotations } = (wanted as KubeObject).metadata
   const metadata = {
     ...known.metadata,
     labels: { ...known.metadata.labels, ...labels },
@@ -25,6 +25,8 @@ export function upkeepOf(known: KubeObject, wanted: JsonObject): Upkeep {
   const update = { ...known, ...parts, metadata }
   return semanticEqual(update, known) ? undefined : { update }
 }
+
+const roleOf = (binding: JsonObject): unknown => (binding as unknown as ClusterRoleBinding).roleRef
 
 function rulesWith(known: KubeObject, wanted: JsonObject): JsonObject {
   const [there, needed] = [known, wanted] as unknown as ClusterRole[]
