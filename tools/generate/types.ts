@@ -72,8 +72,13 @@ function fieldLine(
     imports.add('kube-object')
     return '  metadata: StoredObjectMeta\n'
   }
-  return `  ${key}${isAlwaysThere(field) ? '' : '?'}: ${typeText(module, field, field.enum, imports)}\n`
+  const type = typeText(module, field, field.enum, imports)
+  return `  ${key}${isAlwaysThere(field) ? '' : '?'}: ${isNullWhenEmpty(field) ? `${type} | null` : type}\n`
 }
+
+/** A list that Go always writes: null when there is nothing in it. */
+const isNullWhenEmpty = ({ type, omitZero, keepsEmpty }: Field): boolean =>
+  type === 'array' && !omitZero && !keepsEmpty
 
 function typeText(
   module: string,

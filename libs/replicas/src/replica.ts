@@ -196,7 +196,7 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
     const found = await within(client.request({ ...leases, verb: 'list', query }))
     if (!found.ok) throw new Error(found.status.message)
     const items = (found.object as unknown as LeaseList).items
-    membership.listed(items.map(readLease), askedMs, clock.nowMs())
+    membership.listed((items ?? []).map(readLease), askedMs, clock.nowMs())
   }
 
   function readLease(lease: Lease): MemberLease {

@@ -194,7 +194,7 @@ interface ContainerReports {
 function reportContainers(input: StatusInput, phase: Phase): ContainerReports {
   const { work, pod, nowMs } = input
   const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec
-  const specs = new Map([...containers, ...initContainers, ...ephemeralContainers].map((spec) => [spec.name, spec]))
+  const specs = new Map([...(containers ?? []), ...initContainers, ...ephemeralContainers].map((spec) => [spec.name, spec]))
   const isOver = work.finished && (phase === 'Succeeded' || phase === 'Failed')
   const unready: string[] = []
   let changesAtMs = Number.POSITIVE_INFINITY

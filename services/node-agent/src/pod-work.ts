@@ -123,7 +123,7 @@ export function newPodWork(pod: Pod, nowMs: number): PodWork {
     init: init.map((container) =>
       newContainer(container, container.restartPolicy === 'Always' ? 'sidecar' : 'init', waiting),
     ),
-    main: containers.map((container) => newContainer(container, 'main', waiting)),
+    main: (containers ?? []).map((container) => newContainer(container, 'main', waiting)),
     ephemeral: ephemeralContainers.map((container) => newContainer(container, 'ephemeral', creating)),
     initialized: init.length === 0,
     deadlineExceeded: false,

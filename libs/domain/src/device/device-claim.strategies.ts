@@ -217,7 +217,7 @@ const adminAccessLabel = 'resource.kubernetes.io/admin-access'
 
 /** Devices as their administrator uses them: only for namespaces that are marked for it. */
 const validateAdminAccess = (
-  requests: Decoded<DeviceRequest[]> | undefined,
+  requests: Decoded<DeviceRequest[]> | null | undefined,
   namespace: string | undefined,
   view: AdmissionView,
 ): StatusCause[] => {

@@ -17,7 +17,7 @@ const mirrorAnnotation = 'kubernetes.io/config.mirror'
 export function referencesOf(pod: Pod): PodReference[] {
   if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return []
   const { spec, status } = pod
-  const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]
+  const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])]
   const found: Named[] = [
     ['serviceaccounts', spec.serviceAccountName],
     ...(spec.imagePullSecrets ?? []).map(({ name }): Named => ['secrets', name]),

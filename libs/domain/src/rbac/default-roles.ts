@@ -30,7 +30,7 @@ const roleOf = (binding: JsonObject): unknown => (binding as unknown as ClusterR
 
 function rulesWith(known: KubeObject, wanted: JsonObject): JsonObject {
   const [there, needed] = [known, wanted] as unknown as ClusterRole[]
-  const { aggregationRule, rules = [] } = needed!
+  const { aggregationRule, rules } = needed!
   if (aggregationRule) {
     const selectors = there!.aggregationRule?.clusterRoleSelectors ?? []
     const missing = (aggregationRule.clusterRoleSelectors ?? []).filter(
@@ -40,7 +40,7 @@ function rulesWith(known: KubeObject, wanted: JsonObject): JsonObject {
     return { aggregationRule: { ...there!.aggregationRule, clusterRoleSelectors: [...selectors, ...missing] } }
   }
   const held = there!.rules ?? []
-  const missing = rules.filter((rule) => uncovered(held, [rule]).length > 0)
+  const missing = (rules ?? []).filter((rule) => uncovered(held, [rule]).length > 0)
   return missing.length === 0 ? {} : { rules: [...held, ...missing] }
 }
 

@@ -11,7 +11,7 @@ interface Atom {
 }
 
 function atomsOf({ verbs, resourceNames: names = [], nonResourceURLs = [], apiGroups = [], resources = [] }: PolicyRule): Atom[] {
-  return verbs.flatMap((verb): Atom[] => [
+  return (verbs ?? []).flatMap((verb): Atom[] => [
     ...nonResourceURLs.map((url): Atom => ({ verb, url })),
     ...apiGroups.flatMap((apiGroup) =>
       resources.flatMap((resource): Atom[] =>
@@ -21,8 +21,8 @@ function atomsOf({ verbs, resourceNames: names = [], nonResourceURLs = [], apiGr
   ])
 }
 
-const has = (list: readonly string[] | undefined, value: string): boolean =>
-  list !== undefined && (list.includes('*') || list.includes(value))
+const has = (list: readonly string[] | null | undefined, value: string): boolean =>
+  Boolean(list?.includes('*') || list?.includes(value))
 
 function covers(rule: PolicyRule, { verb, apiGroup, resource, name, url }: Atom): boolean {
   if (!has(rule.verbs, verb)) return false

@@ -119,7 +119,7 @@ function signatureOf(pod: Pod): string {
         )
       : undefined,
     // Which resources count depends on names and on the verdict about a resize only then.
-    resizing ? spec.containers.map((container) => container.name) : undefined,
+    resizing ? (spec.containers ?? []).map((container) => container.name) : undefined,
     resizing ? status.conditions?.find((condition) => condition.type === 'PodResizePending') : undefined,
   ])
 }

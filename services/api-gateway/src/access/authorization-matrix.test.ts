@@ -70,7 +70,7 @@ function heldRules(view: AdmissionView, user: User, namespace: string): PolicyRu
   })
 }
 
-const among = (values: readonly string[] | undefined, ...wanted: string[]): boolean =>
+const among = (values: readonly string[] | null | undefined, ...wanted: string[]): boolean =>
   ['*', ...wanted].some((each) => values?.includes(each))
 
 const grants = (rule: PolicyRule, { verb, group, resource, subresource, name }: Question): boolean =>

@@ -28,5 +28,5 @@ export function ruleAllowsPath(rule: PolicyRule, verb: string, path: string): bo
   )
 }
 
-const has = (list: readonly string[] | undefined, value: string): boolean =>
+const has = (list: readonly string[] | null | undefined, value: string): boolean =>
   list?.some((item) => item === '*' || item === value) ?? false

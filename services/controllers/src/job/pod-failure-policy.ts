@@ -18,7 +18,7 @@ export interface PodFailureVerdict {
 const noRule: PodFailureVerdict = { action: 'Count', isCounted: true, message: undefined }
 
 function codeMatches(code: number, { operator, values }: PodFailurePolicyOnExitCodesRequirement): boolean {
-  const isListed = values.includes(code)
+  const isListed = values?.includes(code) ?? false
   return operator === 'In' ? isListed : operator === 'NotIn' ? !isListed : false
 }
 

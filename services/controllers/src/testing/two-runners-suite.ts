@@ -199,7 +199,7 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
             status['availableReplicas'] === replicas &&
             status['replicas'] === replicas &&
             active.length === replicas &&
-            active.every((pod) => pod.spec.containers[0]?.image === image)
+            active.every((pod) => pod.spec.containers?.[0]?.image === image)
           )
         },
       })

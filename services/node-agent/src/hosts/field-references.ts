@@ -57,7 +57,7 @@ const formatMap = (map: Readonly<Record<string, string>>): string =>
 export function resourceValue(facts: PodFacts, reference: ResourceFieldSelector, ownContainer: Container | undefined): string | undefined {
   const { containers, initContainers = [] } = facts.pod.spec
   const name = reference.containerName
-  const all = [...containers, ...initContainers]
+  const all = [...(containers ?? []), ...initContainers]
   const container = name ? all.find((candidate) => candidate.name === name) : ownContainer
   const match = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.+)$/.exec(String(reference.resource))
   if (container === undefined || match === null) return undefined

@@ -5,7 +5,7 @@ import type { PodFacts } from './field-references.ts'
 import type { HostedPod } from './pod-host.ts'
 
 export const containerSpecsOf = ({ spec }: Pod): (Container | EphemeralContainer)[] => [
-  ...spec.containers,
+  ...(spec.containers ?? []),
   ...(spec.initContainers ?? []),
   ...(spec.ephemeralContainers ?? []),
 ]

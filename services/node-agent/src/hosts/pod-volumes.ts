@@ -65,7 +65,7 @@ export function podVolumes(facts: PodFacts, lookup: Lookup): PodVolume[] {
 /** Whom the files belong to, when the pod runs as another user. */
 function ownerOf(pod: Pod): { owner?: number } {
   const { securityContext, containers } = pod.spec
-  const user = securityContext?.runAsUser ?? containers[0]?.securityContext?.runAsUser
+  const user = securityContext?.runAsUser ?? containers?.[0]?.securityContext?.runAsUser
   return user === undefined ? {} : { owner: user }
 }
 

@@ -51,7 +51,7 @@ export interface MutatingAdmissionPolicyBindingList {
   kind: 'MutatingAdmissionPolicyBindingList'
   apiVersion: 'admissionregistration.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: MutatingAdmissionPolicyBinding[]
+  items: MutatingAdmissionPolicyBinding[] | null
 }
 
 export interface MutatingAdmissionPolicyBindingSpec {
@@ -64,7 +64,7 @@ export interface MutatingAdmissionPolicyList {
   kind: 'MutatingAdmissionPolicyList'
   apiVersion: 'admissionregistration.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: MutatingAdmissionPolicy[]
+  items: MutatingAdmissionPolicy[] | null
 }
 
 export interface MutatingAdmissionPolicySpec {
@@ -87,7 +87,7 @@ export interface MutatingWebhook {
   objectSelector?: metaV1.LabelSelector
   sideEffects: 'None' | 'NoneOnDryRun' | 'Some' | 'Unknown'
   timeoutSeconds?: number
-  admissionReviewVersions: string[]
+  admissionReviewVersions: string[] | null
   reinvocationPolicy?: 'IfNeeded' | 'Never'
   matchConditions?: MatchCondition[]
 }
@@ -103,7 +103,7 @@ export interface MutatingWebhookConfigurationList {
   kind: 'MutatingWebhookConfigurationList'
   apiVersion: 'admissionregistration.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: MutatingWebhookConfiguration[]
+  items: MutatingWebhookConfiguration[] | null
 }
 
 export interface Mutation {
@@ -171,7 +171,7 @@ export interface ValidatingAdmissionPolicyBindingList {
   kind: 'ValidatingAdmissionPolicyBindingList'
   apiVersion: 'admissionregistration.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: ValidatingAdmissionPolicyBinding[]
+  items: ValidatingAdmissionPolicyBinding[] | null
 }
 
 export interface ValidatingAdmissionPolicyBindingSpec {
@@ -185,7 +185,7 @@ export interface ValidatingAdmissionPolicyList {
   kind: 'ValidatingAdmissionPolicyList'
   apiVersion: 'admissionregistration.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: ValidatingAdmissionPolicy[]
+  items: ValidatingAdmissionPolicy[] | null
 }
 
 export interface ValidatingAdmissionPolicySpec {
@@ -214,7 +214,7 @@ export interface ValidatingWebhook {
   objectSelector?: metaV1.LabelSelector
   sideEffects: 'None' | 'NoneOnDryRun' | 'Some' | 'Unknown'
   timeoutSeconds?: number
-  admissionReviewVersions: string[]
+  admissionReviewVersions: string[] | null
   matchConditions?: MatchCondition[]
 }
 
@@ -229,7 +229,7 @@ export interface ValidatingWebhookConfigurationList {
   kind: 'ValidatingWebhookConfigurationList'
   apiVersion: 'admissionregistration.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: ValidatingWebhookConfiguration[]
+  items: ValidatingWebhookConfiguration[] | null
 }
 
 export interface Validation {

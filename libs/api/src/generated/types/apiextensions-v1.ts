@@ -37,7 +37,7 @@ export interface CustomResourceDefinitionList {
   kind: 'CustomResourceDefinitionList'
   apiVersion: 'apiextensions.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: CustomResourceDefinition[]
+  items: CustomResourceDefinition[] | null
 }
 
 export interface CustomResourceDefinitionNames {
@@ -53,15 +53,15 @@ export interface CustomResourceDefinitionSpec {
   group: string
   names: CustomResourceDefinitionNames
   scope: string
-  versions: CustomResourceDefinitionVersion[]
+  versions: CustomResourceDefinitionVersion[] | null
   conversion?: CustomResourceConversion
   preserveUnknownFields?: boolean
 }
 
 export interface CustomResourceDefinitionStatus {
-  conditions?: CustomResourceDefinitionCondition[]
+  conditions?: CustomResourceDefinitionCondition[] | null
   acceptedNames: CustomResourceDefinitionNames
-  storedVersions?: string[]
+  storedVersions?: string[] | null
   observedGeneration?: number
 }
 
@@ -172,5 +172,5 @@ export interface WebhookClientConfig {
 
 export interface WebhookConversion {
   clientConfig?: WebhookClientConfig
-  conversionReviewVersions: string[]
+  conversionReviewVersions: string[] | null
 }

@@ -22,7 +22,7 @@ export interface APIServiceList {
   kind: 'APIServiceList'
   apiVersion: 'apiregistration.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: APIService[]
+  items: APIService[] | null
 }
 
 export interface APIServiceSpec {

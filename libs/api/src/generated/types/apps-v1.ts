@@ -15,7 +15,7 @@ export interface ControllerRevisionList {
   kind: 'ControllerRevisionList'
   apiVersion: 'apps/v1'
   metadata: metaV1.ListMeta
-  items: ControllerRevision[]
+  items: ControllerRevision[] | null
 }
 
 export interface DaemonSet {
@@ -38,7 +38,7 @@ export interface DaemonSetList {
   kind: 'DaemonSetList'
   apiVersion: 'apps/v1'
   metadata: metaV1.ListMeta
-  items: DaemonSet[]
+  items: DaemonSet[] | null
 }
 
 export interface DaemonSetSpec {
@@ -88,7 +88,7 @@ export interface DeploymentList {
   kind: 'DeploymentList'
   apiVersion: 'apps/v1'
   metadata: metaV1.ListMeta
-  items: Deployment[]
+  items: Deployment[] | null
 }
 
 export interface DeploymentSpec {
@@ -139,7 +139,7 @@ export interface ReplicaSetList {
   kind: 'ReplicaSetList'
   apiVersion: 'apps/v1'
   metadata: metaV1.ListMeta
-  items: ReplicaSet[]
+  items: ReplicaSet[] | null
 }
 
 export interface ReplicaSetSpec {
@@ -194,7 +194,7 @@ export interface StatefulSetList {
   kind: 'StatefulSetList'
   apiVersion: 'apps/v1'
   metadata: metaV1.ListMeta
-  items: StatefulSet[]
+  items: StatefulSet[] | null
 }
 
 export interface StatefulSetOrdinals {

@@ -28,7 +28,7 @@ export interface TokenRequest {
 }
 
 export interface TokenRequestSpec {
-  audiences?: string[]
+  audiences?: string[] | null
   expirationSeconds?: number
   boundObjectRef?: BoundObjectReference
 }

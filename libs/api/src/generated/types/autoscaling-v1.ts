@@ -20,7 +20,7 @@ export interface HorizontalPodAutoscalerList {
   kind: 'HorizontalPodAutoscalerList'
   apiVersion: 'autoscaling/v1'
   metadata: metaV1.ListMeta
-  items: HorizontalPodAutoscaler[]
+  items: HorizontalPodAutoscaler[] | null
 }
 
 export interface HorizontalPodAutoscalerSpec {

@@ -68,7 +68,7 @@ export interface HorizontalPodAutoscalerList {
   kind: 'HorizontalPodAutoscalerList'
   apiVersion: 'autoscaling/v2'
   metadata: metaV1.ListMeta
-  items: HorizontalPodAutoscaler[]
+  items: HorizontalPodAutoscaler[] | null
 }
 
 export interface HorizontalPodAutoscalerSpec {
@@ -84,7 +84,7 @@ export interface HorizontalPodAutoscalerStatus {
   lastScaleTime?: string
   currentReplicas?: number
   desiredReplicas: number
-  currentMetrics?: MetricStatus[]
+  currentMetrics?: MetricStatus[] | null
   conditions?: HorizontalPodAutoscalerCondition[]
 }
 

@@ -15,7 +15,7 @@ export interface CronJobList {
   kind: 'CronJobList'
   apiVersion: 'batch/v1'
   metadata: metaV1.ListMeta
-  items: CronJob[]
+  items: CronJob[] | null
 }
 
 export interface CronJobSpec {
@@ -56,7 +56,7 @@ export interface JobList {
   kind: 'JobList'
   apiVersion: 'batch/v1'
   metadata: metaV1.ListMeta
-  items: Job[]
+  items: Job[] | null
 }
 
 export interface JobSpec {
@@ -98,13 +98,13 @@ export interface JobTemplateSpec {
 }
 
 export interface PodFailurePolicy {
-  rules: PodFailurePolicyRule[]
+  rules: PodFailurePolicyRule[] | null
 }
 
 export interface PodFailurePolicyOnExitCodesRequirement {
   containerName?: string
   operator: 'In' | 'NotIn'
-  values: number[]
+  values: number[] | null
 }
 
 export interface PodFailurePolicyOnPodConditionsPattern {
@@ -119,7 +119,7 @@ export interface PodFailurePolicyRule {
 }
 
 export interface SuccessPolicy {
-  rules: SuccessPolicyRule[]
+  rules: SuccessPolicyRule[] | null
 }
 
 export interface SuccessPolicyRule {

@@ -23,7 +23,7 @@ export interface CertificateSigningRequestList {
   kind: 'CertificateSigningRequestList'
   apiVersion: 'certificates.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: CertificateSigningRequest[]
+  items: CertificateSigningRequest[] | null
 }
 
 export interface CertificateSigningRequestSpec {

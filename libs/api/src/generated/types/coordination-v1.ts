@@ -13,7 +13,7 @@ export interface LeaseList {
   kind: 'LeaseList'
   apiVersion: 'coordination.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: Lease[]
+  items: Lease[] | null
 }
 
 export interface LeaseSpec {

@@ -81,7 +81,7 @@ export interface Capabilities {
 }
 
 export interface CephFSPersistentVolumeSource {
-  monitors: string[]
+  monitors: string[] | null
   path?: string
   user?: string
   secretFile?: string
@@ -90,7 +90,7 @@ export interface CephFSPersistentVolumeSource {
 }
 
 export interface CephFSVolumeSource {
-  monitors: string[]
+  monitors: string[] | null
   path?: string
   user?: string
   secretFile?: string
@@ -142,7 +142,7 @@ export interface ComponentStatusList {
   kind: 'ComponentStatusList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: ComponentStatus[]
+  items: ComponentStatus[] | null
 }
 
 export interface ConfigMap {
@@ -169,7 +169,7 @@ export interface ConfigMapList {
   kind: 'ConfigMapList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: ConfigMap[]
+  items: ConfigMap[] | null
 }
 
 export interface ConfigMapNodeConfigSource {
@@ -228,7 +228,7 @@ export interface ContainerExtendedResourceRequest {
 }
 
 export interface ContainerImage {
-  names?: string[]
+  names?: string[] | null
   sizeBytes?: number
 }
 
@@ -358,7 +358,7 @@ export interface EndpointsList {
   kind: 'EndpointsList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: Endpoints[]
+  items: Endpoints[] | null
 }
 
 export interface EnvFromSource {
@@ -438,7 +438,7 @@ export interface EventList {
   kind: 'EventList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: Event[]
+  items: Event[] | null
 }
 
 export interface EventSeries {
@@ -625,11 +625,11 @@ export interface LimitRangeList {
   kind: 'LimitRangeList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: LimitRange[]
+  items: LimitRange[] | null
 }
 
 export interface LimitRangeSpec {
-  limits: LimitRangeItem[]
+  limits: LimitRangeItem[] | null
 }
 
 export interface LinuxContainerUser {
@@ -689,7 +689,7 @@ export interface NamespaceList {
   kind: 'NamespaceList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: Namespace[]
+  items: Namespace[] | null
 }
 
 export interface NamespaceSpec {
@@ -757,7 +757,7 @@ export interface NodeList {
   kind: 'NodeList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: Node[]
+  items: Node[] | null
 }
 
 export interface NodeRuntimeHandler {
@@ -771,7 +771,7 @@ export interface NodeRuntimeHandlerFeatures {
 }
 
 export interface NodeSelector {
-  nodeSelectorTerms: NodeSelectorTerm[]
+  nodeSelectorTerms: NodeSelectorTerm[] | null
 }
 
 export interface NodeSelectorRequirement {
@@ -874,7 +874,7 @@ export interface PersistentVolumeClaimList {
   kind: 'PersistentVolumeClaimList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: PersistentVolumeClaim[]
+  items: PersistentVolumeClaim[] | null
 }
 
 export interface PersistentVolumeClaimSpec {
@@ -914,7 +914,7 @@ export interface PersistentVolumeList {
   kind: 'PersistentVolumeList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: PersistentVolume[]
+  items: PersistentVolume[] | null
 }
 
 export interface PersistentVolumeSpec {
@@ -1022,7 +1022,7 @@ export interface PodDNSConfigOption {
 }
 
 export interface PodExtendedResourceClaimStatus {
-  requestMappings: ContainerExtendedResourceRequest[]
+  requestMappings: ContainerExtendedResourceRequest[] | null
   resourceClaimName: string
 }
 
@@ -1034,7 +1034,7 @@ export interface PodList {
   kind: 'PodList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: Pod[]
+  items: Pod[] | null
 }
 
 export interface PodOS {
@@ -1083,7 +1083,7 @@ export interface PodSecurityContext {
 export interface PodSpec {
   volumes?: Volume[]
   initContainers?: Container[]
-  containers: Container[]
+  containers: Container[] | null
   ephemeralContainers?: EphemeralContainer[]
   restartPolicy?: 'Always' | 'Never' | 'OnFailure'
   terminationGracePeriodSeconds?: number
@@ -1160,7 +1160,7 @@ export interface PodTemplateList {
   kind: 'PodTemplateList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: PodTemplate[]
+  items: PodTemplate[] | null
 }
 
 export interface PodTemplateSpec {
@@ -1199,7 +1199,7 @@ export interface Probe {
 }
 
 export interface ProjectedVolumeSource {
-  sources?: VolumeProjection[]
+  sources?: VolumeProjection[] | null
   defaultMode?: number
 }
 
@@ -1213,7 +1213,7 @@ export interface QuobyteVolumeSource {
 }
 
 export interface RBDPersistentVolumeSource {
-  monitors: string[]
+  monitors: string[] | null
   image: string
   fsType?: string
   pool?: string
@@ -1224,7 +1224,7 @@ export interface RBDPersistentVolumeSource {
 }
 
 export interface RBDVolumeSource {
-  monitors: string[]
+  monitors: string[] | null
   image: string
   fsType?: string
   pool?: string
@@ -1254,7 +1254,7 @@ export interface ReplicationControllerList {
   kind: 'ReplicationControllerList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: ReplicationController[]
+  items: ReplicationController[] | null
 }
 
 export interface ReplicationControllerSpec {
@@ -1302,7 +1302,7 @@ export interface ResourceQuotaList {
   kind: 'ResourceQuotaList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: ResourceQuota[]
+  items: ResourceQuota[] | null
 }
 
 export interface ResourceQuotaSpec {
@@ -1400,7 +1400,7 @@ export interface SecretList {
   kind: 'SecretList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: Secret[]
+  items: Secret[] | null
 }
 
 export interface SecretProjection {
@@ -1457,7 +1457,7 @@ export interface ServiceAccountList {
   kind: 'ServiceAccountList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: ServiceAccount[]
+  items: ServiceAccount[] | null
 }
 
 export interface ServiceAccountTokenProjection {
@@ -1470,7 +1470,7 @@ export interface ServiceList {
   kind: 'ServiceList'
   apiVersion: 'v1'
   metadata: metaV1.ListMeta
-  items: Service[]
+  items: Service[] | null
 }
 
 export interface ServicePort {
@@ -1561,7 +1561,7 @@ export interface Toleration {
 
 export interface TopologySelectorLabelRequirement {
   key: string
-  values: string[]
+  values: string[] | null
 }
 
 export interface TopologySelectorTerm {

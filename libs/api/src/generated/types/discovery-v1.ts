@@ -4,7 +4,7 @@ import type { ObjectMeta as StoredObjectMeta } from '../../kube-object.ts'
 import type * as metaV1 from './meta-v1.ts'
 
 export interface Endpoint {
-  addresses: string[]
+  addresses: string[] | null
   conditions: EndpointConditions
   hostname?: string
   targetRef?: coreV1.ObjectReference
@@ -37,15 +37,15 @@ export interface EndpointSlice {
   apiVersion: 'discovery.k8s.io/v1'
   metadata: StoredObjectMeta
   addressType: 'FQDN' | 'IPv4' | 'IPv6'
-  endpoints?: Endpoint[]
-  ports?: EndpointPort[]
+  endpoints?: Endpoint[] | null
+  ports?: EndpointPort[] | null
 }
 
 export interface EndpointSliceList {
   kind: 'EndpointSliceList'
   apiVersion: 'discovery.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: EndpointSlice[]
+  items: EndpointSlice[] | null
 }
 
 export interface ForNode {

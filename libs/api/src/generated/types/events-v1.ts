@@ -27,7 +27,7 @@ export interface EventList {
   kind: 'EventList'
   apiVersion: 'events.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: Event[]
+  items: Event[] | null
 }
 
 export interface EventSeries {

@@ -31,7 +31,7 @@ export interface FlowSchemaList {
   kind: 'FlowSchemaList'
   apiVersion: 'flowcontrol.apiserver.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: FlowSchema[]
+  items: FlowSchema[] | null
 }
 
 export interface FlowSchemaSpec {
@@ -62,12 +62,12 @@ export interface LimitedPriorityLevelConfiguration {
 }
 
 export interface NonResourcePolicyRule {
-  verbs: string[]
-  nonResourceURLs: string[]
+  verbs: string[] | null
+  nonResourceURLs: string[] | null
 }
 
 export interface PolicyRulesWithSubjects {
-  subjects: Subject[]
+  subjects: Subject[] | null
   resourceRules?: ResourcePolicyRule[]
   nonResourceRules?: NonResourcePolicyRule[]
 }
@@ -92,7 +92,7 @@ export interface PriorityLevelConfigurationList {
   kind: 'PriorityLevelConfigurationList'
   apiVersion: 'flowcontrol.apiserver.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: PriorityLevelConfiguration[]
+  items: PriorityLevelConfiguration[] | null
 }
 
 export interface PriorityLevelConfigurationReference {
@@ -116,11 +116,11 @@ export interface QueuingConfiguration {
 }
 
 export interface ResourcePolicyRule {
-  verbs: string[]
-  apiGroups: string[]
-  resources: string[]
+  verbs: string[] | null
+  apiGroups: string[] | null
+  resources: string[] | null
   clusterScope?: boolean
-  namespaces?: string[]
+  namespaces?: string[] | null
 }
 
 export interface ServiceAccountSubject {

@@ -4,7 +4,7 @@ export interface APIGroup {
   kind: 'APIGroup'
   apiVersion: 'v1'
   name: string
-  versions: GroupVersionForDiscovery[]
+  versions: GroupVersionForDiscovery[] | null
   preferredVersion: GroupVersionForDiscovery
   serverAddressByClientCIDRs?: ServerAddressByClientCIDR[]
 }
@@ -12,7 +12,7 @@ export interface APIGroup {
 export interface APIGroupList {
   kind: 'APIGroupList'
   apiVersion: 'v1'
-  groups: APIGroup[]
+  groups: APIGroup[] | null
 }
 
 export interface APIResource {
@@ -22,7 +22,7 @@ export interface APIResource {
   group?: string
   version?: string
   kind: string
-  verbs: string[]
+  verbs: string[] | null
   shortNames?: string[]
   categories?: string[]
   storageVersionHash?: string
@@ -32,14 +32,14 @@ export interface APIResourceList {
   kind: 'APIResourceList'
   apiVersion: 'v1'
   groupVersion: string
-  resources: APIResource[]
+  resources: APIResource[] | null
 }
 
 export interface APIVersions {
   kind: 'APIVersions'
   apiVersion: 'v1'
-  versions: string[]
-  serverAddressByClientCIDRs: ServerAddressByClientCIDR[]
+  versions: string[] | null
+  serverAddressByClientCIDRs: ServerAddressByClientCIDR[] | null
 }
 
 export interface Condition {

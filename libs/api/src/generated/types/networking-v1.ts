@@ -10,7 +10,7 @@ export interface HTTPIngressPath {
 }
 
 export interface HTTPIngressRuleValue {
-  paths: HTTPIngressPath[]
+  paths: HTTPIngressPath[] | null
 }
 
 export interface IPAddress {
@@ -24,7 +24,7 @@ export interface IPAddressList {
   kind: 'IPAddressList'
   apiVersion: 'networking.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: IPAddress[]
+  items: IPAddress[] | null
 }
 
 export interface IPAddressSpec {
@@ -60,7 +60,7 @@ export interface IngressClassList {
   kind: 'IngressClassList'
   apiVersion: 'networking.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: IngressClass[]
+  items: IngressClass[] | null
 }
 
 export interface IngressClassParametersReference {
@@ -80,7 +80,7 @@ export interface IngressList {
   kind: 'IngressList'
   apiVersion: 'networking.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: Ingress[]
+  items: Ingress[] | null
 }
 
 export interface IngressLoadBalancerIngress {
@@ -146,7 +146,7 @@ export interface NetworkPolicyList {
   kind: 'NetworkPolicyList'
   apiVersion: 'networking.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: NetworkPolicy[]
+  items: NetworkPolicy[] | null
 }
 
 export interface NetworkPolicyPeer {
@@ -192,7 +192,7 @@ export interface ServiceCIDRList {
   kind: 'ServiceCIDRList'
   apiVersion: 'networking.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: ServiceCIDR[]
+  items: ServiceCIDR[] | null
 }
 
 export interface ServiceCIDRSpec {

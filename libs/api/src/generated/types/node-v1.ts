@@ -20,7 +20,7 @@ export interface RuntimeClassList {
   kind: 'RuntimeClassList'
   apiVersion: 'node.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: RuntimeClass[]
+  items: RuntimeClass[] | null
 }
 
 export interface Scheduling {

@@ -21,7 +21,7 @@ export interface PodDisruptionBudgetList {
   kind: 'PodDisruptionBudgetList'
   apiVersion: 'policy/v1'
   metadata: metaV1.ListMeta
-  items: PodDisruptionBudget[]
+  items: PodDisruptionBudget[] | null
 }
 
 export interface PodDisruptionBudgetSpec {

@@ -10,7 +10,7 @@ export interface ClusterRole {
   kind: 'ClusterRole'
   apiVersion: 'rbac.authorization.k8s.io/v1'
   metadata: StoredObjectMeta
-  rules?: PolicyRule[]
+  rules?: PolicyRule[] | null
   aggregationRule?: AggregationRule
 }
 
@@ -26,18 +26,18 @@ export interface ClusterRoleBindingList {
   kind: 'ClusterRoleBindingList'
   apiVersion: 'rbac.authorization.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: ClusterRoleBinding[]
+  items: ClusterRoleBinding[] | null
 }
 
 export interface ClusterRoleList {
   kind: 'ClusterRoleList'
   apiVersion: 'rbac.authorization.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: ClusterRole[]
+  items: ClusterRole[] | null
 }
 
 export interface PolicyRule {
-  verbs: string[]
+  verbs: string[] | null
   apiGroups?: string[]
   resources?: string[]
   resourceNames?: string[]
@@ -48,7 +48,7 @@ export interface Role {
   kind: 'Role'
   apiVersion: 'rbac.authorization.k8s.io/v1'
   metadata: StoredObjectMeta
-  rules?: PolicyRule[]
+  rules?: PolicyRule[] | null
 }
 
 export interface RoleBinding {
@@ -63,14 +63,14 @@ export interface RoleBindingList {
   kind: 'RoleBindingList'
   apiVersion: 'rbac.authorization.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: RoleBinding[]
+  items: RoleBinding[] | null
 }
 
 export interface RoleList {
   kind: 'RoleList'
   apiVersion: 'rbac.authorization.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: Role[]
+  items: Role[] | null
 }
 
 export interface RoleRef {

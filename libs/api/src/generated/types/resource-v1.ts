@@ -8,7 +8,7 @@ export interface AllocatedDeviceStatus {
   pool: string
   device: string
   shareID?: string
-  conditions?: metaV1.Condition[]
+  conditions?: metaV1.Condition[] | null
   data?: unknown
   networkData?: NetworkDeviceData
 }
@@ -92,7 +92,7 @@ export interface DeviceCapacity {
 }
 
 export interface DeviceClaim {
-  requests?: DeviceRequest[]
+  requests?: DeviceRequest[] | null
   constraints?: DeviceConstraint[]
   config?: DeviceClaimConfiguration[]
 }
@@ -117,7 +117,7 @@ export interface DeviceClassList {
   kind: 'DeviceClassList'
   apiVersion: 'resource.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: DeviceClass[]
+  items: DeviceClass[] | null
 }
 
 export interface DeviceClassSpec {
@@ -230,7 +230,7 @@ export interface ResourceClaimList {
   kind: 'ResourceClaimList'
   apiVersion: 'resource.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: ResourceClaim[]
+  items: ResourceClaim[] | null
 }
 
 export interface ResourceClaimSpec {
@@ -254,7 +254,7 @@ export interface ResourceClaimTemplateList {
   kind: 'ResourceClaimTemplateList'
   apiVersion: 'resource.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: ResourceClaimTemplate[]
+  items: ResourceClaimTemplate[] | null
 }
 
 export interface ResourceClaimTemplateSpec {
@@ -279,7 +279,7 @@ export interface ResourceSliceList {
   kind: 'ResourceSliceList'
   apiVersion: 'resource.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: ResourceSlice[]
+  items: ResourceSlice[] | null
 }
 
 export interface ResourceSliceSpec {

@@ -16,5 +16,5 @@ export interface PriorityClassList {
   kind: 'PriorityClassList'
   apiVersion: 'scheduling.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: PriorityClass[]
+  items: PriorityClass[] | null
 }

@@ -14,7 +14,7 @@ export interface CSIDriverList {
   kind: 'CSIDriverList'
   apiVersion: 'storage.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: CSIDriver[]
+  items: CSIDriver[] | null
 }
 
 export interface CSIDriverSpec {
@@ -41,7 +41,7 @@ export interface CSINode {
 export interface CSINodeDriver {
   name: string
   nodeID: string
-  topologyKeys?: string[]
+  topologyKeys?: string[] | null
   allocatable?: VolumeNodeResources
 }
 
@@ -49,11 +49,11 @@ export interface CSINodeList {
   kind: 'CSINodeList'
   apiVersion: 'storage.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: CSINode[]
+  items: CSINode[] | null
 }
 
 export interface CSINodeSpec {
-  drivers: CSINodeDriver[]
+  drivers: CSINodeDriver[] | null
 }
 
 export interface CSIStorageCapacity {
@@ -70,7 +70,7 @@ export interface CSIStorageCapacityList {
   kind: 'CSIStorageCapacityList'
   apiVersion: 'storage.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: CSIStorageCapacity[]
+  items: CSIStorageCapacity[] | null
 }
 
 export interface StorageClass {
@@ -90,7 +90,7 @@ export interface StorageClassList {
   kind: 'StorageClassList'
   apiVersion: 'storage.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: StorageClass[]
+  items: StorageClass[] | null
 }
 
 export interface TokenRequest {
@@ -110,7 +110,7 @@ export interface VolumeAttachmentList {
   kind: 'VolumeAttachmentList'
   apiVersion: 'storage.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: VolumeAttachment[]
+  items: VolumeAttachment[] | null
 }
 
 export interface VolumeAttachmentSource {
@@ -143,7 +143,7 @@ export interface VolumeAttributesClassList {
   kind: 'VolumeAttributesClassList'
   apiVersion: 'storage.k8s.io/v1'
   metadata: metaV1.ListMeta
-  items: VolumeAttributesClass[]
+  items: VolumeAttributesClass[] | null
 }
 
 export interface VolumeError {
