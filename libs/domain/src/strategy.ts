@@ -88,7 +88,6 @@ export interface Strategy {
    * `requested` is DeleteOptions.gracePeriodSeconds.
    */
   gracePeriodSeconds?(object: KubeObject, requested: number | undefined): number | undefined
-  /** Finalizers that a kind gets by itself at deletion (namespaces use spec.finalizers, kept by their own code). */
   allocate?(
     next: KubeObject | undefined,
     before: KubeObject | undefined,
@@ -97,6 +96,8 @@ export interface Strategy {
   ): AllocationChange
   /** Past-tense type of a change that the generic names (PodCreated, PodUpdated, PodDeleted, …) do not tell well. */
   eventType?(next: KubeObject, before: KubeObject, subresource: string): string | undefined
+  /** What a kind that never goes at once is given with its first deletion: a finalizer of its own. */
+  markDeleted?(draft: KubeObject, nowMs: number): void
   /** A deletion answers with the object, not with a Status. */
   readonly returnsDeleted?: boolean
   /** What becomes of dependents when a deletion does not say: upstream keeps them for its oldest kinds. */

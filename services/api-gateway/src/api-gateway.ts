@@ -3,7 +3,7 @@
 import type { AddressInfo } from 'node:net'
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { IpRanges } from '@shiplog/api/ip-address'
-import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
@@ -23,6 +23,7 @@ import { componentLeaseNames } from './access/component-lease-rights.ts'
 import { attemptOf, isComponent } from './access/components.ts'
 import { serveBusCommands } from './bus/commands.ts'
 import { serveBusFeeds } from './bus/feeds.ts'
+import { keepDefinitions } from './custom-resources/definition-keeper.ts'
 import { createEscalationCheck } from './access/escalation.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
@@ -37,6 +38,7 @@ import { createRequestBodies } from './request/request-body.ts'
 import { createSignerChecks } from './access/signer-rights.ts'
 import { createStreams, type OnStored } from './store/streams.ts'
 import { createTunnels } from './streaming/tunnels.ts'
+import { createPresentKinds } from './store/kinds.ts'
 import { createView } from './store/view.ts'
 import { createWatchHub } from './read/watch.ts'
 import { createWatchSource } from './read/watch-source.ts'
@@ -91,12 +93,14 @@ export interface ApiGateway extends Service {
   readonly watchers: number
 }
 
+/** As whom it does what nobody asked for. */
+const ownUser: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
+
 /** Longest time that open requests get to end at a stop. */
 const closeTimeoutMs = 2_000
 
 export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const { clock, ids, logger } = deps
-  const registry = builtInRegistry()
   const metrics = deps.metrics ?? createMetricsRegistry()
   const requestMetrics = createRequestMetrics(metrics)
   const appendHealth = createAppendHealth({ clock, logger, probe: () => probeLog(streams.events, ids) })
@@ -108,6 +112,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...(deps.onStored ? { onStored: deps.onStored } : {}),
   })
   const view = createView(streams)
+  const kinds = createPresentKinds(streams)
   const nowMs = (): number => clock.nowMs()
   const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
   const authorizer = createAuthorizer(view)
@@ -126,15 +131,15 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     componentLeaseNames,
   ]
   const reader = createReader(streams, { nowMs, continueTokenLifetimeMs: deps.continueTokenLifetimeMs })
-  const bodies = createRequestBodies(registry)
+  const bodies = createRequestBodies(builtInCatalogue())
   const writer = createWriter({
-    ...{ registry, bodies, streams, admission, view, clock, ids },
+    ...{ bodies, streams, admission, view, clock, ids },
     serviceRanges: deps.serviceRanges,
     ...(deps.asyncAdmission ? { asyncAdmission: deps.asyncAdmission } : {}),
   })
   const operationsOver = (sources: OperationSources): Operations =>
     createOperations({
-      ...{ registry, writer, bodies, view },
+      ...{ writer, bodies, view },
       ...sources,
       logIsHealthy: () => health().every(({ ok }) => ok),
       reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
@@ -146,10 +151,12 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const closing = new AbortController()
   /** What is served over the bus. */
   const onBus = new DisposableStack()
-  const past = createPast({ streams, reader, operationsOver, clock, outgoing, stopped: closing.signal })
+  /** What this gateway does by itself. */
+  const ownWork = new DisposableStack()
+  const past = createPast({ streams, reader, kinds, operationsOver, clock, outgoing, stopped: closing.signal })
   const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
   const operations = operationsOver({
-    ...{ reader, nowMs },
+    ...{ kinds, reader, nowMs },
     watches: createWatchSource({ reader, hub, watchEvents: requestMetrics.watchEvents }),
     podLogs: createPodLogSource({ reader, tunnels }),
   })
@@ -172,7 +179,6 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   ]
 
   const routes = createNonResourceRoutes({
-    registry,
     health,
     stopping: () => stopping.signal.aborted,
     metrics,
@@ -180,7 +186,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const server =
     deps.https &&
     createHttpServer({
-      ...{ registry, operations, past, outgoing, authenticator, authorizer, routes, logger, ids },
+      ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids },
       metrics: requestMetrics,
       events: deps.log.events,
       inspection: deps.inspection,
@@ -190,6 +196,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       recordAttempt: async (user, body) => await attempts.record(user, attemptOf(user, body)),
     })
 
+  const clientFor = (user: User): ApiClient => createInProcessClient({ operations, attempts, ids }, user)
+
   return {
     name: 'kube-apiserver',
     get port() {
@@ -198,13 +206,14 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     get watchers() {
       return hub.watchers + past.watchers
     },
-    clientFor: (user) => createInProcessClient({ registry, operations, attempts, ids }, user),
+    clientFor,
     health,
     async start() {
       await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
+      ownWork.use(keepDefinitions({ client: clientFor(ownUser), streams, kinds, clock, logger }))
       const { bus } = deps
       if (bus) {
-        onBus.use(serveBusCommands({ bus, registry, operations, authorizer, ids, logger }))
+        onBus.use(serveBusCommands({ bus, operations, authorizer, ids, logger }))
         onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, clock, logger }))
       }
       if (!server || !deps.https) return
@@ -215,6 +224,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       if (stopping.signal.aborted) return
       // First: commands and feeds go to another gateway.
       onBus.dispose()
+      ownWork.dispose()
       hub.close()
       closing.abort()
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])

@@ -41,8 +41,18 @@ export const compareVersions = (a: string, b: string): number => {
   return 0
 }
 
-const resourcesOf = (registry: SchemaRegistry, group: string, version: string): ResourceInfo[] =>
-  registry.resources.filter((resource) => resource.group === group && resource.version === version)
+const indexes = new WeakMap<readonly ResourceInfo[], ReadonlyMap<string, readonly ResourceInfo[]>>()
+const noResources: readonly ResourceInfo[] = []
+
+/** The resources of a group-version, in the order of the registry. */
+export const resourcesOf = (registry: SchemaRegistry, group: string, version: string): readonly ResourceInfo[] => {
+  let index = indexes.get(registry.resources)
+  if (!index) {
+    index = Map.groupBy(registry.resources, (resource) => apiVersionOf(resource.group, resource.version))
+    indexes.set(registry.resources, index)
+  }
+  return index.get(apiVersionOf(group, version)) ?? noResources
+}
 
 /** `/api`. The address, where known, is the one that clients inside the cluster may use. */
 export const apiVersions = (serverAddress?: string): JsonObject => ({

@@ -12,10 +12,23 @@ const selectorOf = (object: KubeObject, groupResource: string): string => {
   )
 }
 
+/** What a Scale says of an object. */
+export interface ScaleValues {
+  readonly wanted: number
+  readonly present: number
+  readonly selector: string
+}
+
 /** The Scale of a Deployment, ReplicaSet, StatefulSet or ReplicationController. */
-export const readScale = (object: KubeObject, groupResource: string): KubeObject => {
+export const readScale = (object: KubeObject, groupResource: string): KubeObject =>
+  scaleOf(object, {
+    wanted: object['spec']?.replicas ?? 0,
+    present: object['status']?.replicas ?? 0,
+    selector: selectorOf(object, groupResource),
+  })
+
+export const scaleOf = (object: KubeObject, { wanted, present, selector }: ScaleValues): KubeObject => {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
-  const selector = selectorOf(object, groupResource)
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
@@ -26,13 +39,18 @@ export const readScale = (object: KubeObject, groupResource: string): KubeObject
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       creationTimestamp,
     },
-    spec: { replicas: object['spec']?.replicas ?? 0 },
-    status: { replicas: object['status']?.replicas ?? 0, ...(selector ? { selector } : {}) },
+    spec: { replicas: wanted },
+    status: { replicas: present, ...(selector ? { selector } : {}) },
   }
 }
 
 /** Writes the wished replicas into the draft, or throws. The caller checks the resourceVersion. */
 export const writeScale = (draft: KubeObject, scale: JsonObject, groupResource: string): void => {
+  section(draft, 'spec')['replicas'] = wantedReplicas(draft, scale, groupResource)
+}
+
+/** The replicas that a Scale wishes for an object; throws when it may not. */
+export const wantedReplicas = (draft: KubeObject, scale: JsonObject, groupResource: string): number => {
   const { name } = draft.metadata
   const replicas: number = scale['spec']?.replicas ?? 0
   const causes = nonNegative(replicas, 'spec.replicas')
@@ -48,5 +66,5 @@ export const writeScale = (draft: KubeObject, scale: JsonObject, groupResource: 
       ),
     )
   }
-  section(draft, 'spec')['replicas'] = replicas
+  return replicas
 }

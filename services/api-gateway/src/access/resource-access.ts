@@ -1,6 +1,6 @@
 // Checks made before any read or write, for HTTP and the bus alike: does the resource exist, may this user do this to it,
 // does it have the verb.
-import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema/schema'
+import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import { forbidden, methodNotAllowed, routeNotFound, type Status } from '@shiplog/api/status'
 import type { Access, Authorizer } from './rbac-authorizer.ts'
 import type { Verb } from '../request/gateway-request.ts'
@@ -15,18 +15,17 @@ export interface AskedResource extends Omit<Access, 'verb'> {
   readonly method: string
 }
 
-/** Resource and verb, or the refusal. */
+/** Resource and verb, or the refusal; `resource` is what the catalogue has at that address. */
 export function accessResource(
-  deps: { readonly registry: SchemaRegistry; readonly authorizer: Authorizer },
+  { authorizer, resource }: { readonly authorizer: Authorizer; readonly resource: ResourceInfo | undefined },
   asked: AskedResource,
 ): { readonly resource: ResourceInfo; readonly verb: Verb } | { readonly refusal: Status } {
   const { verb, namespace, name, subresource } = asked
-  const resource = deps.registry.resource(asked.group, asked.version, asked.resource)
   if (!resource || (!resource.namespaced && namespace !== '')) return { refusal: routeNotFound() }
   const unknownMethod = { refusal: methodNotAllowed({ group: '', resource: '' }, asked.method) }
   if (verb === undefined) return unknownMethod
   const access = { ...asked, verb }
-  const { allowed, reason } = deps.authorizer.decide(access)
+  const { allowed, reason } = authorizer.decide(access)
   if (!allowed) return { refusal: forbidden(resource, name, whyForbidden(access, reason)) }
   if (asked.rest && subresource !== 'proxy') return { refusal: routeNotFound() }
   if (subresource === '' && !resource.verbs.includes(verb))

@@ -3,6 +3,8 @@ import { apiVersions, discoveryDocument, etagOf } from '@shiplog/api/schema/disc
 import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { methodNotAllowed } from '@shiplog/api/status'
 import { metricsContentType, type MetricsRegistry } from '@shiplog/runtime/metrics'
+import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
+import type { Kinds } from '../store/kinds.ts'
 import type { HealthCheck } from '@shiplog/runtime/service'
 
 type Headers = Readonly<Record<string, string | undefined>>
@@ -18,7 +20,13 @@ export interface NonResourceRoutes {
   isHealth(path: string): boolean
   health(path: string, query: URLSearchParams): { readonly ok: boolean; readonly text: string }
   /** Undefined when there is no such path. */
-  answer(method: string, path: string, query: URLSearchParams, headers: Headers): Promise<Answer | undefined>
+  answer(
+    method: string,
+    path: string,
+    query: URLSearchParams,
+    headers: Headers,
+    kinds: Kinds,
+  ): Promise<Answer | undefined>
 }
 
 /** The Kubernetes version whose API this is. */
@@ -27,14 +35,17 @@ export const kubernetesVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0
 const healthPath = /^\/(healthz|livez|readyz)(?:\/([a-z0-9-]+))?$/
 
 export function createNonResourceRoutes(deps: {
-  readonly registry: SchemaRegistry
   readonly health: () => readonly HealthCheck[]
   readonly stopping: () => boolean
   readonly metrics: Pick<MetricsRegistry, 'text'>
 }): NonResourceRoutes {
-  const { registry } = deps
-  /** OpenAPI documents that were asked for, as they go out. */
-  const documents = new Map<string, { readonly body: Buffer; readonly etag: string; readonly contentType: string }>()
+  /** OpenAPI documents that were asked for, as they go out; of the catalogues that are still served. */
+  const documentsOf = new WeakMap<Catalogue, Map<string, Document>>()
+  const documentsFor = (catalogue: Catalogue): Map<string, Document> => {
+    let documents = documentsOf.get(catalogue)
+    if (!documents) documentsOf.set(catalogue, (documents = new Map()))
+    return documents
+  }
 
   /** An answer with an ETag, or 304 when the client has it. */
   function conditional(
@@ -49,7 +60,7 @@ export function createNonResourceRoutes(deps: {
       : { code: 200, contentType: document.contentType, headers: common, body: document.body }
   }
 
-  function discovery(path: string, headers: Headers): Answer | undefined {
+  function discovery(registry: Catalogue, path: string, headers: Headers): Answer | undefined {
     const accept = (headers['accept'] ?? '').replace(/\s/g, '')
     const aggregated =
       (path === '/api' || path === '/apis') &&
@@ -68,7 +79,13 @@ export function createNonResourceRoutes(deps: {
     return document && conditional(document, headers)
   }
 
-  async function openApi(path: string, query: URLSearchParams, headers: Headers): Promise<Answer | undefined> {
+  async function openApi(
+    registry: Catalogue,
+    path: string,
+    query: URLSearchParams,
+    headers: Headers,
+  ): Promise<Answer | undefined> {
+    const documents = documentsFor(registry)
     // The texts are half a megabyte that only clients which explain and validate need.
     const { openApiDocument, openApiIndex } = await import('@shiplog/api/schema/openapi')
     let document = documents.get(path)
@@ -85,7 +102,8 @@ export function createNonResourceRoutes(deps: {
   }
 
   /** The one document of v2: kubectl checks the items of a `kind: List` against it, in protobuf. */
-  async function openApiOfV2(headers: Headers): Promise<Answer> {
+  async function openApiOfV2(registry: Catalogue, headers: Headers): Promise<Answer> {
+    const documents = documentsFor(registry)
     const { encodeOpenApiV2, openApiV2, openApiV2Protobuf } = await import('@shiplog/api/schema/openapi-v2')
     const contentType = headers['accept']?.includes(openApiV2Protobuf) ? openApiV2Protobuf : 'application/json'
     const key = `/openapi/v2 ${contentType}`
@@ -121,7 +139,7 @@ export function createNonResourceRoutes(deps: {
       )
       return { ok, text: `${lines.join('\n')}\n${which} check ${ok ? 'passed' : 'failed'}\n` }
     },
-    async answer(method, path, query, headers) {
+    async answer(method, path, query, headers, kinds) {
       if (method !== 'GET' && method !== 'HEAD') {
         const status = methodNotAllowed({ group: '', resource: '' }, method)
         return { code: status.code, contentType: 'application/json', body: JSON.stringify(status) }
@@ -151,19 +169,35 @@ export function createNonResourceRoutes(deps: {
         }
       }
       if (clean === '/metrics') return { code: 200, contentType: metricsContentType, body: await deps.metrics.text() }
+      const registry = await latestOf(kinds)
       if (clean === '/' || clean === '')
         return {
           code: 200,
           contentType: 'application/json',
           body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }, null, 2),
         }
-      if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
-      if (clean === '/openapi/v2') return await openApiOfV2(headers)
+      if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(registry, clean, query, headers)
+      if (clean === '/openapi/v2') return await openApiOfV2(registry, headers)
       if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
-        return discovery(clean, headers)
+        return discovery(registry, clean, headers)
       return undefined
     },
   }
+}
+
+/** What there is is told as it is now; while the log is away, as it was. */
+async function latestOf(kinds: Kinds): Promise<Catalogue> {
+  try {
+    return await kinds.latest()
+  } catch {
+    return kinds.current
+  }
+}
+
+interface Document {
+  readonly body: Buffer
+  readonly etag: string
+  readonly contentType: string
 }
 
 function* rootPaths(registry: SchemaRegistry): Generator<string> {

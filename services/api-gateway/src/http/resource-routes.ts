@@ -1,9 +1,10 @@
 // Requests for resources: from path, method and headers to an operation, and from its answer to a response.
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { apiVersionOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, notAcceptable } from '@shiplog/api/status'
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { wireHeader } from '@shiplog/api-client/wire/headers'
+import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { User } from '@shiplog/domain/strategy'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import { accessResource } from '../access/resource-access.ts'
@@ -12,6 +13,7 @@ import type { Operations } from '../operations/operations.ts'
 import { negotiate, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
 import { createPresenter, type ListBody, type Presenter } from '../representation/presenter.ts'
 import type { GatewayRequest, Verb } from '../request/gateway-request.ts'
+import { findResource } from '../store/kinds.ts'
 import { managerOfUserAgent } from '../request/request-options.ts'
 import { header, type HttpReply, type HttpRequest } from './fastify-types.ts'
 import type { ResourcePath } from './request-info.ts'
@@ -21,7 +23,6 @@ import { serveStream } from './stream-answers.ts'
 import { readTrustedHeaders } from './trusted-headers.ts'
 
 export interface ResourceDeps extends SendDeps {
-  readonly registry: SchemaRegistry
   readonly authorizer: Authorizer
   /** Components whose word on cause, basis and decision is recorded. */
   readonly trusted: (user: User) => boolean
@@ -37,26 +38,29 @@ export async function serveResource(
   reply: HttpReply,
 ): Promise<void> {
   const { user, method, searchParams: query } = request
-  const access = accessResource(deps, {
+  const { group, version } = info
+  const found = await findResource(operations.kinds, (known) => known.resource(group, version, info.resource))
+  const access = accessResource({ authorizer: deps.authorizer, resource: found.resource }, {
     ...{ ...info, user, method },
     verb: verbOf(method, info, query),
     fieldSelector: query.get('fieldSelector') ?? '',
   })
   if ('refusal' in access) return answerStatus(reply, access.refusal)
   const { resource, verb } = access
+  const kind = found.catalogue.kind(resource)
   const labels = labelsOf(verb, resource, info, {
     apply: header(request.raw, 'content-type')?.startsWith('application/apply-patch') ?? false,
     dryRun: query.has('dryRun'),
   })
   request.labels = labels
   const outdated = deprecatedResources.get(`${apiVersionOf(info.group, info.version)}/${info.resource}`)
-  if (outdated) warn(reply, [outdated])
+  warn(reply, outdated ? [outdated] : (kind.custom?.warnings ?? []))
   const representation = negotiate(header(request.raw, 'accept'))
   if (representation.as !== 'object' && !hasMetadata(resource, info.subresource))
     return answerStatus(reply, notAcceptable(servableMediaTypes))
   const trusted = deps.trusted(user)
-  const presenter = presenterOf(resource, representation, query, operations)
-  const answer = await operations.dispatch(verb, gatewayRequest(request, resource, info, verb, trusted))
+  const presenter = presenterOf(kind, representation, query, operations)
+  const answer = await operations.dispatch(verb, gatewayRequest(request, kind, info, verb, trusted))
   if (answer.kind === 'stream') {
     using _open = beginLongRunning(deps, request, labels)
     return await serveStream(request, reply, answer)
@@ -70,14 +74,15 @@ export async function serveResource(
 
 function gatewayRequest(
   { raw, user, requestId, searchParams, body }: HttpRequest,
-  resource: ResourceInfo,
+  kind: ServedKind,
   { subresource, namespace, name }: ResourcePath,
   verb: Verb,
   trusted: boolean,
 ): GatewayRequest {
   const bytes = Buffer.isBuffer(body) && (body.length > 0 || verb === 'patch') ? body : undefined
   return {
-    ...{ resource, subresource, namespace, name, user, requestId, query: searchParams },
+    ...{ kind, resource: kind.resource },
+    ...{ subresource, namespace, name, user, requestId, query: searchParams },
     body: bytes && { bytes, contentType: header(raw, 'content-type') },
     defaultManager: managerOfUserAgent(header(raw, 'user-agent')),
     ...readTrustedHeaders(raw, trusted),
@@ -110,11 +115,11 @@ function beginLongRunning({ metrics }: ResourceDeps, request: HttpRequest, label
 }
 
 const presenterOf = (
-  resource: ResourceInfo,
+  kind: ServedKind,
   representation: Representation,
   query: URLSearchParams,
   { nowMs }: Operations,
-): Presenter => createPresenter(resource, representation, { nowMs, includeObject: includeObjectOf(query) })
+): Presenter => createPresenter(kind, representation, { nowMs, includeObject: includeObjectOf(query) })
 
 const whole = (bytes: Buffer): ListBody => ({ pieces: [bytes], bytes: bytes.length })
 

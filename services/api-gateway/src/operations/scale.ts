@@ -2,10 +2,9 @@
 import { cloneJson } from '@shiplog/api/clone-json'
 import { normalize } from '@shiplog/api/decode/decode'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest } from '@shiplog/api/status'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { checkName, checkNamespace } from '@shiplog/domain/decider'
-import { readScale, writeScale } from '@shiplog/domain/subresources/scale'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { readPatch } from '../write/patcher.ts'
 import { type Answer, statusAnswer } from './answer.ts'
@@ -14,18 +13,16 @@ import { type OperationDeps, readObject } from './operation.ts'
 const scaleKind = { kind: 'Scale', apiVersion: 'autoscaling/v1' }
 const scaleDefinition = 'io.k8s.api.autoscaling.v1.Scale'
 
-const groupResource = ({ resource }: GatewayRequest): string => groupResourceOf(resource.storageGroup, resource.resource)
-
 export async function getScale(deps: OperationDeps, request: GatewayRequest): Promise<Answer> {
   const version = await readObject(deps, request)
-  return statusAnswer(200, readScale(version.parse(), groupResource(request)))
+  return statusAnswer(200, request.kind.readScale(request.kind.upgraded(version.parse(), version.sequence)))
 }
 
 export const updateScale = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> =>
   change(deps, request, () => deps.bodies.decode(request, scaleDefinition, scaleKind).object)
 
 export const patchScale = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> =>
-  change(deps, request, (current) => patched(deps, request, current))
+  change(deps, request, (current) => patched(request, current))
 
 async function change(
   { writer }: OperationDeps,
@@ -34,19 +31,20 @@ async function change(
 ): Promise<Answer> {
   const outcome = await writer.modify(request, (before) => {
     const draft = cloneJson(before)
-    const next = nextOf(readScale(before, groupResource(request)))
+    const next = nextOf(request.kind.readScale(before))
     checkScale(next, request)
-    writeScale(draft, next, groupResource(request))
+    request.kind.writeScale(draft, next)
     // A stale version in the Scale is a stale version of the object; an absent one is unconditional.
     const { resourceVersion } = (next['metadata'] ?? {}) as JsonObject
     if (resourceVersion) draft.metadata.resourceVersion = resourceVersion
     else delete draft.metadata.resourceVersion
     return { draft }
   })
-  return statusAnswer(200, readScale(outcome.object!, groupResource(request)), outcome.sequence, outcome.warnings)
+  return statusAnswer(200, request.kind.readScale(outcome.object!), outcome.sequence, outcome.warnings)
 }
 
-function patched({ registry }: OperationDeps, request: GatewayRequest, current: JsonObject): JsonObject {
+function patched(request: GatewayRequest, current: JsonObject): JsonObject {
+  const registry = builtInCatalogue()
   const result = readPatch(registry, scaleDefinition, request.body).change(current)
   const { object, errors } = normalize(registry, scaleDefinition, result)
   if (errors.length > 0)

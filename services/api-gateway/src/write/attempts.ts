@@ -2,7 +2,7 @@
 // means that the log refused it because somebody was faster, and that the decision must be made again.
 import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, decidedElsewhere, deleted, nameUsedBefore, notFound } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin } from '@shiplog/domain/admission'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
@@ -34,7 +34,6 @@ import type { Attempted } from './optimistic.ts'
 import { checkVersion } from './preconditions.ts'
 
 export interface AttemptDeps {
-  readonly registry: SchemaRegistry
   readonly streams: Streams
   readonly admission: readonly AdmissionPlugin[]
   contextOf(request: GatewayRequest): DecisionContext
@@ -66,9 +65,11 @@ export async function attemptCreate(
   basis: DecisionBasis,
 ): Promise<Attempted<Created> | 'raced'> {
   const { request, groupResource } = target
+  const closed = request.kind.custom?.closed
+  if (closed) throw new ApiError(closed)
   const write = writeOf(deps, target, basis)
   const draft = cloneJson(prepared.draft)
-  const stamp = prepared.managed ? alreadyStamped : stampFor(deps.registry, request, undefined, write.context.nowMs)
+  const stamp = prepared.managed ? alreadyStamped : stampFor(request, undefined, write.context.nowMs)
   const { generated } = mutateCreate(write, draft, stamp)
   const { name } = draft.metadata
   if (isAsync(target)) await mutateAsync(target, attributesOf(write, 'CREATE', name, draft, undefined))
@@ -101,10 +102,10 @@ export async function attemptModify(
   const version = basis.current(groupResource, namespace, name)
   if (!version) return { stored: false, result: 'missing' }
   const write = writeOf(deps, target, basis)
-  const before = version.parse()
+  const before = request.kind.upgraded(version.parse(), version.sequence)
   const { draft, managed } = mutate(before, kind)
   checkVersion(resource, kind, before, draft)
-  mutateUpdate(write, draft, before, managed ? alreadyStamped : stampFor(deps.registry, request, before, write.context.nowMs))
+  mutateUpdate(write, draft, before, managed ? alreadyStamped : stampFor(request, before, write.context.nowMs))
   if (isAsync(target)) await mutateAsync(target, attributesOf(write, 'UPDATE', name, draft, before))
   const decided = settleUpdate(write, draft, before)
   const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'UPDATE', name, draft, before)) : []
@@ -132,7 +133,7 @@ export async function attemptDelete(
   const version = basis.current(groupResource, namespace, name)
   if (!version) throw new ApiError(notFound(resource, name))
   const write = { ...writeOf(deps, target, basis), dryRun: command.dryRun }
-  const before = version.parse()
+  const before = request.kind.upgraded(version.parse(), version.sequence)
   const decided = settleDelete(write, before, command)
   const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before)) : []
   const warnings = [...decided.warnings, ...later]
