@@ -7,7 +7,9 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'libs/events': ['libs/runtime'],
   'libs/api': ['libs/events'],
   'libs/feed': ['libs/api', 'libs/events'],
-  'libs/domain': ['libs/api', 'libs/events'],
+  'libs/cel': ['libs/api'],
+  'libs/custom-resources': ['libs/api', 'libs/cel'],
+  'libs/domain': ['libs/api', 'libs/cel', 'libs/custom-resources', 'libs/events'],
   'libs/scheduling': ['libs/api', 'libs/events'],
   'libs/control-plane': ['libs/api', 'libs/domain', 'libs/events', 'libs/feed', 'libs/runtime'],
   'libs/replicas': ['libs/api', 'libs/control-plane', 'libs/runtime'],
@@ -34,6 +36,8 @@ export const testingWorkspace = 'libs/testing'
 export const pureFolders: readonly string[] = [
   'libs/events/src',
   'libs/api/src',
+  'libs/cel/src',
+  'libs/custom-resources/src',
   'libs/feed/src',
   'libs/domain/src',
   'libs/scheduling/src',
@@ -47,6 +51,7 @@ export const impureExceptions: Readonly<Record<string, string>> = {
   'libs/events/src/integrity/guarded-log.ts': 'says where that file lies',
   'libs/api/src/schema/registry.ts': 'reads the generated description of the kinds, once',
   'libs/domain/src/cel/cel-js.ts': 'loads the CEL parser with the first expression, so that start-up need not',
+  'libs/cel/src/regular-expression.ts': 'loads the regular expressions with the first one, so that start-up need not',
   'libs/api/src/decode/decode-yaml.ts': 'loads the YAML parser with the first YAML body, so that start-up need not',
 }
 
@@ -67,6 +72,7 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/nats-core': ['libs/events/src/jetstream'],
   '@nats-io/transport-node': ['libs/events/src/jetstream'],
   'node:sqlite': ['libs/events/src/sqlite'],
+  re2js: ['libs/cel/src/regular-expression.ts'],
   'js-yaml': ['libs/api/src', 'services/api-gateway/src/http/responses.ts'],
   fastify: ['services/api-gateway/src'],
   ws: ['services/api-gateway/src/http/web-socket.ts'],

@@ -1,4 +1,5 @@
 // The sentences of validation errors, as k8s.io/apimachinery/pkg/util/validation/field words them.
+import { goFloat } from './decode/go-number.ts'
 import { goQuote } from './decode/go-quote.ts'
 import type { StatusCause } from './status.ts'
 
@@ -8,8 +9,17 @@ const quoted = (value: unknown): string =>
     : value === undefined
       ? 'null'
       : typeof value === 'object'
-        ? JSON.stringify(value)
-        : String(value)
+        ? goJson(value)
+        : typeof value === 'number' && !Number.isInteger(value)
+          ? goFloat(value)
+          : String(value)
+
+/** Go's encoder escapes what HTML would take for a tag. */
+const goJson = (value: unknown): string =>
+  JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 
 export const required = (field: string, detail = ''): StatusCause => ({
   reason: 'FieldValueRequired',
@@ -55,12 +65,12 @@ export const notFoundField = (field: string, value: unknown): StatusCause => ({
 
 export const tooLong = (field: string, max: number): StatusCause => ({
   reason: 'FieldValueTooLong',
-  message: `Too long: may not be more than ${max} bytes`,
+  message: `Too long: may not be more than ${max} ${max === 1 ? 'byte' : 'bytes'}`,
   field,
 })
 
 export const tooMany = (field: string, actual: number, max: number): StatusCause => ({
   reason: 'FieldValueTooMany',
-  message: `Too many: ${actual}: must have at most ${max} items`,
+  message: `Too many: ${actual}: must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
   field,
 })

@@ -83,7 +83,7 @@ const structOf = (registry: SchemaRegistry, name: string): ApplyType => {
       name: fieldName,
       element: `f:${fieldName}`,
       type: typeOf(registry, field),
-      always: field.always === true || (field.type === 'array' && !field.omitZero),
+      always: field.always ?? (field.type === 'array' && !field.omitZero),
     })
   }
   return struct
@@ -92,7 +92,7 @@ const structOf = (registry: SchemaRegistry, name: string): ApplyType => {
 const typeOf = (registry: SchemaRegistry, field: Field): ApplyType => {
   switch (field.type) {
     case 'any':
-      return leaf
+      return field.format === 'deduced' ? deduced : leaf
     case 'map':
       return field.mapType === 'atomic' ? leaf : { kind: 'map', items: itemOf(registry, field.items) }
     case 'array':
@@ -113,7 +113,6 @@ const referenceOf = (registry: SchemaRegistry, name: string, structType: Field['
 
 const itemOf = (registry: SchemaRegistry, item: FieldType | undefined): ApplyType => {
   if (!item) return deduced
-  if (item.type === 'array') return leaf
   return typeOf(registry, item)
 }
 

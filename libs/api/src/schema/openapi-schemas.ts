@@ -123,7 +123,7 @@ const typeSchema = (definition: Definition, name: string, type: FieldType, refs:
     case 'ref':
       return ref(type.ref!)
     case 'any':
-      if (type.format) return ref(schemaUnions[type.format]!)
+      if (type.format && schemaUnions[type.format]) return ref(schemaUnions[type.format]!)
       if (name === 'fieldsV1') return ref(fieldsV1)
       return ref(definition.name.startsWith(apiextensionsPrefix) ? jsonValue : rawExtension)
     case 'string':

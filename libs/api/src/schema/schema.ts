@@ -8,7 +8,8 @@ export interface FieldType {
   readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'map' | 'ref' | 'any'
   /**
    * `int32`, `int64`, `double`, `byte`, `date-time`, `micro-time`, `int-or-string`, `quantity`; on `any` the unions of a
-   * CustomResourceDefinition's schema: `schema-or-boolean`, `schema-or-array`, `schema-or-strings`.
+   * CustomResourceDefinition's schema: `schema-or-boolean`, `schema-or-array`, `schema-or-strings`; or `deduced`: data
+   * of which nothing is known, whose objects are told apart field by field all the same (custom resources).
    */
   readonly format?: string
   /** Element of an array or a map. */
@@ -34,8 +35,8 @@ export interface Field extends FieldType {
   readonly inlined?: readonly number[]
   /** The zero value (`""`, 0, false, empty list or map) means "not set" and is left out, as in upstream's Go types. */
   readonly omitZero?: true
-  /** A struct that upstream always writes, if only as `{}`: `resources` of a container, `status`. */
-  readonly always?: true
+  /** A struct that upstream always writes, if only as `{}`: `resources` of a container, `status`. False: never. */
+  readonly always?: boolean
   /** The type as Go's decoder names it in errors (`v1.Protocol`), where it does not follow from the type. */
   readonly goType?: string
   /** OpenAPI default (also used for keys of associative lists, e.g. protocol: TCP). */

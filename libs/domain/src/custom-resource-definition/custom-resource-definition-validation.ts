@@ -3,10 +3,13 @@
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { validateSchema } from '@shiplog/custom-resources/rules/validate-schema'
+import type { MetadataRules } from '@shiplog/custom-resources/values/embedded-resources'
 import { items, semanticEqual } from '../fields.ts'
-import { dns1035Label, dns1123Subdomain } from '../names.ts'
+import { validateObjectMeta } from '../metadata-validation.ts'
+import { dns1035Label, dns1123Subdomain, pathSegment } from '../names.ts'
 import { validateServiceReference, validateUrl } from '../webhook-configuration/webhook-configuration.strategies.ts'
-import { validateSchema } from './schema-validation.ts'
 
 const scopes = ['Cluster', 'Namespaced']
 const columnTypes = ['boolean', 'date', 'integer', 'number', 'string']
@@ -132,12 +135,35 @@ const validateSelectable = (fields: unknown, schema: JsonObject | undefined, fie
   return causes
 }
 
-const validatePart = (key: string, version: JsonObject, field: string): StatusCause[] => {
+/** Metadata of resources inside of resources, as that of any object. */
+export const embeddedMetadata = (): MetadataRules => ({
+  registry: builtInRegistry(),
+  validate: (metadata) =>
+    validateObjectMeta({ apiVersion: '', kind: '', metadata } as unknown as KubeObject, {
+      namespaced: Boolean(metadata['namespace']),
+      validateName: pathSegment,
+      anyFinalizers: true,
+    }),
+})
+
+/** `sharers` are the versions that have the part in common. */
+const validatePart = (
+  key: string,
+  version: JsonObject,
+  field: string,
+  sharers: readonly JsonObject[] = [version],
+): StatusCause[] => {
   const part = version[key]
   if (!part) return []
   switch (key) {
     case 'schema':
-      return part.openAPIV3Schema ? validateSchema(part.openAPIV3Schema, `${field}.openAPIV3Schema`) : []
+      return part.openAPIV3Schema
+        ? validateSchema(part.openAPIV3Schema, {
+            field: `${field}.openAPIV3Schema`,
+            hasStatus: sharers.some((one) => one['subresources']?.status),
+            metadata: embeddedMetadata(),
+          })
+        : []
     case 'subresources':
       return validateSubresources(part, field)
     case 'additionalPrinterColumns':
@@ -189,7 +215,7 @@ const validateVersions = (versions: readonly JsonObject[], field: string): Statu
     causes.push(invalidValue(field, shown, 'must contain unique version names'))
   if (versions.filter(({ storage }) => storage === true).length !== 1)
     causes.push(invalidValue(field, shown, 'must have exactly one version marked as storage version'))
-  if (first) for (const [key, part] of versionParts) if (shared.has(key)) causes.push(...validatePart(key, first, `spec.${part}`))
+  if (first) for (const [key, part] of versionParts) if (shared.has(key)) causes.push(...validatePart(key, first, `spec.${part}`, versions))
   return causes
 }
 
