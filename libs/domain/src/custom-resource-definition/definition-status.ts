@@ -8,8 +8,8 @@ import type {
   CustomResourceDefinitionNames,
   CustomResourceDefinitionStatus,
 } from '@shiplog/api/generated/types/apiextensions-v1'
+import { structuralViolations } from '@shiplog/custom-resources/rules/validate-schema'
 import { deepEqual } from '../deep-equal.ts'
-import { structuralErrors } from '../custom-resource/custom-schema.ts'
 
 /** The names that another definition of the group has been given. */
 export interface AcceptedNames {
@@ -148,7 +148,7 @@ function nonStructuralOf({ spec }: CustomResourceDefinition): Condition | undefi
   spec.versions.forEach(({ schema }, index) => {
     if (!schema?.openAPIV3Schema) return
     const field = `spec.versions[${index}].schema.openAPIV3Schema`
-    for (const cause of structuralErrors(schema.openAPIV3Schema, field)) sentences.push(`${cause.field}: ${cause.message}`)
+    for (const cause of structuralViolations(schema.openAPIV3Schema, field)) sentences.push(`${cause.field}: ${cause.message}`)
   })
   if (sentences.length === 0) return undefined
   const message = sentences.length === 1 ? sentences[0]! : `[${sentences.join(', ')}]`

@@ -341,8 +341,12 @@ function decode({ base, resource, schemas }: KindParts, object: JsonObject): Nor
   const { object: normalized, unknown, errors } = normalize(envelopeRegistry(base), envelope, object)
   if (errors.length > 0) return { object: normalized, unknown, errors }
   const own = withOwnParts(normalized)
-  const dropped = schemas.schema(resource.version).prune(own)
-  return { object: own, unknown: [...unknown, ...dropped], errors }
+  const { dropped, cause } = schemas.schema(resource.version).coerce(own)
+  return {
+    object: own,
+    unknown: [...unknown, ...dropped],
+    errors: cause ? [`${cause.field}: ${cause.message}`] : errors,
+  }
 }
 
 /** Everything but metadata, which is new already, in a copy that may be changed. */
@@ -354,7 +358,7 @@ function withOwnParts(object: JsonObject): JsonObject {
 /** An object as a schema has it now: pruned and with its defaults. */
 function canonical(object: KubeObject, schema: CustomSchema): KubeObject {
   const copy = withOwnParts(object) as KubeObject
-  schema.prune(copy)
+  schema.coerce(copy, { isStored: true })
   schema.setDefaults(copy)
   return copy
 }
@@ -369,7 +373,7 @@ function inVersion(
   if (object.apiVersion === apiVersion) return object
   const copy = withOwnParts({ ...object, apiVersion }) as KubeObject
   const schema = schemas.schema(version)
-  schema.prune(copy)
+  schema.coerce(copy, { isStored: true })
   if (withDefaults) schema.setDefaults(copy)
   return copy
 }

@@ -1,8 +1,18 @@
-// The schema of a version of a custom resource, as the catalogue uses it: compiled when the first object comes by.
+// The schema of a version of a custom resource as the catalogue uses it: libs/custom-resources, with what only the domain
+// knows (metadata of resources inside of resources).
 import type { CustomResourceSubresourceScale, JSONSchemaProps } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { builtInRegistry } from '@shiplog/api/schema/registry'
 import type { Definition } from '@shiplog/api/schema/schema'
 import type { StatusCause } from '@shiplog/api/status'
+import { type DefinedKind, definitionsOf } from '@shiplog/custom-resources/publish/definitions'
+import { type OpenApiVersion, openApiOf, type PublishedKind } from '@shiplog/custom-resources/publish/openapi'
+import { structuralSchema } from '@shiplog/custom-resources/schema/structural-schema'
+import { validateResource } from '@shiplog/custom-resources/validation/validate-value'
+import { applyDefaults, dropNulls } from '@shiplog/custom-resources/values/defaults'
+import { coerceEmbedded } from '@shiplog/custom-resources/values/embedded-resources'
+import { prune } from '@shiplog/custom-resources/values/prune'
+import { embeddedMetadata } from '../custom-resource-definition/custom-resource-definition-validation.ts'
 
 export interface CheckOptions {
   /** The object before an update. */
@@ -12,40 +22,47 @@ export interface CheckOptions {
   readonly scale?: CustomResourceSubresourceScale | undefined
 }
 
-interface DefinedKind {
-  readonly group: string
-  readonly version: string
-  readonly kind: string
-}
-
-interface PublishedKind extends DefinedKind {
-  readonly selectableFields?: readonly string[] | undefined
-  readonly texts: { readonly apiVersion: string; readonly kind: string; readonly metadata: string }
+export interface Coerced {
+  /** Paths of what the schema does not know, which is gone now. */
+  readonly dropped: readonly string[]
+  /** Why it is no object of the kind at all. */
+  readonly cause?: StatusCause
 }
 
 export interface CustomSchema {
-  /** Drops what the schema does not know, in place; answers with the paths of it. */
-  prune(object: JsonObject): readonly string[]
+  /** Gives an object (which the caller owns) the form of the schema. What was stored is never refused: it loses what is wrong. */
+  coerce(object: JsonObject, options?: { readonly isStored: boolean }): Coerced
   setDefaults(object: JsonObject): void
   validate(next: KubeObject, options: CheckOptions): readonly StatusCause[]
   /** The definition of that name, and those it refers to. */
   definitions(name: string, kind: DefinedKind): readonly Definition[]
-  openApi(version: 2 | 3, kind: PublishedKind): JsonObject
+  openApi(version: OpenApiVersion, kind: PublishedKind): JsonObject
 }
 
-const metadata = { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' } as const
-
 /** A version without a schema keeps what it is given. */
-export const customSchema = (_props: JSONSchemaProps | undefined): CustomSchema => ({
-  prune: () => [],
+const withoutSchema: CustomSchema = {
+  coerce: () => ({ dropped: [] }),
   setDefaults: () => undefined,
   validate: () => [],
-  definitions: (name, kind) => [{ name, fields: { metadata }, open: true, groupVersionKinds: [kind] }],
-  openApi: (_version, { group, version, kind }) => ({
-    type: 'object',
-    'x-kubernetes-group-version-kind': [{ group, version, kind }],
-  }),
-})
+  definitions: (name, kind) => definitionsOf(undefined, name, kind),
+  openApi: (version, kind) => openApiOf(undefined, version, kind),
+}
 
-/** Why a schema is not structural. */
-export const structuralErrors = (_props: JSONSchemaProps, _field: string): readonly StatusCause[] => []
+export function customSchema(props: JSONSchemaProps | undefined): CustomSchema {
+  if (!props) return withoutSchema
+  const schema = structuralSchema(props)
+  const metadata = embeddedMetadata()
+  return {
+    coerce(object, { isStored } = { isStored: false }) {
+      const pruned = prune(object, schema)
+      dropNulls(object, schema)
+      const { dropped, cause } = coerceEmbedded(object, schema, builtInRegistry(), { dropInvalid: isStored })
+      return { dropped: [...pruned, ...dropped], ...(cause ? { cause } : {}) }
+    },
+    setDefaults: (object) => applyDefaults(object, schema),
+    validate: (object, { before, isStatus = false, scale }) =>
+      validateResource({ schema, object, before, isStatus, scale, metadata }),
+    definitions: (name, kind) => definitionsOf(schema, name, kind),
+    openApi: (version, kind) => openApiOf(schema, version, kind),
+  }
+}

@@ -176,13 +176,6 @@ export const features: readonly Feature[] = [
     sentence: 'nothing fills Secrets of type kubernetes.io/service-account-token yet: it stays without a token',
   },
   {
-    id: 'custom-resource-schemas',
-    state: 'ignored',
-    docs: 'schemas of CustomResourceDefinitions (their objects keep what they are given)',
-    fields: [{ of: 'customresourcedefinitions.apiextensions.k8s.io', path: 'spec.versions[].schema.openAPIV3Schema.properties' }],
-    sentence: 'nothing checks custom resources against their schema yet: they keep what they are given',
-  },
-  {
     id: 'conversion-webhooks',
     state: 'ignored',
     docs: 'conversion webhooks of CustomResourceDefinitions (versions differ in nothing but their name)',
