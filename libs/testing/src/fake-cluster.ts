@@ -1,7 +1,7 @@
 // A cluster in memory for tests of controllers, schedulers and node agents: the object feed and the API client over one
 // list of changes, with the semantics of writes that controllers rely on (compare-and-set, uid, generation, finalizers,
 // graceful deletion, names used before). It validates nothing. Feeds may lag, and every command can be made to fail.
-import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
+import { type FeedBatch, isWanted, type ObjectChange, type ObjectFeed } from '@shiplog/feed/object-feed'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import { applyJsonPatch, jsonEqual } from '@shiplog/api/patch/json-patch'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
@@ -309,7 +309,8 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
     const wanted = new Set(groupResources)
     let at = changes.length
     const snapshot: ObjectChange[] = []
-    for (const groupResource of wanted) {
+    for (const groupResource of [...objects.keys()]) {
+      if (!isWanted(wanted, groupResource)) continue
       for (const object of of(groupResource).values()) {
         const dot = groupResource.indexOf('.')
         snapshot.push({
@@ -348,7 +349,7 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
       at += part.length
       if (part.length === 0) continue
       yield {
-        changes: part.filter((change) => wanted.has(change.groupResource)),
+        changes: part.filter((change) => isWanted(wanted, change.groupResource)),
         sequence: part.at(-1)!.sequence,
         synced: true,
       }
