@@ -157,7 +157,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
   const operations = operationsOver({
     ...{ kinds, reader, nowMs },
-    watches: createWatchSource({ reader, hub, watchEvents: requestMetrics.watchEvents }),
+    watches: createWatchSource({ reader, kinds, hub, watchEvents: requestMetrics.watchEvents }),
     podLogs: createPodLogSource({ reader, tunnels }),
   })
   metrics.collect(() => storeSamples(streams))

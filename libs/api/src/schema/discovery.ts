@@ -95,7 +95,7 @@ export const apiResourceList = (registry: SchemaRegistry, group: string, version
         singularName: resource.singular,
         namespaced: resource.namespaced,
         kind: resource.kind,
-        verbs: resource.verbs,
+        verbs: resource.shownVerbs ?? resource.verbs,
         ...(resource.shortNames.length > 0 ? { shortNames: resource.shortNames } : {}),
         ...(resource.categories.length > 0 ? { categories: resource.categories } : {}),
         ...(resource.stored ? { storageVersionHash: storageVersionHash(resource) } : {}),
@@ -142,7 +142,7 @@ const aggregatedResource = (resource: ResourceInfo): JsonObject => ({
   responseKind: { group: resource.group, version: resource.version, kind: resource.kind },
   scope: resource.namespaced ? 'Namespaced' : 'Cluster',
   singularResource: resource.singular,
-  verbs: resource.verbs,
+  verbs: resource.shownVerbs ?? resource.verbs,
   ...(resource.shortNames.length > 0 ? { shortNames: resource.shortNames } : {}),
   ...(resource.categories.length > 0 ? { categories: resource.categories } : {}),
   ...(resource.subresources.length > 0

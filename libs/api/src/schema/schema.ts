@@ -80,6 +80,8 @@ export interface ResourceInfo {
   readonly categories: readonly string[]
   /** Empty for resources that only answer (tokenreviews: create) keep `create`. */
   readonly verbs: readonly string[]
+  /** Those that discovery shows, when they are fewer. */
+  readonly shownVerbs?: readonly string[]
   readonly subresources: readonly Subresource[]
   /** `io.k8s.api.core.v1.Pod`. */
   readonly definition: string

@@ -42,7 +42,7 @@ export interface CustomDefinition {
   readonly name: string
   /** The event that it was read from. */
   readonly sequence: number
-  /** Equal for definitions that say the same of their objects. */
+  /** Equal for definitions that say the same of their objects, and of what may be done with them. */
   readonly identity: string
   readonly group: string
   /** The names that it was given. */
@@ -58,7 +58,8 @@ export interface CustomDefinition {
   kind(resource: ResourceInfo): ServedKind
 }
 
-const readVerbs = ['delete', 'deletecollection', 'get', 'list', 'watch']
+/** Discovery tells of no more while a definition goes; what is there can be changed all the same, or it could not go. */
+const verbsWhenClosed = ['delete', 'deletecollection', 'get', 'list', 'watch']
 const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 const subresourceVerbs = ['get', 'patch', 'update']
 
@@ -115,7 +116,8 @@ function infoOf(definition: Definition, { name: version, subresources }: Version
     namespaced,
     shortNames,
     categories,
-    verbs: closed ? readVerbs : allVerbs,
+    verbs: allVerbs,
+    ...(closed ? { shownVerbs: verbsWhenClosed } : {}),
     subresources: own,
     definition: root,
     storageVersion,
@@ -142,7 +144,8 @@ export function readDefinition(
   const facts = factsOf(crd)
   const isEstablished = hasCondition(crd, 'Established')
   const { uid, generation = 0 } = crd.metadata
-  const identity = JSON.stringify([uid, generation, isEstablished, facts.closed, facts.names])
+  const revision = JSON.stringify([uid, generation, facts.names])
+  const identity = JSON.stringify([revision, isEstablished, facts.closed])
   const { name, sequence } = stored
   // Conditions move neither schemas nor the time since when they hold.
   const schemas =
@@ -159,7 +162,7 @@ export function readDefinition(
   const kinds = new Map<ResourceInfo, () => ServedKind>(
     facts.versions.map((version) => {
       const resource = infos.get(version.name)!
-      return [resource, lazily(() => customKind({ base, revision: identity, facts, version, resource, infos, registry, schemas }))]
+      return [resource, lazily(() => customKind({ base, revision, facts, version, resource, infos, registry, schemas }))]
     }),
   )
   const definition: CustomDefinition = {
@@ -272,11 +275,9 @@ function customKind(parts: KindParts): ServedKind {
     },
     ...(infos.size > 1 ? { versionConverter: converterOf(parts) } : {}),
     decode: (object) => decode(parts, object),
-    toStorage: (object) => inVersion(object, storedVersion, schemas, storageVersion, false),
-    fromStorage: (object) => inVersion(object, shownVersion, schemas, version.name, true),
-    // It still says in which version it is stored: a write that changes no more than that is a write.
-    upgraded: (object, sequence) =>
-      sequence > schemas.since ? object : canonical(object, schemas.schema(storageVersion)),
+    toStorage: (object) => inVersion(object, storedVersion, schemas.schema(storageVersion)),
+    fromStorage: (object) => inVersion(object, shownVersion, schema()),
+    upgraded: (object, sequence) => (sequence > schemas.since ? object : asItsVersionIsNow(parts, object)),
     servedAsStored: (sequence) => storedVersion === shownVersion && sequence > schemas.since,
     selectableField: (label) => foundField(label, resource, selectable),
     printer: customPrinter(version.additionalPrinterColumns),
@@ -297,7 +298,7 @@ const converterOf =
     const info = apiVersion === apiVersionOf(facts.group, version) ? infos.get(version) : undefined
     return (
       info && {
-        object: inVersion(object as KubeObject, apiVersion, schemas, version, true),
+        object: inVersion(object as KubeObject, apiVersion, schemas.schema(version)),
         definition: info.definition,
       }
     )
@@ -363,17 +364,12 @@ function canonical(object: KubeObject, schema: CustomSchema): KubeObject {
   return copy
 }
 
-function inVersion(
-  object: KubeObject,
-  apiVersion: string,
-  schemas: Schemas,
-  version: string,
-  withDefaults: boolean,
-): KubeObject {
-  if (object.apiVersion === apiVersion) return object
-  const copy = withOwnParts({ ...object, apiVersion }) as KubeObject
-  const schema = schemas.schema(version)
-  schema.coerce(copy, { isStored: true })
-  if (withDefaults) schema.setDefaults(copy)
-  return copy
+/** Versions differ in nothing but their schemas. */
+const inVersion = (object: KubeObject, apiVersion: string, schema: CustomSchema): KubeObject =>
+  object.apiVersion === apiVersion ? object : canonical({ ...object, apiVersion }, schema)
+
+/** An object that was stored long ago, by the schema that the version in which it is stored has now. */
+function asItsVersionIsNow({ facts, infos, schemas }: KindParts, object: KubeObject): KubeObject {
+  const version = object.apiVersion.slice(facts.group.length + 1)
+  return infos.has(version) ? canonical(object, schemas.schema(version)) : object
 }

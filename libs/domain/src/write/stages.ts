@@ -36,6 +36,8 @@ export interface Write {
   readonly subresource: string
   readonly namespace: string
   readonly dryRun: boolean
+  /** The object is stored in a form of the past: an update that changes nothing stores it anew. */
+  readonly isOutdated?: boolean
   readonly context: DecisionContext
   readonly admission: readonly AdmissionPlugin[]
   readonly reader: AdmissionView
@@ -104,10 +106,16 @@ export function settleUpdate(write: Write, draft: KubeObject, before: KubeObject
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   admit(write, 'validate', attributesOf(write, 'UPDATE', before.metadata.name, draft, before))
   const warnings = allWarnings(write, draft, before)
-  if (decision.kind === 'unchanged') return { event: undefined, allocation: noAllocation, warnings }
-  const { event } = decision
+  const event = decision.kind === 'event' ? decision.event : write.isOutdated ? storedAnew(kind, draft) : undefined
+  if (!event) return { event, allocation: noAllocation, warnings }
   return { event, allocation: event.deleted ? released(write, before) : changed, warnings }
 }
+
+const storedAnew = ({ info }: Kind, object: KubeObject): ObjectEvent => ({
+  type: `${info.kind}Updated`,
+  object,
+  deleted: false,
+})
 
 /** Admit, decide, release. */
 export function settleDelete(write: Write, before: KubeObject, command: DeleteCommand): DecidedWrite {

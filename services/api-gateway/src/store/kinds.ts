@@ -2,6 +2,7 @@
 // of them has changed and somebody asks.
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import { builtInCatalogue, type Catalogue, definitionsResource, withDefinitions } from '@shiplog/domain/catalogue/catalogue'
+import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { Streams } from './streams.ts'
 
 /** The kinds of a time: the present, or a moment. */
@@ -9,6 +10,8 @@ export interface Kinds {
   readonly current: Catalogue
   /** The catalogue with everything that was acknowledged before the call. */
   latest(): Promise<Catalogue>
+  /** Tells when definitions have changed. */
+  onChange(listener: () => void): Disposable
 }
 
 export function createPresentKinds(streams: Streams): Kinds {
@@ -16,8 +19,10 @@ export function createPresentKinds(streams: Streams): Kinds {
   const table = projection.table(definitionsResource)
   let catalogue = builtInCatalogue()
   let isStale = true
+  const listeners = new Set<() => void>()
   table.listeners.add(() => {
     isStale = true
+    for (const listener of listeners) listener()
   })
   const current = (): Catalogue => {
     if (!isStale) return catalogue
@@ -34,12 +39,34 @@ export function createPresentKinds(streams: Streams): Kinds {
       await projection.barrier()
       return current()
     },
+    onChange(listener) {
+      listeners.add(listener)
+      return { [Symbol.dispose]: () => void listeners.delete(listener) }
+    },
   }
+}
+
+const nothing: Disposable = { [Symbol.dispose]: () => undefined }
+
+/**
+ * Aborts when a kind is no longer what it was: gone, or with another schema. What was begun with it ends then, as a watch,
+ * and begins anew with what is there.
+ */
+export function untilChanged(kinds: Kinds, { resource, revision }: ServedKind): AbortSignal & Disposable {
+  const changed = new AbortController()
+  const { group, version, resource: name } = resource
+  const listening = kinds.onChange(() => {
+    const { current } = kinds
+    const now = current.resource(group, version, name)
+    if (!now || current.kind(now).revision !== revision) changed.abort()
+  })
+  return Object.assign(changed.signal, { [Symbol.dispose]: () => listening[Symbol.dispose]() })
 }
 
 export const fixedKinds = (catalogue: Catalogue): Kinds => ({
   current: catalogue,
   latest: () => Promise.resolve(catalogue),
+  onChange: () => nothing,
 })
 
 export interface FoundResource {

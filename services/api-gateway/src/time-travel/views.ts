@@ -10,7 +10,7 @@ import { checkPastStart, servePastWatch } from './watch.ts'
 import { noPodLogsOfThePast, type PodLogSource } from '../streaming/pod-logs.ts'
 import type { WatchSource } from '../read/watch-source.ts'
 import type { Reader } from '../read/reader.ts'
-import type { Kinds } from '../store/kinds.ts'
+import { fixedKinds, type Kinds } from '../store/kinds.ts'
 import type { Streams } from '../store/streams.ts'
 
 /** What operations differ in by the time that they are of. */
@@ -68,7 +68,7 @@ export function createPast(deps: {
   const operationsAt = (moment: Moment): Operations => {
     const reader = createPastReader(streams, deps.reader, moment)
     return deps.operationsOver({
-      kinds: { current: builtInCatalogue(), latest: () => catalogueAt(moment, reader) },
+      kinds: { ...fixedKinds(builtInCatalogue()), latest: () => catalogueAt(moment, reader) },
       reader,
       watches: watchesOf(reader),
       podLogs: noPodLogsOfThePast(String(moment.sequence)),

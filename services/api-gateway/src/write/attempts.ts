@@ -24,6 +24,7 @@ import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts
 import { dryRunOf } from '../request/request-options.ts'
 import type { SubjectState } from '../store/projection.ts'
 import { decideOnce } from '../store/rounds.ts'
+import type { Version } from '../store/version.ts'
 import type { Stream, Streams } from '../store/streams.ts'
 import { append, type Appended, type DecidedEvent } from './append.ts'
 import type { DecisionBasis } from './decision-basis.ts'
@@ -101,8 +102,8 @@ export async function attemptModify(
   const { resource, namespace, name } = request
   const version = basis.current(groupResource, namespace, name)
   if (!version) return { stored: false, result: 'missing' }
-  const write = writeOf(deps, target, basis)
-  const before = request.kind.upgraded(version.parse(), version.sequence)
+  const { before, isOutdated } = beforeOf(request, version)
+  const write = { ...writeOf(deps, target, basis), isOutdated }
   const { draft, managed } = mutate(before, kind)
   checkVersion(resource, kind, before, draft)
   mutateUpdate(write, draft, before, managed ? alreadyStamped : stampFor(request, before, write.context.nowMs))
@@ -133,7 +134,7 @@ export async function attemptDelete(
   const version = basis.current(groupResource, namespace, name)
   if (!version) throw new ApiError(notFound(resource, name))
   const write = { ...writeOf(deps, target, basis), dryRun: command.dryRun }
-  const before = request.kind.upgraded(version.parse(), version.sequence)
+  const { before } = beforeOf(request, version)
   const decided = settleDelete(write, before, command)
   const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before)) : []
   const warnings = [...decided.warnings, ...later]
@@ -144,6 +145,13 @@ export async function attemptDelete(
   const appended = await store(deps, target, basis, { subject, decided, expected: version, fence })
   if (!appended) return 'raced'
   return { stored: true, result: deletionAnswer(target, before, decided, appended.sequence, warnings, appended) }
+}
+
+/** The object as it is, in the version that is stored today; outdated when it is stored in another one. */
+function beforeOf({ kind }: GatewayRequest, version: Version): { before: KubeObject; isOutdated: boolean } {
+  const stored = version.parse()
+  const before = kind.toStorage(kind.upgraded(stored, version.sequence))
+  return { before, isOutdated: before.apiVersion !== stored.apiVersion }
 }
 
 const unused: SubjectState = { sequence: 0, checksum: '' }
