@@ -43,8 +43,8 @@ export function importsOf(text: string): readonly string[] {
 /** Drops line comments that stand alone and block comments; those in strings do not matter to the rules. */
 const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
 
-/** Tests, contract suites, and what only they use: a folder named `testing` inside a package. */
-const isTest = (path: string): boolean => /\.(test|contract|bench)\.ts$/.test(path) || path.includes('/src/testing/')
+/** Tests, contract suites, and what only they use: a folder named `testing` inside the sources of a package. */
+const isTest = (path: string): boolean => /\.(test|contract|bench)\.ts$/.test(path) || /\/src\/(.+\/)?testing\//.test(path)
 
 const isBelow = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`)
 

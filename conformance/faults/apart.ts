@@ -194,6 +194,7 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
         SHIPLOG_CA: file('api-gateway', 'ca.crt'),
         SHIPLOG_SERVER_CERT: file('api-gateway', 'server.crt'),
         SHIPLOG_SERVER_KEY: file('api-gateway', 'server.key'),
+        SHIPLOG_SERVICE_ACCOUNT_KEY: file('api-gateway', 'sa.key'),
       })
     }
     for (const index of numbered(options.schedulers)) {

@@ -14,7 +14,7 @@ const cache = resolve(import.meta.dirname, '..', '..', '.cache', 'upstream')
 /** A cold build of everything takes about ten minutes on two cores, and the better part of an hour where others work too. */
 const buildTimeoutMs = 5_400_000
 
-export type Binary = 'etcd' | 'kube-apiserver' | 'kube-scheduler' | 'kube-controller-manager'
+export type Binary = 'etcd' | 'kube-apiserver' | 'kube-scheduler' | 'kube-controller-manager' | 'e2e.test' | 'ginkgo'
 
 /** The path of a binary, built now when it is not there yet. Fails with one line when that cannot be done. */
 export async function provideUpstream(binary: Binary, progress: (line: string) => void): Promise<string> {
@@ -25,13 +25,14 @@ export async function provideUpstream(binary: Binary, progress: (line: string) =
   await mkdir(cache, { recursive: true })
   const directory = await mkdtemp(join(tmpdir(), 'shiplog-upstream-'))
   try {
-    await writeFile(join(directory, 'main.go'), binary === 'etcd' ? etcdMain : kubernetesMain(binary))
+    await writeFile(join(directory, 'main.go'), mainOf(binary))
     await writeFile(join(directory, 'go.mod'), binary === 'etcd' ? etcdModule : await kubernetesModule(directory))
     await go(directory, 'mod', 'tidy')
     const stamp = ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version']
       .map((place) => `-X ${place}.gitVersion=v${kubernetesVersion}`)
       .join(' ')
-    await go(directory, 'build', '-ldflags', stamp, '-o', 'built', '.')
+    const [verb, ...rest] = buildOf(binary)
+    await go(directory, verb, '-ldflags', stamp, '-o', 'built', ...rest)
     await rename(join(directory, 'built'), path).catch(async () => {
       await writeFile(path, await readFile(join(directory, 'built')), { mode: 0o755 })
     })
@@ -66,13 +67,53 @@ import (
 func main() { etcdmain.Main(os.Args) }
 `
 
-const commands: Readonly<Record<Exclude<Binary, 'etcd'>, string>> = {
+/** The suite is a test binary; `vet` would read all 2,818 packages that it is made of. */
+const suite = 'k8s.io/kubernetes/test/e2e'
+const runner = 'github.com/onsi/ginkgo/v2/ginkgo'
+
+function buildOf(binary: Binary): readonly [verb: string, ...rest: string[]] {
+  switch (binary) {
+    case 'e2e.test':
+      return ['test', '-c', '-vet=off', suite]
+    case 'ginkgo':
+      return ['build', runner]
+    default:
+      return ['build', '.']
+  }
+}
+
+function mainOf(binary: Binary): string {
+  switch (binary) {
+    case 'etcd':
+      return etcdMain
+    case 'e2e.test':
+    case 'ginkgo':
+      return suiteImports
+    default:
+      return kubernetesMain(binary)
+  }
+}
+
+/** Holds the versions of the suite and of its runner together. */
+const suiteImports = `package main
+
+import (
+	_ "${suite}"
+	_ "${runner}"
+)
+
+func main() {}
+`
+
+type Component = 'kube-apiserver' | 'kube-scheduler' | 'kube-controller-manager'
+
+const commands: Readonly<Record<Component, string>> = {
   'kube-apiserver': 'NewAPIServerCommand',
   'kube-scheduler': 'NewSchedulerCommand',
   'kube-controller-manager': 'NewControllerManagerCommand',
 }
 
-const kubernetesMain = (binary: Exclude<Binary, 'etcd'>): string => `package main
+const kubernetesMain = (binary: Component): string => `package main
 
 import (
 	${goPackage}

@@ -2,6 +2,7 @@
 //   "2.5 drop list:map(name,port) patch:merge(name) enum:Protocol default:\"TCP\""
 // 2.5     protobuf number 5 inside the message that field 2 holds (JSON inlines that message); "-" has no number
 // drop    the zero value ("", 0, false, empty list or map) is left out; always: an empty struct is kept and written
+// empty   but an empty list is told from none
 // list:, map:, struct:  merge rules of server-side apply; patch:  those of strategic merge
 // go:     the type as Go's decoder names it in errors, where it is not the obvious one
 // quantity, micro, format:  formats that the client package's types do not tell; enum: a name in enums.json
@@ -10,6 +11,7 @@ export interface FieldFact {
   readonly number?: number
   readonly inlined?: readonly number[]
   readonly omitZero?: boolean
+  readonly keepsEmpty?: boolean
   readonly always?: boolean
   readonly quantity?: boolean
   readonly format?: string
@@ -50,6 +52,9 @@ export const parseFieldFact = (text: string): FieldFact => {
     switch (name) {
       case 'drop':
         fact.omitZero = true
+        break
+      case 'empty':
+        fact.keepsEmpty = true
         break
       case 'always':
         fact.always = true

@@ -195,6 +195,7 @@ const joinField = (
     ...(fact.number === undefined ? {} : { number: fact.number }),
     ...(fact.inlined ? { inlined: fact.inlined } : {}),
     ...(fact.omitZero ? { omitZero: true as const } : {}),
+    ...(fact.keepsEmpty ? { keepsEmpty: true as const } : {}),
     ...(fact.always ? { always: true as const } : {}),
     ...(fact.goType ? { goType: fact.goType } : {}),
     ...('default' in fact ? { default: fact.default } : {}),

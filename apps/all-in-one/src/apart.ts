@@ -137,6 +137,8 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
         SHIPLOG_CA: file('api-gateway', 'ca.crt'),
         SHIPLOG_SERVER_CERT: file('api-gateway', 'server.crt'),
         SHIPLOG_SERVER_KEY: file('api-gateway', 'server.key'),
+        SHIPLOG_SERVICE_ACCOUNT_KEY: file('api-gateway', 'sa.key'),
+        SHIPLOG_SERVICE_ACCOUNT_PUBLIC_KEYS: file('api-gateway', 'sa.pub'),
         ...(options.serviceCidr ? { SHIPLOG_SERVICE_CIDR: options.serviceCidr } : {}),
       })
       await service(`scheduler-${number}`, 'scheduler', clientOf('kube-scheduler'))

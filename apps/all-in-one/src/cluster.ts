@@ -7,6 +7,7 @@ import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gate
 import { bootGateway } from '@shiplog/api-gateway/boot'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
+import { defaultIssuer } from '@shiplog/control-plane/identity/token-claims'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
@@ -200,6 +201,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
       https: { host, port: options.port, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
+      externalHost: advertisedAddress(host),
+      serviceAccounts: {
+        issuers: [defaultIssuer],
+        signingKey: pki.serviceAccountKey,
+        publicKeys: pki.serviceAccountPublicKeys,
+      },
     })
     const boot = bootGateway({
       gateway,

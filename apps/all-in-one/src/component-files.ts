@@ -74,10 +74,16 @@ export async function writeComponentFiles(options: ComponentFilesOptions): Promi
     'ca.crt': pki.ca,
     'server.crt': pki.server.certificate,
     'server.key': pki.server.key,
+    'sa.key': pki.serviceAccountKey,
+    'sa.pub': pki.serviceAccountPublicKeys,
     ...natsFile(nats.gateway),
   })
-  for (const component of components) {
-    write(component.name, { ...clientFiles(component.name), ...natsFile(nats[component.nats]) }, options.owner)
+  // The controllers sign: tokens that lie in Secrets, and the certificates that were approved.
+  const signing: Record<string, Record<string, string>> = {
+    'kube-controller-manager': { 'sa.key': pki.serviceAccountKey, 'ca.key': pki.caKey },
+  }
+  for (const { name, nats: user } of components) {
+    write(name, { ...clientFiles(name), ...signing[name], ...natsFile(nats[user]) }, options.owner)
   }
   for (const node of nodes) write(node, natsFile(nats.nodes[node]), options.owner)
   write('admin', { kubeconfig: kubeconfigText({ server: options.server, ca: pki.ca, ...pki.admin }) })

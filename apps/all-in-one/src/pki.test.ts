@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { kubeconfigText } from './kubeconfig.ts'
+import { publicTokenKeys } from '@shiplog/control-plane/identity/token-keys'
 import { loadPki, type Pki } from './pki.ts'
 
 const nowMs = Date.parse('2026-11-23T12:00:00Z')
@@ -107,6 +108,19 @@ describe('the certificates of a cluster', () => {
     load()
     writeFileSync(join(directory, 'sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
     expect(load().serviceAccountKey).toBe(privateKey.export({ type: 'pkcs1', format: 'pem' }))
+  })
+
+  test('of service accounts are changed by removing the private one: what the old one has signed is known until then', () => {
+    const first = load()
+    expect(publicTokenKeys(first.serviceAccountPublicKeys)).toHaveLength(1)
+    rmSync(join(directory, 'sa.key'))
+    const second = load()
+    expect(second.made).toBe(1)
+    expect(second.serviceAccountKey).not.toBe(first.serviceAccountKey)
+    const ids = (...pems: string[]): string[] => publicTokenKeys(...pems).map(({ id }) => id)
+    expect(ids(second.serviceAccountPublicKeys)).toEqual(ids(second.serviceAccountKey, first.serviceAccountKey))
+    writeFileSync(join(directory, 'sa.pub'), '')
+    expect(ids(load().serviceAccountPublicKeys)).toEqual(ids(second.serviceAccountKey))
   })
 
   test('are renewed a month before they end, under the same authority', () => {

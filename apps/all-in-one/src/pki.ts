@@ -1,17 +1,17 @@
 // The cluster's keys and certificates, kept in `<data-dir>/pki` (mode 0600): made at the first start, used again after
 // it, renewed before they end. Each file is written beside its place and renamed, so a crash leaves whole files only.
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { publicTokenKeys } from '@shiplog/control-plane/identity/token-keys'
 import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
 import {
   type Authority,
   type CertificateRequest,
   issueCertificate,
   keyPem,
-  type KeyPair,
   newKeyPair,
-} from './certificate.ts'
+} from '@shiplog/control-plane/identity/certificate'
 
 export interface Pki {
   /** PEM, all of them. */
@@ -22,6 +22,10 @@ export interface Pki {
   readonly clients: Readonly<Record<string, { readonly certificate: string; readonly key: string }>>
   /** Signs the tokens of service accounts. */
   readonly serviceAccountKey: string
+  /** All public keys that such a token may be signed with: a key that was removed stays among them until it is taken out. */
+  readonly serviceAccountPublicKeys: string
+  /** Signs certificates. */
+  readonly caKey: string
   /** How many of them had to be made now; 0 at an ordinary start. */
   readonly made: number
   /** What somebody must know who has copies of these files; one sentence each. */
@@ -165,15 +169,25 @@ export function loadPki(options: PkiOptions): Pki {
     return fresh
   }
 
-  function serviceAccountKey(): string {
-    const existing = readKey('sa.key')
-    if (existing !== undefined) return existing.text
+  /**
+   * Key rotation: whoever removes `sa.key` has another one made at the next start. The public keys of those before stay in
+   * `sa.pub`, so that their tokens are taken until somebody removes them there.
+   */
+  function serviceAccountKeys(): { readonly signing: string; readonly verifying: string } {
+    const stored = readKey('sa.key')
+    const known = read('sa.pub') ?? ''
+    const key = stored?.key ?? newKeyPair().privateKey
+    const own = publicPem(createPublicKey(key))
+    const ids = new Set(parse('sa.pub', () => publicTokenKeys(known)).map(({ id }) => id))
+    const isKnown = publicTokenKeys(own).every(({ id }) => ids.has(id))
+    const verifying = isKnown ? known : `${own}${known}`
+    // The public half first: a token is not to be signed by what nobody can verify it with.
+    if (!isKnown) write('sa.pub', verifying)
+    if (stored) return { signing: stored.text, verifying }
     made++
-    const keys: KeyPair = newKeyPair()
-    const text = keyPem(keys.privateKey)
-    write('sa.pub', publicPem(keys.publicKey))
-    write('sa.key', text)
-    return text
+    const signing = keyPem(key)
+    write('sa.key', signing)
+    return { signing, verifying }
   }
 
   const ca = authority()
@@ -196,7 +210,9 @@ export function loadPki(options: PkiOptions): Pki {
       leaf(name, { use: 'client', commonName: user, ...(groups ? { organizations: [...groups] } : {}) }),
     ]),
   )
-  return { ca: ca.certificate, server, admin, clients, serviceAccountKey: serviceAccountKey(), made, notes }
+  const { signing: serviceAccountKey, verifying: serviceAccountPublicKeys } = serviceAccountKeys()
+  const caKey = keyPem(ca.key)
+  return { ca: ca.certificate, caKey, server, admin, clients, serviceAccountKey, serviceAccountPublicKeys, made, notes }
 }
 
 const publicPem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }) as string

@@ -72,6 +72,7 @@ const startGateway = (index: number): Promise<void> =>
     SHIPLOG_CA: join(files, 'api-gateway/ca.crt'),
     SHIPLOG_SERVER_CERT: join(files, 'api-gateway/server.crt'),
     SHIPLOG_SERVER_KEY: join(files, 'api-gateway/server.key'),
+    SHIPLOG_SERVICE_ACCOUNT_KEY: join(files, 'api-gateway/sa.key'),
   })
 
 const clientOf = (place: string): Record<string, string> => ({

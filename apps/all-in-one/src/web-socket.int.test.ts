@@ -195,7 +195,10 @@ describe('a watch over a WebSocket', () => {
       code: 403,
       status: { reason: 'Forbidden' },
     })
-    expect((await refusal(`${configMaps}?watch=true`, { certificate: false })).code).toBe(401)
+    expect(await refusal(`${configMaps}?watch=true`, { certificate: false })).toMatchObject({
+      code: 403,
+      status: { message: expect.stringContaining('User "system:anonymous" cannot watch') },
+    })
   })
 
   test('what is served over no WebSocket answers as ever', async () => {

@@ -22,6 +22,12 @@ export interface AdmissionView {
   list(groupResource: string, namespace?: string): readonly KubeObject[]
 }
 
+/** An object that another's write changes, as it is to be afterwards; its resourceVersion is still the one it was changed from. */
+export interface Charge {
+  readonly groupResource: string
+  readonly object: KubeObject
+}
+
 export interface AdmissionPlugin {
   /** Upstream's name: `NamespaceLifecycle`. */
   readonly name: string
@@ -29,4 +35,9 @@ export interface AdmissionPlugin {
   admit?(attributes: AdmissionAttributes, view: AdmissionView): void
   /** Runs after all `admit`; refuses by throwing ApiError. */
   validate?(attributes: AdmissionAttributes, view: AdmissionView): void
+  /**
+   * Runs last. Other objects that change with the write, in the same atomic group, as they are to be afterwards (a quota that
+   * counts it); refuses by throwing ApiError.
+   */
+  charge?(attributes: AdmissionAttributes, view: AdmissionView, nowMs: number): readonly Charge[]
 }

@@ -5,6 +5,7 @@
 //
 // A rule is a line: `<verbs> <groups> <resources>`, each a list; `core` is the group without a name, and a resource may
 // say one name (`leases=kube-scheduler`).
+import type { PolicyRule } from '@shiplog/api/generated/types/rbac-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 
 const read = 'get,list,watch'
@@ -317,6 +318,9 @@ const accounts = (...names: string[]): JsonObject[] =>
   names.map((name) => ({ kind: 'ServiceAccount', name, namespace: 'kube-system' }))
 const users = (...names: string[]): JsonObject[] => names.map((name) => ({ apiGroup: group, kind: 'User', name }))
 const groups = (...names: string[]): JsonObject[] => names.map((name) => ({ apiGroup: group, kind: 'Group', name }))
+
+/** What every node may do, but for what the Node authorizer knows better. */
+export const nodeRules = (): PolicyRule[] => (roles['system:node'] ?? []).map((line) => ruleOf(line) as PolicyRule)
 
 /** Roles first, then who has them. */
 export const bootstrapRoles = (): JsonObject[] => [

@@ -13,7 +13,7 @@ describe('HorizontalPodAutoscaler', () => {
       scaleTargetRef,
       minReplicas: 1,
       maxReplicas: 5,
-      metrics: [cpu, memory],
+      metrics: [memory, cpu],
       behavior: { scaleDown: { stabilizationWindowSeconds: 1 } },
     },
     status: {
@@ -33,9 +33,38 @@ describe('HorizontalPodAutoscaler', () => {
     expect(Object.keys(v1.metadata.annotations!).sort()).toEqual([
       'autoscaling.alpha.kubernetes.io/behavior',
       'autoscaling.alpha.kubernetes.io/conditions',
+      'autoscaling.alpha.kubernetes.io/current-metrics',
       'autoscaling.alpha.kubernetes.io/metrics',
       'mine',
     ])
+    const told = (name: string): unknown => JSON.parse(v1.metadata.annotations![`autoscaling.alpha.kubernetes.io/${name}`]!)
+    expect(told('metrics')).toEqual([{ type: 'Resource', resource: { name: 'memory', targetAverageValue: '1Gi' } }])
+    expect(told('current-metrics')).toEqual([
+      {
+        type: 'Resource',
+        resource: { name: 'cpu', currentAverageUtilization: 12, currentAverageValue: '1m' },
+      },
+    ])
+    const rules = { StabilizationWindowSeconds: 1, SelectPolicy: null, Policies: null, Tolerance: null }
+    expect(told('behavior')).toEqual({ ScaleUp: null, ScaleDown: rules })
+  })
+
+  const metric = { name: 'rps', selector: { matchLabels: { a: 'b' } } }
+  const describedObject = { kind: 'Service', name: 's' }
+  test.each([
+    { type: 'Pods', pods: { metric, target: { type: 'AverageValue', averageValue: '10' } } },
+    { type: 'Object', object: { describedObject, metric, target: { type: 'Value', value: '5' } } },
+    { type: 'Object', object: { describedObject, metric, target: { type: 'AverageValue', averageValue: '5' } } },
+    { type: 'External', external: { metric, target: { type: 'AverageValue', averageValue: '5' } } },
+    {
+      type: 'ContainerResource',
+      containerResource: { name: 'cpu', container: 'main', target: { type: 'Utilization', averageUtilization: 5 } },
+    },
+  ])('a metric of type $type goes to v1 and back', (one) => {
+    const autoscaler = object('autoscaling/v2', 'HorizontalPodAutoscaler', {
+      spec: { scaleTargetRef, maxReplicas: 5, metrics: [one] },
+    })
+    expect(convert(convert(autoscaler, 'autoscaling', 'v1'), 'autoscaling', 'v2')['spec'].metrics).toEqual([one])
   })
 
   test('loses nothing of the spec on the way to v1 and back', () => {

@@ -17,6 +17,7 @@ import {
 import { deepEqual } from './deep-equal.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from './metadata-validation.ts'
 import { metadataOutsideStatus } from './status-metadata.ts'
+import type { AdmissionView } from './admission.ts'
 import type { DecisionContext, Strategy } from './strategy.ts'
 
 /** What is to be appended for one object. */
@@ -41,6 +42,9 @@ export interface Kind {
   /** Checks that the schema alone can make (required fields, enums). */
   structuralErrors(object: KubeObject): readonly StatusCause[]
 }
+
+/** Where an object is judged by itself. */
+const nothingElse: AdmissionView = { get: () => undefined, list: () => [] }
 
 const refused = (status: Status): Decision => ({ kind: 'refused', status })
 
@@ -81,9 +85,20 @@ export function prepareForCreate(kind: Kind, draft: KubeObject, context: Decisio
 }
 
 /** Validates a prepared draft and decides its creation. */
-export function decideCreate(kind: Kind, draft: KubeObject, requested: ResourceInfo = kind.info): Decision {
-  const causes = [...validate(kind, draft), ...(kind.strategy.validateCreate?.(draft, requested) ?? [])]
+export function decideCreate(
+  kind: Kind,
+  draft: KubeObject,
+  requested: ResourceInfo = kind.info,
+  view: AdmissionView = nothingElse,
+): Decision {
+  const { strategy } = kind
+  const causes = [
+    ...(strategy.validateAgainst?.(draft, undefined, view, '') ?? []),
+    ...validate(kind, draft),
+    ...(strategy.validateCreate?.(draft, requested) ?? []),
+  ]
   if (causes.length > 0) return refused(invalid(kind.info.group, kind.info.kind, draft.metadata.name ?? '', causes))
+  strategy.completeCreated?.(draft)
   return { kind: 'event', event: { type: `${kind.info.kind}Created`, object: draft, deleted: false } }
 }
 
@@ -106,7 +121,7 @@ function validate(kind: Kind, object: KubeObject, before?: KubeObject): StatusCa
   const said = causes.map((cause) => cause.field ?? '')
   for (const cause of kind.structuralErrors(object)) {
     const field = cause.field ?? ''
-    if (!said.some((known) => field === known || field.startsWith(`${known}.`))) causes.push(cause)
+    if (!said.some((known) => field === known || field.startsWith(`${known}.`) || field.startsWith(`${known}[`))) causes.push(cause)
   }
   return causes
 }
@@ -126,6 +141,8 @@ export const warningsOf = (
 export interface UpdateOptions {
   /** '' for the main resource, else `status`, `scale`, `binding`, … */
   readonly subresource: string
+  /** What the rules of some kinds look at. */
+  readonly view?: AdmissionView
   /** The group and version that the client named. */
   readonly requested?: ResourceInfo | undefined
 }
@@ -193,7 +210,9 @@ function movesGeneration(kind: Kind, next: KubeObject, before: KubeObject): bool
 /** Validates a prepared draft and decides the update; the removal of the last finalizer of a dying object ends it. */
 export function decideUpdate(kind: Kind, next: KubeObject, before: KubeObject, options: UpdateOptions): Decision {
   const { info, strategy } = kind
-  const causes: StatusCause[] = []
+  const causes: StatusCause[] = [
+    ...(strategy.validateAgainst?.(next, before, options.view ?? nothingElse, options.subresource) ?? []),
+  ]
   if (options.subresource === 'status') {
     causes.push(...validateObjectMetaUpdate(next, before), ...(strategy.validateStatusUpdate?.(next, before) ?? []))
   } else {

@@ -5,10 +5,11 @@ import { object } from './testing/objects.ts'
 
 describe('comparing as Kubernetes compares', () => {
   test.each([
-    [undefined, {}, true],
+    [undefined, {}, false],
     [null, [], true],
     ['', undefined, true],
-    [{ a: {} }, {}, true],
+    [{ a: {} }, {}, false],
+    [{ a: [], b: '' }, {}, true],
     [false, undefined, false],
     [0, undefined, false],
     [[1, 2], [2, 1], false],

@@ -61,11 +61,15 @@ export const isBlank = (value: unknown): boolean => {
   return false
 }
 
-/** Equality of two JSON values where blank and absent are the same. */
+/** True for what is the same as absence whatever the type: decoding has dropped empty maps, so that {} is a struct that is there. */
+const isNothing = (value: unknown): boolean =>
+  value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
+
+/** Equality of two decoded values as Go's: empty lists and texts are as absent ones, a struct without fields is not. */
 export const semanticEqual = (left: unknown, right: unknown): boolean => {
   if (left === right) return true
-  if (isBlank(left)) return isBlank(right)
-  if (isBlank(right)) return false
+  if (isNothing(left)) return isNothing(right)
+  if (isNothing(right)) return false
   if (typeof left !== 'object' || typeof right !== 'object') return false
   if (Array.isArray(left)) {
     if (!Array.isArray(right) || left.length !== right.length) return false
@@ -76,7 +80,7 @@ export const semanticEqual = (left: unknown, right: unknown): boolean => {
   const b = right as JsonObject
   // Own fields only: a key may be called `constructor` or `__proto__`.
   for (const key of Object.keys(a)) if (!semanticEqual(a[key], Object.hasOwn(b, key) ? b[key] : undefined)) return false
-  for (const key of Object.keys(b)) if (!Object.hasOwn(a, key) && !isBlank(b[key])) return false
+  for (const key of Object.keys(b)) if (!Object.hasOwn(a, key) && !isNothing(b[key])) return false
   return true
 }
 

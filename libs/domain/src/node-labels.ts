@@ -41,3 +41,37 @@ export const nodeSelectorWarnings = (selector: JsonObject | undefined, field: st
     return sentence ? [`${field}.matchLabels.${label}: ${sentence}`] : []
   }),
 ]
+
+/** Labels under Kubernetes' own domains that a node may say of itself. */
+const ownLabels: ReadonlySet<string> = new Set([
+  'kubernetes.io/hostname',
+  'topology.kubernetes.io/zone',
+  'topology.kubernetes.io/region',
+  'failure-domain.beta.kubernetes.io/zone',
+  'failure-domain.beta.kubernetes.io/region',
+  'beta.kubernetes.io/instance-type',
+  'node.kubernetes.io/instance-type',
+  'kubernetes.io/os',
+  'kubernetes.io/arch',
+  'beta.kubernetes.io/os',
+  'beta.kubernetes.io/arch',
+])
+const ownDomain = /(^|\.)(kubelet|node)\.kubernetes\.io$/
+const kubernetesDomain = /(^|\.)(kubernetes|k8s)\.io$/
+/** By these labels people keep workloads off nodes that they do not trust. */
+const restrictionDomain = /(^|\.)node-restriction\.kubernetes\.io$/
+
+function isForbidden(label: string): boolean {
+  const slash = label.indexOf('/')
+  const domain = slash < 0 ? '' : label.slice(0, slash)
+  if (restrictionDomain.test(domain)) return true
+  return kubernetesDomain.test(domain) && !ownLabels.has(label) && !ownDomain.test(domain)
+}
+
+type Labels = Readonly<Record<string, string>>
+
+/** Labels that differ and that a node must not write itself, sorted: it could draw to itself what is not meant for it. */
+export const forbiddenNodeLabels = (now: Labels, before: Labels): string[] =>
+  [...new Set([...Object.keys(now), ...Object.keys(before)])]
+    .filter((label) => now[label] !== before[label] && isForbidden(label))
+    .sort()

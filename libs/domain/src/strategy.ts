@@ -5,6 +5,7 @@ import type { IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import type { StatusCause } from '@shiplog/api/status'
+import type { AdmissionView } from './admission.ts'
 
 /** Who asks. */
 export interface User {
@@ -55,6 +56,8 @@ export interface Strategy {
   setDefaults?(draft: KubeObject): void
   /** Clears what a create may not set (status, …). Default: status is dropped when the kind has a status subresource. */
   prepareForCreate?(draft: KubeObject, context: DecisionContext): void
+  /** Adds what upstream adds when it reads a created object back from its storage: nothing judges it. */
+  completeCreated?(object: KubeObject): void
   /** Keeps what a main write may not touch. Default: status is copied from `before` when there is a status subresource. */
   prepareForUpdate?(draft: KubeObject, before: KubeObject): void
   /** Keeps all that a status write may not touch. Default: all but status, and but the metadata that the kind lets it write
@@ -64,6 +67,8 @@ export interface Strategy {
   changesGeneration?(next: KubeObject, before: KubeObject): boolean
   /** `before` is there on updates: some of what was stored may stay though it would not be taken today. */
   validate?(next: KubeObject, before?: KubeObject): readonly StatusCause[]
+  /** What others in the cluster decide: whether its namespace may ask for this, say. Told before all else. */
+  validateAgainst?(next: KubeObject, before: KubeObject | undefined, view: AdmissionView, subresource: string): readonly StatusCause[]
   /** What only a create is refused for; `requested` is the group and version that the client named. */
   validateCreate?(next: KubeObject, requested: ResourceInfo): readonly StatusCause[]
   /** Whether `validate` checks every field, so that the schema has nothing to add. */

@@ -1,7 +1,7 @@
 // A log that hangs and a log whose disk is full: whoever asks is told in time and told why, and when the trouble is over
 // writes come back by themselves.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@shiplog/runtime/clock'
@@ -105,6 +105,8 @@ describe('nats-server that hangs', () => {
     await log.events.append([sample('evt.core.pods.a.before', 0)])
     process.kill(child.pid, 'SIGSTOP')
     try {
+      // On a busy machine the signal takes a moment.
+      while (!/\) T /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'))) await systemClock.sleep(5)
       // Two that share a round trip, and two that come while it is under way.
       const reads = [log.events.lastSequence(), log.events.lastSequence(), log.events.get(1)]
       const first = await Promise.all(reads.map((read) => failureOf(() => read)))

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { keepProcess, type Lives } from '@shiplog/runtime/kept-process'
 import { type Logger, silentLogger } from '@shiplog/runtime/logger'
 import { closeTree, withClosedUmask, writeSecretFile } from '@shiplog/runtime/secret-files'
-import type { LogDisk } from '@shiplog/events/jetstream/jetstream-log'
+import type { LogDisk } from '@shiplog/events/jetstream/log-disk'
 import { storeLimit, watchDisk } from '@shiplog/events/jetstream/nats-disk'
 import { loadNatsCredentials, natsAuthorization, type NatsUsers } from './nats-users.ts'
 

@@ -12,6 +12,7 @@ import { compileLabelSelector, parseLabelSelector } from '@shiplog/api/selectors
 import {
   alreadyExists,
   conflict,
+  decidedElsewhere,
   forbidden,
   nameUsedBefore,
   notFound,
@@ -63,7 +64,10 @@ const keyFor = (namespace: string | undefined, name: string): string => `${names
 /** Creates an empty cluster. `strict` refuses creates in namespaces that do not exist. */
 export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCluster {
   const objects = new Map<string, Map<string, KubeObject>>()
-  const used = new Set<string>()
+  /** When each name that is free again was last given up. */
+  const used = new Map<string, number>()
+  /** The last round of each matter (see ApiRequest.once). */
+  const rounds = new Map<string, { readonly round: string; readonly sequence: number }>()
   const changes: ObjectChange[] = []
   const requests: { request: ApiRequest; result: ApiResult }[] = []
   const listeners: ((change: ObjectChange) => void)[] = []
@@ -87,7 +91,7 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
     const key = keyFor(stored.metadata.namespace, stored.metadata.name)
     if (deleted) {
       of(groupResource).delete(key)
-      used.add(`${groupResource} ${key}`)
+      used.set(`${groupResource} ${key}`, sequence)
     } else of(groupResource).set(key, stored)
     const change: ObjectChange = {
       group: request.group,
@@ -141,7 +145,11 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
         return refuse(forbidden(request, name, why, [{ reason: 'NamespaceTerminating', message: why }]))
       }
     }
-    if (request.onlyNew && used.has(`${groupResource} ${key}`)) return refuse(nameUsedBefore(request, name))
+    const goneAt = used.get(`${groupResource} ${key}`)
+    if (request.onlyNew && goneAt !== undefined) return refuse(nameUsedBefore(request, name))
+    if (goneAt !== undefined && request.basis !== undefined && goneAt > request.basis) {
+      return refuse(decidedElsewhere(request, name, goneAt))
+    }
     if (request.query?.['dryRun'] === 'All') return answer(draft, 0, 201)
     const object: KubeObject = {
       ...draft,
@@ -209,6 +217,19 @@ export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCl
   }
 
   const remove = (request: ApiRequest, before: KubeObject): ApiResult => {
+    const { once, basis = sequence } = request
+    const last = once && rounds.get(once.matter)
+    if (once && last && last.round !== once.round && last.sequence > basis) {
+      return refuse(decidedElsewhere(request, before.metadata.name, last.sequence))
+    }
+    const removed = removeUnguarded(request, before)
+    if (once && removed.ok && removed.sequence > 0) {
+      rounds.set(once.matter, { round: once.round, sequence: removed.sequence })
+    }
+    return removed
+  }
+
+  const removeUnguarded = (request: ApiRequest, before: KubeObject): ApiResult => {
     const options = (request.body ?? {}) as JsonObject
     const preconditions = options['preconditions'] as JsonObject | undefined
     if (preconditions?.['uid'] && preconditions['uid'] !== before.metadata.uid) {

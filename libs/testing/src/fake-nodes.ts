@@ -28,6 +28,11 @@ const condition = (type: string, status: boolean, now: string): JsonObject => ({
   lastTransitionTime: now,
 })
 
+/** The one node that a pod's affinity asks for, as a DaemonSet's does. */
+const nodeNamedBy = (pod: Pod): string | undefined =>
+  pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms?.[0]
+    ?.matchFields?.[0]?.values?.[0]
+
 /** Creates nodes that run a fake cluster's pods. */
 export function createFakeNodes(
   cluster: FakeCluster,
@@ -50,7 +55,7 @@ export function createFakeNodes(
       return true
     }
     if (!pod.spec.nodeName) {
-      const nodeName = nodes[turn++ % nodes.length]
+      const nodeName = nodeNamedBy(pod) ?? nodes[turn++ % nodes.length]
       cluster.must({ verb: 'update', ...at, body: { ...pod, spec: { ...pod.spec, nodeName } } })
       return true
     }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
+import { nodeRestriction } from '@shiplog/domain/admission/node-restriction.plugin'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { User } from '@shiplog/domain/strategy'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
@@ -18,7 +19,18 @@ import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/me
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { createAppendHealth } from './write/append-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
+import { createLegacyTokenUse } from './access/legacy-token-use.ts'
+import { createServiceAccountAuthenticator } from './access/service-account-authenticator.ts'
+import {
+  createServiceAccountTokens,
+  type Lookup,
+  type ServiceAccountOptions,
+} from './access/service-account-tokens.ts'
+import { type GrantSource, scannedGrants } from './access/grants.ts'
+import { createNodeAudienceCheck } from './access/node-audience.ts'
+import { createNodeGraph } from './access/node-graph.ts'
 import { createAuthorizer } from './access/rbac-authorizer.ts'
+import { createRbacIndex } from './access/rbac-index.ts'
 import { componentLeaseNames } from './access/component-lease-rights.ts'
 import { attemptOf, isComponent } from './access/components.ts'
 import { serveBusCommands } from './bus/commands.ts'
@@ -66,8 +78,14 @@ export interface ApiGatewayDeps {
     readonly cert: string
     readonly key: string
   }
+  /** By which name or address others reach it; where it listens by default. */
+  readonly externalHost?: string
   /** The text of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenFile?: string
+  /** Tokens of service accounts: who issues them, and with which keys. Without this none are issued or taken. */
+  readonly serviceAccounts?: ServiceAccountOptions
+  /** Whether who shows no credentials is system:anonymous; refused otherwise. Default true. */
+  readonly anonymousAuth?: boolean
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
   /** Where addresses of Services come from; default 10.96.0.0/12. */
@@ -114,10 +132,26 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const view = createView(streams)
   const kinds = createPresentKinds(streams)
   const nowMs = (): number => clock.nowMs()
-  const authenticator = createAuthenticator({ tokens: parseTokenFile(deps.tokenFile ?? ''), view, nowMs })
-  const authorizer = createAuthorizer(view)
+  const serviceAccountTokens = deps.serviceAccounts && createServiceAccountTokens(deps.serviceAccounts, ids)
+  const lookup: Lookup = (resource, namespace, name) => view.get(resource, namespace, name)
+  const authenticator = createAuthenticator({
+    tokens: parseTokenFile(deps.tokenFile ?? ''),
+    ...{ lookup, nowMs, audiences: serviceAccountTokens?.audiences ?? [] },
+    serviceAccounts:
+      serviceAccountTokens &&
+      createServiceAccountAuthenticator({
+        ...{ tokens: serviceAccountTokens, lookup, nowMs },
+        onLegacyUse: (secret) => legacyUse.note(secret),
+      }),
+    caughtUp: () => streams.events.projection.barrier(),
+    ...(deps.anonymousAuth === undefined ? {} : { anonymous: deps.anonymousAuth }),
+  })
+  const graph = createNodeGraph(streams.events.projection)
+  // Filled when the projection has caught up, before anything is served.
+  let grants: GrantSource = scannedGrants(view)
+  const authorizer = createAuthorizer(view, { graph, grants: { grantsOf: (user, at) => grants.grantsOf(user, at) } })
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(createAuthorizer)]
+  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks((seen) => createAuthorizer(seen))]
   for (const name of disabled) {
     if (!plugins.some((plugin) => plugin.name === name)) {
       throw new Error(
@@ -127,7 +161,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   }
   const admission = [
     ...plugins.filter((plugin) => !disabled.has(plugin.name)),
-    createEscalationCheck(createAuthorizer),
+    createEscalationCheck((seen) => createAuthorizer(seen)),
+    ...(disabled.has(nodeRestriction.name) ? [] : [createNodeAudienceCheck((seen) => createAuthorizer(seen))]),
     componentLeaseNames,
   ]
   const reader = createReader(streams, { nowMs, continueTokenLifetimeMs: deps.continueTokenLifetimeMs })
@@ -139,10 +174,10 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   })
   const operationsOver = (sources: OperationSources): Operations =>
     createOperations({
-      ...{ writer, bodies, view },
+      ...{ writer, bodies, view, admission, serviceAccountTokens },
       ...sources,
       logIsHealthy: () => health().every(({ ok }) => ok),
-      reviews: { authorizer, authenticateToken: (token) => authenticator.authenticateToken(token) },
+      reviews: { authorizer, authenticateToken: authenticator.authenticateToken },
     })
   const outgoing = createOutgoing(clock, deps.outgoingLimits)
   const hub = createWatchHub({ clock, integer: (below) => ids.integer(below), outgoing })
@@ -178,7 +213,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...(deps.inspection ? [inspectionCheck(deps.inspection)] : []),
   ]
 
+  const clientFor = (user: User): ApiClient => createInProcessClient({ operations, attempts, ids }, user)
+  const legacyUse = createLegacyTokenUse({ clientFor, clock, logger })
   const routes = createNonResourceRoutes({
+    serviceAccountTokens,
+    address: () => `${deps.externalHost ?? deps.https?.host ?? 'localhost'}:${port}`,
     health,
     stopping: () => stopping.signal.aborted,
     metrics,
@@ -196,8 +235,6 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       recordAttempt: async (user, body) => await attempts.record(user, attemptOf(user, body)),
     })
 
-  const clientFor = (user: User): ApiClient => createInProcessClient({ operations, attempts, ids }, user)
-
   return {
     name: 'kube-apiserver',
     get port() {
@@ -210,11 +247,12 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     health,
     async start() {
       await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
+      grants = createRbacIndex(streams.events.projection)
       ownWork.use(keepDefinitions({ client: clientFor(ownUser), streams, kinds, clock, logger }))
       const { bus } = deps
       if (bus) {
         onBus.use(serveBusCommands({ bus, operations, authorizer, ids, logger }))
-        onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, clock, logger }))
+        onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, graph, clock, logger }))
       }
       if (!server || !deps.https) return
       await server.listen({ host: deps.https.host, port: deps.https.port })

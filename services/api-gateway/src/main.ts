@@ -5,8 +5,11 @@ import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-envir
 import { probeNatsServers } from '@shiplog/nats-server/server-probe'
 import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
 import { advertisedAddress } from '@shiplog/runtime/machine-address'
+import type { Environment } from '@shiplog/runtime/environment'
 import { run } from '@shiplog/runtime/run'
 import { createApiGateway } from './api-gateway.ts'
+import { defaultIssuer } from '@shiplog/control-plane/identity/token-claims'
+import type { ServiceAccountOptions } from './access/service-account-tokens.ts'
 import { guardedGateway } from './guarded-gateway.ts'
 import { markOf } from '@shiplog/events/integrity/guarded-log'
 
@@ -28,7 +31,20 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, metrics, replica, 
     const [ca, cert, key] = [env.file('SHIPLOG_CA'), env.file('SHIPLOG_SERVER_CERT'), env.file('SHIPLOG_SERVER_KEY')]
     const https = { host, port: env.number('SHIPLOG_PORT', 6_443), ca, cert, key }
     const tokenFile = env.optionalFile('SHIPLOG_TOKEN_FILE') ?? ''
-    return createApiGateway({ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, metrics, https })
+    const serviceAccounts = serviceAccountsFromEnvironment(env)
+    return createApiGateway({
+      ...{ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, metrics, https, externalHost: address },
+      ...(serviceAccounts ? { serviceAccounts } : {}),
+    })
   })
   return { service }
 })
+
+/** Undefined without a key: then there are no tokens of service accounts. */
+function serviceAccountsFromEnvironment(env: Environment): ServiceAccountOptions | undefined {
+  const signingKey = env.optionalFile('SHIPLOG_SERVICE_ACCOUNT_KEY')
+  const publicKeys = env.optionalFile('SHIPLOG_SERVICE_ACCOUNT_PUBLIC_KEYS')
+  if (signingKey === undefined && publicKeys === undefined) return undefined
+  const issuers = (env.optional('SHIPLOG_SERVICE_ACCOUNT_ISSUERS') ?? defaultIssuer).split(',')
+  return { issuers, ...(signingKey ? { signingKey } : {}), ...(publicKeys ? { publicKeys } : {}) }
+}

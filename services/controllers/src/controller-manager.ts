@@ -10,6 +10,8 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
 import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/cluster-role-aggregation.reconciler.ts'
+import { cronJobReconciler } from './cron-job/cron-job.reconciler.ts'
+import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
@@ -21,8 +23,10 @@ import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-c
 import { pvProtectionReconciler } from './pv-protection/pv-protection.reconciler.ts'
 import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconciler.ts'
 import { replicaSetReconciler, replicationControllerReconciler } from './replica-set/replica-set.reconciler.ts'
+import { createResourceQuotaReconciler } from './resource-quota/resource-quota.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
+import { statefulSetReconciler } from './stateful-set/stateful-set.reconciler.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.reconciler.ts'
 import { followedResources } from './shared/resources.ts'
 
@@ -55,15 +59,19 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     deploymentReconciler,
     replicaSetReconciler,
     replicationControllerReconciler,
+    statefulSetReconciler,
+    daemonSetReconciler,
     createGarbageCollector(resources),
     endpointSliceReconciler,
     endpointsReconciler,
     nodeLifecycleReconciler,
     createPodGarbageCollector(),
     jobReconciler,
+    cronJobReconciler,
     ttlAfterFinishedReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
+    createResourceQuotaReconciler(resources),
   ]
 }
 

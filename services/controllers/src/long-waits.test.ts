@@ -8,7 +8,12 @@ import { type Logger, silentLogger } from '@shiplog/runtime/logger'
 import { createFakeCluster } from '@shiplog/testing/fake-cluster'
 import { expect, test } from 'vitest'
 import { createControllerManager } from './controller-manager.ts'
-import { deploymentManifest, podTemplate, replicaSetManifest, replicationControllerManifest } from './testing/manifests.ts'
+import {
+  deploymentManifest,
+  podTemplate,
+  replicaSetManifest,
+  replicationControllerManifest,
+} from './testing/manifests.ts'
 
 const watchedMs = 150
 /** Timers that starting up, a handful of rounds and their retries take; spinning takes hundreds. */
@@ -186,21 +191,20 @@ test('every duration that is waited for here is tried', () => {
 /** Just beyond what a timer can wait, the largest int32, and about the largest int64. */
 const lengths = [2_147_484, 5_000_000, 2 ** 31 - 2, 2 ** 62]
 
-test.each(Object.keys(cases).flatMap((field) => lengths.map((seconds) => [field, seconds] as const)))(
-  '%s of %d is waited for in peace',
-  async (field, seconds) => {
-    const objects = cases[field]!(seconds)
-    const { cluster, timers, complaints } = await watched(objects)
-    expect(complaints).toEqual([])
-    expect(timers).toBeLessThan(timersMax)
-    // Nothing went early.
-    for (const { resource, body } of objects) {
-      const { namespace = '', name } = body['metadata'] as { namespace?: string; name: string }
-      const after = cluster.get(resource, `${namespace}/${name}`)
-      expect(after?.metadata.deletionTimestamp).toBeUndefined()
-      const conditions = (after?.['status']?.conditions ?? []) as JsonObject[]
-      expect(conditions.map((one) => one['reason'])).not.toContain('DeadlineExceeded')
-      expect(conditions.map((one) => one['reason'])).not.toContain('ProgressDeadlineExceeded')
-    }
-  },
-)
+test.each(
+  Object.keys(cases).flatMap((field) => lengths.map((seconds) => [field, seconds] as const)),
+)('%s of %d is waited for in peace', async (field, seconds) => {
+  const objects = cases[field]!(seconds)
+  const { cluster, timers, complaints } = await watched(objects)
+  expect(complaints).toEqual([])
+  expect(timers).toBeLessThan(timersMax)
+  // Nothing went early.
+  for (const { resource, body } of objects) {
+    const { namespace = '', name } = body['metadata'] as { namespace?: string; name: string }
+    const after = cluster.get(resource, `${namespace}/${name}`)
+    expect(after?.metadata.deletionTimestamp).toBeUndefined()
+    const conditions = (after?.['status']?.conditions ?? []) as JsonObject[]
+    expect(conditions.map((one) => one['reason'])).not.toContain('DeadlineExceeded')
+    expect(conditions.map((one) => one['reason'])).not.toContain('ProgressDeadlineExceeded')
+  }
+})

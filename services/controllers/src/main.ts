@@ -30,7 +30,8 @@ await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals,
     log,
     component: name,
     id: nameSuffix(ids, replicaIdLength),
-    create: (fenced, shares) => createControllerManager({ feed, client: fenced, shares, clock, ids, log, rootCa, metrics }),
+    create: (fenced, shares) =>
+      createControllerManager({ feed, client: fenced, shares, clock, ids, log, rootCa, metrics }),
   })
   return { service, metrics: () => [...service.metrics(), ...workQueueSamples(service.worker.metrics())] }
 })

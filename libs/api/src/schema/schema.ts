@@ -35,6 +35,8 @@ export interface Field extends FieldType {
   readonly inlined?: readonly number[]
   /** The zero value (`""`, 0, false, empty list or map) means "not set" and is left out, as in upstream's Go types. */
   readonly omitZero?: true
+  /** An empty list is told from none, by defaults or rules. */
+  readonly keepsEmpty?: true
   /** A struct that upstream always writes, if only as `{}`: `resources` of a container, `status`. False: never. */
   readonly always?: boolean
   /** The type as Go's decoder names it in errors (`v1.Protocol`), where it does not follow from the type. */

@@ -44,6 +44,7 @@ interface FieldPlan {
   readonly index: number
   convert: Convert
   readonly omitZero: boolean
+  readonly keepsEmpty: boolean
   /** The type as Go names it. */
   readonly goType: string
   /** Items of lists and maps. */
@@ -110,6 +111,7 @@ const compileField = (
   index,
   convert: converterOf(type),
   omitZero: type.omitZero ?? false,
+  keepsEmpty: type.keepsEmpty ?? false,
   goType: type.goType ?? goTypeOf(type),
   items: type.items ? compileField(registry, known, name, 0, itemsOf(type)) : undefined,
   type,
@@ -167,8 +169,8 @@ const normalizeObject = (run: Run, plan: ObjectPlan, source: JsonObject): JsonOb
       continue
     }
     const raw = source[key]
-    if (raw === null || raw === undefined) continue
-    const value = field.convert(run, raw, field)
+    if (raw === undefined) continue
+    const value = raw === null ? ofNull(field) : field.convert(run, raw, field)
     if (value === undefined) continue
     if (field.index < last) sorted = false
     last = field.index
@@ -445,10 +447,17 @@ const zeroOf = (run: Run, plan: FieldPlan): unknown => {
   }
 }
 
+/** What upstream's storage makes of a list without items: it knows none, and JSON shows nothing, or null where Go always writes. */
+const emptyList = (field: FieldPlan): unknown => (field.keepsEmpty ? [] : field.omitZero ? undefined : null)
+
+/** A null is nothing, but for the lists that upstream always writes. */
+const ofNull = (field: FieldPlan): unknown =>
+  field.type.type === 'array' && !field.omitZero && !field.keepsEmpty ? null : undefined
+
 /** Lists and maps of plain strings (labels, args) are most of all: they need no path. */
 const convertArray: Convert = (run, value, field) => {
   if (!Array.isArray(value)) return mismatch(run, field, goKindOf(value), true)
-  if (value.length === 0) return field.omitZero ? undefined : []
+  if (value.length === 0) return emptyList(field)
   const items = field.items!
   const result: unknown[] = []
   enter(run, field.name)
@@ -465,7 +474,7 @@ const convertArray: Convert = (run, value, field) => {
 
 const convertStrings: Convert = (run, value, field) => {
   if (!Array.isArray(value)) return mismatch(run, field, goKindOf(value), true)
-  if (value.length === 0) return field.omitZero ? undefined : []
+  if (value.length === 0) return emptyList(field)
   const result: string[] = []
   for (const item of value) {
     if (typeof item === 'string') result.push(item)

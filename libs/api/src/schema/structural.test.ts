@@ -20,7 +20,7 @@ describe('normalize', () => {
       kind: 'Pod',
     })
     expect(JSON.stringify(normalizePod(input).object)).toBe(
-      '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"x"},"spec":{"volumes":[{"name":"v"}],"containers":[],"nodeName":"n"},"status":{}}',
+      '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"x"},"spec":{"volumes":[{"name":"v"}],"containers":null,"nodeName":"n"},"status":{}}',
     )
   })
 

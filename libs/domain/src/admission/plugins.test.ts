@@ -231,13 +231,18 @@ describe('StorageObjectInUseProtection', () => {
 test('plugins come in upstream order, each with a name to switch it off by', () => {
   expect(defaultAdmissionPlugins().map((plugin) => plugin.name)).toEqual([
     'NamespaceLifecycle',
+    'LimitRanger',
     'ServiceAccount',
     'NodeRestriction',
     'Priority',
     'DefaultTolerationSeconds',
+    'DefaultStorageClass',
     'StorageObjectInUseProtection',
+    'PersistentVolumeClaimResize',
     'RuntimeClass',
     'CertificateSubjectRestriction',
+    'DefaultIngressClass',
+    'ResourceQuota',
   ])
 })
 

@@ -24,7 +24,11 @@ const addScheduling = (attributes: AdmissionAttributes, pod: KubeObject, schedul
   const selector: JsonObject = { ...spec['nodeSelector'] }
   for (const [key, value] of Object.entries(scheduling['nodeSelector'] ?? {})) {
     if (selector[key] !== undefined && selector[key] !== value)
-      throw rejected(attributes, pod, `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${selector[key]}`)
+      throw rejected(
+        attributes,
+        pod,
+        `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${selector[key]}`,
+      )
     selector[key] = value
   }
   if (Object.keys(selector).length > 0) spec['nodeSelector'] = selector

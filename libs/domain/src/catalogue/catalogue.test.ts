@@ -99,7 +99,11 @@ test('of five hundred definitions one that is new is read alone', () => {
   let reads = 0
   const counted = (sequence: number, kind: string) => {
     const stored = storedAt(sequence, established(definitionOf({ kind })))
-    return { ...stored, parse: () => (reads++, stored.parse()) }
+    const parse = () => {
+      reads++
+      return stored.parse()
+    }
+    return { ...stored, parse }
   }
   const many = Array.from({ length: 500 }, (_, i) => counted(i + 1, `Kind${i}`))
   const catalogue = withDefinitions(builtIn, many)

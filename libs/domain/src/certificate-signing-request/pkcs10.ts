@@ -4,14 +4,35 @@ import { constants, createPublicKey, verify } from 'node:crypto'
 import { pemBlocks } from './pem.ts'
 
 export interface CertificateRequest {
+  /** The `CN=` of the subject: the user, when the certificate is a client's. */
+  readonly commonName: string
   /** The `O=` of the subject: groups, when the certificate is a client's. */
   readonly organizations: readonly string[]
+  /** For whom else the certificate is to stand. */
+  readonly alternatives: SubjectAlternatives
+  /** Subject and public key as they stand in the request, in DER. */
+  readonly subject: Buffer
+  readonly publicKey: Buffer
   /** Why the signature is not that of the key in the request; undefined when it is. */
   whyUnsigned(): string | undefined
 }
 
+export interface SubjectAlternatives {
+  readonly dnsNames: readonly string[]
+  readonly emails: readonly string[]
+  readonly uris: readonly string[]
+  /** As text. */
+  readonly ipAddresses: readonly string[]
+}
+
 const tag = { sequence: 0x30, set: 0x31, bitString: 0x03, objectId: 0x06, bmpString: 0x1e, latin1: 0x14 } as const
 const organizationName = '55040a'
+const commonName = '550403'
+const extensionRequest = '2a864886f70d01090e'
+const subjectAltName = '551d11'
+/** Attributes of a request, and the forms of a name in a list of names. */
+const attributesTag = 0xa0
+const nameForm = { email: 0x81, dnsName: 0x82, uri: 0x86, ipAddress: 0x87 } as const
 
 interface Element {
   readonly tag: number
@@ -27,11 +48,15 @@ export function parseCertificateRequest(pem: string): CertificateRequest {
   const [request, ...behind] = elementsOf(first.bytes)
   if (behind.length > 0) throw new Error('x509: trailing data after CSR')
   const [info, algorithm, signature] = childrenOf(request, tag.sequence)
-  const [, subject, publicKey] = childrenOf(info, tag.sequence)
-  if (signature?.tag !== tag.bitString || publicKey === undefined) throw malformed()
+  const [, subject, publicKey, attributes] = childrenOf(info, tag.sequence)
+  if (signature?.tag !== tag.bitString || subject === undefined || publicKey === undefined) throw malformed()
   const [algorithmId] = childrenOf(algorithm, tag.sequence)
   return {
-    organizations: namesOf(subject),
+    commonName: namesOf(subject, commonName).at(-1) ?? '',
+    organizations: namesOf(subject, organizationName),
+    alternatives: alternativesOf(attributes),
+    subject: subject.whole,
+    publicKey: publicKey.whole,
     whyUnsigned: () =>
       whyUnsigned(info!.whole, publicKey.whole, signature.content.subarray(1), algorithmId!, algorithm!.content),
   }
@@ -68,14 +93,46 @@ function childrenOf(element: Element | undefined, expected: number): Element[] {
 }
 
 /** A name is a list of sets of pairs. */
-function namesOf(subject: Element | undefined): string[] {
+function namesOf(subject: Element | undefined, wanted: string): string[] {
   return childrenOf(subject, tag.sequence).flatMap((set) =>
     childrenOf(set, tag.set).flatMap((pair) => {
       const [type, value] = childrenOf(pair, tag.sequence)
       if (type?.tag !== tag.objectId || value === undefined) throw malformed()
-      return type.content.toString('hex') === organizationName ? [textOf(value)] : []
+      return type.content.toString('hex') === wanted ? [textOf(value)] : []
     }),
   )
+}
+
+/** Attributes hold, among others, the extensions that the certificate is asked to have. */
+function alternativesOf(attributes: Element | undefined): SubjectAlternatives {
+  const names = attributes?.tag === attributesTag ? elementsOf(attributes.content).flatMap(alternativeNames) : []
+  const ofForm = (form: number): Buffer[] => names.filter((name) => name.tag === form).map(({ content }) => content)
+  const texts = (form: number): string[] => ofForm(form).map((content) => content.toString('latin1'))
+  return {
+    dnsNames: texts(nameForm.dnsName),
+    emails: texts(nameForm.email),
+    uris: texts(nameForm.uri),
+    ipAddresses: ofForm(nameForm.ipAddress).map(addressText),
+  }
+}
+
+function alternativeNames(attribute: Element): Element[] {
+  const [type, values] = childrenOf(attribute, tag.sequence)
+  if (type?.content.toString('hex') !== extensionRequest) return []
+  return childrenOf(values, tag.set)
+    .flatMap((list) => childrenOf(list, tag.sequence))
+    .flatMap((extension) => {
+      const parts = childrenOf(extension, tag.sequence)
+      const value = parts.at(-1)
+      if (parts[0]?.content.toString('hex') !== subjectAltName || value === undefined) return []
+      return elementsOf(value.content).flatMap((names) => childrenOf(names, tag.sequence))
+    })
+}
+
+function addressText(bytes: Buffer): string {
+  if (bytes.length === 4) return [...bytes].join('.')
+  if (bytes.length !== 16) throw new Error('x509: cannot parse IP address')
+  return Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16)).join(':')
 }
 
 function textOf({ tag: kind, content }: Element): string {

@@ -34,7 +34,8 @@ const setDefaults = (draft: JsonObject): void => {
     const rolling = section(update, 'rollingUpdate')
     fill(rolling, 'maxUnavailable', 1)
     fill(rolling, 'maxSurge', 0)
-  }
+  } else if (update['rollingUpdate'])
+    for (const key of ['maxUnavailable', 'maxSurge']) fill(update['rollingUpdate'], key, 0)
   fill(spec, 'revisionHistoryLimit', defaultRevisionHistory)
   if (spec['template']) setPodTemplateDefaults(spec['template'])
 }

@@ -8,6 +8,7 @@ import { byRule, fillText, immutable, items, requiredName, section } from '../fi
 import { validateAnnotations } from '../metadata-validation.ts'
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts'
 import { validateDriverName } from '../storage-driver-name.ts'
+import type { AdmissionView } from '../admission.ts'
 import type { Strategy } from '../strategy.ts'
 
 const expressionCharactersMax = 10 * 1_024
@@ -190,11 +191,27 @@ const validateTemplateMetadata = (metadata: JsonObject | undefined, field: strin
   ...validateAnnotations(metadata?.['annotations'], `${field}.annotations`),
 ]
 
+const adminAccessLabel = 'resource.kubernetes.io/admin-access'
+
+/** Devices as their administrator uses them: only for namespaces that are marked for it. */
+const validateAdminAccess = (requests: unknown, namespace: string | undefined, view: AdmissionView): StatusCause[] => {
+  const index = items(requests).findIndex((request: JsonObject) => request['exactly']?.adminAccess === true)
+  if (index < 0 || isMarked(namespace, view)) return []
+  return [forbiddenField(`spec.devices.requests[${index}].adminAccess`, adminAccessSentence)]
+}
+
+const isMarked = (namespace = '', view: AdmissionView): boolean =>
+  view.get('namespaces', '', namespace)?.metadata.labels?.[adminAccessLabel] === 'true'
+
+const adminAccessSentence = `admin access to devices requires the \`${adminAccessLabel}: true\` label on the containing namespace`
+
 const common = { hasGeneration: false, returnsDeleted: true, validatesAll: true } as const
 
 export const resourceClaimStrategy: Strategy = {
   ...common,
   setDefaults: (draft) => setRequestDefaults(section(draft, 'spec')),
+  validateAgainst: (claim, before, view) =>
+    before ? [] : validateAdminAccess(claim['spec']?.devices?.requests, claim.metadata.namespace, view),
   validateCreate: (claim) => validateClaimSpec(claim['spec'], 'spec'),
   validateUpdate: (next, before) => immutable(next['spec'], before['spec'], 'spec'),
 }
@@ -202,6 +219,8 @@ export const resourceClaimStrategy: Strategy = {
 export const claimTemplateStrategy: Strategy = {
   ...common,
   setDefaults: (draft) => setRequestDefaults(section(section(draft, 'spec'), 'spec')),
+  validateAgainst: (template, before, view) =>
+    before ? [] : validateAdminAccess(template['spec']?.spec?.devices?.requests, template.metadata.namespace, view),
   validate: (template) => [
     ...validateTemplateMetadata(template['spec']?.metadata, 'spec.metadata'),
     ...validateClaimSpec(template['spec']?.spec, 'spec.spec'),

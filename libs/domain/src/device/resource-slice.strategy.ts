@@ -77,6 +77,8 @@ const validatePlace = (spec: JsonObject): StatusCause[] => {
   if (said.length === 0) causes.push(required('spec', one))
   if (said.length > 1)
     causes.push(invalidValue('spec', `{${said.join(', ')}}`, `${one}, but multiple fields are set`))
+  if (Array.isArray(spec['sharedCounters']) && Array.isArray(spec['devices']))
+    causes.push(invalidValue('spec', '', 'only one of `sharedCounters` or `devices` is allowed'))
   return causes
 }
 
@@ -175,7 +177,7 @@ const validateBinding = (device: JsonObject, field: string): StatusCause[] => {
 const placeFields = ['nodeName', 'nodeSelector', 'allNodes']
 
 const validateDevicePlace = (device: JsonObject, perDevice: boolean, field: string): StatusCause[] => {
-  const said = placeFields.filter((key) => isSet(device[key]))
+  const said = placeFields.filter((key) => isSet(device[key]) && (!perDevice || Boolean(device[key])))
   if (!perDevice)
     return said.length === 0
       ? []
@@ -188,8 +190,11 @@ const validateDevicePlace = (device: JsonObject, perDevice: boolean, field: stri
         ]
   const one =
     'exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec'
-  if (said.length === 0) return [required(field, one)]
   const causes = validateNodeSelector(device['nodeSelector'], `${field}.nodeSelector`)
+  if (device['nodeName'] === '') causes.push(invalidValue(`${field}.nodeName`, '', 'must not be empty'))
+  if (device['allNodes'] === false)
+    causes.push(invalidValue(`${field}.allNodes`, false, 'must be either unset or set to true'))
+  if (said.length === 0) causes.push(required(field, one))
   if (device['nodeName']) causes.push(...byRule(dns1123Subdomain, device['nodeName'], `${field}.nodeName`))
   if (said.length > 1)
     causes.push(invalidValue(field, `{${said.map((key) => `\`${key}\``).join(', ')}}`, one))

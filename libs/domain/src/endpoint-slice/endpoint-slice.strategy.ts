@@ -56,13 +56,11 @@ const validateHints = (hints: JsonObject | undefined, field: string): StatusCaus
   return causes
 }
 
-const validate = (slice: KubeObject): StatusCause[] => {
+const validateEndpoints = (slice: KubeObject): StatusCause[] => {
   const causes: StatusCause[] = []
   // On one machine the API server itself may listen on loopback only.
   const mayBeLocal = slice.metadata.name === 'kubernetes' && slice.metadata.namespace === 'default'
   const type = slice['addressType']
-  if (!type) causes.push(required('addressType'))
-  else if (!addressTypes.includes(type)) causes.push(notSupported('addressType', type, addressTypes))
   const endpoints = items(slice['endpoints'])
   if (endpoints.length > endpointsMax) causes.push(tooMany('endpoints', endpoints.length, endpointsMax))
   endpoints.forEach((endpoint: JsonObject, index) => {
@@ -79,6 +77,19 @@ const validate = (slice: KubeObject): StatusCause[] => {
       causes.push(...validateAddress(type, address, at, position, mayBeLocal))
     })
   })
+  return causes
+}
+
+const validate = (slice: KubeObject, before?: KubeObject): StatusCause[] => {
+  const type = slice['addressType']
+  const causes = type
+    ? addressTypes.includes(type)
+      ? []
+      : [notSupported('addressType', type, addressTypes)]
+    : [required('addressType')]
+  const wrong = validateEndpoints(slice)
+  // What was taken once may stay.
+  if (wrong.length > 0 && !(before && semanticEqual(before['endpoints'], slice['endpoints']))) causes.push(...wrong)
   const ports = items(slice['ports'])
   const names = new Set<string>()
   ports.forEach((port: JsonObject, index) => {

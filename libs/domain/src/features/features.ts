@@ -31,17 +31,12 @@ const uncalled = ': its webhooks are not called'
 const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
-  stored('DaemonSets', 'daemonsets.apps', ': this one gets no pods'),
-  stored('StatefulSets', 'statefulsets.apps', ': this one gets no pods'),
-  stored('CronJobs', 'cronjobs.batch', ': this one starts no Jobs'),
   stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
   stored(
     'PodDisruptionBudgets',
     'poddisruptionbudgets.policy',
     ': the pods that it selects cannot be evicted (kubectl drain waits for ever) until it is deleted',
   ),
-  stored('ResourceQuotas', 'resourcequotas', ': this one limits nothing'),
-  stored('LimitRanges', 'limitranges', ': this one sets no defaults and limits nothing'),
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
@@ -108,13 +103,6 @@ export const features: readonly Feature[] = [
       { of: 'priorityclasses.scheduling.k8s.io', path: 'preemptionPolicy', is: ['PreemptLowerPriority'] },
     ],
     sentence: 'priorities order the scheduling queue, and no pod is preempted for another yet',
-  },
-  {
-    id: 'scheduling-groups',
-    state: 'ignored',
-    docs: 'scheduling groups',
-    fields: [pod('schedulingGroup')],
-    sentence: 'the scheduler ignores schedulingGroup yet: pods are placed one by one',
   },
   {
     id: 'pod-claims',
@@ -253,11 +241,10 @@ export const features: readonly Feature[] = [
       pod('hostnameOverride'),
       pod('setHostnameAsFQDN'),
       pod('shareProcessNamespace'),
-      ...each('lifecycle.stopSignal'),
       ...each('volumeMounts[].mountPropagation', ['Bidirectional', 'HostToContainer']),
     ],
     sentence:
-      'nodes of processes give pods no namespaces of their own: host names, DNS, stop signals and mount propagation change nothing',
+      'nodes of processes give pods no namespaces of their own: host names, DNS and mount propagation change nothing',
   },
 
   {

@@ -118,8 +118,8 @@ export interface ToldWrite {
  * What the writer of `next` is to know: each kind that nothing acts on, and each ignored field that this write sets or
  * changes, once. `before` is undefined on create.
  *
- *     warningsFor({ resource: 'limitranges', subresource: '', user: 'jane' }, range)
- *     // ['shiplog: nothing acts on LimitRanges yet: it sets no defaults and limits nothing']
+ *     warningsFor({ resource: 'networkpolicies.networking.k8s.io', subresource: '', user: 'jane' }, policy)
+ *     // ['shiplog: nothing acts on NetworkPolicies yet: this one keeps no traffic away']
  */
 export function warningsFor(write: ToldWrite, next: KubeObject, before?: KubeObject): readonly string[] {
   const found = checksOf(write.resource, write.subresource)

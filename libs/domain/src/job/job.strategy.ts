@@ -3,7 +3,7 @@ import { invalidValue, required } from '@shiplog/api/field-errors'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelSelector, validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { fill, fillText, immutable, items, section, semanticEqual } from '../fields.ts'
+import { fill, fillText, immutable, isBlank, items, section, semanticEqual } from '../fields.ts'
 import { dns1123Label } from '../names.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { jobWarnings } from './job-warnings.ts'
@@ -50,10 +50,15 @@ const prepareForCreate = (draft: KubeObject, context: DecisionContext): void => 
     [uidLabel, uid],
     [nameLabel, name],
   ] as const)
-    labels[key] = value
-  if (Object.keys(draft.metadata.labels ?? {}).length === 0) draft.metadata.labels = labels
+    labels[key] ??= value
   const match = section(section(spec, 'selector'), 'matchLabels')
-  match[uidLabel] = uid
+  match[uidLabel] ??= uid
+}
+
+/** As whoever reads it from upstream's storage gets it: a job without labels has those of its pods. */
+const fillLabels = (draft: KubeObject): void => {
+  const labels = draft['spec']?.template?.metadata?.labels
+  if (labels && Object.keys(draft.metadata.labels ?? {}).length === 0) draft.metadata.labels = { ...labels }
 }
 
 /** By which the pods of a job are told from all others: no user may take them off or say another's. */
@@ -127,7 +132,7 @@ const mayChangeTemplate = (job: KubeObject): boolean => {
 /** The old template with what may change taken from the new one. */
 const withMutableParts = (before: JsonObject, next: JsonObject): JsonObject => {
   const [was, now]: [JsonObject, JsonObject] = [before['spec'] ?? {}, next['spec'] ?? {}]
-  const affinity = { ...was['affinity'], nodeAffinity: now['affinity']?.nodeAffinity }
+  const affinity: JsonObject = { ...was['affinity'], nodeAffinity: now['affinity']?.nodeAffinity }
   const withResources = (list: string): unknown => {
     const [old, fresh] = [items(was[list]), items(now[list])]
     if (old.length !== fresh.length) return was[list]
@@ -137,7 +142,8 @@ const withMutableParts = (before: JsonObject, next: JsonObject): JsonObject => {
   }
   return {
     ...was,
-    affinity,
+    // Affinities that say nothing are none, unless the new template has them so.
+    ...(now['affinity'] || !isBlank(affinity) ? { affinity } : { affinity: undefined }),
     nodeSelector: now['nodeSelector'],
     tolerations: now['tolerations'],
     schedulingGates: now['schedulingGates'],
@@ -187,13 +193,12 @@ export const jobStrategy: Strategy = {
   warnings: jobWarnings((object) => object['spec'], 'spec'),
   setDefaults,
   prepareForCreate,
+  completeCreated: fillLabels,
   validate,
   validateUpdate,
   prepareForStatusUpdate: (draft, before) => {
     draft['spec'] = before['spec']
-    // As when it was made: a job without labels has those of its pods.
-    const labels = before['spec']?.template?.metadata?.labels
-    if (labels && Object.keys(draft.metadata.labels ?? {}).length === 0) draft.metadata.labels = { ...labels }
+    fillLabels(draft)
   },
   validateStatusUpdate: validateJobStatusUpdate,
   selectableFields: (job) => ({ 'status.successful': String(job['status']?.succeeded ?? 0) }),

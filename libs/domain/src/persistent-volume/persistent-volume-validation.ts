@@ -39,7 +39,7 @@ const validateCapacity = (capacity: JsonObject | undefined, at: string): StatusC
   const causes: StatusCause[] = []
   const names = Object.keys(capacity ?? {})
   if (names.length === 0) causes.push(required(at))
-  if (names.length !== 1 || names[0] !== 'storage') causes.push(notSupported(at, capacity ?? null, ['storage']))
+  if (names.length !== 1 || names[0] !== 'storage') causes.push(notSupported(at, capacity ? Object.fromEntries(entries(capacity).sort()) : null, ['storage']))
   for (const [name, quantity] of entries(capacity)) {
     const nanos = nanosOf(quantity)
     const field = `${at}[${name}]`

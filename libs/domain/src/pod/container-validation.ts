@@ -8,7 +8,6 @@ import {
   required,
 } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { addQuantities, formatQuantity, parseQuantity } from '@shiplog/api/quantity'
 import type { StatusCause } from '@shiplog/api/status'
 import { byRule, entries, items, nonNegative, requiredName, requiredText } from '../fields.ts'
 import {
@@ -29,6 +28,7 @@ const protocols = ['SCTP', 'TCP', 'UDP']
 const pullPolicies = ['Always', 'IfNotPresent', 'Never']
 const messagePolicies = ['File', 'FallbackToLogsOnError']
 const userIdMax = 2_147_483_647
+const nanosOfOne = 1_000_000_000n
 const envFieldPaths = [
   'metadata.name',
   'metadata.namespace',
@@ -216,7 +216,7 @@ const validateProbes = (container: JsonObject, field: string): StatusCause[] => 
   return causes
 }
 
-const isHugePages = (name: string): boolean => name.startsWith('hugepages-')
+export const isHugePages = (name: string): boolean => name.startsWith('hugepages-')
 export const isExtended = (name: string): boolean =>
   name.includes('/') && !name.includes('kubernetes.io/') && !name.startsWith('requests.')
 
@@ -232,6 +232,12 @@ export const validateContainerResourceName = (name: string, field: string): Stat
   } else if (!name.includes('kubernetes.io/') && name.startsWith('requests.'))
     causes.push(invalidValue(field, name, "doesn't follow extended resource name standard"))
   return causes
+}
+
+/** Whether an amount is some whole pages of the size that the resource's name tells. */
+const isMultipleOfPage = (name: string, nanos: bigint): boolean => {
+  const page = nanosOf(name.slice('hugepages-'.length))
+  return page !== undefined && page > 0n && nanos % page === 0n
 }
 
 /** Requests and limits of a container (or of a pod as a whole). */
@@ -254,9 +260,16 @@ export const validateResources = (
       const nanos = nanosOf(quantity)
       if (nanos !== undefined && nanos < 0n)
         causes.push(invalidValue(at, String(quantity), 'must be greater than or equal to 0'))
-      if (nanos !== undefined && (isExtended(name) || isHugePages(name)) && nanos % 1_000_000_000n !== 0n)
+      if (nanos !== undefined && isExtended(name) && nanos % nanosOfOne !== 0n)
         causes.push(invalidValue(at, String(quantity), 'must be an integer'))
+      if (nanos !== undefined && isHugePages(name) && !isMultipleOfPage(name, nanos))
+        causes.push(
+          invalidValue(at, String(quantity), `${String(quantity)} is not positive integer multiple of ${name}`),
+        )
     }
+  const asked = [...Object.keys(limits), ...Object.keys(requests)]
+  if (asked.some(isHugePages) && !asked.includes('cpu') && !asked.includes('memory'))
+    causes.push(forbiddenField(field, 'HugePages require cpu or memory'))
   for (const [name, quantity] of entries(requests)) {
     const limit = limits[name]
     const fixed = isExtended(name) || isHugePages(name)
@@ -276,52 +289,6 @@ export const validateResources = (
   return causes
 }
 
-const podLevelResources = ['cpu', 'hugepages-', 'memory']
-
-const validatePodResourceName = (name: string, field: string): StatusCause[] => {
-  const causes = byRule(qualifiedName, name, field)
-  if (causes.length > 0) return causes
-  if (!name.includes('/') && !['cpu', 'memory', 'ephemeral-storage'].includes(name) && !isHugePages(name))
-    return [invalidValue(field, name, 'must be a standard resource type or fully qualified')]
-  return name === 'cpu' || name === 'memory' || isHugePages(name) ? [] : [notSupported(field, name, podLevelResources)]
-}
-
-/** What a pod asks for as a whole holds what its containers ask for. */
-export const validatePodResources = (spec: JsonObject, field: string): StatusCause[] => {
-  const whole: JsonObject = spec['resources'] ?? {}
-  const causes = validateResources(whole, field, validatePodResourceName)
-  for (const [name, requested] of entries(whole['requests'])) {
-    const sum = sumOf(items(spec['containers']).map((container) => container.resources?.requests?.[name]))
-    if (sum !== undefined && (compareQuantities(sum, requested) ?? 0) > 0)
-      causes.push(
-        invalidValue(
-          `${field}.requests[${name}]`,
-          String(requested),
-          `must be greater than or equal to aggregate container requests of ${sum}`,
-        ),
-      )
-  }
-  items(spec['containers']).forEach((container, index) => {
-    for (const [name, limit] of entries(container.resources?.limits)) {
-      const most = whole['limits']?.[name]
-      if ((compareQuantities(limit, most) ?? 0) > 0)
-        causes.push(
-          invalidValue(
-            `${field}.containers[${index}][${name}].limits`,
-            String(limit),
-            `must be less than or equal to pod limits of ${most}`,
-          ),
-        )
-    }
-  })
-  return causes
-}
-
-const sumOf = (quantities: readonly unknown[]): string | undefined => {
-  const given = quantities.flatMap((one) => (nanosOf(one) === undefined ? [] : [parseQuantity(String(one))]))
-  return given.length === 0 ? undefined : formatQuantity(given.reduce(addQuantities))
-}
-
 const validateUserIds = (context: JsonObject, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   for (const key of ['runAsUser', 'runAsGroup', 'fsGroup']) {
@@ -338,22 +305,24 @@ const validateSeccomp = (profile: JsonObject | undefined, field: string): Status
   if (!profile) return []
   const type = profile['type']
   const profilePath = profile['localhostProfile']
-  if (!type) return [required(`${field}.type`, 'type is required when seccompProfile is set')]
-  if (!seccompTypes.includes(type)) return [notSupported(`${field}.type`, type, seccompTypes)]
   if (type === 'Localhost') {
     if (typeof profilePath !== 'string')
       return [required(`${field}.localhostProfile`, 'must be set when seccomp type is Localhost')]
     return validateLocalPath(profilePath, `${field}.localhostProfile`)
   }
-  if (typeof profilePath === 'string')
-    return [
-      invalidValue(
-        `${field}.localhostProfile`,
-        { Type: type, LocalhostProfile: profilePath },
-        'can only be set when seccomp type is Localhost',
-      ),
-    ]
-  return []
+  const causes =
+    typeof profilePath === 'string'
+      ? [
+          invalidValue(
+            `${field}.localhostProfile`,
+            { Type: type ?? '', LocalhostProfile: profilePath },
+            'can only be set when seccomp type is Localhost',
+          ),
+        ]
+      : []
+  if (!type) causes.push(required(`${field}.type`, 'type is required when seccompProfile is set'))
+  else if (!seccompTypes.includes(type)) causes.push(notSupported(`${field}.type`, type, seccompTypes))
+  return causes
 }
 
 const validateAppArmor = (profile: JsonObject | undefined, field: string): StatusCause[] => {

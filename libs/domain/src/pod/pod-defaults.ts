@@ -1,6 +1,7 @@
 // Defaults of pods and of the pod templates inside workloads (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go).
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { defaultPullPolicy } from './image-reference.ts'
+import { setPodResourceDefaults } from './pod-resources.ts'
 import { entries, fill, fillText, items, section } from '../fields.ts'
 
 const defaultTerminationGracePeriodSeconds = 30
@@ -27,6 +28,14 @@ const dropZero = (target: JsonObject, ...keys: readonly string[]): void => {
   for (const key of keys) if (key in target && !target[key]) delete target[key]
 }
 
+/** Behind a gate of upstream's that is off (ContainerStopSignals), and dropped with the hooks that say nothing else. */
+const dropStopSignal = (container: JsonObject): void => {
+  const lifecycle: JsonObject | undefined = container['lifecycle']
+  if (lifecycle?.['stopSignal'] === undefined) return
+  delete lifecycle['stopSignal']
+  if (Object.keys(lifecycle).length === 0) delete container['lifecycle']
+}
+
 /** Rewrites a quantity-free part of a container: what every container of a pod or a template gets. */
 const setContainerDefaults = (container: JsonObject): void => {
   if (!container['imagePullPolicy'])
@@ -49,6 +58,7 @@ const setContainerDefaults = (container: JsonObject): void => {
   }
   for (const key of ['livenessProbe', 'readinessProbe', 'startupProbe'])
     if (container[key]) setProbeDefaults(container[key])
+  dropStopSignal(container)
   const lifecycle = container['lifecycle']
   for (const hook of ['postStart', 'preStop'])
     if (lifecycle?.[hook]?.sleep) fill(lifecycle[hook].sleep, 'seconds', 0)
@@ -117,6 +127,8 @@ export const setPodSpecDefaults = (spec: JsonObject): void => {
   fillText(spec, 'schedulerName', 'default-scheduler')
   fill(spec, 'terminationGracePeriodSeconds', defaultTerminationGracePeriodSeconds)
   section(spec, 'securityContext')
+  // Behind a gate of upstream's that is off (GenericWorkload), and dropped.
+  delete spec['schedulingGroup']
   dropZero(spec, 'hostNetwork', 'hostPID', 'hostIPC', 'nodeName', 'hostname', 'subdomain', 'priorityClassName')
   // The deprecated name of the same field is served beside it.
   const account = spec['serviceAccountName'] || spec['serviceAccount']
@@ -152,7 +164,7 @@ export const setPodDefaults = (draft: JsonObject): void => {
       if (spec['hostNetwork'] === true)
         for (const port of items(container.ports)) if (!port.hostPort) port.hostPort = port.containerPort
     }
-  if (spec['resources']) requestsFromLimits(spec['resources'])
+  setPodResourceDefaults(spec)
   setPodSpecDefaults(spec)
   // The one address and the list of addresses say the same.
   const status: JsonObject | undefined = draft['status']

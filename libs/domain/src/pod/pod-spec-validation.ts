@@ -19,10 +19,10 @@ import {
   validateContainers,
   validateInitContainers,
   validateResources,
-  validatePodResources,
   validateSecurityCommon,
 } from './container-validation.ts'
 import { validatePodAnnotations, validateSeccompMatch } from './pod-annotation-validation.ts'
+import { validatePodResources } from './pod-resources.ts'
 import { validatePodCombinations } from './pod-cross-validation.ts'
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling-validation.ts'
 import { validateVolumes } from './volume-validation.ts'

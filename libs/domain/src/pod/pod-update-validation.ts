@@ -40,10 +40,11 @@ const validateDeadline = (next: unknown, before: unknown): StatusCause[] => {
 
 const validateGateRemovals = (next: unknown, before: unknown): StatusCause[] => {
   const old = new Set(items(before).map((gate) => gate.name))
-  return items(next)
-    .map((gate, index) => ({ name: gate.name, index }))
-    .filter(({ name }) => !old.has(name))
-    .map(({ name, index }) =>
+  // A name that is there twice is told once, where it is last.
+  const added = new Map(items(next).map((gate, index) => [gate.name, index]))
+  return [...added]
+    .filter(([name]) => !old.has(name))
+    .map(([name, index]) =>
       forbiddenField(
         `spec.schedulingGates[${index}].name`,
         `only deletion is allowed, but found new scheduling gate '${name}'`,

@@ -136,10 +136,13 @@ const allocateNodePorts = (
     if (!wanted || !mayHaveNodePorts(spec)) return
     const key = nodePortKey(port['protocol'], wanted)
     const field = `spec.ports[${index}].nodePort`
+    // Of the same service only the same port, over another protocol, may have it as well.
+    const isTaken = ports.slice(0, index).some((other) => other.nodePort === wanted && other.port !== port['port'])
     if (!own.has(key)) {
       if (wanted < nodePortMin || wanted > nodePortMax)
         refuse(service, invalidValue(field, wanted, nodePortRangeSentence(nodePortMin, nodePortMax)))
-      if (!isFree(key, held, own)) refuse(service, invalidValue(field, wanted, 'provided port is already allocated'))
+      if (isTaken || !isFree(key, held, own))
+        refuse(service, invalidValue(field, wanted, 'provided port is already allocated'))
     }
     taken.add(key)
   })
@@ -149,11 +152,12 @@ const allocateNodePorts = (
   if (needsNodePorts(spec))
     for (const port of ports) {
       if (port.nodePort) continue
-      // The same port number over several protocols shares one node port, as upstream.
+      // The same port number over several protocols shares one node port, as upstream; given twice over one protocol in a
+      // new service it is refused later.
       const twin = ports.find((other) => other.port === port.port && other.nodePort)
       const twinKey = twin && nodePortKey(port.protocol, twin.nodePort)
       port.nodePort =
-        twinKey && !taken.has(twinKey) && isFree(twinKey, held, own)
+        twinKey && (!taken.has(twinKey) || own.size === 0) && isFree(twinKey, held, own)
           ? twin.nodePort
           : (chooseNodePort(held, context, [port.protocol], taken) ?? full())
       taken.add(nodePortKey(port.protocol, port.nodePort))

@@ -90,6 +90,17 @@ const dropClusterIps = (spec: JsonObject, old: JsonObject): void => {
   if (spec['ipFamilyPolicy'] === old['ipFamilyPolicy']) delete spec['ipFamilyPolicy']
 }
 
+const nodePortsOf = (spec: JsonObject): Set<number> =>
+  new Set(items(spec['ports']).flatMap((port) => (port.nodePort ? [port.nodePort] : [])))
+
+const sameNodePorts = (spec: JsonObject, old: JsonObject): boolean =>
+  nodePortsOf(spec).symmetricDifference(nodePortsOf(old)).size === 0
+
+/** Takes away what the new type cannot have; what the client changed at the same time stays, to be refused. */
+const dropUnchanged = (spec: JsonObject, old: JsonObject, key: string): void => {
+  if (spec[key] === old[key]) delete spec[key]
+}
+
 /** What an update that does not mention allocated values keeps, and what a change of type gives up. */
 export const prepareServiceForUpdate = (draft: KubeObject, before: KubeObject): void => {
   const spec = section(draft, 'spec')
@@ -100,11 +111,8 @@ export const prepareServiceForUpdate = (draft: KubeObject, before: KubeObject): 
   if (needsHealthCheckPort(spec) && needsHealthCheckPort(old) && !spec['healthCheckNodePort'])
     keep(spec, old, 'healthCheckNodePort')
   // A client that changes the type and sends the rest as it was does not mean to keep what the new type cannot have.
-  if (!mayHaveNodePorts(spec) && mayHaveNodePorts(old))
-    for (const port of items(spec['ports'])) {
-      const same = items(old['ports']).some((candidate) => candidate.nodePort === port.nodePort)
-      if (same) delete port.nodePort
-    }
+  if (!mayHaveNodePorts(spec) && mayHaveNodePorts(old) && sameNodePorts(spec, old))
+    for (const port of items(spec['ports'])) delete port.nodePort
   if (!needsClusterIp(spec) && needsClusterIp(old)) dropClusterIps(spec, old)
   if (
     !needsHealthCheckPort(spec) &&
@@ -112,7 +120,8 @@ export const prepareServiceForUpdate = (draft: KubeObject, before: KubeObject): 
     spec['healthCheckNodePort'] === old['healthCheckNodePort']
   )
     delete spec['healthCheckNodePort']
-  if (!isExternallyReachable(spec) && isExternallyReachable(old)) delete spec['externalTrafficPolicy']
-  if (spec['type'] !== 'LoadBalancer' && old['type'] === 'LoadBalancer') delete spec['allocateLoadBalancerNodePorts']
+  if (!isExternallyReachable(spec) && isExternallyReachable(old)) dropUnchanged(spec, old, 'externalTrafficPolicy')
+  if (spec['type'] !== 'LoadBalancer' && old['type'] === 'LoadBalancer')
+    for (const key of ['allocateLoadBalancerNodePorts', 'loadBalancerClass']) dropUnchanged(spec, old, key)
   if (spec['type'] === 'ExternalName' && old['type'] !== 'ExternalName') delete spec['internalTrafficPolicy']
 }

@@ -36,6 +36,8 @@ const setDefaults = (draft: JsonObject): void => {
     if (!update['rollingUpdate']) update['rollingUpdate'] = { partition: 0 }
   }
   if (update['type'] === 'RollingUpdate' && update['rollingUpdate']) fill(update['rollingUpdate'], 'partition', 0)
+  // Behind a gate of upstream's that is off (MaxUnavailableStatefulSet), and dropped.
+  delete update['rollingUpdate']?.maxUnavailable
   const retention = section(spec, 'persistentVolumeClaimRetentionPolicy')
   fillText(retention, 'whenDeleted', 'Retain')
   fillText(retention, 'whenScaled', 'Retain')

@@ -1,9 +1,9 @@
 // The stages of a write, in their order, for every kind. Pure: what a stage may look at is in `Write`, what it changes is the
 // draft. The gateway, the tests of kinds, the comparison with upstream and the fake cluster all run these.
 //
-//   create   default → name → stamp → mutate  ┊  prepare → allocate → decide → validate  ┊  append
-//   update   default → stamp → mutate         ┊  prepare → allocate → decide → validate  ┊  append
-//   delete                                    ┊  admit → decide → release                ┊  append
+//   create   default → name → stamp → mutate  ┊  prepare → allocate → decide → validate → charge  ┊  append
+//   update   default → stamp → mutate         ┊  prepare → allocate → decide → validate → charge  ┊  append
+//   delete                                    ┊  admit → decide → release                         ┊  append
 //
 // `stamp` brings managed fields up to date. At `┊` the caller may wait for others (webhooks): whatever they take into
 // account is checked again by the append's compare-and-set. Every refusal is thrown as an ApiError.
@@ -11,7 +11,7 @@ import { required } from '@shiplog/api/field-errors'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, invalid } from '@shiplog/api/status'
-import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionView, Charge } from '../admission.ts'
 import {
   decideCreate,
   decideDelete,
@@ -49,6 +49,8 @@ export interface DecidedWrite {
   /** Undefined when the write changes nothing. */
   readonly event: ObjectEvent | undefined
   readonly allocation: AllocationChange
+  /** Other objects that change in the same atomic group: quotas that count the write. */
+  readonly charges: readonly Charge[]
   readonly warnings: readonly string[]
 }
 
@@ -82,11 +84,13 @@ export function settleCreate(write: Write, draft: KubeObject, options: { readonl
   const allocation = options.isTaken
     ? noAllocation
     : (kind.strategy.allocate?.(draft, undefined, held, context) ?? noAllocation)
-  const decision = decideCreate(kind, draft, requested)
+  const decision = decideCreate(kind, draft, requested, write.reader)
   if (decision.kind === 'refused') throw new ApiError(decision.status)
-  admit(write, 'validate', attributesOf(write, 'CREATE', draft.metadata.name, draft, undefined))
+  const attributes = attributesOf(write, 'CREATE', draft.metadata.name, draft, undefined)
+  admit(write, 'validate', attributes)
+  const charges = options.isTaken ? [] : charge(write, attributes)
   const event = decision.kind === 'event' ? decision.event : undefined
-  return { event, allocation, warnings: allWarnings(write, draft, undefined) }
+  return { event, allocation, charges, warnings: allWarnings(write, draft, undefined) }
 }
 
 /** Default, stamp, mutate. Changes the draft. */
@@ -102,13 +106,15 @@ export function settleUpdate(write: Write, draft: KubeObject, before: KubeObject
   prepareForUpdate(kind, draft, before, { subresource, nowMs: context.nowMs })
   const changed =
     subresource === '' ? (kind.strategy.allocate?.(draft, before, held, context) ?? noAllocation) : noAllocation
-  const decision = decideUpdate(kind, draft, before, { subresource, requested: write.requested })
+  const decision = decideUpdate(kind, draft, before, { subresource, requested: write.requested, view: write.reader })
   if (decision.kind === 'refused') throw new ApiError(decision.status)
-  admit(write, 'validate', attributesOf(write, 'UPDATE', before.metadata.name, draft, before))
+  const attributes = attributesOf(write, 'UPDATE', before.metadata.name, draft, before)
+  admit(write, 'validate', attributes)
   const warnings = allWarnings(write, draft, before)
   const event = decision.kind === 'event' ? decision.event : write.isOutdated ? storedAnew(kind, draft) : undefined
-  if (!event) return { event, allocation: noAllocation, warnings }
-  return { event, allocation: event.deleted ? released(write, before) : changed, warnings }
+  if (!event) return { ...nothingElse, warnings }
+  if (event.deleted) return { event, allocation: released(write, before), charges: [], warnings }
+  return { event, allocation: changed, charges: charge(write, attributes), warnings }
 }
 
 const storedAnew = ({ info }: Kind, object: KubeObject): ObjectEvent => ({
@@ -133,10 +139,13 @@ export function settleDelete(write: Write, before: KubeObject, command: DeleteCo
   )
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   const warnings = isUnsaid && warnsOfUnsaidPropagation ? [warnsOfUnsaidPropagation] : []
-  if (decision.kind === 'unchanged') return { event: undefined, allocation: noAllocation, warnings }
+  if (decision.kind === 'unchanged') return { ...nothingElse, warnings }
   const { event } = decision
-  return { event, allocation: event.deleted ? released(write, before) : noAllocation, warnings }
+  return { event, allocation: event.deleted ? released(write, before) : noAllocation, charges: [], warnings }
 }
+
+/** A write that changes nothing. */
+const nothingElse = { event: undefined, allocation: noAllocation, charges: [] } as const
 
 const released = ({ kind, held, context }: Write, before: KubeObject): AllocationChange =>
   kind.strategy.allocate?.(undefined, before, held, context) ?? noAllocation
@@ -174,3 +183,7 @@ export const attributesOf = (
 function admit({ admission, reader }: Write, phase: 'admit' | 'validate', attributes: AdmissionAttributes): void {
   for (const plugin of admission) plugin[phase]?.(attributes, reader)
 }
+
+/** What else changes with the write. */
+const charge = (write: Write, attributes: AdmissionAttributes): readonly Charge[] =>
+  write.admission.flatMap((plugin) => plugin.charge?.(attributes, write.reader, write.context.nowMs) ?? [])

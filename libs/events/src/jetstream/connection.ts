@@ -11,6 +11,8 @@ import type { Clock } from '@shiplog/runtime/clock'
 import { LogUnanswered, LogUnavailable } from '../event-log.ts'
 import type { EncodedHeaders } from './wire.ts'
 
+export type { Msg }
+
 const connectTimeoutMs = 5000
 const reconnectWaitMs = 50
 /** A server that leaves two of these unanswered (paused, cut off) is left for another: within 9 s. */
@@ -35,6 +37,8 @@ export class NoAnswer extends Error {
 }
 
 export interface Connection {
+  /** The client's own connection; only for what is built on it (see management.ts). */
+  readonly nats: NatsConnection
   readonly serverVersion: string
   readonly maxPayloadBytes: number
   /** One answer; throws NoAnswer after the timeout, or at once when the connection breaks. */
@@ -231,6 +235,7 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string, servers: 
     nats.publish(subject, payload, how as unknown as PublishOptions)
 
   return {
+    nats,
     serverVersion: nats.info?.version ?? '',
     maxPayloadBytes: nats.info?.max_payload ?? 0,
     request: (subject, payload, { timeoutMs, headers }) =>

@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@shiplog/runtime/clock'
 import { describeDisk, makeRoom, spaceOf } from '@shiplog/runtime/disk-space'
-import type { LogDisk, NoRoom } from './jetstream-log.ts'
+import type { LogDisk, NoRoom } from './log-disk.ts'
 
 /**
  * Of what is free at a start the store may take all but this, or but a share of it: the rest is for its index, and because

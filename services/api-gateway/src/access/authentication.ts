@@ -1,14 +1,22 @@
-// Who is asking: client certificates (CN is the user, O the groups), static and bootstrap bearer tokens. Anonymous is
-// let through to health endpoints only.
-import { timingSafeEqual, createHash } from 'node:crypto'
+// Who is asking: client certificates (CN is the user, O the groups), and bearer tokens: static ones, bootstrap tokens, and
+// those of service accounts. Who shows nothing is anonymous; who shows what nobody knows is refused.
+import { createHash } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import type { AdmissionView } from '@shiplog/domain/admission'
 import type { User } from '@shiplog/domain/strategy'
+import { bootstrapTokenUser } from './bootstrap-tokens.ts'
+import type { ServiceAccountAuthenticator, TokenVerdict } from './service-account-authenticator.ts'
+import type { Lookup } from './service-account-tokens.ts'
 
 export interface Authenticator {
   /** Undefined when nobody could be recognised. `invalid` credentials are never taken for anonymous. */
-  authenticate(socket: TLSSocket, authorization: string | undefined): User | undefined
-  authenticateToken(token: string): User | undefined
+  authenticate(socket: TLSSocket, authorization: string | undefined): Promise<Authenticated | undefined>
+  /** For one of these audiences; for the API server's own by default. */
+  authenticateToken(token: string, audiences?: readonly string[]): Promise<TokenVerdict>
+}
+
+export interface Authenticated {
+  readonly user: User
+  readonly warning?: string
 }
 
 export const anonymous: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
@@ -28,64 +36,89 @@ export function parseTokenFile(text: string): Map<string, User> {
 
 const digest = (token: string): string => createHash('sha256').update(token).digest('hex')
 
-export function createAuthenticator(options: {
+export interface AuthenticatorDeps {
   readonly tokens: ReadonlyMap<string, User>
-  readonly view: AdmissionView
+  readonly lookup: Lookup
   readonly nowMs: () => number
-}): Authenticator {
-  const bySocket = new WeakMap<TLSSocket, User | null>()
+  /** Absent where no tokens of service accounts are known. */
+  readonly serviceAccounts?: ServiceAccountAuthenticator | undefined
+  /** Whom the API server is to tokens that name nobody. */
+  readonly audiences: readonly string[]
+  /** Resolves when this gateway has seen what others had written. */
+  readonly caughtUp: () => Promise<unknown>
+  /** Whether who shows nothing is somebody: system:anonymous. Default true. */
+  readonly anonymous?: boolean
+}
 
-  function byCertificate(socket: TLSSocket): User | undefined {
-    const known = bySocket.get(socket)
-    if (known !== undefined) return known ?? undefined
-    let user: User | null = null
-    // `authorized` says that the certificate was issued by our CA and is valid now.
-    if (socket.authorized) {
-      const { subject } = socket.getPeerCertificate()
-      const name = first(subject?.CN)
-      if (name) user = { name, groups: [...list(subject.O), 'system:authenticated'] }
+const unknownToken: TokenVerdict = { error: 'invalid bearer token' }
+
+export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
+  const bySocket = new WeakMap<TLSSocket, ShownCertificate>()
+
+  function certificateOf(socket: TLSSocket): ShownCertificate {
+    let shown = bySocket.get(socket)
+    if (!shown) {
+      shown = readCertificate(socket)
+      bySocket.set(socket, shown)
     }
-    bySocket.set(socket, user)
-    return user ?? undefined
+    return shown
   }
 
-  function byToken(token: string): User | undefined {
-    return options.tokens.get(digest(token)) ?? bootstrapToken(token)
-  }
-
-  /** kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens: a Secret `bootstrap-token-<id>` in kube-system. */
-  function bootstrapToken(token: string): User | undefined {
-    const match = /^([a-z0-9]{6})\.([a-z0-9]{16})$/.exec(token)
-    if (!match) return undefined
-    const [, id, secret] = match as unknown as [string, string, string]
-    const object = options.view.get('secrets', 'kube-system', `bootstrap-token-${id}`)
-    if (object?.['type'] !== 'bootstrap.kubernetes.io/token' || object.metadata.deletionTimestamp) return undefined
-    const data = (name: string): string => Buffer.from(String(object['data']?.[name] ?? ''), 'base64').toString('utf8')
-    const stored = Buffer.from(data('token-secret'))
-    const given = Buffer.from(secret)
-    if (stored.length !== given.length || !timingSafeEqual(stored, given)) return undefined
-    if (data('token-id') !== id || data('usage-bootstrap-authentication') !== 'true') return undefined
-    const expiration = data('expiration')
-    if (expiration !== '' && !(Date.parse(expiration) > options.nowMs())) return undefined
-    const extra = data('auth-extra-groups')
-    return {
-      name: `system:bootstrap:${id}`,
-      groups: ['system:bootstrappers', ...(extra ? extra.split(',') : []), 'system:authenticated'],
-    }
+  async function byToken(token: string, audiences: readonly string[] = deps.audiences): Promise<TokenVerdict> {
+    const user = deps.tokens.get(digest(token)) ?? bootstrapTokenUser(token, deps.lookup, deps.nowMs())
+    // These say nothing of audiences: they are the API server's.
+    if (user) return { user, audiences: deps.audiences.filter((audience) => audiences.includes(audience)) }
+    const verdict = deps.serviceAccounts?.authenticate(token, audiences)
+    if (!verdict) return unknownToken
+    if (!('error' in verdict) || !verdict.stale) return verdict
+    // Another gateway may have made the account, or the pod, a moment ago.
+    await deps.caughtUp()
+    return deps.serviceAccounts?.authenticate(token, audiences) ?? unknownToken
   }
 
   return {
     authenticateToken: byToken,
-    authenticate(socket, authorization) {
-      if (authorization !== undefined) {
-        const match = /^Bearer\s+(\S+)$/i.exec(authorization)
-        return match ? byToken(match[1]!) : undefined
+    async authenticate(socket, authorization) {
+      const { user, endMs, isShown } = certificateOf(socket)
+      if (user && deps.nowMs() < endMs) return { user }
+      const token = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1]
+      if (token !== undefined) {
+        const verdict = await byToken(token)
+        return 'error' in verdict ? undefined : verdict
       }
-      return byCertificate(socket)
+      // Who shows a certificate that nobody trusts is not nobody. A header of another scheme is not looked at.
+      return isShown || deps.anonymous === false ? undefined : { user: anonymous }
+    },
+  }
+}
+
+/** What a client has shown of itself when it connected. */
+interface ShownCertificate {
+  readonly isShown: boolean
+  /** Absent when our authority has not issued it. */
+  readonly user?: User
+  readonly endMs: number
+}
+
+const noCertificate: ShownCertificate = { isShown: false, endMs: 0 }
+
+function readCertificate(socket: TLSSocket): ShownCertificate {
+  const { subject, raw, valid_to: end } = socket.getPeerCertificate()
+  if (raw === undefined) return noCertificate
+  const name = list(subject?.CN)[0]
+  // `authorized` says that the certificate was issued by our CA and was valid when the client connected.
+  if (!socket.authorized || !name) return { isShown: true, endMs: 0 }
+  const fingerprint = createHash('sha256').update(raw).digest('hex')
+  return {
+    isShown: true,
+    endMs: Date.parse(end),
+    user: {
+      name,
+      groups: [...list(subject.O), 'system:authenticated'],
+      extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] },
     },
   }
 }
 
 const list = (value: string | string[] | undefined): string[] =>
   value === undefined ? [] : Array.isArray(value) ? value : [value]
-const first = (value: string | string[] | undefined): string | undefined => list(value)[0]

@@ -36,7 +36,7 @@ export function createEscalationCheck(authorizerOver: (view: AdmissionView) => A
     rules: readonly JsonObject[],
   ): void {
     const { user, namespace, resource } = attributes
-    const held = authorizer.rulesFor(user, namespace)
+    const { rules: held } = authorizer.rulesFor(user, namespace)
     const missing = rules.flatMap(atomsOf).filter((atom) => !held.some((rule) => covers(rule, atom)))
     if (missing.length === 0) return
     const groups = user.groups.map((each) => JSON.stringify(each)).join(' ')

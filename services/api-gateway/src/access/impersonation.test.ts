@@ -8,7 +8,7 @@ const authorizer = (allows: (access: Access) => boolean): Authorizer => ({
   allowsPath: () => false,
   decide: (access) => ({ allowed: allows(access), reason: '' }),
   decidePath: () => ({ allowed: false, reason: '' }),
-  rulesFor: () => [],
+  rulesFor: () => ({ rules: [] }),
 })
 const everything = authorizer(() => true)
 

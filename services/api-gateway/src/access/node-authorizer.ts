@@ -1,110 +1,173 @@
-// What a node's agent may do, as upstream's Node authorizer: it sees its own node, the pods that are bound to it and what
-// those refer to, and reports on them. What a create may hold is checked by the admission plugin NodeRestriction, since
-// the name of the new object is not known here.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+// What a node's agent may do, as upstream's Node authorizer: it reads its own node, the pods that are bound to it and what
+// those refer to; the rest is the rules of the role system:node. Which of its writes are about itself is checked by the
+// admission plugin NodeRestriction, which sees the object.
+import type { PolicyRule } from '@shiplog/api/generated/types/rbac-v1'
+import { groupResourceOf } from '@shiplog/api/schema/schema'
 import type { AdmissionView } from '@shiplog/domain/admission'
+import { nodeRules } from '@shiplog/domain/bootstrap-roles'
 import { nodeOf } from '@shiplog/domain/node-identity'
-import type { Access } from './rbac-authorizer.ts'
+import type { NodeGraph } from './node-graph.ts'
+import { type NodeRelations, nodeRelations } from './node-relations.ts'
+import type { Access, Verdict } from './rbac-authorizer.ts'
+import { ruleAllows } from './rule-matching.ts'
+import { fieldValue } from './selectors.ts'
 
 const leaseNamespace = 'kube-node-lease'
-const reads = new Set(['get', 'list', 'watch'])
-/** What every node needs to run any pod; none of it is secret. */
-const common = new Set(['services', 'csidrivers.storage.k8s.io', 'runtimeclasses.node.k8s.io'])
+const reads: ReadonlySet<string> = new Set(['get', 'list', 'watch'])
+const ofOneObject: ReadonlySet<string> = new Set(['get', 'create', 'update', 'patch', 'delete'])
+const isUpdate = (verb: string): boolean => verb === 'update' || verb === 'patch'
 
 export interface NodeAuthorizer {
-  /** False for everybody who is not a node; others may allow it still. */
-  allows(access: Access): boolean
+  /** Undefined for everybody who is not a node. What is refused, others may allow still. */
+  decide(access: Access): Verdict | undefined
 }
 
-export function createNodeAuthorizer(view: AdmissionView): NodeAuthorizer {
-  const podsOf = (node: string, namespace: string): readonly KubeObject[] =>
-    view.list('pods', namespace).filter((pod) => specOf(pod)['nodeName'] === node)
+interface Asked {
+  readonly node: string
+  readonly access: Access
+  readonly relations: NodeRelations
+  readonly view: AdmissionView
+}
 
-  const isBoundTo = (node: string, { namespace, name }: Access): boolean => {
-    const pod = view.get('pods', namespace, name)
-    return pod !== undefined && specOf(pod)['nodeName'] === node
-  }
+const allowed: Verdict = { allowed: true, reason: '' }
+const refused = (reason = ''): Verdict => ({ allowed: false, reason })
 
-  /** One object, whether by its name or by a selector of it. */
-  const soleName = (access: Access): string =>
-    access.verb === 'get' ? access.name : (/^metadata\.name=([^,=!]+)$/.exec(access.fieldSelector ?? '')?.[1] ?? '')
-
+export function createNodeAuthorizer(view: AdmissionView, graph?: NodeGraph): NodeAuthorizer {
+  const relations = nodeRelations(view, graph)
+  const rules: readonly PolicyRule[] = nodeRules()
   return {
-    allows(access) {
+    decide(access) {
       const node = nodeOf(access.user)
-      if (node === undefined) return false
-      const { verb, namespace, name, subresource } = access
-      const groupResource = access.group === '' ? access.resource : `${access.resource}.${access.group}`
-      const isWrite = verb === 'update' || verb === 'patch'
-      if (common.has(groupResource)) return subresource === '' && reads.has(verb)
-      switch (groupResource) {
-        case 'events':
-        case 'events.events.k8s.io':
-          return subresource === '' && (isWrite || verb === 'create')
-        case 'nodes':
-          if (subresource === 'status') return isWrite && name === node
-          if (subresource !== '') return false
-          if (verb === 'create') return true
-          return reads.has(verb) ? soleName(access) === node : isWrite && name === node
-        case 'leases.coordination.k8s.io':
-          if (subresource !== '' || namespace !== leaseNamespace) return false
-          return verb === 'create' || ((isWrite || verb === 'get' || verb === 'delete') && name === node)
-        case 'pods':
-          if (subresource === 'status') return isWrite && isBoundTo(node, access)
-          if (subresource !== '') return false
-          if (verb === 'list' || verb === 'watch') return access.fieldSelector === `spec.nodeName=${node}`
-          return (verb === 'get' || verb === 'delete') && isBoundTo(node, access)
-        case 'configmaps':
-        case 'secrets':
-        case 'persistentvolumeclaims': {
-          if (subresource !== '' || !reads.has(verb)) return false
-          const wanted = soleName(access)
-          return (
-            wanted !== '' &&
-            podsOf(node, namespace).some((pod) => referencesOf(pod, groupResource).some((known) => known === wanted))
-          )
-        }
-        default:
-          return false
-      }
+      if (node === undefined) return undefined
+      const judge = judges[groupResourceOf(access.group, access.resource)]
+      if (judge) return judge({ node, access, relations, view })
+      return rules.some((rule) => ruleAllows(rule, access)) ? allowed : refused()
     },
   }
 }
 
-const specOf = (pod: KubeObject): JsonObject => (pod['spec'] ?? {}) as JsonObject
+/** Upstream's sentence for what has nothing to do with the node. */
+const related = (asked: Asked, isRelated: boolean): Verdict => {
+  if (asked.access.name === '') return refused('No Object name found')
+  return isRelated ? allowed : refused(`no relationship found between node '${asked.node}' and this object`)
+}
 
-/** Kinds of what pods refer to by name, and a node may read for that reason. */
-export const referredKinds = ['configmaps', 'secrets', 'persistentvolumeclaims'] as const
+function readOfOne(asked: Asked, isRelated: () => boolean): Verdict {
+  const { verb, subresource, namespace } = asked.access
+  if (!reads.has(verb)) return refused('can only read resources of this type')
+  if (subresource !== '') return refused('cannot read subresource')
+  if (namespace === '') return refused('can only read namespaced object of this type')
+  return related(asked, isRelated())
+}
 
-/** Names of the objects of a kind that a pod refers to. */
-export function referencesOf(pod: KubeObject, kind: (typeof referredKinds)[number]): string[] {
-  const spec = specOf(pod)
-  const volumes = (spec['volumes'] ?? []) as JsonObject[]
-  if (kind === 'persistentvolumeclaims') {
-    return volumes.flatMap((volume) => [
-      ...(volume['persistentVolumeClaim'] ? [String(volume['persistentVolumeClaim'].claimName)] : []),
-      // A generic ephemeral volume's claim is named after pod and volume.
-      ...(volume['ephemeral'] ? [`${pod.metadata.name}-${volume['name']}`] : []),
-    ])
+function getOfOne(asked: Asked, isRelated: () => boolean): Verdict {
+  const { verb, subresource } = asked.access
+  if (verb !== 'get') return refused('can only get individual resources of this type')
+  if (subresource !== '') return refused('cannot get subresource')
+  return related(asked, isRelated())
+}
+
+function ownObject(asked: Asked, what: string): Verdict | undefined {
+  const { verb, name } = asked.access
+  if (!ofOneObject.has(verb)) return refused(`can only get, create, update, patch, or delete a ${what}`)
+  // The name of what is created is not known here.
+  if (verb !== 'create' && name !== asked.node) {
+    return refused(`can only access ${what} with the same name as the requesting node`)
   }
-  const [ref, keyRef, source] =
-    kind === 'secrets'
-      ? (['secretRef', 'secretKeyRef', 'secret'] as const)
-      : (['configMapRef', 'configMapKeyRef', 'configMap'] as const)
-  const names: unknown[] = []
-  for (const volume of volumes) {
-    names.push(volume[source]?.secretName, volume[source]?.name)
-    for (const projected of (volume['projected']?.sources ?? []) as JsonObject[]) names.push(projected[source]?.name)
-    if (kind !== 'secrets') continue
-    // Volumes of drivers that log in with a secret: under these two names in all of upstream's types.
-    for (const value of Object.values(volume)) names.push(value?.secretRef?.name, value?.nodePublishSecretRef?.name)
+  return undefined
+}
+
+const refers = ({ node, relations, access }: Asked, resource: Parameters<NodeRelations['isReferred']>[1]): boolean =>
+  relations.isReferred(node, resource, access.namespace, access.name)
+
+/** Of cluster-scoped objects that say which node they are of. */
+const namesNode = ({ node, view, access }: Asked, nodeName: (spec: { nodeName?: string }) => string | undefined): boolean => {
+  const object = view.get(groupResourceOf(access.group, access.resource), '', access.name)
+  return nodeName(object?.['spec'] ?? {}) === node
+}
+
+const judges: Readonly<Record<string, (asked: Asked) => Verdict>> = {
+  secrets: (asked) =>
+    readOfOne(asked, () => asked.relations.isSecretOf(asked.node, asked.access.namespace, asked.access.name)),
+  configmaps: (asked) => readOfOne(asked, () => refers(asked, 'configmaps')),
+  persistentvolumeclaims: claimVerdict,
+  persistentvolumes: (asked) => getOfOne(asked, () => asked.relations.isVolumeOf(asked.node, asked.access.name)),
+  'resourceclaims.resource.k8s.io': (asked) => getOfOne(asked, () => refers(asked, 'resourceclaims.resource.k8s.io')),
+  'volumeattachments.storage.k8s.io': (asked) => getOfOne(asked, () => namesNode(asked, ({ nodeName }) => nodeName)),
+  serviceaccounts: accountVerdict,
+  'leases.coordination.k8s.io': leaseVerdict,
+  'csinodes.storage.k8s.io': (asked) =>
+    asked.access.subresource === ''
+      ? (ownObject(asked, 'CSINode') ?? allowed)
+      : refused('cannot authorize CSINode subresources'),
+  'resourceslices.resource.k8s.io': sliceVerdict,
+  nodes: nodeVerdict,
+  pods: podVerdict,
+  // A feature that is off by default.
+  'podcertificaterequests.certificates.k8s.io': () => refused(),
+}
+
+function claimVerdict(asked: Asked): Verdict {
+  const { verb, subresource } = asked.access
+  if (subresource !== 'status') return getOfOne(asked, () => refers(asked, 'persistentvolumeclaims'))
+  if (!isUpdate(verb)) return refused('can only get/update/patch this type')
+  return related(asked, refers(asked, 'persistentvolumeclaims'))
+}
+
+function accountVerdict(asked: Asked): Verdict {
+  const { verb, subresource, name } = asked.access
+  const isRelated = (): boolean => refers(asked, 'serviceaccounts')
+  if (verb === 'get' && subresource === '') return readOfOne(asked, isRelated)
+  if (verb !== 'create' || name === '') return refused('can only create tokens for individual service accounts')
+  if (subresource !== 'token') return refused('can only create token subresource of serviceaccount')
+  return related(asked, isRelated())
+}
+
+function leaseVerdict(asked: Asked): Verdict {
+  const { verb, namespace, name } = asked.access
+  if (!ofOneObject.has(verb)) return refused('can only get, create, update, patch, or delete a node lease')
+  if (namespace !== leaseNamespace) return refused(`can only access leases in the "${leaseNamespace}" system namespace`)
+  if (verb !== 'create' && name !== asked.node) {
+    return refused('can only access node lease with the same name as the requesting node')
   }
-  if (kind === 'secrets') for (const each of (spec['imagePullSecrets'] ?? []) as JsonObject[]) names.push(each['name'])
-  for (const list of ['initContainers', 'containers', 'ephemeralContainers']) {
-    for (const container of (spec[list] ?? []) as JsonObject[]) {
-      for (const each of (container['envFrom'] ?? []) as JsonObject[]) names.push(each[ref]?.name)
-      for (const each of (container['env'] ?? []) as JsonObject[]) names.push(each['valueFrom']?.[keyRef]?.name)
-    }
+  return allowed
+}
+
+function sliceVerdict(asked: Asked): Verdict {
+  const { verb, subresource, selectors } = asked.access
+  if (subresource !== '') return refused('cannot authorize ResourceSlice subresources')
+  if (verb === 'create') return allowed
+  if (verb === 'list' || verb === 'watch' || verb === 'deletecollection') {
+    if (fieldValue(selectors, 'spec.nodeName') === asked.node) return allowed
+    return refused('can only list/watch/deletecollection resourceslices with nodeName field selector')
   }
-  return names.filter((name): name is string => typeof name === 'string' && name !== '')
+  if (ofOneObject.has(verb)) return related(asked, namesNode(asked, ({ nodeName }) => nodeName))
+  return refused(
+    'only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection',
+  )
+}
+
+function nodeVerdict({ node, access: { verb, subresource, name } }: Asked): Verdict {
+  if (subresource === 'status') return isUpdate(verb) ? allowed : refused()
+  if (subresource !== '') return refused()
+  if (verb === 'create' || isUpdate(verb)) return allowed
+  if (!reads.has(verb)) return refused()
+  if (name === node) return allowed
+  if (name === '') return refused(`node '${node}' cannot read all nodes, only its own Node object`)
+  return refused(`node '${node}' cannot read '${name}', only its own Node object`)
+}
+
+function podVerdict(asked: Asked): Verdict {
+  const { node, relations, access } = asked
+  const { verb, subresource, namespace, name, selectors } = access
+  if (subresource === 'status') return isUpdate(verb) ? allowed : refused()
+  if (subresource === 'eviction') return verb === 'create' ? allowed : refused()
+  if (subresource !== '') return refused()
+  const isRelated = (): boolean => relations.isBound(node, namespace, name)
+  if (verb === 'get') return getOfOne(asked, isRelated)
+  if (verb === 'create' || verb === 'delete') return allowed
+  if (verb !== 'list' && verb !== 'watch') return refused()
+  if (fieldValue(selectors, 'spec.nodeName') === node) return allowed
+  if (name !== '') return related(asked, isRelated())
+  return refused('can only list/watch pods with spec.nodeName field selector')
 }

@@ -1,11 +1,15 @@
-// Who may do what: `system:masters` may do everything; everybody else what Roles and ClusterRoles that are bound to them
-// allow, by the rules of rbac.authorization.k8s.io/v1; nodes besides what node-authorizer.ts allows.
-import { goQuote } from '@shiplog/api/decode/go-quote'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+// Who may do what: `system:masters` may do everything; a node what node-authorizer.ts allows; and everybody what the Roles
+// and ClusterRoles that are bound to them allow.
+import type { PolicyRule } from '@shiplog/api/generated/types/rbac-v1'
 import type { AdmissionView } from '@shiplog/domain/admission'
+import { isNode } from '@shiplog/domain/node-identity'
 import type { User } from '@shiplog/domain/strategy'
 import { allowsComponentLease } from './component-lease-rights.ts'
+import { describeGrant, type GrantSource, missingRoleOf, scannedGrants } from './grants.ts'
 import { createNodeAuthorizer } from './node-authorizer.ts'
+import type { NodeGraph } from './node-graph.ts'
+import { ruleAllows, ruleAllowsPath } from './rule-matching.ts'
+import type { AskedSelectors } from './selectors.ts'
 
 export interface Access {
   readonly user: User
@@ -15,8 +19,8 @@ export interface Access {
   readonly subresource: string
   readonly namespace: string
   readonly name: string
-  /** Of a list or watch, as it was asked for. */
-  readonly fieldSelector?: string
+  /** What a list, a watch or the deletion of a collection is narrowed to. */
+  readonly selectors?: AskedSelectors | undefined
 }
 
 /** Whether something may be done, and by what: upstream's sentence, '' where nothing is to be said. */
@@ -25,67 +29,53 @@ export interface Verdict {
   readonly reason: string
 }
 
+export interface HeldRules {
+  readonly rules: readonly PolicyRule[]
+  /** Why these are not all that hold. */
+  readonly incomplete?: string
+}
+
 export interface Authorizer {
   allows(access: Access): boolean
   allowsPath(user: User, verb: string, path: string): boolean
   decide(access: Access): Verdict
   decidePath(user: User, verb: string, path: string): Verdict
   /** The rules that hold for a user in a namespace (SelfSubjectRulesReview). */
-  rulesFor(user: User, namespace: string): readonly JsonObject[]
+  rulesFor(user: User, namespace: string): HeldRules
 }
 
-/** Discovery, version and health are open to every authenticated user, as upstream's system:discovery. */
-const openPaths = ['/api', '/apis', '/openapi', '/version', '/healthz', '/livez', '/readyz']
+export interface AuthorizerSources {
+  /** Who has which role; a look at all bindings by default. */
+  readonly grants?: GrantSource
+  /** Which node has to do with what; a look at the pods by default. */
+  readonly graph?: NodeGraph
+}
 
-/** Reviews about oneself are open to every authenticated user, as upstream's system:basic-user. */
-const openResources = new Set(['selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews'])
+export function createAuthorizer(view: AdmissionView, sources: AuthorizerSources = {}): Authorizer {
+  const { grants = scannedGrants(view), graph } = sources
+  const nodes = createNodeAuthorizer(view, graph)
 
-export function createAuthorizer(view: AdmissionView): Authorizer {
-  const nodes = createNodeAuthorizer(view)
-
-  function* grants(user: User, namespace: string): Generator<Grant> {
-    for (const binding of view.list(`clusterrolebindings.${rbac}`)) {
-      const subject = subjectFor(binding, user, '')
-      if (subject) yield { binding, subject, rules: rulesOf(binding, '') }
+  function search(user: User, namespace: string, matches: (rule: PolicyRule) => boolean): Verdict {
+    const missing = new Set<string>()
+    for (const grant of grants.grantsOf(user, namespace)) {
+      if (!grant.rules) missing.add(missingRoleOf(grant.binding))
+      else if (grant.rules.some(matches)) return { allowed: true, reason: `RBAC: allowed by ${describeGrant(grant)}` }
     }
-    if (namespace === '') return
-    for (const binding of view.list(`rolebindings.${rbac}`, namespace)) {
-      const subject = subjectFor(binding, user, namespace)
-      if (subject) yield { binding, subject, rules: rulesOf(binding, namespace) }
-    }
+    return missing.size === 0 ? no : { allowed: false, reason: `RBAC: ${aggregate([...missing])}` }
   }
-
-  /** Undefined when there is no such role. */
-  function rulesOf(binding: KubeObject, namespace: string): readonly JsonObject[] | undefined {
-    const { kind, name } = binding['roleRef'] as { kind: string; name: string }
-    const role =
-      kind === 'ClusterRole' ? view.get(`clusterroles.${rbac}`, '', name) : view.get(`roles.${rbac}`, namespace, name)
-    return role && ((role['rules'] as JsonObject[] | undefined) ?? [])
-  }
-
-  function search(user: User, namespace: string, matches: (rule: JsonObject) => boolean): Verdict {
-    const missing: string[] = []
-    for (const grant of grants(user, namespace)) {
-      if (!grant.rules) missing.push(missingRole(grant.binding))
-      else if (grant.rules.some(matches)) return { allowed: true, reason: `RBAC: allowed by ${describe(grant)}` }
-    }
-    return missing.length === 0 ? no : { allowed: false, reason: `RBAC: ${aggregate(missing)}` }
-  }
-
-  const isMaster = (user: User): boolean => user.groups.includes('system:masters')
-  const isAuthenticated = (user: User): boolean => user.groups.includes('system:authenticated')
 
   function decide(access: Access): Verdict {
-    const { user, resource } = access
+    const { user } = access
     if (isMaster(user)) return yes
-    if (isAuthenticated(user) && openResources.has(resource) && access.verb === 'create') return yes
-    if (nodes.allows(access) || allowsComponentLease(access)) return yes
-    return search(user, access.namespace, (rule) => ruleAllows(rule, access))
+    const node = nodes.decide(access)
+    if (node?.allowed || allowsComponentLease(access)) return yes
+    const found = search(user, access.namespace, (rule) => ruleAllows(rule, access))
+    if (found.allowed || !node?.reason) return found
+    return { allowed: false, reason: [node.reason, found.reason].filter((each) => each !== '').join('\n') }
   }
 
   function decidePath(user: User, verb: string, path: string): Verdict {
     if (isMaster(user)) return yes
-    if (isAuthenticated(user) && openPaths.some((open) => path === open || path.startsWith(`${open}/`))) return yes
     return search(user, '', (rule) => ruleAllowsPath(rule, verb, path))
   }
 
@@ -95,84 +85,15 @@ export function createAuthorizer(view: AdmissionView): Authorizer {
     allows: (access) => decide(access).allowed,
     allowsPath: (user, verb, path) => decidePath(user, verb, path).allowed,
     rulesFor(user, namespace) {
-      const all = [...grants(user, namespace)].flatMap(({ rules }) => rules ?? [])
-      if (isMaster(user)) {
-        all.unshift({ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] })
-      }
-      return all
+      const rules = [...grants.grantsOf(user, namespace)].flatMap((grant) => grant.rules ?? [])
+      return isNode(user) ? { rules, incomplete: 'node authorizer does not support user rule resolution' } : { rules }
     },
   }
 }
 
-const rbac = 'rbac.authorization.k8s.io'
+const isMaster = (user: User): boolean => user.groups.includes('system:masters')
 const yes: Verdict = { allowed: true, reason: '' }
 const no: Verdict = { allowed: false, reason: '' }
 
-/** A binding that holds for a user, by one of its subjects. */
-interface Grant {
-  readonly binding: KubeObject
-  readonly subject: JsonObject
-  readonly rules: readonly JsonObject[] | undefined
-}
-
-/** `ClusterRoleBinding "readers" of ClusterRole "view" to User "bob"`, as upstream's describers have it. */
-function describe({ binding, subject }: Grant): string {
-  const { name, namespace = '' } = binding.metadata
-  const { kind, name: role } = binding['roleRef'] as { kind: string; name: string }
-  const full = binding.kind === 'RoleBinding' ? `${name}/${namespace}` : name
-  const who =
-    subject['kind'] === 'ServiceAccount' ? `${subject['name']}/${subject['namespace'] || namespace}` : subject['name']
-  return `${binding.kind} ${goQuote(full)} of ${kind} ${goQuote(role)} to ${subject['kind']} ${goQuote(who)}`
-}
-
-const missingRole = (binding: KubeObject): string => {
-  const { kind, name } = binding['roleRef'] as { kind: string; name: string }
-  return `${kind.toLowerCase()}.${rbac} ${goQuote(name)} not found`
-}
-
-/** Several errors in one, each once, as upstream's aggregate prints them. */
-const aggregate = (errors: readonly string[]): string => {
-  const once = [...new Set(errors)]
-  return once.length === 1 ? once[0]! : `[${once.join(', ')}]`
-}
-
-function ruleAllows(rule: JsonObject, { verb, group, resource, subresource, name }: Access): boolean {
-  const full = subresource ? `${resource}/${subresource}` : resource
-  const resources = rule['resources'] as string[] | undefined
-  return (
-    has(rule['verbs'], verb) &&
-    has(rule['apiGroups'], group) &&
-    (has(resources, full) || (subresource !== '' && (resources?.includes(`*/${subresource}`) ?? false))) &&
-    (!rule['resourceNames']?.length || rule['resourceNames'].includes(name))
-  )
-}
-
-function ruleAllowsPath(rule: JsonObject, verb: string, path: string): boolean {
-  const urls = (rule['nonResourceURLs'] as string[] | undefined) ?? []
-  return (
-    has(rule['verbs'], verb) &&
-    urls.some((url) => url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))))
-  )
-}
-
-const has = (list: readonly string[] | undefined, value: string): boolean =>
-  list?.some((item) => item === '*' || item === value) ?? false
-
-/** The subject by which a binding holds for a user. */
-const subjectFor = (binding: KubeObject, user: User, namespace: string): JsonObject | undefined =>
-  ((binding['subjects'] as JsonObject[] | undefined) ?? []).find((subject) => isMeant(subject, user, namespace))
-
-function isMeant(subject: JsonObject, user: User, bindingNamespace: string): boolean {
-  switch (subject['kind']) {
-    case 'User':
-      return subject['name'] === user.name
-    case 'Group':
-      return user.groups.includes(subject['name'])
-    case 'ServiceAccount': {
-      const namespace = subject['namespace'] || bindingNamespace
-      return namespace !== '' && user.name === `system:serviceaccount:${namespace}:${subject['name']}`
-    }
-    default:
-      return false
-  }
-}
+/** Several errors in one, as upstream's aggregate prints them. */
+const aggregate = (errors: readonly string[]): string => (errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]`)

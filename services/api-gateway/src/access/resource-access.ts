@@ -3,6 +3,7 @@
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import { forbidden, methodNotAllowed, routeNotFound, type Status } from '@shiplog/api/status'
 import type { Access, Authorizer } from './rbac-authorizer.ts'
+import { type AskedSelectors, fieldValue } from './selectors.ts'
 import type { Verb } from '../request/gateway-request.ts'
 
 export interface AskedResource extends Omit<Access, 'verb'> {
@@ -20,11 +21,12 @@ export function accessResource(
   { authorizer, resource }: { readonly authorizer: Authorizer; readonly resource: ResourceInfo | undefined },
   asked: AskedResource,
 ): { readonly resource: ResourceInfo; readonly verb: Verb } | { readonly refusal: Status } {
-  const { verb, namespace, name, subresource } = asked
+  const { verb, namespace, subresource } = asked
+  const name = asked.name || (verb === 'list' || verb === 'watch' ? soleName(asked.selectors) : '')
   if (!resource || (!resource.namespaced && namespace !== '')) return { refusal: routeNotFound() }
   const unknownMethod = { refusal: methodNotAllowed({ group: '', resource: '' }, asked.method) }
   if (verb === undefined) return unknownMethod
-  const access = { ...asked, verb }
+  const access = { ...asked, verb, name }
   const { allowed, reason } = authorizer.decide(access)
   if (!allowed) return { refusal: forbidden(resource, name, whyForbidden(access, reason)) }
   if (asked.rest && subresource !== 'proxy') return { refusal: routeNotFound() }
@@ -34,6 +36,12 @@ export function accessResource(
     return unknownMethod
   }
   return { resource, verb }
+}
+
+/** The one object that a list or watch asks for: who may read that one may ask so. */
+function soleName(selectors: AskedSelectors | undefined): string {
+  const name = fieldValue(selectors, 'metadata.name') ?? ''
+  return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name
 }
 
 function whyForbidden(access: Access, reason: string): string {

@@ -141,7 +141,7 @@ describe('commands over the bus', () => {
         kind: 'Status',
         reason: 'Forbidden',
         message:
-          'secrets "other" is forbidden: User "system:node:node-0" cannot get resource "secrets" in API group "" in the namespace "default"',
+          'secrets "other" is forbidden: User "system:node:node-0" cannot get resource "secrets" in API group "" in the namespace "default": no relationship found between node \'node-0\' and this object',
       },
     })
     const report = (name: string): ApiRequest => ({

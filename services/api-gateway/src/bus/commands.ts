@@ -32,6 +32,7 @@ import type { Operations } from '../operations/operations.ts'
 import { createPresenter } from '../representation/presenter.ts'
 import { findResource } from '../store/kinds.ts'
 import { accessResource } from '../access/resource-access.ts'
+import { selectorsOf } from '../access/selectors.ts'
 
 /** Commands under way at once, of one agent and of all; past it the answer is 429. */
 const commandsOfUserMax = 256
@@ -110,7 +111,7 @@ export function serveBusCommands(deps: BusCommandsDeps): Disposable {
     )
     const version = line.version ?? found.resource?.version ?? ''
     const asked = { ...target, group, version, resource: line.resource, user, method: line.verb }
-    const access = accessResource({ authorizer, resource: found.resource }, { ...asked, fieldSelector: query.get('fieldSelector') ?? '' })
+    const access = accessResource({ authorizer, resource: found.resource }, { ...asked, selectors: selectorsOf(line.verb, query) })
     if ('refusal' in access) return refused(access.refusal)
     const { resource, verb } = access
     const kind = found.catalogue.kind(resource)

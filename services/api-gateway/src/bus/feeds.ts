@@ -19,7 +19,7 @@ import { leanObjectText } from '@shiplog/feed/lean-object-text'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import { busUser, mayAnswer } from './identity.ts'
-import { createNodeIndex, type NodeIndex } from './node-index.ts'
+import type { NodeGraph } from '../access/node-graph.ts'
 import type { StreamProjection } from '../store/projection.ts'
 import type { Version } from '../store/version.ts'
 
@@ -35,6 +35,8 @@ export interface BusFeedsDeps {
   readonly bus: Bus
   /** Of the stream that holds all that a node sees. */
   readonly projection: StreamProjection
+  /** Which node sees what. */
+  readonly graph: NodeGraph
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -46,8 +48,7 @@ export interface BusFeeds extends Disposable {
 
 /** Serves feeds until disposed; then their agents go to another gateway. */
 export function serveBusFeeds(deps: BusFeedsDeps): BusFeeds {
-  const { bus, projection, clock, logger } = deps
-  const index = createNodeIndex(projection)
+  const { bus, projection, clock, logger, graph: index } = deps
   const ofNode = new Map<string, number>()
 
   const nodeOfSubject = (subject: string): string | undefined => {
@@ -108,7 +109,7 @@ async function serveFeed(options: {
   readonly channel: Channel
   readonly node: string
   readonly request: FeedRequest
-  readonly index: NodeIndex
+  readonly index: NodeGraph
   readonly projection: StreamProjection
   readonly clock: Clock
 }): Promise<void> {
@@ -156,7 +157,7 @@ function entriesOf(options: {
   readonly node: string
   readonly keys: Iterable<string>
   readonly shown: Map<string, number>
-  readonly index: NodeIndex
+  readonly index: NodeGraph
 }): Entry[] {
   const { node, keys, shown, index } = options
   const pods: Entry[] = []

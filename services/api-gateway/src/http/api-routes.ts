@@ -22,7 +22,7 @@ import type { NonResourceRoutes } from './non-resource-routes.ts'
 import { eventsPath, logPath, type RawLogDeps, serveLogDescription, serveRawEvents } from './raw-log-routes.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
 import { type ResourceDeps, serveResource } from './resource-routes.ts'
-import { answerJson, jsonType } from './responses.ts'
+import { answerJson, jsonType, warn } from './responses.ts'
 
 export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDeps {
   readonly operations: Operations
@@ -58,9 +58,11 @@ export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 
 
 /** Everything that needs credentials. */
 export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): void {
-  // Before the body is read: who is nobody sends none.
-  server.addHook('onRequest', async (request) => {
-    request.user = authenticate(deps, request)
+  // Before the body is read: who is refused sends none.
+  server.addHook('onRequest', async (request, reply) => {
+    const { user, warning } = await authenticate(deps, request)
+    request.user = user
+    if (warning !== undefined) warn(reply, [warning])
   })
   const route = (method: readonly string[], url: string, serve: Serve): void =>
     void server.route({ method: [...method], url, handler: handler(serve) })

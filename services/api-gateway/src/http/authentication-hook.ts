@@ -1,8 +1,7 @@
 // Who asks: by client certificate, bearer token, or the subprotocol of a WebSocket; then whom they impersonate.
 import type { TLSSocket } from 'node:tls'
 import { ApiError, unauthorized } from '@shiplog/api/status'
-import type { User } from '@shiplog/domain/strategy'
-import type { Authenticator } from '../access/authentication.ts'
+import type { Authenticated, Authenticator } from '../access/authentication.ts'
 import { impersonate } from '../access/impersonation.ts'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import { header, type HttpRequest, type RawRequest } from './fastify-types.ts'
@@ -13,19 +12,22 @@ export interface AuthenticationDeps {
   readonly authorizer: Authorizer
 }
 
-/** Throws 401 for credentials that nobody knows, and for none. */
-export function authenticate({ authenticator, authorizer }: AuthenticationDeps, { raw }: Pick<HttpRequest, 'raw'>): User {
-  const user = whoAsks(authenticator, raw)
-  if (!user) throw new ApiError(unauthorized())
-  return impersonate(user, raw.rawHeaders, authorizer)
+/** Throws 401 for credentials that nobody knows, and for none where anonymous requests are refused. */
+export async function authenticate(
+  { authenticator, authorizer }: AuthenticationDeps,
+  { raw }: Pick<HttpRequest, 'raw'>,
+): Promise<Authenticated> {
+  const found = await whoAsks(authenticator, raw)
+  if (!found) throw new ApiError(unauthorized())
+  return { ...found, user: impersonate(found.user, raw.rawHeaders, authorizer) }
 }
 
-function whoAsks(authenticator: Authenticator, raw: RawRequest): User | undefined {
+async function whoAsks(authenticator: Authenticator, raw: RawRequest): Promise<Authenticated | undefined> {
   const authorization = header(raw, 'authorization')
   if (authorization === undefined && isWebSocketRequest(raw)) {
     const { token, invalid } = readProtocols(header(raw, 'sec-websocket-protocol'))
     if (invalid) return undefined
-    if (token !== undefined) return authenticator.authenticateToken(token)
+    if (token !== undefined) return await authenticator.authenticate(raw.socket as TLSSocket, `Bearer ${token}`)
   }
-  return authenticator.authenticate(raw.socket as TLSSocket, authorization)
+  return await authenticator.authenticate(raw.socket as TLSSocket, authorization)
 }

@@ -6,6 +6,12 @@ import { metricsContentType, type MetricsRegistry } from '@shiplog/runtime/metri
 import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { Kinds } from '../store/kinds.ts'
 import type { HealthCheck } from '@shiplog/runtime/service'
+import {
+  configurationPath,
+  documentsMaxAgeSeconds,
+  keySetPath,
+  type ServiceAccountTokens,
+} from '../access/service-account-tokens.ts'
 
 type Headers = Readonly<Record<string, string | undefined>>
 
@@ -34,11 +40,16 @@ export const kubernetesVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0
 
 const healthPath = /^\/(healthz|livez|readyz)(?:\/([a-z0-9-]+))?$/
 
-export function createNonResourceRoutes(deps: {
+export interface NonResourceDeps {
   readonly health: () => readonly HealthCheck[]
   readonly stopping: () => boolean
   readonly metrics: Pick<MetricsRegistry, 'text'>
-}): NonResourceRoutes {
+  readonly serviceAccountTokens?: ServiceAccountTokens | undefined
+  /** Where this API server is reached: `host:port`. */
+  readonly address?: () => string
+}
+
+export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoutes {
   /** OpenAPI documents that were asked for, as they go out; of the catalogues that are still served. */
   const documentsOf = new WeakMap<Catalogue, Map<string, Document>>()
   const documentsFor = (catalogue: Catalogue): Map<string, Document> => {
@@ -168,13 +179,15 @@ export function createNonResourceRoutes(deps: {
           ),
         }
       }
+      const identity = issuerDocument(deps, clean)
+      if (identity) return identity
       if (clean === '/metrics') return { code: 200, contentType: metricsContentType, body: await deps.metrics.text() }
       const registry = await latestOf(kinds)
       if (clean === '/' || clean === '')
         return {
           code: 200,
           contentType: 'application/json',
-          body: JSON.stringify({ paths: [...rootPaths(registry)].sort() }, null, 2),
+          body: JSON.stringify({ paths: [...rootPaths(registry, deps.serviceAccountTokens !== undefined)].sort() }, null, 2),
         }
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(registry, clean, query, headers)
       if (clean === '/openapi/v2') return await openApiOfV2(registry, headers)
@@ -200,7 +213,20 @@ interface Document {
   readonly contentType: string
 }
 
-function* rootPaths(registry: SchemaRegistry): Generator<string> {
+/** Who issues the tokens of service accounts, and the keys to verify them with: so others can, who cannot ask for a review. */
+function issuerDocument({ serviceAccountTokens: tokens, address }: NonResourceDeps, path: string): Answer | undefined {
+  if (!tokens || (path !== configurationPath && path !== keySetPath)) return undefined
+  const isKeys = path === keySetPath
+  return {
+    code: 200,
+    contentType: isKeys ? 'application/jwk-set+json' : 'application/json',
+    headers: { 'cache-control': `public, max-age=${documentsMaxAgeSeconds}` },
+    body: JSON.stringify(isKeys ? tokens.keySet : tokens.configuration(address?.() ?? 'localhost')),
+  }
+}
+
+function* rootPaths(registry: SchemaRegistry, hasIssuer: boolean): Generator<string> {
+  if (hasIssuer) yield* [configurationPath, keySetPath]
   yield* [
     '/api',
     '/api/v1',

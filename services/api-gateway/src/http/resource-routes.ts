@@ -8,6 +8,7 @@ import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { User } from '@shiplog/domain/strategy'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import { accessResource } from '../access/resource-access.ts'
+import { selectorsOf } from '../access/selectors.ts'
 import type { StatusAnswer, ValueAnswer, WatchAnswer } from '../operations/answer.ts'
 import type { Operations } from '../operations/operations.ts'
 import { negotiate, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
@@ -40,11 +41,12 @@ export async function serveResource(
   const { user, method, searchParams: query } = request
   const { group, version } = info
   const found = await findResource(operations.kinds, (known) => known.resource(group, version, info.resource))
-  const access = accessResource({ authorizer: deps.authorizer, resource: found.resource }, {
-    ...{ ...info, user, method },
-    verb: verbOf(method, info, query),
-    fieldSelector: query.get('fieldSelector') ?? '',
-  })
+  const asked = verbOf(method, info, query)
+  const selectors = info.watch ? undefined : selectorsOf(asked, query)
+  const access = accessResource(
+    { authorizer: deps.authorizer, resource: found.resource },
+    { ...info, user, method, verb: asked, selectors },
+  )
   if ('refusal' in access) return answerStatus(reply, access.refusal)
   const { resource, verb } = access
   const kind = found.catalogue.kind(resource)

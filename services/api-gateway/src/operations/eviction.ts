@@ -6,7 +6,7 @@ import { items } from '@shiplog/domain/fields'
 import { budgetsOf, chargeBudget, checkEviction, markEvicted } from '@shiplog/domain/subresources/eviction'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { type Answer, statusAnswer } from './answer.ts'
-import { aimedAt, checkBodyOf, type OperationDeps, readObject } from './operation.ts'
+import { admitSubresource, aimedAt, checkBodyOf, type OperationDeps, readObject } from './operation.ts'
 
 /** The deletion that an eviction comes to: its options are decoded already. */
 interface Deletion extends GatewayRequest {
@@ -20,6 +20,7 @@ export async function evictPod(deps: OperationDeps, request: GatewayRequest): Pr
     alsoVersions: ['policy/v1beta1'],
   })
   checkBodyOf('Eviction', eviction, request)
+  admitSubresource(deps, request, 'CREATE', eviction as KubeObject)
   const deletion = deletionOf(request, (eviction['deleteOptions'] ?? {}) as JsonObject)
   const victim = (await readObject(deps, request)).parse()
   const budgets = deps.view.list('poddisruptionbudgets.policy', request.namespace)

@@ -1,9 +1,10 @@
 // One operation: a handler, and what handlers share.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { ApiError, badRequest, notFound } from '@shiplog/api/status'
-import type { AdmissionView } from '@shiplog/domain/admission'
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { checkNamespace } from '@shiplog/domain/decider'
+import type { ServiceAccountTokens } from '../access/service-account-tokens.ts'
 import type { Reader } from '../read/reader.ts'
 import type { WatchSource } from '../read/watch-source.ts'
 import type { GatewayRequest } from '../request/gateway-request.ts'
@@ -23,6 +24,10 @@ export interface OperationDeps {
   readonly writer: Writer
   readonly bodies: RequestBodies
   readonly view: AdmissionView
+  /** For what is written through no writer: a token, an eviction. */
+  readonly admission: readonly AdmissionPlugin[]
+  /** Absent where no tokens of service accounts are known. */
+  readonly serviceAccountTokens: ServiceAccountTokens | undefined
   readonly reviews: ReviewDeps
   readonly watches: WatchSource
   readonly podLogs: PodLogSource
@@ -65,4 +70,19 @@ export function checkBodyOf(kind: string, body: JsonObject, { namespace, name }:
   const elsewhere = checkNamespace(metadata, namespace)
   if (elsewhere) throw new ApiError(elsewhere)
   if ((metadata.name ?? '') !== name) throw new ApiError(badRequest(`name in URL does not match name in ${kind} object`))
+}
+
+/** Asks admission about a subresource that is no write of the stored object itself. Throws ApiError. */
+export function admitSubresource(
+  { admission, view }: OperationDeps,
+  request: GatewayRequest,
+  operation: AdmissionAttributes['operation'],
+  object: KubeObject | undefined,
+): void {
+  const { resource, subresource, namespace, name, user, query } = request
+  const attributes: AdmissionAttributes = {
+    ...{ operation, group: resource.group, resource: resource.resource, subresource, namespace, name, user },
+    ...{ object, before: undefined, dryRun: query.has('dryRun') },
+  }
+  for (const plugin of admission) plugin.validate?.(attributes, view)
 }

@@ -21,6 +21,7 @@ import {
 } from './objects.ts'
 import type { Operation, OperationDeps } from './operation.ts'
 import { answerReview } from './reviews.ts'
+import { requestToken } from './token-request.ts'
 import { getScale, patchScale, updateScale } from './scale.ts'
 
 export interface Operations {
@@ -36,7 +37,8 @@ const review: Operation = async ({ bodies, reviews }, request) => {
   const { resource, user, namespace } = request
   const what = { kind: resource.kind, apiVersion: apiVersionOf(resource.group, resource.version) }
   const { object, warnings } = bodies.decode(request, resource.definition, what)
-  return statusAnswer(201, answerReview(resource.resource, object, user, namespace, reviews), 0, warnings)
+  const answered = await answerReview(resource.resource, object, user, namespace, reviews)
+  return statusAnswer(201, answered, 0, warnings)
 }
 
 const podLog: Operation = async ({ podLogs }, request) => ({
@@ -82,7 +84,7 @@ const table: Readonly<Record<string, Row>> = {
   'pods/attach': unserved,
   'pods/portforward': unserved,
   '*/proxy': unserved,
-  'serviceaccounts/token': { create: notServed },
+  'serviceaccounts/token': { create: requestToken },
   componentstatuses: reading,
   bindings: { create: createBinding },
   'selfsubjectreviews.authentication.k8s.io': ofReview,

@@ -1,15 +1,19 @@
 // Kinds that are answered and never stored: who am I, may I, whose token is this.
 import { invalidValue } from '@shiplog/api/field-errors'
+import type { ResourceAttributes } from '@shiplog/api/generated/types/authorization-v1'
+import type { TokenReviewSpec } from '@shiplog/api/generated/types/authentication-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { ApiError, badRequest, invalid, type StatusCause } from '@shiplog/api/status'
+import { ApiError, badRequest, internalError, invalid, type StatusCause } from '@shiplog/api/status'
 import { checkNamespace } from '@shiplog/domain/decider'
 import { isBlank } from '@shiplog/domain/fields'
 import type { User } from '@shiplog/domain/strategy'
-import type { Access, Authorizer, Verdict } from '../access/rbac-authorizer.ts'
+import type { TokenVerdict } from '../access/service-account-authenticator.ts'
+import type { Access, Authorizer, HeldRules, Verdict } from '../access/rbac-authorizer.ts'
+import { reviewedSelectors, reviewSelectorCauses } from './review-selectors.ts'
 
 export interface ReviewDeps {
   readonly authorizer: Authorizer
-  authenticateToken(token: string): User | undefined
+  authenticateToken(token: string, audiences?: readonly string[]): Promise<TokenVerdict>
 }
 
 const userInfo = (user: User): JsonObject => ({
@@ -20,13 +24,13 @@ const userInfo = (user: User): JsonObject => ({
 })
 
 /** The answer to a review; `review` is the decoded request, `namespace` that of the URL. */
-export function answerReview(
+export async function answerReview(
   resource: string,
   review: JsonObject,
   user: User,
   namespace: string,
   deps: ReviewDeps,
-): JsonObject {
+): Promise<JsonObject> {
   const spec = (review['spec'] ?? {}) as JsonObject
   const answer = (status: JsonObject): JsonObject => ({
     ...review,
@@ -37,7 +41,11 @@ export function answerReview(
     case 'selfsubjectreviews':
       return answer({ userInfo: userInfo(user) })
     case 'selfsubjectaccessreviews':
-      refuseIfInvalid('SelfSubjectAccessReview', [...attributesCauses(spec), ...emptyMetadata(review)])
+      refuseIfInvalid('SelfSubjectAccessReview', [
+        ...attributesCauses(spec),
+        ...selectorCauses(spec),
+        ...emptyMetadata(review),
+      ])
       return answer(decide(deps.authorizer, user, spec))
     case 'subjectaccessreviews':
       refuseIfInvalid('SubjectAccessReview', [...subjectCauses(spec), ...emptyMetadata(review)])
@@ -48,18 +56,21 @@ export function answerReview(
     case 'selfsubjectrulesreviews':
       if (!spec['namespace']) throw new ApiError(badRequest('no namespace on request'))
       return answer(rulesStatus(deps.authorizer.rulesFor(user, spec['namespace'])))
-    case 'tokenreviews': {
+    case 'tokenreviews':
       if (!spec['token']) throw new ApiError(badRequest('token is required for TokenReview in authentication'))
-      const found = deps.authenticateToken(String(spec['token'] ?? ''))
-      return answer(
-        found
-          ? { authenticated: true, user: userInfo(found) }
-          : { authenticated: false, error: 'invalid bearer token' },
-      )
-    }
+      return answer(await tokenStatus(deps, spec as TokenReviewSpec))
     default:
       throw new Error(`no review of ${resource}`)
   }
+}
+
+async function tokenStatus(deps: ReviewDeps, { token, audiences }: TokenReviewSpec): Promise<JsonObject> {
+  const asked = audiences && audiences.length > 0 ? audiences : undefined
+  const verdict = await deps.authenticateToken(token, asked)
+  if ('error' in verdict) return { user: {}, error: verdict.error }
+  // It is somebody's, but for none of those whom the asker is.
+  if (asked && verdict.audiences.length === 0) throw new ApiError(internalError('invalid audience'))
+  return { authenticated: true, user: userInfo(verdict.user), audiences: [...verdict.audiences] }
 }
 
 const subjectOf = (spec: JsonObject): User => ({
@@ -69,9 +80,9 @@ const subjectOf = (spec: JsonObject): User => ({
   ...(spec['extra'] ? { extra: spec['extra'] } : {}),
 })
 
-const rulesStatus = (rules: readonly JsonObject[]): JsonObject => ({
+const rulesStatus = ({ rules, incomplete }: HeldRules): JsonObject => ({
   resourceRules: rules
-    .filter((rule) => rule['resources']?.length > 0)
+    .filter(({ resources = [] }) => resources.length > 0)
     .map(({ verbs, apiGroups, resources, resourceNames }) => ({
       verbs,
       apiGroups,
@@ -79,9 +90,10 @@ const rulesStatus = (rules: readonly JsonObject[]): JsonObject => ({
       ...(resourceNames ? { resourceNames } : {}),
     })),
   nonResourceRules: rules
-    .filter((rule) => rule['nonResourceURLs']?.length > 0)
+    .filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0)
     .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
-  incomplete: false,
+  incomplete: incomplete !== undefined,
+  ...(incomplete === undefined ? {} : { evaluationError: incomplete }),
 })
 
 const refuseIfInvalid = (kind: string, causes: readonly StatusCause[]): void => {
@@ -109,11 +121,15 @@ function attributesCauses({ resourceAttributes, nonResourceAttributes }: JsonObj
   return []
 }
 
+const selectorCauses = ({ resourceAttributes }: JsonObject): StatusCause[] =>
+  resourceAttributes ? reviewSelectorCauses(resourceAttributes as ResourceAttributes, 'spec.resourceAttributes') : []
+
 const subjectCauses = (spec: JsonObject): StatusCause[] => [
   ...attributesCauses(spec),
   ...(spec['user'] || spec['groups']?.length > 0
     ? []
     : [invalidValue('spec.user', '', 'at least one of user or group must be specified')]),
+  ...selectorCauses(spec),
 ]
 
 /** A review is not kept, so it has no metadata. */
@@ -152,6 +168,7 @@ function decide(authorizer: Authorizer, user: User, spec: JsonObject): JsonObjec
     subresource: attributes['subresource'] ?? '',
     namespace: attributes['namespace'] ?? '',
     name: attributes['name'] ?? '',
+    selectors: reviewedSelectors(attributes as ResourceAttributes),
   }
   return statusOf(authorizer.decide(access))
 }

@@ -2,6 +2,7 @@
 import { type SchemaVersions, servedBytes, storedBytes } from '@shiplog/api/codec'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, requestEntityTooLarge } from '@shiplog/api/status'
+import type { Charge } from '@shiplog/domain/admission'
 import type { Kind, ObjectEvent } from '@shiplog/domain/decider'
 import type { AllocationChange } from '@shiplog/domain/strategy'
 import { encodeEnvelope } from '@shiplog/events/envelope'
@@ -18,6 +19,12 @@ import { catchUp } from './optimistic.ts'
 /** Largest object, as stored: etcd's default request limit. */
 export const objectBytesMax = 1_572_864
 
+/** An object that another's write changes, and the version that it was changed from. */
+export interface Charged extends Charge {
+  readonly subject: string
+  readonly expected: SubjectState
+}
+
 /** A decision that is to be stored. */
 export interface DecidedEvent {
   readonly request: GatewayRequest
@@ -27,6 +34,8 @@ export interface DecidedEvent {
   /** The last record of the subject, as the decision saw it. */
   readonly expected: SubjectState
   readonly allocation: AllocationChange
+  /** Other objects that change with it. */
+  readonly charged: readonly Charged[]
   /** The guard by which a late replica loses. */
   readonly fence: Append | undefined
   readonly basis: DecisionBasis
@@ -43,18 +52,29 @@ export interface Appended {
  * again. Else the projection shows the event.
  */
 export async function append(
-  { codec }: Streams,
+  { codec, events }: Streams,
   stream: Stream,
   decided: DecidedEvent,
 ): Promise<Appended | undefined> {
+  const charges = decided.charged.map((charged) => chargeAppend(codec.versions, decided, charged))
   const group = groupOf(stream, codec.versions, decided)
-  const payload = group[0]!.payload
+  if (stream === events) group.push(...charges)
+  // What is kept in a stream of its own (Leases) is counted before: too much for a moment, never too little.
+  else if (charges.length > 0 && !(await commit(events, charges))) return undefined
+  const sequences = await commit(stream, group)
+  if (!sequences) return undefined
+  const sequence = sequences[0]!
+  const bytes = servedBytesOf(stream, decided, sequence) ?? servedBytes(group[0]!.payload, sequence)
+  return { sequence, bytes }
+}
+
+/** The sequences of a group, which the projection shows then; undefined when another writer was faster. */
+async function commit(stream: Stream, group: Append[]): Promise<readonly number[] | undefined> {
   const result = await stream.committer.commit(group)
   if (result.ok) {
-    const sequence = result.sequences[0]!
-    // The next write of this object decides against this one.
+    // The next write of these objects decides against these.
     await stream.projection.waitFor(result.sequences.at(-1)!)
-    return { sequence, bytes: servedBytesOf(stream, decided, sequence) ?? servedBytes(payload, sequence) }
+    return result.sequences
   }
   await catchUp(stream)
   // A subject that was purged since (a long-past tombstone, an expired marker) begins anew.
@@ -76,27 +96,42 @@ function groupOf(stream: Stream, versions: SchemaVersions, decided: DecidedEvent
   const by = { actor: request.user.name, requestId: request.requestId }
   const guard = (key: string, holder: string): Append => guardAppend(key, holder, basis.guard(guardSubject(key)), by)
   return [
-    sealRecord(eventAppend(stream, versions, decided), decided.expected.checksum),
+    sealRecord(objectAppend(stream, versions, decided), decided.expected.checksum),
     ...allocation.release.map((key) => guard(key, '')),
     ...allocation.take.map((key) => guard(key, event.object.metadata.uid)),
     ...(fence ? [fence] : []),
   ]
 }
 
-function eventAppend(stream: Stream, versions: SchemaVersions, decided: DecidedEvent): Append {
+function objectAppend(stream: Stream, versions: SchemaVersions, decided: DecidedEvent): Append {
   const { request, kind, subject, event, expected } = decided
+  if (Buffer.byteLength(subject) > subjectBytesMax) throw new ApiError(badRequest('the name of the object is too long'))
+  const groupResource = groupResourceOf(kind.info.group, kind.info.resource)
+  const ttl = stream.ttlSeconds === undefined ? {} : { ttlSeconds: stream.ttlSeconds }
+  return { ...eventAppend(versions, request, { groupResource, subject, event, expected }), ...ttl }
+}
+
+function chargeAppend(versions: SchemaVersions, { request }: DecidedEvent, charged: Charged): Append {
+  const event = { type: `${charged.object.kind}Charged`, object: charged.object, deleted: false }
+  return sealRecord(eventAppend(versions, request, { ...charged, event }), charged.expected.checksum)
+}
+
+interface StoredEvent extends Pick<Charged, 'groupResource' | 'subject' | 'expected'> {
+  readonly event: ObjectEvent
+}
+
+function eventAppend(versions: SchemaVersions, request: GatewayRequest, stored: StoredEvent): Append {
+  const { groupResource, subject, event, expected } = stored
   const payload = storedBytes(event.object)
   if (payload.length > objectBytesMax) throw new ApiError(requestEntityTooLarge(`limit is ${objectBytesMax} bytes`))
-  if (Buffer.byteLength(subject) > subjectBytesMax) throw new ApiError(badRequest('the name of the object is too long'))
   const headers = encodeEnvelope({
     type: event.type,
-    schema: versions.current(groupResourceOf(kind.info.group, kind.info.resource)),
+    schema: versions.current(groupResource),
     actor: request.user.name,
     requestId: request.requestId,
     previous: expected.sequence,
     deleted: event.deleted,
     ...request.provenance,
   })
-  const ttl = stream.ttlSeconds === undefined ? {} : { ttlSeconds: stream.ttlSeconds }
-  return { subject, expected: expected.sequence, payload, headers, ...ttl }
+  return { subject, expected: expected.sequence, payload, headers }
 }

@@ -4,7 +4,8 @@ import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, decidedElsewhere, deleted, nameUsedBefore, notFound } from '@shiplog/api/status'
-import type { AdmissionAttributes, AdmissionPlugin } from '@shiplog/domain/admission'
+import type { AdmissionAttributes, AdmissionPlugin, Charge } from '@shiplog/domain/admission'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
 import type { DecisionContext } from '@shiplog/domain/strategy'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
@@ -19,6 +20,7 @@ import {
   type Write,
 } from '@shiplog/domain/write/stages'
 import type { Append } from '@shiplog/events/event-log'
+import { keepsOnlyLast } from '@shiplog/feed/stream-of'
 import { objectSubject } from '@shiplog/events/subjects'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
 import { dryRunOf } from '../request/request-options.ts'
@@ -26,7 +28,7 @@ import type { SubjectState } from '../store/projection.ts'
 import { decideOnce } from '../store/rounds.ts'
 import type { Version } from '../store/version.ts'
 import type { Stream, Streams } from '../store/streams.ts'
-import { append, type Appended, type DecidedEvent } from './append.ts'
+import { append, type Appended, type Charged, type DecidedEvent } from './append.ts'
 import type { DecisionBasis } from './decision-basis.ts'
 import { alreadyStamped, stampFor } from './field-ownership.ts'
 import { guardAppend, guardSubject, onceKey } from './guards.ts'
@@ -80,7 +82,13 @@ export async function attemptCreate(
   const decided = settleCreate(write, draft, { isTaken })
   if (isTaken) return { stored: false, result: { taken: name, generated } }
   if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(request.resource, name))
-  const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'CREATE', name, draft, undefined)) : []
+  const seen = basisOf(target)
+  if (tombstone && seen !== undefined && tombstone.sequence > seen) {
+    throw new ApiError(decidedElsewhere(request.resource, name, tombstone.sequence))
+  }
+  const later = isAsync(target)
+    ? await validateAsync(target, attributesOf(write, 'CREATE', name, draft, undefined))
+    : []
   const warnings = [...prepared.warnings, ...decided.warnings, ...later]
   if (write.dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings } }
   const appended = await store(deps, target, basis, { subject, decided, expected: tombstone ?? unused })
@@ -90,6 +98,10 @@ export async function attemptCreate(
     result: { code: 201, object: withVersion(draft, appended.sequence), ...appended, warnings },
   }
 }
+
+/** What a component had seen when it decided: it cannot have meant to make again what has gone since. */
+const basisOf = ({ request, groupResource }: Target): number | undefined =>
+  keepsOnlyLast(groupResource) ? undefined : request.provenance.basis
 
 export async function attemptModify(
   deps: AttemptDeps,
@@ -136,10 +148,13 @@ export async function attemptDelete(
   const write = { ...writeOf(deps, target, basis), dryRun: command.dryRun }
   const { before } = beforeOf(request, version)
   const decided = settleDelete(write, before, command)
-  const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before)) : []
+  const later = isAsync(target)
+    ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before))
+    : []
   const warnings = [...decided.warnings, ...later]
   if (!decided.event) return { stored: false, result: { code: 200, object: before, sequence: 0, warnings } }
-  if (command.dryRun) return { stored: false, result: deletionAnswer(target, before, decided, version.sequence, warnings) }
+  if (command.dryRun)
+    return { stored: false, result: deletionAnswer(target, before, decided, version.sequence, warnings) }
   const subject = subjectOf(resource, namespace, name)
   const fence = fenceOf(request, name, basis)
   const appended = await store(deps, target, basis, { subject, decided, expected: version, fence })
@@ -186,13 +201,21 @@ function store(
   { streams }: AttemptDeps,
   { request, kind, stream }: Target,
   basis: DecisionBasis,
-  { decided, fence, ...rest }: {
+  {
+    decided,
+    fence,
+    ...rest
+  }: {
     readonly subject: string
     readonly decided: DecidedWrite
     readonly expected: SubjectState
     readonly fence?: Append | undefined
   },
 ): Promise<Appended | undefined> {
+  const charged = decided.charges.flatMap(
+    (charge) => chargedOf(charge, builtInCatalogue().storage(charge.groupResource)!, basis) ?? [],
+  )
+  if (charged.length < decided.charges.length) return Promise.resolve(undefined)
   const event: DecidedEvent = {
     ...rest,
     request,
@@ -201,8 +224,21 @@ function store(
     fence,
     event: decided.event!,
     allocation: decided.allocation,
+    charged,
   }
   return append(streams, stream, event)
+}
+
+/** The object's version that was charged; undefined when it has moved since. */
+function chargedOf(
+  { groupResource, object }: Charge,
+  resource: ResourceInfo,
+  basis: DecisionBasis,
+): Charged | undefined {
+  const { namespace = '', name, resourceVersion } = object.metadata
+  const expected = basis.current(groupResource, namespace, name)
+  if (!expected || String(expected.sequence) !== resourceVersion) return undefined
+  return { groupResource, object, expected, subject: subjectOf(resource, namespace, name) }
 }
 
 /** The guard that a fenced request takes with it. Throws when another replica was faster. */
@@ -235,8 +271,19 @@ function deletionAnswer(
     }
   }
   const { group, resource } = request.resource
-  const gone = deleted({ name: before.metadata.name, ...(group ? { group } : {}), kind: resource, uid: before.metadata.uid })
-  return { code: 200, object: undefined, answer: gone as unknown as JsonObject, sequence: appended?.sequence ?? 0, warnings }
+  const gone = deleted({
+    name: before.metadata.name,
+    ...(group ? { group } : {}),
+    kind: resource,
+    uid: before.metadata.uid,
+  })
+  return {
+    code: 200,
+    object: undefined,
+    answer: gone as unknown as JsonObject,
+    sequence: appended?.sequence ?? 0,
+    warnings,
+  }
 }
 
 const withVersion = (object: KubeObject, sequence: number): KubeObject => ({

@@ -32,7 +32,10 @@ beforeEach(async () => {
 afterEach(() => log.close())
 
 function writerWith(
-  plugins: { readonly admission?: readonly AdmissionPlugin[]; readonly asyncAdmission?: readonly AsyncAdmissionPlugin[] } = {},
+  plugins: {
+    readonly admission?: readonly AdmissionPlugin[]
+    readonly asyncAdmission?: readonly AsyncAdmissionPlugin[]
+  } = {},
   over = streams,
 ): Writer {
   const bodies = createRequestBodies(catalogue)
@@ -150,7 +153,10 @@ function refusing() {
 
 /** A gateway that hears of everything late, while another has acknowledged `name` already. */
 async function lateGateway(name: string): Promise<Writer> {
-  const late = createStreams(laggingLog(log, systemClock, () => 100), { clock: systemClock })
+  const late = createStreams(
+    laggingLog(log, systemClock, () => 100),
+    { clock: systemClock },
+  )
   await Promise.all(late.all.map(({ projection }) => projection.start(stopping.signal)))
   await create(writerWith(), name)
   return writerWith({ admission: [refusing()] }, late)
@@ -162,4 +168,16 @@ test('a refusal stands though the log had moved, when nothing moved that it rest
 
 test('a refusal is decided again when something had moved that it rested on', async () => {
   await expect(create(await lateGateway('rule'), 'a', 'counted')).rejects.toThrow('decision 2')
+})
+
+test('a component cannot make again what has gone since it looked', async () => {
+  const writer = writerWith()
+  await create(writer, 'a')
+  const { sequence } = await writer.delete(request('a'))
+  const again = (basis: number): Promise<WriteOutcome> =>
+    writer.create({ ...request('', manifest('a')), provenance: { basis } })
+  const refused = await again(sequence - 1).catch((err: unknown) => err)
+  expect(isApiError(refused) && refused.status).toMatchObject({ code: 409, reason: 'Conflict' })
+  expect(stored('a')).toBeUndefined()
+  expect((await again(sequence)).code).toBe(201)
 })

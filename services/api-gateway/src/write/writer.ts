@@ -79,7 +79,9 @@ export function createWriter(deps: WriterDeps): Writer {
   function targetOf(request: GatewayRequest, operation: AdmissionAttributes['operation']): Target {
     const { kind } = request
     const groupResource = groupResourceOfStorage(request.resource)
-    const asyncAdmission = (deps.asyncAdmission ?? []).filter((plugin) => plugin.handles(aimOf(request, kind, operation)))
+    const asyncAdmission = (deps.asyncAdmission ?? []).filter((plugin) =>
+      plugin.handles(aimOf(request, kind, operation)),
+    )
     return { request, kind, groupResource, stream: streams.of(groupResource), asyncAdmission }
   }
 
@@ -87,7 +89,11 @@ export function createWriter(deps: WriterDeps): Writer {
    * Attempts until one stands. Writers of this gateway take their turns at the subjects, so that they do not lose to each
    * other; but who waits for others, keeps nobody waiting: it may lose, and then asks them again, a few times.
    */
-  async function decide<Result>(target: Target, subjects: readonly string[], attempt: Attempt<Result>): Promise<Result> {
+  async function decide<Result>(
+    target: Target,
+    subjects: readonly string[],
+    attempt: Attempt<Result>,
+  ): Promise<Result> {
     const { request, stream } = target
     const attemptsMax = isAsync(target) ? asyncAttemptsMax : decideAttemptsMax
     const tooMany = (): ApiError =>
@@ -107,6 +113,10 @@ export function createWriter(deps: WriterDeps): Writer {
     ...(once ? [guardSubject(onceKey(once.matter))] : []),
   ]
 
+  /** Writes that the same quotas count take their turns at them, before they take their turn at their own subject. */
+  const quotaTurns = ({ namespace }: GatewayRequest): string[] =>
+    namespace !== '' && view.list('resourcequotas', namespace).length > 0 ? [`quotas of ${namespace}`] : []
+
   async function create(request: GatewayRequest): Promise<WriteOutcome> {
     const decoded = bodies.decodeResource(request, request.name === '')
     checkNoVersion(decoded.draft)
@@ -117,7 +127,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const { resource, namespace } = request
     const target = targetOf(request, 'CREATE')
     const { name } = prepared.draft.metadata
-    const subjects = name ? [subjectOf(resource, namespace, name)] : []
+    const subjects = [...(name ? [subjectOf(resource, namespace, name)] : []), ...quotaTurns(request)]
     for (let attempt = 0; ; attempt++) {
       const created = await decide(target, subjects, (basis) => attemptCreate(attemptDeps, target, prepared, basis))
       if (!('taken' in created)) return created

@@ -19,6 +19,13 @@ export function fnv1a(text: string): number {
   return hash
 }
 
+/** FNV-1, 32 bits: what upstream names ControllerRevisions by. */
+export function fnv1(text: string): number {
+  let hash = 0x811c9dc5
+  for (const byte of Buffer.from(text, 'utf8')) hash = (Math.imul(hash, 0x01000193) ^ byte) >>> 0
+  return hash
+}
+
 /** Writes digits (or any ASCII) in the safe alphabet, as upstream's SafeEncodeString does. */
 export const safeEncode = (text: string): string =>
   [...text].map((character) => alphabet[character.charCodeAt(0) % alphabet.length]).join('')
@@ -68,3 +75,13 @@ export function canonicalJson(value: unknown): string {
     .map((key) => `${JSON.stringify(key)}:${canonicalJson(record[key])}`)
   return `{${fields.join(',')}}`
 }
+
+/** What Go's JSON encoder escapes beside what JSON must. */
+const escapedByGo = /[<>&\u2028\u2029]/g
+
+/** JSON as Go's encoder writes a map, byte for byte: sorted keys, and the characters of HTML escaped. */
+export const goJson = (value: unknown): string =>
+  canonicalJson(value).replace(
+    escapedByGo,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )

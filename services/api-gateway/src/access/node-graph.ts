@@ -1,12 +1,19 @@
-// Which node sees what: its own object, the pods that are bound to it, and what those refer to, kept up to date change by
-// change, so that no feed and no change needs a look at all pods. It costs nothing until the first feed asks for it.
+// Which node has to do with what: its own object, the pods that are bound to it, and what those refer to, kept up to date
+// change by change, so that no feed, no request of a node and no change needs a look at all pods. It costs nothing until the
+// first node asks for something.
 import { type FeedResource, feedKey } from '@shiplog/api-client/wire/feed'
-import { referencesOf, referredKinds } from '../access/node-authorizer.ts'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import { type PodReference, referencesOf } from './pod-references.ts'
 import type { ChangeListener, StreamProjection } from '../store/projection.ts'
 import type { Version } from '../store/version.ts'
 
 /** Pods that are read in one turn of the first reading. */
 const podsPerTurn = 500
+
+/** What a feed shows of what pods refer to. */
+const shownKinds = ['configmaps', 'secrets', 'persistentvolumeclaims'] as const
+
+const referenceKey = ({ resource, name }: PodReference, namespace: string): string => `${resource}/${namespace}/${name}`
 
 interface BoundPod {
   readonly node: string
@@ -20,9 +27,15 @@ interface NodeState {
   readonly references: Map<string, number>
 }
 
-export interface NodeIndex {
+export interface NodeGraph {
   /** Resolves when it is complete; begins to read with the first call. */
   ready(): Promise<void>
+  readonly isReady: boolean
+  isBound(node: string, namespace: string, pod: string): boolean
+  /** Whether a pod of the node refers to it. */
+  isReferred(node: string, resource: PodReference['resource'], namespace: string, name: string): boolean
+  /** `<namespace>/<name>` of the claims that pods of the node refer to. */
+  claimsOf(node: string): Iterable<string>
   /** Keys of all that the node may see now; an object that is referred to need not exist. */
   visible(node: string): readonly string[]
   isVisible(node: string, key: string): boolean
@@ -32,13 +45,14 @@ export interface NodeIndex {
   watch(node: string, onChanged: (key: string) => void): Disposable
 }
 
-export function createNodeIndex(projection: StreamProjection): NodeIndex {
+export function createNodeGraph(projection: StreamProjection): NodeGraph {
   const pods = new Map<string, BoundPod>()
   const nodes = new Map<string, NodeState>()
   /** Key of an object → nodes whose pods refer to it. */
   const referrers = new Map<string, Set<string>>()
   const watchers = new Map<string, Set<(key: string) => void>>()
   let reading: Promise<void> | undefined
+  let isReady = false
 
   function tell(node: string, key: string): void {
     for (const watcher of watchers.get(node) ?? []) watcher(key)
@@ -111,7 +125,7 @@ export function createNodeIndex(projection: StreamProjection): NodeIndex {
         changes.forEach(onVersion)
     table('pods').listeners.add(each(onPod))
     table('nodes').listeners.add(each(({ name }) => tell(name, feedKey('nodes', '', name))))
-    for (const kind of referredKinds) {
+    for (const kind of shownKinds) {
       table(kind).listeners.add(
         each(({ namespace, name }) => {
           const key = feedKey(kind, namespace, name)
@@ -134,10 +148,21 @@ export function createNodeIndex(projection: StreamProjection): NodeIndex {
         setImmediate(resolve)
       })
     }
+    isReady = true
   }
 
   return {
     ready: () => (reading ??= read()),
+    get isReady() {
+      return isReady
+    },
+    isBound: (node, namespace, pod) => nodes.get(node)?.pods.has(feedKey('pods', namespace, pod)) ?? false,
+    isReferred: (node, resource, namespace, name) =>
+      nodes.get(node)?.references.has(referenceKey({ resource, name }, namespace)) ?? false,
+    *claimsOf(node) {
+      const prefix = 'persistentvolumeclaims/'
+      for (const key of nodes.get(node)?.references.keys() ?? []) if (key.startsWith(prefix)) yield key.slice(prefix.length)
+    },
     visible(node) {
       const state = nodes.get(node)
       return [feedKey('nodes', '', node), ...(state?.references.keys() ?? []), ...(state?.pods ?? [])]
@@ -174,12 +199,8 @@ const nodeNameField = Buffer.from('"nodeName":"')
 /** Undefined for a pod that is bound to no node. */
 function boundPod(version: Version): BoundPod | undefined {
   if (!version.bytes.includes(nodeNameField)) return undefined
-  const pod = version.parse()
-  const node = pod['spec']?.nodeName
+  const pod = version.parse() as unknown as Pod
+  const node = pod.spec?.nodeName
   if (typeof node !== 'string' || node === '') return undefined
-  const references = new Set<string>()
-  for (const kind of referredKinds) {
-    for (const name of referencesOf(pod, kind)) references.add(feedKey(kind, version.namespace, name))
-  }
-  return { node, references }
+  return { node, references: new Set(referencesOf(pod).map((each) => referenceKey(each, version.namespace))) }
 }

@@ -1,0 +1,81 @@
+// `npm run conformance:e2e [-- --sig apps,cli] [--focus REGEX] [--update]`: Kubernetes' own conformance suite, built from its
+// published module, against fresh clusters; fails when a spec that passes on record fails.
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { provideKubectl } from '../../tools/kubectl/provide.ts'
+import type { LogKind } from '../src/cluster.ts'
+import { provideUpstream } from '../upstream/provide.ts'
+import { compare, type SuiteRecord, summary, updated } from './record.ts'
+import type { Outcome } from './report.ts'
+import { type Group, runGroup } from './run-suite.ts'
+
+const recordPath = join(import.meta.dirname, 'record.json')
+const allSigs = [
+  'api-machinery',
+  'apps',
+  'architecture',
+  'auth',
+  'cli',
+  'instrumentation',
+  'network',
+  'node',
+  'scheduling',
+  'storage',
+]
+
+const { values } = parseArgs({
+  options: {
+    sig: { type: 'string', default: allSigs.join(',') },
+    focus: { type: 'string' },
+    log: { type: 'string', default: 'embedded' },
+    processes: { type: 'string', default: '4' },
+    /** For one group. */
+    'limit-minutes': { type: 'string', default: '25' },
+    /** Writes the outcomes into the record. */
+    update: { type: 'boolean', default: false },
+    /** Shows what the suite prints. */
+    output: { type: 'boolean', default: false },
+  },
+})
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const groupsOf = (sig: string): readonly Group[] =>
+  [false, true].map((isSerial) => ({
+    name: `sig-${sig}${isSerial ? ' (serial)' : ''}`,
+    labelFilter: `Conformance && sig-${sig} && ${isSerial ? '' : '!'}Serial`,
+    isSerial,
+  }))
+
+const programs = {
+  suite: await provideUpstream('e2e.test', say),
+  ginkgo: await provideUpstream('ginkgo', say),
+  kubectl: (await provideKubectl()).kubectl,
+}
+const record = JSON.parse(await readFile(recordPath, 'utf8')) as SuiteRecord
+const outcomes: Outcome[] = []
+for (const group of values.sig.split(',').flatMap(groupsOf)) {
+  const options = {
+    log: values.log as LogKind,
+    processes: Number(values.processes),
+    limitMinutes: Number(values['limit-minutes']),
+    ...(values.focus === undefined ? {} : { focus: values.focus }),
+  }
+  const found = await runGroup(programs, group, options, (text) => {
+    if (values.output) process.stderr.write(text)
+  })
+  for (const { state, spec, why, seconds } of found) say(`${state} ${spec} ${seconds} s${why ? `\n       ${why}` : ''}`)
+  outcomes.push(...found)
+}
+
+const { worse, better, passed, failed, notRun } = compare(record, outcomes)
+if (values.update) {
+  const next = updated(record, outcomes)
+  await writeFile(recordPath, `${JSON.stringify(next, undefined, 1)}\n`)
+  for (const line of summary(next)) say(line)
+}
+for (const spec of better) say(`new: ${spec}`)
+for (const spec of worse) say(`WORSE: ${spec}`)
+say(`${passed} passed, ${failed} failed, ${notRun} skipped`)
+process.exitCode = worse.length === 0 ? 0 : 1

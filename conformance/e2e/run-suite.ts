@@ -1,0 +1,118 @@
+// Runs a group of Kubernetes' conformance specs with ginkgo against a fresh cluster of its own.
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type LogKind, startCluster } from '../src/cluster.ts'
+import { type GinkgoReport, type Outcome, outcomesOf } from './report.ts'
+
+export interface Programs {
+  readonly suite: string
+  readonly ginkgo: string
+  readonly kubectl: string
+}
+
+export interface Group {
+  /** `sig-apps`, `sig-apps serial`. */
+  readonly name: string
+  /** Of ginkgo. */
+  readonly labelFilter: string
+  /** Specs that want the cluster for themselves run one by one. */
+  readonly isSerial: boolean
+}
+
+export interface RunOptions {
+  readonly log: LogKind
+  /** A process of the suite takes about 250 MB. */
+  readonly processes: number
+  /** After this the group ends and what is left counts as not run. */
+  readonly limitMinutes: number
+  /** Only the specs that match this regular expression. */
+  readonly focus?: string
+}
+
+/** Time for the suite to clean up after its limit, before it is killed. */
+const graceMs = 60_000
+const nodes = 3
+/** Upstream's tokens of paged lists live for five minutes; the suite waits for their end. */
+const tokenLifetimeSeconds = 300
+
+/** The outcomes of the group; `said` is told of what the suite prints. */
+export async function runGroup(
+  programs: Programs,
+  group: Group,
+  options: RunOptions,
+  said: (text: string) => void,
+): Promise<readonly Outcome[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'shiplog-e2e-'))
+  const cluster = await startCluster({
+    log: options.log,
+    simulatedNodes: nodes,
+    args: ['--continue-token-lifetime', String(tokenLifetimeSeconds)],
+  })
+  try {
+    await runGinkgo(programs.ginkgo, argumentsOf(programs, group, options, directory, cluster.kubeconfig), said, {
+      cwd: directory,
+      killAfterMs: options.limitMinutes * 60_000 + graceMs,
+    })
+    const report = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8')) as GinkgoReport
+    return outcomesOf(report)
+  } finally {
+    await cluster.remove()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+const argumentsOf = (
+  { suite, kubectl }: Programs,
+  { labelFilter, isSerial }: Group,
+  { processes, limitMinutes, focus }: RunOptions,
+  directory: string,
+  kubeconfig: string,
+): readonly string[] => [
+  `--procs=${isSerial ? 1 : processes}`,
+  `--label-filter=${labelFilter}`,
+  `--timeout=${limitMinutes}m`,
+  '--keep-going',
+  '--no-color',
+  '--json-report=report.json',
+  `--output-dir=${directory}`,
+  ...(focus === undefined ? [] : [`--focus=${focus}`]),
+  suite,
+  '--',
+  '--provider=skeleton',
+  `--kubeconfig=${kubeconfig}`,
+  `--kubectl-path=${kubectl}`,
+  `--num-nodes=${nodes}`,
+  '--allowed-not-ready-nodes=0',
+  '--disable-log-dump',
+]
+
+/** Ginkgo in a process group of its own, so that its processes go with it. Its exit code says no more than the report. */
+function runGinkgo(
+  ginkgo: string,
+  args: readonly string[],
+  said: (text: string) => void,
+  { cwd, killAfterMs }: { readonly cwd: string; readonly killAfterMs: number },
+): Promise<void> {
+  const child = spawn(ginkgo, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.setEncoding('utf8').on('data', said)
+  child.stderr.setEncoding('utf8').on('data', said)
+  const kill = (): void => {
+    try {
+      process.kill(-child.pid!, 'SIGKILL')
+    } catch {
+      // Already gone.
+    }
+  }
+  const timer = setTimeout(kill, killAfterMs)
+  process.once('exit', kill)
+  return new Promise((settle, reject) => {
+    child.on('error', reject)
+    child.on('close', () => {
+      clearTimeout(timer)
+      process.off('exit', kill)
+      settle()
+    })
+  })
+}
