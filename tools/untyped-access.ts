@@ -1,5 +1,6 @@
 // Untyped field accesses: `object['spec']` reads a field that no type knows, so a misspelt one compiles. They are counted
-// per workspace against a ceiling that only ever falls: whoever types an object lowers it. Pure.
+// per workspace against a ceiling that only ever falls: whoever types an object lowers it. That `object.spec` is of a type is
+// what the compiler sees to (noPropertyAccessFromIndexSignature). Pure.
 import type { SourceFile } from './tidy.ts'
 import { workspaceOf } from './tidy.ts'
 
@@ -18,9 +19,9 @@ export const genericMachinery: readonly string[] = [
 
 /** How many each workspace may have; none where it is not named. Lower a number with every change that lowers the count. */
 export const untypedAccessCeilings: Readonly<Record<string, number>> = {
-  'libs/domain': 2_058,
+  'libs/domain': 33,
   'services/node-agent': 240,
-  'services/api-gateway': 109,
+  'services/api-gateway': 74,
   'libs/control-plane': 36,
   'apps/cli': 40,
   'libs/node': 8,

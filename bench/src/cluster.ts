@@ -30,7 +30,7 @@ export interface TimeSpan {
   readonly toMicros: number
 }
 
-const root = resolve(import.meta.dirname, '..', '..')
+const ownRoot = resolve(import.meta.dirname, '..', '..')
 const readyTimeoutMs = 180_000
 const stopTimeoutMs = 15_000
 /** Fine enough for a start of a few hundred milliseconds. */
@@ -42,7 +42,10 @@ export async function startCluster(options: {
   readonly profile?: boolean
   /** A directory of the caller's own, which is kept; by default one that goes with the cluster. */
   readonly directory?: string
+  /** Another checkout whose program is started; by default this one. */
+  readonly checkout?: string
 }): Promise<BenchCluster> {
+  const root = options.checkout ?? ownRoot
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'shiplog-bench-'))
   const profiles = join(directory, 'profiles')
   const startedMicros = monotonicMicros()
@@ -54,6 +57,9 @@ export async function startCluster(options: {
         : []),
       // As tools/run.mjs starts it.
       '--max-semi-space-size=64',
+      ...(process.platform === 'linux' && process.arch === 'x64'
+        ? ['--experimental-ffi', '--disable-warning=ExperimentalWarning']
+        : []),
       join(root, 'apps', 'cli', 'src', 'main.ts'),
       ...['up', '--data-dir', join(directory, 'data'), '--port', '0', '--log', options.log, '--postgres', 'off'],
       ...['--simulated-nodes', String(options.simulatedNodes ?? 3)],

@@ -20,11 +20,12 @@ export interface CreateJob extends JobBase {
   readonly perSecond?: number
 }
 
-/** Reads the paths in turn. */
+/** Reads the paths in turn, until time or count is over. */
 export interface GetJob extends JobBase {
   readonly kind: 'get'
   readonly paths: readonly string[]
-  readonly milliseconds: number
+  readonly milliseconds?: number
+  readonly count?: number
 }
 
 /** Reads one path once on each connection, all at the same time. */

@@ -87,7 +87,8 @@ async function get(job: GetJob, open: readonly ApiConnection[]): Promise<LoadRes
   const begun = nowMs()
   let next = 0
   const reader = async (connection: ApiConnection): Promise<void> => {
-    while (nowMs() - begun < job.milliseconds) await timed(connection, requests[next++ % requests.length]!, tally)
+    const isOver = (): boolean => nowMs() - begun >= (job.milliseconds ?? Infinity) || next >= (job.count ?? Infinity)
+    while (!isOver()) await timed(connection, requests[next++ % requests.length]!, tally)
   }
   await Promise.all(open.map(reader))
   return { ...tally, milliseconds: nowMs() - begun }

@@ -7,13 +7,16 @@ import { deleteCases } from './delete.ts'
 import { featureCases } from './features.ts'
 import { describeCases, getCases, watchCases } from './get.ts'
 import { helmCases } from './helm.ts'
+import { identityCases } from './identity.ts'
 import { modifyCases } from './modify.ts'
 import { rolloutCases, waitCases } from './rollout.ts'
 import { serverCases } from './server.ts'
+import { setCases } from './sets.ts'
 import { workloadCases } from './workloads.ts'
 
 export const allCases: readonly Case[] = [
   ...serverCases,
+  ...identityCases,
   ...createCases,
   ...applyCases,
   ...getCases,
@@ -24,6 +27,7 @@ export const allCases: readonly Case[] = [
   ...rolloutCases,
   ...waitCases,
   ...workloadCases,
+  ...setCases,
   ...helmCases,
   ...featureCases,
   ...customResourceCases,

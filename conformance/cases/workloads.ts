@@ -85,7 +85,10 @@ export const workloadCases: readonly Case[] = topic('workloads', {
     rows: ['B7'],
     source: `${jobDocs}#backoff-limit-per-index`,
     async run(t) {
-      await t.feed('apply -f -', job('indexes', { ...indexed(3), backoffLimitPerIndex: 0 }, { 'index-1.exit-code': '1' }))
+      await t.feed(
+        'apply -f -',
+        job('indexes', { ...indexed(3), backoffLimitPerIndex: 0 }, { 'index-1.exit-code': '1' }),
+      )
       const status = await ends(t, 'indexes', 'Failed')
       assert.deepEqual([status.failedIndexes, status.completedIndexes, status.failed], ['1', '0,2', 1])
       assert.equal(conditionOf(status, 'Failed').reason, 'FailedIndexes')

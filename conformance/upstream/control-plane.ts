@@ -70,7 +70,7 @@ export async function startUpstream(
     ...['--authorization-mode', 'Node,RBAC', '--enable-admission-plugins', 'NodeRestriction'],
     // As every installer sets it.
     '--allow-privileged=true',
-    ...['--anonymous-auth=false', '--v', '0'],
+    ...['--v', '0'],
   ])
   const server = `https://127.0.0.1:${port}`
   const kubeconfig = file('kubeconfig', kubeconfigText({ server, ca: pki.ca, ...pki.admin }))

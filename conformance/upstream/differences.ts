@@ -19,6 +19,9 @@ export const readCombinationDifferences = (): Differences => readReasons('combin
 /** Of answers to single wrong values on record: recorded-differences.json. */
 export const readRecordedDifferences = (): Differences => readReasons('recorded-differences.json')
 
+/** Of answers to unusual requests on record: unusual/differences.json. */
+export const readUnusualDifferences = (): Differences => readReasons('unusual/differences.json')
+
 function readReasons(file: string): Differences {
   const text = readFileSync(join(import.meta.dirname, file), 'utf8')
   const patterns = Object.keys(JSON.parse(text) as Record<string, string>)

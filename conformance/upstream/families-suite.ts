@@ -51,7 +51,12 @@ const blank = (text: string): string =>
 
 function seen({ code, json }: HttpAnswer): unknown {
   const { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy, type } = json?.spec ?? {}
-  const shown = code < 300 ? { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy, type } : json?.message
+  // In which order what is wrong is told says nothing.
+  const told = json?.details?.causes
+    ?.map(({ field, message }: Any) => `${field}: ${message}`)
+    .sort()
+  const shown =
+    code < 300 ? { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy, type } : (told ?? json?.message)
   return { code, shown: JSON.parse(blank(JSON.stringify(shown ?? null))) }
 }
 

@@ -9,6 +9,8 @@ import { compareFamilies } from './families-suite.ts'
 import { compareGoodRequests } from './good-suite.ts'
 import { startOurGateway } from './our-gateway.ts'
 import { askUpstream, readRecorded, writeRecorded } from './recorded.ts'
+import { makeObjects } from './unusual/fixtures.ts'
+import { askAll, readRecord, writeRecord } from './unusual/record.ts'
 import { askAboutCombinations, writeRecordedCombinations } from './recorded-combinations.ts'
 import { createReport } from './report.ts'
 
@@ -22,7 +24,10 @@ try {
     writeRecorded(answers)
     const combined = await askAboutCombinations(upstream.http)
     writeRecordedCombinations(combined)
-    say(`${answers.size + combined.size} answers of upstream are on record now`)
+    await makeObjects(upstream.http)
+    const unusual = await askAll(upstream.http)
+    writeRecord(unusual)
+    say(`${answers.size + combined.size + unusual.size} answers of upstream are on record now`)
   } else {
     const report = createReport({ filters: args, differences: readDifferences(), say })
     const ours = await startOurGateway()
@@ -46,6 +51,10 @@ try {
       const recorded = readRecorded()
       for (const [name, judgement] of await askUpstream(upstream.http))
         report.compare(`the record of ${name}`, judgement, recorded.get(name))
+      await makeObjects(upstream.http)
+      const unusual = readRecord()
+      for (const [name, seen] of await askAll(upstream.http))
+        report.compare(`the record of the unusual ${name}`, seen, unusual.get(name))
     }
     process.exitCode = report.finish() ? 0 : 1
   }

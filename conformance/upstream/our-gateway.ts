@@ -1,4 +1,5 @@
 // Our API gateway alone, as upstream's API server is alone: nothing moves by itself, so that answers can be compared.
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,8 +24,11 @@ export async function startOurGateway(serviceCidr = '10.96.0.0/12'): Promise<Our
   const pki = loadPki({ directory: join(directory, 'pki'), nowMs: clock.nowMs() })
   const log = await openSqliteClusterLog({ dataDir: ':memory:' })
   const host = '127.0.0.1'
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  const signingKey = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
   const gateway = createApiGateway({
     ...{ log, clock, ids, logger, serviceRanges },
+    serviceAccounts: { issuers: ['https://kubernetes.default.svc'], signingKey },
     https: { host, port: 0, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
   })
   const boot = bootGateway({ gateway, clock, logger, address: host, serviceRanges, keepSystemObjects: false })

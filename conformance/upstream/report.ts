@@ -75,6 +75,8 @@ export const blank = (value: unknown): unknown =>
     JSON.stringify(value ?? null)
       .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uid>')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
+      // How old a row of a Table is.
+      .replace(/"\d+s"/g, '"<age>"')
       .replace(/current: \d+/g, 'current: <version>')
       .replace(/(NOT_OK|kube-api-access)-[a-z0-9]{5}/g, '$1-<random>'),
   )

@@ -142,7 +142,11 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
         ...(options.serviceCidr ? { SHIPLOG_SERVICE_CIDR: options.serviceCidr } : {}),
       })
       await service(`scheduler-${number}`, 'scheduler', clientOf('kube-scheduler'))
-      await service(`controllers-${number}`, 'controllers', clientOf('kube-controller-manager'))
+      await service(`controllers-${number}`, 'controllers', {
+        ...clientOf('kube-controller-manager'),
+        SHIPLOG_SERVICE_ACCOUNT_KEY: file('kube-controller-manager', 'sa.key'),
+        SHIPLOG_CA_KEY: file('kube-controller-manager', 'ca.key'),
+      })
     }
     if (nodes.length > 0) {
       await service('node-agent', 'node-agent', {

@@ -7,6 +7,9 @@ import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gate
 import { bootGateway } from '@shiplog/api-gateway/boot'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
+import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
+import { createTokenSigner } from '@shiplog/control-plane/identity/signed-token'
+import { signingKeyOf } from '@shiplog/control-plane/identity/token-keys'
 import { defaultIssuer } from '@shiplog/control-plane/identity/token-claims'
 import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
@@ -41,6 +44,8 @@ import { createSqlPart } from './sql-part.ts'
 
 export interface ClusterOptions {
   readonly dataDir: string
+  /** Which controllers run, by upstream's names: `*,-cronjob-controller`; all when absent. */
+  readonly controllers?: readonly string[]
   /** 0 takes any free port. */
   readonly port: number
   /** Default 127.0.0.1. */
@@ -112,7 +117,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   const stop = async (): Promise<void> => {
     for (const [what, how] of undo.splice(0).reverse()) {
       const limitMs = what === processAgentName || what === 'postgres' ? stopProcessesMs : stopStepMs
-      await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'a part did not stop well'))
+      await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'failed to stop component'))
     }
   }
 
@@ -217,7 +222,12 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       guarded,
       keepSystemObjects: true,
     })
-    await begin({ name: gateway.name, start: () => boot.start(), stop: () => gateway.stop(), health: () => gateway.health() })
+    await begin({
+      name: gateway.name,
+      start: () => boot.start(),
+      stop: () => gateway.stop(),
+      health: () => gateway.health(),
+    })
     undo.push(['system objects', async () => boot[Symbol.asyncDispose]()])
     const url = `https://${isWildcard(host) ? '127.0.0.1' : host}:${gateway.port}`
     const kubeconfig = join(dataDir, 'kubeconfig')
@@ -259,7 +269,10 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ids,
       log: logger,
       rootCa: pki.ca,
+      tokenSigner: createTokenSigner(signingKeyOf(pki.serviceAccountKey)),
+      certificateSigner: createCertificateSigner({ certificate: pki.ca, key: pki.caKey }),
       metrics,
+      ...(options.controllers ? { controllers: options.controllers } : {}),
     })
     metrics.collect(() => [
       ...scheduler.metrics(),
@@ -330,9 +343,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const memory = giveBackMemory(clock)
     undo.push(['memory', () => memory[Symbol.dispose]()])
     // Nobody here needs the roles: components in this process are not asked for their rights.
-    const roles = boot
-      .finish()
-      .catch((err: unknown) => logger.warn({ err }, 'failed to create the default roles'))
+    const roles = boot.finish().catch((err: unknown) => logger.warn({ err }, 'failed to create the default roles'))
     undo.push(['default roles', () => roles])
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     sql.begin(log, guarded.inspection)

@@ -41,7 +41,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const undo: (() => Promise<void>)[] = []
   const stop = async (): Promise<void> => {
     for (const how of undo.splice(0).reverse())
-      await how().catch((err: unknown) => logger.warn({ err }, 'not stopped well'))
+      await how().catch((err: unknown) => logger.warn({ err }, 'failed to stop component'))
   }
   try {
     const target = await openPostgres(options)
@@ -51,7 +51,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       url: target.writerUrl,
       applicationName: 'shiplog-projector',
       statementTimeoutMs: batchTimeoutMs,
-      onError: (err) => logger.debug({ err }, 'a connection to PostgreSQL broke'),
+      onError: (err) => logger.debug({ err }, 'PostgreSQL connection lost'),
     })
     undo.push(() => pool.end())
     const projector = createProjector({

@@ -63,7 +63,7 @@ export function createSqlPart(options: SqlPartOptions): SqlPart {
         is = 'failing'
         const lastEnd = { how, atMs: clock.nowMs(), exitCode: 1 }
         failing = { running: false, restarts: failing.restarts + 1, startedAtMs, lastEnd, waitMs }
-        options.logger.warn({ err: error, waitMs }, 'SQL could not be started')
+        options.logger.warn({ err: error, waitMs }, 'failed to start SQL, retrying')
         progress(`SQL: off: ${how}; it is tried again in ${waitMs / 1_000} s`)
       }
       await clock.sleep(waitMs, signal)
@@ -74,7 +74,7 @@ export function createSqlPart(options: SqlPartOptions): SqlPart {
     begin(log, inspection) {
       if (is === 'off') return
       begun = run(log, inspection).catch((err: unknown) => {
-        if (!signal.aborted) options.logger.error({ err }, 'SQL is off')
+        if (!signal.aborted) options.logger.error({ err }, 'SQL disabled')
         is = 'off'
       })
     },

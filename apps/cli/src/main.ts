@@ -1,5 +1,6 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
+import { resolve } from 'node:path'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
@@ -147,6 +148,14 @@ program
   )
   .addOption(
     new Option(
+      '--controllers <names>',
+      "controllers to run, by upstream's names, comma-separated: * is all, -name leaves one out",
+    )
+      .default(['*'], '*')
+      .argParser((text) => text.split(',').filter((name) => name !== '')),
+  )
+  .addOption(
+    new Option(
       '--continue-token-lifetime <seconds>',
       'paged lists go on from their snapshot for so long, then 410; upstream: about 300 (default: as long as the log holds it)',
     ).argParser(wholeNumber(86_400)),
@@ -203,8 +212,9 @@ program
   .command('down')
   .description('stop the cluster of a data directory, and with --purge remove all that it left')
   .addOption(dataDirOption())
-  .addOption(new Option('--purge', "remove the data directory, and PostgreSQL's home with it"))
-  .addHelpText('after', '\nExit code 0: nothing runs on it any more.')
+  .addOption(new Option('--purge', "remove the data directory, and PostgreSQL's home with it: it asks"))
+  .addOption(new Option('-y, --yes', 'do not ask'))
+  .addHelpText('after', '\nExit code 0: nothing runs on it any more; 1: nothing was removed.')
   .action(async (options) => {
     const { down } = await import('./cluster/down.ts')
     process.exitCode = await down(options)
@@ -297,7 +307,10 @@ program
   .description('mend a log whose damage keeps the cluster from starting, giving up what cannot be read')
   .addOption(dataDirOption())
   .option('--yes', 'give it up; without this nothing is changed')
-  .option('--end <sequence...>', 'end the objects of these damaged records instead of taking them back to older versions')
+  .option(
+    '--end <sequence...>',
+    'end the objects of these damaged records instead of taking them back to older versions',
+  )
   .addHelpText(
     'after',
     `
@@ -492,6 +505,13 @@ program
     const { versionLines } = await import('./cluster/info.ts')
     for (const line of versionLines()) process.stdout.write(`${line}\n`)
   })
+
+program
+  .command('envtest')
+  .description('tell where the control plane for other people\'s test suites is: see docs/envtest.md')
+  .addArgument(new Argument('<what>', 'path: the directory with kube-apiserver, etcd and kubectl').choices(['path']))
+  .addHelpText('after', '\n  $ export KUBEBUILDER_ASSETS="$(npx shiplog envtest path)"')
+  .action(() => void process.stdout.write(`${resolve(import.meta.dirname, '..', '..', '..', 'envtest', 'bin')}\n`))
 
 program
   .command('completion')

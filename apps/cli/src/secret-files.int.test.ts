@@ -78,7 +78,7 @@ test.each(['embedded', 'jetstream'])('up on %s, its SQL, and a backup', async (l
   const restored = openDirectory('restored')
   expect(shiplog('restore', copy, '-d', restored, '--log', log)).toMatchObject({ status: 0 })
   expect([copy, restored].flatMap(openOnes)).toEqual([])
-  expect(shiplog('down', '-d', dataDir, '--purge')).toMatchObject({ status: 0 })
+  expect(shiplog('down', '-d', dataDir, '--purge', '--yes')).toMatchObject({ status: 0 })
   expect(readdirSync(place).sort()).toEqual(['copy', 'restored'])
 })
 

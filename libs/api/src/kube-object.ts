@@ -3,7 +3,6 @@
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
 /** A plain JSON object. Field access yields `any` on purpose: shapes are checked against the schema, not by tsc. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type JsonObject = Record<string, any>
 
 export interface OwnerReference {

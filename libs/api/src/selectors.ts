@@ -30,6 +30,18 @@ export interface LabelSelector {
     | null
 }
 
+/** A LabelSelector as requests bring it, before it is validated. */
+export interface DecodedLabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>> | null | undefined
+  readonly matchExpressions?: readonly Partial<DecodedLabelRequirement>[] | null | undefined
+}
+
+interface DecodedLabelRequirement {
+  readonly key: string | undefined
+  readonly operator: string | undefined
+  readonly values: readonly string[] | null | undefined
+}
+
 // ── names and values of labels ────────────────────────────────────────────────────────────────────────────────────
 
 const labelNameMaxBytes = 63
@@ -421,7 +433,7 @@ const compiledSelectors = new WeakMap<object, CompiledSelector>()
  * Compiles a LabelSelector object: absent selects nothing, empty selects everything. Objects are taken as immutable, so
  * the result is remembered by identity. Throws ApiError 400 for what validateLabelSelector would have refused.
  */
-export const compileLabelSelector = (selector: LabelSelector | null | undefined): CompiledSelector => {
+export const compileLabelSelector = (selector: DecodedLabelSelector | null | undefined): CompiledSelector => {
   if (!selector) return nothingSelector
   const known = compiledSelectors.get(selector)
   if (known) return known
@@ -429,7 +441,7 @@ export const compileLabelSelector = (selector: LabelSelector | null | undefined)
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) {
     requirements.push({ key, operator: '=', values: [value] })
   }
-  for (const { key, operator, values } of selector.matchExpressions ?? []) {
+  for (const { key = '', operator = '', values } of selector.matchExpressions ?? []) {
     const known = Object.hasOwn(expressionOperators, operator) ? expressionOperators[operator] : undefined
     if (!known) return refuse(`${quoted(operator)} is not a valid label selector operator`)
     requirements.push({ key, operator: known, values: values ?? [] })
@@ -461,7 +473,10 @@ export const validateLabels = (
 }
 
 /** Validates a LabelSelector object under a path, e.g. `spec.selector`. */
-export const validateLabelSelector = (selector: LabelSelector | null | undefined, path: string): StatusCause[] => {
+export const validateLabelSelector = (
+  selector: DecodedLabelSelector | null | undefined,
+  path: string,
+): StatusCause[] => {
   if (!selector) return []
   const causes = validateLabels(selector.matchLabels, `${path}.matchLabels`)
   ;(selector.matchExpressions ?? []).forEach((expression, index) => {

@@ -34,9 +34,21 @@ export interface Status {
 export class ApiError extends Error {
   override readonly name = 'ApiError'
   readonly status: Status
+  /** What the client is warned of all the same. */
+  warnings: readonly string[] = []
   constructor(status: Status) {
     super(status.message ?? status.reason ?? 'API error')
     this.status = status
+  }
+}
+
+/** Does work whose refusal carries what was warned of before. */
+export async function warningOf<Result>(warnings: () => readonly string[], work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (isApiError(error)) error.warnings = [...warnings(), ...error.warnings]
+    throw error
   }
 }
 

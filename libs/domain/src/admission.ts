@@ -1,5 +1,8 @@
 // Admission: what happens between decoding and deciding, as upstream's plugins of the same names do it.
+import type { Draft } from '@shiplog/api/decoded'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { KubeObject } from '@shiplog/api/kube-object'
+import type { BuiltInResource, ObjectOf } from '@shiplog/api/object-of'
 import type { User } from './strategy.ts'
 
 export interface AdmissionAttributes {
@@ -41,3 +44,21 @@ export interface AdmissionPlugin {
    */
   charge?(attributes: AdmissionAttributes, view: AdmissionView, nowMs: number): readonly Charge[]
 }
+
+/** The pod that is about to be created or updated, itself and not through a subresource; undefined for any other write. */
+export const podOf = (attributes: AdmissionAttributes): Draft<Pod> | undefined =>
+  attributes.group === '' && attributes.resource === 'pods' && attributes.subresource === ''
+    ? attributes.object
+    : undefined
+
+/** The pod that is about to be created. */
+export const createdPod = (attributes: AdmissionAttributes): Draft<Pod> | undefined =>
+  attributes.operation === 'CREATE' ? podOf(attributes) : undefined
+
+/** A stored object by the type of its resource: `lookUp(view, 'serviceaccounts', 'default', 'builder')`. */
+export const lookUp = <Resource extends BuiltInResource>(
+  view: AdmissionView,
+  resource: Resource,
+  namespace: string,
+  name: string,
+): ObjectOf<Resource> | undefined => view.get(resource, namespace, name) as ObjectOf<Resource> | undefined

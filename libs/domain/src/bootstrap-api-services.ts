@@ -1,6 +1,7 @@
 // One APIService for each group and version that the gateway serves itself, with upstream's priorities: discovery is read from
 // them by clients that look there.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { APIService } from '@shiplog/api/generated/types/apiregistration-v1'
+import type { Manifest } from '@shiplog/api/decoded'
 
 /** Group → how far up its group stands, and each of its versions within it. */
 const priorities: Readonly<Record<string, readonly [group: number, versions: Readonly<Record<string, number>>]>> = {
@@ -27,7 +28,7 @@ const priorities: Readonly<Record<string, readonly [group: number, versions: Rea
 }
 
 /** `now`: since when they are available, as they always are. */
-export const bootstrapApiServices = (now: string): JsonObject[] =>
+export const bootstrapApiServices = (now: string): Manifest<APIService>[] =>
   Object.entries(priorities).flatMap(([group, [groupPriorityMinimum, versions]]) =>
     Object.entries(versions).map(([version, versionPriority]) => ({
       apiVersion: 'apiregistration.k8s.io/v1',

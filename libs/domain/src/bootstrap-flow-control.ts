@@ -1,9 +1,19 @@
 // The FlowSchemas and PriorityLevelConfigurations of a fresh cluster: upstream's mandatory and suggested ones. Nothing here
 // acts on them; clients and people who look for them find what they know.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type {
+  FlowSchema,
+  PolicyRulesWithSubjects,
+  PriorityLevelConfiguration,
+  PriorityLevelConfigurationSpec,
+  ResourcePolicyRule,
+  Subject,
+} from '@shiplog/api/generated/types/flowcontrol-v1'
+
+import type { Manifest } from '@shiplog/api/decoded'
+import type { ObjectMeta } from '@shiplog/api/kube-object'
 
 const apiVersion = 'flowcontrol.apiserver.k8s.io/v1'
-const metadata = (name: string): JsonObject => ({
+const metadata = (name: string): Partial<ObjectMeta> => ({
   name,
   annotations: { 'apf.kubernetes.io/autoupdate-spec': 'true' },
 })
@@ -29,14 +39,14 @@ const levels: Readonly<Record<string, Level>> = {
   'global-default': { shares: 20, lendablePercent: 50, queues: many },
 }
 
-const priorityLevel = (name: string, spec: JsonObject): JsonObject => ({
+const priorityLevel = (name: string, spec: PriorityLevelConfigurationSpec): Manifest<PriorityLevelConfiguration> => ({
   apiVersion,
   kind: 'PriorityLevelConfiguration',
   metadata: metadata(name),
   spec,
 })
 
-const limited = ({ shares, lendablePercent, queues }: Level): JsonObject => ({
+const limited = ({ shares, lendablePercent, queues }: Level): PriorityLevelConfigurationSpec => ({
   type: 'Limited',
   limited: {
     nominalConcurrencyShares: shares,
@@ -45,29 +55,36 @@ const limited = ({ shares, lendablePercent, queues }: Level): JsonObject => ({
   },
 })
 
-const groups = (...names: string[]): JsonObject[] => names.map((name) => ({ kind: 'Group', group: { name } }))
-const users = (...names: string[]): JsonObject[] => names.map((name) => ({ kind: 'User', user: { name } }))
-const systemAccounts: JsonObject = {
+const groups = (...names: string[]): Subject[] => names.map((name) => ({ kind: 'Group', group: { name } }))
+const users = (...names: string[]): Subject[] => names.map((name) => ({ kind: 'User', user: { name } }))
+const systemAccounts: Subject = {
   kind: 'ServiceAccount',
   serviceAccount: { name: '*', namespace: 'kube-system' },
 }
 
 interface Resources {
-  readonly verbs?: readonly string[]
-  readonly groups?: readonly string[]
-  readonly resources?: readonly string[]
+  readonly verbs?: string[]
+  readonly groups?: string[]
+  readonly resources?: string[]
   readonly clusterScope?: boolean
 }
 
+type Rules = Omit<PolicyRulesWithSubjects, 'subjects'>
+
 const all = ['*']
-const resourceRule = ({ verbs = all, groups: apiGroups = all, resources = all, clusterScope = true }: Resources) => ({
+const resourceRule = ({
+  verbs = all,
+  groups: apiGroups = all,
+  resources = all,
+  clusterScope = true,
+}: Resources): ResourcePolicyRule => ({
   verbs,
   apiGroups,
   resources,
   namespaces: all,
   ...(clusterScope ? { clusterScope } : {}),
 })
-const everything: JsonObject = {
+const everything: Rules = {
   resourceRules: [resourceRule({})],
   nonResourceRules: [{ verbs: all, nonResourceURLs: all }],
 }
@@ -81,9 +98,9 @@ const schemaAt =
     level: string,
     precedence: number,
     distinguisher: 'ByUser' | 'ByNamespace' | undefined,
-    subjects: readonly JsonObject[],
-    rules: JsonObject = everything,
-  ): JsonObject => ({
+    subjects: Subject[],
+    rules: Rules = everything,
+  ): Manifest<FlowSchema> => ({
     apiVersion,
     kind: 'FlowSchema',
     metadata: metadata(name),
@@ -115,7 +132,7 @@ const heartbeats = {
 }
 
 /** Levels first: schemas name them. `now`: since when what a schema names is there. */
-export const bootstrapFlowControl = (now: string): JsonObject[] => {
+export const bootstrapFlowControl = (now: string): Manifest<FlowSchema | PriorityLevelConfiguration>[] => {
   const schema = schemaAt(now)
   return [
     priorityLevel('exempt', { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } }),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { apiServerEndpoints, bootstrapObjects } from './bootstrap-objects.ts'
 import { validateObjectMeta } from './metadata-validation.ts'
 import { strategyFor } from './strategies.ts'
@@ -14,6 +14,7 @@ const resources: Readonly<Record<string, string>> = {
   ClusterRole: 'clusterroles.rbac.authorization.k8s.io',
   ClusterRoleBinding: 'clusterrolebindings.rbac.authorization.k8s.io',
   Role: 'roles.rbac.authorization.k8s.io',
+  ConfigMap: 'configmaps',
   RoleBinding: 'rolebindings.rbac.authorization.k8s.io',
   FlowSchema: 'flowschemas.flowcontrol.apiserver.k8s.io',
   PriorityLevelConfiguration: 'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
@@ -33,6 +34,7 @@ test('a fresh cluster has namespaces, priority classes and its own service', () 
     'Namespace/kube-node-lease',
     'PriorityClass/system-node-critical',
     'PriorityClass/system-cluster-critical',
+    'ConfigMap/kube-apiserver-legacy-service-account-token-tracking',
     'ServiceCIDR/kubernetes',
     'Service/kubernetes',
     'Endpoints/kubernetes',
@@ -56,7 +58,7 @@ test.each(['127.0.0.1', '10.0.0.9'])('all of them pass their own rules with the 
 test('every binding binds a role that is there, and of the roles of components only those of absent ones are bound to nobody', () => {
   const drafts = bootstrapObjects({ apiServers: [{ address: '10.0.0.9', port: 6443 }], nowMs: 0 })
   const namesOf = (kind: string): string[] =>
-    drafts.filter((draft) => draft['kind'] === kind).map((draft) => draft['metadata'].name)
+    drafts.filter((draft) => draft['kind'] === kind).map((draft) => String(draft.metadata.name))
   for (const scope of ['Cluster', '']) {
     const bindings = drafts.filter((draft) => draft['kind'] === `${scope}RoleBinding`)
     const roles = namesOf(`${scope}Role`)
@@ -98,7 +100,10 @@ test('nobody but the administrators can write roles or read Secrets, the control
     'system:aggregate-to-edit',
     'system:controller:clusterrole-aggregation-controller',
     'system:controller:generic-garbage-collector',
+    'system:controller:horizontal-pod-autoscaler',
+    'system:controller:legacy-service-account-token-cleaner',
     'system:controller:namespace-controller',
+    'system:controller:resourcequota-controller',
   ])
 })
 
@@ -110,7 +115,7 @@ test('API servers that serve on several ports or families have slices of their o
     { address: '10.0.0.7', port: 6443 },
     { address: '10.0.0.8', port: 6443 },
   ]
-  const [endpoints, ...slices] = apiServerEndpoints(places)
+  const [endpoints, ...slices]: JsonObject[] = apiServerEndpoints(places)
   expect(apiServerEndpoints([...places].reverse())).toEqual([endpoints, ...slices])
   expect(endpoints!['subsets']).toEqual([
     {

@@ -1,12 +1,21 @@
 // The roles and bindings that a cluster has from its first second, under upstream's names and with upstream's rules: for
 // people (cluster-admin, admin, edit, view, system:discovery, …) and for the components, which need rights as soon as they
-// run apart from the gateway. Roles of controllers that do not exist here are left out. The rules of admin, edit and view are
-// gathered by the clusterrole-aggregation controller from the roles that are labelled for it.
+// run apart from the gateway. The rules of admin, edit and view are gathered by the clusterrole-aggregation controller from
+// the roles that are labelled for it.
 //
 // A rule is a line: `<verbs> <groups> <resources>`, each a list; `core` is the group without a name, and a resource may
 // say one name (`leases=kube-scheduler`).
-import type { PolicyRule } from '@shiplog/api/generated/types/rbac-v1'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import { controllerRoles } from './bootstrap-controller-roles.ts'
+import type { Manifest } from '@shiplog/api/decoded'
+import type { ObjectMeta } from '@shiplog/api/kube-object'
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  PolicyRule,
+  Role,
+  RoleBinding,
+  Subject,
+} from '@shiplog/api/generated/types/rbac-v1'
 
 const read = 'get,list,watch'
 const write = 'create,delete,deletecollection,patch,update'
@@ -215,119 +224,109 @@ const namespacedRoles: readonly (readonly [namespace: string, name: string, line
   ['kube-system', 'system:controller:token-cleaner', [`delete,${read} core secrets`, events]],
 ]
 
-/** By the name of the controller, without `system:controller:`. */
-const controllerRoles: Readonly<Record<string, readonly string[]>> = {
-  'clusterrole-aggregation-controller': [`escalate,${work} rbac.authorization.k8s.io clusterroles`],
-  'deployment-controller': [
-    'get,list,update,watch apps,extensions deployments',
-    'update apps,extensions deployments/status',
-    'update apps,extensions deployments/finalizers',
-    `create,delete,${read},patch,update apps,extensions replicasets`,
-    'get,list,update,watch core pods',
-    events,
-  ],
-  'endpoint-controller': [
-    `${read} core pods,services`,
-    `create,delete,${read},update core endpoints`,
-    'create core endpoints/restricted',
-    events,
-  ],
-  'endpointslice-controller': [
-    `${read} core nodes,pods,services`,
-    'update core services/finalizers',
-    `create,delete,${read},update discovery.k8s.io endpointslices`,
-    events,
-  ],
-  'generic-garbage-collector': [`delete,${read},patch,update * *`, events],
-  'job-controller': [
-    `${read},patch,update batch jobs`,
-    'update batch jobs/status',
-    'update batch jobs/finalizers',
-    'create,delete,list,patch,watch core pods',
-    events,
-  ],
-  'namespace-controller': [
-    `delete,${read} core namespaces`,
-    'update core namespaces/finalize,namespaces/status',
-    `delete,deletecollection,${read} * *`,
-  ],
-  'node-controller': [
-    `delete,${read},patch,update core nodes`,
-    'patch,update core nodes/status',
-    'patch,update core pods/status',
-    `delete,${read} core pods`,
-    events,
-  ],
-  'pod-garbage-collector': ['delete,list,watch core pods', `${read} core nodes`, 'patch core pods/status'],
-  'replicaset-controller': [
-    'get,list,update,watch apps,extensions replicasets',
-    'update apps,extensions replicasets/status',
-    'update apps,extensions replicasets/finalizers',
-    'create,delete,list,patch,watch core pods',
-    events,
-  ],
-  'root-ca-cert-publisher': ['create,update core configmaps', events],
-  'service-account-controller': ['create core serviceaccounts', events],
-  'ttl-after-finished-controller': [`delete,${read} batch jobs`, events],
-}
-
 const group = 'rbac.authorization.k8s.io'
-const metadata = (name: string): JsonObject => ({
+type Metadata = Partial<ObjectMeta>
+
+const metadata = (name: string): Metadata => ({
   name,
   labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' },
   annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
 })
 
-const ruleOf = (line: string): JsonObject => {
-  const [verbs, groups, resources] = line.split(' ').map((list) => list.split(','))
+const ruleOf = (line: string): PolicyRule => {
+  const [verbs = [], groups = [], resources] = line.split(' ').map((list) => list.split(','))
   if (resources === undefined) return { verbs, nonResourceURLs: groups }
   const [resource = '', name] = resources[0]!.split('=')
   return {
     verbs,
-    apiGroups: groups!.map((each) => (each === 'core' ? '' : each)),
+    apiGroups: groups.map((each) => (each === 'core' ? '' : each)),
     resources: name === undefined ? resources : [resource],
-    ...(name === undefined ? {} : { resourceNames: [name] }),
+    ...(name === undefined ? {} : { resourceNames: name.split('|') }),
   }
 }
 
-const role = (name: string, lines: readonly string[], namespace?: string): JsonObject => ({
-  apiVersion: `${group}/v1`,
-  kind: namespace === undefined ? 'ClusterRole' : 'Role',
-  metadata: labelledFor(gatheredInto[name], { ...metadata(name), ...(namespace === undefined ? {} : { namespace }) }),
+const clusterRole = (name: string, lines: readonly string[]): Manifest<ClusterRole> => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRole',
+  metadata: labelledFor(gatheredInto[name], metadata(name)),
   rules: lines.map(ruleOf),
 })
 
-const labelledFor = (target: string | undefined, meta: JsonObject): JsonObject =>
-  target === undefined ? meta : { ...meta, labels: { ...meta['labels'], [aggregateTo(target)]: 'true' } }
+const role = (namespace: string, name: string, lines: readonly string[]): Manifest<Role> => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'Role',
+  metadata: labelledFor(gatheredInto[name], { ...metadata(name), namespace }),
+  rules: lines.map(ruleOf),
+})
+
+const labelledFor = (target: string | undefined, meta: Metadata): Metadata =>
+  target === undefined ? meta : { ...meta, labels: { ...meta.labels, [aggregateTo(target)]: 'true' } }
 
 /** A role whose rules are those of the roles that are labelled for it. */
-const aggregate = (name: string): JsonObject => ({
-  ...role(name, []),
+const aggregate = (name: string): Manifest<ClusterRole> => ({
+  ...clusterRole(name, []),
   aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [aggregateTo(name)]: 'true' } }] },
 })
 
-const binding = (name: string, subjects: readonly JsonObject[], namespace?: string, roleName = name): JsonObject => ({
-  apiVersion: `${group}/v1`,
+const binding = (
+  name: string,
+  subjects: Subject[],
+  namespace?: string,
+  roleName = name,
+): Manifest<RoleBinding | ClusterRoleBinding> => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
   kind: namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding',
   metadata: { ...metadata(name), ...(namespace === undefined ? {} : { namespace }) },
   roleRef: { apiGroup: group, kind: namespace === undefined ? 'ClusterRole' : 'Role', name: roleName },
   subjects,
 })
 
-const accounts = (...names: string[]): JsonObject[] =>
+const accounts = (...names: string[]): Subject[] =>
   names.map((name) => ({ kind: 'ServiceAccount', name, namespace: 'kube-system' }))
-const users = (...names: string[]): JsonObject[] => names.map((name) => ({ apiGroup: group, kind: 'User', name }))
-const groups = (...names: string[]): JsonObject[] => names.map((name) => ({ apiGroup: group, kind: 'Group', name }))
+const users = (...names: string[]): Subject[] => names.map((name) => ({ apiGroup: group, kind: 'User', name }))
+const groups = (...names: string[]): Subject[] => names.map((name) => ({ apiGroup: group, kind: 'Group', name }))
 
 /** What every node may do, but for what the Node authorizer knows better. */
-export const nodeRules = (): PolicyRule[] => (roles['system:node'] ?? []).map((line) => ruleOf(line) as PolicyRule)
+export const nodeRules = (): PolicyRule[] => (roles['system:node'] ?? []).map(ruleOf)
+
+/** Of upstream's controllers those that are here, or are to be: they speak as their manager. */
+const ownControllers: ReadonlySet<string> = new Set([
+  'certificate-controller',
+  'clusterrole-aggregation-controller',
+  'cronjob-controller',
+  'daemon-set-controller',
+  'deployment-controller',
+  'disruption-controller',
+  'endpoint-controller',
+  'endpointslice-controller',
+  'endpointslicemirroring-controller',
+  'ephemeral-volume-controller',
+  'expand-controller',
+  'generic-garbage-collector',
+  'horizontal-pod-autoscaler',
+  'job-controller',
+  'legacy-service-account-token-cleaner',
+  'namespace-controller',
+  'node-controller',
+  'persistent-volume-binder',
+  'pod-garbage-collector',
+  'pv-protection-controller',
+  'pvc-protection-controller',
+  'replicaset-controller',
+  'replication-controller',
+  'resourcequota-controller',
+  'root-ca-cert-publisher',
+  'service-account-controller',
+  'statefulset-controller',
+  'ttl-after-finished-controller',
+])
 
 /** Roles first, then who has them. */
-export const bootstrapRoles = (): JsonObject[] => [
-  ...Object.entries(roles).map(([name, lines]) => role(name, lines)),
+export const bootstrapRoles = (): Manifest<Role | ClusterRole | RoleBinding | ClusterRoleBinding>[] => [
+  ...Object.entries(roles).map(([name, lines]) => clusterRole(name, lines)),
   ...aggregated.map(aggregate),
-  ...Object.entries(controllerRoles).map(([name, lines]) => role(`system:controller:${name}`, lines)),
-  ...namespacedRoles.map(([namespace, name, lines]) => role(name, lines, namespace)),
+  ...Object.entries(controllerRoles).map(([name, lines]) => clusterRole(`system:controller:${name}`, lines)),
+  ...namespacedRoles.map(([namespace, name, lines]) => role(namespace, name, lines)),
   binding('cluster-admin', groups('system:masters')),
   binding('system:basic-user', groups('system:authenticated')),
   binding('system:discovery', groups('system:authenticated')),
@@ -340,7 +339,11 @@ export const bootstrapRoles = (): JsonObject[] => [
   binding('system:node-proxier', users('system:kube-proxy')),
   binding('system:service-account-issuer-discovery', groups('system:serviceaccounts')),
   binding('system:volume-scheduler', users(scheduler)),
-  binding('system:controller:bootstrap-signer', accounts('bootstrap-signer'), 'kube-public'),
+  binding(
+    'system:controller:bootstrap-signer',
+    [...accounts('bootstrap-signer'), ...users(controllerManager)],
+    'kube-public',
+  ),
   binding(
     'system::extension-apiserver-authentication-reader',
     users(controllerManager, scheduler),
@@ -353,14 +356,15 @@ export const bootstrapRoles = (): JsonObject[] => [
     'kube-system',
   ),
   binding('system::leader-locking-kube-scheduler', [...users(scheduler), ...accounts('kube-scheduler')], 'kube-system'),
-  ...['bootstrap-signer', 'cloud-provider', 'token-cleaner'].map((name) =>
-    binding(`system:controller:${name}`, accounts(name), 'kube-system'),
+  binding('system:controller:cloud-provider', accounts('cloud-provider'), 'kube-system'),
+  ...['bootstrap-signer', 'token-cleaner'].map((name) =>
+    binding(`system:controller:${name}`, [...accounts(name), ...users(controllerManager)], 'kube-system'),
   ),
   // Upstream's controllers may each use a service account of its own; ours all speak as their manager.
   ...Object.keys(controllerRoles).map((name) =>
     binding(`system:controller:${name}`, [
-      { kind: 'ServiceAccount', name, namespace: 'kube-system' },
-      ...users(controllerManager),
+      ...accounts(name),
+      ...(ownControllers.has(name) ? users(controllerManager) : []),
     ]),
   ),
 ]

@@ -37,7 +37,8 @@ describe('HorizontalPodAutoscaler', () => {
       'autoscaling.alpha.kubernetes.io/metrics',
       'mine',
     ])
-    const told = (name: string): unknown => JSON.parse(v1.metadata.annotations![`autoscaling.alpha.kubernetes.io/${name}`]!)
+    const told = (name: string): unknown =>
+      JSON.parse(v1.metadata.annotations![`autoscaling.alpha.kubernetes.io/${name}`]!)
     expect(told('metrics')).toEqual([{ type: 'Resource', resource: { name: 'memory', targetAverageValue: '1Gi' } }])
     expect(told('current-metrics')).toEqual([
       {

@@ -75,13 +75,26 @@ export function prepareForCreate(kind: Kind, draft: KubeObject, context: Decisio
   delete metadata.deletionTimestamp
   delete metadata.deletionGracePeriodSeconds
   delete (metadata as JsonObject)['selfLink']
-  delete metadata.generation
   metadata.uid = context.uuid()
   metadata.creationTimestamp = rfc3339(context.nowMs)
   if (!info.namespaced) delete metadata.namespace
   if (strategy.prepareForCreate) strategy.prepareForCreate(draft, context)
   else if (hasStatus(kind)) draft['status'] = {}
   if (keepsGeneration(kind, draft)) metadata.generation = 1
+}
+
+/** An owner that is named twice owns once; whoever named it so is warned. */
+export function dedupeOwners(draft: KubeObject): void {
+  const owners = draft.metadata.ownerReferences
+  if (!Array.isArray(owners) || owners.length < 2) return
+  const isRepeated = owners.map((owner, index) => owners.slice(0, index).some((other) => deepEqual(other, owner)))
+  if (!isRepeated.includes(true)) return
+  draft.metadata.ownerReferences = owners.filter((_, index) => !isRepeated[index])
+  const uids = new Set(owners.filter((_, index) => isRepeated[index]).map(({ uid }) => uid))
+  duplicateOwners.set(
+    draft,
+    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${[...uids].join(', ')}`,
+  )
 }
 
 /** Validates a prepared draft and decides its creation. */
@@ -121,7 +134,8 @@ function validate(kind: Kind, object: KubeObject, before?: KubeObject): StatusCa
   const said = causes.map((cause) => cause.field ?? '')
   for (const cause of kind.structuralErrors(object)) {
     const field = cause.field ?? ''
-    if (!said.some((known) => field === known || field.startsWith(`${known}.`) || field.startsWith(`${known}[`))) causes.push(cause)
+    if (!said.some((known) => field === known || field.startsWith(`${known}.`) || field.startsWith(`${known}[`)))
+      causes.push(cause)
   }
   return causes
 }
@@ -133,9 +147,19 @@ export const warningsOf = (
   before: KubeObject | undefined,
   subresource: string,
 ): readonly string[] =>
-  subresource === 'status' && before
-    ? (strategy.statusWarnings?.(next, before) ?? [])
-    : (strategy.warnings?.(next, before) ?? [])
+  [
+    ...(subresource === 'status' && before
+      ? (strategy.statusWarnings?.(next, before) ?? [])
+      : (strategy.warnings?.(next, before) ?? [])),
+    ...duplicateOwnerWarnings(next),
+  ]
+
+const duplicateOwners = new WeakMap<KubeObject, string>()
+
+const duplicateOwnerWarnings = (next: KubeObject): readonly string[] => {
+  const warning = duplicateOwners.get(next)
+  return warning === undefined ? [] : [warning]
+}
 
 /** What an update is aimed at: the object itself, or one of its subresources that writes it. */
 export interface UpdateOptions {

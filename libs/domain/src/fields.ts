@@ -5,43 +5,65 @@ import type { StatusCause } from '@shiplog/api/status'
 import type { NameRule } from './names.ts'
 
 /** Sets `target[key]` when it is absent or null. */
-export const fill = (target: JsonObject, key: string, value: unknown): void => {
+export const fill = <Target extends object, Key extends keyof Target>(
+  target: Target,
+  key: Key,
+  value: NonNullable<Target[Key]>,
+): void => {
   if (target[key] === undefined || target[key] === null) target[key] = value
 }
 
 /** As `fill`, and an empty string counts as absent (fields that are no pointers in the Go types). */
-export const fillText = (target: JsonObject, key: string, value: string): void => {
+export const fillText = <Target extends object, Key extends keyof Target>(
+  target: Target,
+  key: Key,
+  value: NonNullable<Target[Key]>,
+): void => {
   if (!target[key]) target[key] = value
 }
 
+/** What upstream writes as null when nobody has set it: lists and times that Go does not leave out. */
+export const fillNull = <Target extends object>(target: Target, key: keyof Target & string): void => {
+  ;(target as JsonObject)[key] ??= null
+}
+
 /** What upstream always writes of a status, if only as zero; a status that is not there stays away. */
-export const fillStatus = (draft: JsonObject, values: JsonObject): void => {
-  const status = draft['status']
-  if (status) for (const [key, value] of Object.entries(values)) fill(status, key, value)
+export const fillStatus = <Status extends object>(status: Status | undefined, values: Partial<Status>): void => {
+  if (status) for (const [key, value] of Object.entries(values)) fill(status as JsonObject, key, value)
 }
 
 /** The object at `target[key]`, made when absent. */
-export const section = (target: JsonObject, key: string): JsonObject => {
+export const section = <Target extends object, Key extends keyof Target>(
+  target: Target,
+  key: Key,
+): NonNullable<Target[Key]> => {
   const value = target[key]
   if (value !== null && typeof value === 'object') return value
-  const fresh: JsonObject = {}
+  const fresh = {} as NonNullable<Target[Key]>
   target[key] = fresh
   return fresh
 }
 
 /** `target[key]` becomes what it is in `source`, which may be nothing. */
-export const keep = (target: JsonObject, source: JsonObject | undefined, key: string): void => {
+export const keep = <Target extends object, Key extends keyof Target>(
+  target: Target,
+  source: Partial<NoInfer<Target>> | undefined,
+  key: Key,
+): void => {
   const value = source?.[key]
   if (value === undefined) delete target[key]
   else target[key] = value
 }
 
 /** A list that may be absent. */
-export const items = (value: unknown): readonly any[] => (Array.isArray(value) ? value : [])
+export const items = <Item = any>(value: readonly Item[] | null | undefined): readonly Item[] =>
+  Array.isArray(value) ? value : []
 
 /** Entries of a map that may be absent. */
-export const entries = (value: unknown): [string, any][] =>
-  value !== null && typeof value === 'object' ? Object.entries(value) : []
+export const entries = <Value = any>(
+  value: Readonly<Record<string, Value | undefined>> | null | undefined,
+): [string, Value][] =>
+  value !== null && typeof value === 'object' ? (Object.entries(value) as [string, Value][]) : []
 
 /** Sets a field under a name that a user chose, `__proto__` included. */
 export const setOwn = (target: JsonObject, key: string, value: unknown): void => {
@@ -99,6 +121,10 @@ export const byRule = (rule: NameRule, value: string, field: string): StatusCaus
 /** A name that must be given and must be one. */
 export const requiredName = (rule: NameRule, value: unknown, field: string, detail = ''): StatusCause[] =>
   typeof value !== 'string' || value === '' ? [required(field, detail)] : byRule(rule, value, field)
+
+/** A name that need not be given. */
+export const optionalName = (rule: NameRule, value: string | undefined, field: string): StatusCause[] =>
+  value ? byRule(rule, value, field) : []
 
 /** `Required value` for a text that must be given. */
 export const requiredText = (value: unknown, field: string, detail = ''): StatusCause[] =>

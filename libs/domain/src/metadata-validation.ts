@@ -1,9 +1,9 @@
 // ObjectMeta's rules, the same for all kinds, in the sentences of k8s.io/apimachinery/pkg/api/validation/objectmeta.go.
 import { forbiddenField, invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { KubeObject, ManagedFieldsEntry, ObjectMeta, OwnerReference } from '@shiplog/api/kube-object'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, entries, immutable, items } from './fields.ts'
+import { byRule, entries, immutable, nonNegative } from './fields.ts'
 import { dns1123Label, dns1123Subdomain, type NameRule, qualifiedName } from './names.ts'
 
 /** All annotations of an object together, keys and values. */
@@ -17,7 +17,7 @@ export interface MetadataRules {
   readonly validateName?: NameRule | undefined
   /** Finalizers need no domain. */
   readonly anyFinalizers?: boolean
-  /** Nobody looks at generateName. */
+  /** generateName is not validated. */
   readonly anyGenerateName?: boolean
 }
 
@@ -26,7 +26,10 @@ const utf8 = new TextEncoder()
 const bytesOf = (text: string): number => utf8.encode(text).length
 
 /** Keys and total size of annotations. */
-export const validateAnnotations = (annotations: unknown, field: string): StatusCause[] => {
+export const validateAnnotations = (
+  annotations: Readonly<Record<string, string>> | undefined,
+  field: string,
+): StatusCause[] => {
   const causes: StatusCause[] = []
   let units = 0
   for (const [key, value] of entries(annotations)) {
@@ -40,20 +43,20 @@ export const validateAnnotations = (annotations: unknown, field: string): Status
   return causes
 }
 
-const validateOwnerReferences = (references: unknown, field: string): StatusCause[] => {
+const validateOwnerReferences = (references: readonly Partial<OwnerReference>[], field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   let controller: string | undefined
-  items(references).forEach((reference: JsonObject) => {
-    const version = reference['apiVersion'] ?? ''
+  references.forEach((reference) => {
+    const version = reference.apiVersion ?? ''
     // What does not parse as group and version leaves the version empty.
     if (!/^[^/]+$|^[^/]*\/[^/]+$/.test(version))
       causes.push(invalidValue(`${field}.apiVersion`, version, 'version must not be empty'))
-    for (const key of ['kind', 'name', 'uid'])
+    for (const key of ['kind', 'name', 'uid'] as const)
       if (!reference[key]) causes.push(invalidValue(`${field}.${key}`, reference[key] ?? '', 'must not be empty'))
-    if (version === 'v1' && reference['kind'] === 'Event')
+    if (version === 'v1' && reference.kind === 'Event')
       causes.push(invalidValue(field, reference, '/v1, Kind=Event is disallowed from being an owner'))
-    if (reference['controller'] === true) {
-      const name = `${reference['kind']}/${reference['name']}`
+    if (reference.controller === true) {
+      const name = `${reference.kind}/${reference.name}`
       if (controller !== undefined)
         causes.push(
           invalidValue(
@@ -68,27 +71,25 @@ const validateOwnerReferences = (references: unknown, field: string): StatusCaus
   return causes
 }
 
-const validateFinalizers = (finalizers: unknown, field: string): StatusCause[] => {
-  const causes = items(finalizers).flatMap((finalizer) =>
-    typeof finalizer === 'string' ? byRule(qualifiedName, finalizer, field) : [],
-  )
-  if (items(finalizers).includes('orphan') && items(finalizers).includes('foregroundDeletion'))
+const validateFinalizers = (finalizers: readonly string[], field: string): StatusCause[] => {
+  const causes = finalizers.flatMap((finalizer) => byRule(qualifiedName, finalizer, field))
+  if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion'))
     causes.push(invalidValue(field, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'))
   return causes
 }
 
-const validateManagedFields = (list: unknown, field: string): StatusCause[] => {
+const validateManagedFields = (list: readonly ManagedFieldsEntry[], field: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  items(list).forEach((entry: JsonObject, index) => {
+  list.forEach((entry, index) => {
     const at = `${field}[${index}]`
-    const operation = entry['operation']
+    const operation: string = entry.operation ?? ''
     if (!operation) causes.push(required(`${at}.operation`, 'must not be empty'))
     else if (operation !== 'Apply' && operation !== 'Update')
       causes.push(notSupported(`${at}.operation`, operation, ['Apply', 'Update']))
-    if (entry['fieldsType'] && entry['fieldsType'] !== 'FieldsV1')
-      causes.push(invalidValue(`${at}.fieldsType`, entry['fieldsType'], 'must be `FieldsV1`'))
-    if (String(entry['manager'] ?? '').length > managerCharactersMax)
-      causes.push(tooLong(`${at}.manager`, managerCharactersMax))
+    const fieldsType: string = entry.fieldsType ?? ''
+    if (fieldsType !== '' && fieldsType !== 'FieldsV1')
+      causes.push(invalidValue(`${at}.fieldsType`, fieldsType, 'must be `FieldsV1`'))
+    if ((entry.manager ?? '').length > managerCharactersMax) causes.push(tooLong(`${at}.manager`, managerCharactersMax))
   })
   return causes
 }
@@ -97,15 +98,15 @@ const validateManagedFields = (list: unknown, field: string): StatusCause[] => {
 const maskTrailingDash = (prefix: string): string =>
   prefix.length > 1 && prefix.endsWith('-') ? `${prefix.slice(0, -1)}a` : prefix
 
-const validateCommon = (metadata: JsonObject): StatusCause[] => {
+const validateCommon = (metadata: ObjectMeta): StatusCause[] => {
   const causes: StatusCause[] = []
-  if (metadata['labels']) causes.push(...validateLabels(metadata['labels'], 'metadata.labels'))
-  if (metadata['annotations']) causes.push(...validateAnnotations(metadata['annotations'], 'metadata.annotations'))
-  if (metadata['ownerReferences'])
-    causes.push(...validateOwnerReferences(metadata['ownerReferences'], 'metadata.ownerReferences'))
-  if (metadata['finalizers']) causes.push(...validateFinalizers(metadata['finalizers'], 'metadata.finalizers'))
-  if (metadata['managedFields'])
-    causes.push(...validateManagedFields(metadata['managedFields'], 'metadata.managedFields'))
+  causes.push(...nonNegative(metadata.generation, 'metadata.generation'))
+  if (metadata.labels) causes.push(...validateLabels(metadata.labels, 'metadata.labels'))
+  if (metadata.annotations) causes.push(...validateAnnotations(metadata.annotations, 'metadata.annotations'))
+  if (metadata.ownerReferences)
+    causes.push(...validateOwnerReferences(metadata.ownerReferences, 'metadata.ownerReferences'))
+  if (metadata.finalizers) causes.push(...validateFinalizers(metadata.finalizers, 'metadata.finalizers'))
+  if (metadata.managedFields) causes.push(...validateManagedFields(metadata.managedFields, 'metadata.managedFields'))
   return causes
 }
 

@@ -1,5 +1,7 @@
-// Labels of nodes that have had their day, wherever somebody still selects by them.
-import type { JsonObject } from '@shiplog/api/kube-object'
+// Deprecated node labels, and warnings for selectors that use them; labels that a node may set on itself.
+import type { LabelSelector } from '@shiplog/api/generated/types/meta-v1'
+import type { NodeSelectorTerm } from '@shiplog/api/generated/types/core-v1'
+import type { Decoded } from '@shiplog/api/decoded'
 import { items } from './fields.ts'
 import { labelValue } from './names.ts'
 
@@ -15,13 +17,17 @@ const deprecated: ReadonlyMap<string, string> = new Map([
 ])
 
 /** What to say of a label of nodes, if anything. */
-export const labelDeprecation = (key: unknown): string | undefined => deprecated.get(String(key))
+export const labelDeprecation = (key: string | undefined): string | undefined => deprecated.get(key ?? '')
 
 /** Of a term that selects nodes; `withValues`: of values too that can match no label. */
-export const nodeTermWarnings = (term: JsonObject | undefined, field: string, withValues = false): string[] =>
-  items(term?.['matchExpressions']).flatMap((expression: JsonObject, index) => {
+export const nodeTermWarnings = (
+  term: Decoded<Pick<LabelSelector | NodeSelectorTerm, 'matchExpressions'>> | undefined,
+  field: string,
+  withValues = false,
+): string[] =>
+  items(term?.matchExpressions).flatMap((expression, index) => {
     const at = `${field}.matchExpressions[${index}]`
-    const { key, values } = expression
+    const { key = '', values } = expression
     const sentence = labelDeprecation(key)
     return [
       ...(sentence ? [`${at}.key: ${key} is ${sentence}`] : []),
@@ -34,9 +40,9 @@ export const nodeTermWarnings = (term: JsonObject | undefined, field: string, wi
   })
 
 /** Of a label selector that selects nodes. */
-export const nodeSelectorWarnings = (selector: JsonObject | undefined, field: string): string[] => [
+export const nodeSelectorWarnings = (selector: Decoded<LabelSelector> | undefined, field: string): string[] => [
   ...nodeTermWarnings(selector, field),
-  ...Object.keys(selector?.['matchLabels'] ?? {}).flatMap((label) => {
+  ...Object.keys(selector?.matchLabels ?? {}).flatMap((label) => {
     const sentence = labelDeprecation(label)
     return sentence ? [`${field}.matchLabels.${label}: ${sentence}`] : []
   }),

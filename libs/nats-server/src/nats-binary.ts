@@ -122,7 +122,7 @@ interface RunOptions {
 }
 
 const onPath = (name: string): string[] =>
-  (process.env.PATH ?? '')
+  (process.env['PATH'] ?? '')
     .split(delimiter)
     .filter((directory) => directory !== '')
     .map((directory) => join(directory, name))

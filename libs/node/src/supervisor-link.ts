@@ -127,7 +127,7 @@ export function createSupervisorLink(deps: {
       try {
         read(chunk)
       } catch (err) {
-        log.error({ err }, 'the supervisor spoke nonsense')
+        log.error({ err }, 'invalid message from supervisor')
         candidate.destroy()
       }
     })
@@ -147,7 +147,7 @@ export function createSupervisorLink(deps: {
       try {
         return await ready()
       } catch (err) {
-        log.error({ err }, 'the supervisor of processes cannot be reached')
+        log.error({ err }, 'supervisor unreachable, retrying')
         await clock.sleep(reconnectPauseMs)
       }
     }

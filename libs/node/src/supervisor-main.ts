@@ -49,8 +49,8 @@ const lock = (() => {
 })()
 
 // A fault in here must not end the processes that it keeps: they could not be taken up again.
-process.on('uncaughtException', (err) => log.error({ err }, 'a fault in the supervisor'))
-process.on('unhandledRejection', (err) => log.error({ err }, 'a fault in the supervisor'))
+process.on('uncaughtException', (err) => log.error({ err }, 'supervisor error'))
+process.on('unhandledRejection', (err) => log.error({ err }, 'supervisor error'))
 
 let agent: Socket | undefined
 let lastBusyMs = systemClock.nowMs()
@@ -115,7 +115,7 @@ const server = createServer((socket) => {
     try {
       read(chunk)
     } catch (err) {
-      log.error({ err }, 'an agent spoke nonsense')
+      log.error({ err }, 'invalid message from agent')
       socket.destroy()
     }
   })
@@ -148,7 +148,7 @@ process.on('SIGHUP', () => undefined)
 
 server.on('error', (err) => {
   // Nobody could reach it: the next one may have more luck.
-  log.error({ err }, 'the supervisor cannot be reached')
+  log.error({ err }, 'supervisor cannot listen')
   lock.release()
   process.exit(1)
 })

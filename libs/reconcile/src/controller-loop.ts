@@ -40,6 +40,7 @@ export interface ControllerLoopOptions {
 interface Conclusion {
   readonly result: ReconcileResult
   readonly failures: RoundOutcome['failures']
+  readonly answers: RoundOutcome['answers']
   readonly metUsedName: boolean
   readonly skipped: boolean
 }
@@ -152,8 +153,9 @@ export class ControllerLoop {
     const begun = this.#histories.begin(key)
     const nowMs = clock.nowMs()
     const basis: RoundBasis = { basis: view.sequence, round: nextRound(), cause: begun.cause, key: active }
-    const { failures, usedNameRounds } = begun
-    const result = this.reconciler.reconcile(key, view, { nowMs, startedMs: startedMs(), failures, usedNameRounds })
+    const { failures, usedNameRounds, answers } = begun
+    const context = { nowMs, startedMs: startedMs(), failures, usedNameRounds, answers }
+    const result = this.reconciler.reconcile(key, view, context)
     const costMs = clock.nowMs() - nowMs
     for (const event of result.events ?? []) recorder.record(this.reconciler.component, event)
     const conclusion = await this.#carryOut(result, basis, failures.length > 0, nowMs)
@@ -181,7 +183,8 @@ export class ControllerLoop {
     }
     await this.#waitForView(sequence)
     const isSkippedOnly = skipped && outcome.failures.length === 0
-    return { result, failures, metUsedName: usedName !== undefined, skipped: isSkippedOnly }
+    const { answers } = outcome
+    return { result, failures, answers, metUsedName: usedName !== undefined, skipped: isSkippedOnly }
   }
 
   async #waitForView(sequence: number): Promise<void> {
@@ -194,15 +197,16 @@ export class ControllerLoop {
     await view.waitForSequence(sequence, AbortSignal.any([stopping, deadline.signal]))
   }
 
-  /** Failures are retried with back-off; what was skipped or needs other names runs again at once. */
-  #conclude(key: string, begun: KeyHistory, { result, failures, metUsedName, skipped }: Conclusion): void {
+  /** Failures are retried with back-off; what was skipped, was answered or needs other names runs again at once. */
+  #conclude(key: string, begun: KeyHistory, { result, failures, answers, metUsedName, skipped }: Conclusion): void {
     this.#histories.conclude(key, begun, failures, metUsedName)
+    this.#histories.noteAnswers(key, answers)
     if (failures.length > 0) {
       this.#reportFailures(key, failures, this.#queue.addRateLimited(key))
       return
     }
     this.#queue.forget(key)
-    if (metUsedName || skipped) this.#queue.add(key)
+    if (metUsedName || skipped || answers.length > 0) this.#queue.add(key)
     else if (result.requeueAfterMs !== undefined) this.#queue.addAfter(key, Math.max(1, result.requeueAfterMs))
   }
 

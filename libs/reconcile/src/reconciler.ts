@@ -26,6 +26,8 @@ export interface Command {
    * the view shows; see ApiRequest.once.
    */
   readonly onceFor?: string
+  /** A review: nothing is stored, and its answer is given to the key's next round, which follows at once. */
+  readonly asks?: true
 }
 
 export interface CommandFailure {
@@ -40,6 +42,8 @@ export interface ReconcileContext {
   readonly startedMs: number
   /** The refused commands of the key's last round; empty after a round in which all went well. */
   readonly failures: readonly CommandFailure[]
+  /** What the reviews of the key's last round have answered (see Command.asks), in their order. */
+  readonly answers?: readonly KubeObject[]
   /** How many rounds of the key on end met names that were used before (see ApiRequest.onlyNew). */
   readonly usedNameRounds: number
 }

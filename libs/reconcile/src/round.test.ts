@@ -22,7 +22,7 @@ describe('the outcome of a round', () => {
       [command, done(5)],
       [lease, done(99)],
     ])
-    expect(outcome).toEqual({ sequence: 7, events: [event, event], failures: [], usedNames: [] })
+    expect(outcome).toEqual({ sequence: 7, events: [event, event], failures: [], usedNames: [], answers: [] })
   })
 
   test('tells people of a refusal, but not of a mere race', () => {
@@ -39,7 +39,7 @@ describe('the outcome of a round', () => {
   test('retries nothing in a namespace that is being deleted', () => {
     const why = { reason: 'NamespaceTerminating', message: 'going' }
     const outcome = outcomeOf([[command, refused(forbidden(pods, 'a', 'going', [why]))]])
-    expect(outcome).toEqual({ sequence: 0, events: [], failures: [], usedNames: [] })
+    expect(outcome).toEqual({ sequence: 0, events: [], failures: [], usedNames: [], answers: [] })
   })
 
   test('names what was used before, which is no failure', () => {
@@ -56,13 +56,13 @@ describe('the history of a key', () => {
     const histories = new KeyHistories()
     histories.noteCause('k', 3)
     const first = histories.begin('k')
-    expect(first).toEqual({ cause: 3, failures: [], usedNameRounds: 0 })
+    expect(first).toEqual({ cause: 3, failures: [], answers: [], usedNameRounds: 0 })
     histories.conclude('k', first, [failure], false)
     expect(histories.failing).toBe(1)
     const second = histories.begin('k')
-    expect(second).toEqual({ cause: 3, failures: [failure], usedNameRounds: 0 })
+    expect(second).toEqual({ cause: 3, failures: [failure], answers: [], usedNameRounds: 0 })
     histories.conclude('k', second, [], false)
-    expect(histories.begin('k')).toEqual({ cause: undefined, failures: [], usedNameRounds: 0 })
+    expect(histories.begin('k')).toEqual({ cause: undefined, failures: [], answers: [], usedNameRounds: 0 })
     expect(histories.failing).toBe(0)
   })
 

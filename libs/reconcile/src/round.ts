@@ -28,6 +28,8 @@ export interface RoundOutcome {
   readonly failures: readonly CommandFailure[]
   /** The next round chooses other names. */
   readonly usedNames: readonly UsedName[]
+  /** What reviews have answered: the key's next round follows at once. */
+  readonly answers: readonly KubeObject[]
 }
 
 const hasCause = (status: Status, reason: string): boolean =>
@@ -51,8 +53,10 @@ export function outcomeOf(answered: readonly Answered[]): RoundOutcome {
   const events: EventRecord[] = []
   const failures: CommandFailure[] = []
   const usedNames: UsedName[] = []
-  for (const [{ request, event, failureEvent }, answer] of answered) {
-    if (answer.ok) {
+  const answers: KubeObject[] = []
+  for (const [{ request, event, failureEvent, asks }, answer] of answered) {
+    if (answer.ok && asks) answers.push(answer.object)
+    else if (answer.ok) {
       if (isInView(request)) sequence = Math.max(sequence, answer.sequence)
       if (event) events.push(event)
     } else if (hasCause(answer.status, usedNameCause)) usedNames.push(usedNameOf(request))
@@ -61,7 +65,7 @@ export function outcomeOf(answered: readonly Answered[]): RoundOutcome {
       if (failureEvent && !isRace(answer.status)) events.push(failureEvent(answer.status))
     }
   }
-  return { sequence, events, failures, usedNames }
+  return { sequence, events, failures, usedNames, answers }
 }
 
 /** What a key's next round is told of those before it. */
@@ -70,6 +74,7 @@ export interface KeyHistory {
   readonly cause: number | undefined
   readonly failures: readonly CommandFailure[]
   readonly usedNameRounds: number
+  readonly answers: readonly KubeObject[]
 }
 
 /** Remembers between rounds what the next one of a key has to know. */
@@ -77,6 +82,7 @@ export class KeyHistories {
   readonly #causes = new Map<string, number>()
   readonly #failures = new Map<string, readonly CommandFailure[]>()
   readonly #usedNameRounds = new Map<string, number>()
+  readonly #answers = new Map<string, readonly KubeObject[]>()
 
   /** Keys whose last round had failures. */
   get failing(): number {
@@ -91,7 +97,15 @@ export class KeyHistories {
   begin(key: string): KeyHistory {
     const cause = this.#causes.get(key)
     this.#causes.delete(key)
-    return { cause, failures: this.#failures.get(key) ?? [], usedNameRounds: this.#usedNameRounds.get(key) ?? 0 }
+    const answers = this.#answers.get(key) ?? []
+    this.#answers.delete(key)
+    const failures = this.#failures.get(key) ?? []
+    return { cause, failures, answers, usedNameRounds: this.#usedNameRounds.get(key) ?? 0 }
+  }
+
+  /** What the reviews of a round have answered, for the next one. */
+  noteAnswers(key: string, answers: readonly KubeObject[]): void {
+    if (answers.length > 0) this.#answers.set(key, answers)
   }
 
   /** Ends a round. A retry has the cause of the round that failed, unless there is a newer one. */
@@ -110,5 +124,6 @@ export class KeyHistories {
     this.#causes.delete(key)
     this.#failures.delete(key)
     this.#usedNameRounds.delete(key)
+    this.#answers.delete(key)
   }
 }

@@ -136,7 +136,7 @@ describe('the runner', () => {
       ...childMaker(),
       resources: [forResource('configmaps'), forResource('secrets')],
       reconcile: (key, view) => {
-        if (view.get('configmaps', key)?.['data']?.wanted !== 'yes' || view.count('secrets') > 0) return settled
+        if (view.get('configmaps', key)?.['data']?.['wanted'] !== 'yes' || view.count('secrets') > 0) return settled
         let counter = 0
         while (view.deletedAtMs('secrets', keyOf('default', `child-${counter}`)) !== undefined) counter++
         return { commands: [{ request: secret(`child-${counter}`) }] }

@@ -1,96 +1,96 @@
-// The protocol by which replicas of a component divide its keys, as a pure state machine: lists of Leases and answers to
-// writes go in, what to write next and which views to heed come out. Time is an argument.
+// The membership protocol by which replicas of a component partition its keys, as a pure state machine: lists of Leases and
+// answers to writes go in, the next write and the effective views come out. Time is an argument.
 //
-// Each replica has a Lease, and in it the *view* (member ids) by which it divides the keys, numbered by a *turn*. The rule:
-// a replica works on a key only if all these views give it the key: its own as it means it to be, its own as a list showed
-// it, those that it sent and of which nobody knows whether they were stored, and that of every other member that lives.
+// Each replica has a Lease, and in it the *view* (member ids) by which it partitions the keys, numbered by a *turn*. The
+// rule: a replica works on a key only if all these views assign the key to it: its own as it intends it, its own as last
+// listed, those it has sent without knowing whether they were stored, and that of every other live member.
 //
-// Why no key ever has two workers. Say A and B both work on K, and the list that B's work rests on was made after A's.
-// From A's list on, every view that A's Lease can hold gives K to A (else A would not work on it), so B's list shows a view
-// of A by which K is not B's; B heeds it unless it holds A for dead. It does so only when a list that was *asked* a lease's
-// length after A's last change was seen here shows no change: that change was sent before it was seen, and A stops by
-// itself `fenceMarginMs` earlier, counted from when it sent it. A renewal that was answered only after that point does not
-// count: A holds nothing then, and joins anew, with an empty view and a new turn. Clocks need not agree, only run alike.
+// Why no key ever has two workers. Suppose A and B both work on K, and B's list was made after A's. From A's list on, every
+// view that A's Lease can hold assigns K to A (else A would not work on it), so B's list shows a view of A that does not
+// assign K to B; B obeys it unless it considers A dead. It does so only when a list that was *requested* a full lease
+// duration after B saw A's last change shows no further change: that change was sent before it was seen, and A stops on its
+// own `fenceMarginMs` earlier, counted from when it sent it. A renewal that is answered only after that point does not
+// count: A then holds nothing and rejoins with an empty view and a new turn. Clocks need not agree, only run at the same rate.
 //
-// A view that takes keys away from its owner is written only after the owner has let go of them.
+// A view that revokes keys from its owner is written only after the owner has stopped working on them.
 import { distinctViews, type MemberView, sameView } from './shares.ts'
 
 export const leaseDurationMs = 4_000
-/** A member stops this long before others may hold it for dead: what it sent last has arrived by then. */
+/** A member stops this long before others may consider it dead, so that its last request has arrived by then. */
 export const fenceMarginMs = 500
 export const renewEveryMs = 1_000
-/** How often one that joins shows that it lives. */
+/** Renewal interval of a joining member. */
 export const renewJoiningEveryMs = 250
-/** How often the others are looked at, and how often while something moves. */
+/** Poll interval of the member Leases, and the one used during a rebalance. */
 export const lookEveryMs = 500
 export const lookMovingEveryMs = 100
-/** How long the Leases of those who ended are kept for people to see. */
+/** How long Leases of former members are kept for inspection. */
 export const releasedKeptMs = 10_000
 export const deadKeptMs = 300_000
 
-/** A member's Lease, as a list shows it. */
+/** A member's Lease, as listed. */
 export interface MemberLease {
   readonly id: string
   /** The resourceVersion. */
   readonly version: string
-  /** Given up in order. */
+  /** Released by a graceful stop. */
   readonly released: boolean
   readonly turn: number
   readonly view: MemberView
 }
 
-/** What the own Lease should say. */
+/** The desired content of this replica's Lease. */
 export interface LeaseDraft {
-  /** The version that it replaces; undefined makes it. */
+  /** The resourceVersion that it replaces; undefined creates the Lease. */
   readonly version: string | undefined
   readonly turn: number
   readonly view: MemberView
 }
 
 interface Peer {
-  /** '' when what is known is from before this replica joined anew. */
+  /** '' when the last known version is from before this replica rejoined. */
   version: string
   view: MemberView
   released: boolean
-  /** When its last change was seen here. */
+  /** When this replica saw its last change. */
   seenMs: number
-  /** It was seen to change since this replica joined: it surely lived then. */
+  /** It has changed since this replica joined, so it was alive then. */
   moved: boolean
   dead: boolean
 }
 
-/** What may be deleted: Leases of members that ended long ago. */
+/** Leases of members that ended long ago, which may be deleted. */
 export interface Remains {
   readonly id: string
   readonly version: string
 }
 
 export interface Membership {
-  /** Takes in a list that was asked at `askedMs`. */
+  /** Applies a list that was requested at `askedMs`. */
   listed(leases: readonly MemberLease[], askedMs: number, nowMs: number): void
-  /** The view that should be adopted next; undefined while the present one is right, or nothing is known yet. */
+  /** The view to adopt next; undefined while the current one is right, or before the first list. */
   wanted(nowMs: number): MemberView | undefined
-  /** From now on the keys that another view takes away are not worked on any more; undefined: they are kept after all. */
+  /** Revokes the keys that this view takes away; undefined: they are kept after all. */
   beginToLetGo(view: MemberView | undefined): void
-  /** They have been let go: the view goes into the next draft. */
+  /** The revocation is complete: the view goes into the next draft. */
   adopt(view: MemberView): void
-  /** What to write now; undefined when nothing is due. Whoever asks writes it. */
+  /** The write that is due now, if any. The caller writes it. */
   draft(nowMs: number): LeaseDraft | undefined
-  /** A write of the last draft, sent at `sentMs`, was stored as this version. */
+  /** The last draft, sent at `sentMs`, was stored as this version. */
   written(version: string, sentMs: number, nowMs: number): void
-  /** A write was refused: somebody else has touched the Lease, or deleted it. */
+  /** A write was refused: the Lease was changed or deleted by someone else. */
   refused(): void
-  /** The views that all have to name this replica; none when it may work on nothing. Time is not looked at. */
+  /** The views that must all assign a key to this replica; none when it may work on nothing. Ignores time. */
   views(): readonly MemberView[]
-  /** Nothing is sent from then on, unless a renewal moves it. */
+  /** Fencing deadline: nothing is sent after it, unless a renewal moves it. */
   readonly validUntilMs: number
-  /** Grows when the replica joins anew: what was decided before is not to be sent any more. */
+  /** Epoch: grows when the replica rejoins; decisions of earlier epochs must not be sent. */
   readonly joinTurn: number
-  /** When to look next. */
+  /** When to poll next. */
   nextLookMs(nowMs: number): number
-  /** In the view of all, with nothing that moves. */
+  /** All members agree on the view and no rebalance is in progress. */
   settled(nowMs: number): boolean
-  /** The members by the present view. */
+  /** Members of the current view. */
   readonly members: MemberView
   remains(nowMs: number): readonly Remains[]
 }
@@ -100,15 +100,15 @@ const nobody: MemberView = []
 /** A member that has not joined yet. */
 export function createMembership(id: string): Membership {
   const peers = new Map<string, Peer>()
-  /** What this replica means its Lease to say. */
+  /** The intended content of this replica's Lease. */
   let view: MemberView = nobody
   let turn = 1
-  /** Lists that show an older turn are from before this replica joined (anew). */
+  /** Lists that show an older turn are from before this replica (re)joined. */
   let joinTurn = 1
   /** The Lease's version as last known, and whether it is up to date. */
   let version: string | undefined
   let stale = true
-  /** The own view in the last list. */
+  /** This replica's view in the last list. */
   let shown: MemberView | undefined
   /** Views that were sent since the Lease's version last moved. */
   let sent: MemberView[] = []
@@ -118,7 +118,7 @@ export function createMembership(id: string): Membership {
   let changed = true
   let listedMs: number | undefined
 
-  /** Something was overslept: whatever was held may be another's by now. */
+  /** The fencing deadline has passed: another replica may own what this one held. */
   function joinAnew(nowMs: number): void {
     view = nobody
     joinTurn = ++turn
@@ -158,7 +158,7 @@ export function createMembership(id: string): Membership {
     listed(leases, askedMs, nowMs) {
       if (lapsed(nowMs)) {
         joinAnew(nowMs)
-        // Asked before the pause, perhaps: the next one tells.
+        // Possibly requested before the pause: wait for the next list.
         return
       }
       const found = new Map(leases.map((lease) => [lease.id, lease]))
@@ -171,7 +171,7 @@ export function createMembership(id: string): Membership {
       } else {
         version = undefined
         sent = []
-        // It was deleted by somebody: the others may think what they like.
+        // Someone deleted the Lease: the others may have repartitioned already.
         if (view.length > 0) joinAnew(nowMs)
       }
       stale = false
@@ -191,7 +191,7 @@ export function createMembership(id: string): Membership {
           dead: false,
         })
       }
-      // One whose Lease is gone without having been given up may still be at work.
+      // A member whose Lease vanished without being released may still be working.
       for (const [other, peer] of peers) {
         if (found.has(other)) continue
         if (peer.released || peer.dead || askedMs - peer.seenMs > leaseDurationMs) peers.delete(other)
@@ -201,8 +201,8 @@ export function createMembership(id: string): Membership {
     wanted(nowMs) {
       if (listedMs === undefined || stale || lapsed(nowMs)) return undefined
       if (view.length === 0) {
-        // Joins when it knows of everyone whether they live, so that nobody waits for the dead together with it; and when
-        // its Lease is there, so that it is held from then on.
+        // Joins once it knows which members are alive, so that the others need not wait for the dead on its account, and
+        // once its own Lease exists, so that it is held from then on.
         if (shown === undefined || nowMs >= validUntilMs) return undefined
         if (others().some(([, peer]) => !peer.moved)) return undefined
       }
@@ -233,7 +233,7 @@ export function createMembership(id: string): Membership {
     written(stored, sentMs, nowMs) {
       version = stored
       sent = []
-      // What is in the Lease now is what was drafted last, and heeded until a list shows it.
+      // The Lease now holds the last draft, which stays in force until a list shows it.
       if (lapsed(nowMs)) {
         joinAnew(nowMs)
         return

@@ -1,7 +1,7 @@
-// One of several replicas that divide their component's keys: keeps its Lease in kube-system (membership.ts has the
-// protocol), tells the worker what it owns, and fences what the worker sends: past the time for which its Lease surely
-// holds, nothing goes out. A replica that was paused and wakes up late sends nothing and owns nothing until it has joined
-// anew. The worker runs from the beginning, so that its projection is warm when keys come to it.
+// One of several replicas that partition their component's keys: keeps its Lease in kube-system (membership.ts has the
+// protocol), assigns keys to the worker, and fences what the worker sends: once its Lease may have expired, nothing goes
+// out. A replica that was paused sends nothing and owns nothing until it has rejoined. The worker runs from the start, so
+// that its cache is warm when keys are assigned to it.
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
 import type { Lease, LeaseList } from '@shiplog/api/generated/types/coordination-v1'
 import { type Clock, rfc3339Micro } from '@shiplog/runtime/clock'
@@ -12,27 +12,27 @@ import { leaseAddress } from '@shiplog/control-plane/leases/component-lease'
 import { createMembership, leaseDurationMs, type LeaseDraft, type MemberLease } from './membership.ts'
 import { distinctViews, type MemberView, ownedInAll, sameView, type Shares } from './shares.ts'
 
-/** The label that finds the Leases of one component. Those that tell how a component fares have another (component-lease.ts). */
+/** Selects the member Leases of one component. Leases that report a component's health have another label (component-lease.ts). */
 export const componentLabel = 'shiplog.dev/component'
-/** Random characters that tell the replicas of a component apart. */
+/** Length of the random suffix that identifies a replica. */
 export const replicaIdLength = 8
 /** `<turn> <member>,<member>`. */
 export const viewAnnotation = 'shiplog.dev/view'
 
-/** A look or a renewal without an answer is given up after this: a hanging API must not hide that the lease ran out. */
+/** Timeout of a list or a renewal: a hanging API must not hide that the lease has expired. */
 const answerTimeoutMs = 1_500
-/** How long commands under way on keys that go to another are waited for. */
+/** How long to wait for commands in flight on keys that are being revoked. */
 export const letGoTimeoutMs = 2_000
-/** How long the projection of a new owner may take to see the end of the log, before it is asked again. */
+/** How long a new owner's cache may take to reach the end of the log before it is asked again. */
 const catchUpTimeoutMs = 30_000
 
-/** A service that works on keys, of which others may be another replica's. */
+/** A service that works on keys, each of which is assigned to one replica. */
 export interface Worker extends Service {
-  /** What it owns has shrunk: what rests on other keys must not be sent. Resolves when nothing of it is under way. */
+  /** Called when keys were revoked: nothing more may be sent for them. Resolves when none of them has a command in flight. */
   letGo(): Promise<void>
   /** Resolves when everything up to this sequence of the log has been seen. */
   waitForSequence(sequence: number, signal: AbortSignal): Promise<void>
-  /** What it owns has grown: all keys have to be looked at. */
+  /** Called after keys were assigned: re-enqueue everything owned. */
   gained(): void
 }
 
@@ -42,9 +42,9 @@ export interface ReplicaOptions<W extends Worker> {
   readonly log: Logger
   /** `kube-scheduler`. */
   readonly component: string
-  /** Unique to this process: a process that starts anew is another replica. */
+  /** Unique to this process: a restarted process is another replica. */
   readonly id: string
-  /** Makes the worker, once; it must send through the client, and only about keys that it owns at that moment. */
+  /** Creates the worker, once; it must send through this client, and only for keys that it owns at that moment. */
   readonly create: (client: ApiClient, shares: Shares) => W
 }
 
@@ -66,10 +66,10 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
   const stopping = new AbortController()
   const { signal } = stopping
   const joined = Promise.withResolvers<void>()
-  /** What is worked by: at least the views to be heeded, and those that were until the worker has caught up. */
+  /** The views in force: at least the effective ones, and the former ones until the worker has caught up. */
   let effective: readonly MemberView[] = []
   let isOwned = ownedInAll(id, effective)
-  /** What the membership said last, and how often that changed. */
+  /** The membership's last effective views, and how often they changed. */
   let heeded: readonly MemberView[] = []
   let turns = 0
   let catchingUp: Promise<void> | undefined
@@ -107,7 +107,7 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
   const sameViews = (a: readonly MemberView[], b: readonly MemberView[]): boolean =>
     a.length === b.length && a.every((view) => b.some((other) => sameView(view, other)))
 
-  /** Narrows at once; widens when the worker has seen all that the owners before may have done. */
+  /** Revokes keys at once; assigns keys once the worker has seen everything that former owners may have done. */
   function publish(): void {
     const views = membership.views()
     if (!sameViews(views, heeded)) {
@@ -119,7 +119,7 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
         const done = letGo().finally(() => {
           if (emptying === done) emptying = undefined
         })
-        // The Lease must not say that nothing is worked on before that is so.
+        // The Lease must not claim that the keys are free before they are.
         if (narrowed.length === 0) emptying = done
       }
     }
@@ -133,19 +133,19 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
       () => {
         catchingUp = undefined
         if (ending) return
-        // Moved meanwhile: another may have worked on what would be gained.
+        // The views changed meanwhile: another replica may have worked on the keys to be assigned.
         if (turn !== turns) return publish()
         setEffective(views)
         worker.gained()
       },
       (err: unknown) => {
         catchingUp = undefined
-        if (!ending) log.warn({ err }, 'could not catch up with the log')
+        if (!ending) log.warn({ err }, 'failed to catch up with the log, retrying')
       },
     )
   }
 
-  /** A list sees everything that was acknowledged before it was asked. */
+  /** A list sees everything that was acknowledged before the request was sent. */
   async function seeEverything(): Promise<void> {
     const limit = new AbortController()
     using _timer = clock.after(catchUpTimeoutMs, () => limit.abort(new Error(`not within ${catchUpTimeoutMs} ms`)))
@@ -210,7 +210,7 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
     }
   }
 
-  /** Lets go of what another view takes away, and then means that view. */
+  /** Revokes the keys that the next view takes away, then proposes that view. */
   function move(): void {
     const wanted = membership.wanted(clock.nowMs())
     if (wanted === undefined || (lettingGo && !sameView(lettingGo.view, wanted))) lettingGo = undefined
@@ -231,7 +231,7 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
     publish()
   }
 
-  /** Bounded: what hangs for longer loses by compare-and-set. */
+  /** Bounded: a write that hangs for longer loses by compare-and-set. */
   async function letGo(): Promise<void> {
     const limit = new AbortController()
     await Promise.race([worker.letGo(), clock.sleep(letGoTimeoutMs, limit.signal).catch(() => undefined)])
@@ -277,7 +277,7 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
         await look()
         publish()
         move()
-        // Often there is nothing to wait for.
+        // Often nothing is in flight.
         if (lettingGo || emptying) await Promise.race([lettingGo?.done ?? emptying, clock.sleep(0)])
         move()
         if (!emptying) await renew()
@@ -301,7 +301,7 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
     const members = membership.members.join(' ')
     if (members === told) return
     told = members
-    log.info({ members: membership.members }, 'divides the keys with these members')
+    log.info({ members: membership.members }, 'rebalanced')
   }
 
   return {
@@ -317,21 +317,21 @@ export function createReplica<W extends Worker>(options: ReplicaOptions<W>): Rep
     async stop() {
       if (ending) return
       const started = running !== undefined
-      // What is under way may end; nothing new is begun.
+      // Commands in flight may finish; no new ones are started.
       ending = true
       await Promise.all([letGo(), worker.stop()])
       stopping.abort(new Error('stopping'))
       joined.resolve()
       await running
       if (!started) return
-      // Given up, so that nobody waits for it.
+      // Released, so that nobody waits for it to expire.
       try {
         const found = await client.request({ ...leases, verb: 'get', name })
         if (!found.ok) return
         const version = found.object.metadata.resourceVersion
         await write({ version, turn: readLease(found.object as Lease).turn + 1, view: [] }, '')
       } catch (err) {
-        log.warn({ err }, 'the lease could not be given up')
+        log.warn({ err }, 'failed to release lease')
       }
     },
     health(): readonly HealthCheck[] {

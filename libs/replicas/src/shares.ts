@@ -5,9 +5,9 @@
 /** Ids of the members, sorted. An empty view names nobody. */
 export type MemberView = readonly string[]
 
-/** What a replica may work on now. */
+/** Key assignment of a replica. */
 export interface Shares {
-  /** True while the key is this replica's. It may be another's a moment later: ask again before each command. */
+  /** True while the key is assigned to this replica. That may change at any moment: check again before each command. */
   owns(key: string): boolean
 }
 
@@ -30,7 +30,7 @@ export function ownerOf(key: string, members: MemberView): string | undefined {
   return createOwnership(members).ownerOf(key)
 }
 
-/** The same for many keys: members are hashed once. */
+/** As `ownerOf` for many keys: members are hashed once. */
 export function createOwnership(members: MemberView): { ownerOf(key: string): string | undefined } {
   const hashed = members.map((member) => ({ member, seed: hash(member) }))
   return {

@@ -16,7 +16,7 @@ export interface DirectoryLock {
   release(): void
 }
 
-/** Somebody else holds the directory. */
+/** Another process holds the directory. */
 export class DirectoryLocked extends Error {
   override readonly name = 'DirectoryLocked'
   readonly holder: LockHolder
@@ -63,7 +63,7 @@ export function lockDirectory(dataDir: string): DirectoryLock {
   }
 }
 
-/** What a process left that was killed while it took the lock. */
+/** Leftovers of a process that was killed while it took the lock. */
 function sweep(dataDir: string): void {
   for (const file of readdirSync(dataDir)) {
     const pid = /^lock\.(?:stale\.)?(\d+)$/.exec(file)?.[1]
@@ -71,7 +71,7 @@ function sweep(dataDir: string): void {
   }
 }
 
-/** Who is named by the lock, alive or not. */
+/** The holder that the lock names, alive or not. */
 export function lockHolder(dataDir: string): LockHolder | undefined {
   try {
     return holderIn(readFileSync(lockFile(dataDir), 'utf8'))

@@ -1,6 +1,6 @@
-// A helper process that is kept running: nats-server, PostgreSQL, a service that runs apart. Whatever becomes of it (it
-// ends, it cannot be started, its directory is gone, there are no descriptors left), nothing is thrown at anybody: it is
-// tried again, later each time it ends soon, as a kubelet does, and what it went through can be asked for and shown.
+// A supervised helper process: nats-server, PostgreSQL, a separate service. Whatever happens to it (it exits, cannot be
+// started, its directory is gone, no file descriptors are left), nothing is thrown: it is restarted with a back-off, as a
+// kubelet does, and its restart history can be queried and shown.
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Clock } from './clock.ts'
 
@@ -8,7 +8,7 @@ export interface KeepOptions {
   readonly clock: Clock
   /** Starts the process; when it throws, that counts as an end. */
   readonly start: () => ChildProcess | Promise<ChildProcess>
-  /** Told of each end that nobody asked for, and how long it is waited before the next start. */
+  /** Called on each unexpected exit, with the delay before the next start. */
   readonly onEnd?: (how: string, waitMs: number) => void
   readonly backoff?: Backoff
   /** The process is ended when this one is gone, also by SIGKILL. */
@@ -18,22 +18,22 @@ export interface KeepOptions {
 export interface Backoff {
   readonly firstMs: number
   readonly maxMs: number
-  /** Who has run for so long begins with the first delay again. */
+  /** Uptime after which the back-off is reset. */
   readonly calmMs: number
 }
 
 /** A kubelet's: 10 s, doubled up to 5 minutes, forgotten after 10 minutes; it restarts the first time at once, as we do. */
 export const kubeletBackoff: Backoff = { firstMs: 1_000, maxMs: 300_000, calmMs: 600_000 }
 
-/** What a kept process has been through. */
+/** Restart history of a supervised process. */
 export interface Lives {
   readonly running: boolean
-  /** How often it was started again. */
+  /** Restart count. */
   readonly restarts: number
   /** When its present life began, or the one that ended last. */
   readonly startedAtMs: number
   readonly lastEnd?: { readonly how: string; readonly atMs: number; readonly exitCode: number }
-  /** How long it is waited from the last end to the next start. */
+  /** Delay between the last exit and the next start. */
   readonly waitMs: number
 }
 
@@ -41,7 +41,7 @@ export interface KeptProcess {
   /** The present one; undefined between two lives. */
   readonly child: ChildProcess | undefined
   lives(): Lives
-  /** Ends it for good: the signal (or what `ask` does), SIGKILL to who does not end in time. Safe to call twice. */
+  /** Stops it for good: the signal (or what `ask` does), then SIGKILL after the timeout. Safe to call twice. */
   stop(withinMs: number, ask?: (child: ChildProcess) => void): Promise<void>
 }
 

@@ -20,7 +20,7 @@ import { replicaName } from './replica.ts'
 import type { HealthCheck, Service } from './service.ts'
 import { shiplogVersion } from './version.ts'
 
-/** The promise is 5 s; what is not done by then is left to the next start. */
+/** Stop deadline, below the promised 5 s; what is not done by then is left to the next start. */
 const stopTimeoutMs = 4_800
 const stopStepMs = 3_500
 const defaultHealthPort = 8_080
@@ -35,21 +35,21 @@ export interface RunContext {
   readonly metrics: MetricsRegistry
   /** What this replica is called among those of its component, a DNS label; the same after a restart. */
   readonly replica: string
-  /** How this process fares now. */
+  /** Current health of this process. */
   vitals(): Vitals
-  /** Aborts when the process is asked to stop: whoever waits for something gives up. */
+  /** Aborts when the process is asked to stop. */
   readonly signal: AbortSignal
-  /** What is to be undone at the stop; the newest is undone first. */
+  /** Cleanup steps of the stop, run in reverse order. */
   onStop(undo: () => Promise<void> | void): void
 }
 
-/** What a process tells about itself; see `componentLease` of libs/reconcile. */
+/** What a process reports about itself; see `componentLease` of libs/control-plane. */
 export interface Vitals {
   readonly startedAtMs: number
   readonly version: string
-  /** By which other machines know this one. */
+  /** The address by which other machines reach this one. */
   readonly address: string
-  /** The checks of /readyz that fail now; empty when all is well. */
+  /** Failing checks of /readyz. */
   readonly failing: readonly HealthCheck[]
 }
 
@@ -127,14 +127,14 @@ export async function run(name: string, compose: (context: RunContext) => Promis
   ])
   let code = 0
   if (typeof outcome === 'object') {
-    logger.error(outcome, 'could not be started')
+    logger.error(outcome, 'failed to start')
     code = 1
   } else logger.info({ signal: await asked.promise }, 'stopping')
   stopping.abort(new Error('the process is stopping'))
   clock.after(stopTimeoutMs, () => process.exit(code))
   for (const step of undo.reverse()) {
     await Promise.race([step(), clock.sleep(stopStepMs)]).catch((err: unknown) =>
-      logger.warn({ err }, 'a part did not stop well'),
+      logger.warn({ err }, 'failed to stop component'),
     )
   }
   logger.info({}, 'stopped')

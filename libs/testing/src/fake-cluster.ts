@@ -1,25 +1,25 @@
 // A cluster in memory for tests of controllers, schedulers and node agents: the object feed and the API client over one
-// list of changes, with the semantics of writes that controllers rely on (compare-and-set, uid, generation, finalizers,
-// graceful deletion, names used before). It validates nothing. Feeds may lag, and every command can be made to fail.
-import { type FeedBatch, isWanted, type ObjectChange, type ObjectFeed } from '@shiplog/feed/object-feed'
+// list of changes. Its writes run the gateway's own stages (cluster/pipeline.ts), so what a test may do here a client may do
+// on a real cluster. Feeds may lag, be held back or break; a client's commands may get lost or be answered by the test.
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
-import { applyJsonPatch, jsonEqual } from '@shiplog/api/patch/json-patch'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ObjectOf } from '@shiplog/api/object-of'
-import { applyMergePatch } from '@shiplog/api/patch/merge-patch'
-import { compileLabelSelector, parseLabelSelector } from '@shiplog/api/selectors'
-import {
-  alreadyExists,
-  conflict,
-  decidedElsewhere,
-  forbidden,
-  nameUsedBefore,
-  notFound,
-  objectModified,
-  type Status,
-} from '@shiplog/api/status'
-import { rfc3339, type Clock } from '@shiplog/runtime/clock'
+import { parseIpRanges } from '@shiplog/api/ip-address'
+import { builtInCatalogue, type Catalogue, definitionsResource, withDefinitions } from '@shiplog/domain/catalogue/catalogue'
+import { compileLabelSelector } from '@shiplog/api/selectors'
+import type { Status } from '@shiplog/api/status'
+import type { AdmissionPlugin } from '@shiplog/domain/admission'
+import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
+import { strategyFor } from '@shiplog/domain/strategies'
+import { systemPriorityClasses } from '@shiplog/domain/priority-class/system-priority-classes'
+import type { ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
+import { type Clock, rfc3339 } from '@shiplog/runtime/clock'
+import { createMemoryFeeds } from './cluster/memory-feed.ts'
+import { createMemoryStore, type MemoryStore } from './cluster/memory-store.ts'
+import { execute, refused } from './cluster/pipeline.ts'
+import type { PipelineDeps } from './cluster/request-target.ts'
+import { seededRandom } from './seeded-random.ts'
 
 /** What happens to a command of a client: carried out, refused unseen, or carried out without the client learning of it. */
 export type Fate = 'deliver' | 'lose-request' | 'lose-answer' | { readonly refuse: Status }
@@ -31,397 +31,186 @@ export interface FakeClientOptions {
   readonly latencyMs?: number
 }
 
+export interface FakeClusterOptions {
+  /** Default: the plugins of a real cluster, but for the one that needs a ServiceAccount for every pod. */
+  readonly admission?: readonly AdmissionPlugin[]
+}
+
+/** Answers a client's request in place of the cluster; undefined lets the cluster answer. */
+export type Intercept = (request: ApiRequest, carryOut: () => ApiResult) => ApiResult | undefined
+
 export interface FakeCluster {
   readonly feed: ObjectFeed
   /** A feed that hands changes over later. */
   delayedFeed(delayMs: () => number): ObjectFeed
+  /** While true no feed says anything new. */
+  holdFeed(isHeld: boolean): void
+  /** Ends all feeds that are followed now, with an error. */
+  breakFeed(): void
   client(options?: FakeClientOptions): ApiClient
+  /** Asked for every request of every client, when it arrives. */
+  intercept: Intercept | undefined
   /** Carries a request out at once. */
   execute(request: ApiRequest): ApiResult
   /** As `execute`, for requests that must succeed. */
   must(request: ApiRequest): KubeObject
+  /** Places an object with its defaults filled in, past every other rule: a state that a test begins with. */
+  put<O extends KubeObject = KubeObject>(groupResource: string, object: JsonObject): O
+  /** Takes an object away, past every rule. */
+  remove(groupResource: string, key: string): void
+  /** `key` is `default/web`, or `/node-1` for what has no namespace. */
   get<R extends string>(groupResource: R, key: string): ObjectOf<R> | undefined
   list<R extends string>(groupResource: R, namespace?: string): ObjectOf<R>[]
   /** Every change so far, in order. */
   readonly changes: readonly ObjectChange[]
   /** Called after every change, synchronously. */
   onChange(callback: (change: ObjectChange) => void): void
-  /** Every request that was carried out, with its answer. */
+  /** Every request that reached the cluster, with its answer. */
   readonly requests: readonly { readonly request: ApiRequest; readonly result: ApiResult }[]
+  /** Attempts to schedule that clients recorded. */
+  readonly attempts: readonly { readonly pod: string; readonly record: JsonObject }[]
   readonly sequence: number
 }
 
-const withoutGeneration: ReadonlySet<string> = new Set([
-  'configmaps',
-  'secrets',
-  'serviceaccounts',
-  'events',
-  'namespaces',
-])
-
-const keyFor = (namespace: string | undefined, name: string): string => `${namespace ?? ''}/${name}`
-
-/** Creates an empty cluster. `strict` refuses creates in namespaces that do not exist. */
-export function createFakeCluster(clock: Pick<Clock, 'nowMs' | 'sleep'>): FakeCluster {
-  const objects = new Map<string, Map<string, KubeObject>>()
-  /** When each name that is free again was last given up. */
-  const used = new Map<string, number>()
-  /** The last round of each matter (see ApiRequest.once). */
-  const rounds = new Map<string, { readonly round: string; readonly sequence: number }>()
-  const changes: ObjectChange[] = []
+/** Creates an empty cluster. A namespace that nobody created counts as existing. */
+export function createFakeCluster(
+  clock: Pick<Clock, 'nowMs' | 'sleep'>,
+  options: FakeClusterOptions = {},
+): FakeCluster {
+  const store = createMemoryStore(clock)
+  const feeds = createMemoryFeeds(store, clock)
+  const pipeline = pipelineOver(store, clock, options)
   const requests: { request: ApiRequest; result: ApiResult }[] = []
-  const listeners: ((change: ObjectChange) => void)[] = []
-  let wakers: (() => void)[] = []
-  let sequence = 0
-  let serial = 0
-
-  const of = (groupResource: string): Map<string, KubeObject> => {
-    let map = objects.get(groupResource)
-    if (!map) objects.set(groupResource, (map = new Map()))
-    return map
-  }
-
-  const record = (request: ApiRequest, object: KubeObject, type: string, deleted: boolean): KubeObject => {
-    sequence++
-    const stored: KubeObject = {
-      ...object,
-      metadata: { ...object.metadata, resourceVersion: String(sequence) },
-    }
-    const groupResource = request.group ? `${request.resource}.${request.group}` : request.resource
-    const key = keyFor(stored.metadata.namespace, stored.metadata.name)
-    if (deleted) {
-      of(groupResource).delete(key)
-      used.set(`${groupResource} ${key}`, sequence)
-    } else of(groupResource).set(key, stored)
-    const change: ObjectChange = {
-      group: request.group,
-      resource: request.resource,
-      namespace: stored.metadata.namespace ?? '',
-      name: stored.metadata.name,
-      groupResource,
-      sequence,
-      timeMs: clock.nowMs(),
-      type: `${stored.kind}${type}`,
-      deleted,
-      object: stored,
-    }
-    changes.push(change)
-    const waiting = wakers
-    wakers = []
-    for (const wake of waiting) wake()
-    for (const listener of listeners) listener(change)
-    return stored
-  }
-
-  const answer = (object: KubeObject, at: number, code = 200): ApiResult => ({ ok: true, code, object, sequence: at })
-  const refuse = (status: Status): ApiResult => ({ ok: false, code: status.code, status })
-
-  const mayGo = (object: KubeObject): boolean =>
-    object.metadata.deletionTimestamp !== undefined &&
-    !object.metadata.finalizers?.length &&
-    !(object.kind === 'Namespace' && object['spec']?.finalizers?.length) &&
-    (object.metadata.deletionGracePeriodSeconds ?? 0) === 0
-
-  /** Stores an object's next state, or removes it when nothing holds it any more. */
-  const store = (request: ApiRequest, before: KubeObject, next: KubeObject): ApiResult => {
-    const same = { ...next, metadata: { ...next.metadata, resourceVersion: before.metadata.resourceVersion! } }
-    if (jsonEqual(same, before)) return answer(before, 0)
-    const object = record(request, next, mayGo(next) ? 'Deleted' : 'Updated', mayGo(next))
-    return answer(object, sequence)
-  }
-
-  const create = (request: ApiRequest): ApiResult => {
-    const draft = structuredClone(request.body) as KubeObject
-    const meta = draft.metadata as Partial<KubeObject['metadata']>
-    const groupResource = request.group ? `${request.resource}.${request.group}` : request.resource
-    const namespace = request.namespace ?? meta.namespace
-    const name = meta.name ?? `${meta.generateName}${(serial++).toString(36).padStart(5, '0')}`
-    const key = keyFor(namespace, name)
-    if (of(groupResource).has(key)) return refuse(alreadyExists(request, name))
-    if (namespace) {
-      const home = of('namespaces').get(`/${namespace}`)
-      if (home?.metadata.deletionTimestamp) {
-        const why = `unable to create new content in namespace ${namespace} because it is being terminated`
-        return refuse(forbidden(request, name, why, [{ reason: 'NamespaceTerminating', message: why }]))
-      }
-    }
-    const goneAt = used.get(`${groupResource} ${key}`)
-    if (request.onlyNew && goneAt !== undefined) return refuse(nameUsedBefore(request, name))
-    if (goneAt !== undefined && request.basis !== undefined && goneAt > request.basis) {
-      return refuse(decidedElsewhere(request, name, goneAt))
-    }
-    if (request.query?.['dryRun'] === 'All') return answer(draft, 0, 201)
-    const object: KubeObject = {
-      ...draft,
-      metadata: {
-        ...draft.metadata,
-        name,
-        ...(namespace ? { namespace } : {}),
-        uid: `uid-${++serial}`,
-        creationTimestamp: rfc3339(clock.nowMs()),
-        ...(withoutGeneration.has(request.resource) ? {} : { generation: 1 }),
-      },
-    }
-    if (object.kind === 'Namespace') {
-      object['spec'] ??= { finalizers: ['kubernetes'] }
-      object['status'] ??= { phase: 'Active' }
-    }
-    if (object.kind === 'Pod') object['status'] ??= { phase: 'Pending' }
-    if (!withoutGeneration.has(request.resource)) object['status'] ??= {}
-    return answer(record(request, object, 'Created', false), sequence, 201)
-  }
-
-  /** A main or subresource write of a whole object. */
-  const write = (request: ApiRequest, before: KubeObject, draft: KubeObject): ApiResult => {
-    const name = before.metadata.name
-    const wanted = draft.metadata.resourceVersion
-    if (wanted && wanted !== before.metadata.resourceVersion) return refuse(conflict(request, name, objectModified))
-    if (draft.metadata.uid && draft.metadata.uid !== before.metadata.uid) {
-      return refuse(conflict(request, name, `Precondition failed: UID in precondition: ${draft.metadata.uid}`))
-    }
-    if (request.subresource === 'status') {
-      const annotations =
-        request.resource === 'deployments' && draft.metadata.annotations
-          ? { annotations: draft.metadata.annotations }
-          : {}
-      return store(request, before, {
-        ...before,
-        metadata: { ...before.metadata, ...annotations },
-        status: draft['status'],
-      })
-    }
-    if (request.subresource === 'finalize') {
-      return store(request, before, {
-        ...before,
-        spec: { ...before['spec'], finalizers: draft['spec']?.finalizers ?? [] },
-      })
-    }
-    const { creationTimestamp, uid, generation, deletionTimestamp, deletionGracePeriodSeconds } = before.metadata
-    const next: KubeObject = structuredClone({
-      ...draft,
-      metadata: {
-        ...draft.metadata,
-        creationTimestamp,
-        uid,
-        ...(generation === undefined ? {} : { generation }),
-        ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-        ...(deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds }),
-      },
-      ...(before['status'] === undefined ? {} : { status: before['status'] }),
-    })
-    const moved =
-      !jsonEqual(next['spec'], before['spec']) ||
-      (request.resource === 'deployments' && !jsonEqual(next.metadata.annotations, before.metadata.annotations))
-    if (generation !== undefined && moved) next.metadata.generation = generation + 1
-    return store(request, before, next)
-  }
-
-  const remove = (request: ApiRequest, before: KubeObject): ApiResult => {
-    const { once, basis = sequence } = request
-    const last = once && rounds.get(once.matter)
-    if (once && last && last.round !== once.round && last.sequence > basis) {
-      return refuse(decidedElsewhere(request, before.metadata.name, last.sequence))
-    }
-    const removed = removeUnguarded(request, before)
-    if (once && removed.ok && removed.sequence > 0) {
-      rounds.set(once.matter, { round: once.round, sequence: removed.sequence })
-    }
-    return removed
-  }
-
-  const removeUnguarded = (request: ApiRequest, before: KubeObject): ApiResult => {
-    const options = (request.body ?? {}) as JsonObject
-    const preconditions = options['preconditions'] as JsonObject | undefined
-    if (preconditions?.['uid'] && preconditions['uid'] !== before.metadata.uid) {
-      return refuse(conflict(request, before.metadata.name, 'Precondition failed: UID in precondition'))
-    }
-    if (preconditions?.['resourceVersion'] && preconditions['resourceVersion'] !== before.metadata.resourceVersion) {
-      return refuse(conflict(request, before.metadata.name, 'Precondition failed: ResourceVersion in precondition'))
-    }
-    const policy = options['propagationPolicy'] as string | undefined
-    const finalizers = new Set(before.metadata.finalizers ?? [])
-    if (policy !== undefined) {
-      finalizers.delete('orphan')
-      finalizers.delete('foregroundDeletion')
-    }
-    if (policy === 'Orphan') finalizers.add('orphan')
-    if (policy === 'Foreground') finalizers.add('foregroundDeletion')
-    const finished = before['status']?.phase === 'Succeeded' || before['status']?.phase === 'Failed'
-    const graceful = before.kind === 'Pod' && before['spec']?.nodeName && !finished
-    const grace = graceful ? ((options['gracePeriodSeconds'] as number | undefined) ?? 30) : 0
-    const metadata: KubeObject['metadata'] = {
-      ...before.metadata,
-      deletionTimestamp: before.metadata.deletionTimestamp ?? rfc3339(clock.nowMs() + grace * 1000),
-      deletionGracePeriodSeconds:
-        before.metadata.deletionTimestamp === undefined
-          ? grace
-          : Math.min(grace, before.metadata.deletionGracePeriodSeconds ?? 0),
-    }
-    if (finalizers.size > 0) metadata.finalizers = [...finalizers]
-    else delete metadata.finalizers
-    if (metadata.generation !== undefined && before.metadata.deletionTimestamp === undefined) metadata.generation++
-    const next: KubeObject = { ...before, metadata }
-    if (next.kind === 'Namespace') next['status'] = { ...next['status'], phase: 'Terminating' }
-    return store(request, before, next)
-  }
+  const attempts: { pod: string; record: JsonObject }[] = []
 
   const run = (request: ApiRequest): ApiResult => {
-    const groupResource = request.group ? `${request.resource}.${request.group}` : request.resource
-    if (request.subresource === 'binding') {
-      const pod = of('pods').get(keyFor(request.namespace, request.name ?? ''))
-      if (!pod) return refuse(notFound(request, request.name ?? ''))
-      const target = (request.body as JsonObject)['target'].name as string
-      if (pod['spec'].nodeName)
-        return refuse(
-          conflict(
-            request,
-            pod.metadata.name,
-            `pod ${pod.metadata.name} is already assigned to node "${pod['spec'].nodeName}"`,
-          ),
-        )
-      return store(request, pod, { ...pod, spec: { ...pod['spec'], nodeName: target } })
-    }
-    if (request.verb === 'create') return create(request)
-    if (request.verb === 'list' || request.verb === 'deletecollection') {
-      const labels = parseLabelSelector(request.query?.['labelSelector'] ?? '')
-      const items = [...of(groupResource).values()].filter(
-        (object) =>
-          (request.namespace === undefined || object.metadata.namespace === request.namespace) &&
-          labels.matches(object.metadata.labels),
-      )
-      const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items } as unknown as KubeObject
-      if (request.verb === 'list') return answer(list, sequence)
-      const { query: _query, ...one } = request
-      for (const object of items) remove({ ...one, verb: 'delete', name: object.metadata.name }, object)
-      return answer(list, items.length > 0 ? sequence : 0)
-    }
-    const name = request.name ?? (request.body as KubeObject | undefined)?.metadata.name ?? ''
-    const before = of(groupResource).get(keyFor(request.namespace, name))
-    if (!before) return refuse(notFound(request, name))
-    switch (request.verb) {
-      case 'get':
-        return answer(before, sequence)
-      case 'update':
-        return write(request, before, structuredClone(request.body) as KubeObject)
-      case 'patch': {
-        const copy = structuredClone(before)
-        const patched =
-          request.patchType === 'application/json-patch+json'
-            ? applyJsonPatch(copy, request.body)
-            : applyMergePatch(copy, request.body)
-        return write(request, before, structuredClone(patched) as KubeObject)
-      }
-      case 'delete':
-        return remove(request, before)
-    }
-  }
-
-  const execute = (request: ApiRequest): ApiResult => {
-    const result = run(request)
+    const result = execute(pipeline, request)
     requests.push({ request, result })
     return result
   }
-
-  async function* follow(
-    groupResources: readonly string[],
-    signal: AbortSignal,
-    delayMs: () => number,
-  ): AsyncIterable<FeedBatch> {
-    const wanted = new Set(groupResources)
-    let at = changes.length
-    const snapshot: ObjectChange[] = []
-    for (const groupResource of [...objects.keys()]) {
-      if (!isWanted(wanted, groupResource)) continue
-      for (const object of of(groupResource).values()) {
-        const dot = groupResource.indexOf('.')
-        snapshot.push({
-          group: dot < 0 ? '' : groupResource.slice(dot + 1),
-          resource: dot < 0 ? groupResource : groupResource.slice(0, dot),
-          groupResource,
-          namespace: object.metadata.namespace ?? '',
-          name: object.metadata.name,
-          sequence: Number(object.metadata.resourceVersion),
-          timeMs: clock.nowMs(),
-          type: `${object.kind}Created`,
-          deleted: false,
-          object: object,
-        })
-      }
-    }
-    snapshot.sort((a, b) => a.sequence - b.sequence)
-    yield { changes: snapshot, sequence, synced: true }
-    while (!signal.aborted) {
-      if (at === changes.length) {
-        await new Promise<void>((resolve) => {
-          wakers.push(resolve)
-          signal.addEventListener('abort', () => resolve(), { once: true })
-        })
-        if (signal.aborted) return
-      }
-      const delay = delayMs()
-      if (delay > 0) {
-        try {
-          await clock.sleep(delay, signal)
-        } catch {
-          return
-        }
-      }
-      const part = changes.slice(at)
-      at += part.length
-      if (part.length === 0) continue
-      yield {
-        changes: part.filter((change) => isWanted(wanted, change.groupResource)),
-        sequence: part.at(-1)!.sequence,
-        synced: true,
-      }
-    }
+  const arrive = (request: ApiRequest): ApiResult => {
+    const result = cluster.intercept?.(request, () => run(request))
+    if (result === undefined) return run(request)
+    if (requests.at(-1)?.request !== request) requests.push({ request, result })
+    return result
   }
+  const waitFor = (ms: number): Promise<void> => (ms > 0 ? clock.sleep(ms) : Promise.resolve())
 
-  const delayedFeed = (delayMs: () => number): ObjectFeed => ({
-    follow: (groupResources, signal) => follow(groupResources, signal, delayMs),
-  })
-
-  return {
-    feed: delayedFeed(() => 0),
-    delayedFeed,
+  const cluster: FakeCluster = {
+    feed: feeds.delayed(() => 0),
+    delayedFeed: feeds.delayed,
+    holdFeed: feeds.hold,
+    breakFeed: feeds.break,
+    intercept: undefined,
     client: ({ fate = () => 'deliver', latencyMs = 0 }: FakeClientOptions = {}) => {
       let index = 0
       return {
         request: async (request) => {
           const decided = fate(request, index++)
-          if (latencyMs > 0) await clock.sleep(latencyMs)
-          else await Promise.resolve()
+          await waitFor(latencyMs)
           if (decided === 'lose-request') throw new Error('connection reset')
-          if (typeof decided === 'object') return refuse(decided.refuse)
-          const result = execute(request)
-          if (latencyMs > 0) await clock.sleep(latencyMs)
-          else await Promise.resolve()
+          if (typeof decided === 'object') return refused(decided.refuse)
+          const result = arrive(request)
+          await waitFor(latencyMs)
           if (decided === 'lose-answer') throw new Error('connection reset')
           return result
         },
-        recordAttempt: () => Promise.resolve(),
+        recordAttempt: async ({ pod, record }) => void attempts.push({ pod, record }),
       }
     },
-    execute,
+    execute: run,
     must: (request) => {
-      const result = execute(request)
+      const result = run(request)
       if (!result.ok) throw new Error(`${request.verb} ${request.resource}: ${result.status.message}`)
       return result.object
     },
-    get: <R extends string>(groupResource: R, key: string) => of(groupResource).get(key) as ObjectOf<R> | undefined,
-    list: <R extends string>(groupResource: R, namespace?: string) =>
-      [...of(groupResource).values()].filter(
-        (object) => namespace === undefined || object.metadata.namespace === namespace,
-      ) as ObjectOf<R>[],
-    changes,
-    onChange: (callback) => {
-      listeners.push(callback)
+    put: <O extends KubeObject>(groupResource: string, object: JsonObject) =>
+      place(store, clock, groupResource, object) as O,
+    remove: (groupResource, key) => {
+      const slash = key.indexOf('/')
+      const object = store.get(groupResource, key.slice(0, slash), key.slice(slash + 1))
+      if (object) store.record(groupResource, { object, type: `${object.kind}Deleted`, deleted: true })
     },
+    get: <R extends string>(groupResource: R, key: string) => {
+      const slash = key.indexOf('/')
+      return store.get(groupResource, key.slice(0, slash), key.slice(slash + 1)) as ObjectOf<R> | undefined
+    },
+    list: <R extends string>(groupResource: R, namespace?: string) => store.list(groupResource, namespace) as ObjectOf<R>[],
+    changes: store.changes,
+    onChange: store.onChange,
     requests,
+    attempts,
     get sequence() {
-      return sequence
+      return store.sequence
     },
   }
+  return cluster
+}
+
+/** Services may be of both families. */
+const dualStack = parseIpRanges('10.96.0.0/16,fd00:10:96::/112')
+
+const catalogues = new WeakMap<MemoryStore, Catalogue>()
+
+/** The kinds that there are now, as the definitions in the store say. */
+function catalogueOf(store: MemoryStore): Catalogue {
+  const stored = store.list(definitionsResource).map((object) => ({
+    name: object.metadata.name,
+    sequence: Number(object.metadata.resourceVersion),
+    parse: () => object,
+  }))
+  const catalogue = withDefinitions(catalogues.get(store) ?? builtInCatalogue(), stored)
+  catalogues.set(store, catalogue)
+  return catalogue
+}
+
+/** Ids count and names are drawn from a fixed seed, so that a failing test fails the same way again. */
+function pipelineOver(
+  store: MemoryStore,
+  clock: Pick<Clock, 'nowMs'>,
+  { admission = defaultAdmissionPlugins().filter(({ name }) => name !== 'ServiceAccount') }: FakeClusterOptions,
+): PipelineDeps {
+  const random = seededRandom(1)
+  let serial = 0
+  return {
+    get registry() {
+      return catalogueOf(store)
+    },
+    store,
+    admission,
+    reader: {
+      get: (groupResource, namespace, name) =>
+        store.get(groupResource, namespace, name) ?? impliedObject(groupResource, name),
+      list: (groupResource, namespace) => store.list(groupResource, namespace),
+    },
+    context: () => ({
+      nowMs: clock.nowMs(),
+      user: { name: 'system:admin', groups: ['system:masters'] },
+      uuid: () => `00000000-0000-4000-8000-${String(++serial).padStart(12, '0')}`,
+      integer: (below) => random.below(below),
+      serviceRanges: dualStack,
+    }),
+  }
+}
+
+/** What admission finds though nobody created it: namespaces, and the priority classes that every cluster has. */
+function impliedObject(groupResource: string, name: string): KubeObject | undefined {
+  const metadata = { name, uid: `uid-of-${name}`, creationTimestamp: '2026-01-01T00:00:00Z' }
+  if (groupResource === 'namespaces') return { apiVersion: 'v1', kind: 'Namespace', metadata, status: { phase: 'Active' } }
+  if (groupResource !== 'priorityclasses.scheduling.k8s.io') return undefined
+  const found = systemPriorityClasses.find((one) => one.name === name)
+  return found && { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata, value: found.value }
+}
+
+function place(store: MemoryStore, clock: Pick<Clock, 'nowMs'>, groupResource: string, object: JsonObject): KubeObject {
+  const draft = structuredClone(object) as KubeObject
+  const { namespace, name } = draft.metadata
+  const before = store.get(groupResource, namespace ?? '', name)
+  draft.metadata.uid ??= before?.metadata.uid ?? `uid-${store.sequence + 1}`
+  draft.metadata.creationTimestamp ??= rfc3339(clock.nowMs())
+  strategyFor(groupResource).setDefaults?.(draft)
+  const type = `${draft.kind}${before ? 'Updated' : 'Created'}`
+  return store.record(groupResource, { object: draft, type, deleted: false })
 }
 
 /** The pods that a selector object matches. */

@@ -55,8 +55,9 @@ export function createFakeNodes(
       return true
     }
     if (!pod.spec.nodeName) {
-      const nodeName = nodeNamedBy(pod) ?? nodes[turn++ % nodes.length]
-      cluster.must({ verb: 'update', ...at, body: { ...pod, spec: { ...pod.spec, nodeName } } })
+      const target = { apiVersion: 'v1', kind: 'Node', name: nodeNamedBy(pod) ?? nodes[turn++ % nodes.length]! }
+      const body = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace }, target }
+      cluster.must({ verb: 'create', ...at, subresource: 'binding', body })
       return true
     }
     const phase = pod.status.phase

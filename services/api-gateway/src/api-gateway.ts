@@ -6,6 +6,7 @@ import type { IpRanges } from '@shiplog/api/ip-address'
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { nodeRestriction } from '@shiplog/domain/admission/node-restriction.plugin'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
+import type { AdmissionView } from '@shiplog/domain/admission'
 import type { User } from '@shiplog/domain/strategy'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
 import type { Bus } from '@shiplog/events/bus/bus'
@@ -29,7 +30,7 @@ import {
 import { type GrantSource, scannedGrants } from './access/grants.ts'
 import { createNodeAudienceCheck } from './access/node-audience.ts'
 import { createNodeGraph } from './access/node-graph.ts'
-import { createAuthorizer } from './access/rbac-authorizer.ts'
+import { type AuthorizationMode, type Authorizer, createAuthorizer } from './access/rbac-authorizer.ts'
 import { createRbacIndex } from './access/rbac-index.ts'
 import { componentLeaseNames } from './access/component-lease-rights.ts'
 import { attemptOf, isComponent } from './access/components.ts'
@@ -86,6 +87,8 @@ export interface ApiGatewayDeps {
   readonly serviceAccounts?: ServiceAccountOptions
   /** Whether who shows no credentials is system:anonymous; refused otherwise. Default true. */
   readonly anonymousAuth?: boolean
+  /** Who decides what somebody may do; Node and RBAC by default. */
+  readonly authorizationModes?: readonly AuthorizationMode[] | undefined
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
   /** Where addresses of Services come from; default 10.96.0.0/12. */
@@ -149,9 +152,14 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const graph = createNodeGraph(streams.events.projection)
   // Filled when the projection has caught up, before anything is served.
   let grants: GrantSource = scannedGrants(view)
-  const authorizer = createAuthorizer(view, { graph, grants: { grantsOf: (user, at) => grants.grantsOf(user, at) } })
+  const modes = deps.authorizationModes
+  const authorizerOver = (seen: AdmissionView): Authorizer => createAuthorizer(seen, { modes })
+  const authorizer = createAuthorizer(view, {
+    ...{ modes, graph },
+    grants: { grantsOf: (user, at) => grants.grantsOf(user, at) },
+  })
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks((seen) => createAuthorizer(seen))]
+  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(authorizerOver)]
   for (const name of disabled) {
     if (!plugins.some((plugin) => plugin.name === name)) {
       throw new Error(
@@ -161,8 +169,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   }
   const admission = [
     ...plugins.filter((plugin) => !disabled.has(plugin.name)),
-    createEscalationCheck((seen) => createAuthorizer(seen)),
-    ...(disabled.has(nodeRestriction.name) ? [] : [createNodeAudienceCheck((seen) => createAuthorizer(seen))]),
+    createEscalationCheck(authorizerOver),
+    ...(disabled.has(nodeRestriction.name) ? [] : [createNodeAudienceCheck(authorizerOver)]),
     componentLeaseNames,
   ]
   const reader = createReader(streams, { nowMs, continueTokenLifetimeMs: deps.continueTokenLifetimeMs })

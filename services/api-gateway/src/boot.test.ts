@@ -12,7 +12,7 @@ test('a gateway serves first, then has its system objects, then its roles; the l
   const client = {
     request: (request: ApiRequest) => {
       step(request.resource === 'clusterroles' ? 'roles' : 'objects')
-      return Promise.resolve({ ok: true, code: 201, sequence: 1, object: {} } as never)
+      return Promise.resolve({ ok: true, code: 201, sequence: 1, object: { kind: '', metadata: {} } } as never)
     },
     recordAttempt: () => Promise.resolve(),
   }

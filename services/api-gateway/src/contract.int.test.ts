@@ -204,6 +204,8 @@ describe('an applied configuration says itself what it is', () => {
       '400 the name of the object (a based on URL) was undeterminable: name must be provided',
     )
     expect(await apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata })).toBe('201')
+    // The name of what is there need not be said.
+    expect(await apply({ apiVersion: 'v1', kind: 'ConfigMap' })).toBe('200')
   })
 })
 

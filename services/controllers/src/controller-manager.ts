@@ -9,13 +9,26 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
+import type { CertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
+import type { TokenSigner } from '@shiplog/control-plane/identity/signed-token'
+import { bootstrapSignerReconciler } from './bootstrap-tokens/bootstrap-signer.reconciler.ts'
+import { tokenCleanerReconciler } from './bootstrap-tokens/token-cleaner.reconciler.ts'
+import { csrApprovingReconciler } from './certificates/csr-approving.reconciler.ts'
+import { csrCleanerReconciler } from './certificates/csr-cleaner.reconciler.ts'
+import { createCsrSigningReconciler } from './certificates/csr-signing.reconciler.ts'
+import { legacyTokenCleanerReconciler } from './service-account-tokens/legacy-token-cleaner.reconciler.ts'
+import { createServiceAccountTokenReconciler } from './service-account-tokens/service-account-token.reconciler.ts'
 import { clusterRoleAggregationReconciler } from './cluster-role-aggregation/cluster-role-aggregation.reconciler.ts'
+import { choiceProblem, isChosen } from './controller-names.ts'
 import { cronJobReconciler } from './cron-job/cron-job.reconciler.ts'
 import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
+import { disruptionReconciler } from './disruption/disruption.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
+import { ephemeralVolumeReconciler } from './ephemeral-volume/ephemeral-volume.reconciler.ts'
+import { persistentVolumeBinderReconciler } from './persistent-volume-binder/persistent-volume-binder.reconciler.ts'
 import { jobReconciler } from './job/job.reconciler.ts'
 import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
 import { nodeLifecycleReconciler } from './node-lifecycle/node-lifecycle.reconciler.ts'
@@ -33,7 +46,7 @@ import { followedResources } from './shared/resources.ts'
 /** The field manager of all writes. */
 export const controllerManagerName = 'kube-controller-manager'
 
-export interface ControllerManagerDeps {
+export interface ControllerManagerDeps extends ReconcilersOptions {
   readonly feed: ObjectFeed
   readonly client: ApiClient
   readonly clock: Clock
@@ -41,15 +54,24 @@ export interface ControllerManagerDeps {
   readonly log: Logger
   /** The cluster CA in PEM, for kube-root-ca.crt. */
   readonly rootCa: string
-  /** Names of the reconcilers to run (`deployment`, `replicaset`, …); all when absent. */
+  /** Which controllers run, by upstream's names (controller-names.ts): `*,-cronjob-controller`; all when absent. */
   readonly controllers?: readonly string[]
   /** Which keys are this replica's; all when absent. */
   readonly shares?: Shares
   readonly metrics?: MetricsRegistry
 }
 
+export interface ReconcilersOptions {
+  readonly rootCa: string
+  /** Who signs tokens that lie in Secrets; without one such Secrets stay empty. */
+  readonly tokenSigner?: TokenSigner | undefined
+  /** Who signs certificates that were approved; without one they stay unsigned. */
+  readonly certificateSigner?: CertificateSigner | undefined
+}
+
 /** All reconcilers of the manager. */
-export function createReconcilers(options: { readonly rootCa: string }): readonly Reconciler[] {
+export function createReconcilers(options: ReconcilersOptions): readonly Reconciler[] {
+  const { tokenSigner, certificateSigner } = options
   const resources = followedResources(builtInRegistry())
   return [
     createNamespaceReconciler(resources),
@@ -68,19 +90,32 @@ export function createReconcilers(options: { readonly rootCa: string }): readonl
     createPodGarbageCollector(),
     jobReconciler,
     cronJobReconciler,
+    disruptionReconciler,
     ttlAfterFinishedReconciler,
+    persistentVolumeBinderReconciler,
+    ephemeralVolumeReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
+    ...(tokenSigner ? [createServiceAccountTokenReconciler(tokenSigner, options.rootCa)] : []),
+    legacyTokenCleanerReconciler,
+    csrApprovingReconciler,
+    ...(certificateSigner ? [createCsrSigningReconciler(certificateSigner)] : []),
+    csrCleanerReconciler,
+    bootstrapSignerReconciler,
+    tokenCleanerReconciler,
     createResourceQuotaReconciler(resources),
   ]
 }
 
 /** Creates the service; it works once `start` has resolved. */
 export function createControllerManager(deps: ControllerManagerDeps): ControllerRunner {
-  const wanted = deps.controllers === undefined ? undefined : new Set(deps.controllers)
-  const all = createReconcilers({ rootCa: deps.rootCa })
-  const unknown = [...(wanted ?? [])].filter((name) => !all.some((reconciler) => reconciler.name === name))
-  if (unknown.length > 0) throw new Error(`unknown controllers: ${unknown.join(', ')}`)
+  const choice = deps.controllers ?? ['*']
+  const all = createReconcilers(deps)
+  const problem = choiceProblem(
+    choice,
+    all.map(({ name }) => name),
+  )
+  if (problem !== undefined) throw new Error(problem)
   return createControllerRunner({
     name: controllerManagerName,
     feed: deps.feed,
@@ -88,7 +123,7 @@ export function createControllerManager(deps: ControllerManagerDeps): Controller
     clock: deps.clock,
     ids: deps.ids,
     log: deps.log,
-    reconcilers: all.filter((reconciler) => wanted?.has(reconciler.name) ?? true),
+    reconcilers: all.filter(({ name }) => isChosen(name, choice)),
     fieldManager: controllerManagerName,
     ...(deps.shares ? { shares: deps.shares } : {}),
     ...(deps.metrics ? { metrics: deps.metrics } : {}),

@@ -5,6 +5,9 @@ import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { meteredClient } from '@shiplog/api-client/client-metrics'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { createObjectFeed } from '@shiplog/feed/object-feed-from-log'
+import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
+import { createTokenSigner } from '@shiplog/control-plane/identity/signed-token'
+import { signingKeyOf } from '@shiplog/control-plane/identity/token-keys'
 import { startHeartbeat } from '@shiplog/control-plane/leases/heartbeat'
 import { createReplica, replicaIdLength } from '@shiplog/replicas/replica'
 import { workQueueSamples } from '@shiplog/reconcile/work-queue-metrics'
@@ -24,6 +27,12 @@ await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals,
   const feed = createObjectFeed(events)
   onStop(() => feed.stop())
   const rootCa = env.file('SHIPLOG_API_CA')
+  const [tokenKey, authorityKey] = [env.optionalFile('SHIPLOG_SERVICE_ACCOUNT_KEY'), env.optionalFile('SHIPLOG_CA_KEY')]
+  const signers = {
+    tokenSigner: tokenKey === undefined ? undefined : createTokenSigner(signingKeyOf(tokenKey)),
+    certificateSigner:
+      authorityKey === undefined ? undefined : createCertificateSigner({ certificate: rootCa, key: authorityKey }),
+  }
   const service = createReplica({
     client,
     clock,
@@ -31,7 +40,7 @@ await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals,
     component: name,
     id: nameSuffix(ids, replicaIdLength),
     create: (fenced, shares) =>
-      createControllerManager({ feed, client: fenced, shares, clock, ids, log, rootCa, metrics }),
+      createControllerManager({ feed, client: fenced, shares, clock, ids, log, rootCa, ...signers, metrics }),
   })
   return { service, metrics: () => [...service.metrics(), ...workQueueSamples(service.worker.metrics())] }
 })

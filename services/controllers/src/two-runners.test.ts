@@ -7,7 +7,7 @@ describeTwoRunners('the fake cluster', {
   // A runner sends some 76 commands in this story: every one of them is tried.
   killAt: Array.from({ length: 78 }, (_, i) => i + 1),
   chaosSeeds: [1, 2, 3, 4, 5, 6],
-  deadlineMs: 5_000,
+  deadlineMs: 20_000,
   open: () => {
     const cluster = createFakeCluster(systemClock)
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }

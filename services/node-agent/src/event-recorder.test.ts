@@ -1,9 +1,8 @@
-import type { ApiRequest } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { expect, test } from 'vitest'
 import { createEventRecorder } from './event-recorder.ts'
 import { createManualClock, settle } from '@shiplog/testing/manual-clock'
-import { createFakeCluster } from './testing/fake-cluster.ts'
+import { createFakeCluster } from '@shiplog/testing/fake-cluster'
 
 const pod = (name: string): KubeObject => ({
   apiVersion: 'v1',
@@ -20,7 +19,7 @@ const pod = (name: string): KubeObject => ({
 test('the same thing said again raises the count of one Event object', async () => {
   const clock = createManualClock()
   const { client, requests, get } = createFakeCluster(clock)
-  const recorder = createEventRecorder({ client, clock })
+  const recorder = createEventRecorder({ client: client(), clock })
   for (let time = 0; time < 3; time++) {
     recorder.pod(pod('a'), 'node-0', 'Warning', 'BackOff', 'again', 'spec.containers{main}')
     await settle()
@@ -28,8 +27,8 @@ test('the same thing said again raises the count of one Event object', async () 
   }
   recorder.pod(pod('b'), 'node-0', 'Warning', 'BackOff', 'again', 'spec.containers{main}')
   await settle()
-  expect(requests.map(({ verb }: ApiRequest) => verb)).toEqual(['create', 'patch', 'patch', 'create'])
-  expect(get('events', 'default', requests[1]!.name!)).toMatchObject({
+  expect(requests.map(({ request: { verb } }) => verb)).toEqual(['create', 'patch', 'patch', 'create'])
+  expect(get('events', `default/${requests[1]!.request.name}`)).toMatchObject({
     count: 3,
     firstTimestamp: '2026-01-01T00:00:00Z',
     lastTimestamp: '2026-01-01T00:00:02Z',
@@ -40,7 +39,7 @@ test('the same thing said again raises the count of one Event object', async () 
 test('more than a person could read is dropped, and after a while there is room again', async () => {
   const clock = createManualClock()
   const { client, requests } = createFakeCluster(clock)
-  const recorder = createEventRecorder({ client, clock })
+  const recorder = createEventRecorder({ client: client(), clock })
   const say = async (count: number): Promise<number> => {
     const before = requests.length
     for (let index = 0; index < count; index++) {

@@ -2,16 +2,25 @@ import { type IpRanges, parseIpRanges } from '@shiplog/api/ip-address'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import type { ApiRequest } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { serviceUnavailable } from '@shiplog/api/status'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { describe, expect, test } from 'vitest'
 import { createManualClock, type ManualClock } from '@shiplog/testing/manual-clock'
-import { createFakeCluster, type FakeCluster } from './testing/fake-cluster.ts'
+import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
 import { createNodeAgent, type NodeAgent } from './node-agent.ts'
 
 const ids = (() => {
   let serial = 0
   return { uuid: () => `00000000-0000-4000-8000-${String(++serial).padStart(12, '0')}`, integer: () => 0 }
 })()
+
+const requestsOf = (cluster: FakeCluster): ApiRequest[] => cluster.requests.map(({ request }) => request)
+
+/** Answers the requests that match with 503, until `intercept` is taken away. */
+function refuse(cluster: FakeCluster, matches: (request: ApiRequest) => boolean): void {
+  const status = serviceUnavailable('refused by the test')
+  cluster.intercept = (request) => (matches(request) ? { ok: false, code: status.code, status } : undefined)
+}
 
 interface World {
   readonly clock: ManualClock
@@ -34,7 +43,7 @@ async function start(
   const cluster = options.cluster ?? createFakeCluster(clock)
   const agent = createNodeAgent({
     feed: cluster.feed,
-    client: cluster.client,
+    client: cluster.client(),
     clock,
     ids,
     log: silentLogger,
@@ -49,8 +58,8 @@ async function start(
     clock,
     cluster,
     agent,
-    pod: (name = 'web') => cluster.get('pods', 'default', name)!,
-    podWrites: () => cluster.requests.filter((request) => request.resource === 'pods'),
+    pod: (name = 'web') => cluster.get('pods', `default/${name}`)!,
+    podWrites: () => requestsOf(cluster).filter(({ resource }) => resource === 'pods'),
   }
 }
 
@@ -91,7 +100,7 @@ const requestDeletion = (world: World, graceSeconds: number): void => {
 describe('nodes', () => {
   test('register ready, with the labels, range and sentences of a kubelet, in one write each', async () => {
     const { cluster } = await start({ count: 3 })
-    const node = cluster.get('nodes', '', 'node-1')!
+    const node = cluster.get('nodes', '/node-1')!
     expect(condition(node, 'Ready')).toMatchObject({
       status: 'True',
       reason: 'KubeletReady',
@@ -100,18 +109,18 @@ describe('nodes', () => {
     expect(node.metadata.labels).toMatchObject({ 'kubernetes.io/hostname': 'node-1', 'kubernetes.io/os': 'linux' })
     expect(node['spec'].podCIDR).toBe('10.244.1.0/24')
     expect(node['status'].allocatable).toMatchObject({ cpu: '8', memory: '32Gi', pods: '110' })
-    expect(cluster.requests.filter((request) => request.resource === 'nodes')).toHaveLength(3)
+    expect(requestsOf(cluster).filter(({ resource }) => resource === 'nodes')).toHaveLength(3)
   })
 
   test('have a lease each, renewed every 10 s and spread over them', async () => {
     const { cluster, clock } = await start({ count: 100 })
     await clock.advance(500)
-    expect(cluster.get('leases', 'kube-node-lease', 'node-99')).toMatchObject({
+    expect(cluster.get('leases.coordination.k8s.io', 'kube-node-lease/node-99')).toMatchObject({
       metadata: { ownerReferences: [{ kind: 'Node', name: 'node-99' }] },
       spec: { holderIdentity: 'node-99', leaseDurationSeconds: 40 },
     })
     const renewals = (): ApiRequest[] =>
-      cluster.requests.filter(({ resource, verb }) => resource === 'leases' && verb === 'patch')
+      requestsOf(cluster).filter(({ resource, verb }) => resource === 'leases' && verb === 'patch')
     const before = renewals().length
     await clock.advance(5_000)
     expect(renewals().length - before).toBeGreaterThanOrEqual(49)
@@ -122,11 +131,11 @@ describe('nodes', () => {
 
   test('say that they are ready again when someone marked them Unknown', async () => {
     const { cluster, clock } = await start()
-    const node = structuredClone(cluster.get('nodes', '', 'node-0')!)
+    const node = structuredClone(cluster.get('nodes', '/node-0')!)
     Object.assign(condition(node, 'Ready'), { status: 'Unknown', reason: 'NodeStatusUnknown' })
     cluster.put('nodes', node)
     await clock.advance(100)
-    expect(condition(cluster.get('nodes', '', 'node-0')!, 'Ready')).toMatchObject({
+    expect(condition(cluster.get('nodes', '/node-0')!, 'Ready')).toMatchObject({
       status: 'True',
       reason: 'KubeletReady',
     })
@@ -134,18 +143,18 @@ describe('nodes', () => {
 
   test('stay away once they were deleted, and their leases with them', async () => {
     const { cluster, clock } = await start({ count: 2 })
-    cluster.remove('nodes', '', 'node-0')
-    cluster.remove('leases', 'kube-node-lease', 'node-0')
+    cluster.remove('nodes', '/node-0')
+    cluster.remove('leases.coordination.k8s.io', 'kube-node-lease/node-0')
     await clock.advance(20_000)
-    expect(cluster.get('nodes', '', 'node-0')).toBeUndefined()
-    expect(cluster.get('leases', 'kube-node-lease', 'node-0')).toBeUndefined()
-    expect(cluster.get('leases', 'kube-node-lease', 'node-1')).toBeDefined()
+    expect(cluster.get('nodes', '/node-0')).toBeUndefined()
+    expect(cluster.get('leases.coordination.k8s.io', 'kube-node-lease/node-0')).toBeUndefined()
+    expect(cluster.get('leases.coordination.k8s.io', 'kube-node-lease/node-1')).toBeDefined()
   })
 
   test('that play dead renew and report nothing until they are back, and then catch up', async () => {
     const { cluster, clock } = await start()
     const annotate = (value: string): void => {
-      const node = structuredClone(cluster.get('nodes', '', 'node-0')!)
+      const node = structuredClone(cluster.get('nodes', '/node-0')!)
       node.metadata.annotations = { 'simulated.shiplog.dev/stopped': value }
       cluster.put('nodes', node)
     }
@@ -155,24 +164,23 @@ describe('nodes', () => {
     await clock.advance(10)
     const before = cluster.requests.length
     cluster.put('pods', podObject({ name: 'late' }))
-    cluster.remove('pods', 'default', 'web')
+    cluster.remove('pods', 'default/web')
     await clock.advance(60_000)
     expect(cluster.requests.length).toBe(before)
-    expect(cluster.get('pods', 'default', 'late')!['status'].phase).toBe('Pending')
+    expect(cluster.get('pods', 'default/late')!['status'].phase).toBe('Pending')
     annotate('false')
     await clock.advance(100)
-    expect(cluster.get('pods', 'default', 'late')!['status'].phase).toBe('Running')
-    expect(cluster.requests.slice(before).some(({ resource }) => resource === 'leases')).toBe(true)
+    expect(cluster.get('pods', 'default/late')!['status'].phase).toBe('Running')
+    expect(cluster.requests.slice(before).some(({ request: { resource } }) => resource === 'leases')).toBe(true)
   })
 
   test('are registered in the end although the API refuses at first', async () => {
     const clock = createManualClock()
     const cluster = createFakeCluster(clock)
-    cluster.refuse(({ resource }) => resource === 'nodes', 503)
-    setImmediate(() => setImmediate(() => setTimeout(() => cluster.accept(), 50)))
+    refuse(cluster, ({ resource }) => resource === 'nodes')
     const agent = createNodeAgent({
       feed: cluster.feed,
-      client: cluster.client,
+      client: cluster.client(),
       clock,
       ids,
       log: silentLogger,
@@ -182,7 +190,7 @@ describe('nodes', () => {
     const started = agent.start()
     await clock.advance(50)
     expect(agent.health().find(({ name }) => name === 'nodes')).toMatchObject({ ok: false })
-    await new Promise((resolve) => setTimeout(resolve, 80))
+    cluster.intercept = undefined
     await clock.advance(10_000)
     await started
     expect(agent.health().every(({ ok }) => ok)).toBe(true)
@@ -211,7 +219,7 @@ describe('a pod', () => {
     const second = await start({ cluster, clock, podRanges: parseIpRanges('10.30.0.0/16') })
     cluster.put('pods', podObject())
     await clock.advance(10)
-    expect(cluster.get('nodes', '', 'node-0')!['spec'].podCIDRs).toEqual(['10.20.0.0/24'])
+    expect(cluster.get('nodes', '/node-0')!['spec'].podCIDRs).toEqual(['10.20.0.0/24'])
     expect(second.pod()['status'].podIP).toBe('10.20.0.2')
   })
 
@@ -278,7 +286,7 @@ describe('a pod', () => {
       phase: 'Pending',
       containerStatuses: [{ state: { waiting: { reason: 'ContainerCreating' } }, ready: false, started: false }],
     })
-    await world.clock.advance(2_000)
+    await world.clock.advance(1_000)
     expect(world.pod()['status'].phase).toBe('Running')
     expect(condition(world.pod(), 'Ready')).toMatchObject({
       status: 'False',
@@ -393,7 +401,7 @@ describe('a pod', () => {
       reason: 'ContainersNotInitialized',
       message: 'containers with incomplete status: [second]',
     })
-    await world.clock.advance(2_000)
+    await world.clock.advance(1_000)
     expect(world.pod()['status'].phase).toBe('Running')
     expect(condition(world.pod(), 'Ready')['status']).toBe('True')
   })
@@ -448,7 +456,7 @@ describe('a pod', () => {
     expect(world.pod()['status'].phase).toBe('Running')
     requestDeletion(world, 30)
     await world.clock.advance(1_000)
-    expect(world.cluster.get('pods', 'default', 'web')).toBeUndefined()
+    expect(world.cluster.get('pods', 'default/web')).toBeUndefined()
   })
 
   test('runs an ephemeral container beside an init container that gets nowhere', async () => {
@@ -498,7 +506,7 @@ describe('a pod', () => {
     await world.clock.advance(1_000)
     const waiting = (): JsonObject => world.pod()['status'].containerStatuses[0].state.waiting
     expect(waiting()).toMatchObject({ reason: 'ErrImagePull' })
-    await world.clock.advance(12_000)
+    await world.clock.advance(11_000)
     expect(waiting()).toMatchObject({ reason: 'ImagePullBackOff' })
     expect(world.pod()['status'].phase).toBe('Pending')
   })
@@ -508,22 +516,22 @@ describe('a pod', () => {
     world.cluster.put('pods', podObject({ spec: { restartPolicy: 'Never', activeDeadlineSeconds: 5 } }))
     await world.clock.advance(4_000)
     expect(world.pod()['status'].phase).toBe('Running')
-    await world.clock.advance(2_000)
+    await world.clock.advance(1_000)
     expect(world.pod()['status']).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' })
   })
 })
 
 describe('deletion', () => {
   test('stops the containers within the grace, reports their end, then ends the object by its uid', async () => {
-    const world = await start({ runtime: { stopDelayMs: 2_000 } })
+    const world = await start({ runtime: { stopDelayMs: 1_000 } })
     world.cluster.put('pods', podObject())
     await world.clock.advance(10)
     const { uid } = world.pod().metadata
     requestDeletion(world, 30)
-    await world.clock.advance(1_000)
+    await world.clock.advance(900)
     expect(world.pod()).toBeDefined()
     expect(world.podWrites()).toHaveLength(1)
-    await world.clock.advance(1_500)
+    await world.clock.advance(1_600)
     expect(world.pod()).toBeUndefined()
     const [, status, end] = world.podWrites()
     expect((status!.body as JsonObject)['status']).toMatchObject({
@@ -577,11 +585,11 @@ describe('deletion', () => {
     const world = await start()
     world.cluster.put('pods', podObject())
     await world.clock.advance(10)
-    world.cluster.refuse(({ verb }) => verb === 'delete', 503)
-    requestDeletion(world, 0)
+    refuse(world.cluster, ({ verb }) => verb === 'delete')
+    requestDeletion(world, 30)
     await world.clock.advance(3_000)
     expect(world.pod()).toBeDefined()
-    world.cluster.accept()
+    world.cluster.intercept = undefined
     await world.clock.advance(6_000)
     expect(world.pod()).toBeUndefined()
   })
@@ -590,16 +598,13 @@ describe('deletion', () => {
     const world = await start()
     world.cluster.put('pods', podObject({ metadata: { finalizers: ['example.com/x'] } }))
     await world.clock.advance(10)
-    const request = world.cluster.client.request
-    ;(world.cluster.client as { request: typeof request }).request = async (wish) =>
-      wish.verb === 'delete' ? { ok: true, code: 200, object: world.pod(), sequence: 0 } : request(wish)
     requestDeletion(world, 0)
     await world.clock.advance(1_000)
     const label = structuredClone(world.pod())
     label.metadata.labels = { x: 'y' }
     world.cluster.put('pods', label)
     await world.clock.advance(10_000)
-    expect(world.podWrites()).toHaveLength(2)
+    expect(world.podWrites().map(({ verb }) => verb)).toEqual(['patch', 'patch', 'delete'])
   })
 
   test('frees the address, and a new pod of the same name gets a life of its own', async () => {
@@ -607,7 +612,7 @@ describe('deletion', () => {
     world.cluster.put('pods', podObject())
     await world.clock.advance(10)
     const first = world.pod()['status'].podIP
-    world.cluster.remove('pods', 'default', 'web')
+    world.cluster.remove('pods', 'default/web')
     world.cluster.put('pods', podObject({ metadata: { uid: 'second' } }))
     await world.clock.advance(10)
     expect(world.pod()['status']).toMatchObject({ phase: 'Running' })
@@ -635,7 +640,7 @@ describe('a restart of the agent', () => {
   test('goes on with a crash loop where it was', async () => {
     const world = await start()
     world.cluster.put('pods', podObject({ metadata: annotated({ 'exit-code': '1' }) }))
-    await world.clock.advance(12_000)
+    await world.clock.advance(11_000)
     expect(world.pod()['status'].containerStatuses[0].restartCount).toBe(2)
     await world.agent.stop()
     const again = await start({ cluster: world.cluster, clock: world.clock })
@@ -659,29 +664,29 @@ describe('a restart of the agent', () => {
 
   test('refreshes its nodes and keeps the time since when they are ready', async () => {
     const world = await start()
-    const since = condition(world.cluster.get('nodes', '', 'node-0')!, 'Ready')['lastTransitionTime']
+    const since = condition(world.cluster.get('nodes', '/node-0')!, 'Ready')['lastTransitionTime']
     await world.agent.stop()
     await world.clock.advance(60_000)
     await start({ cluster: world.cluster, clock: world.clock })
-    const ready = condition(world.cluster.get('nodes', '', 'node-0')!, 'Ready')
+    const ready = condition(world.cluster.get('nodes', '/node-0')!, 'Ready')
     expect(ready['lastTransitionTime']).toBe(since)
     expect(ready['lastHeartbeatTime']).not.toBe(since)
   })
 })
 
-test('ten thousand pods on a thousand nodes run after one write each, and cost no timer while they run', async () => {
-  const world = await start({ count: 1_000 })
+test('a thousand pods on a hundred nodes run after one write each, and cost no timer while they run', async () => {
+  const world = await start({ count: 100 })
   await world.clock.advance(1_000)
   const timersBefore = world.clock.timerCount()
-  for (let index = 0; index < 10_000; index++) {
-    world.cluster.put('pods', podObject({ name: `p-${index}`, spec: { nodeName: `node-${index % 1_000}` } }))
+  for (let index = 0; index < 1_000; index++) {
+    world.cluster.put('pods', podObject({ name: `p-${index}`, spec: { nodeName: `node-${index % 100}` } }))
   }
   const startedMs = performance.now()
-  while (world.podWrites().length < 10_000 && performance.now() - startedMs < 20_000) await world.clock.advance(1)
+  while (world.podWrites().length < 1_000 && performance.now() - startedMs < 20_000) await world.clock.advance(1)
   await world.clock.advance(100)
-  expect(world.podWrites()).toHaveLength(10_000)
-  expect(new Set(Array.from({ length: 10_000 }, (_, index) => world.pod(`p-${index}`)['status'].podIP)).size).toBe(
-    10_000,
+  expect(world.podWrites()).toHaveLength(1_000)
+  expect(new Set(Array.from({ length: 1_000 }, (_, index) => world.pod(`p-${index}`)['status'].podIP)).size).toBe(
+    1_000,
   )
   expect(world.clock.timerCount()).toBeLessThanOrEqual(timersBefore + 2)
-}, 30_000)
+}, 60_000)

@@ -1,5 +1,6 @@
 // What a simulated node looks like: the Node object that registers it, its status, and its Lease. Pure.
 import type { IpRanges } from '@shiplog/api/ip-address'
+import type { NodeStatus, Taint } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { Machine } from '@shiplog/node/machine'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
@@ -19,7 +20,7 @@ export interface NodeConfig {
   readonly capacity: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
-  readonly taints?: readonly JsonObject[]
+  readonly taints?: readonly Taint[]
   readonly osImage: string
   readonly kernelVersion: string
   readonly architecture: string
@@ -56,12 +57,13 @@ const standardLabels = (name: string, architecture: string): Record<string, stri
 /** The nodes of one agent, always the same for the same options. */
 export function simulatedNodes(options: SimulatedNodes): NodeConfig[] {
   const capacity = { ...defaultCapacity, ...options.capacity }
+  const { pods } = capacity as Readonly<Record<string, string>>
   return Array.from({ length: options.count }, (_, index) => {
     const name = `${options.prefix ?? 'node'}-${index}`
     return {
       name,
       internalIPs: simulatedAddresses(index, options.podRanges),
-      podCIDRs: podRangesOf(index, Number(capacity['pods']), options.podRanges),
+      podCIDRs: podRangesOf(index, Number(pods), options.podRanges),
       capacity,
       labels: { ...standardLabels(name, 'amd64'), [runtimeLabel]: 'simulated', ...options.labels },
       osImage: 'Shiplog simulated node',
@@ -169,15 +171,18 @@ const sentences: readonly (readonly [type: string, status: string, reason: strin
   ['Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'],
 ]
 
+/** What the agent reports: all but the port of a kubelet, which there is none of. */
+export type ReportedNodeStatus = Omit<NodeStatus, 'daemonEndpoints'>
+
 /** The status as of now; transitions keep the time that `before` gives them. */
 export function nodeStatus(
   config: NodeConfig,
   identity: NodeIdentity,
-  before: JsonObject | undefined,
+  before: ReportedNodeStatus | undefined,
   nowMs: number,
-): JsonObject {
+): ReportedNodeStatus {
   const now = rfc3339(nowMs)
-  const old = (before?.['conditions'] ?? []) as JsonObject[]
+  const old = before?.conditions ?? []
   return {
     addresses: [
       ...config.internalIPs.map((address) => ({ address, type: 'InternalIP' })),
@@ -186,10 +191,11 @@ export function nodeStatus(
     allocatable: config.capacity,
     capacity: config.capacity,
     conditions: sentences.map(([type, status, reason, message]) => {
-      const previous = old.find((condition) => condition['type'] === type)
+      const previous = old.find((condition) => condition.type === type)
+      const since = previous?.status === status ? previous.lastTransitionTime : undefined
       return {
         lastHeartbeatTime: now,
-        lastTransitionTime: previous?.['status'] === status ? previous['lastTransitionTime'] : now,
+        lastTransitionTime: since ?? now,
         message,
         reason,
         status,
@@ -211,14 +217,14 @@ export function nodeStatus(
   }
 }
 
-/** True when what the API shows of a node is not what its agent says (heartbeat times apart). */
-export function nodeStatusDiffers(shown: JsonObject | undefined, bootID: string): boolean {
-  const conditions = (shown?.['conditions'] ?? []) as JsonObject[]
+/** Whether the API's status of a node differs from what its agent reports, heartbeat times aside. */
+export function nodeStatusDiffers(shown: ReportedNodeStatus | undefined, bootID: string): boolean {
+  const conditions = shown?.conditions ?? []
   return (
-    shown?.['nodeInfo']?.bootID !== bootID ||
+    shown?.nodeInfo?.bootID !== bootID ||
     sentences.some(([type, status, reason]) => {
-      const condition = conditions.find((candidate) => candidate['type'] === type)
-      return condition?.['status'] !== status || condition['reason'] !== reason
+      const condition = conditions.find((candidate) => candidate.type === type)
+      return condition?.status !== status || condition.reason !== reason
     })
   )
 }

@@ -1,9 +1,12 @@
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Pod, PodStatus } from '@shiplog/api/generated/types/core-v1'
 import { describe, expect, test } from 'vitest'
 import { statusPatch } from './pod-status.ts'
 
-const pod = (status: object): KubeObject =>
-  ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace: 'b', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' }, status })
+const pod = (status: object): Pod => ({
+  ...{ apiVersion: 'v1', kind: 'Pod', spec: { containers: [] } },
+  metadata: { name: 'a', namespace: 'b', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' },
+  status: status as PodStatus,
+})
 
 const statuses = (state: object) => [{ name: 'web', ready: true, restartCount: 0, state }]
 
@@ -11,8 +14,8 @@ describe('statusPatch', () => {
   test('says nothing when only absent fields and nulls differ, however deep', () => {
     const now = { phase: 'Running', containerStatuses: statuses({ running: { startedAt: 'x', more: null } }) }
     const next = { phase: 'Running', containerStatuses: statuses({ running: { startedAt: 'x' }, waiting: null }) }
-    expect(statusPatch(pod(now), next)).toBeUndefined()
-    expect(statusPatch(pod(next), now)).toBeUndefined()
+    expect(statusPatch(pod(now), next as unknown as PodStatus)).toBeUndefined()
+    expect(statusPatch(pod(next), now as unknown as PodStatus)).toBeUndefined()
   })
   test.each([
     ['a value', statuses({ running: { startedAt: 'y' } })],
@@ -22,7 +25,7 @@ describe('statusPatch', () => {
     ['an item more', [...statuses({ running: { startedAt: 'x' } }), { name: 'second' }]],
   ])('names a field in which %s differs', (_what, containerStatuses) => {
     const now = { phase: 'Running', containerStatuses: statuses({ running: { startedAt: 'x' } }) }
-    const patch = statusPatch(pod(now), { phase: 'Running', containerStatuses })
+    const patch = statusPatch(pod(now), { phase: 'Running', containerStatuses } as unknown as PodStatus)
     expect(patch?.['status']).toHaveProperty('containerStatuses')
     expect(patch?.['status']).not.toHaveProperty('phase')
   })

@@ -1,12 +1,21 @@
 // What a node agent says about a pod, told from its work: pure, and in the words of the kubelet. Times of transition are
 // carried over from the status before, so that telling the same again gives the same bytes and needs no write.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type {
+  Container,
+  ContainerState as ContainerStateJson,
+  ContainerStatus,
+  EphemeralContainer,
+  Pod,
+  PodCondition,
+  PodStatus,
+} from '@shiplog/api/generated/types/core-v1'
+import type { JsonObject } from '@shiplog/api/kube-object'
 import { rfc3339 } from '@shiplog/runtime/clock'
-import { type ContainerState, type ContainerWork, type PodWork, restartPolicyOf, specOf, statusOf } from './pod-work.ts'
+import { type ContainerState, type ContainerWork, type PodWork, restartPolicyOf, statusOf } from './pod-work.ts'
 
 export interface StatusInput {
   readonly work: PodWork
-  readonly pod: KubeObject
+  readonly pod: Pod
   readonly nodeIPs: readonly string[]
   readonly nowMs: number
   /** When a running container is ready; see ContainerRuntime. */
@@ -17,7 +26,7 @@ export interface StatusInput {
 
 export interface PodReport {
   /** The fields of the status that the agent owns. */
-  readonly status: JsonObject
+  readonly status: PodStatus
   /** When readiness will change by itself; Infinity: never. */
   readonly changesAtMs: number
 }
@@ -31,7 +40,7 @@ const neverLocated = {
 }
 
 /** The phase, as upstream's getPhase tells it. */
-export function phaseOf(work: PodWork, pod: KubeObject): Phase {
+export function phaseOf(work: PodWork, pod: Pod): Phase {
   if (work.deadlineExceeded && work.finished) return 'Failed'
   const policy = restartPolicyOf(pod)
   if (!work.initialized) {
@@ -62,7 +71,7 @@ export function phaseOf(work: PodWork, pod: KubeObject): Phase {
   return policy === 'Never' ? 'Failed' : 'Running'
 }
 
-const stateJson = (state: ContainerState, podFinished: boolean): JsonObject => {
+const stateJson = (state: ContainerState, podFinished: boolean): ContainerStateJson => {
   switch (state.at) {
     case 'waiting':
       if (podFinished) return { terminated: neverLocated }
@@ -85,22 +94,22 @@ const stateJson = (state: ContainerState, podFinished: boolean): JsonObject => {
 
 function containerStatus(
   container: ContainerWork,
-  spec: JsonObject | undefined,
+  spec: Container | EphemeralContainer | undefined,
   ready: boolean,
   started: boolean,
   podFinished: boolean,
-): JsonObject {
-  const resources = spec?.['resources'] as JsonObject | undefined
-  const sized = resources?.['requests'] !== undefined || resources?.['limits'] !== undefined
+): ContainerStatus {
+  const resources = spec?.resources
+  const sized = resources?.requests !== undefined || resources?.limits !== undefined
   return {
-    ...(sized && resources?.['requests'] ? { allocatedResources: resources['requests'] } : {}),
+    ...(sized && resources?.requests ? { allocatedResources: resources.requests } : {}),
     ...(container.containerID ? { containerID: container.containerID } : {}),
     image: container.image,
     imageID: container.imageID,
     lastState: container.lastState ? stateJson(container.lastState, false) : {},
     name: container.name,
     ready,
-    ...(sized ? { resources } : {}),
+    ...(sized && resources ? { resources } : {}),
     restartCount: container.restartCount,
     started,
     state: stateJson(container.state, podFinished),
@@ -114,7 +123,7 @@ interface Verdict {
   readonly message?: string
 }
 
-function readyVerdicts(phase: Phase, unready: readonly string[], pod: KubeObject): [Verdict, Verdict] {
+function readyVerdicts(phase: Phase, unready: readonly string[], pod: Pod): [Verdict, Verdict] {
   const both = (status: 'True' | 'False', reason?: string, message?: string): [Verdict, Verdict] => {
     const more = { ...(reason ? { reason } : {}), ...(message ? { message } : {}) }
     return [
@@ -128,14 +137,14 @@ function readyVerdicts(phase: Phase, unready: readonly string[], pod: KubeObject
     return both('False', 'ContainersNotReady', `containers with unready status: [${unready.join(' ')}]`)
   }
   const [ready, containersReady] = both('True')
-  const gates = (specOf(pod)['readinessGates'] ?? []) as JsonObject[]
+  const gates = pod.spec.readinessGates ?? []
   const complaints: string[] = []
   for (const { conditionType } of gates) {
-    const condition = conditionsOf(pod).find((candidate) => candidate['type'] === conditionType)
+    const condition = conditionsOf(pod).find((candidate) => candidate.type === conditionType)
     if (condition === undefined) {
       complaints.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`)
-    } else if (condition['status'] !== 'True') {
-      complaints.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${condition['status']}`)
+    } else if (condition.status !== 'True') {
+      complaints.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${condition.status}`)
     }
   }
   if (complaints.length === 0) return [ready, containersReady]
@@ -145,23 +154,53 @@ function readyVerdicts(phase: Phase, unready: readonly string[], pod: KubeObject
   ]
 }
 
-const conditionsOf = (pod: KubeObject): readonly JsonObject[] => statusOf(pod)['conditions'] ?? []
+const conditionsOf = (pod: Pod): readonly PodCondition[] => statusOf(pod).conditions ?? []
 
-/** The whole of what the agent has to say about a pod now. */
+/** The complete report of a pod's status as of now. */
 export function podReport(input: StatusInput): PodReport {
-  const { work, pod, nodeIPs, nowMs } = input
-  const spec = specOf(pod)
+  const { work, pod, nodeIPs } = input
   const phase = phaseOf(work, pod)
-  const over = phase === 'Succeeded' || phase === 'Failed'
-  const generation = pod.metadata['generation'] as number | undefined
-  let changesAtMs = Number.POSITIVE_INFINITY
-  const unready: string[] = []
-  const specs = (field: string): Map<string, JsonObject> =>
-    new Map(((spec[field] ?? []) as JsonObject[]).map((container) => [container['name'] as string, container]))
+  const { generation } = pod.metadata
+  const containers = reportContainers(input, phase)
+  return {
+    changesAtMs: containers.changesAtMs,
+    status: {
+      conditions: conditionsNow(input, phase, containers.unready),
+      containerStatuses: containers.main,
+      hostIP: nodeIPs[0]!,
+      hostIPs: nodeIPs.map((ip) => ({ ip })),
+      ...(containers.ephemeral.length > 0 ? { ephemeralContainerStatuses: containers.ephemeral } : {}),
+      ...(containers.init.length > 0 ? { initContainerStatuses: containers.init } : {}),
+      ...(work.deadlineExceeded
+        ? { message: 'Pod was active on the node longer than the specified deadline', reason: 'DeadlineExceeded' }
+        : {}),
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      phase,
+      ...(work.podIPs.length > 0 ? { podIP: work.podIPs[0]!, podIPs: work.podIPs.map((ip) => ({ ip })) } : {}),
+      startTime: rfc3339(work.startTimeMs),
+    },
+  }
+}
 
-  const tell = (container: ContainerWork, from: Map<string, JsonObject>): JsonObject => {
+interface ContainerReports {
+  readonly init: ContainerStatus[]
+  readonly main: ContainerStatus[]
+  readonly ephemeral: ContainerStatus[]
+  /** Names of containers that are not ready. */
+  readonly unready: readonly string[]
+  readonly changesAtMs: number
+}
+
+function reportContainers(input: StatusInput, phase: Phase): ContainerReports {
+  const { work, pod, nowMs } = input
+  const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec
+  const specs = new Map([...containers, ...initContainers, ...ephemeralContainers].map((spec) => [spec.name, spec]))
+  const isOver = work.finished && (phase === 'Succeeded' || phase === 'Failed')
+  const unready: string[] = []
+  let changesAtMs = Number.POSITIVE_INFINITY
+  const report = (container: ContainerWork): ContainerStatus => {
     let ready = false
-    if (container.role === 'init') ready = container.state.at === 'terminated' && container.state.exitCode === 0
+    if (container.role === 'init') ready = hasSucceeded(container)
     else if (container.state.at === 'running') {
       const readyAtMs = input.readyAtMs(container, container.state.startedAtMs)
       ready = readyAtMs <= nowMs
@@ -169,50 +208,46 @@ export function podReport(input: StatusInput): PodReport {
     }
     if (!ready && container.role !== 'init') unready.push(container.name)
     const started = container.state.at === 'running' && (input.hasStarted?.(container) ?? true)
-    return containerStatus(container, from.get(container.name), ready, started, work.finished && over)
+    return containerStatus(container, specs.get(container.name), ready, started, isOver)
   }
-
-  const initSpecs = specs('initContainers')
-  const initStatuses = work.init.map((container) => tell(container, initSpecs))
-  const mainSpecs = specs('containers')
-  const statuses = work.main.map((container) => tell(container, mainSpecs))
-  const ephemeralSpecs = specs('ephemeralContainers')
-  // Nobody asks whether these are ready or have started.
-  const ephemeralStatuses = work.ephemeral.map((container) => {
-    const { started: _started, ...told } = containerStatus(
-      container,
-      ephemeralSpecs.get(container.name),
-      false,
-      false,
-      work.finished && over,
-    )
-    return told
+  const init = work.init.map(report)
+  const main = work.main.map(report)
+  // Ephemeral containers have neither probes nor a part in the pod's readiness.
+  const ephemeral = work.ephemeral.map((container) => {
+    const { started: _started, ...rest } = containerStatus(container, specs.get(container.name), false, false, isOver)
+    return rest
   })
-  const incomplete = work.init.filter(({ role, state }) =>
-    role === 'init' ? !(state.at === 'terminated' && state.exitCode === 0) : state.at !== 'running',
+  return { init, main, ephemeral, unready, changesAtMs }
+}
+
+const hasSucceeded = ({ state }: ContainerWork): boolean => state.at === 'terminated' && state.exitCode === 0
+
+function initializedVerdict(work: PodWork, phase: Phase): Verdict {
+  const type = 'Initialized'
+  if (phase === 'Succeeded') return { type, status: 'True', reason: 'PodCompleted' }
+  if (work.initialized) return { type, status: 'True' }
+  const incomplete = work.init.filter((container) =>
+    container.role === 'init' ? !hasSucceeded(container) : container.state.at !== 'running',
   )
-  const initialized: Verdict =
-    phase === 'Succeeded'
-      ? { type: 'Initialized', status: 'True', reason: 'PodCompleted' }
-      : work.initialized
-        ? { type: 'Initialized', status: 'True' }
-        : {
-            type: 'Initialized',
-            status: 'False',
-            reason: 'ContainersNotInitialized',
-            message: `containers with incomplete status: [${incomplete.map(({ name }) => name).join(' ')}]`,
-          }
+  const message = `containers with incomplete status: [${incomplete.map(({ name }) => name).join(' ')}]`
+  return { type, status: 'False', reason: 'ContainersNotInitialized', message }
+}
+
+/** The agent's conditions; a time of transition stays while the status does. */
+function conditionsNow({ work, pod, nowMs }: StatusInput, phase: Phase, unready: readonly string[]): PodCondition[] {
+  const { generation } = pod.metadata
+  const before = conditionsOf(pod)
   const verdicts: Verdict[] = [
     { type: 'PodReadyToStartContainers', status: work.sandbox === 'ready' ? 'True' : 'False' },
-    initialized,
+    initializedVerdict(work, phase),
     ...readyVerdicts(phase, unready, pod),
     { type: 'PodScheduled', status: 'True' },
   ]
-  const before = conditionsOf(pod)
-  const conditions = verdicts.map((verdict) => {
-    const old = before.find((condition) => condition['type'] === verdict.type)
+  return verdicts.map((verdict) => {
+    const old = before.find(({ type }) => type === verdict.type)
+    const since = old?.status === verdict.status ? old.lastTransitionTime : rfc3339(nowMs)
     return {
-      lastTransitionTime: old?.['status'] === verdict.status ? old['lastTransitionTime'] : rfc3339(nowMs),
+      ...(since === undefined ? {} : { lastTransitionTime: since }),
       ...(verdict.message ? { message: verdict.message } : {}),
       ...(generation === undefined ? {} : { observedGeneration: generation }),
       ...(verdict.reason ? { reason: verdict.reason } : {}),
@@ -220,27 +255,6 @@ export function podReport(input: StatusInput): PodReport {
       type: verdict.type,
     }
   })
-  return {
-    changesAtMs,
-    status: {
-      conditions,
-      containerStatuses: statuses,
-      hostIP: nodeIPs[0]!,
-      hostIPs: nodeIPs.map((ip) => ({ ip })),
-      ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
-      ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
-      ...(work.deadlineExceeded
-        ? {
-            message: 'Pod was active on the node longer than the specified deadline',
-            reason: 'DeadlineExceeded',
-          }
-        : {}),
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
-      phase,
-      ...(work.podIPs.length > 0 ? { podIP: work.podIPs[0], podIPs: work.podIPs.map((ip) => ({ ip })) } : {}),
-      startTime: rfc3339(work.startTimeMs),
-    },
-  }
 }
 
 /** Equal for the API, to which an absent field and null are the same: an omitted optional field. */
@@ -261,27 +275,21 @@ const same = (left: unknown, right: unknown): boolean => {
  * The strategic merge patch that turns the status of `pod` into `status`, or undefined when nothing differs. Conditions of
  * others (readiness gates, disruption) stay: only those that differ are named.
  */
-export function statusPatch(pod: KubeObject, status: JsonObject): JsonObject | undefined {
-  const now = statusOf(pod)
-  const patch: JsonObject = {}
-  for (const [field, value] of Object.entries(status)) {
-    if (field === 'conditions') {
-      const before = conditionsOf(pod)
-      const changed = (value as JsonObject[]).filter(
-        (condition) => !same(before.find(({ type }) => type === condition['type']) ?? {}, condition),
-      )
-      if (changed.length === 0) continue
-      patch['$setElementOrder/conditions'] = [
-        ...(value as JsonObject[]).map(({ type }) => ({ type })),
-        ...before
-          .filter(({ type }) => !status['conditions'].some((own: JsonObject) => own['type'] === type))
-          .map(({ type }) => ({ type })),
-      ]
-      patch['conditions'] = changed
-    } else if (!same(now[field], value)) {
-      patch[field] = value
-    }
-  }
+export function statusPatch(pod: Pod, status: PodStatus): JsonObject | undefined {
+  const { conditions = [], ...rest } = status
+  const now: JsonObject = statusOf(pod)
+  const changed = Object.entries(rest).filter(([field, value]) => !same(now[field], value))
+  const patch: JsonObject = { ...conditionsPatch(conditionsOf(pod), conditions), ...Object.fromEntries(changed) }
   if (Object.keys(patch).length === 0) return undefined
   return { metadata: { uid: pod.metadata.uid }, status: patch }
+}
+
+function conditionsPatch(before: readonly PodCondition[], own: readonly PodCondition[]): JsonObject {
+  const changed = own.filter((condition) => !same(before.find(({ type }) => type === condition.type) ?? {}, condition))
+  if (changed.length === 0) return {}
+  const others = before.filter(({ type }) => !own.some((condition) => condition.type === type))
+  return {
+    '$setElementOrder/conditions': [...own, ...others].map(({ type }) => ({ type })),
+    conditions: changed,
+  }
 }

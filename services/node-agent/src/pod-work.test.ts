@@ -1,12 +1,8 @@
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { ContainerExit, RecoveredContainer } from '@shiplog/node/container-runtime'
 import { describe, expect, test } from 'vitest'
+import { newPodWork, configOf, type ContainerWork, nextConfigOf, type PodWork } from './pod-work.ts'
 import {
-  configOf,
-  type ContainerWork,
-  newPodWork,
-  nextConfigOf,
-  nextSteps,
   onExited,
   onRecovered,
   onReferenceChanged,
@@ -14,8 +10,8 @@ import {
   onSandboxReady,
   onStarted,
   onStartFailed,
-  type PodWork,
-} from './pod-work.ts'
+} from './pod-outcomes.ts'
+import { nextSteps } from './pod-steps.ts'
 
 const pod = {
   apiVersion: 'v1',
@@ -28,7 +24,7 @@ const pod = {
     creationTimestamp: '2026-01-01T00:00:00Z',
   },
   spec: { restartPolicy: 'Always', containers: [{ name: 'main', image: 'x' }] },
-} as KubeObject
+} as unknown as Pod
 
 const idOf = (attempt: number): string => `process://${attempt}`
 const exit = (attempt: number, finishedAtMs: number, exitCode = 1): ContainerExit => ({
@@ -123,7 +119,7 @@ test('what comes after a sidecar waits for its startup probe', () => {
     ],
     containers: [{ name: 'main', image: 'x' }],
   }
-  const staged = { ...pod, spec } as KubeObject
+  const staged = { ...pod, spec } as unknown as Pod
   const work = newPodWork(staged, 0)
   nextSteps(work, staged, 0)
   onSandboxReady(work, ['10.0.0.1'])

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { systemClock } from '@shiplog/runtime/clock'
+import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
 import { seededRandom } from '@shiplog/testing/seeded-random'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createFakeCluster, type FakeCluster } from './testing/fake-cluster.ts'
 import { type FromAgent, processNodeName, type ToAgent } from './testing/process-agent.ts'
 
 const program = join(import.meta.dirname, 'testing', 'process-agent.ts')
@@ -63,7 +63,7 @@ function startAgent(): Agent {
   child.on('message', async (message: FromAgent) => {
     if (message.kind === 'ready') ready.resolve()
     else if (message.kind === 'request') {
-      send({ kind: 'result', id: message.id, result: await cluster.client.request(message.request) })
+      send({ kind: 'result', id: message.id, result: await cluster.client().request(message.request) })
     } else {
       const { id, resources } = message
       for await (const batch of cluster.feed.follow(resources, abort.signal)) send({ kind: 'batch', id, batch })
@@ -117,7 +117,7 @@ function createPod(name: string, script: string, spec: JsonObject = {}, containe
   })
 }
 
-const pod = (name: string): KubeObject | undefined => cluster.get('pods', 'default', name)
+const pod = (name: string): KubeObject | undefined => cluster.get('pods', `default/${name}`)
 const phase = (name: string): string => pod(name)?.['status'].phase
 const main = (name: string): JsonObject => pod(name)?.['status'].containerStatuses?.[0] ?? {}
 

@@ -43,7 +43,7 @@ export function serveTunnels(deps: TunnelsDeps): Disposable {
           }
           return handlers[request.kind](request, nodeName)
         },
-        onFault: (err) => log.warn({ err, node: nodeName }, 'a tunnel failed'),
+        onFault: (err) => log.warn({ err, node: nodeName }, 'tunnel failed'),
         channelsMax: 2 * nodeTunnelsMax,
       }),
     )

@@ -56,7 +56,10 @@ export async function bind(deps: BinderDeps, pending: PendingBinding, request: A
     const message = result.status.message ?? result.status.reason ?? ''
     return { kind: 'refused', why: { code: result.code, message }, overtakenAt: decidedElsewhereAt(result.status) }
   }
-  return { kind: 'unknown', why: { error: pending.isRevoked ? 'the pod was assigned to another replica' : String(cause) } }
+  return {
+    kind: 'unknown',
+    why: { error: pending.isRevoked ? 'the pod was assigned to another replica' : String(cause) },
+  }
 }
 
 /** Answers after which nobody knows whether the binding was stored, or that ask to try again. */

@@ -48,6 +48,12 @@ export class ClusterView {
     }
   }
 
+  /** A claim, a volume or a class: pods that wait for it are looked at again. */
+  applyVolume({ groupResource, object, deleted }: ObjectChange): void {
+    this.snapshot.volumes.apply(groupResource, object, deleted)
+    this.queue.wake({ type: 'VolumesChanged' })
+  }
+
   /** A pod that is bound or deleted: it takes room on its node, or frees it. */
   applySettledPod(pod: Pod, deleted: boolean): void {
     const { uid } = pod.metadata

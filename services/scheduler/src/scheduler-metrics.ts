@@ -33,7 +33,7 @@ export function createSchedulerMetrics(registry: MetricsRegistry): SchedulerMetr
   })
   const sliSeconds = registry.histogram({
     name: 'scheduler_pod_scheduling_sli_duration_seconds',
-    help: "E2e latency for a pod being scheduled, from the time the pod enters the scheduling queue and might involve multiple scheduling attempts.",
+    help: 'E2e latency for a pod being scheduled, from the time the pod enters the scheduling queue and might involve multiple scheduling attempts.',
     labels: ['attempts'],
     buckets: exponentialBuckets(0.01, 2, 20),
   })

@@ -3,24 +3,26 @@ import { systemIds as ids } from '@shiplog/runtime/ids'
 import { silentLogger as log } from '@shiplog/runtime/logger'
 import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 import { describe, expect, test } from 'vitest'
+import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
 import { createManualClock, settle } from '@shiplog/testing/manual-clock'
-import { createFakeCluster, type FakeCluster } from './testing/fake-cluster.ts'
+import { bindingsOf, onBinding } from './testing/bindings.ts'
 import { createScheduler } from './scheduler.ts'
 
-const boundNames = (cluster: FakeCluster): string[] => cluster.bindings.map(({ request }) => request.name!).sort()
+const boundNames = (cluster: FakeCluster): string[] => bindingsOf(cluster).map(({ request }) => request.name!).sort()
 
 function setUp() {
-  const cluster = createFakeCluster()
   const clock = createManualClock()
+  const cluster = createFakeCluster(clock)
+  const client = cluster.client()
   const owned = new Set<string>()
   const shares = { owns: (uid: string) => owned.has(uid) }
-  const scheduler = createScheduler({ feed: cluster.feed, client: cluster.client, clock, ids, log, shares })
+  const scheduler = createScheduler({ feed: cluster.feed, client, clock, ids, log, shares })
   const own = (...names: string[]): void => {
-    for (const name of names) owned.add(cluster.pod(name)!.metadata.uid!)
+    for (const name of names) owned.add(cluster.get('pods', `default/${name}`)!.metadata.uid!)
     scheduler.gained()
   }
   cluster.put('nodes', testNode('n'))
-  return { cluster, clock, scheduler, owned, own }
+  return { cluster, client, clock, scheduler, owned, own }
 }
 
 describe('a scheduler with a share of the pods', () => {
@@ -44,14 +46,14 @@ describe('a scheduler with a share of the pods', () => {
     cluster.put('nodes', testNode('m', { allocatable: { cpu: '100', memory: '400Gi' } }))
     cluster.put('pods', testPod('a', { requests: { cpu: '3' } }))
     await scheduler.start()
-    cluster.onBinding = (_request, _store) => {
-      cluster.onBinding = undefined
+    onBinding(cluster, (_request, _store) => {
+      cluster.intercept = undefined
       cluster.holdFeed(true)
       // Somebody fills the node in this very moment.
       cluster.put('pods', testPod('theirs', { requests: { cpu: '99' }, spec: { nodeName: 'm' } }))
-      const status = decidedElsewhere({ group: '', resource: 'pods' }, 'a', cluster.history.at(-1)!.sequence)
+      const status = decidedElsewhere({ group: '', resource: 'pods' }, 'a', cluster.changes.at(-1)!.sequence)
       return { ok: false, code: 409, status }
-    }
+    })
     own('a')
     await settle()
     expect(boundNames(cluster)).toEqual([])
@@ -60,24 +62,24 @@ describe('a scheduler with a share of the pods', () => {
     cluster.holdFeed(false)
     // No time passes: there is no back-off.
     await settle()
-    const [binding] = cluster.bindings
+    const [binding] = bindingsOf(cluster)
     expect((binding!.request.body as { target: { name: string } }).target.name).toBe('n')
     // What a pod takes, and what the node has left for those whom this decision could not see.
     const claim = { order: 2, take: { pods: 1, cpu: 3_000 }, room: { pods: 109, cpu: 1_000 } }
     expect(binding!.request.once).toEqual({ matter: 'node/n', round: expect.any(String), claim })
-    expect(cluster.events.map(({ reason }) => reason)).not.toContain('FailedScheduling')
+    expect(cluster.list('events').map(({ reason }) => reason)).not.toContain('FailedScheduling')
     await scheduler.stop()
   })
 
   test('has let go when nothing of it is under way, and does not send again what was lost', async () => {
-    const { cluster, clock, scheduler, owned, own } = setUp()
+    const { cluster, client, clock, scheduler, owned, own } = setUp()
     cluster.put('pods', testPod('a'))
     cluster.put('pods', testPod('b'))
     await scheduler.start()
     let asked = 0
     const answer = Promise.withResolvers<void>()
-    const { request } = cluster.client
-    cluster.client.request = async (what) => {
+    const { request } = client
+    client.request = async (what) => {
       if (what.subresource !== 'binding') return await request(what)
       asked++
       await answer.promise

@@ -4,13 +4,18 @@ import { forbidden } from '@shiplog/api/status'
 import type { Ids } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/metrics'
-import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/framework/configuration'
+import {
+  createProfile,
+  defaultConfiguration,
+  type SchedulerConfiguration,
+} from '@shiplog/scheduling/framework/configuration'
 import { schedule } from '@shiplog/scheduling/framework/schedule'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 import { describe, expect, test } from 'vitest'
+import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
 import { createManualClock, settle } from '@shiplog/testing/manual-clock'
-import { createFakeCluster, type FakeCluster } from './testing/fake-cluster.ts'
+import { bindingsOf, onBinding } from './testing/bindings.ts'
 import { createScheduler } from './scheduler.ts'
 
 const ids: Ids = { uuid: () => '11111111-2222-4333-8444-555555555555', integer: () => 0 }
@@ -18,12 +23,12 @@ const ids: Ids = { uuid: () => '11111111-2222-4333-8444-555555555555', integer: 
 const metricsOf = new WeakMap<object, MetricsRegistry>()
 
 function setUp(options: { configuration?: SchedulerConfiguration; cluster?: FakeCluster } = {}) {
-  const cluster = options.cluster ?? createFakeCluster()
   const clock = createManualClock()
+  const cluster = options.cluster ?? createFakeCluster(clock)
   const metrics = createMetricsRegistry()
   const scheduler = createScheduler({
     feed: cluster.feed,
-    client: cluster.client,
+    client: cluster.client(),
     clock,
     ids,
     log: silentLogger,
@@ -34,9 +39,9 @@ function setUp(options: { configuration?: SchedulerConfiguration; cluster?: Fake
   return { cluster, clock, scheduler }
 }
 
-const nodeOf = (cluster: FakeCluster, name: string): string | undefined => cluster.pod(name)?.['spec'].nodeName
+const nodeOf = (cluster: FakeCluster, name: string): string | undefined => cluster.get('pods', `default/${name}`)?.['spec'].nodeName
 const condition = (cluster: FakeCluster, name: string): JsonObject | undefined =>
-  cluster.pod(name)?.['status'].conditions?.[0]
+  cluster.get('pods', `default/${name}`)?.['status'].conditions?.[0]
 const decisionOf = (request: { decision?: string }): JsonObject => JSON.parse(request.decision!)
 
 const attemptsTotal = (scheduler: ReturnType<typeof createScheduler>, result: string): number =>
@@ -64,8 +69,8 @@ describe('scheduling', () => {
     }
     expect([...perNode.values()]).toEqual(Array.from({ length: 50 }, () => 20))
     expect(attemptsTotal(scheduler, 'scheduled')).toBe(1000)
-    expect(cluster.events).toHaveLength(1000)
-    expect(cluster.events.find(({ involvedObject }) => involvedObject.name === 'p7')).toMatchObject({
+    expect(cluster.list('events')).toHaveLength(1000)
+    expect(cluster.list('events').find(({ involvedObject }) => involvedObject.name === 'p7')).toMatchObject({
       reason: 'Scheduled',
       type: 'Normal',
       reportingComponent: 'default-scheduler',
@@ -106,15 +111,15 @@ describe('scheduling', () => {
     await settle(1)
     cluster.holdFeed(true)
     await settle()
-    expect(cluster.bindings).toHaveLength(4)
-    expect(decisionOf(cluster.bindings[3]!.request)).toMatchObject({ number: 4, assumed: { count: 3, openFrom: 1 } })
+    expect(bindingsOf(cluster)).toHaveLength(4)
+    expect(decisionOf(bindingsOf(cluster)[3]!.request)).toMatchObject({ number: 4, assumed: { count: 3, openFrom: 1 } })
     cluster.holdFeed(false)
     await settle()
-    expect(cluster.bindings).toHaveLength(4)
+    expect(bindingsOf(cluster)).toHaveLength(4)
     expect(scheduler.queueDepths().unschedulable).toBe(2)
-    cluster.remove('pods', 'p0')
+    cluster.remove('pods', 'default/p0')
     await settle()
-    expect(cluster.bindings).toHaveLength(5)
+    expect(bindingsOf(cluster)).toHaveLength(5)
     await scheduler.stop()
   })
 
@@ -139,18 +144,18 @@ describe('scheduling', () => {
     const { cluster, scheduler, clock } = setUp({ configuration })
     for (let node = 0; node < 7; node++) cluster.put('nodes', testNode(`n${node}`))
     const seen = new Set<string>()
-    cluster.onBinding = ({ name }) => {
+    onBinding(cluster, ({ name }) => {
       if (seen.has(name!)) return undefined
       seen.add(name!)
       if (seen.size % 11 !== 0) return undefined
       return { ok: false, code: 403, status: forbidden({ group: '', resource: 'pods' }, name!, 'not today') }
-    }
+    })
     await scheduler.start()
     for (let pod = 0; pod < 120; pod++) {
       cluster.put('pods', testPod(`p${pod}`, { requests: { cpu: `${100 + (pod % 5) * 50}m` } }))
       if (pod % 3 === 0) await settle(1)
       if (pod % 17 === 0) cluster.holdFeed(pod % 2 === 0)
-      if (pod % 40 === 39) cluster.remove('pods', `p${pod - 20}`)
+      if (pod % 40 === 39) cluster.remove('pods', `default/p${pod - 20}`)
     }
     cluster.holdFeed(false)
     await clock.advance(20_000)
@@ -159,7 +164,7 @@ describe('scheduling', () => {
     const profile = createProfile(configuration)
     const refusals = cluster.attempts.filter(({ record }) => record['refused'])
     const made = [
-      ...cluster.bindings.map(({ request, sequence }) => ({
+      ...bindingsOf(cluster).map(({ request, sequence }) => ({
         ...decisionOf(request),
         pod: request.name!,
         visibleAt: sequence,
@@ -172,33 +177,34 @@ describe('scheduling', () => {
         until: record['forgottenBefore'] as number,
       })),
     ] as (JsonObject & { pod: string; visibleAt: number; until: number })[]
+    const ofPods = cluster.changes.filter(({ groupResource }) => groupResource === 'pods')
     let withAssumed = 0
-    for (const { request } of cluster.bindings) {
+    for (const { request } of bindingsOf(cluster)) {
       const record = decisionOf(request)
       const snapshot = new Snapshot()
-      for (const change of cluster.history.filter(({ sequence }) => sequence <= request.basis!)) {
+      for (const change of cluster.changes.filter(({ sequence }) => sequence <= request.basis!)) {
         const object = change.object as JsonObject
         if (change.groupResource === 'nodes') snapshot.setNode(object as Node)
         else if (change.deleted) snapshot.removePod(object['metadata'].uid)
-        else if (object['spec'].nodeName) snapshot.setPod(object as unknown as Pod)
+        else if (change.groupResource === 'pods' && object['spec'].nodeName) snapshot.setPod(object as unknown as Pod)
       }
       for (const other of made) {
         const [number, openFrom, own] = [other['number'], record['assumed'].openFrom, record['number']] as number[]
         if (number! < openFrom! || number! >= own! || other.visibleAt <= request.basis! || other.until <= own!) continue
-        const deleted = cluster.history.find(({ name, deleted: gone }) => gone && name === other.pod)
+        const deleted = ofPods.find(({ name, deleted: gone }) => gone && name === other.pod)
         if (deleted && deleted.sequence <= request.basis!) continue
-        const spec = cluster.history.find(({ name }) => name === other.pod)!.object
+        const spec = ofPods.find(({ name }) => name === other.pod)!.object
         snapshot.assume(snapshot.readPod(spec as unknown as Pod), other['node'])
       }
       expect(snapshot.assumedCount).toBe(record['assumed'].count)
       expect(snapshot.assumedDigest).toBe(record['assumed'].digest)
       if (snapshot.assumedCount > 0) withAssumed++
-      const pod = cluster.history.find(({ name }) => name === request.name)!.object
+      const pod = ofPods.find(({ name }) => name === request.name)!.object
       const again = schedule(snapshot.readPod(pod as unknown as Pod), snapshot, profile, record['seed'])
       expect(again.node).toBe(record['node'])
       expect(again.top).toEqual(record['top'])
     }
-    expect(cluster.bindings.length).toBeGreaterThan(80)
+    expect(bindingsOf(cluster).length).toBeGreaterThan(80)
     expect(refusals.length).toBeGreaterThan(2)
     expect(withAssumed).toBeGreaterThan(20)
   })
@@ -231,13 +237,13 @@ describe('a pod that fits nowhere', () => {
     })
     await clock.advance(400_000)
     expect(attemptsTotal(scheduler, 'unschedulable')).toBe(2)
-    expect(cluster.events.map(({ reason, type, message: text }) => [reason, type, text])).toEqual([
+    expect(cluster.list('events').map(({ reason, type, message: text }) => [reason, type, text])).toEqual([
       ['FailedScheduling', 'Warning', message],
     ])
     expect(cluster.attempts).toMatchObject([
       { pod: 'p', record: { basis: 3, number: 1, scheduler: 'default-scheduler', message, evaluated: 2, feasible: 0 } },
     ])
-    expect(cluster.history.filter(({ type }) => type === 'PodStatusUpdated')).toHaveLength(1)
+    expect(cluster.changes.filter(({ type }) => type === 'PodStatusReported')).toHaveLength(1)
     await scheduler.stop()
   })
 
@@ -272,7 +278,7 @@ describe('a pod that fits nowhere', () => {
     await next.scheduler.start()
     await next.clock.advance(100)
     expect(attemptsTotal(next.scheduler, 'unschedulable')).toBe(1)
-    expect([cluster.attempts.length, cluster.events.length]).toEqual([1, 1])
+    expect([cluster.attempts.length, cluster.list('events').length]).toEqual([1, 1])
     await next.scheduler.stop()
   })
 })
@@ -283,18 +289,18 @@ describe('a binding that does not go as planned', () => {
   test('refused because another scheduler was faster: the room is given back and the pod left alone', async () => {
     const { cluster, scheduler, clock } = setUp()
     for (const name of ['a', 'b']) cluster.put('nodes', testNode(name))
-    cluster.onBinding = (request) => {
-      cluster.onBinding = undefined
+    onBinding(cluster, (request) => {
+      cluster.intercept = undefined
       const other = (request.body as JsonObject)['target'].name === 'a' ? 'b' : 'a'
       cluster.put('pods', testPod('p', { ...full, spec: { nodeName: other } }))
       return undefined
-    }
+    })
     cluster.put('pods', testPod('p', full))
     await scheduler.start()
     await settle()
     cluster.put('pods', testPod('q', full))
     await clock.advance(10_000)
-    expect(cluster.bindings.map(({ request }) => request.name)).toEqual(['q'])
+    expect(bindingsOf(cluster).map(({ request }) => request.name)).toEqual(['q'])
     expect(new Set([nodeOf(cluster, 'p'), nodeOf(cluster, 'q')])).toEqual(new Set(['a', 'b']))
     expect(attemptsTotal(scheduler, 'error')).toBe(1)
     await scheduler.stop()
@@ -304,10 +310,10 @@ describe('a binding that does not go as planned', () => {
     const { cluster, scheduler, clock } = setUp()
     cluster.put('nodes', testNode('a'))
     cluster.put('pods', testPod('p', full))
-    cluster.onBinding = () => ({ ok: false, code: 403, status: forbidden({ group: '', resource: 'pods' }, 'p', 'no') })
+    onBinding(cluster, () => ({ ok: false, code: 403, status: forbidden({ group: '', resource: 'pods' }, 'p', 'no') }))
     await scheduler.start()
     await settle()
-    cluster.onBinding = undefined
+    cluster.intercept = undefined
     expect(scheduler.queueDepths().backoff).toBe(1)
     await clock.advance(500)
     expect(cluster.attempts).toMatchObject([
@@ -326,16 +332,16 @@ describe('a binding that does not go as planned', () => {
     cluster.put('pods', testPod('p', full))
     await scheduler.start()
     cluster.holdFeed(true)
-    cluster.onBinding = (_, store) => {
-      cluster.onBinding = undefined
+    onBinding(cluster, (_, store) => {
+      cluster.intercept = undefined
       store()
       throw new Error('connection lost')
-    }
+    })
     await settle()
     cluster.holdFeed(false)
     cluster.put('pods', testPod('q', full))
     await clock.advance(5_000)
-    expect(cluster.bindings.map(({ request }) => request.name)).toEqual(['p'])
+    expect(bindingsOf(cluster).map(({ request }) => request.name)).toEqual(['p'])
     expect(attemptsTotal(scheduler, 'scheduled')).toBe(1)
     expect(scheduler.queueDepths().unschedulable).toBe(1)
     await scheduler.stop()
@@ -346,9 +352,10 @@ describe('a binding that does not go as planned', () => {
     cluster.put('nodes', testNode('a'))
     cluster.put('pods', testPod('p', full))
     const answer = Promise.withResolvers<void>()
-    const { request } = cluster.client
+    const fast = cluster.client()
+    const { request } = fast
     const client = {
-      ...cluster.client,
+      ...fast,
       request: async (what: Parameters<typeof request>[0]) => {
         if (what.subresource === 'binding' && what.name === 'p') await answer.promise
         return request(what)
@@ -363,7 +370,7 @@ describe('a binding that does not go as planned', () => {
     expect(slow.queueDepths()).toMatchObject({ active: 0, unschedulable: 1 })
     answer.resolve()
     await settle()
-    expect(cluster.bindings.map(({ request: bound }) => bound.name)).toEqual(['p'])
+    expect(bindingsOf(cluster).map(({ request: bound }) => bound.name)).toEqual(['p'])
     await slow.stop()
     await scheduler.stop()
   })

@@ -18,10 +18,15 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { createMetricsRegistry, type MetricSample, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck } from '@shiplog/runtime/service'
-import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/framework/configuration'
+import {
+  createProfile,
+  defaultConfiguration,
+  type SchedulerConfiguration,
+} from '@shiplog/scheduling/framework/configuration'
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
 import { tieRule } from '@shiplog/scheduling/framework/tie-break'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
+import { volumeResources } from '@shiplog/scheduling/volumes/volumes'
 import { type AttemptReports, createAttemptReports } from './attempt-reports.ts'
 import { bind, type BindOutcome } from './binder.ts'
 import { ClusterView } from './cluster-view.ts'
@@ -58,6 +63,7 @@ const decisionsPerTurnMax = 128
 /** How long to wait before following a feed again that failed. */
 const feedRetryMs = 1_000
 const flushEveryMs = 30_000
+const followed = ['nodes', 'pods', ...volumeResources]
 /** How long `stop` waits for bindings under way. */
 const stopTimeoutMs = 3_000
 
@@ -220,7 +226,7 @@ class KubeScheduler implements Scheduler {
     while (!signal.aborted) {
       this.#view = this.#newView()
       try {
-        for await (const batch of this.#deps.feed.follow(['nodes', 'pods'], signal)) this.#apply(batch)
+        for await (const batch of this.#deps.feed.follow(followed, signal)) this.#apply(batch)
         if (!signal.aborted) this.#logger.warn({}, 'feed disconnected, reconnecting')
       } catch (err) {
         if (!signal.aborted) this.#logger.error({ err }, 'feed disconnected, reconnecting')
@@ -235,6 +241,7 @@ class KubeScheduler implements Scheduler {
     for (const change of batch.changes) {
       if (change.groupResource === 'pods') this.#applyPod(change.object as Pod, change.deleted)
       else if (change.groupResource === 'nodes') view.applyNode(change)
+      else view.applyVolume(change)
     }
     if (batch.synced && !view.synced) this.#synced(batch.sequence)
     view.advanceTo(batch.sequence)

@@ -1,10 +1,10 @@
 // `shiplog compact`: forgets the past of a stopped cluster that is older than somebody wants to keep. What it gives up is
 // said first, and asked for.
 import { resolve } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import { recordedLog } from '@shiplog/all-in-one/open-log'
 import { compactLog } from '@shiplog/events/integrity/compactor'
 import { systemClock } from '@shiplog/runtime/clock'
+import { agreed } from './agreed.ts'
 import { diskBytesOf, humanBytes } from './log-growth.ts'
 import { withStoppedLog } from './stopped-log.ts'
 
@@ -46,18 +46,4 @@ export async function compact({ dataDir: given, keep, yes }: CompactOptions): Pr
       `on disk ${humanBytes(before)} before, ${humanBytes(after)} now\n`,
   )
   return 0
-}
-
-/** Without a terminal nobody can be asked: --yes it must be. */
-async function agreed(): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    process.stderr.write('shiplog: there is no terminal to ask on: --yes says yes\n')
-    return false
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return /^y(es)?$/i.test((await terminal.question('Go on? [y/N] ')).trim())
-  } finally {
-    terminal.close()
-  }
 }

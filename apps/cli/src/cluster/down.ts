@@ -4,11 +4,14 @@ import { existsSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { postgresHome, removePostgresHome } from '@shiplog/read-model/postgres-home'
 import { systemClock } from '@shiplog/runtime/clock'
+import { agreed } from './agreed.ts'
 import { isAlive, type LockHolder, lockDirectory, lockHolder } from '@shiplog/runtime/directory-lock'
 
 export interface DownOptions {
   readonly dataDir: string
   readonly purge?: boolean
+  /** Does not ask whether all is to be removed. */
+  readonly yes?: boolean
 }
 
 /** A cluster promises to end within 5 s. */
@@ -17,7 +20,7 @@ const killTimeoutMs = 3_000
 const pollMs = 50
 
 /** Gives the exit code: 0 when nothing runs (any more). */
-export async function down({ dataDir: given, purge }: DownOptions): Promise<number> {
+export async function down({ dataDir: given, purge, yes }: DownOptions): Promise<number> {
   const dataDir = resolve(given)
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const holder = lockHolder(dataDir)
@@ -30,6 +33,8 @@ export async function down({ dataDir: given, purge }: DownOptions): Promise<numb
     return 0
   }
   if (!isOfCluster(dataDir)) throw new Error(`${dataDir} holds no cluster: nothing is removed`)
+  say(`everything in ${dataDir} will be removed, the log with all its past`)
+  if (!yes && !(await agreed())) return 1
   // Held until it is gone: no cluster begins on it meanwhile.
   lockDirectory(dataDir)
   const home = postgresHome(dataDir)

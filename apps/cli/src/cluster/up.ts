@@ -17,6 +17,7 @@ export interface UpOptions {
   readonly node: readonly string[]
   readonly tokenAuthFile?: string | undefined
   readonly disableAdmissionPlugins: readonly string[]
+  readonly controllers: readonly string[]
   readonly continueTokenLifetime?: number | undefined
   readonly postgres: string
   readonly serviceCidr?: string
@@ -41,6 +42,7 @@ export async function up(options: UpOptions): Promise<never> {
         podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
         disabledAdmissionPlugins: options.disableAdmissionPlugins,
+        controllers: options.controllers,
         ...(options.continueTokenLifetime === undefined
           ? {}
           : { continueTokenLifetimeMs: options.continueTokenLifetime * 1_000 }),

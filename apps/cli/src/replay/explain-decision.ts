@@ -113,7 +113,9 @@ export async function explainPod(
     for (const record of records) world.apply(record)
   const [damage] = world.broken.values()
   if (damage)
-    throw new Error(`what would be decided is not known: the record at sequence ${damage.sequence}, of ${ownerOf(builtInCatalogue(), damage)}, is damaged`)
+    throw new Error(
+      `what would be decided is not known: the record at sequence ${damage.sequence}, of ${ownerOf(builtInCatalogue(), damage)}, is damaged`,
+    )
   const object = world.waiting.get(key)
   if (object === undefined) throw new Error(`${key} is not waiting for a node, and no decision about it is recorded`)
   const pod = world.snapshot.readPod(object as Pod)

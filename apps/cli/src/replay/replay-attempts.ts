@@ -3,13 +3,16 @@
 // scheduler says how those are told).
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { splitGroupResource } from '@shiplog/api/schema/schema'
 import { decodeEnvelope } from '@shiplog/events/envelope'
+import { resourceFilter } from '@shiplog/events/subjects'
 import { type DamagedRecord, type DecodedRecord, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import type { TieRule } from '@shiplog/scheduling/framework/tie-break'
+import { volumeResources } from '@shiplog/scheduling/volumes/volumes'
 import { addressOf, contentOf, isDamaged, ownerOf } from '../history/history-records.ts'
 import type { HistorySource, PastRecord } from '../history/history-source.ts'
 
@@ -62,6 +65,13 @@ export interface AttemptLog {
 
 const podFilter = 'evt.core.pods.>'
 const nodeFilter = 'evt.core.nodes.>'
+const volumeFilters = volumeResources.map((groupResource) => {
+  const { group, resource } = splitGroupResource(groupResource)
+  return resourceFilter(group, resource)
+})
+/** The resource of a record that one of these filters finds. */
+const volumeResourceOf = (subject: string): string | undefined =>
+  volumeResources.find((_resource, i) => subject.startsWith(volumeFilters[i]!.slice(0, -1)))
 const decisionFilter = 'dec.>'
 
 export const resultOf = (decision: Decision): AttemptResult => ({
@@ -171,7 +181,10 @@ export async function walkAttempts(
     }
     return true
   }
-  for await (const records of source.read({ to: last.input.basis, subjects: [podFilter, nodeFilter] })) {
+  for await (const records of source.read({
+    to: last.input.basis,
+    subjects: [podFilter, nodeFilter, ...volumeFilters],
+  })) {
     for (const one of records) {
       if (!due(isDamaged(one) ? one.sequence : one.record.sequence)) return
       world.apply(one)
@@ -220,6 +233,11 @@ export function createWorld(codec: RecordCodec, refusals: ReadonlyMap<string, re
     if (record.subject.startsWith('evt.core.nodes.')) {
       if (deleted) snapshot.removeNode(name)
       else snapshot.setNode(object as Node)
+      return
+    }
+    const volumeResource = volumeResourceOf(record.subject)
+    if (volumeResource !== undefined) {
+      snapshot.volumes.apply(volumeResource, object as KubeObject, deleted)
       return
     }
     const key = `${namespace}/${name}`

@@ -100,8 +100,6 @@ const decodeAs = (
     case jsonMediaType:
       return decodeJson(textOf(bytes)) as DecodedBody
     case yamlMediaType:
-    // What kubectl sends under this name is JSON, which YAML includes.
-    case 'application/apply-patch+yaml':
       return decodeJsonOrYaml(textOf(bytes))
     case protobufMediaType:
       return { value: decodeProtobuf(bytes, registry, options.definition), duplicates: [] }

@@ -76,7 +76,9 @@ describe('what kubectl and helm send', () => {
     const decoded = decode(Buffer.from(body, 'base64'), definition)
     const normalized = normalize(registry, definition, decoded)
     expect(normalized.errors).toEqual([])
-    expect(normalized.object).toEqual(normalize(registry, definition, expected!).object)
+    // A list that is not there is null in JSON where Go always writes it, and nothing in protobuf.
+    const plain = (object: unknown): unknown => JSON.parse(JSON.stringify(object, (_key, value) => value ?? undefined))
+    expect(plain(normalized.object)).toEqual(plain(normalize(registry, definition, expected!).object))
   })
 
   test('requests for tokens and reviews', () => {
@@ -185,7 +187,7 @@ describe('the wire', () => {
     const revision = envelope('apps/v1', 'ControllerRevision', message(2, text(1, '{"spec":{"a":[1]}}')), number(3, 7))
     expect(decode(revision)).toMatchObject({ data: { spec: { a: [1] } }, revision: 7 })
     const nested = envelope('v1', 'Pod', message(1, text(1, 'inner')))
-    expect(decode(envelope('apps/v1', 'ControllerRevision', message(2, bytes(1, nested)))).data).toEqual({
+    expect(decode(envelope('apps/v1', 'ControllerRevision', message(2, bytes(1, nested))))['data']).toEqual({
       kind: 'Pod',
       apiVersion: 'v1',
       metadata: { name: 'inner' },

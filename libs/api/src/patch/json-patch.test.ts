@@ -35,6 +35,8 @@ describe('JSON Patch', () => {
     [[{ op: 'test', path: '/a/none', value: null }], document],
     [[{ op: 'replace', path: '/e', value: 1 }], { ...document, e: 1 }],
     [[{ op: 'add', path: '/e' }], { ...document, e: null }],
+    // What stands before the first slash counts for nothing.
+    [[{ op: 'add', path: 'a/e', value: 1 }], { ...document, e: 1 }],
     [[{ op: 'copy', from: '/nope', path: '/e' }], { ...document, e: null }],
     [[{ op: 'test', path: '/nope', value: null }], document],
     [[{ op: 'remove', path: '/a/b/-1' }], { ...document, a: { ...document.a, b: [1, 2] } }],

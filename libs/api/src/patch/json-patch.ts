@@ -43,10 +43,11 @@ export const jsonEqual = (a: unknown, b: unknown): boolean => {
 
 const pointerTokens = (pointer: string, operation: string): string[] => {
   if (pointer === '') return []
-  if (!pointer.startsWith('/'))
+  // What stands before the first slash counts for nothing, as upstream has it; without a slash there is no path.
+  if (!pointer.includes('/'))
     throw patchDoesNotApply(`${operation} operation does not apply: invalid path: ${pointer}`)
   return pointer
-    .slice(1)
+    .slice(pointer.indexOf('/') + 1)
     .split('/')
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
@@ -201,6 +202,8 @@ const decodeOperations = (patch: unknown): Operation[] => {
   const malformed = (found: unknown, into: string): never => {
     throw patchIsMalformed(`error decoding patch: json: cannot unmarshal ${goTypeOf(found)} into Go ${into}`)
   }
+  // Go reads null as no operations, and a null among them as one that says nothing.
+  if (patch === null) return []
   if (!Array.isArray(patch)) return malformed(patch, 'value of type []handlers.jsonPatchOp')
   if (patch.length > jsonPatchOperationsMax) {
     throw new ApiError(
@@ -210,6 +213,7 @@ const decodeOperations = (patch: unknown): Operation[] => {
     )
   }
   return patch.map((entry: unknown): Operation => {
+    if (entry === null) return { op: '', path: undefined, from: undefined, value: undefined }
     if (!isContainer(entry) || Array.isArray(entry)) return malformed(entry, 'value of type handlers.jsonPatchOp')
     const text = (name: string): string | undefined => {
       const value = Object.hasOwn(entry, name) ? entry[name] : undefined

@@ -216,7 +216,9 @@ describe('normalize', () => {
 
 describe('structural validation', () => {
   test('takes all that kubectl creates', () => {
-    const fixtures = JSON.parse(readFileSync(new URL('../decode/protobuf.fixtures.json', import.meta.url), 'utf8')) as any[]
+    const fixtures = JSON.parse(
+      readFileSync(new URL('../decode/protobuf.fixtures.json', import.meta.url), 'utf8'),
+    ) as any[]
     for (const { definition, expected, command } of fixtures) {
       if (!expected) continue
       expect([

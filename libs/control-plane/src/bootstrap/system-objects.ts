@@ -4,6 +4,7 @@ import type { ApiClient } from '@shiplog/api/api-client'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { type ApiServerPlace, bootstrapObjects } from '@shiplog/domain/bootstrap-objects'
+import { type Upkeep, upkeepOf } from '@shiplog/domain/rbac/default-roles'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 
@@ -21,6 +22,7 @@ const resources: Readonly<Record<string, string>> = {
   PriorityLevelConfiguration: 'prioritylevelconfigurations',
   APIService: 'apiservices',
   ServiceCIDR: 'servicecidrs',
+  ConfigMap: 'configmaps',
 }
 
 const kubernetes = { namespace: 'default', name: 'kubernetes' } as const
@@ -43,9 +45,9 @@ export interface SystemObjectsOptions {
 }
 
 const isHome = ({ kind }: JsonObject): boolean => kind === 'Namespace'
-const published = new Set(['APIService', 'FlowSchema', 'PriorityLevelConfiguration', 'ServiceCIDR'])
-const isDefault = ({ kind }: JsonObject): boolean =>
-  /Role(Binding)?$/.test(kind as string) || published.has(kind as string)
+const published = new Set(['APIService', 'FlowSchema', 'PriorityLevelConfiguration', 'ServiceCIDR', 'ConfigMap'])
+const isRbac = ({ kind }: JsonObject): boolean => /Role(Binding)?$/.test(kind as string)
+const isDefault = ({ kind }: JsonObject): boolean => isRbac({ kind }) || published.has(kind as string)
 
 /** Resolves when all of them are there, but for the published defaults, which nothing in this process waits for. */
 export async function ensureSystemObjects(options: SystemObjectsOptions): Promise<void> {
@@ -175,6 +177,12 @@ const samePlaces = (left: JsonObject | KubeObject, right: JsonObject | KubeObjec
 const statusOf = (object: JsonObject) =>
   ({ patchType: 'application/merge-patch+json', body: { status: object['status'] } }) as const
 
+/** What is to be done with a system object that is there. */
+function upkeepFor(known: KubeObject, wanted: JsonObject): Upkeep {
+  if (isRbac(wanted)) return upkeepOf(known, wanted)
+  return samePlaces(known, wanted) ? undefined : { update: { ...wanted, metadata: known.metadata } as KubeObject }
+}
+
 async function ensure(client: ApiClient, clock: Clock, object: JsonObject): Promise<void> {
   const { name, namespace } = object['metadata'] as { name: string; namespace?: string }
   const apiVersion = object['apiVersion'] as string
@@ -185,16 +193,15 @@ async function ensure(client: ApiClient, clock: Clock, object: JsonObject): Prom
   for (let attempt = 1; ; attempt++) {
     // Looked for first: to make a Service again is refused for its address before it is refused for its name.
     const found = await client.request({ ...address, verb: 'get', name })
-    if (found.ok && samePlaces(found.object, object)) return
+    const upkeep = found.ok ? upkeepFor(found.object, object) : undefined
+    if (found.ok && !upkeep) return
     const query = { fieldManager: 'kube-apiserver' }
-    const result = found.ok
-      ? await client.request({
-          ...address,
-          verb: 'update',
-          name,
-          body: { ...object, metadata: found.object.metadata },
-          query,
-        })
+    if (upkeep && 'recreate' in upkeep) {
+      const removed = await client.request({ ...address, verb: 'delete', name })
+      if (removed.ok) continue
+    }
+    const result = upkeep && 'update' in upkeep
+      ? await client.request({ ...address, verb: 'update', name, body: upkeep.update, query })
       : found.code === 404
         ? await client.request({ ...address, verb: 'create', body: object, query })
         : found

@@ -4,7 +4,8 @@ import { cloneJson } from '@shiplog/api/clone-json'
 import { invalidValue } from '@shiplog/api/field-errors'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import { asResourceRoot, type StructuralSchema } from '../schema/structural-schema.ts'
+import { expressions } from '../expressions/late.ts'
+import { asResourceRoot, hasRules, type StructuralSchema } from '../schema/structural-schema.ts'
 import { deepEqual } from '../validation/correlation.ts'
 import { shownJson } from '../validation/go-text.ts'
 import { validateValue } from '../validation/validate-value.ts'
@@ -64,7 +65,19 @@ const validateDefault = (place: Place, metadata: MetadataRules): StatusCause[] =
   const { schema, insideMeta } = place
   const at = `${place.field}.default`
   const wrong = insideMeta ? validateMetaDefault(place, at, metadata) : validateEmbeddedDefault(schema, at, metadata)
-  return wrong.length > 0 ? wrong : validateValue(schema, schema.default, undefined, at)
+  if (wrong.length > 0) return wrong
+  const values = validateValue(schema, schema.default, undefined, at)
+  return values.length > 0 ? values : validateByRules(place, at)
+}
+
+/** A default passes the rules of its schema, as a value that is new and as one that was there. */
+const validateByRules = ({ schema, resource }: Place, at: string): StatusCause[] => {
+  if (!hasRules(schema)) return []
+  const { ruledSchema, runRulesNow } = expressions()
+  const ruled = ruledSchema(schema, schema === resource)
+  if (!ruled) return []
+  const { causes } = runRulesNow(ruled, schema.default, schema.default, { field: at })
+  return [...(causes.length > 0 ? causes : runRulesNow(ruled, schema.default, undefined, { field: at }).causes)]
 }
 
 const validateMetaDefault = (place: Place, at: string, metadata: MetadataRules): StatusCause[] => {

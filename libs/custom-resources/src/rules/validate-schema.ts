@@ -2,7 +2,8 @@
 import { forbiddenField, invalidValue } from '@shiplog/api/field-errors'
 import type { JSONSchemaProps } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { StatusCause } from '@shiplog/api/status'
-import { structuralSchema } from '../schema/structural-schema.ts'
+import { expressions } from '../expressions/late.ts'
+import { hasRules, structuralSchema } from '../schema/structural-schema.ts'
 import { shownJson } from '../validation/go-text.ts'
 import type { MetadataRules } from '../values/embedded-resources.ts'
 import { validateDefaults } from './defaults.ts'
@@ -35,7 +36,7 @@ const formless: readonly (readonly [is: (schema: Props) => boolean, sentence: st
 /** Why a schema has no structural form. */
 const whyFormless = (schema: Props): string | undefined => formless.find(([is]) => someSchema(schema, is))?.[1]
 
-/** All that is wrong with a whole schema at `field`, but for its rules' expressions. */
+/** All that is wrong with a whole schema at `field`; with its rules' expressions, where the rest is right. */
 export const validateSchema = (given: JSONSchemaProps, check: SchemaCheck): StatusCause[] => {
   const schema = given as Props
   const { field } = check
@@ -50,7 +51,10 @@ export const validateSchema = (given: JSONSchemaProps, check: SchemaCheck): Stat
       : []),
     ...validateKeywords(schema, field),
   ]
-  return causes.length === 0 && why !== undefined ? [invalidValue(field, '', why)] : causes
+  if (causes.length > 0) return causes
+  if (why !== undefined) return [invalidValue(field, '', why)]
+  // What an expression means cannot be told from a schema that is wrong.
+  return hasRules(structuralSchema(schema)) ? expressions().validateRuleExpressions(schema, field) : []
 }
 
 /** The violations that the condition `NonStructuralSchema` tells of; none for a schema that may be served in full. */

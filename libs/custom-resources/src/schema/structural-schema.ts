@@ -130,6 +130,13 @@ export const schemaOfField = (schema: StructuralSchema | undefined, name: string
 export const valuesOf = (schema: StructuralSchema): StructuralSchema | undefined =>
   typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined
 
+/** Whether it, or any part of it, has rules in the language of expressions. */
+export const hasRules = (schema: StructuralSchema): boolean =>
+  schema.validations.length > 0 ||
+  (schema.items !== undefined && hasRules(schema.items)) ||
+  (valuesOf(schema) !== undefined && hasRules(valuesOf(schema)!)) ||
+  [...schema.properties.values()].some(hasRules)
+
 export const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 

@@ -3,9 +3,12 @@
 import type { CustomResourceSubresourceScale } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
-import type { StructuralSchema } from '../schema/structural-schema.ts'
+import { invalidValue } from '@shiplog/api/field-errors'
+import { expressions } from '../expressions/late.ts'
+import type { RuledSchema } from '../expressions/run-rules.ts'
+import { hasRules, type StructuralSchema } from '../schema/structural-schema.ts'
 import { validateEmbedded, type MetadataRules } from '../values/embedded-resources.ts'
-import { correlate } from './correlation.ts'
+import { correlate, type Correlation } from './correlation.ts'
 import { validateListTypes } from './list-types.ts'
 import { newRun } from './run.ts'
 import { validateScaleSpec, validateScaleStatus } from './scale-paths.ts'
@@ -25,9 +28,15 @@ export const validateValue = (
   next: unknown,
   before?: unknown,
   root = '',
+): StatusCause[] => validateAgainst(schema, next, before === undefined ? undefined : correlate(next, before, schema), root)
+
+const validateAgainst = (
+  schema: StructuralSchema,
+  next: unknown,
+  correlation: Correlation | undefined,
+  root: string,
 ): StatusCause[] => {
   const run = newRun(root)
-  const correlation = before === undefined ? undefined : correlate(next, before, schema)
   validatorFor(schema)(next, run, correlation)
   if (run.problems.length > 0 && correlation?.isUnchanged()) return []
   return run.problems.map(({ cause }) => cause)
@@ -44,16 +53,59 @@ export interface ResourceCheck {
   readonly metadata: MetadataRules
 }
 
-/** All that is judged of a custom resource beside its own metadata, in upstream's order. */
+/** All that is judged of a custom resource beside its own metadata, in upstream's order; rules last, and in one go. */
 export const validateResource = (check: ResourceCheck): StatusCause[] => {
+  const steps = validateResourceSteps(check)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+/** The same, pausing (`yield`) among its rules for whoever can let other requests have a turn. */
+export function* validateResourceSteps(check: ResourceCheck): Generator<void, StatusCause[]> {
   const { schema, object, before, isStatus = false, scale, metadata } = check
-  return [
-    ...(isStatus ? validateStatus(schema, object, before) : validateValue(schema, object, before)),
+  // One comparison with what was before serves the schema and its rules.
+  const correlation = before === undefined ? undefined : correlate(object, before, schema)
+  const causes = [
+    ...(isStatus ? validateStatus(schema, object, before) : validateAgainst(schema, object, correlation, '')),
     ...(isStatus ? [] : validateScaleSpec(object, scale)),
     ...validateScaleStatus(object, scale),
     ...(isStatus ? [] : validateEmbedded(object, schema, metadata)),
     ...validateLists(schema, object, before),
   ]
+  const ruled = rulesFor(schema)
+  if (!ruled) return causes
+  if (causes.some(({ reason }) => blocking.has(reason ?? ''))) return [...causes, notChecked]
+  const outcome = yield* expressions().runRules(ruled, object, before, { correlation })
+  return [...causes, ...outcome.causes]
+}
+
+/** With these an object is not what rules were written for. */
+const blocking: ReadonlySet<string> = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+])
+
+const notChecked = invalidValue(
+  '<nil>',
+  null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+)
+
+const ruled = new WeakMap<StructuralSchema, RuledSchema | 'none'>()
+
+/** The rules of a schema, compiled with the first object; most schemas have none, and load nothing. */
+const rulesFor = (schema: StructuralSchema): RuledSchema | undefined => {
+  let rules = ruled.get(schema)
+  if (rules === undefined) {
+    rules = hasRules(schema) ? (expressions().ruledSchema(schema, true) ?? 'none') : 'none'
+    ruled.set(schema, rules)
+  }
+  return rules === 'none' ? undefined : rules
 }
 
 const validateStatus = (schema: StructuralSchema, object: JsonObject, before: JsonObject | undefined): StatusCause[] => {

@@ -1,16 +1,16 @@
 // DefaultTolerationSeconds: pods stay five minutes on a node that is gone, unless they say otherwise.
-import type { AdmissionAttributes, AdmissionPlugin } from '../admission.ts'
+import type { Toleration } from '@shiplog/api/generated/types/core-v1'
+import { type AdmissionAttributes, type AdmissionPlugin, podOf } from '../admission.ts'
 import { items, section } from '../fields.ts'
 
 const defaultSeconds = 300
 const taints = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']
 
 const admit = (attributes: AdmissionAttributes): void => {
-  const { group, resource, subresource, operation, object: pod } = attributes
-  if (group !== '' || resource !== 'pods' || subresource !== '' || !pod) return
-  if (operation !== 'CREATE' && operation !== 'UPDATE') return
+  const pod = podOf(attributes)
+  if (!pod || (attributes.operation !== 'CREATE' && attributes.operation !== 'UPDATE')) return
   const spec = section(pod, 'spec')
-  const tolerations = items(spec['tolerations'])
+  const tolerations = items(spec.tolerations)
   const missing = taints.filter(
     (key) =>
       !tolerations.some(
@@ -19,9 +19,11 @@ const admit = (attributes: AdmissionAttributes): void => {
       ),
   )
   if (missing.length === 0) return
-  spec['tolerations'] = [
+  spec.tolerations = [
     ...tolerations,
-    ...missing.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: defaultSeconds })),
+    ...missing.map(
+      (key): Toleration => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: defaultSeconds }),
+    ),
   ]
 }
 

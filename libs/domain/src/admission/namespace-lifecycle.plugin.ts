@@ -1,6 +1,6 @@
 // NamespaceLifecycle: nothing is created in a namespace that is not there or is going, and three namespaces never go.
 import { ApiError, forbidden, notFound } from '@shiplog/api/status'
-import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
+import { type AdmissionAttributes, type AdmissionPlugin, type AdmissionView, lookUp } from '../admission.ts'
 
 const immortal = new Set(['default', 'kube-system', 'kube-public'])
 const namespaces = { group: '', resource: 'namespaces' }
@@ -13,9 +13,9 @@ const admit = (attributes: AdmissionAttributes, view: AdmissionView): void => {
     return
   }
   if (namespace === '' || operation === 'DELETE') return
-  const found = view.get('namespaces', '', namespace)
+  const found = lookUp(view, 'namespaces', '', namespace)
   if (!found) throw new ApiError(notFound(namespaces, namespace))
-  if (operation !== 'CREATE' || found['status']?.phase !== 'Terminating') return
+  if (operation !== 'CREATE' || found.status?.phase !== 'Terminating') return
   throw new ApiError(
     forbidden(
       { group, resource },

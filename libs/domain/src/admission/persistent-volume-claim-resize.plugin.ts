@@ -1,7 +1,7 @@
 // PersistentVolumeClaimResize: a claim grows only when it is bound and its class lets volumes grow.
 import type { PersistentVolumeClaim } from '@shiplog/api/generated/types/core-v1'
 import { ApiError, forbidden } from '@shiplog/api/status'
-import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
+import { type AdmissionAttributes, type AdmissionPlugin, type AdmissionView, lookUp } from '../admission.ts'
 import { compareQuantities } from '../quantities.ts'
 
 const classOf = ({ metadata, spec }: PersistentVolumeClaim): string =>
@@ -16,8 +16,9 @@ function validate(attributes: AdmissionAttributes, view: AdmissionView): void {
   const refuse = (why: string): ApiError => new ApiError(forbidden({ group, resource }, name, why))
   if (last.status?.phase !== 'Bound') throw refuse('Only bound persistent volume claims can be expanded')
   const className = classOf(next)
-  const storageClass = className === classOf(last) && view.get('storageclasses.storage.k8s.io', '', className)
-  if (!storageClass || storageClass['allowVolumeExpansion'] !== true)
+  const isSame = className === classOf(last)
+  const storageClass = isSame ? lookUp(view, 'storageclasses.storage.k8s.io', '', className) : undefined
+  if (storageClass?.allowVolumeExpansion !== true)
     throw refuse(
       'only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
     )

@@ -1,9 +1,11 @@
 // ServiceAccount: every pod runs as one, and gets its token, the cluster's CA and its namespace as files.
 import { cloneJson } from '@shiplog/api/clone-json'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Pod, Volume } from '@shiplog/api/generated/types/core-v1'
 import { ApiError, forbidden } from '@shiplog/api/status'
-import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '../admission.ts'
+import type { Draft } from '@shiplog/api/decoded'
+import { type AdmissionAttributes, type AdmissionPlugin, type AdmissionView, createdPod, lookUp } from '../admission.ts'
 import { items, section } from '../fields.ts'
+import { containersOf } from '../pod/containers.ts'
 
 const defaultAccount = 'default'
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
@@ -29,7 +31,7 @@ const suffixOf = (text: string): string => {
   return suffix
 }
 
-const tokenVolume = (name: string): JsonObject => ({
+const tokenVolume = (name: string): Volume => ({
   name,
   projected: {
     sources: [
@@ -45,55 +47,56 @@ const tokenVolume = (name: string): JsonObject => ({
   },
 })
 
-const mountToken = (pod: KubeObject, spec: JsonObject, namespace: string): void => {
-  const containers = [...items(spec['initContainers']), ...items(spec['containers'])]
+const mountToken = (pod: Draft<Pod>, namespace: string): void => {
+  const spec = section(pod, 'spec')
+  const containers = [...items(spec.initContainers), ...items(spec.containers)]
   const missing = containers.filter(
     (container) => !items(container.volumeMounts).some((mount) => mount.mountPath === mountPath),
   )
   if (missing.length === 0) return
-  const present = items(spec['volumes']).find((volume) => String(volume.name).startsWith(volumePrefix))
-  const name: string = present?.name ?? `${volumePrefix}${suffixOf(`${namespace}/${pod.metadata.name}`)}`
+  const present = items(spec.volumes).find((volume) => volume.name?.startsWith(volumePrefix))
+  const name = present?.name ?? `${volumePrefix}${suffixOf(`${namespace}/${pod.metadata.name}`)}`
   for (const container of missing)
     container.volumeMounts = [...items(container.volumeMounts), { name, readOnly: true, mountPath }]
-  if (!present) spec['volumes'] = [...items(spec['volumes']), tokenVolume(name)]
+  if (!present) spec.volumes = [...items(spec.volumes), tokenVolume(name)]
 }
 
 /** A node's own pod may name nothing that the node could not read without it. */
-const refuseReferences = ({ group, resource }: AdmissionAttributes, pod: KubeObject): void => {
+const refuseReferences = ({ group, resource }: AdmissionAttributes, pod: Draft<Pod>): void => {
   const refused = (what: string): ApiError =>
     new ApiError(forbidden({ group, resource }, pod.metadata.name, `a mirror pod may not reference ${what}`))
-  const spec: JsonObject = pod['spec'] ?? {}
-  if (spec['serviceAccountName']) throw refused('service accounts')
-  const containers = ['initContainers', 'containers', 'ephemeralContainers'].flatMap((list) => items(spec[list]))
+  const spec = pod.spec ?? {}
+  if (spec.serviceAccountName) throw refused('service accounts')
   const secrets =
-    items(spec['imagePullSecrets']).some(({ name }) => name) ||
-    items(spec['volumes']).some(
+    items(spec.imagePullSecrets).some(({ name }) => name) ||
+    items(spec.volumes).some(
       ({ secret, projected }) => secret || items(projected?.sources).some((source) => source.secret),
     ) ||
-    containers.some(
-      (container) =>
+    containersOf(spec, 'spec').some(
+      ([container]) =>
         items(container.env).some((variable) => variable.valueFrom?.secretKeyRef) ||
         items(container.envFrom).some((source) => source.secretRef),
     )
   if (secrets) throw refused('secrets')
-  const tokens = items(spec['volumes']).some(({ projected }) =>
+  const tokens = items(spec.volumes).some(({ projected }) =>
     items(projected?.sources).some((source) => source.serviceAccountToken),
   )
   if (tokens) throw refused('ServiceAccount token volume projections')
 }
 
 const admit = (attributes: AdmissionAttributes, view: AdmissionView): void => {
-  const { group, resource, subresource, operation, namespace, object: pod } = attributes
-  if (group !== '' || resource !== 'pods' || subresource !== '' || operation !== 'CREATE' || !pod) return
+  const { group, resource, namespace } = attributes
+  const pod = createdPod(attributes)
+  if (!pod) return
   if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) {
     refuseReferences(attributes, pod)
     return
   }
   const spec = section(pod, 'spec')
-  const name: string = spec['serviceAccountName'] || defaultAccount
-  spec['serviceAccountName'] = name
-  spec['serviceAccount'] = name
-  const account = view.get('serviceaccounts', namespace, name)
+  const name = spec.serviceAccountName || defaultAccount
+  spec.serviceAccountName = name
+  spec.serviceAccount = name
+  const account = lookUp(view, 'serviceaccounts', namespace, name)
   if (!account)
     throw new ApiError(
       forbidden(
@@ -102,10 +105,10 @@ const admit = (attributes: AdmissionAttributes, view: AdmissionView): void => {
         `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`,
       ),
     )
-  const automount = spec['automountServiceAccountToken'] ?? account['automountServiceAccountToken'] ?? true
-  if (automount) mountToken(pod, spec, namespace)
-  const secrets = items(account['imagePullSecrets'])
-  if (items(spec['imagePullSecrets']).length === 0 && secrets.length > 0) spec['imagePullSecrets'] = cloneJson(secrets)
+  const automount = spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true
+  if (automount) mountToken(pod, namespace)
+  const secrets = items(account.imagePullSecrets)
+  if (items(spec.imagePullSecrets).length === 0 && secrets.length > 0) spec.imagePullSecrets = cloneJson([...secrets])
 }
 
 export const serviceAccount: AdmissionPlugin = { name: 'ServiceAccount', admit }

@@ -2,9 +2,14 @@
 // said through /approval alone, and the certificate, once there, stays.
 import { X509Certificate } from 'node:crypto'
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type {
+  CertificateSigningRequest,
+  CertificateSigningRequestCondition,
+  CertificateSigningRequestSpec,
+} from '@shiplog/api/generated/types/certificates-v1'
 import { timestampOf } from '@shiplog/api/apply/managed-fields'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { items, keep, section, semanticEqual } from '../fields.ts'
 import type { Strategy } from '../strategy.ts'
 import { pemBlocks } from './pem.ts'
@@ -42,25 +47,28 @@ const usages: ReadonlySet<unknown> = new Set([
   'timestamping',
 ])
 
-const textOf = (base64: unknown): string => Buffer.from(String(base64 ?? ''), 'base64').toString('latin1')
-const conditionsOf = (request: KubeObject): readonly JsonObject[] => items(request['status']?.conditions)
-const ofType = (request: KubeObject, type: string): readonly JsonObject[] =>
-  conditionsOf(request).filter((condition) => condition['type'] === type)
+type Request = Draft<CertificateSigningRequest>
+type Condition = Decoded<CertificateSigningRequestCondition>
+
+const textOf = (base64: string | undefined): string => Buffer.from(base64 ?? '', 'base64').toString('latin1')
+const conditionsOf = (request: Request): readonly Condition[] => items(request.status?.conditions)
+const ofType = (request: Request, type: string): readonly Condition[] =>
+  conditionsOf(request).filter((condition) => condition.type === type)
 
 /** What a client leaves out of a condition is filled in: when it was written, and since when it holds. */
-const stampConditions = (draft: KubeObject, before: KubeObject, nowMs: number): void => {
+const stampConditions = (draft: Request, before: Request, nowMs: number): void => {
   const now = timestampOf(nowMs)
   for (const condition of conditionsOf(draft)) {
-    condition['lastUpdateTime'] ||= now
+    condition.lastUpdateTime ||= now
     const same = conditionsOf(before).find(
-      (old) => old['type'] === condition['type'] && old['status'] === condition['status'] && old['lastTransitionTime'],
+      (old) => old.type === condition.type && old.status === condition.status && old.lastTransitionTime,
     )
-    condition['lastTransitionTime'] ||= same?.['lastTransitionTime'] ?? now
+    condition.lastTransitionTime ||= same?.lastTransitionTime ?? now
   }
 }
 
 /** Who writes the status brings the decisions along as they are. */
-const keepDecisions = (draft: KubeObject, before: KubeObject): void => {
+const keepDecisions = (draft: Request, before: Request): void => {
   for (const type of decisions) {
     const old = ofType(before, type)
     const now = ofType(draft, type)
@@ -69,7 +77,7 @@ const keepDecisions = (draft: KubeObject, before: KubeObject): void => {
   }
 }
 
-const whyNoRequest = (base64: unknown): string | undefined => {
+const whyNoRequest = (base64: string | undefined): string | undefined => {
   try {
     return parseCertificateRequest(textOf(base64)).whyUnsigned()
   } catch (error) {
@@ -77,19 +85,19 @@ const whyNoRequest = (base64: unknown): string | undefined => {
   }
 }
 
-const validateSpec = (spec: JsonObject): StatusCause[] => {
+const validateSpec = (spec: Decoded<CertificateSigningRequestSpec>): StatusCause[] => {
   const causes: StatusCause[] = []
-  const why = whyNoRequest(spec['request'])
-  if (why) causes.push(invalidValue('spec.request', spec['request'] ?? '', why))
-  const asked = items(spec['usages'])
+  const why = whyNoRequest(spec.request)
+  if (why) causes.push(invalidValue('spec.request', spec.request ?? '', why))
+  const asked = items(spec.usages)
   if (asked.length === 0) causes.push(required('spec.usages'))
   asked.forEach((usage, index) => {
     const at = `spec.usages[${index}]`
     if (!usages.has(usage)) causes.push(notSupported(at, usage, [...usages] as string[]))
     if (asked.indexOf(usage) < index) causes.push(duplicate(at, usage))
   })
-  causes.push(...validateSignerName(spec['signerName'], 'spec.signerName'))
-  const seconds = spec['expirationSeconds']
+  causes.push(...validateSignerName(spec.signerName, 'spec.signerName'))
+  const seconds = spec.expirationSeconds
   if (typeof seconds === 'number' && seconds < expirationSecondsMin)
     causes.push(
       invalidValue('spec.expirationSeconds', seconds, 'may not specify a duration less than 600 seconds (10 minutes)'),
@@ -97,12 +105,12 @@ const validateSpec = (spec: JsonObject): StatusCause[] => {
   return causes
 }
 
-const validateConditions = (request: KubeObject, before: KubeObject): StatusCause[] => {
+const validateConditions = (request: Request, before: Request): StatusCause[] => {
   const at = 'status.conditions'
   const causes: StatusCause[] = []
   // What is stored already is not held against who writes something else.
   const wereBoth = decisions.every((type) => ofType(before, type).length > 0)
-  const seen = new Set<unknown>()
+  const seen = new Set<string | undefined>()
   conditionsOf(request).forEach(({ type, status }, index) => {
     const known = (lasting as readonly unknown[]).includes(type) ? ['True'] : ['False', 'True', 'Unknown']
     if (!type) causes.push(required(`${at}[${index}].type`))
@@ -117,7 +125,7 @@ const validateConditions = (request: KubeObject, before: KubeObject): StatusCaus
   return causes
 }
 
-const whyNoCertificate = (base64: unknown): string | undefined => {
+const whyNoCertificate = (base64: string | undefined): string | undefined => {
   if (!base64) return undefined
   const blocks = pemBlocks(textOf(base64))
   if (blocks.length === 0) return 'must contain at least one CERTIFICATE PEM block'
@@ -134,16 +142,16 @@ const whyNoCertificate = (base64: unknown): string | undefined => {
 }
 
 /** What the status says, as far as this write says it anew. */
-const validateStatus = (next: KubeObject, before: KubeObject): StatusCause[] => {
-  const certificate = next['status']?.certificate
-  const why = before['status']?.certificate === certificate ? undefined : whyNoCertificate(certificate)
+const validateStatus = (next: Request, before: Request): StatusCause[] => {
+  const certificate = next.status?.certificate
+  const why = before.status?.certificate === certificate ? undefined : whyNoCertificate(certificate)
   return [
     ...validateConditions(next, before),
     ...(why ? [invalidValue('status.certificate', '<certificate data>', why)] : []),
   ]
 }
 
-const validateDecisions = (next: KubeObject, before: KubeObject): StatusCause[] => {
+const validateDecisions = (next: Request, before: Request): StatusCause[] => {
   const at = 'status.conditions'
   return decisions.flatMap((type) => {
     const [old, now] = [ofType(before, type), ofType(next, type)]
@@ -156,14 +164,14 @@ const validateDecisions = (next: KubeObject, before: KubeObject): StatusCause[] 
 }
 
 /** What an update may change depends on the way that it comes: decisions by approval, the certificate by status. */
-const validateChange = (next: KubeObject, before: KubeObject, way: string): StatusCause[] => {
+const validateChange = (next: Request, before: Request, way: string): StatusCause[] => {
   const causes: StatusCause[] = lasting
     .filter((type) => ofType(next, type).length < ofType(before, type).length)
     .map((type) =>
       forbiddenField('status.conditions', `updates may not remove a condition of type ${JSON.stringify(type)}`),
     )
   if (way !== 'approval') causes.push(...validateDecisions(next, before))
-  const [old, now] = [before['status']?.certificate ?? '', next['status']?.certificate ?? '']
+  const [old, now] = [before.status?.certificate ?? '', next.status?.certificate ?? '']
   if (old !== now && way !== 'status')
     causes.push(forbiddenField('status.certificate', 'updates may not set certificate content'))
   else if (old !== now && old !== '')
@@ -171,19 +179,19 @@ const validateChange = (next: KubeObject, before: KubeObject, way: string): Stat
   return causes
 }
 
-export const certificateSigningRequestStrategy: Strategy = {
+export const certificateSigningRequestStrategy: Strategy<CertificateSigningRequest> = {
   hasGeneration: false,
   validateName: () => [],
   prepareForCreate: (draft, context) => {
-    draft['status'] = {}
+    draft.status = {}
     const spec = section(draft, 'spec')
     const { user } = context
-    spec['username'] = user.name
-    spec['groups'] = [...user.groups]
-    if (user.uid === undefined) delete spec['uid']
-    else spec['uid'] = user.uid
-    if (user.extra === undefined) delete spec['extra']
-    else spec['extra'] = Object.fromEntries(Object.entries(user.extra).map(([key, values]) => [key, [...values]]))
+    spec.username = user.name
+    spec.groups = [...user.groups]
+    if (user.uid === undefined) delete spec.uid
+    else spec.uid = user.uid
+    if (user.extra === undefined) delete spec.extra
+    else spec.extra = Object.fromEntries(Object.entries(user.extra).map(([key, values]) => [key, [...values]]))
   },
   prepareForUpdate: (draft, before) => {
     keep(draft, before, 'spec')
@@ -198,18 +206,17 @@ export const certificateSigningRequestStrategy: Strategy = {
   prepareForSubresource: (draft, before, subresource, nowMs) => {
     if (subresource !== 'approval') return
     keep(draft, before, 'spec')
-    const { conditions } = draft['status'] ?? {}
-    draft['status'] = { ...before['status'] }
-    if (conditions) draft['status'].conditions = conditions
-    else delete draft['status'].conditions
+    const { conditions } = draft.status ?? {}
+    const { conditions: _, ...status } = before.status ?? {}
+    draft.status = conditions ? { ...status, conditions } : status
     stampConditions(draft, before, nowMs)
   },
   validatesAll: true,
-  validate: (request) => validateSpec(request['spec'] ?? {}),
+  validate: (request) => validateSpec(request.spec ?? {}),
   validateUpdate: (next, before, subresource = '') => [
     ...validateStatus(next, before),
     ...validateChange(next, before, subresource),
   ],
   validateStatusUpdate: (next, before) => [...validateStatus(next, before), ...validateChange(next, before, 'status')],
-  selectableFields: (request) => ({ 'spec.signerName': request['spec']?.signerName ?? '' }),
+  selectableFields: (request) => ({ 'spec.signerName': request.spec?.signerName ?? '' }),
 }

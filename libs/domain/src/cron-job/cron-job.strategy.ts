@@ -1,7 +1,8 @@
 // CronJobs: jobs by the clock.
 import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { CronJob } from '@shiplog/api/generated/types/batch-v1'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Draft } from '@shiplog/api/decoded'
 import { fill, fillText, nonNegative, requiredText, section } from '../fields.ts'
 import { validateJobSpec, validateNoManualSelector } from '../job/job-spec.ts'
 import { tooManyCharacters } from '../names.ts'
@@ -50,9 +51,7 @@ const partProblem = (part: string, position: number): string | undefined => {
   if (first < low) return `beginning of range (${first}) below minimum (${low}): ${part}`
   if (last > high) return `end of range (${last}) above maximum (${high}): ${part}`
   if (first > last) return `beginning of range (${first}) beyond end of range (${last}): ${part}`
-  return step !== undefined && Number(step) === 0
-    ? `step of range should be a positive number: ${part}`
-    : undefined
+  return step !== undefined && Number(step) === 0 ? `step of range should be a positive number: ${part}` : undefined
 }
 
 const scheduleProblem = (schedule: string): string | undefined => {
@@ -81,24 +80,27 @@ const isTimeZone = (name: string): boolean => {
   }
 }
 
-const validateTimeZone = (name: unknown): StatusCause[] => {
+const validateTimeZone = (name: string | undefined): StatusCause[] => {
   const at = 'spec.timeZone'
-  if (typeof name !== 'string') return []
+  if (name === undefined) return []
   if (name === '') return [invalidValue(at, name, 'timeZone must be nil or non-empty string')]
   const causes: StatusCause[] = []
-  if (name.toLowerCase() === 'local') causes.push(invalidValue(at, name, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones'))
+  if (name.toLowerCase() === 'local')
+    causes.push(
+      invalidValue(at, name, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones'),
+    )
   if (name !== 'Local' && !isTimeZone(name)) causes.push(invalidValue(at, name, `unknown time zone ${name}`))
   return causes
 }
 
-const validate = (cronJob: KubeObject): StatusCause[] => {
-  const spec: JsonObject = cronJob['spec'] ?? {}
+const validate = (cronJob: Draft<CronJob>): StatusCause[] => {
+  const spec = cronJob.spec ?? {}
   const causes: StatusCause[] = []
   const { name } = cronJob.metadata
   if (name && name.length > nameCharactersMax)
     causes.push(invalidValue('metadata.name', name, tooManyCharacters(nameCharactersMax)))
-  causes.push(...requiredText(spec['schedule'], 'spec.schedule'))
-  const schedule = String(spec['schedule'] ?? '')
+  causes.push(...requiredText(spec.schedule, 'spec.schedule'))
+  const { schedule = '' } = spec
   if (schedule) {
     if (/TZ=/.test(schedule))
       causes.push(
@@ -109,26 +111,26 @@ const validate = (cronJob: KubeObject): StatusCause[] => {
       if (problem) causes.push(invalidValue('spec.schedule', schedule, problem))
     }
   }
-  causes.push(...validateTimeZone(spec['timeZone']))
-  causes.push(...nonNegative(spec['startingDeadlineSeconds'], 'spec.startingDeadlineSeconds'))
-  if (!spec['concurrencyPolicy']) causes.push(required('spec.concurrencyPolicy'))
-  else if (!policies.includes(spec['concurrencyPolicy']))
-    causes.push(notSupported('spec.concurrencyPolicy', spec['concurrencyPolicy'], policies))
-  const jobSpec: JsonObject = spec['jobTemplate']?.spec ?? {}
+  causes.push(...validateTimeZone(spec.timeZone))
+  causes.push(...nonNegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds'))
+  if (!spec.concurrencyPolicy) causes.push(required('spec.concurrencyPolicy'))
+  else if (!policies.includes(spec.concurrencyPolicy))
+    causes.push(notSupported('spec.concurrencyPolicy', spec.concurrencyPolicy, policies))
+  const jobSpec = spec.jobTemplate?.spec ?? {}
   causes.push(
-    ...nonNegative(spec['successfulJobsHistoryLimit'], 'spec.successfulJobsHistoryLimit'),
-    ...nonNegative(spec['failedJobsHistoryLimit'], 'spec.failedJobsHistoryLimit'),
+    ...nonNegative(spec.successfulJobsHistoryLimit, 'spec.successfulJobsHistoryLimit'),
+    ...nonNegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit'),
     ...validateJobSpec(jobSpec, 'spec.jobTemplate.spec'),
     ...validateNoManualSelector(jobSpec, 'spec.jobTemplate.spec'),
   )
   return causes
 }
 
-export const cronJobStrategy: Strategy = {
+export const cronJobStrategy: Strategy<CronJob> = {
   validatesAll: true,
   warnings: (next, before) => [
-    ...jobWarnings((object) => object['spec']?.jobTemplate?.spec, 'spec.jobTemplate.spec')(next, before),
-    ...(before && String(next['spec']?.schedule).includes('TZ')
+    ...jobWarnings((object: Draft<CronJob>) => object.spec?.jobTemplate?.spec, 'spec.jobTemplate.spec')(next, before),
+    ...(before && (next.spec?.schedule ?? '').includes('TZ')
       ? [
           'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details',
         ]
@@ -140,10 +142,10 @@ export const cronJobStrategy: Strategy = {
     fill(spec, 'suspend', false)
     fill(spec, 'successfulJobsHistoryLimit', defaultSuccessfulHistory)
     fill(spec, 'failedJobsHistoryLimit', defaultFailedHistory)
-    if (spec['jobTemplate']?.spec?.template) setPodTemplateDefaults(spec['jobTemplate'].spec.template)
+    if (spec.jobTemplate?.spec?.template) setPodTemplateDefaults(spec.jobTemplate.spec.template)
   },
   prepareForCreate: (draft) => {
-    draft['status'] = {}
+    draft.status = {}
   },
   validate,
 }

@@ -5,6 +5,7 @@ import { fillText, immutable, items, section } from '../fields.ts'
 import { validateDefinition } from './custom-resource-definition-validation.ts'
 import { cleanupFinalizer, deletionStages, setCondition } from './definition-status.ts'
 import type { Strategy } from '../strategy.ts'
+import type { CustomResourceDefinition } from '@shiplog/api/generated/types/apiextensions-v1'
 
 const setDefaults = (draft: JsonObject): void => {
   const spec = section(draft, 'spec')
@@ -21,7 +22,7 @@ const storageVersions = (spec: JsonObject | undefined): string[] =>
     .filter((version) => version.storage === true)
     .map((version) => version.name ?? '')
 
-export const customResourceDefinitionStrategy: Strategy = {
+export const customResourceDefinitionStrategy: Strategy<CustomResourceDefinition> = {
   anyFinalizers: true,
   allowUnconditionalUpdate: false,
   setDefaults,

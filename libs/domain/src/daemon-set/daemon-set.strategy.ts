@@ -1,7 +1,8 @@
 // DaemonSets: one pod a node.
 import { invalidValue, notSupported, required } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { DaemonSet, DaemonSetUpdateStrategy } from '@shiplog/api/generated/types/apps-v1'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { fill, fillStatus, fillText, immutable, keep, nonNegative, section, semanticEqual } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { templateWarnings } from '../pod/pod-warnings.ts'
@@ -17,53 +18,65 @@ import {
 
 const defaultRevisionHistory = 10
 const counts = [
-  ...['currentNumberScheduled', 'numberMisscheduled', 'desiredNumberScheduled', 'numberReady', 'observedGeneration'],
-  ...['updatedNumberScheduled', 'numberAvailable', 'numberUnavailable', 'collisionCount'],
-]
+  'currentNumberScheduled',
+  'numberMisscheduled',
+  'desiredNumberScheduled',
+  'numberReady',
+  'observedGeneration',
+  'updatedNumberScheduled',
+  'numberAvailable',
+  'numberUnavailable',
+  'collisionCount',
+] as const
 
 /** Kept by the API server for clients of long ago: how often the template changed. */
 const generationAnnotation = 'deprecated.daemonset.template.generation'
 
-const setDefaults = (draft: JsonObject): void => {
-  fill(section(section(draft, 'metadata'), 'annotations'), generationAnnotation, '0')
-  fillStatus(draft, { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 })
+const setDefaults = (draft: Draft<DaemonSet>): void => {
+  fill(section(draft.metadata, 'annotations'), generationAnnotation, '0')
+  fillStatus(draft.status, {
+    currentNumberScheduled: 0,
+    numberMisscheduled: 0,
+    desiredNumberScheduled: 0,
+    numberReady: 0,
+  })
   const spec = section(draft, 'spec')
   const update = section(spec, 'updateStrategy')
   fillText(update, 'type', 'RollingUpdate')
-  if (update['type'] === 'RollingUpdate') {
+  if (update.type === 'RollingUpdate') {
     const rolling = section(update, 'rollingUpdate')
     fill(rolling, 'maxUnavailable', 1)
     fill(rolling, 'maxSurge', 0)
-  } else if (update['rollingUpdate'])
-    for (const key of ['maxUnavailable', 'maxSurge']) fill(update['rollingUpdate'], key, 0)
+  } else if (update.rollingUpdate)
+    for (const key of ['maxUnavailable', 'maxSurge'] as const) fill(update.rollingUpdate, key, 0)
   fill(spec, 'revisionHistoryLimit', defaultRevisionHistory)
-  if (spec['template']) setPodTemplateDefaults(spec['template'])
+  if (spec.template) setPodTemplateDefaults(spec.template)
 }
 
-const setTemplateGeneration = (draft: KubeObject, generation: number): void => {
+const setTemplateGeneration = (draft: Draft<DaemonSet>, generation: number): void => {
   draft.metadata.annotations = { ...draft.metadata.annotations, [generationAnnotation]: String(generation) }
 }
 
-const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
+const validateUpdateStrategy = (update: Decoded<DaemonSetUpdateStrategy>): StatusCause[] => {
   const field = 'spec.updateStrategy'
-  if (update['type'] === 'OnDelete') return []
-  if (update['type'] !== 'RollingUpdate')
+  if (update.type === 'OnDelete') return []
+  if (update.type !== 'RollingUpdate')
     return [
       notSupported(
         field,
         {
-          Type: update['type'] ?? '',
-          RollingUpdate: update['rollingUpdate']
+          Type: update.type ?? '',
+          RollingUpdate: update.rollingUpdate
             ? {
-                MaxUnavailable: update['rollingUpdate'].maxUnavailable ?? 0,
-                MaxSurge: update['rollingUpdate'].maxSurge ?? 0,
+                MaxUnavailable: update.rollingUpdate.maxUnavailable ?? 0,
+                MaxSurge: update.rollingUpdate.maxSurge ?? 0,
               }
             : null,
         },
         ['RollingUpdate', 'OnDelete'],
       ),
     ]
-  const rolling = update['rollingUpdate']
+  const rolling = update.rollingUpdate
   const at = `${field}.rollingUpdate`
   if (!rolling) return [required(at)]
   const { maxUnavailable, maxSurge } = rolling
@@ -81,37 +94,37 @@ const validateUpdateStrategy = (update: JsonObject): StatusCause[] => {
   return causes
 }
 
-export const daemonSetStrategy: Strategy = {
+export const daemonSetStrategy: Strategy<DaemonSet> = {
   validatesAll: true,
-  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template', false),
+  warnings: templateWarnings((object: Draft<DaemonSet>) => object.spec?.template, 'spec.template', false),
   setDefaults,
   prepareForCreate: (draft) => {
     setTemplateGeneration(draft, 1)
-    draft['status'] = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }
+    draft.status = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }
   },
   prepareForUpdate: (draft, before) => {
     keep(draft, before, 'status')
     const was = Number(before.metadata.annotations?.[generationAnnotation] ?? 0)
-    const changed = !semanticEqual(draft['spec']?.template, before['spec']?.template)
+    const changed = !semanticEqual(draft.spec?.template, before.spec?.template)
     setTemplateGeneration(draft, changed ? was + 1 : was)
   },
-  validate: (set: KubeObject) => {
-    const spec: JsonObject = set['spec'] ?? {}
+  validate: (set) => {
+    const spec = set.spec ?? {}
     return [
       ...validateSelectorAndTemplate(spec, 'daemonset', null),
       ...validateAlwaysRestarts(spec, 'DaemonSet'),
-      ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
-      ...validateUpdateStrategy(spec['updateStrategy'] ?? {}),
-      ...nonNegative(spec['revisionHistoryLimit'], 'spec.revisionHistoryLimit'),
+      ...nonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
+      ...validateUpdateStrategy(spec.updateStrategy ?? {}),
+      ...nonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'),
     ]
   },
-  validateUpdate: (next, before) => immutable(next['spec']?.selector, before['spec']?.selector, 'spec.selector'),
+  validateUpdate: (next, before) => immutable(next.spec?.selector, before.spec?.selector, 'spec.selector'),
   prepareForStatusUpdate: (draft, before) => {
-    draft['spec'] = before['spec']
+    draft.spec = before.spec
     setTemplateGeneration(draft, Number(before.metadata.annotations?.[generationAnnotation] ?? 0))
   },
   validateStatusUpdate: (next, before) => [
-    ...validateCounts(next['status'] ?? {}, counts),
+    ...validateCounts(next.status ?? {}, counts),
     ...validateCollisionCount(next, before),
   ],
 }

@@ -1,44 +1,58 @@
 // Claims of devices, their templates, and classes of devices (k8s.io/kubernetes/pkg/apis/resource/validation).
 import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type {
+  DeviceClass,
+  DeviceClassConfiguration,
+  DeviceConstraint,
+  DeviceRequest,
+  DeviceSelector,
+  DeviceSubRequest,
+  ResourceClaim,
+  ResourceClaimSpec,
+  ResourceClaimTemplate,
+} from '@shiplog/api/generated/types/resource-v1'
+import type { ObjectMeta } from '@shiplog/api/generated/types/meta-v1'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { celProblem } from '../cel/cel.ts'
 import { byRule, fillText, immutable, items, requiredName, section } from '../fields.ts'
 import { validateAnnotations } from '../metadata-validation.ts'
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts'
 import { validateDriverName } from '../storage-driver-name.ts'
-import type { AdmissionView } from '../admission.ts'
+import { type AdmissionView, lookUp } from '../admission.ts'
 import type { Strategy } from '../strategy.ts'
 
 const expressionCharactersMax = 10 * 1_024
-const deviceScope = { variables: new Set(['device']),
+const deviceScope = {
+  variables: new Set(['device']),
   members: new Map([['device', new Set(['driver', 'attributes', 'capacity', 'allowMultipleAllocations'])]]),
-  mayBeUnknown: true }
+  mayBeUnknown: true,
+}
 
 /** What a request for devices asks for when it does not say how many. */
-const setRequestDefaults = (spec: JsonObject): void => {
-  const fillRequest = (request: JsonObject): void => {
+const setRequestDefaults = (spec: Decoded<ResourceClaimSpec>): void => {
+  const fillRequest = (request: Decoded<DeviceSubRequest>): void => {
     fillText(request, 'allocationMode', 'ExactCount')
-    if (request['allocationMode'] === 'ExactCount' && !request['count']) request['count'] = 1
+    if (request.allocationMode === 'ExactCount' && !request.count) request.count = 1
   }
-  for (const request of items(spec['devices']?.requests)) {
+  for (const request of items(spec.devices?.requests)) {
     if (request.exactly) fillRequest(request.exactly)
     items(request.firstAvailable).forEach(fillRequest)
   }
 }
 
-const validateSelectors = (selectors: unknown, field: string): StatusCause[] =>
-  items(selectors).flatMap(({ cel }: JsonObject, index) => {
+const validateSelectors = (selectors: Decoded<DeviceSelector[]> | undefined, field: string): StatusCause[] =>
+  items(selectors).flatMap(({ cel }, index) => {
     const at = `${field}[${index}].cel`
     if (!cel) return [required(at)]
-    const expression: string = cel.expression ?? ''
+    const expression = cel.expression ?? ''
     if (expression.length > expressionCharactersMax) return [tooLong(`${at}.expression`, expressionCharactersMax)]
     const problem = celProblem(expression, deviceScope, ['bool'])
     return problem === undefined ? [] : [invalidValue(`${at}.expression`, expression, problem)]
   })
 
-const validateConfiguration = ({ opaque }: JsonObject, field: string): StatusCause[] => {
+const validateConfiguration = ({ opaque }: Decoded<DeviceClassConfiguration>, field: string): StatusCause[] => {
   const at = `${field}.opaque`
   if (!opaque) return [required(at)]
   const { parameters } = opaque
@@ -51,30 +65,30 @@ const validateConfiguration = ({ opaque }: JsonObject, field: string): StatusCau
   return [...validateDriverName(opaque.driver, `${at}.driver`), ...wrong]
 }
 
-const validateAsked = (request: JsonObject, field: string): StatusCause[] => {
-  const { deviceClassName, allocationMode = '', count = 0 } = request
+const validateAsked = (request: Decoded<DeviceSubRequest>, field: string): StatusCause[] => {
+  const { deviceClassName, allocationMode, count = 0 } = request
   const causes = requiredName(dns1123Subdomain, deviceClassName, `${field}.deviceClassName`)
-  causes.push(...validateSelectors(request['selectors'], `${field}.selectors`))
+  causes.push(...validateSelectors(request.selectors, `${field}.selectors`))
   const at = `${field}.count`
   if (allocationMode === 'All') {
     if (count !== 0) causes.push(invalidValue(at, count, "must not be specified when allocationMode is 'All'"))
   } else if (allocationMode === 'ExactCount') {
     if (count <= 0) causes.push(invalidValue(at, count, 'must be greater than zero'))
-  } else causes.push(notSupported(`${field}.allocationMode`, allocationMode, ['All', 'ExactCount']))
+  } else causes.push(notSupported(`${field}.allocationMode`, allocationMode ?? '', ['All', 'ExactCount']))
   return causes
 }
 
-const uniqueBy = (list: readonly JsonObject[], key: string, field: string): StatusCause[] =>
+const uniqueNames = (list: readonly { name?: string | undefined }[], field: string): StatusCause[] =>
   list.flatMap((item, index) =>
-    list.slice(0, index).some((other) => (other[key] ?? '') === (item[key] ?? ''))
-      ? [duplicate(`${field}[${index}]`, item[key] ?? '')]
+    list.slice(0, index).some((other) => (other.name ?? '') === (item.name ?? ''))
+      ? [duplicate(`${field}[${index}]`, item.name ?? '')]
       : [],
   )
 
-const validateRequest = (request: JsonObject, field: string): StatusCause[] => {
+const validateRequest = (request: Decoded<DeviceRequest>, field: string): StatusCause[] => {
   const { exactly } = request
-  const alternatives = items(request['firstAvailable'])
-  const causes = byRule(dns1123Label, request['name'] ?? '', `${field}.name`)
+  const alternatives = items(request.firstAvailable)
+  const causes = byRule(dns1123Label, request.name ?? '', `${field}.name`)
   const one = 'exactly one of `exactly` or `firstAvailable` is required'
   if (!exactly && alternatives.length === 0) return [...causes, required(field, one)]
   if (exactly && alternatives.length > 0)
@@ -87,21 +101,25 @@ const validateRequest = (request: JsonObject, field: string): StatusCause[] => {
       ...byRule(dns1123Label, other.name ?? '', `${at}[${index}].name`),
       ...validateAsked(other, `${at}[${index}]`),
     ]),
-    ...uniqueBy(alternatives, 'name', at),
+    ...uniqueNames(alternatives, at),
   ]
 }
 
 /** References to requests of the claim: `gpu`, or `gpu/small`. */
-const validateReferences = (names: unknown, requests: readonly JsonObject[], field: string): StatusCause[] =>
+const validateReferences = (
+  names: readonly string[] | undefined,
+  requests: readonly Decoded<DeviceRequest>[],
+  field: string,
+): StatusCause[] =>
   items(names).flatMap((name, index) => {
     const at = `${field}[${index}]`
     const sentence =
       "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
-    const segments = String(name).split('/')
+    const segments = name.split('/')
     if (segments.length > 2) return [invalidValue(at, name, sentence)]
-    const request = requests.find((one) => one['name'] === segments[0])
+    const request = requests.find((one) => one.name === segments[0])
     const found =
-      request && (segments.length === 1 || items(request['firstAvailable']).some((one) => one.name === segments[1]))
+      request && (segments.length === 1 || items(request.firstAvailable).some((one) => one.name === segments[1]))
     return [
       ...segments.flatMap((segment) => byRule(dns1123Label, segment, at)),
       ...(found ? [] : [invalidValue(at, name, sentence)]),
@@ -140,31 +158,33 @@ export const validateDeviceKey = (name: string, field: string, needsDomain = fal
   return causes
 }
 
-const validateConstraint = (constraint: JsonObject, requests: readonly JsonObject[], field: string): StatusCause[] => {
-  const causes = validateReferences(constraint['requests'], requests, `${field}.requests`)
-  for (const key of ['matchAttribute', 'distinctAttribute'])
-    if (typeof constraint[key] === 'string')
-      return [...causes, ...validateDeviceKey(constraint[key], `${field}.${key}`, true)]
+const validateConstraint = (
+  constraint: Decoded<DeviceConstraint>,
+  requests: readonly Decoded<DeviceRequest>[],
+  field: string,
+): StatusCause[] => {
+  const causes = validateReferences(constraint.requests, requests, `${field}.requests`)
+  for (const key of ['matchAttribute', 'distinctAttribute'] as const) {
+    const attribute = constraint[key]
+    if (attribute !== undefined) return [...causes, ...validateDeviceKey(attribute, `${field}.${key}`, true)]
+  }
   return [
     ...causes,
-    required(
-      field,
-      'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
-    ),
+    required(field, 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'),
   ]
 }
 
-const validateClaimSpec = (spec: JsonObject | undefined, field: string): StatusCause[] => {
-  const devices: JsonObject = spec?.['devices'] ?? {}
+const validateClaimSpec = (spec: Decoded<ResourceClaimSpec> | undefined, field: string): StatusCause[] => {
+  const devices = spec?.devices ?? {}
   const at = `${field}.devices`
-  const requests = items(devices['requests'])
+  const requests = items(devices.requests)
   return [
     ...requests.flatMap((request, index) => validateRequest(request, `${at}.requests[${index}]`)),
-    ...uniqueBy(requests, 'name', `${at}.requests`),
-    ...items(devices['constraints']).flatMap((constraint, index) =>
+    ...uniqueNames(requests, `${at}.requests`),
+    ...items(devices.constraints).flatMap((constraint, index) =>
       validateConstraint(constraint, requests, `${at}.constraints[${index}]`),
     ),
-    ...items(devices['config']).flatMap((config, index) => [
+    ...items(devices.config).flatMap((config, index) => [
       ...validateReferences(config.requests, requests, `${at}.config[${index}].requests`),
       ...validateConfiguration(config, `${at}.config[${index}]`),
     ]),
@@ -172,60 +192,66 @@ const validateClaimSpec = (spec: JsonObject | undefined, field: string): StatusC
 }
 
 /** What the objects made from a template get from it; the rest of metadata is their own. */
-const templateForbidden: readonly (readonly [field: string, shown: string])[] = [
-  ...['name', 'generateName', 'namespace', 'selfLink'].map((key) => [key, key] as const),
+const templateForbidden: readonly (readonly [field: keyof ObjectMeta, shown: string])[] = [
+  ...(['name', 'generateName', 'namespace', 'selfLink'] as const).map((key) => [key, key] as const),
   ['uid', 'uID'],
-  ...['resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'].map(
+  ...(['resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp'] as const).map(
     (key) => [key, key] as const,
   ),
-  ...['ownerReferences', 'finalizers', 'managedFields'].map((key) => [key, key] as const),
+  ...(['deletionGracePeriodSeconds', 'ownerReferences', 'finalizers', 'managedFields'] as const).map(
+    (key) => [key, key] as const,
+  ),
 ]
 
-const validateTemplateMetadata = (metadata: JsonObject | undefined, field: string): StatusCause[] => [
+const validateTemplateMetadata = (metadata: Decoded<ObjectMeta> | undefined, field: string): StatusCause[] => [
   ...templateForbidden.flatMap(([key, shown]) => {
     const value = metadata?.[key]
     const said = key === 'deletionGracePeriodSeconds' ? typeof value === 'number' : Boolean(value)
     return said ? [forbiddenField(`${field}.${shown}`, 'cannot be set')] : []
   }),
-  ...validateLabels(metadata?.['labels'], `${field}.labels`),
-  ...validateAnnotations(metadata?.['annotations'], `${field}.annotations`),
+  ...validateLabels(metadata?.labels, `${field}.labels`),
+  ...validateAnnotations(metadata?.annotations, `${field}.annotations`),
 ]
 
 const adminAccessLabel = 'resource.kubernetes.io/admin-access'
 
 /** Devices as their administrator uses them: only for namespaces that are marked for it. */
-const validateAdminAccess = (requests: unknown, namespace: string | undefined, view: AdmissionView): StatusCause[] => {
-  const index = items(requests).findIndex((request: JsonObject) => request['exactly']?.adminAccess === true)
+const validateAdminAccess = (
+  requests: Decoded<DeviceRequest[]> | undefined,
+  namespace: string | undefined,
+  view: AdmissionView,
+): StatusCause[] => {
+  const index = items(requests).findIndex((request) => request.exactly?.adminAccess === true)
   if (index < 0 || isMarked(namespace, view)) return []
   return [forbiddenField(`spec.devices.requests[${index}].adminAccess`, adminAccessSentence)]
 }
 
 const isMarked = (namespace = '', view: AdmissionView): boolean =>
-  view.get('namespaces', '', namespace)?.metadata.labels?.[adminAccessLabel] === 'true'
+  lookUp(view, 'namespaces', '', namespace)?.metadata.labels?.[adminAccessLabel] === 'true'
 
 const adminAccessSentence = `admin access to devices requires the \`${adminAccessLabel}: true\` label on the containing namespace`
 
 const common = { hasGeneration: false, returnsDeleted: true, validatesAll: true } as const
 
-export const resourceClaimStrategy: Strategy = {
+export const resourceClaimStrategy: Strategy<ResourceClaim> = {
   ...common,
   setDefaults: (draft) => setRequestDefaults(section(draft, 'spec')),
   validateAgainst: (claim, before, view) =>
-    before ? [] : validateAdminAccess(claim['spec']?.devices?.requests, claim.metadata.namespace, view),
-  validateCreate: (claim) => validateClaimSpec(claim['spec'], 'spec'),
-  validateUpdate: (next, before) => immutable(next['spec'], before['spec'], 'spec'),
+    before ? [] : validateAdminAccess(claim.spec?.devices?.requests, claim.metadata.namespace, view),
+  validateCreate: (claim) => validateClaimSpec(claim.spec, 'spec'),
+  validateUpdate: (next, before) => immutable(next.spec, before.spec, 'spec'),
 }
 
-export const claimTemplateStrategy: Strategy = {
+export const claimTemplateStrategy: Strategy<ResourceClaimTemplate> = {
   ...common,
   setDefaults: (draft) => setRequestDefaults(section(section(draft, 'spec'), 'spec')),
   validateAgainst: (template, before, view) =>
-    before ? [] : validateAdminAccess(template['spec']?.spec?.devices?.requests, template.metadata.namespace, view),
+    before ? [] : validateAdminAccess(template.spec?.spec?.devices?.requests, template.metadata.namespace, view),
   validate: (template) => [
-    ...validateTemplateMetadata(template['spec']?.metadata, 'spec.metadata'),
-    ...validateClaimSpec(template['spec']?.spec, 'spec.spec'),
+    ...validateTemplateMetadata(template.spec?.metadata, 'spec.metadata'),
+    ...validateClaimSpec(template.spec?.spec, 'spec.spec'),
   ],
-  validateUpdate: (next, before) => immutable(next['spec'], before['spec'], 'spec'),
+  validateUpdate: (next, before) => immutable(next.spec, before.spec, 'spec'),
 }
 
 const isExtendedName = (name: string): boolean =>
@@ -234,19 +260,19 @@ const isExtendedName = (name: string): boolean =>
   !name.startsWith('requests.') &&
   qualifiedName(`requests.${name}`).length === 0
 
-const validateClass = (object: KubeObject): StatusCause[] => {
-  const spec: JsonObject = object['spec'] ?? {}
-  const extended = spec['extendedResourceName']
+const validateClass = (object: Draft<DeviceClass>): StatusCause[] => {
+  const spec = object.spec ?? {}
+  const extended = spec.extendedResourceName
   return [
-    ...validateSelectors(spec['selectors'], 'spec.selectors'),
-    ...items(spec['config']).flatMap((config, index) => validateConfiguration(config, `spec.config[${index}]`)),
+    ...validateSelectors(spec.selectors, 'spec.selectors'),
+    ...items(spec.config).flatMap((config, index) => validateConfiguration(config, `spec.config[${index}]`)),
     ...(typeof extended === 'string' && !isExtendedName(extended)
       ? [invalidValue('spec.extendedResourceName', extended, 'must be a valid extended resource name')]
       : []),
   ]
 }
 
-export const deviceClassStrategy: Strategy = {
+export const deviceClassStrategy: Strategy<DeviceClass> = {
   ...common,
   hasGeneration: true,
   anyGenerateName: true,

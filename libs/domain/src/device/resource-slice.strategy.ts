@@ -1,7 +1,17 @@
 // ResourceSlices: the devices that a driver has on a node, or on several.
-import { duplicate, forbiddenField, invalidValue, required, tooLong } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
+import type {
+  CounterSet,
+  Device,
+  DeviceAttribute,
+  DeviceTaint,
+  ResourcePool,
+  ResourceSlice,
+  ResourceSliceSpec,
+} from '@shiplog/api/generated/types/resource-v1'
+import type { NodeSelector } from '@shiplog/api/generated/types/core-v1'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { byRule, entries, immutable, items } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../names.ts'
 import { validateNodeTerm } from '../pod/scheduling-validation.ts'
@@ -17,7 +27,7 @@ const taintEffects = ['NoExecute', 'NoSchedule', 'None']
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null
 
-const validatePool = (pool: JsonObject | undefined): StatusCause[] => {
+const validatePool = (pool: Decoded<ResourcePool> | undefined): StatusCause[] => {
   const at = 'spec.pool'
   const { name = '', generation = 0, resourceSliceCount = 0 } = pool ?? {}
   const named =
@@ -25,24 +35,20 @@ const validatePool = (pool: JsonObject | undefined): StatusCause[] => {
       ? [required(`${at}.name`)]
       : [
           ...(name.length > poolNameCharactersMax ? [tooLong(`${at}.name`, poolNameCharactersMax)] : []),
-          ...String(name)
-            .split('/')
-            .flatMap((part) => byRule(dns1123Subdomain, part, `${at}.name`)),
+          ...name.split('/').flatMap((part) => byRule(dns1123Subdomain, part, `${at}.name`)),
         ]
   return [
     ...named,
     ...(resourceSliceCount <= 0
       ? [invalidValue(`${at}.resourceSliceCount`, resourceSliceCount, 'must be greater than zero')]
       : []),
-    ...(generation < 0
-      ? [invalidValue(`${at}.generation`, generation, 'must be greater than or equal to zero')]
-      : []),
+    ...(generation < 0 ? [invalidValue(`${at}.generation`, generation, 'must be greater than or equal to zero')] : []),
   ]
 }
 
-const validateNodeSelector = (selector: JsonObject | undefined, field: string): StatusCause[] => {
+const validateNodeSelector = (selector: Decoded<NodeSelector> | undefined, field: string): StatusCause[] => {
   if (!selector) return []
-  const terms = items(selector['nodeSelectorTerms'])
+  const terms = items(selector.nodeSelectorTerms)
   const at = `${field}.nodeSelectorTerms`
   return terms.length === 0
     ? [required(at, 'must have at least one node selector term')]
@@ -50,13 +56,13 @@ const validateNodeSelector = (selector: JsonObject | undefined, field: string): 
 }
 
 /** Where the devices are: said in one way. */
-const validatePlace = (spec: JsonObject): StatusCause[] => {
+const validatePlace = (spec: Decoded<ResourceSliceSpec>): StatusCause[] => {
   const causes: StatusCause[] = []
   const said: string[] = []
   const { nodeName, nodeSelector } = spec
   if (nodeName === '')
     causes.push(invalidValue('spec.nodeName', '', 'must be either unset or set to a non-empty string'))
-  else if (isSet(nodeName)) {
+  else if (nodeName !== undefined) {
     said.push('`nodeName`')
     causes.push(...byRule(dns1123Subdomain, nodeName, 'spec.nodeName'))
   }
@@ -66,34 +72,35 @@ const validatePlace = (spec: JsonObject): StatusCause[] => {
     causes.push(...validateNodeSelector(nodeSelector, 'spec.nodeSelector'))
     if (items(terms).length !== 1)
       causes.push(
-        invalidValue('spec.nodeSelector.nodeSelectorTerms', shownTerms(terms), 'must have exactly one node selector term'),
+        invalidValue(
+          'spec.nodeSelector.nodeSelectorTerms',
+          shownTerms(terms),
+          'must have exactly one node selector term',
+        ),
       )
   }
-  for (const key of ['allNodes', 'perDeviceNodeSelection']) {
+  for (const key of ['allNodes', 'perDeviceNodeSelection'] as const) {
     if (spec[key] === true) said.push(`\`${key}\``)
     if (spec[key] === false) causes.push(invalidValue(`spec.${key}`, false, 'must be either unset or set to true'))
   }
   const one = 'exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required'
   if (said.length === 0) causes.push(required('spec', one))
-  if (said.length > 1)
-    causes.push(invalidValue('spec', `{${said.join(', ')}}`, `${one}, but multiple fields are set`))
-  if (Array.isArray(spec['sharedCounters']) && Array.isArray(spec['devices']))
+  if (said.length > 1) causes.push(invalidValue('spec', `{${said.join(', ')}}`, `${one}, but multiple fields are set`))
+  if (Array.isArray(spec.sharedCounters) && Array.isArray(spec.devices))
     causes.push(invalidValue('spec', '', 'only one of `sharedCounters` or `devices` is allowed'))
   return causes
 }
 
 /** As Go prints them. */
-const shownTerms = (terms: unknown): unknown =>
-  Array.isArray(terms)
-    ? terms.map(({ matchExpressions, matchFields }) => ({
-        MatchExpressions: matchExpressions ?? null,
-        MatchFields: matchFields ?? null,
-      }))
-    : null
+const shownTerms = (terms: Decoded<NodeSelector>['nodeSelectorTerms']): unknown =>
+  terms?.map(({ matchExpressions, matchFields }) => ({
+    MatchExpressions: matchExpressions ?? null,
+    MatchFields: matchFields ?? null,
+  })) ?? null
 
-const attributeKinds = ['int', 'bool', 'string', 'version', 'ints', 'bools', 'strings', 'versions']
+const attributeKinds = ['int', 'bool', 'string', 'version', 'ints', 'bools', 'strings', 'versions'] as const
 /** The order and the names that upstream's objects have. */
-const shownAttribute = (attribute: JsonObject): JsonObject =>
+const shownAttribute = (attribute: Decoded<DeviceAttribute>): object =>
   Object.fromEntries(
     attributeKinds.map((kind) => {
       const [single, list] = [kind.replace(/s$/, ''), kind.endsWith('s')]
@@ -103,22 +110,22 @@ const shownAttribute = (attribute: JsonObject): JsonObject =>
   )
 
 /** Lists of values are behind a gate of upstream's that is off, and dropped. */
-const dropLists = (slice: KubeObject): void => {
-  for (const device of items(slice['spec']?.devices))
+const dropLists = (slice: Draft<ResourceSlice>): void => {
+  for (const device of items(slice.spec?.devices))
     for (const [, attribute] of entries(device.attributes))
-      for (const kind of attributeKinds) if (kind.endsWith('s')) delete attribute?.[kind]
+      for (const kind of ['ints', 'bools', 'strings', 'versions'] as const) delete attribute[kind]
 }
 
-const validateAttribute = (attribute: JsonObject, field: string): StatusCause[] => {
+const validateAttribute = (attribute: Decoded<DeviceAttribute>, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  const text = (value: unknown, at: string, version: boolean): void => {
-    if (version && !semver.test(String(value)))
+  const text = (value: string, at: string, version: boolean): void => {
+    if (version && !semver.test(value))
       causes.push(invalidValue(at, value, 'must be a string compatible with semver.org spec 2.0.0'))
-    if (String(value).length > valueCharactersMax) causes.push(tooLong(at, valueCharactersMax))
+    if (value.length > valueCharactersMax) causes.push(tooLong(at, valueCharactersMax))
   }
-  if (isSet(attribute['string'])) text(attribute['string'], `${field}.string`, false)
-  if (isSet(attribute['version'])) text(attribute['version'], `${field}.version`, true)
-  for (const list of ['strings', 'versions'])
+  if (attribute.string !== undefined) text(attribute.string, `${field}.string`, false)
+  if (attribute.version !== undefined) text(attribute.version, `${field}.version`, true)
+  for (const list of ['strings', 'versions'] as const)
     items(attribute[list]).forEach((value, index) => {
       text(value, `${field}.${list}[${index}]`, list === 'versions')
     })
@@ -130,26 +137,20 @@ const validateAttribute = (attribute: JsonObject, field: string): StatusCause[] 
   return causes
 }
 
-const validateTaint = ({ key = '', value = '', effect = '' }: JsonObject, field: string): StatusCause[] => [
+const validateTaint = ({ key = '', value = '', effect }: Decoded<DeviceTaint>, field: string): StatusCause[] => [
   ...byRule(qualifiedName, key, `${field}.key`),
   ...(value === '' ? [] : byRule(labelValue, value, `${field}.value`)),
-  ...(effect === ''
+  ...(!effect
     ? [required(`${field}.effect`)]
     : taintEffects.includes(effect)
       ? []
-      : [
-          {
-            reason: 'FieldValueNotSupported',
-            message: `Unsupported value: ${JSON.stringify(effect)}: supported values: ${taintEffects.map((one) => JSON.stringify(one)).join(', ')}`,
-            field: `${field}.effect`,
-          },
-        ]),
+      : [notSupported(`${field}.effect`, effect, taintEffects)]),
 ]
 
-const validateBinding = (device: JsonObject, field: string): StatusCause[] => {
-  const [on, off] = [items(device['bindingConditions']), items(device['bindingFailureConditions'])]
-  const names = (list: readonly unknown[], key: string): StatusCause[] =>
-    list.flatMap((name, index) => byRule(qualifiedName, String(name), `${field}.${key}[${index}]`))
+const validateBinding = (device: Decoded<Device>, field: string): StatusCause[] => {
+  const [on, off] = [items(device.bindingConditions), items(device.bindingFailureConditions)]
+  const names = (list: readonly string[], key: string): StatusCause[] =>
+    list.flatMap((name, index) => byRule(qualifiedName, name, `${field}.${key}[${index}]`))
   return [
     ...names(on, 'bindingConditions'),
     ...names(off, 'bindingFailureConditions'),
@@ -174,9 +175,9 @@ const validateBinding = (device: JsonObject, field: string): StatusCause[] => {
   ]
 }
 
-const placeFields = ['nodeName', 'nodeSelector', 'allNodes']
+const placeFields = ['nodeName', 'nodeSelector', 'allNodes'] as const
 
-const validateDevicePlace = (device: JsonObject, perDevice: boolean, field: string): StatusCause[] => {
+const validateDevicePlace = (device: Decoded<Device>, perDevice: boolean, field: string): StatusCause[] => {
   const said = placeFields.filter((key) => isSet(device[key]) && (!perDevice || Boolean(device[key])))
   if (!perDevice)
     return said.length === 0
@@ -190,36 +191,35 @@ const validateDevicePlace = (device: JsonObject, perDevice: boolean, field: stri
         ]
   const one =
     'exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec'
-  const causes = validateNodeSelector(device['nodeSelector'], `${field}.nodeSelector`)
-  if (device['nodeName'] === '') causes.push(invalidValue(`${field}.nodeName`, '', 'must not be empty'))
-  if (device['allNodes'] === false)
+  const causes = validateNodeSelector(device.nodeSelector, `${field}.nodeSelector`)
+  if (device.nodeName === '') causes.push(invalidValue(`${field}.nodeName`, '', 'must not be empty'))
+  if (device.allNodes === false)
     causes.push(invalidValue(`${field}.allNodes`, false, 'must be either unset or set to true'))
   if (said.length === 0) causes.push(required(field, one))
-  if (device['nodeName']) causes.push(...byRule(dns1123Subdomain, device['nodeName'], `${field}.nodeName`))
-  if (said.length > 1)
-    causes.push(invalidValue(field, `{${said.map((key) => `\`${key}\``).join(', ')}}`, one))
+  if (device.nodeName) causes.push(...byRule(dns1123Subdomain, device.nodeName, `${field}.nodeName`))
+  if (said.length > 1) causes.push(invalidValue(field, `{${said.map((key) => `\`${key}\``).join(', ')}}`, one))
   return causes
 }
 
-const validateCounters = (counters: unknown, field: string): StatusCause[] =>
+const validateCounters = (counters: Decoded<CounterSet>['counters'], field: string): StatusCause[] =>
   entries(counters).length === 0
     ? [required(field)]
     : entries(counters).flatMap(([name]) => byRule(dns1123Label, name, field))
 
-const validateDevice = (device: JsonObject, perDevice: boolean, field: string): StatusCause[] => [
-  ...byRule(dns1123Label, device['name'] ?? '', `${field}.name`),
-  ...entries(device['attributes']).flatMap(([name, attribute]) => [
+const validateDevice = (device: Decoded<Device>, perDevice: boolean, field: string): StatusCause[] => [
+  ...byRule(dns1123Label, device.name ?? '', `${field}.name`),
+  ...entries(device.attributes).flatMap(([name, attribute]) => [
     ...validateDeviceKey(name, `${field}.attributes`),
     ...validateAttribute(attribute ?? {}, `${field}.attributes[${name}]`),
   ]),
-  ...entries(device['capacity']).flatMap(([name, capacity]) => [
+  ...entries(device.capacity).flatMap(([name, capacity]) => [
     ...validateDeviceKey(name, `${field}.capacity`),
-    ...(capacity?.requestPolicy && device['allowMultipleAllocations'] !== true
+    ...(capacity?.requestPolicy && device.allowMultipleAllocations !== true
       ? [forbiddenField(`${field}.capacity[${name}].requestPolicy`, 'allowMultipleAllocations must be true')]
       : []),
   ]),
-  ...items(device['taints']).flatMap((taint, index) => validateTaint(taint, `${field}.taints[${index}]`)),
-  ...items(device['consumesCounters']).flatMap(({ counterSet = '', counters }: JsonObject, index) => [
+  ...items(device.taints).flatMap((taint, index) => validateTaint(taint, `${field}.taints[${index}]`)),
+  ...items(device.consumesCounters).flatMap(({ counterSet = '', counters }, index) => [
     ...(counterSet === ''
       ? [required(`${field}.consumesCounters[${index}].counterSet`)]
       : byRule(dns1123Label, counterSet, `${field}.consumesCounters[${index}].counterSet`)),
@@ -229,27 +229,27 @@ const validateDevice = (device: JsonObject, perDevice: boolean, field: string): 
   ...validateBinding(device, field),
 ]
 
-const validate = (slice: KubeObject): StatusCause[] => {
-  const spec: JsonObject = slice['spec'] ?? {}
-  const [devices, sets] = [items(spec['devices']), items(spec['sharedCounters'])]
-  const unique = (list: readonly JsonObject[], at: string): StatusCause[] =>
+const validate = (slice: Draft<ResourceSlice>): StatusCause[] => {
+  const spec = slice.spec ?? {}
+  const [devices, sets] = [items(spec.devices), items(spec.sharedCounters)]
+  const unique = (list: readonly { name?: string | undefined }[], at: string): StatusCause[] =>
     list.flatMap((item, index) =>
-      list.slice(0, index).some((other) => other['name'] === item['name'])
-        ? [duplicate(`${at}[${index}]`, item['name'] ?? '')]
+      list.slice(0, index).some((other) => other.name === item.name)
+        ? [duplicate(`${at}[${index}]`, item.name ?? '')]
         : [],
     )
   return [
-    ...validateDriverName(spec['driver'], 'spec.driver'),
-    ...validatePool(spec['pool']),
+    ...validateDriverName(spec.driver, 'spec.driver'),
+    ...validatePool(spec.pool),
     ...validatePlace(spec),
-    ...(spec['sharedCounters'] && spec['devices']
+    ...(spec.sharedCounters && spec.devices
       ? [invalidValue('spec', '', 'only one of `sharedCounters` or `devices` is allowed')]
       : []),
     ...devices.flatMap((device, index) =>
-      validateDevice(device, spec['perDeviceNodeSelection'] === true, `spec.devices[${index}]`),
+      validateDevice(device, spec.perDeviceNodeSelection === true, `spec.devices[${index}]`),
     ),
     ...unique(devices, 'spec.devices'),
-    ...sets.flatMap(({ name = '', counters }: JsonObject, index) => [
+    ...sets.flatMap(({ name = '', counters }, index) => [
       ...(name === ''
         ? [required(`spec.sharedCounters[${index}].name`)]
         : byRule(dns1123Label, name, `spec.sharedCounters[${index}].name`)),
@@ -259,7 +259,7 @@ const validate = (slice: KubeObject): StatusCause[] => {
   ]
 }
 
-export const resourceSliceStrategy: Strategy = {
+export const resourceSliceStrategy: Strategy<ResourceSlice> = {
   hasGeneration: true,
   returnsDeleted: true,
   validatesAll: true,
@@ -267,13 +267,13 @@ export const resourceSliceStrategy: Strategy = {
   prepareForUpdate: dropLists,
   validate,
   validateUpdate: (next, before) => [
-    ...immutable(next['spec']?.pool?.name, before['spec']?.pool?.name, 'spec.pool.name'),
-    ...immutable(next['spec']?.driver, before['spec']?.driver, 'spec.driver'),
-    ...immutable(next['spec']?.nodeName, before['spec']?.nodeName, 'spec.nodeName'),
+    ...immutable(next.spec?.pool?.name, before.spec?.pool?.name, 'spec.pool.name'),
+    ...immutable(next.spec?.driver, before.spec?.driver, 'spec.driver'),
+    ...immutable(next.spec?.nodeName, before.spec?.nodeName, 'spec.nodeName'),
   ],
   selectableFields: ({ spec }) => ({ 'spec.driver': spec?.driver ?? '', 'spec.nodeName': spec?.nodeName ?? '' }),
   warnings: ({ spec }) => {
-    const driver: string = spec?.driver ?? ''
+    const driver = spec?.driver ?? ''
     return driver === driver.toLowerCase()
       ? []
       : [`spec.driver: driver names should be lowercase; ${JSON.stringify(driver)} contains uppercase characters`]

@@ -1,7 +1,8 @@
 // EndpointSlices: the addresses of a service, in pieces of bounded size.
 import { duplicate, invalidValue, notSupported, required, tooMany } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { EndpointHints, EndpointSlice, ForNode } from '@shiplog/api/generated/types/discovery-v1'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { byRule, fill, immutable, items, semanticEqual } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../names.ts'
 import { ipWarnings, parseIp, validateIp, validateLegacyIp, validateReachable } from '../ip-addresses.ts'
@@ -15,13 +16,12 @@ const ourSlices = new Set(['endpointslice-controller.k8s.io', 'endpointslicemirr
 
 const validateAddress = (
   type: string,
-  address: unknown,
+  text: string,
   list: string,
   index: number,
   mayBeLocal: boolean,
 ): StatusCause[] => {
   const field = `${list}[${index}]`
-  const text = String(address)
   if (type === 'FQDN') return byRule(dns1123Subdomain, text.replace(/\.$/, ''), field)
   if (type !== 'IPv4' && type !== 'IPv6') return []
   // Addresses of the newer family never had another form.
@@ -37,16 +37,16 @@ const validateAddress = (
 const hintsMax = 8
 
 /** For which zones and nodes an endpoint is meant. */
-const validateHints = (hints: JsonObject | undefined, field: string): StatusCause[] => {
+const validateHints = (hints: Decoded<EndpointHints> | undefined, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   for (const [list, rule] of [
     ['forZones', labelValue],
     ['forNodes', dns1123Subdomain],
   ] as const) {
-    const given = items(hints?.[list])
+    const given = items<Decoded<ForNode>>(hints?.[list])
     if (given.length > hintsMax) return [...causes, tooMany(`${field}.${list}`, given.length, hintsMax)]
     const seen = new Set<string>()
-    given.forEach(({ name = '' }: JsonObject, index) => {
+    given.forEach(({ name = '' }, index) => {
       const at = `${field}.${list}[${index}].name`
       if (seen.has(name)) causes.push(duplicate(at, name))
       seen.add(name)
@@ -56,21 +56,21 @@ const validateHints = (hints: JsonObject | undefined, field: string): StatusCaus
   return causes
 }
 
-const validateEndpoints = (slice: KubeObject): StatusCause[] => {
+const validateEndpoints = (slice: Draft<EndpointSlice>): StatusCause[] => {
   const causes: StatusCause[] = []
   // On one machine the API server itself may listen on loopback only.
   const mayBeLocal = slice.metadata.name === 'kubernetes' && slice.metadata.namespace === 'default'
-  const type = slice['addressType']
-  const endpoints = items(slice['endpoints'])
+  const type: string = slice.addressType ?? ''
+  const endpoints = items(slice.endpoints)
   if (endpoints.length > endpointsMax) causes.push(tooMany('endpoints', endpoints.length, endpointsMax))
-  endpoints.forEach((endpoint: JsonObject, index) => {
+  endpoints.forEach((endpoint, index) => {
     const at = `endpoints[${index}].addresses`
-    const addresses = items(endpoint['addresses'])
-    if (typeof endpoint['hostname'] === 'string')
-      causes.push(...byRule(dns1123Label, endpoint['hostname'], `endpoints[${index}].hostname`))
-    if (typeof endpoint['nodeName'] === 'string')
-      causes.push(...byRule(dns1123Subdomain, endpoint['nodeName'], `endpoints[${index}].nodeName`))
-    causes.push(...validateHints(endpoint['hints'], `endpoints[${index}].hints`))
+    const addresses = items(endpoint.addresses)
+    if (typeof endpoint.hostname === 'string')
+      causes.push(...byRule(dns1123Label, endpoint.hostname, `endpoints[${index}].hostname`))
+    if (typeof endpoint.nodeName === 'string')
+      causes.push(...byRule(dns1123Subdomain, endpoint.nodeName, `endpoints[${index}].nodeName`))
+    causes.push(...validateHints(endpoint.hints, `endpoints[${index}].hints`))
     if (addresses.length === 0) causes.push(required(at, 'must contain at least 1 address'))
     if (addresses.length > addressesMax) causes.push(tooMany(at, addresses.length, addressesMax))
     addresses.forEach((address, position) => {
@@ -80,50 +80,50 @@ const validateEndpoints = (slice: KubeObject): StatusCause[] => {
   return causes
 }
 
-const validate = (slice: KubeObject, before?: KubeObject): StatusCause[] => {
-  const type = slice['addressType']
-  const causes = type
-    ? addressTypes.includes(type)
-      ? []
-      : [notSupported('addressType', type, addressTypes)]
-    : [required('addressType')]
+const validateAddressType = (type: string | undefined): StatusCause[] => {
+  if (!type) return [required('addressType')]
+  return addressTypes.includes(type) ? [] : [notSupported('addressType', type, addressTypes)]
+}
+
+const validate = (slice: Draft<EndpointSlice>, before?: Draft<EndpointSlice>): StatusCause[] => {
+  const causes = validateAddressType(slice.addressType)
   const wrong = validateEndpoints(slice)
   // What was taken once may stay.
-  if (wrong.length > 0 && !(before && semanticEqual(before['endpoints'], slice['endpoints']))) causes.push(...wrong)
-  const ports = items(slice['ports'])
+  if (wrong.length > 0 && !(before && semanticEqual(before.endpoints, slice.endpoints))) causes.push(...wrong)
+  const ports = items(slice.ports)
   const names = new Set<string>()
-  ports.forEach((port: JsonObject, index) => {
-    const name: string = port['name'] ?? ''
+  ports.forEach((port, index) => {
+    const name = port.name ?? ''
     if (name) causes.push(...byRule(dns1123Label, name, `ports[${index}].name`))
     if (names.has(name)) causes.push(duplicate(`ports[${index}].name`, name))
     names.add(name)
-    if (typeof port['appProtocol'] === 'string')
-      causes.push(...byRule(qualifiedName, port['appProtocol'], `ports[${index}].appProtocol`))
+    if (typeof port.appProtocol === 'string')
+      causes.push(...byRule(qualifiedName, port.appProtocol, `ports[${index}].appProtocol`))
   })
   if (ports.length > portsMax) causes.push(tooMany('ports', ports.length, portsMax))
   return causes
 }
 
-export const endpointSliceStrategy: Strategy = {
+export const endpointSliceStrategy: Strategy<EndpointSlice> = {
   hasGeneration: true,
   setDefaults: (draft) => {
-    for (const port of items(draft['ports'])) {
+    for (const port of items(draft.ports)) {
       fill(port, 'name', '')
       fill(port, 'protocol', 'TCP')
     }
   },
   changesGeneration: (next, before) =>
-    ['endpoints', 'ports', 'addressType'].some((key) => !semanticEqual(next[key], before[key])),
+    (['endpoints', 'ports', 'addressType'] as const).some((key) => !semanticEqual(next[key], before[key])),
   warnings: (slice, before) => [
-    ...(!before && slice['addressType'] === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : []),
+    ...(!before && slice.addressType === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : []),
     ...(ourSlices.has(slice.metadata.labels?.['endpointslice.kubernetes.io/managed-by'] ?? '')
       ? []
-      : items(slice['endpoints']).flatMap((endpoint, index) =>
+      : items(slice.endpoints).flatMap((endpoint, index) =>
           items(endpoint.addresses).flatMap((address, position) =>
             ipWarnings(address, `endpoints[${index}].addresses[${position}]`),
           ),
         )),
   ],
   validate,
-  validateUpdate: (next, before) => immutable(next['addressType'], before['addressType'], 'addressType'),
+  validateUpdate: (next, before) => immutable(next.addressType, before.addressType, 'addressType'),
 }

@@ -32,11 +32,6 @@ const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
   stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
-  stored(
-    'PodDisruptionBudgets',
-    'poddisruptionbudgets.policy',
-    ': the pods that it selects cannot be evicted (kubectl drain waits for ever) until it is deleted',
-  ),
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
@@ -49,13 +44,6 @@ export const features: readonly Feature[] = [
     docs: 'Endpoints of Services without a selector',
     sentence: 'nothing mirrors Endpoints that you write to EndpointSlices yet',
   },
-  stored(
-    'PersistentVolumeClaims',
-    'persistentvolumeclaims',
-    ': this one stays Pending, and pods that name it run all the same',
-  ),
-  stored('PersistentVolumes', 'persistentvolumes', ': no claim is bound to it'),
-  stored('StorageClasses', 'storageclasses.storage.k8s.io', ': this one provisions nothing'),
   stored('VolumeAttributesClasses', 'volumeattributesclasses.storage.k8s.io'),
   stored('VolumeAttachments', 'volumeattachments.storage.k8s.io', ': this one attaches nothing'),
   stored('CSIDrivers', 'csidrivers.storage.k8s.io'),
@@ -68,7 +56,6 @@ export const features: readonly Feature[] = [
   stored('MutatingAdmissionPolicyBindings', 'mutatingadmissionpolicybindings.admissionregistration.k8s.io'),
   stored('ValidatingAdmissionPolicies', 'validatingadmissionpolicies.admissionregistration.k8s.io', powerless),
   stored('ValidatingAdmissionPolicyBindings', 'validatingadmissionpolicybindings.admissionregistration.k8s.io'),
-  stored('CertificateSigningRequests', 'certificatesigningrequests.certificates.k8s.io', ': no signer issues it'),
   stored('FlowSchemas', 'flowschemas.flowcontrol.apiserver.k8s.io', ': requests are not queued by it'),
   stored(
     'PriorityLevelConfigurations',
@@ -105,12 +92,22 @@ export const features: readonly Feature[] = [
     sentence: 'priorities order the scheduling queue, and no pod is preempted for another yet',
   },
   {
-    id: 'pod-claims',
+    id: 'provisioning',
     state: 'ignored',
-    docs: 'claims of pods (missing and unbound ones hold nothing up)',
-    fields: [pod('volumes[].persistentVolumeClaim'), pod('volumes[].ephemeral'), ...each('volumeDevices')],
+    docs: 'provisioning and expansion of volumes (claims get volumes that exist)',
+    fields: [
+      { of: 'storageclasses.storage.k8s.io', path: 'provisioner' },
+      { of: 'storageclasses.storage.k8s.io', path: 'allowVolumeExpansion', is: [true] },
+    ],
     sentence:
-      'nothing binds PersistentVolumeClaims yet: on simulated nodes a pod runs without its claim, on a node of processes it waits',
+      'nothing makes or expands volumes of this class yet: its claims wait until somebody makes a volume for them',
+  },
+  {
+    id: 'block-volumes',
+    state: 'ignored',
+    docs: 'block devices in containers',
+    fields: each('volumeDevices'),
+    sentence: 'no container gets a block device yet: the volume is bound, and nothing more',
   },
   {
     id: 'pod-resource-claims',
@@ -155,13 +152,6 @@ export const features: readonly Feature[] = [
     docs: 'Pod Security labels of namespaces',
     fields: [{ of: 'namespaces', path: 'metadata.labels{pod-security.kubernetes.io/}' }],
     sentence: 'nothing enforces, audits or warns by pod-security.kubernetes.io labels yet',
-  },
-  {
-    id: 'token-secrets',
-    state: 'ignored',
-    docs: 'Secrets for service account tokens',
-    fields: [{ of: 'secrets', path: 'type', is: ['kubernetes.io/service-account-token'] }],
-    sentence: 'nothing fills Secrets of type kubernetes.io/service-account-token yet: it stays without a token',
   },
   {
     id: 'conversion-webhooks',
@@ -254,10 +244,10 @@ export const features: readonly Feature[] = [
     sentence: 'the subresources exec, attach, portforward and proxy are not served',
   },
   {
-    id: 'service-account-tokens',
-    state: 'refused',
-    docs: 'tokens of service accounts',
-    sentence: 'serviceaccounts/token is not served, and the token file of a pod is left out',
+    id: 'token-files',
+    state: 'by design',
+    docs: 'tokens of service accounts in pods on nodes of processes (kubectl create token and TokenRequest give them)',
+    sentence: 'the token file of a pod is left out on nodes of processes',
   },
 
   {

@@ -1,13 +1,30 @@
 // What FlowSchemas and PriorityLevelConfigurations must say.
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type {
+  ExemptPriorityLevelConfiguration,
+  FlowSchemaSpec,
+  LimitedPriorityLevelConfiguration,
+  NonResourcePolicyRule,
+  PolicyRulesWithSubjects,
+  PriorityLevelConfigurationSpec,
+  QueuingConfiguration,
+  ResourcePolicyRule,
+  ServiceAccountSubject,
+  Subject,
+} from '@shiplog/api/generated/types/flowcontrol-v1'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { bootstrapFlowControl } from '../bootstrap-flow-control.ts'
 import { byRule, items, semanticEqual } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain } from '../names.ts'
 
 const precedenceMax = 10_000
 const subjectKinds = ['Group', 'ServiceAccount', 'User']
+const subjectFields = [
+  ['ServiceAccount', 'serviceAccount'],
+  ['User', 'user'],
+  ['Group', 'group'],
+] as const
 const distinguishers = ['ByNamespace', 'ByUser']
 const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'proxy', 'update', 'watch']
 const exempt = 'exempt'
@@ -16,29 +33,33 @@ const queuesMax = 10_000_000
 const entropyBitsMax = 60
 
 /** What no cluster can do without has one form: taken from the objects that every cluster begins with. */
-const mandatorySpec = (kind: string, name: string): JsonObject | undefined =>
+const mandatorySpec = (kind: string, name: string): object | undefined =>
   mandatoryNames.includes(name)
-    ? bootstrapFlowControl('').find((one) => one['kind'] === kind && one['metadata'].name === name)?.['spec']
+    ? bootstrapFlowControl('').find((one) => one.kind === kind && one.metadata.name === name)?.spec
     : undefined
 
-export function validateFlowSchema(spec: JsonObject, name: string): StatusCause[] {
+export function validateFlowSchema(spec: Decoded<FlowSchemaSpec>, name: string): StatusCause[] {
   const causes: StatusCause[] = []
-  const precedence: number = spec['matchingPrecedence'] ?? 0
+  const precedence = spec.matchingPrecedence ?? 0
   if (precedence <= 0) causes.push(invalidValue('spec.matchingPrecedence', precedence, 'must be a positive value'))
   if (precedence > precedenceMax)
     causes.push(invalidValue('spec.matchingPrecedence', precedence, `must not be greater than ${precedenceMax}`))
-  const method: JsonObject | undefined = spec['distinguisherMethod'] ?? undefined
-  if (method && !distinguishers.includes(method['type']))
-    causes.push(notSupported('spec.distinguisherMethod.type', { Type: method['type'] ?? '' }, distinguishers))
+  const method = spec.distinguisherMethod
+  if (method && !distinguishers.includes(method.type ?? ''))
+    causes.push(notSupported('spec.distinguisherMethod.type', { Type: method.type ?? '' }, distinguishers))
   if (precedence === 1 && name !== exempt)
     causes.push(
-      invalidValue('spec.matchingPrecedence', precedence, "only the schema named 'exempt' may have matchingPrecedence 1"),
+      invalidValue(
+        'spec.matchingPrecedence',
+        precedence,
+        "only the schema named 'exempt' may have matchingPrecedence 1",
+      ),
     )
-  const level: string = spec['priorityLevelConfiguration']?.name ?? ''
+  const level = spec.priorityLevelConfiguration?.name ?? ''
   const at = 'spec.priorityLevelConfiguration.name'
   if (level === '') causes.push(required(at, 'must reference a priority level'))
   else causes.push(...byRule(dns1123Subdomain, level, at))
-  items(spec['rules']).forEach((rule: JsonObject, index) => {
+  items(spec.rules).forEach((rule, index) => {
     causes.push(...validateRule(rule, `spec.rules[${index}]`))
   })
   const mandatory = mandatorySpec('FlowSchema', name)
@@ -47,20 +68,20 @@ export function validateFlowSchema(spec: JsonObject, name: string): StatusCause[
   return causes
 }
 
-const validateRule = (rule: JsonObject, field: string): StatusCause[] => {
+const validateRule = (rule: Decoded<PolicyRulesWithSubjects>, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  const subjects = items(rule['subjects'])
+  const subjects = items(rule.subjects)
   if (subjects.length === 0) causes.push(required(`${field}.subjects`, 'subjects must contain at least one value'))
-  subjects.forEach((subject: JsonObject, index) => {
+  subjects.forEach((subject, index) => {
     causes.push(...validateSubject(subject, `${field}.subjects[${index}]`))
   })
-  const [resources, urls] = [items(rule['resourceRules']), items(rule['nonResourceRules'])]
+  const [resources, urls] = [items(rule.resourceRules), items(rule.nonResourceRules)]
   if (resources.length + urls.length === 0)
     causes.push(required(field, 'at least one of resourceRules and nonResourceRules has to be non-empty'))
-  resources.forEach((one: JsonObject, index) => {
+  resources.forEach((one, index) => {
     causes.push(...validateResourceRule(one, `${field}.resourceRules[${index}]`))
   })
-  urls.forEach((one: JsonObject, index) => {
+  urls.forEach((one, index) => {
     const at = `${field}.nonResourceRules[${index}]`
     causes.push(...validateVerbs(one, at))
     causes.push(
@@ -76,13 +97,12 @@ const validateRule = (rule: JsonObject, field: string): StatusCause[] => {
   return causes
 }
 
-const validateSubject = (subject: JsonObject, field: string): StatusCause[] => {
-  const kind: string = subject['kind'] ?? ''
+const validateSubject = (subject: Decoded<Subject>, field: string): StatusCause[] => {
+  const kind = subject.kind ?? ''
   if (!subjectKinds.includes(kind)) return [notSupported(`${field}.kind`, kind, subjectKinds)]
   const causes: StatusCause[] = []
-  for (const owner of ['ServiceAccount', 'User', 'Group']) {
-    const key = `${owner[0]!.toLowerCase()}${owner.slice(1)}`
-    const value: JsonObject | undefined = subject[key] ?? undefined
+  for (const [owner, key] of subjectFields) {
+    const value: Decoded<ServiceAccountSubject> | undefined = subject[key]
     const at = `${field}.${key}`
     if (owner !== kind) {
       if (value) causes.push(forbiddenField(at, `${key} is forbidden when subject kind is not '${owner}'`))
@@ -90,13 +110,21 @@ const validateSubject = (subject: JsonObject, field: string): StatusCause[] => {
     }
     if (!value) causes.push(required(at, `${key} is required when subject kind is '${owner}'`))
     else
-      for (const part of owner === 'ServiceAccount' ? ['name', 'namespace'] : ['name'])
+      for (const part of owner === 'ServiceAccount' ? (['name', 'namespace'] as const) : (['name'] as const))
         if (!value[part]) causes.push(required(`${at}.${part}`))
   }
   return causes
 }
 
-const validateList = (rule: JsonObject, key: string, field: string, missing: string, what: string): StatusCause[] => {
+type Rule = Decoded<ResourcePolicyRule & NonResourcePolicyRule>
+
+const validateList = (
+  rule: Rule,
+  key: keyof Rule & ('verbs' | 'apiGroups' | 'resources' | 'namespaces' | 'nonResourceURLs'),
+  field: string,
+  missing: string,
+  what: string,
+): StatusCause[] => {
   const values = items(rule[key])
   if (values.length === 0) return [required(`${field}.${key}`, missing)]
   return values.length > 1 && values.includes('*')
@@ -104,22 +132,22 @@ const validateList = (rule: JsonObject, key: string, field: string, missing: str
     : []
 }
 
-const validateVerbs = (rule: JsonObject, field: string): StatusCause[] => {
+const validateVerbs = (rule: Rule, field: string): StatusCause[] => {
   const causes = validateList(rule, 'verbs', field, 'verbs must contain at least one value', 'verbs')
-  const given = items(rule['verbs'])
+  const given = items(rule.verbs)
   if (given.length > 0 && !given.includes('*') && given.some((verb) => !verbs.includes(verb)))
     causes.push(notSupported(`${field}.verbs`, given, verbs))
   return causes
 }
 
-const validateResourceRule = (rule: JsonObject, field: string): StatusCause[] => {
+const validateResourceRule = (rule: Decoded<ResourcePolicyRule>, field: string): StatusCause[] => {
   const causes = [
     ...validateVerbs(rule, field),
     ...validateList(rule, 'apiGroups', field, 'resource rules must supply at least one api group', 'api groups'),
     ...validateList(rule, 'resources', field, 'resource rules must supply at least one resource', 'resources'),
   ]
-  const namespaces = items(rule['namespaces'])
-  if (namespaces.length === 0 && rule['clusterScope'] === true) return causes
+  const namespaces = items(rule.namespaces)
+  if (namespaces.length === 0 && rule.clusterScope === true) return causes
   causes.push(
     ...validateList(
       rule,
@@ -131,7 +159,7 @@ const validateResourceRule = (rule: JsonObject, field: string): StatusCause[] =>
   )
   if (!namespaces.includes('*'))
     namespaces.forEach((namespace, index) => {
-      for (const sentence of dns1123Label(String(namespace)))
+      for (const sentence of dns1123Label(namespace))
         causes.push(
           invalidValue(
             `${field}.namespaces[${index}]`,
@@ -143,13 +171,14 @@ const validateResourceRule = (rule: JsonObject, field: string): StatusCause[] =>
   return causes
 }
 
-export function validatePriorityLevel(spec: JsonObject, name: string): StatusCause[] {
+export function validatePriorityLevel(spec: Decoded<PriorityLevelConfigurationSpec>, name: string): StatusCause[] {
   const causes: StatusCause[] = []
-  if ((name === exempt) !== (spec['type'] === 'Exempt'))
-    causes.push(invalidValue('spec.type', spec['type'] ?? '', "must be 'Exempt' if and only if `name` is 'exempt'"))
+  if ((name === exempt) !== (spec.type === 'Exempt'))
+    causes.push(invalidValue('spec.type', spec.type ?? '', "must be 'Exempt' if and only if `name` is 'exempt'"))
   causes.push(...validateLevelType(spec))
   const mandatory = mandatorySpec('PriorityLevelConfiguration', name)
-  const [given, fixed] = name === exempt ? [spec, mandatory].map((one) => ({ ...one, exempt: undefined })) : [spec, mandatory]
+  const [given, fixed] =
+    name === exempt ? [spec, mandatory].map((one) => ({ ...one, exempt: undefined })) : [spec, mandatory]
   if (mandatory && !semanticEqual(given, fixed)) {
     const but = name === exempt ? " except the 'spec.exempt' field" : ''
     causes.push(invalidValue('spec', spec, `spec of '${name}'${but} must equal the fixed value`))
@@ -157,10 +186,8 @@ export function validatePriorityLevel(spec: JsonObject, name: string): StatusCau
   return causes
 }
 
-function validateLevelType(spec: JsonObject): StatusCause[] {
-  const type: string = spec['type'] ?? ''
-  const limited: JsonObject | undefined = spec['limited'] ?? undefined
-  const exempt: JsonObject | undefined = spec['exempt'] ?? undefined
+function validateLevelType(spec: Decoded<PriorityLevelConfigurationSpec>): StatusCause[] {
+  const { type = '', limited, exempt } = spec
   if (type === 'Limited')
     return [
       ...(exempt ? [forbiddenField('spec.exempt', 'must be nil if the type is Limited')] : []),
@@ -174,7 +201,7 @@ function validateLevelType(spec: JsonObject): StatusCause[] {
   return [type === '' ? required('spec.type') : notSupported('spec.type', type, ['Exempt', 'Limited'])]
 }
 
-const validateShares = (holder: JsonObject, field: string): StatusCause[] => {
+const validateShares = (holder: Decoded<ExemptPriorityLevelConfiguration>, field: string): StatusCause[] => {
   const { nominalConcurrencyShares: shares, lendablePercent: lendable } = holder
   return [
     ...(typeof shares === 'number' && shares < 0
@@ -186,13 +213,13 @@ const validateShares = (holder: JsonObject, field: string): StatusCause[] => {
   ]
 }
 
-const validateLimited = (limited: JsonObject): StatusCause[] => {
+const validateLimited = (limited: Decoded<LimitedPriorityLevelConfiguration>): StatusCause[] => {
   const at = 'spec.limited'
   const causes = validateShares(limited, at)
-  const borrowing = limited['borrowingLimitPercent']
+  const borrowing = limited.borrowingLimitPercent
   if (typeof borrowing === 'number' && borrowing < 0)
     causes.push(invalidValue(`${at}.borrowingLimitPercent`, borrowing, 'if specified, must be a non-negative integer'))
-  const { type, queuing } = limited['limitResponse'] ?? {}
+  const { type, queuing } = limited.limitResponse ?? {}
   const place = `${at}.limitResponse`
   if (!type) causes.push(required(`${place}.type`))
   else if (type === 'Reject') {
@@ -205,7 +232,7 @@ const validateLimited = (limited: JsonObject): StatusCause[] => {
   return causes
 }
 
-const validateQueuing = (queuing: JsonObject, field: string): StatusCause[] => {
+const validateQueuing = (queuing: Decoded<QueuingConfiguration>, field: string): StatusCause[] => {
   const { queues = 0, handSize = 0, queueLengthLimit = 0 } = queuing
   const causes: StatusCause[] = []
   if (queueLengthLimit <= 0)

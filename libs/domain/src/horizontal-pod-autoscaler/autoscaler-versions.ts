@@ -188,7 +188,9 @@ const lowered = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(lowered)
   if (value === null || typeof value !== 'object') return value
   return defined(
-    Object.fromEntries(Object.entries(value).map(([key, one]) => [`${key.charAt(0).toLowerCase()}${key.slice(1)}`, lowered(one)])),
+    Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [`${key.charAt(0).toLowerCase()}${key.slice(1)}`, lowered(one)]),
+    ),
   )
 }
 

@@ -1,7 +1,8 @@
 // What a Job's spec and a CronJob's jobTemplate must hold.
 import { invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { JobSpec } from '@shiplog/api/generated/types/batch-v1'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts'
 import { nonNegative } from '../fields.ts'
 import { validateDomainPath } from '../domain-path.ts'
@@ -10,9 +11,14 @@ import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 const completionModes = ['NonIndexed', 'Indexed']
 const restartPolicies = ['OnFailure', 'Never']
 const numbers = [
-  ...['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished'],
-  ...['backoffLimitPerIndex', 'maxFailedIndexes'],
-]
+  'parallelism',
+  'completions',
+  'activeDeadlineSeconds',
+  'backoffLimit',
+  'ttlSecondsAfterFinished',
+  'backoffLimitPerIndex',
+  'maxFailedIndexes',
+] as const
 const managedByCharactersMax = 63
 
 /** Above as many indexes, the record of each is bounded more tightly. */
@@ -22,16 +28,18 @@ const failedIndexesMax = 100_000
 const parallelismOfManyMax = 10_000
 const failedIndexesOfManyMax = 10_000
 
-const validateIndexedBounds = (spec: JsonObject, field: string): StatusCause[] => {
-  const { parallelism, completions, maxFailedIndexes, backoffLimitPerIndex } = spec
+const validateIndexedBounds = (spec: Decoded<JobSpec>, field: string): StatusCause[] => {
+  const { parallelism = 0, completions = 0, maxFailedIndexes = 0 } = spec
   const causes: StatusCause[] = []
-  const wrong = (key: string, sentence: string): void => void causes.push(invalidValue(`${field}.${key}`, spec[key], sentence))
+  const wrong = (key: 'parallelism' | 'maxFailedIndexes', sentence: string): void =>
+    void causes.push(invalidValue(`${field}.${key}`, spec[key], sentence))
   if (parallelism > parallelismOfIndexedMax)
     wrong('parallelism', `must be less than or equal to ${parallelismOfIndexedMax} when completion mode is Indexed`)
-  if (maxFailedIndexes > failedIndexesMax) wrong('maxFailedIndexes', `must be less than or equal to ${failedIndexesMax}`)
-  if (!(completions > manyIndexes) || typeof backoffLimitPerIndex !== 'number') return causes
+  if (maxFailedIndexes > failedIndexesMax)
+    wrong('maxFailedIndexes', `must be less than or equal to ${failedIndexesMax}`)
+  if (completions <= manyIndexes || spec.backoffLimitPerIndex === undefined) return causes
   const many = `when completions are above ${manyIndexes} and used with backoff limit per index`
-  if (typeof maxFailedIndexes !== 'number')
+  if (spec.maxFailedIndexes === undefined)
     causes.push(required(`${field}.maxFailedIndexes`, `must be specified when completions is above ${manyIndexes}`))
   if (parallelism > parallelismOfManyMax)
     wrong('parallelism', `must be less than or equal to ${parallelismOfManyMax} ${many}`)
@@ -41,23 +49,28 @@ const validateIndexedBounds = (spec: JsonObject, field: string): StatusCause[] =
 }
 
 /** Numbers, completion mode and template of a job. */
-export const validateJobSpec = (spec: JsonObject, field: string): StatusCause[] => {
+export const validateJobSpec = (spec: Decoded<JobSpec>, field: string): StatusCause[] => {
   const causes: StatusCause[] = numbers.flatMap((key) => nonNegative(spec[key], `${field}.${key}`))
-  const mode = spec['completionMode']
-  if (mode !== undefined && mode !== null) {
+  const mode = spec.completionMode
+  if (mode !== undefined) {
     if (!completionModes.includes(mode)) causes.push(notSupported(`${field}.completionMode`, mode, completionModes))
-    if (mode === 'Indexed' && typeof spec['completions'] !== 'number')
+    if (mode === 'Indexed' && typeof spec.completions !== 'number')
       causes.push(required(`${field}.completions`, 'when completion mode is Indexed'))
   }
   const { backoffLimitPerIndex, maxFailedIndexes, completions, managedBy } = spec
   if (typeof maxFailedIndexes === 'number' && typeof backoffLimitPerIndex !== 'number')
     causes.push(required(`${field}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'))
-  if (mode === 'NonIndexed' || mode === undefined || mode === null)
-    for (const key of ['backoffLimitPerIndex', 'maxFailedIndexes'])
+  if (mode === 'NonIndexed' || mode === undefined)
+    for (const key of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const)
       if (typeof spec[key] === 'number')
         causes.push(invalidValue(`${field}.${key}`, spec[key], 'requires indexed completion mode'))
   if (mode === 'Indexed') causes.push(...validateIndexedBounds(spec, field))
-  if (mode === 'Indexed' && typeof completions === 'number' && maxFailedIndexes > completions)
+  if (
+    mode === 'Indexed' &&
+    completions !== undefined &&
+    maxFailedIndexes !== undefined &&
+    maxFailedIndexes > completions
+  )
     causes.push(
       invalidValue(`${field}.maxFailedIndexes`, maxFailedIndexes, 'must be less than or equal to completions'),
     )
@@ -65,22 +78,22 @@ export const validateJobSpec = (spec: JsonObject, field: string): StatusCause[] 
     causes.push(...validateDomainPath(managedBy, `${field}.managedBy`))
     if (managedBy.length > managedByCharactersMax) causes.push(tooLong(`${field}.managedBy`, managedByCharactersMax))
   }
-  if (spec['podFailurePolicy']) causes.push(...validatePodFailurePolicy(spec, `${field}.podFailurePolicy`))
-  if (spec['successPolicy']) causes.push(...validateSuccessPolicy(spec, `${field}.successPolicy`))
-  const replacement = spec['podReplacementPolicy']
-  const replacements = spec['podFailurePolicy'] ? ['Failed'] : ['Failed', 'TerminatingOrFailed']
+  if (spec.podFailurePolicy) causes.push(...validatePodFailurePolicy(spec, `${field}.podFailurePolicy`))
+  if (spec.successPolicy) causes.push(...validateSuccessPolicy(spec, `${field}.successPolicy`))
+  const replacement = spec.podReplacementPolicy
+  const replacements = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed']
   if (typeof replacement === 'string' && !replacements.includes(replacement))
     causes.push(notSupported(`${field}.podReplacementPolicy`, replacement, replacements))
-  causes.push(...validatePodTemplate(spec['template'], `${field}.template`))
-  const policy = spec['template']?.spec?.restartPolicy
-  if (spec['template'] && !restartPolicies.includes(policy)) {
+  causes.push(...validatePodTemplate(spec.template, `${field}.template`))
+  const policy = spec.template?.spec?.restartPolicy
+  if (spec.template && !restartPolicies.includes(policy ?? '')) {
     const at = `${field}.template.spec.restartPolicy`
     const unsaid = !policy || policy === 'Always'
     causes.push(
       !unsaid ? notSupported(at, policy, restartPolicies) : required(at, `valid values: "OnFailure", "Never"`),
     )
   }
-  if (spec['podFailurePolicy'] && policy === 'OnFailure')
+  if (spec.podFailurePolicy && policy === 'OnFailure')
     causes.push(
       invalidValue(
         `${field}.template.spec.restartPolicy`,
@@ -92,9 +105,9 @@ export const validateJobSpec = (spec: JsonObject, field: string): StatusCause[] 
 }
 
 /** The selector of a job made by a CronJob is generated, so a template must not bring one. */
-export const validateNoManualSelector = (spec: JsonObject, field: string): StatusCause[] =>
-  spec['manualSelector'] === true
+export const validateNoManualSelector = (spec: Decoded<JobSpec>, field: string): StatusCause[] =>
+  spec.manualSelector === true
     ? [notSupported(`${field}.manualSelector`, true, ['nil', 'false'])]
-    : spec['selector']
-      ? [invalidValue(`${field}.selector`, spec['selector'], '`selector` will be auto-generated')]
+    : spec.selector
+      ? [invalidValue(`${field}.selector`, spec.selector, '`selector` will be auto-generated')]
       : []

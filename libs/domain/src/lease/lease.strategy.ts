@@ -1,15 +1,16 @@
 // Leases: who leads, and for how long.
 import { invalidValue } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Lease } from '@shiplog/api/generated/types/coordination-v1'
+import type { Draft } from '@shiplog/api/decoded'
 import { nonNegative } from '../fields.ts'
 import type { Strategy } from '../strategy.ts'
 
-const dropElectionFields = (draft: KubeObject): void => {
-  delete draft['spec']?.strategy
-  delete draft['spec']?.preferredHolder
+const dropElectionFields = (draft: Draft<Lease>): void => {
+  delete draft.spec?.strategy
+  delete draft.spec?.preferredHolder
 }
 
-export const leaseStrategy: Strategy = {
+export const leaseStrategy: Strategy<Lease> = {
   anyFinalizers: true,
   hasGeneration: false,
   allowCreateOnUpdate: true,
@@ -18,13 +19,13 @@ export const leaseStrategy: Strategy = {
   prepareForCreate: dropElectionFields,
   prepareForUpdate: dropElectionFields,
   validate: (lease) => {
-    const spec: JsonObject = lease['spec'] ?? {}
-    const causes = nonNegative(spec['leaseTransitions'], 'spec.leaseTransitions')
-    const seconds = spec['leaseDurationSeconds']
+    const spec = lease.spec ?? {}
+    const causes = nonNegative(spec.leaseTransitions, 'spec.leaseTransitions')
+    const seconds = spec.leaseDurationSeconds
     if (typeof seconds === 'number' && seconds <= 0)
       causes.unshift(invalidValue('spec.leaseDurationSeconds', seconds, 'must be greater than 0'))
     return causes
   },
   eventType: (next, before) =>
-    next['spec']?.holderIdentity === before['spec']?.holderIdentity ? 'LeaseRenewed' : 'LeaseTaken',
+    next.spec?.holderIdentity === before.spec?.holderIdentity ? 'LeaseRenewed' : 'LeaseTaken',
 }

@@ -1,6 +1,7 @@
 // Namespaces: finalizers of their own in spec, a phase, and a label with their name.
 import { invalidValue } from '@shiplog/api/field-errors'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Namespace } from '@shiplog/api/generated/types/core-v1'
+import type { Draft } from '@shiplog/api/decoded'
 import { validateFinalizerOwner } from '../metadata-validation.ts'
 import type { Strategy } from '../strategy.ts'
 import { byRule, fillStatus, items, keep, section } from '../fields.ts'
@@ -11,48 +12,48 @@ import { prepareNamespaceFinalize } from '../subresources/namespace-finalize.ts'
 export const kubernetesFinalizer = 'kubernetes'
 const nameLabel = 'kubernetes.io/metadata.name'
 
-const setNameLabel = (draft: KubeObject): void => {
+const setNameLabel = (draft: Draft<Namespace>): void => {
   if (!draft.metadata.name) return
   section(draft.metadata, 'labels')[nameLabel] = draft.metadata.name
 }
 
 /** A namespace's phase follows its deletion: Terminating as soon as it has a deletionTimestamp. */
-const eventType = (next: KubeObject, before: KubeObject, subresource: string): string | undefined => {
+const eventType = (next: Draft<Namespace>, before: Draft<Namespace>, subresource: string): string | undefined => {
   if (next.metadata.deletionTimestamp && !before.metadata.deletionTimestamp) return 'NamespaceDeletionRequested'
   if (subresource === 'finalize') return 'NamespaceFinalized'
   return undefined
 }
 
-export const namespaceStrategy: Strategy = {
+export const namespaceStrategy: Strategy<Namespace> = {
   hasGeneration: false,
   validateName: dns1123Label,
   setDefaults: (draft) => {
-    setNameLabel(draft as KubeObject)
-    fillStatus(draft, { phase: 'Active' })
+    setNameLabel(draft)
+    fillStatus(draft.status, { phase: 'Active' })
   },
   prepareForCreate: (draft) => {
     setNameLabel(draft)
-    draft['status'] = { phase: 'Active' }
+    draft.status = { phase: 'Active' }
     const spec = section(draft, 'spec')
-    if (!items(spec['finalizers']).includes(kubernetesFinalizer))
-      spec['finalizers'] = [...items(spec['finalizers']), kubernetesFinalizer]
+    if (!items(spec.finalizers).includes(kubernetesFinalizer))
+      spec.finalizers = [...items(spec.finalizers), kubernetesFinalizer]
   },
   // Only the finalize subresource touches spec.finalizers.
   prepareForUpdate: (draft, before) => {
-    keep(section(draft, 'spec'), before['spec'], 'finalizers')
+    keep(section(draft, 'spec'), before.spec, 'finalizers')
     keep(draft, before, 'status')
   },
   prepareForSubresource: (draft, before, subresource) => {
     if (subresource === 'finalize') prepareNamespaceFinalize(draft, before)
   },
   validate: (namespace) =>
-    items(namespace['spec']?.finalizers).flatMap((finalizer) => [
-      ...byRule(qualifiedName, String(finalizer), 'spec.finalizers'),
+    items(namespace.spec?.finalizers).flatMap((finalizer) => [
+      ...byRule(qualifiedName, finalizer, 'spec.finalizers'),
       ...validateFinalizerOwner(finalizer, 'spec.finalizers'),
     ]),
   validatesAll: true,
   validateStatusUpdate: (next) => {
-    const phase: string = next['status']?.phase ?? ''
+    const phase = next.status?.phase ?? ''
     const dying = next.metadata.deletionTimestamp !== undefined
     const sentence = dying
       ? "may only be 'Terminating' if `deletionTimestamp` is not empty"
@@ -60,7 +61,7 @@ export const namespaceStrategy: Strategy = {
     return phase === (dying ? 'Terminating' : 'Active') ? [] : [invalidValue('status.Phase', phase, sentence)]
   },
   selectableFields: (namespace) => ({
-    'status.phase': namespace['status']?.phase ?? '',
+    'status.phase': namespace.status?.phase ?? '',
   }),
   eventType,
 }

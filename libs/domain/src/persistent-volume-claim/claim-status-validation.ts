@@ -1,7 +1,8 @@
 // What the status of a claim may say of sizes, and of changes of size that are under way.
 import { invalidValue, notSupported } from '@shiplog/api/field-errors'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { PersistentVolumeClaimStatus } from '@shiplog/api/generated/types/core-v1'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { byRule, entries } from '../fields.ts'
 import { qualifiedName } from '../names.ts'
 import { nanosOf } from '../quantities.ts'
@@ -19,28 +20,28 @@ const validateKey = (name: string, field: string): StatusCause[] => {
   return causes.length > 0 || !native || name === 'storage' ? causes : [notSupported(field, name, ['storage'])]
 }
 
-const validateAmount = (quantity: unknown, field: string): StatusCause[] => {
+const validateAmount = (quantity: string, field: string): StatusCause[] => {
   const nanos = nanosOf(quantity)
   return nanos !== undefined && nanos < 0n
     ? [invalidValue(field, Number(nanos / nanosPerUnit), 'must be a valid resource quantity')]
     : []
 }
 
-const validateAllocated = (name: string, quantity: unknown, field: string): StatusCause[] => {
+const validateAllocated = (name: string, quantity: string, field: string): StatusCause[] => {
   const wrong = validateKey(name, field)
   return wrong.length > 0 ? wrong : validateAmount(quantity, `${field}[${name}]`)
 }
 
-export const validateClaimStatus = (status: JsonObject): StatusCause[] => [
-  ...entries(status['capacity']).flatMap(([name, quantity]) => validateAmount(quantity, `status.capacity[${name}]`)),
-  ...entries(status['allocatedResourceStatuses']).flatMap(([name, value]) => [
+export const validateClaimStatus = (status: Decoded<PersistentVolumeClaimStatus>): StatusCause[] => [
+  ...entries(status.capacity).flatMap(([name, quantity]) => validateAmount(quantity, `status.capacity[${name}]`)),
+  ...entries(status.allocatedResourceStatuses).flatMap(([name, value]) => [
     ...validateKey(name, 'status.allocatedResourceStatuses'),
     // Upstream shows the resource, not what is said of it.
     ...(resizeStatuses.includes(value)
       ? []
       : [notSupported('status.allocatedResourceStatuses', name, [...resizeStatuses].sort())]),
   ]),
-  ...entries(status['allocatedResources']).flatMap(([name, quantity]) =>
+  ...entries(status.allocatedResources).flatMap(([name, quantity]) =>
     validateAllocated(name, quantity, 'status.allocatedResources'),
   ),
 ]

@@ -1,9 +1,10 @@
 // What a claim's spec must say, also inside StatefulSets and ephemeral volumes.
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { PersistentVolumeClaimSpec, TypedObjectReference } from '@shiplog/api/generated/types/core-v1'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
-import { byRule, items } from '../fields.ts'
+import type { Decoded } from '@shiplog/api/decoded'
+import { byRule, items, optionalName } from '../fields.ts'
 import { dns1123Subdomain } from '../names.ts'
 import { nanosOf } from '../quantities.ts'
 
@@ -12,36 +13,39 @@ export const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'R
 /** What volumes hold. */
 export const volumeModes = ['Block', 'Filesystem']
 
-export const validateClaimSpec = (spec: JsonObject, field: string): StatusCause[] => {
+export const validateClaimSpec = (spec: Decoded<PersistentVolumeClaimSpec>, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  const modes = items(spec['accessModes'])
+  const modes = items(spec.accessModes)
   if (modes.length === 0) causes.push(required(`${field}.accessModes`, 'at least 1 access mode is required'))
-  causes.push(...validateLabelSelector(spec['selector'], `${field}.selector`))
+  causes.push(...validateLabelSelector(spec.selector, `${field}.selector`))
   for (const mode of modes)
     if (!accessModes.includes(mode)) causes.push(notSupported(`${field}.accessModes`, mode, accessModes))
-  if (modes.includes('ReadWriteOncePod') && modes.some((mode) => mode !== 'ReadWriteOncePod' && accessModes.includes(mode)))
+  if (
+    modes.includes('ReadWriteOncePod') &&
+    modes.some((mode) => mode !== 'ReadWriteOncePod' && accessModes.includes(mode))
+  )
     causes.push(forbiddenField(`${field}.accessModes`, 'may not use ReadWriteOncePod with other access modes'))
-  const storage = spec['resources']?.requests?.storage
+  const storage = spec.resources?.requests?.['storage']
   if (storage === undefined) causes.push(required(`${field}.resources[storage]`))
   else {
     const nanos = nanosOf(storage)
     if (nanos !== undefined && nanos <= 0n)
       causes.push(invalidValue(`${field}.resources[storage]`, String(storage), 'must be greater than zero'))
   }
-  for (const key of ['storageClassName', 'volumeAttributesClassName'])
-    if (spec[key]) causes.push(...byRule(dns1123Subdomain, spec[key], `${field}.${key}`))
-  if (typeof spec['volumeMode'] === 'string' && !volumeModes.includes(spec['volumeMode']))
-    causes.push(notSupported(`${field}.volumeMode`, spec['volumeMode'], volumeModes))
-  for (const key of ['dataSource', 'dataSourceRef']) {
-    const source: JsonObject | undefined = spec[key] ?? undefined
+  for (const key of ['storageClassName', 'volumeAttributesClassName'] as const)
+    causes.push(...optionalName(dns1123Subdomain, spec[key], `${field}.${key}`))
+  if (typeof spec.volumeMode === 'string' && !volumeModes.includes(spec.volumeMode))
+    causes.push(notSupported(`${field}.volumeMode`, spec.volumeMode, volumeModes))
+  for (const key of ['dataSource', 'dataSourceRef'] as const) {
+    const source = spec[key]
     if (!source) continue
-    for (const part of ['name', 'kind']) if (!source[part]) causes.push(required(`${field}.${key}.${part}`))
-    if (source['apiGroup']) causes.push(...byRule(dns1123Subdomain, source['apiGroup'], `${field}.${key}.apiGroup`))
-    if (!source['apiGroup'] && source['kind'] !== 'PersistentVolumeClaim')
+    for (const part of ['name', 'kind'] as const) if (!source[part]) causes.push(required(`${field}.${key}.${part}`))
+    if (source.apiGroup) causes.push(...byRule(dns1123Subdomain, source.apiGroup, `${field}.${key}.apiGroup`))
+    if (!source.apiGroup && source.kind !== 'PersistentVolumeClaim')
       causes.push(
         invalidValue(
           `${field}.${key}`,
-          source['kind'] ?? '',
+          source.kind ?? '',
           "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
         ),
       )
@@ -55,5 +59,7 @@ export const validateClaimSpec = (spec: JsonObject, field: string): StatusCause[
   return causes
 }
 
-const sameSource = (one: JsonObject, other: JsonObject): boolean =>
-  ['apiGroup', 'kind', 'name'].every((key) => (one[key] ?? null) === (other[key] ?? null))
+type Source = Decoded<TypedObjectReference>
+
+const sameSource = (one: Source, other: Source): boolean =>
+  (['apiGroup', 'kind', 'name'] as const).every((key) => (one[key] ?? null) === (other[key] ?? null))

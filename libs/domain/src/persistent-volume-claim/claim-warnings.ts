@@ -1,12 +1,17 @@
 // What is accepted of a claim and is most likely a mistake.
 import { goQuote } from '@shiplog/api/decode/go-quote'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { PersistentVolumeClaimSpec } from '@shiplog/api/generated/types/core-v1'
+import type { Decoded } from '@shiplog/api/decoded'
 import { nanosOf } from '../quantities.ts'
 
 const nanosPerUnit = 1_000_000_000n
 
 /** Of amounts of bytes that are none in whole bytes. */
-export const fractionalBytes = (quantities: JsonObject | undefined, names: readonly string[], field: string): string[] =>
+export const fractionalBytes = (
+  quantities: Readonly<Record<string, string>> | undefined,
+  names: readonly string[],
+  field: string,
+): string[] =>
   names.flatMap((name) => {
     const nanos = nanosOf(quantities?.[name])
     return nanos !== undefined && nanos % nanosPerUnit !== 0n
@@ -16,9 +21,9 @@ export const fractionalBytes = (quantities: JsonObject | undefined, names: reado
       : []
   })
 
-export const claimSpecWarnings = (spec: JsonObject | undefined, field: string): string[] =>
-  ['requests', 'limits'].flatMap((list) =>
-    fractionalBytes(spec?.['resources']?.[list], ['storage'], `${field}.resources.${list}`),
+export const claimSpecWarnings = (spec: Decoded<PersistentVolumeClaimSpec> | undefined, field: string): string[] =>
+  (['requests', 'limits'] as const).flatMap((list) =>
+    fractionalBytes(spec?.resources?.[list], ['storage'], `${field}.resources.${list}`),
   )
 
 export const deprecatedStorageClass = 'deprecated since v1.8; use "storageClassName" attribute instead'

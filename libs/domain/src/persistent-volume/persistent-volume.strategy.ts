@@ -1,8 +1,10 @@
 // PersistentVolumes: storage that exists, fixed in where it is.
 import { forbiddenField, invalidValue } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { PersistentVolume, PersistentVolumeSpec } from '@shiplog/api/generated/types/core-v1'
+import type { JsonObject } from '@shiplog/api/kube-object'
 import { timestampOf } from '@shiplog/api/apply/managed-fields'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { fill, fillStatus, fillText, immutable, items, keep, section, semanticEqual } from '../fields.ts'
 import { nodeTermWarnings } from '../node-labels.ts'
 import { deprecatedStorageClass } from '../persistent-volume-claim/claim-warnings.ts'
@@ -11,7 +13,7 @@ import type { Strategy } from '../strategy.ts'
 import { validateVolume } from './persistent-volume-validation.ts'
 
 /** Everything of the spec that is no source. */
-const notSources = [
+const notSources: readonly string[] = [
   'capacity',
   'accessModes',
   'claimRef',
@@ -23,8 +25,8 @@ const notSources = [
   'volumeAttributesClassName',
 ]
 
-const sourcesOf = (spec: JsonObject | undefined): JsonObject =>
-  Object.fromEntries(Object.entries(spec ?? {}).filter(([key, value]) => !notSources.includes(key) && value))
+const sourcesOf = (spec: Decoded<PersistentVolumeSpec>): Decoded<PersistentVolumeSpec> =>
+  Object.fromEntries(Object.entries(spec).filter(([key, value]) => !notSources.includes(key) && value))
 
 /** As `semanticEqual`, but a source or a reference that is there and says nothing is not the same as none. */
 const sameStructs = (left: JsonObject, right: JsonObject): boolean => {
@@ -36,31 +38,25 @@ const sameStructs = (left: JsonObject, right: JsonObject): boolean => {
   return semanticEqual(left, right) && semanticEqual(structs(left).sort(), structs(right).sort())
 }
 
-const validateUpdate = (next: KubeObject, before: KubeObject): StatusCause[] => {
-  const [now, was]: [JsonObject, JsonObject] = [next['spec'] ?? {}, before['spec'] ?? {}]
+const validateUpdate = (next: Draft<PersistentVolume>, before: Draft<PersistentVolume>): StatusCause[] => {
+  const [now, was] = [next.spec ?? {}, before.spec ?? {}]
   const causes: StatusCause[] = []
   const sources = sourcesOf(now)
   // A secret for growing the volume may be added once.
-  if (was['csi'] && !was['csi'].controllerExpandSecretRef && sources['csi']?.controllerExpandSecretRef)
-    sources['csi'] = { ...sources['csi'], controllerExpandSecretRef: undefined }
+  if (was.csi && !was.csi.controllerExpandSecretRef && sources.csi?.controllerExpandSecretRef)
+    sources.csi = { ...sources.csi, controllerExpandSecretRef: undefined }
   if (!sameStructs(sources, sourcesOf(was)))
     causes.push(
       forbiddenField('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'),
     )
   // Upstream leaves the spec out of the names of these fields.
-  causes.push(...immutable(now['volumeMode'], was['volumeMode'], 'volumeMode'))
-  if (was['nodeAffinity'] && !semanticEqual(now['nodeAffinity'], was['nodeAffinity']))
+  causes.push(...immutable(now.volumeMode, was.volumeMode, 'volumeMode'))
+  if (was.nodeAffinity && !semanticEqual(now.nodeAffinity, was.nodeAffinity))
     causes.push(
-      invalidValue(
-        'nodeAffinity',
-        now['nodeAffinity'],
-        'field is immutable, except for updating from beta label to GA',
-      ),
+      invalidValue('nodeAffinity', now.nodeAffinity, 'field is immutable, except for updating from beta label to GA'),
     )
-  if (was['volumeAttributesClassName'] && !now['volumeAttributesClassName'])
-    causes.push(
-      forbiddenField('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'),
-    )
+  if (was.volumeAttributesClassName && !now.volumeAttributesClassName)
+    causes.push(forbiddenField('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'))
   return causes
 }
 
@@ -68,27 +64,28 @@ const deprecatedAnnotations: Readonly<Record<string, string>> = {
   'volume.beta.kubernetes.io/storage-class': deprecatedStorageClass,
   'volume.beta.kubernetes.io/mount-options': 'deprecated since v1.31; use "mountOptions" attribute instead',
 }
-const deprecatedSources: readonly (readonly [source: string, sentence: string, shown?: string])[] = [
-  ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
-  ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
-  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
-  ['storageos', 'deprecated in v1.22, non-functional in v1.25+', 'storageOS'],
-  ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
-  ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
-]
+const deprecatedSources: readonly (readonly [source: keyof PersistentVolumeSpec, sentence: string, shown?: string])[] =
+  [
+    ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
+    ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
+    ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+    ['storageos', 'deprecated in v1.22, non-functional in v1.25+', 'storageOS'],
+    ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
+    ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
+  ]
 
-const volumeWarnings = (volume: KubeObject): string[] => {
-  const spec: JsonObject = volume['spec'] ?? {}
+const volumeWarnings = (volume: Draft<PersistentVolume>): string[] => {
+  const spec = volume.spec ?? {}
   return [
     ...Object.entries(deprecatedAnnotations).flatMap(([key, sentence]) =>
       volume.metadata.annotations?.[key] === undefined ? [] : [`metadata.annotations[${key}]: ${sentence}`],
     ),
-    ...(spec['persistentVolumeReclaimPolicy'] === 'Recycle'
+    ...(spec.persistentVolumeReclaimPolicy === 'Recycle'
       ? [
           'spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.',
         ]
       : []),
-    ...items(spec['nodeAffinity']?.required?.nodeSelectorTerms).flatMap((term, index) =>
+    ...items(spec.nodeAffinity?.required?.nodeSelectorTerms).flatMap((term, index) =>
       nodeTermWarnings(term, `spec.nodeAffinity.required.nodeSelectorTerms[${index}]`),
     ),
     ...deprecatedSources.flatMap(([source, sentence, shown = source]) =>
@@ -97,30 +94,30 @@ const volumeWarnings = (volume: KubeObject): string[] => {
   ]
 }
 
-export const persistentVolumeStrategy: Strategy = {
+export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
   returnsDeleted: true,
   warnings: volumeWarnings,
   hasGeneration: false,
   setDefaults: (draft) => {
-    fillStatus(draft, { phase: 'Pending' })
+    fillStatus(draft.status, { phase: 'Pending' })
     const spec = section(draft, 'spec')
     fillText(spec, 'persistentVolumeReclaimPolicy', 'Retain')
     fill(spec, 'volumeMode', 'Filesystem')
-    if (spec['hostPath']) fill(spec['hostPath'], 'type', '')
+    if (spec.hostPath) fill(spec.hostPath, 'type', '')
     setVolumeSourceDefaults(spec)
   },
   prepareForCreate: (draft, { nowMs }) => {
-    draft['status'] = { phase: 'Pending', lastPhaseTransitionTime: timestampOf(nowMs) }
+    draft.status = { phase: 'Pending', lastPhaseTransitionTime: timestampOf(nowMs) }
   },
   /** When the phase changed is noted unless the writer says it. */
   prepareForStatusUpdate: (draft, before, nowMs) => {
-    draft['spec'] = before['spec']
-    const [now, was] = [section(draft, 'status'), before['status'] ?? {}]
-    const said = now['lastPhaseTransitionTime'] ?? undefined
-    if (now['phase'] === was.phase) {
+    draft.spec = before.spec
+    const [now, was] = [section(draft, 'status'), before.status ?? {}]
+    const said = now.lastPhaseTransitionTime
+    if (now.phase === was.phase) {
       if (said === undefined) keep(now, was, 'lastPhaseTransitionTime')
     } else if (said === undefined || said === was.lastPhaseTransitionTime)
-      now['lastPhaseTransitionTime'] = timestampOf(nowMs)
+      now.lastPhaseTransitionTime = timestampOf(nowMs)
   },
   validatesAll: true,
   validate: validateVolume,

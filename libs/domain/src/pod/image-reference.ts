@@ -5,9 +5,7 @@ const domainComponent = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])'
 const domain = `(?:${domainComponent}(?:\\.${domainComponent})*|\\[(?:[a-fA-F0-9:]+)\\])(?::[0-9]+)?`
 const tag = '[\\w][\\w.-]{0,127}'
 const digest = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}'
-const reference = new RegExp(
-  `^((?:${domain}/)?${component}(?:/${component})*)(?::(${tag}))?(?:@(${digest}))?$`,
-)
+const reference = new RegExp(`^((?:${domain}/)?${component}(?:/${component})*)(?::(${tag}))?(?:@(${digest}))?$`)
 const identifier = /^[a-f0-9]{64}$/
 const nameCharactersMax = 255
 const digestLengths: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 }
@@ -33,4 +31,5 @@ export const imageTag = (image: string): string | undefined => {
 }
 
 /** `Always` for `:latest` and untagged images, else `IfNotPresent`. */
-export const defaultPullPolicy = (image: string): string => (imageTag(image) === 'latest' ? 'Always' : 'IfNotPresent')
+export const defaultPullPolicy = (image: string): 'Always' | 'IfNotPresent' =>
+  imageTag(image) === 'latest' ? 'Always' : 'IfNotPresent'

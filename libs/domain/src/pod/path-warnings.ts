@@ -1,6 +1,7 @@
 // Files of one volume that lie on or under one another: only one of them would be there.
 import { goQuote } from '@shiplog/api/decode/go-quote'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { KeyToPath, Volume, VolumeProjection } from '@shiplog/api/generated/types/core-v1'
+import type { Decoded } from '@shiplog/api/decoded'
 import { items } from '../fields.ts'
 
 interface VirtualPath {
@@ -25,12 +26,12 @@ const overlaps = (paths: readonly VirtualPath[]): string[] => {
   )
 }
 
-const pathsOf = (list: unknown, source = ''): VirtualPath[] =>
-  items(list).map(({ path }) => ({ path: String(path ?? ''), source }))
+const pathsOf = (list: Decoded<Pick<KeyToPath, 'path'>[]> | undefined, source = ''): VirtualPath[] =>
+  items(list).map(({ path = '' }) => ({ path, source }))
 
-const projectedPaths = (source: JsonObject): VirtualPath[] => {
+const projectedPaths = (source: Decoded<VolumeProjection>): VirtualPath[] => {
   const { configMap, secret, downwardAPI, serviceAccountToken: token, clusterTrustBundle: bundle } = source
-  const certificate = source['podCertificate']
+  const certificate = source.podCertificate
   if (configMap?.items) return pathsOf(configMap.items, `ConfigMap ${goQuote(configMap.name ?? '')}`)
   if (secret?.items) return pathsOf(secret.items, `Secret ${goQuote(secret.name ?? '')}`)
   if (downwardAPI?.items) return pathsOf(downwardAPI.items, 'DownwardAPI')
@@ -40,21 +41,21 @@ const projectedPaths = (source: JsonObject): VirtualPath[] => {
       { path: bundle.path ?? '', source: `ClusterTrustBundle ${goQuote(bundle.name ?? bundle.signerName ?? '')}` },
     ]
   return [
-    ['certificateChainPath', 'PodCertificate chain'],
-    ['keyPath', 'PodCertificate key'],
-    ['credentialBundlePath', 'PodCertificate credential bundle'],
-  ].flatMap(([key, name]) => (certificate?.[key!] ? [{ path: certificate[key!], source: name! }] : []))
+    { path: certificate?.certificateChainPath, source: 'PodCertificate chain' },
+    { path: certificate?.keyPath, source: 'PodCertificate key' },
+    { path: certificate?.credentialBundlePath, source: 'PodCertificate credential bundle' },
+  ].flatMap(({ path, source }) => (path ? [{ path, source }] : []))
 }
 
 /** Of all volumes of a pod. */
-export const virtualPathWarnings = (volumes: unknown): string[] =>
-  items(volumes).flatMap((volume: JsonObject) => {
-    const name = goQuote(String(volume['name'] ?? ''))
+export const virtualPathWarnings = (volumes: Decoded<Volume[]> | undefined): string[] =>
+  items(volumes).flatMap((volume) => {
+    const name = goQuote(volume.name ?? '')
     const told = (what: string, found: readonly string[]): string[] =>
       found.map((sentence) => `volume ${name} (${what}): overlapping paths: ${sentence}`)
     const { configMap, secret, downwardAPI, projected } = volume
     const sources = items(projected?.sources)
-    const empty = sources.filter((source: JsonObject) => Object.values(source).every((value) => !value))
+    const empty = sources.filter((source) => Object.values(source).every((value) => !value))
     return [
       ...told(`ConfigMap ${goQuote(configMap?.name ?? '')}`, overlaps(pathsOf(configMap?.items))),
       ...told(`Secret ${goQuote(secret?.secretName ?? '')}`, overlaps(pathsOf(secret?.items))),

@@ -1,11 +1,15 @@
 // Annotations of pods that mean something: profiles as they were said before there were fields, and a few more.
 import { forbiddenField, invalidValue } from '@shiplog/api/field-errors'
 import { goQuote } from '@shiplog/api/decode/go-quote'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { PodSpec, SeccompProfile } from '@shiplog/api/generated/types/core-v1'
 import type { StatusCause } from '@shiplog/api/status'
-import { entries, items } from '../fields.ts'
+import type { Decoded } from '@shiplog/api/decoded'
+import { entries } from '../fields.ts'
 import { appArmorAnnotation } from './app-armor.ts'
-import { validateLocalPath } from './volume-validation.ts'
+import { containersOf } from './containers.ts'
+import { validateLocalPath } from './volume-path-validation.ts'
+
+type Annotations = Readonly<Record<string, string>>
 
 const mirror = 'kubernetes.io/config.mirror'
 const deletionCost = 'controller.kubernetes.io/pod-deletion-cost'
@@ -21,13 +25,12 @@ const validateSeccomp = (profile: string, field: string): StatusCause[] => {
   return [invalidValue(field, profile, 'must be a valid seccomp profile')]
 }
 
-const validateAppArmor = (key: string, profile: string, spec: JsonObject, field: string): StatusCause[] => {
+const validateAppArmor = (key: string, profile: string, spec: Decoded<PodSpec>, field: string): StatusCause[] => {
   const name = key.slice(appArmorAnnotation.length)
-  const containers = ['initContainers', 'containers', 'ephemeralContainers'].flatMap((list) => items(spec[list]))
   const at = `${field}[${key}]`
   const right = profile === '' || profile === 'runtime/default' || profile === 'unconfined'
   return [
-    ...(containers.some((container) => container.name === name)
+    ...(containersOf(spec, '').some(([container]) => container.name === name)
       ? []
       : [invalidValue(at, name, 'container not found')]),
     ...(right || profile.startsWith(localhost)
@@ -37,46 +40,52 @@ const validateAppArmor = (key: string, profile: string, spec: JsonObject, field:
 }
 
 /** A profile said by annotation and by field must be the same one. */
-const matchSeccomp = (said: unknown, profile: JsonObject | undefined, field: string): StatusCause[] => {
+const matchSeccomp = (said: unknown, profile: Decoded<SeccompProfile> | undefined, field: string): StatusCause[] => {
   if (said === undefined || !profile) return []
   const text = String(said)
   const differs = (key: string, what: string): StatusCause[] => [
     forbiddenField(`${field}.${key}`, `seccomp ${what} in annotation and field must match`),
   ]
-  switch (profile['type']) {
+  switch (profile.type) {
     case 'Unconfined':
       return text === 'unconfined' ? [] : differs('type', 'type')
     case 'RuntimeDefault':
       return text === 'runtime/default' || text === 'docker/default' ? [] : differs('type', 'type')
     case 'Localhost':
       if (!text.startsWith(localhost)) return differs('type', 'type')
-      return text.slice(localhost.length) === profile['localhostProfile'] ? [] : differs('localhostProfile', 'profile')
+      return text.slice(localhost.length) === profile.localhostProfile ? [] : differs('localhostProfile', 'profile')
     default:
       return []
   }
 }
 
-export const validateSeccompMatch = (annotations: unknown, spec: JsonObject, field: string): StatusCause[] => {
+export const validateSeccompMatch = (
+  annotations: Annotations | undefined,
+  spec: Decoded<PodSpec>,
+  field: string,
+): StatusCause[] => {
   const said = new Map(entries(annotations))
   return [
-    ...matchSeccomp(said.get(seccompPod), spec['securityContext']?.seccompProfile, `${field}.securityContext.seccompProfile`),
-    ...['initContainers', 'containers', 'ephemeralContainers'].flatMap((list) =>
-      items(spec[list]).flatMap((container: JsonObject, index) =>
-        matchSeccomp(
-          said.get(`${seccompContainer}${container['name']}`),
-          container['securityContext']?.seccompProfile,
-          `${field}.${list}[${index}].securityContext.seccompProfile`,
-        ),
+    ...matchSeccomp(
+      said.get(seccompPod),
+      spec.securityContext?.seccompProfile,
+      `${field}.securityContext.seccompProfile`,
+    ),
+    ...containersOf(spec, field).flatMap(([container, at]) =>
+      matchSeccomp(
+        said.get(`${seccompContainer}${container.name}`),
+        container.securityContext?.seccompProfile,
+        `${at}.securityContext.seccompProfile`,
       ),
     ),
   ]
 }
 
 /** Annotations that are settled when a pod is made. */
-export const validatePodAnnotationUpdates = (next: JsonObject, before: JsonObject, field: string): StatusCause[] => {
+export const validatePodAnnotationUpdates = (next: Annotations, before: Annotations, field: string): StatusCause[] => {
   const fixed = (key: string): string | undefined =>
     key === mirror ? 'mirror pod annotation' : key.startsWith(appArmorAnnotation) ? 'AppArmor annotations' : undefined
-  const told = (list: JsonObject, isWrong: (key: string, value: unknown) => boolean, verb: string): StatusCause[] =>
+  const told = (list: Annotations, isWrong: (key: string, value: string) => boolean, verb: string): StatusCause[] =>
     entries(list).flatMap(([key, value]) =>
       fixed(key) && isWrong(key, value) ? [forbiddenField(`${field}[${key}]`, `${verb} ${fixed(key)}`)] : [],
     )
@@ -90,10 +99,14 @@ export const validatePodAnnotationUpdates = (next: JsonObject, before: JsonObjec
 const isCost = (text: string): boolean =>
   /^(0|-?[1-9]\d*)$/.test(text) && Number(text) >= -int32Max && Number(text) < int32Max
 
-export const validatePodAnnotations = (annotations: unknown, spec: JsonObject, field: string): StatusCause[] =>
+export const validatePodAnnotations = (
+  annotations: Annotations | undefined,
+  spec: Decoded<PodSpec>,
+  field: string,
+): StatusCause[] =>
   entries(annotations).flatMap(([key, value]) => {
     const text = String(value)
-    if (key === mirror && !spec['nodeName'])
+    if (key === mirror && !spec.nodeName)
       return [invalidValue(`${field}[${key}]`, text, 'must set spec.nodeName if mirror pod annotation is set')]
     if (key === deletionCost && text !== '' && !isCost(text))
       return [invalidValue(`${field}[${key}]`, text, 'must be a 32bit integer')]

@@ -2,23 +2,23 @@
 // (defaultPodRequests and validatePodResources of k8s.io/kubernetes, AggregateContainerRequests of component-helpers).
 import { forbiddenField, invalidValue, notSupported } from '@shiplog/api/field-errors'
 import type { Container, PodSpec, ResourceRequirements } from '@shiplog/api/generated/types/core-v1'
-import type { JsonObject } from '@shiplog/api/kube-object'
 import { addQuantities, formatQuantity, parseQuantity, type Quantity } from '@shiplog/api/quantity'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { byRule, entries, items, section } from '../fields.ts'
 import { qualifiedName } from '../names.ts'
 import { compareQuantities, nanosOf } from '../quantities.ts'
-import { isExtended, isHugePages, validateResources } from './container-validation.ts'
+import { isExtended, isHugePages, validateResources } from './resource-validation.ts'
 
 const podLevelResources = ['cpu', 'hugepages-', 'memory']
 
 const isPodLevelResource = (name: string): boolean => name === 'cpu' || name === 'memory' || isHugePages(name)
 const isOvercommitted = (name: string): boolean => !isExtended(name) && !isHugePages(name)
 
-type Spec = Partial<PodSpec>
+type Spec = Decoded<PodSpec>
 type Amounts = Map<string, Quantity>
 
-const amountsOf = (container: Partial<Container>, list: 'requests' | 'limits'): Amounts =>
+const amountsOf = (container: Decoded<Container>, list: 'requests' | 'limits'): Amounts =>
   new Map(
     entries(container.resources?.[list]).flatMap(([name, quantity]) =>
       nanosOf(quantity) === undefined ? [] : [[name, parseQuantity(quantity)]],
@@ -64,7 +64,7 @@ export function setPodResourceDefaults(spec: Spec): void {
     if (isHugePages(name) && !whole.requests?.[name] && !whole.limits?.[name])
       section(whole, 'limits')[name] = formatQuantity(limit)
   if (given('limits') === 0) return
-  const requests: JsonObject = { ...whole.requests }
+  const requests: Record<string, string> = { ...whole.requests }
   for (const [name, requested] of aggregate(spec, 'requests'))
     if (isPodLevelResource(name) && isOvercommitted(name)) requests[name] ??= formatQuantity(requested)
   for (const [name, limit] of entries(whole.limits)) if (isPodLevelResource(name)) requests[name] ??= limit
@@ -80,7 +80,7 @@ const validatePodResourceName = (name: string, field: string): StatusCause[] => 
 }
 
 /** The whole holds what its containers ask for. */
-const validateConsistency = (spec: Spec, whole: ResourceRequirements, field: string): StatusCause[] => {
+const validateConsistency = (spec: Spec, whole: Decoded<ResourceRequirements>, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   for (const list of ['requests', 'limits'] as const)
     for (const [name, sum] of aggregate(spec, list)) {
@@ -114,7 +114,7 @@ const validateConsistency = (spec: Spec, whole: ResourceRequirements, field: str
 
 /** `spec.resources` of a pod or a template. */
 export const validatePodResources = (spec: Spec, field: string): StatusCause[] => {
-  const whole: ResourceRequirements = spec.resources ?? {}
+  const whole = spec.resources ?? {}
   if (spec.os?.name === 'windows') return [forbiddenField(field, 'may not be set for a windows pod')]
   return [
     ...(items(whole.claims).length > 0

@@ -7,67 +7,71 @@ import {
   notSupported,
   required,
 } from '@shiplog/api/field-errors'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type {
+  EphemeralContainer,
+  PodSchedulingGate,
+  PodSecurityContext,
+  PodSpec,
+  PodTemplateSpec,
+} from '@shiplog/api/generated/types/core-v1'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { byRule, isBlank, items, requiredName } from '../fields.ts'
 import { validateLegacyIp } from '../ip-addresses.ts'
 import { validateAnnotations } from '../metadata-validation.ts'
 import { dns1123Label, dns1123Subdomain, inclusiveRange, qualifiedName, searchDomain } from '../names.ts'
-import {
-  validateContainerCommon,
-  validateContainers,
-  validateInitContainers,
-  validateResources,
-  validateSecurityCommon,
-} from './container-validation.ts'
+import { containersOf } from './containers.ts'
+import { addName, validateContainerCommon, validateContainers, validateInitContainers } from './container-validation.ts'
 import { validatePodAnnotations, validateSeccompMatch } from './pod-annotation-validation.ts'
-import { validatePodResources } from './pod-resources.ts'
 import { validatePodCombinations } from './pod-cross-validation.ts'
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling-validation.ts'
+import { validatePodResources } from './pod-resources.ts'
+import { validateResources } from './resource-validation.ts'
+import { validateSecurityCommon } from './security-context-validation.ts'
 import { validateVolumes } from './volume-validation.ts'
 
 const restartPolicies = ['Always', 'OnFailure', 'Never']
 const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']
+const operatingSystems = ['linux', 'windows']
 const preemptionPolicies = ['PreemptLowerPriority', 'Never']
 const activeDeadlineSecondsMax = 2_147_483_647
 const nameserversMax = 3
 
 const validateEphemeralContainers = (
-  containers: unknown,
+  containers: Decoded<EphemeralContainer[]> | undefined,
   volumeNames: ReadonlySet<string>,
   field: string,
   names: ReadonlySet<string>,
 ): StatusCause[] => {
   const causes: StatusCause[] = []
   const seen = new Set(names)
-  items(containers).forEach((container: JsonObject, index) => {
+  items(containers).forEach((container, index) => {
     const at = `${field}[${index}]`
     causes.push(...validateContainerCommon(container, volumeNames, at))
-    if (seen.has(container['name'])) causes.push(duplicate(`${at}.name`, container['name']))
-    else if (container['name']) seen.add(container['name'])
-    if (container['targetContainerName'] && !names.has(container['targetContainerName']))
-      causes.push(notFoundField(`${at}.targetContainerName`, container['targetContainerName']))
-    for (const key of ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'])
+    addName(container, seen, at, causes)
+    if (container.targetContainerName && !names.has(container.targetContainerName))
+      causes.push(notFoundField(`${at}.targetContainerName`, container.targetContainerName))
+    for (const key of ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'] as const)
       if (container[key]) causes.push(forbiddenField(`${at}.${key}`, 'cannot be set for an Ephemeral Container'))
-    if (!isBlank(container['resources']))
+    if (!isBlank(container.resources))
       causes.push(forbiddenField(`${at}.resources`, 'cannot be set for an Ephemeral Container'))
   })
   return causes
 }
 
-const validateHostPorts = (spec: JsonObject, field: string): StatusCause[] => {
+const validateHostPorts = (spec: Decoded<PodSpec>, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   const seen = new Set<string>()
-  items(spec['containers']).forEach((container: JsonObject, index) => {
-    items(container['ports']).forEach((port: JsonObject, position) => {
+  items(spec.containers).forEach((container, index) => {
+    items(container.ports).forEach((port, position) => {
       const at = `${field}.containers[${index}].ports[${position}]`
-      if (!port['hostPort']) return
-      if (spec['hostNetwork'] === true && port['hostPort'] !== port['containerPort'])
+      if (!port.hostPort) return
+      if (spec.hostNetwork === true && port.hostPort !== port.containerPort)
         causes.push(
-          invalidValue(`${at}.hostPort`, port['hostPort'], 'must match `containerPort` when `hostNetwork` is true'),
+          invalidValue(`${at}.hostPort`, port.hostPort, 'must match `containerPort` when `hostNetwork` is true'),
         )
-      const key = `${port['protocol']}/${port['hostIP'] ?? ''}/${port['hostPort']}`
+      const key = `${port.protocol}/${port.hostIP ?? ''}/${port.hostPort}`
       if (seen.has(key)) causes.push(duplicate(`${at}.hostPort`, key))
       seen.add(key)
     })
@@ -75,14 +79,14 @@ const validateHostPorts = (spec: JsonObject, field: string): StatusCause[] => {
   return causes
 }
 
-const validateDns = (spec: JsonObject, field: string): StatusCause[] => {
+const validateDns = (spec: Decoded<PodSpec>, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  const policy = spec['dnsPolicy']
+  const policy = spec.dnsPolicy
   if (!policy) causes.push(required(`${field}.dnsPolicy`))
   else if (!dnsPolicies.includes(policy)) causes.push(notSupported(`${field}.dnsPolicy`, policy, dnsPolicies))
-  const nameservers = items(spec['dnsConfig']?.nameservers)
+  const nameservers = items(spec.dnsConfig?.nameservers)
   if (policy === 'None') {
-    if (!spec['dnsConfig'])
+    if (!spec.dnsConfig)
       causes.push(required(`${field}.dnsConfig`, 'must provide `dnsConfig` when `dnsPolicy` is None'))
     else if (nameservers.length === 0)
       causes.push(
@@ -100,12 +104,12 @@ const validateDns = (spec: JsonObject, field: string): StatusCause[] => {
   nameservers.forEach((address, index) => {
     causes.push(...validateLegacyIp(address, `${field}.dnsConfig.nameservers[${index}]`))
   })
-  items(spec['dnsConfig']?.searches).forEach((domain, index) => {
+  items(spec.dnsConfig?.searches).forEach((domain, index) => {
     const text = String(domain).replace(/\.$/, '')
     causes.push(...byRule(searchDomain, text, `${field}.dnsConfig.searches[${index}]`))
   })
-  items(spec['dnsConfig']?.options).forEach((option: JsonObject, index) => {
-    if (!option['name']) causes.push(required(`${field}.dnsConfig.options[${index}]`, 'must not be empty'))
+  items(spec.dnsConfig?.options).forEach((option, index) => {
+    if (!option.name) causes.push(required(`${field}.dnsConfig.options[${index}]`, 'must not be empty'))
   })
   return causes
 }
@@ -123,32 +127,28 @@ const sharedNamespace = (sysctl: string): 'hostNetwork' | 'hostIPC' | undefined 
 }
 
 /** All of /proc is shown only to a container whose root is nobody outside. */
-const validateProcMounts = (spec: JsonObject, field: string): StatusCause[] =>
-  spec['hostUsers'] === false
+const validateProcMounts = (spec: Decoded<PodSpec>, field: string): StatusCause[] =>
+  spec.hostUsers === false
     ? []
-    : ['initContainers', 'containers', 'ephemeralContainers'].flatMap((list) =>
-        items(spec[list]).flatMap((container: JsonObject, index) =>
-          container['securityContext']?.procMount === 'Unmasked'
-            ? [
-                invalidValue(
-                  `${field}.${list}[${index}].securityContext.procMount`,
-                  'Unmasked',
-                  '`hostUsers` must be false to use `Unmasked`',
-                ),
-              ]
-            : [],
-        ),
+    : containersOf(spec, field).flatMap(([container, at]) =>
+        container.securityContext?.procMount === 'Unmasked'
+          ? [invalidValue(`${at}.securityContext.procMount`, 'Unmasked', '`hostUsers` must be false to use `Unmasked`')]
+          : [],
       )
 
-const validatePodSecurity = (context: JsonObject | undefined, field: string, host: JsonObject): StatusCause[] => {
+const validatePodSecurity = (
+  context: Decoded<PodSecurityContext> | undefined,
+  field: string,
+  host: Decoded<PodSpec>,
+): StatusCause[] => {
   if (!context) return []
   const causes = validateSecurityCommon(context, field)
-  items(context['supplementalGroups']).forEach((group, index) => {
+  items(context.supplementalGroups).forEach((group, index) => {
     if (group < 0 || group > groupIdMax)
       causes.push(invalidValue(`${field}.supplementalGroups[${index}]`, group, inclusiveRange(0, groupIdMax)))
   })
   const seen = new Set<string>()
-  items(context['sysctls']).forEach(({ name = '' }: JsonObject, index) => {
+  items(context.sysctls).forEach(({ name = '' }, index) => {
     const at = `${field}.sysctls[${index}].name`
     if (name === '') causes.push(required(at))
     else if (name.length > 253 || !sysctlPattern.test(name)) causes.push(invalidValue(at, name, sysctlSentence))
@@ -158,9 +158,12 @@ const validatePodSecurity = (context: JsonObject | undefined, field: string, hos
     if (shared && host[shared] === true)
       causes.push(invalidValue(at, name, `may not be specified when '${shared}' is true`))
   })
-  const oneOf = (key: string, values: readonly string[]): void => {
-    if (typeof context[key] === 'string' && !values.includes(context[key]))
-      causes.push(notSupported(`${field}.${key}`, context[key], values))
+  const oneOf = (
+    key: 'fsGroupChangePolicy' | 'supplementalGroupsPolicy' | 'seLinuxChangePolicy',
+    values: readonly string[],
+  ): void => {
+    const value = context[key]
+    if (value !== undefined && !values.includes(value)) causes.push(notSupported(`${field}.${key}`, value, values))
   }
   oneOf('fsGroupChangePolicy', ['Always', 'OnRootMismatch'])
   oneOf('supplementalGroupsPolicy', ['Merge', 'Strict'])
@@ -169,28 +172,28 @@ const validatePodSecurity = (context: JsonObject | undefined, field: string, hos
 }
 
 /** The whole spec at `field`. `podName` is absent for templates. */
-export const validatePodSpec = (spec: JsonObject, field: string, podName?: string): StatusCause[] => {
+export const validatePodSpec = (spec: Decoded<PodSpec>, field: string, podName?: string): StatusCause[] => {
   // Only volumes that are right can be mounted.
   const volumeNames = new Set<string>()
-  const causes: StatusCause[] = validateVolumes(spec['volumes'], `${field}.volumes`, podName, volumeNames)
+  const causes: StatusCause[] = validateVolumes(spec.volumes, `${field}.volumes`, podName, volumeNames)
   const names = new Set<string>()
-  const grace: number = spec['terminationGracePeriodSeconds'] ?? 0
-  causes.push(...validateContainers(spec['containers'], volumeNames, `${field}.containers`, names, grace))
-  if (spec['initContainers'])
-    causes.push(...validateInitContainers(spec['initContainers'], volumeNames, `${field}.initContainers`, names, grace))
-  if (spec['ephemeralContainers'])
+  const grace = spec.terminationGracePeriodSeconds ?? 0
+  causes.push(...validateContainers(spec.containers, volumeNames, `${field}.containers`, names, grace))
+  if (spec.initContainers)
+    causes.push(...validateInitContainers(spec.initContainers, volumeNames, `${field}.initContainers`, names, grace))
+  if (spec.ephemeralContainers)
     causes.push(
-      ...validateEphemeralContainers(spec['ephemeralContainers'], volumeNames, `${field}.ephemeralContainers`, names),
+      ...validateEphemeralContainers(spec.ephemeralContainers, volumeNames, `${field}.ephemeralContainers`, names),
     )
   causes.push(...validateHostPorts(spec, field))
-  const restartPolicy = spec['restartPolicy']
+  const restartPolicy = spec.restartPolicy
   if (!restartPolicy) causes.push(required(`${field}.restartPolicy`))
   else if (!restartPolicies.includes(restartPolicy))
     causes.push(notSupported(`${field}.restartPolicy`, restartPolicy, restartPolicies))
   causes.push(...validateDns(spec, field))
-  causes.push(...validateLabels(spec['nodeSelector'], `${field}.nodeSelector`))
-  causes.push(...validatePodSecurity(spec['securityContext'], `${field}.securityContext`, spec))
-  items(spec['resourceClaims']).forEach((claim: JsonObject, index) => {
+  causes.push(...validateLabels(spec.nodeSelector, `${field}.nodeSelector`))
+  causes.push(...validatePodSecurity(spec.securityContext, `${field}.securityContext`, spec))
+  items(spec.resourceClaims).forEach((claim, index) => {
     const { name = '', resourceClaimName = null, resourceClaimTemplateName = null } = claim
     const at = `${field}.resourceClaims[${index}]`
     causes.push(...requiredName(dns1123Label, name, `${at}.name`))
@@ -206,68 +209,68 @@ export const validatePodSpec = (spec: JsonObject, field: string, podName?: strin
         invalidValue(at, shown, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'),
       )
   })
-  if (spec['affinity']) causes.push(...validateAffinity(spec['affinity'], `${field}.affinity`))
-  items(spec['readinessGates']).forEach((gate: JsonObject, index) => {
+  if (spec.affinity) causes.push(...validateAffinity(spec.affinity, `${field}.affinity`))
+  items(spec.readinessGates).forEach((gate, index) => {
     causes.push(
-      ...byRule(qualifiedName, String(gate['conditionType'] ?? ''), `${field}.readinessGates[${index}].conditionType`),
+      ...byRule(qualifiedName, String(gate.conditionType ?? ''), `${field}.readinessGates[${index}].conditionType`),
     )
   })
-  causes.push(...validateGates(spec['schedulingGates'], `${field}.schedulingGates`))
-  if (spec['topologySpreadConstraints'])
-    causes.push(...validateTopologySpread(spec['topologySpreadConstraints'], `${field}.topologySpreadConstraints`))
-  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'])
+  causes.push(...validateGates(spec.schedulingGates, `${field}.schedulingGates`))
+  if (spec.topologySpreadConstraints)
+    causes.push(...validateTopologySpread(spec.topologySpreadConstraints, `${field}.topologySpreadConstraints`))
+  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'] as const)
     if (spec[key]) causes.push(...byRule(dns1123Subdomain, String(spec[key]), `${field}.${key}`))
-  const deadline = spec['activeDeadlineSeconds']
+  const deadline = spec.activeDeadlineSeconds
   if (typeof deadline === 'number' && (deadline < 1 || deadline > activeDeadlineSecondsMax))
     causes.push(invalidValue(`${field}.activeDeadlineSeconds`, deadline, inclusiveRange(1, activeDeadlineSecondsMax)))
-  for (const key of ['hostname', 'subdomain'])
+  for (const key of ['hostname', 'subdomain'] as const)
     if (spec[key]) causes.push(...byRule(dns1123Label, String(spec[key]), `${field}.${key}`))
-  if (spec['tolerations']) causes.push(...validateTolerations(spec['tolerations'], `${field}.tolerations`))
-  items(spec['hostAliases']).forEach((alias: JsonObject, index) => {
-    causes.push(...validateLegacyIp(alias['ip'] ?? '', `${field}.hostAliases[${index}].ip`))
-    items(alias['hostnames']).forEach((hostname, position) => {
+  if (spec.tolerations) causes.push(...validateTolerations(spec.tolerations, `${field}.tolerations`))
+  items(spec.hostAliases).forEach((alias, index) => {
+    causes.push(...validateLegacyIp(alias.ip ?? '', `${field}.hostAliases[${index}].ip`))
+    items(alias.hostnames).forEach((hostname, position) => {
       causes.push(
         ...byRule(dns1123Subdomain, String(hostname), `${field}.hostAliases[${index}].hostnames[${position}]`),
       )
     })
   })
   causes.push(...validatePodCombinations(spec, field))
-  const os = spec['os']
+  const os = spec.os
   if (os && !os.name) causes.push(required(`${field}.os.name`))
-  else if (os && !['linux', 'windows'].includes(os.name))
-    causes.push(notSupported(`${field}.os.name`, os.name, ['linux', 'windows']))
-  if (spec['preemptionPolicy'] && !preemptionPolicies.includes(spec['preemptionPolicy']))
-    causes.push(notSupported(`${field}.preemptionPolicy`, spec['preemptionPolicy'], preemptionPolicies))
-  if (spec['overhead']) causes.push(...validateResources({ limits: spec['overhead'] }, `${field}.overhead`))
-  if (spec['resources']) causes.push(...validatePodResources(spec, `${field}.resources`))
+  else if (os?.name && !operatingSystems.includes(os.name))
+    causes.push(notSupported(`${field}.os.name`, os.name, operatingSystems))
+  if (spec.preemptionPolicy && !preemptionPolicies.includes(spec.preemptionPolicy))
+    causes.push(notSupported(`${field}.preemptionPolicy`, spec.preemptionPolicy, preemptionPolicies))
+  if (spec.overhead) causes.push(...validateResources({ limits: spec.overhead }, `${field}.overhead`))
+  if (spec.resources) causes.push(...validatePodResources(spec, `${field}.resources`))
   causes.push(...validateProcMounts(spec, field))
   return causes
 }
 
-const validateGates = (gates: unknown, field: string): StatusCause[] => {
+const validateGates = (gates: Decoded<PodSchedulingGate[]> | undefined, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   const seen = new Set<string>()
-  items(gates).forEach((gate: JsonObject, index) => {
+  items(gates).forEach(({ name = '' }, index) => {
     const at = `${field}[${index}]`
-    causes.push(...byRule(qualifiedName, gate['name'] ?? '', at))
-    if (seen.has(gate['name'])) causes.push(duplicate(at, gate['name']))
-    seen.add(gate['name'])
+    causes.push(...byRule(qualifiedName, name, at))
+    if (seen.has(name)) causes.push(duplicate(at, name))
+    seen.add(name)
   })
   return causes
 }
 
 /** A workload's template: its metadata and its spec. */
-export const validatePodTemplate = (template: JsonObject | undefined, field: string): StatusCause[] => {
+export const validatePodTemplate = (template: Decoded<PodTemplateSpec> | undefined, field: string): StatusCause[] => {
   if (!template) return [required(field)]
-  const metadata: JsonObject = template['metadata'] ?? {}
+  const metadata = template.metadata ?? {}
   const causes = [
-    ...validateLabels(metadata['labels'], `${field}.labels`),
-    ...validateAnnotations(metadata['annotations'], `${field}.annotations`),
-    ...validatePodAnnotations(metadata['annotations'], template['spec'] ?? {}, `${field}.annotations`),
-    ...validatePodSpec(template['spec'] ?? {}, `${field}.spec`),
-    ...validateSeccompMatch(metadata['annotations'], template['spec'] ?? {}, `${field}.spec`),
+    ...validateLabels(metadata.labels, `${field}.labels`),
+    ...validateAnnotations(metadata.annotations, `${field}.annotations`),
+    ...validatePodAnnotations(metadata.annotations, template.spec ?? {}, `${field}.annotations`),
+    ...validatePodSpec(template.spec ?? {}, `${field}.spec`),
+    ...validateSeccompMatch(metadata.annotations, template.spec ?? {}, `${field}.spec`),
   ]
-  if (items(template['spec']?.ephemeralContainers).length > 0)
+  if (items(template.spec?.ephemeralContainers).length > 0)
     causes.push(forbiddenField(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'))
   return causes
 }

@@ -1,7 +1,9 @@
 // What of a pod may still change after it was created: images, the active deadline, more tolerations, fewer gates.
 import { forbiddenField, invalidValue } from '@shiplog/api/field-errors'
+import type { Container, Pod, PodSchedulingGate, PodSpec, Toleration } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { items, semanticEqual } from '../fields.ts'
 import { validatePodAnnotationUpdates } from './pod-annotation-validation.ts'
 import { unifiedDiff } from '../unified-diff.ts'
@@ -14,16 +16,18 @@ const updatableFields = [
   '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
 ].join(',')
 
+type Containers = Decoded<Container[]> | null | undefined
+
 /** Containers as they are but for their images. */
-const withImagesOf = (containers: unknown, before: unknown): unknown =>
-  Array.isArray(containers)
-    ? containers.map((container, index) => ({ ...container, image: items(before)[index]?.image }))
-    : containers
+const withImagesOf = (containers: Containers, before: Containers): Decoded<Container[]> | undefined =>
+  containers?.map((container, index) => ({ ...container, image: before?.[index]?.image }))
 
-const sameToleration = (left: JsonObject, right: JsonObject): boolean =>
-  ['key', 'operator', 'value', 'effect'].every((key) => (left[key] ?? '') === (right[key] ?? ''))
+const sameToleration = (left: Decoded<Toleration>, right: Decoded<Toleration>): boolean =>
+  (['key', 'operator', 'value', 'effect'] as const).every((key) => (left[key] ?? '') === (right[key] ?? ''))
 
-const validateTolerationAdditions = (next: unknown, before: unknown): StatusCause[] => {
+type Tolerations = Decoded<Toleration[]> | undefined
+
+const validateTolerationAdditions = (next: Tolerations, before: Tolerations): StatusCause[] => {
   const changed = items(before).some((old) => !items(next).some((toleration) => sameToleration(toleration, old)))
   return changed
     ? [forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')]
@@ -38,7 +42,9 @@ const validateDeadline = (next: unknown, before: unknown): StatusCause[] => {
   return next > before ? [invalidValue(field, next, 'must be less than or equal to previous value')] : []
 }
 
-const validateGateRemovals = (next: unknown, before: unknown): StatusCause[] => {
+type Gates = Decoded<PodSchedulingGate[]> | undefined
+
+const validateGateRemovals = (next: Gates, before: Gates): StatusCause[] => {
   const old = new Set(items(before).map((gate) => gate.name))
   // A name that is there twice is told once, where it is last.
   const added = new Map(items(next).map((gate, index) => [gate.name, index]))
@@ -53,39 +59,40 @@ const validateGateRemovals = (next: unknown, before: unknown): StatusCause[] => 
 }
 
 /** While a pod is gated, its node selector may only get narrower. */
-const narrowsSelector = (next: JsonObject | undefined, before: JsonObject | undefined): boolean =>
+type NodeSelector = PodSpec['nodeSelector']
+
+const narrowsSelector = (next: NodeSelector, before: NodeSelector): boolean =>
   Object.entries(before ?? {}).every(([key, value]) => next?.[key] === value)
 
-const validateSelectorAdditions = (next: JsonObject, before: JsonObject): StatusCause[] =>
-  items(before['schedulingGates']).length === 0 || narrowsSelector(next['nodeSelector'], before['nodeSelector'])
+const validateSelectorAdditions = (next: Decoded<PodSpec>, before: Decoded<PodSpec>): StatusCause[] =>
+  items(before.schedulingGates).length === 0 || narrowsSelector(next.nodeSelector, before.nodeSelector)
     ? []
     : [
         invalidValue(
           'spec.nodeSelector',
-          next['nodeSelector'],
+          next.nodeSelector,
           'only additions to spec.nodeSelector are allowed (no mutations or deletions)',
         ),
       ]
 
 /** How the spec differs in a way that no update may cause; '' when it does not. */
-const forbiddenChanges = (next: JsonObject, before: JsonObject): string => {
-  const munged: JsonObject = {
+const forbiddenChanges = (next: Decoded<PodSpec>, before: Decoded<PodSpec>): string => {
+  const munged: Decoded<PodSpec> = {
     ...next,
-    containers: withImagesOf(next['containers'], before['containers']),
-    initContainers: withImagesOf(next['initContainers'], before['initContainers']),
-    activeDeadlineSeconds: before['activeDeadlineSeconds'],
-    tolerations: before['tolerations'],
-    schedulingGates: before['schedulingGates'],
+    containers: withImagesOf(next.containers, before.containers),
+    initContainers: withImagesOf(next.initContainers, before.initContainers),
+    activeDeadlineSeconds: before.activeDeadlineSeconds,
+    tolerations: before.tolerations,
+    schedulingGates: before.schedulingGates,
   }
-  const grace = before['terminationGracePeriodSeconds']
-  if (typeof grace === 'number' && grace < 0 && next['terminationGracePeriodSeconds'] === 1)
-    munged['terminationGracePeriodSeconds'] = grace
-  if (items(before['schedulingGates']).length > 0) {
+  const grace = before.terminationGracePeriodSeconds
+  if (typeof grace === 'number' && grace < 0 && next.terminationGracePeriodSeconds === 1)
+    munged.terminationGracePeriodSeconds = grace
+  if (items(before.schedulingGates).length > 0) {
     // Told of by itself.
-    munged['nodeSelector'] = before['nodeSelector']
-    const affinity = next['affinity']?.nodeAffinity
-    if (affinity && !before['affinity']?.nodeAffinity)
-      munged['affinity'] = { ...next['affinity'], nodeAffinity: undefined }
+    munged.nodeSelector = before.nodeSelector
+    const affinity = next.affinity?.nodeAffinity
+    if (affinity && !before.affinity?.nodeAffinity) munged.affinity = { ...next.affinity, nodeAffinity: undefined }
   }
   return semanticEqual(munged, before) ? '' : unifiedDiff(before, inOrderOf(before, munged))
 }
@@ -97,22 +104,22 @@ const inOrderOf = (one: JsonObject, other: JsonObject): JsonObject => {
 }
 
 /** Causes for an update of the main resource. */
-export const validatePodUpdate = (next: JsonObject, before: JsonObject): StatusCause[] => {
+export const validatePodUpdate = (next: Draft<Pod>, before: Draft<Pod>): StatusCause[] => {
   const metadata = validatePodAnnotationUpdates(
-    next['metadata']?.annotations ?? {},
-    before['metadata']?.annotations ?? {},
+    next.metadata.annotations ?? {},
+    before.metadata.annotations ?? {},
     'metadata.annotations',
   )
-  const now: JsonObject = next['spec'] ?? {}
-  const was: JsonObject = before['spec'] ?? {}
-  for (const key of ['containers', 'initContainers'])
+  const now = next.spec ?? {}
+  const was = before.spec ?? {}
+  for (const key of ['containers', 'initContainers'] as const)
     if (items(now[key]).length !== items(was[key]).length)
       return [...metadata, forbiddenField(`spec.${key}`, 'pod updates may not add or remove containers')]
   const causes = [
     ...metadata,
-    ...validateDeadline(now['activeDeadlineSeconds'], was['activeDeadlineSeconds']),
-    ...validateGateRemovals(now['schedulingGates'], was['schedulingGates']),
-    ...validateTolerationAdditions(now['tolerations'], was['tolerations']),
+    ...validateDeadline(now.activeDeadlineSeconds, was.activeDeadlineSeconds),
+    ...validateGateRemovals(now.schedulingGates, was.schedulingGates),
+    ...validateTolerationAdditions(now.tolerations, was.tolerations),
     ...validateSelectorAdditions(now, was),
   ]
   const changed = forbiddenChanges(now, was)

@@ -1,5 +1,6 @@
 // The quality-of-service class of a pod, which the API server records at creation and which never changes.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { PodSpec } from '@shiplog/api/generated/types/core-v1'
+import type { Decoded } from '@shiplog/api/decoded'
 import { entries, items } from '../fields.ts'
 import { nanosOf } from '../quantities.ts'
 
@@ -10,7 +11,7 @@ interface Sums {
   readonly limits: Map<string, bigint>
 }
 
-const addAll = (into: Map<string, bigint>, list: unknown): Set<string> => {
+const addAll = (into: Map<string, bigint>, list: Readonly<Record<string, string>> | undefined): Set<string> => {
   const found = new Set<string>()
   for (const [name, quantity] of entries(list)) {
     if (!computeResources.includes(name)) continue
@@ -23,15 +24,15 @@ const addAll = (into: Map<string, bigint>, list: unknown): Set<string> => {
 }
 
 /** `Guaranteed`, `Burstable` or `BestEffort`. */
-export const qosClass = (spec: JsonObject): string => {
+export const qosClass = (spec: Decoded<PodSpec>): 'BestEffort' | 'Burstable' | 'Guaranteed' => {
   const sums: Sums = { requests: new Map(), limits: new Map() }
   let everyContainerLimited = true
-  const podLevel = spec['resources']
+  const podLevel = spec.resources
   if (podLevel && (entries(podLevel.requests).length > 0 || entries(podLevel.limits).length > 0)) {
     addAll(sums.requests, podLevel.requests)
     everyContainerLimited = addAll(sums.limits, podLevel.limits).size === computeResources.length
   } else
-    for (const container of [...items(spec['containers']), ...items(spec['initContainers'])]) {
+    for (const container of [...items(spec.containers), ...items(spec.initContainers)]) {
       const resources = container.resources
       addAll(sums.requests, resources?.requests)
       if (addAll(sums.limits, resources?.limits).size !== computeResources.length) everyContainerLimited = false

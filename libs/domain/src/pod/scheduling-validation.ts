@@ -1,17 +1,30 @@
 // What a pod says about where it may run: tolerations, affinity, topology spread.
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type {
+  Affinity,
+  NodeAffinity,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodAffinity,
+  PodAffinityTerm,
+  Toleration,
+  TopologySpreadConstraint,
+} from '@shiplog/api/generated/types/core-v1'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { byRule, items } from '../fields.ts'
 import { dns1123Label, labelValue, qualifiedName } from '../names.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
 /** `spec.tolerations`. */
-export const validateTolerations = (tolerations: unknown, field: string): StatusCause[] => {
+export const validateTolerations = (
+  tolerations: readonly Decoded<Toleration>[] | undefined,
+  field: string,
+): StatusCause[] => {
   const causes: StatusCause[] = []
-  items(tolerations).forEach((toleration: JsonObject, index) => {
+  items(tolerations).forEach((toleration, index) => {
     const at = `${field}[${index}]`
     const { key, operator, effect, value, tolerationSeconds } = toleration
     if (key) causes.push(...byRule(qualifiedName, key, `${at}.key`))
@@ -27,28 +40,31 @@ export const validateTolerations = (tolerations: unknown, field: string): Status
       causes.push(
         invalidValue(`${at}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"),
       )
-    if (operator === undefined || operator === '' || operator === 'Equal') {
-      const wrong = labelValue(String(value ?? ''))
+    if (!operator || operator === 'Equal') {
+      const wrong = labelValue(value ?? '')
       if (wrong.length > 0) causes.push(invalidValue(`${at}.operator`, value, wrong.join(';')))
     } else if (operator === 'Exists') {
-      if (value)
-        causes.push(
-          invalidValue(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"),
-        )
+      if (value) causes.push(invalidValue(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"))
     } else {
       // Comparing numbers is known, but off by default upstream.
       const isComparison = operator === 'Lt' || operator === 'Gt'
-      causes.push(notSupported(`${at}.operator`, operator, isComparison ? ['Equal', 'Exists', 'Lt', 'Gt'] : ['Equal', 'Exists']))
+      causes.push(
+        notSupported(`${at}.operator`, operator, isComparison ? ['Equal', 'Exists', 'Lt', 'Gt'] : ['Equal', 'Exists']),
+      )
     }
     if (effect && !taintEffects.includes(effect)) causes.push(notSupported(`${at}.effect`, effect, taintEffects))
   })
   return causes
 }
 
-const validateNodeRequirement = (requirement: JsonObject, field: string, checksValues: boolean): StatusCause[] => {
+const validateNodeRequirement = (
+  requirement: Decoded<NodeSelectorRequirement>,
+  field: string,
+  checksValues: boolean,
+): StatusCause[] => {
   const causes: StatusCause[] = []
-  const values = items(requirement['values'])
-  switch (requirement['operator']) {
+  const values = items(requirement.values)
+  switch (requirement.operator) {
     case 'In':
     case 'NotIn':
       if (values.length === 0)
@@ -67,9 +83,9 @@ const validateNodeRequirement = (requirement: JsonObject, field: string, checksV
         causes.push(required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
       break
     default:
-      causes.push(invalidValue(`${field}.operator`, requirement['operator'] ?? '', 'not a valid selector operator'))
+      causes.push(invalidValue(`${field}.operator`, requirement.operator ?? '', 'not a valid selector operator'))
   }
-  causes.push(...byRule(qualifiedName, String(requirement['key'] ?? ''), `${field}.key`))
+  causes.push(...byRule(qualifiedName, String(requirement.key ?? ''), `${field}.key`))
   // What is only preferred may ask for values that no label can have.
   if (checksValues)
     values.forEach((value, index) => {
@@ -78,31 +94,36 @@ const validateNodeRequirement = (requirement: JsonObject, field: string, checksV
   return causes
 }
 
-const validateFieldRequirement = (requirement: JsonObject, field: string): StatusCause[] => {
+const validateFieldRequirement = (requirement: Decoded<NodeSelectorRequirement>, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  if (requirement['operator'] !== 'In' && requirement['operator'] !== 'NotIn')
-    causes.push(invalidValue(`${field}.operator`, requirement['operator'] ?? '', 'not a valid selector operator'))
-  else if (items(requirement['values']).length !== 1)
+  if (requirement.operator !== 'In' && requirement.operator !== 'NotIn')
+    causes.push(invalidValue(`${field}.operator`, requirement.operator ?? '', 'not a valid selector operator'))
+  else if (items(requirement.values).length !== 1)
     causes.push(
       required(`${field}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"),
     )
-  if (requirement['key'] !== 'metadata.name')
-    causes.push(invalidValue(`${field}.key`, requirement['key'] ?? '', 'not a valid field selector key'))
+  if (requirement.key !== 'metadata.name')
+    causes.push(invalidValue(`${field}.key`, requirement.key ?? '', 'not a valid field selector key'))
   return causes
 }
 
-export const validateNodeTerm = (term: JsonObject, field: string, checksValues: boolean): StatusCause[] => [
-  ...items(term['matchExpressions']).flatMap((requirement, index) =>
+/** One of the terms of which a node must meet one. */
+export const validateNodeTerm = (
+  term: Decoded<NodeSelectorTerm>,
+  field: string,
+  checksValues: boolean,
+): StatusCause[] => [
+  ...items(term.matchExpressions).flatMap((requirement, index) =>
     validateNodeRequirement(requirement, `${field}.matchExpressions[${index}]`, checksValues),
   ),
-  ...items(term['matchFields']).flatMap((requirement, index) =>
+  ...items(term.matchFields).flatMap((requirement, index) =>
     validateFieldRequirement(requirement, `${field}.matchFields[${index}]`),
   ),
 ]
 
-const validateNodeAffinity = (affinity: JsonObject, field: string): StatusCause[] => {
+const validateNodeAffinity = (affinity: Decoded<NodeAffinity>, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  const needed = affinity['requiredDuringSchedulingIgnoredDuringExecution']
+  const needed = affinity.requiredDuringSchedulingIgnoredDuringExecution
   if (needed) {
     const at = `${field}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`
     if (items(needed.nodeSelectorTerms).length === 0)
@@ -111,10 +132,10 @@ const validateNodeAffinity = (affinity: JsonObject, field: string): StatusCause[
       causes.push(...validateNodeTerm(term, `${at}[${index}]`, true))
     })
   }
-  items(affinity['preferredDuringSchedulingIgnoredDuringExecution']).forEach((term: JsonObject, index) => {
+  items(affinity.preferredDuringSchedulingIgnoredDuringExecution).forEach((term, index) => {
     const at = `${field}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
-    causes.push(...validateWeight(term['weight'], at))
-    causes.push(...validateNodeTerm(term['preference'] ?? {}, `${at}.preference`, false))
+    causes.push(...validateWeight(term.weight, at))
+    causes.push(...validateNodeTerm(term.preference ?? {}, `${at}.preference`, false))
   })
   return causes
 }
@@ -124,12 +145,15 @@ const validateWeight = (weight: unknown, field: string): StatusCause[] =>
     ? []
     : [invalidValue(`${field}.weight`, weight ?? 0, 'must be in the range 1-100')]
 
+/** What a term of affinity and a constraint of spread have in common; only the term can exclude by a key. */
+export type LabelKeys = Pick<PodAffinityTerm, 'labelSelector' | 'matchLabelKeys' | 'mismatchLabelKeys'>
+
 const keyLists = ['matchLabelKeys', 'mismatchLabelKeys'] as const
 
 /** Labels whose values a pod's own are compared with: only beside a selector, and in no two lists. */
-const validateLabelKeys = (holder: JsonObject, field: string): StatusCause[] => {
+const validateLabelKeys = (holder: Decoded<LabelKeys>, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  const selector: JsonObject | undefined = holder['labelSelector'] ?? undefined
+  const selector = holder.labelSelector
   for (const list of keyLists) {
     const keys = items(holder[list])
     if (keys.length > 0 && !selector)
@@ -146,51 +170,48 @@ const validateLabelKeys = (holder: JsonObject, field: string): StatusCause[] => 
         invalidValue(`${field}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'),
       )
   })
-  const seen = new Set(Object.keys(selector?.['matchLabels'] ?? {}))
-  for (const { key } of items(selector?.['matchExpressions'])) {
+  const seen = new Set(Object.keys(selector?.matchLabels ?? {}))
+  for (const { key = '' } of items(selector?.matchExpressions)) {
     // What the API server added for the key is one expression; a second is the user's.
     if (seen.has(key) && match!.includes(key))
-      causes.push(invalidValue(`${field}[${match!.lastIndexOf(key)}]`, key, 'exists in both matchLabelKeys and labelSelector'))
+      causes.push(
+        invalidValue(`${field}[${match!.lastIndexOf(key)}]`, key, 'exists in both matchLabelKeys and labelSelector'),
+      )
     seen.add(key)
   }
   return causes
 }
 
-const validatePodTerm = (term: JsonObject, field: string): StatusCause[] => {
+const validatePodTerm = (term: Decoded<PodAffinityTerm>, field: string): StatusCause[] => {
   const causes = [
-    ...validateLabelSelector(term['labelSelector'], `${field}.labelSelector`),
-    ...validateLabelSelector(term['namespaceSelector'], `${field}.namespaceSelector`),
+    ...validateLabelSelector(term.labelSelector, `${field}.labelSelector`),
+    ...validateLabelSelector(term.namespaceSelector, `${field}.namespaceSelector`),
   ]
   causes.push(...validateLabelKeys(term, field))
-  for (const namespace of items(term['namespaces']))
+  for (const namespace of items(term.namespaces))
     causes.push(...byRule(dns1123Label, String(namespace), `${field}.namespace`))
-  if (!term['topologyKey']) causes.push(required(`${field}.topologyKey`, 'can not be empty'))
-  causes.push(...byRule(qualifiedName, String(term['topologyKey'] ?? ''), `${field}.topologyKey`))
+  if (!term.topologyKey) causes.push(required(`${field}.topologyKey`, 'can not be empty'))
+  causes.push(...byRule(qualifiedName, String(term.topologyKey ?? ''), `${field}.topologyKey`))
   return causes
 }
 
-const validatePodAffinity = (affinity: JsonObject, field: string): StatusCause[] => [
-  ...items(affinity['requiredDuringSchedulingIgnoredDuringExecution']).flatMap((term, index) =>
+const validatePodAffinity = (affinity: Decoded<PodAffinity>, field: string): StatusCause[] => [
+  ...items(affinity.requiredDuringSchedulingIgnoredDuringExecution).flatMap((term, index) =>
     validatePodTerm(term, `${field}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`),
   ),
-  ...items(affinity['preferredDuringSchedulingIgnoredDuringExecution']).flatMap((term: JsonObject, index) => {
+  ...items(affinity.preferredDuringSchedulingIgnoredDuringExecution).flatMap((term, index) => {
     const at = `${field}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
-    return [
-      ...validateWeight(term['weight'], at),
-      ...validatePodTerm(term['podAffinityTerm'] ?? {}, `${at}.podAffinityTerm`),
-    ]
+    return [...validateWeight(term.weight, at), ...validatePodTerm(term.podAffinityTerm ?? {}, `${at}.podAffinityTerm`)]
   }),
 ]
 
 /** `spec.affinity`. */
-export const validateAffinity = (affinity: JsonObject | undefined, field: string): StatusCause[] =>
+export const validateAffinity = (affinity: Decoded<Affinity> | undefined, field: string): StatusCause[] =>
   affinity
     ? [
-        ...(affinity['nodeAffinity'] ? validateNodeAffinity(affinity['nodeAffinity'], `${field}.nodeAffinity`) : []),
-        ...(affinity['podAffinity'] ? validatePodAffinity(affinity['podAffinity'], `${field}.podAffinity`) : []),
-        ...(affinity['podAntiAffinity']
-          ? validatePodAffinity(affinity['podAntiAffinity'], `${field}.podAntiAffinity`)
-          : []),
+        ...(affinity.nodeAffinity ? validateNodeAffinity(affinity.nodeAffinity, `${field}.nodeAffinity`) : []),
+        ...(affinity.podAffinity ? validatePodAffinity(affinity.podAffinity, `${field}.podAffinity`) : []),
+        ...(affinity.podAntiAffinity ? validatePodAffinity(affinity.podAntiAffinity, `${field}.podAntiAffinity`) : []),
       ]
     : []
 
@@ -198,25 +219,27 @@ const unsatisfiableActions = ['DoNotSchedule', 'ScheduleAnyway']
 const inclusionPolicies = ['Honor', 'Ignore']
 
 /** `spec.topologySpreadConstraints`. */
-export const validateTopologySpread = (constraints: unknown, field: string): StatusCause[] => {
+export const validateTopologySpread = (
+  constraints: Decoded<TopologySpreadConstraint[]> | undefined,
+  field: string,
+): StatusCause[] => {
   const causes: StatusCause[] = []
-  items(constraints).forEach((constraint: JsonObject, index) => {
+  items(constraints).forEach((constraint, index) => {
     const at = `${field}[${index}]`
-    const skew = constraint['maxSkew']
+    const skew = constraint.maxSkew
     if (!(typeof skew === 'number' && skew > 0))
       causes.push(invalidValue(`${at}.maxSkew`, skew ?? 0, 'must be greater than zero'))
-    if (!constraint['topologyKey']) causes.push(required(`${at}.topologyKey`, 'can not be empty'))
-    const action = constraint['whenUnsatisfiable']
-    if (!unsatisfiableActions.includes(action))
+    if (!constraint.topologyKey) causes.push(required(`${at}.topologyKey`, 'can not be empty'))
+    const action = constraint.whenUnsatisfiable
+    if (!action || !unsatisfiableActions.includes(action))
       causes.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', unsatisfiableActions))
     // The first of two is the one that upstream tells of.
     const twin = items(constraints)
       .slice(index + 1)
-      .some((other) => other.topologyKey === constraint['topologyKey'] && other.whenUnsatisfiable === action)
-    if (twin)
-      causes.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${constraint['topologyKey']}, ${action}}`))
+      .some((other) => other.topologyKey === constraint.topologyKey && other.whenUnsatisfiable === action)
+    if (twin) causes.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${constraint.topologyKey}, ${action}}`))
     causes.push(...validateLabelKeys(constraint, at))
-    const domains = constraint['minDomains']
+    const domains = constraint.minDomains
     if (typeof domains === 'number') {
       if (domains <= 0) causes.push(invalidValue(`${at}.minDomains`, domains, 'must be greater than zero'))
       if (action !== 'DoNotSchedule')
@@ -228,10 +251,10 @@ export const validateTopologySpread = (constraints: unknown, field: string): Sta
           ),
         )
     }
-    for (const policy of ['nodeAffinityPolicy', 'nodeTaintsPolicy'])
+    for (const policy of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const)
       if (constraint[policy] && !inclusionPolicies.includes(constraint[policy]))
         causes.push(notSupported(`${at}.${policy}`, constraint[policy], inclusionPolicies))
-    causes.push(...validateLabelSelector(constraint['labelSelector'], `${at}.labelSelector`))
+    causes.push(...validateLabelSelector(constraint.labelSelector, `${at}.labelSelector`))
   })
   return causes
 }

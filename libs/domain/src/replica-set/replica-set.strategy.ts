@@ -1,5 +1,6 @@
 // ReplicaSets: a number of pods of one template.
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { ReplicaSet } from '@shiplog/api/generated/types/apps-v1'
+import type { Draft } from '@shiplog/api/decoded'
 import { templateWarnings } from '../pod/pod-warnings.ts'
 import { validateReplicaStatus } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
@@ -7,31 +8,31 @@ import { fill, fillStatus, immutable, nonNegative, section } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { scaledEvent, validateAlwaysRestarts, validateSelectorAndTemplate } from '../workload/workload-rules.ts'
 
-export const replicaSetStrategy: Strategy = {
+export const replicaSetStrategy: Strategy<ReplicaSet> = {
   validatesAll: true,
-  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
-  setDefaults: (draft: JsonObject) => {
+  warnings: templateWarnings((object: Draft<ReplicaSet>) => object.spec?.template, 'spec.template'),
+  setDefaults: (draft) => {
     const spec = section(draft, 'spec')
-    fillStatus(draft, { replicas: 0 })
+    fillStatus(draft.status, { replicas: 0 })
     fill(spec, 'replicas', 1)
-    if (spec['template']) setPodTemplateDefaults(spec['template'])
+    if (spec.template) setPodTemplateDefaults(spec.template)
   },
   prepareForCreate: (draft) => {
-    draft['status'] = { replicas: 0 }
+    draft.status = { replicas: 0 }
   },
   validate: (set) => {
-    const spec: JsonObject = set['spec'] ?? {}
+    const spec = set.spec ?? {}
     return [
-      ...nonNegative(spec['replicas'], 'spec.replicas'),
-      ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
+      ...nonNegative(spec.replicas, 'spec.replicas'),
+      ...nonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
       ...validateSelectorAndTemplate(spec, 'deployment', 'invalid label selector'),
       ...validateAlwaysRestarts(spec, 'ReplicaSet'),
     ]
   },
-  validateUpdate: (next, before) => immutable(next['spec']?.selector, before['spec']?.selector, 'spec.selector'),
+  validateUpdate: (next, before) => immutable(next.spec?.selector, before.spec?.selector, 'spec.selector'),
   validateStatusUpdate: (next) =>
     validateReplicaStatus(
-      next['status'] ?? {},
+      next.status ?? {},
       ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
       ['observedGeneration', 'terminatingReplicas'],
     ),

@@ -1,8 +1,9 @@
 // ReplicationControllers: what ReplicaSets were before, selecting by a plain map.
 import { invalidValue, required } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { ReplicationController } from '@shiplog/api/generated/types/core-v1'
 import { compileLabelMap } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Draft } from '@shiplog/api/decoded'
 import { fill, fillStatus, nonNegative, section } from '../fields.ts'
 import { setPodTemplateDefaults } from '../pod/pod-defaults.ts'
 import { templateWarnings } from '../pod/pod-warnings.ts'
@@ -11,28 +12,27 @@ import { validateReplicaStatus } from '../status-rules.ts'
 import type { Strategy } from '../strategy.ts'
 import { scaledEvent, validateAlwaysRestarts } from '../workload/workload-rules.ts'
 
-const setDefaults = (draft: JsonObject): void => {
+const setDefaults = (draft: Draft<ReplicationController>): void => {
   const spec = section(draft, 'spec')
-  const labels = spec['template']?.metadata?.labels
+  const labels = spec.template?.metadata?.labels
   if (labels) {
-    if (Object.keys(spec['selector'] ?? {}).length === 0) spec['selector'] = { ...labels }
-    if (draft['metadata'] && Object.keys(draft['metadata'].labels ?? {}).length === 0)
-      draft['metadata'].labels = { ...labels }
+    if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels }
+    if (Object.keys(draft.metadata.labels ?? {}).length === 0) draft.metadata.labels = { ...labels }
   }
-  fillStatus(draft, { replicas: 0 })
+  fillStatus(draft.status, { replicas: 0 })
   fill(spec, 'replicas', 1)
-  if (spec['template']) setPodTemplateDefaults(spec['template'])
+  if (spec.template) setPodTemplateDefaults(spec.template)
 }
 
-const validate = (controller: KubeObject): StatusCause[] => {
-  const spec: JsonObject = controller['spec'] ?? {}
-  const selector: JsonObject = spec['selector'] ?? {}
+const validate = (controller: Draft<ReplicationController>): StatusCause[] => {
+  const spec = controller.spec ?? {}
+  const selector = spec.selector ?? {}
   const causes = [
-    ...nonNegative(spec['minReadySeconds'], 'spec.minReadySeconds'),
+    ...nonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
     ...(Object.keys(selector).length === 0 ? [required('spec.selector')] : []),
-    ...nonNegative(spec['replicas'], 'spec.replicas'),
+    ...nonNegative(spec.replicas, 'spec.replicas'),
   ]
-  const template = spec['template']
+  const template = spec.template
   if (!template) return [...causes, required('spec.template')]
   const labels = template.metadata?.labels
   if (!compileLabelMap(selector).matches(labels))
@@ -46,22 +46,22 @@ const validate = (controller: KubeObject): StatusCause[] => {
   ]
 }
 
-export const replicationControllerStrategy: Strategy = {
+export const replicationControllerStrategy: Strategy<ReplicationController> = {
   validatesAll: true,
   anyGenerateName: true,
   propagationWhenUnsaid: 'Orphan',
-  warnings: templateWarnings((object) => object['spec']?.template, 'spec.template'),
+  warnings: templateWarnings((object: Draft<ReplicationController>) => object.spec?.template, 'spec.template'),
   setDefaults,
   prepareForCreate: (draft) => {
-    draft['status'] = { replicas: 0 }
+    draft.status = { replicas: 0 }
   },
   validate,
   validateStatusUpdate: (next) =>
     validateReplicaStatus(
-      next['status'] ?? {},
+      next.status ?? {},
       ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
       ['observedGeneration'],
     ),
-  selectableFields: (controller) => ({ 'status.replicas': String(controller['status']?.replicas ?? 0) }),
+  selectableFields: (controller) => ({ 'status.replicas': String(controller.status?.replicas ?? 0) }),
   eventType: scaledEvent('ReplicationController'),
 }

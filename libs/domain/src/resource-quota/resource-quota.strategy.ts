@@ -1,7 +1,8 @@
 // ResourceQuotas: how much a namespace may use.
 import { invalidValue, required } from '@shiplog/api/field-errors'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { ResourceQuota, ResourceQuotaSpec } from '@shiplog/api/generated/types/core-v1'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { byRule, entries, immutable, items } from '../fields.ts'
 import { qualifiedName } from '../names.ts'
 import { compareQuantities, nanosOf } from '../quantities.ts'
@@ -27,11 +28,12 @@ const opposites = [
   ['Terminating', 'NotTerminating'],
 ] as const
 
-const validateAmount = (name: string, quantity: unknown, list: string): StatusCause[] => {
+const validateAmount = (name: string, quantity: string, list: string): StatusCause[] => {
   const field = `${list}[${name}]`
   const causes = byRule(qualifiedName, name, field)
   if (!name.includes('/') && !isStandardResource(name)) {
-    if (causes.length === 0) causes.push(invalidValue(field, name, 'must be a standard resource type or fully qualified'))
+    if (causes.length === 0)
+      causes.push(invalidValue(field, name, 'must be a standard resource type or fully qualified'))
     causes.push(invalidValue(field, name, 'must be a standard resource for quota'))
   }
   const nanos = nanosOf(quantity)
@@ -50,22 +52,22 @@ const scopes = [
 const existScopes = ['BestEffort', 'NotBestEffort', 'Terminating', 'NotTerminating', 'CrossNamespacePodAffinity']
 const scopeOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist']
 
-const validateScopes = (spec: JsonObject): StatusCause[] => {
+const validateScopes = (spec: Decoded<ResourceQuotaSpec>): StatusCause[] => {
   const causes: StatusCause[] = []
-  const limited = Object.keys(spec['hard'] ?? {}).filter(isStandardResource)
+  const limited = Object.keys(spec.hard ?? {}).filter(isStandardResource)
   const misfits = (scope: string): boolean => limited.some((name) => narrowedBy[scope]?.includes(name) === false)
   const contradict = (given: readonly string[]): boolean =>
     opposites.some((pair) => pair.every((scope) => given.includes(scope)))
-  for (const scope of items(spec['scopes'])) {
-    if (!scopes.includes(scope)) causes.push(invalidValue('spec.scopes', spec['scopes'], 'unsupported scope'))
-    if (misfits(scope)) causes.push(invalidValue('spec.scopes', spec['scopes'], 'unsupported scope applied to resource'))
+  for (const scope of items(spec.scopes)) {
+    if (!scopes.includes(scope)) causes.push(invalidValue('spec.scopes', spec.scopes, 'unsupported scope'))
+    if (misfits(scope)) causes.push(invalidValue('spec.scopes', spec.scopes, 'unsupported scope applied to resource'))
   }
-  if (contradict(items(spec['scopes']))) causes.push(invalidValue('spec.scopes', spec['scopes'], 'conflicting scopes'))
+  if (contradict(items(spec.scopes))) causes.push(invalidValue('spec.scopes', spec.scopes, 'conflicting scopes'))
   // Upstream's errors do not say which expression is wrong.
   const at = 'spec.scopeSelector.matchExpressions'
-  for (const { scopeName = '', operator = '', values } of items(spec['scopeSelector']?.matchExpressions)) {
+  for (const { scopeName = '', operator = '', values } of items(spec.scopeSelector?.matchExpressions)) {
     if (!scopes.includes(scopeName)) causes.push(invalidValue(`${at}.scopeName`, scopeName, 'unsupported scope'))
-    if (misfits(scopeName)) causes.push(invalidValue(at, spec['scopeSelector'], 'unsupported scope applied to resource'))
+    if (misfits(scopeName)) causes.push(invalidValue(at, spec.scopeSelector, 'unsupported scope applied to resource'))
     if (existScopes.includes(scopeName) && operator !== 'Exists')
       causes.push(
         invalidValue(
@@ -89,13 +91,13 @@ const validateScopes = (spec: JsonObject): StatusCause[] => {
         ),
       )
   }
-  const selected = items(spec['scopeSelector']?.matchExpressions).map(({ scopeName = '' }) => scopeName)
-  if (contradict(selected)) causes.push(invalidValue(at, spec['scopes'], 'conflicting scopes'))
+  const selected = items(spec.scopeSelector?.matchExpressions).map(({ scopeName = '' }) => scopeName)
+  if (contradict(selected)) causes.push(invalidValue(at, spec.scopes, 'conflicting scopes'))
   return causes
 }
 
 /** Of requests that may be more than limits. */
-const quotaWarnings = (hard: JsonObject): string[] =>
+const quotaWarnings = (hard: Readonly<Record<string, string>>): string[] =>
   ['cpu', 'memory', 'storage', 'ephemeral-storage'].flatMap((name) => {
     const bare = (name === 'cpu' || name === 'memory') && hard[`requests.${name}`] === undefined
     const [request, limit] = [bare ? name : `requests.${name}`, `limits.${name}`]
@@ -105,21 +107,21 @@ const quotaWarnings = (hard: JsonObject): string[] =>
       : []
   })
 
-export const resourceQuotaStrategy: Strategy = {
+export const resourceQuotaStrategy: Strategy<ResourceQuota> = {
   returnsDeleted: true,
   hasGeneration: false,
   prepareForCreate: (draft) => {
-    draft['status'] = {}
+    draft.status = {}
   },
-  warnings: (quota, before) => (before ? [] : quotaWarnings(quota['spec']?.hard ?? {})),
+  warnings: (quota, before) => (before ? [] : quotaWarnings(quota.spec?.hard ?? {})),
   validatesAll: true,
   validate: (quota) => [
-    ...entries(quota['spec']?.hard).flatMap(([name, quantity]) => validateAmount(name, quantity, 'spec.hard')),
-    ...validateScopes(quota['spec'] ?? {}),
+    ...entries(quota.spec?.hard).flatMap(([name, quantity]) => validateAmount(name, quantity, 'spec.hard')),
+    ...validateScopes(quota.spec ?? {}),
   ],
   validateStatusUpdate: (next) =>
-    ['hard', 'used'].flatMap((list) =>
-      entries(next['status']?.[list]).flatMap(([name, quantity]) => validateAmount(name, quantity, `status.${list}`)),
+    (['hard', 'used'] as const).flatMap((list) =>
+      entries(next.status?.[list]).flatMap(([name, quantity]) => validateAmount(name, quantity, `status.${list}`)),
     ),
-  validateUpdate: (next, before) => immutable(next['spec']?.scopes, before['spec']?.scopes, 'spec.scopes'),
+  validateUpdate: (next, before) => immutable(next.spec?.scopes, before.spec?.scopes, 'spec.scopes'),
 }

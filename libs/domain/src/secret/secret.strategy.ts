@@ -2,20 +2,23 @@
 import { goKindOf } from '@shiplog/api/decode/decode-error'
 import { invalidValue, required, tooLong } from '@shiplog/api/field-errors'
 import { scanJson } from '@shiplog/api/decode/json-scanner'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Secret } from '@shiplog/api/generated/types/core-v1'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Draft } from '@shiplog/api/decoded'
 import type { Strategy } from '../strategy.ts'
 import { validateImmutability } from '../config-map/config-map.strategy.ts'
 import { base64Bytes, dataBytesMax } from '../config-map/data-size.ts'
-import { byRule, entries, fillText, immutable, section, setOwn } from '../fields.ts'
+import { byRule, entries, fillText, immutable, keep, section, setOwn } from '../fields.ts'
 import { configMapKey } from '../names.ts'
+
+type Data = Readonly<Record<string, string>>
 
 const utf8 = new TextEncoder()
 
 const base64OfText = (text: string): string => utf8.encode(text).toBase64()
 
 /** Decoded text of one base64 value, or undefined when it is not one. */
-const textOfBase64 = (value: unknown): string | undefined => {
+const textOfBase64 = (value: string | undefined): string | undefined => {
   try {
     return new TextDecoder().decode(Uint8Array.fromBase64(String(value)))
   } catch {
@@ -24,21 +27,21 @@ const textOfBase64 = (value: unknown): string | undefined => {
 }
 
 /** `stringData` is write-only: it is merged into `data` and never stored. */
-const setDefaults = (draft: JsonObject): void => {
+const setDefaults = (draft: Draft<Secret>): void => {
   fillText(draft, 'type', 'Opaque')
-  const texts = draft['stringData']
+  const texts = draft.stringData
   if (texts === undefined) return
-  delete draft['stringData']
+  delete draft.stringData
   const pairs = entries(texts)
   if (pairs.length === 0) return
   const data = section(draft, 'data')
   for (const [key, value] of pairs) if (typeof value === 'string') setOwn(data, key, base64OfText(value))
 }
 
-const requireKeys = (data: JsonObject, ...keys: readonly string[]): StatusCause[] =>
+const requireKeys = (data: Data, ...keys: readonly string[]): StatusCause[] =>
   keys.filter((key) => !Object.hasOwn(data, key)).map((key) => required(`data[${key}]`))
 
-const validateDockerConfig = (data: JsonObject, key: string): StatusCause[] => {
+const validateDockerConfig = (data: Data, key: string): StatusCause[] => {
   if (!Object.hasOwn(data, key)) return [required(`data[${key}]`)]
   const text = textOfBase64(data[key]) ?? ''
   const refuse = (why: string): StatusCause[] => [invalidValue(`data[${key}]`, '<secret contents redacted>', why)]
@@ -49,9 +52,9 @@ const validateDockerConfig = (data: JsonObject, key: string): StatusCause[] => {
   return refuse(`json: cannot unmarshal ${goKindOf(parsed)} into Go value of type map[string]interface {}`)
 }
 
-const validateByType = (secret: KubeObject): StatusCause[] => {
-  const data: JsonObject = secret['data'] ?? {}
-  switch (secret['type']) {
+const validateByType = (secret: Draft<Secret>): StatusCause[] => {
+  const data = secret.data ?? {}
+  switch (secret.type) {
     case 'kubernetes.io/service-account-token':
       return secret.metadata.annotations?.['kubernetes.io/service-account.name']
         ? []
@@ -73,19 +76,19 @@ const validateByType = (secret: KubeObject): StatusCause[] => {
   }
 }
 
-const validate = (secret: KubeObject): StatusCause[] => {
+const validate = (secret: Draft<Secret>): StatusCause[] => {
   const causes: StatusCause[] = []
-  for (const [key] of entries(secret['data'])) causes.push(...byRule(configMapKey, key, `data[${key}]`))
-  if (base64Bytes(secret['data']) > dataBytesMax) causes.push(tooLong('data', dataBytesMax))
+  for (const [key] of entries(secret.data)) causes.push(...byRule(configMapKey, key, `data[${key}]`))
+  if (base64Bytes(secret.data) > dataBytesMax) causes.push(tooLong('data', dataBytesMax))
   return [...causes, ...validateByType(secret)]
 }
 
-export const secretStrategy: Strategy = {
+export const secretStrategy: Strategy<Secret> = {
   hasGeneration: false,
   setDefaults,
   // A PUT that leaves the type out keeps it; defaulting made it Opaque.
   prepareForUpdate: (draft, before) => {
-    if (draft['type'] === '' || draft['type'] === undefined) draft['type'] = before['type']
+    if (!draft.type) keep(draft, before, 'type')
   },
   validate,
   warnings: ({ type, data }) =>
@@ -93,8 +96,8 @@ export const secretStrategy: Strategy = {
       ? ['tls: failed to find any PEM data in certificate input']
       : [],
   validateUpdate: (next, before) => [
-    ...immutable(next['type'], before['type'], 'type'),
+    ...immutable(next.type, before.type, 'type'),
     ...validateImmutability(next, before, ['data']),
   ],
-  selectableFields: (secret) => ({ type: secret['type'] ?? '' }),
+  selectableFields: (secret) => ({ type: secret.type ?? '' }),
 }

@@ -10,8 +10,9 @@ import {
   isInRange,
   parseIp,
 } from '@shiplog/api/ip-address'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { Service, ServiceSpec } from '@shiplog/api/generated/types/core-v1'
 import { ApiError, internalError, invalid, type StatusCause } from '@shiplog/api/status'
+import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { items } from '../fields.ts'
 import type { AllocationChange, Allocations, DecisionContext } from '../strategy.ts'
 import {
@@ -29,18 +30,17 @@ import { mayHaveNodePorts, needsClusterIp, needsHealthCheckPort, needsNodePorts 
 import { initIpFamilies } from './service-families.ts'
 import { nodePortRangeSentence } from './service-validation.ts'
 
-const keysOf = (service: KubeObject | undefined): string[] => {
-  const spec: JsonObject | undefined = service?.['spec']
-  if (!spec || spec['type'] === 'ExternalName') return []
+const keysOf = (service: Draft<Service> | undefined): string[] => {
+  const spec = service?.spec
+  if (!spec || spec.type === 'ExternalName') return []
   const keys = new Set<string>()
-  for (const address of items(spec['clusterIPs'])) if (address && address !== 'None') keys.add(clusterIpKey(address))
-  for (const port of items(spec['ports']))
-    if (port.nodePort) keys.add(nodePortKey(port.protocol ?? 'TCP', port.nodePort))
-  if (spec['healthCheckNodePort']) keys.add(nodePortKey('TCP', spec['healthCheckNodePort']))
+  for (const address of items(spec.clusterIPs)) if (address && address !== 'None') keys.add(clusterIpKey(address))
+  for (const port of items(spec.ports)) if (port.nodePort) keys.add(nodePortKey(port.protocol ?? 'TCP', port.nodePort))
+  if (spec.healthCheckNodePort) keys.add(nodePortKey('TCP', spec.healthCheckNodePort))
   return [...keys]
 }
 
-const refuse = (service: KubeObject, cause: StatusCause): never => {
+const refuse = (service: Draft<Service>, cause: StatusCause): never => {
   throw new ApiError(invalid('', 'Service', service.metadata.name, [cause]))
 }
 
@@ -48,8 +48,8 @@ const isFree = (key: string, held: Allocations, own: ReadonlySet<string>): boole
   own.has(key) || held.holder(key) === undefined
 
 interface Allocation {
-  readonly service: KubeObject
-  readonly spec: JsonObject
+  readonly service: Draft<Service>
+  readonly spec: Decoded<ServiceSpec>
   readonly own: ReadonlySet<string>
   readonly held: Allocations
   readonly context: DecisionContext
@@ -75,17 +75,17 @@ function takeAddress(allocation: Allocation, family: IpFamily, address: string):
       : isReserved(allocation)(address) || !isFree(clusterIpKey(address), held, own)
         ? 'provided IP is already allocated'
         : undefined
-  if (why)
-    refuse(service, invalidValue('spec.clusterIPs', spec['clusterIPs'], `failed to allocate IP ${address}: ${why}`))
+  if (why) refuse(service, invalidValue('spec.clusterIPs', spec.clusterIPs, `failed to allocate IP ${address}: ${why}`))
 }
 
 /** Fills the addresses from place `from` on, one for each family. */
 function allocateClusterIps(allocation: Allocation, from: number): void {
   const { service, spec, held, context, ranges } = allocation
-  const families: readonly IpFamily[] = items(spec['ipFamilies'])
-  const addresses: string[] = [...items(spec['clusterIPs'])]
+  // Validated by now.
+  const families = items(spec.ipFamilies) as readonly IpFamily[]
+  const addresses: string[] = [...items(spec.clusterIPs)]
   while (addresses.length < families.length) addresses.push('')
-  spec['clusterIPs'] = addresses
+  spec.clusterIPs = addresses
   for (const [index, family] of families.entries()) {
     if (index < from) continue
     const address = addresses[index]
@@ -103,41 +103,42 @@ function allocateClusterIps(allocation: Allocation, from: number): void {
       )
     addresses[index] = chosen
   }
-  spec['clusterIP'] = addresses[0]
+  spec.clusterIP = addresses[0]
 }
 
 /** New services and those that had no addresses get all; one that gets a second family gets that one's. */
-function updateClusterIps(allocation: Allocation, old: JsonObject | undefined): void {
+function updateClusterIps(allocation: Allocation, old: Decoded<ServiceSpec> | undefined): void {
   const { spec } = allocation
-  if (!needsClusterIp(spec) || items(spec['clusterIPs'])[0] === 'None') return
+  if (!needsClusterIp(spec)) return
   if (!old || !needsClusterIp(old)) {
-    allocateClusterIps(allocation, 0)
+    if (items(spec.clusterIPs)[0] !== 'None') allocateClusterIps(allocation, 0)
     return
   }
-  const oldAddresses: readonly string[] = items(old['clusterIPs'])
+  const oldAddresses: readonly string[] = items(old.clusterIPs)
   if (oldAddresses[0] === 'None') return
-  const count = (of: JsonObject, addresses: readonly string[]): number =>
-    items(of['ipFamilies']).length || new Set(addresses.map(familyOfIp)).size
-  if (count(old, oldAddresses) === 1 && count(spec, items(spec['clusterIPs'])) === 2) allocateClusterIps(allocation, 1)
+  const count = (of: Decoded<ServiceSpec>, addresses: readonly string[]): number =>
+    items(of.ipFamilies).length || new Set(addresses.map(familyOfIp)).size
+  // Also for one that gives up its address at the same time: validation refuses that.
+  if (count(old, oldAddresses) === 1 && count(spec, items(spec.clusterIPs)) === 2) allocateClusterIps(allocation, 1)
 }
 
 const allocateNodePorts = (
-  service: KubeObject,
-  spec: JsonObject,
+  service: Draft<Service>,
+  spec: Decoded<ServiceSpec>,
   own: ReadonlySet<string>,
   held: Allocations,
   context: DecisionContext,
 ): void => {
   const taken = new Set<string>()
-  const ports = items(spec['ports'])
-  ports.forEach((port: JsonObject, index) => {
-    const wanted = port['nodePort']
+  const ports = items(spec.ports)
+  ports.forEach((port, index) => {
+    const wanted = port.nodePort
     // A type that has none: validation says so.
     if (!wanted || !mayHaveNodePorts(spec)) return
-    const key = nodePortKey(port['protocol'], wanted)
+    const key = nodePortKey(port.protocol ?? 'TCP', wanted)
     const field = `spec.ports[${index}].nodePort`
     // Of the same service only the same port, over another protocol, may have it as well.
-    const isTaken = ports.slice(0, index).some((other) => other.nodePort === wanted && other.port !== port['port'])
+    const isTaken = ports.slice(0, index).some((other) => other.nodePort === wanted && other.port !== port.port)
     if (!own.has(key)) {
       if (wanted < nodePortMin || wanted > nodePortMax)
         refuse(service, invalidValue(field, wanted, nodePortRangeSentence(nodePortMin, nodePortMax)))
@@ -154,17 +155,17 @@ const allocateNodePorts = (
       if (port.nodePort) continue
       // The same port number over several protocols shares one node port, as upstream; given twice over one protocol in a
       // new service it is refused later.
-      const twin = ports.find((other) => other.port === port.port && other.nodePort)
-      const twinKey = twin && nodePortKey(port.protocol, twin.nodePort)
+      const shared = ports.find((other) => other.port === port.port && other.nodePort)?.nodePort
+      const { protocol = 'TCP' } = port
+      const isShareable = (number: number, key = nodePortKey(protocol, number)): boolean =>
+        (!taken.has(key) || own.size === 0) && isFree(key, held, own)
       port.nodePort =
-        twinKey && (!taken.has(twinKey) || own.size === 0) && isFree(twinKey, held, own)
-          ? twin.nodePort
-          : (chooseNodePort(held, context, [port.protocol], taken) ?? full())
-      taken.add(nodePortKey(port.protocol, port.nodePort))
+        shared && isShareable(shared) ? shared : (chooseNodePort(held, context, [protocol], taken) ?? full())
+      taken.add(nodePortKey(protocol, port.nodePort))
     }
   if (needsHealthCheckPort(spec)) {
-    const wanted = spec['healthCheckNodePort']
-    if (!wanted) spec['healthCheckNodePort'] = chooseNodePort(held, context, ['TCP'], taken) ?? full()
+    const wanted = spec.healthCheckNodePort
+    if (!wanted) spec.healthCheckNodePort = chooseNodePort(held, context, ['TCP'], taken) ?? full()
     else if (!isFree(nodePortKey('TCP', wanted), held, own))
       refuse(service, invalidValue('spec.healthCheckNodePort', wanted, 'provided port is already allocated'))
   }
@@ -172,18 +173,18 @@ const allocateNodePorts = (
 
 /** Fills what is missing in `next`, and tells which guards to take and to release. */
 export const allocateService = (
-  next: KubeObject | undefined,
-  before: KubeObject | undefined,
+  next: Draft<Service> | undefined,
+  before: Draft<Service> | undefined,
   held: Allocations,
   context: DecisionContext,
 ): AllocationChange => {
   const owned = keysOf(before)
   if (!next) return { take: [], release: owned }
   const own = new Set(owned)
-  const spec: JsonObject = next['spec'] ?? {}
+  const spec = next.spec ?? {}
   const ranges = context.serviceRanges ?? defaultServiceRanges
   initIpFamilies(next, before, ranges)
-  updateClusterIps({ service: next, spec, own, held, context, ranges }, before?.['spec'])
+  updateClusterIps({ service: next, spec, own, held, context, ranges }, before?.spec)
   if (needsClusterIp(spec)) allocateNodePorts(next, spec, own, held, context)
   const wanted = keysOf(next)
   return {

@@ -1,9 +1,10 @@
 // Which IP families a Service has, told from its policy, its families and its addresses, from what it had before and from
 // the ranges of the cluster: upstream's initIPFamilyFields, in its order and with its sentences.
 import { duplicate, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import type { Service, ServiceSpec } from '@shiplog/api/generated/types/core-v1'
 import { familyOfIp, type IpFamily, type IpRanges } from '@shiplog/api/ip-address'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { ApiError, invalid, type StatusCause } from '@shiplog/api/status'
+import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { items } from '../fields.ts'
 import { validateLegacyIp } from '../ip-addresses.ts'
 import { needsClusterIp, sameList } from './service-defaults.ts'
@@ -12,16 +13,16 @@ const families = ['IPv4', 'IPv6']
 const policies = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
 const otherFamily = (family: IpFamily): IpFamily => (family === 'IPv4' ? 'IPv6' : 'IPv4')
 
-const isHeadlessWithoutSelector = (spec: JsonObject): boolean =>
-  spec['clusterIP'] === 'None' && Object.keys(spec['selector'] ?? {}).length === 0
+const isHeadlessWithoutSelector = (spec: Decoded<ServiceSpec>): boolean =>
+  spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0
 
 /** What is wrong with addresses, families and policy, taken by themselves and together. */
-export function validateFamilyFields(spec: JsonObject, before?: JsonObject): StatusCause[] {
-  const [addresses, wanted, policy] = [items(spec['clusterIPs']), items(spec['ipFamilies']), spec['ipFamilyPolicy']]
+export function validateFamilyFields(spec: Decoded<ServiceSpec>, before?: Decoded<ServiceSpec>): StatusCause[] {
+  const [addresses, wanted, policy] = [items(spec.clusterIPs), items(spec.ipFamilies), spec.ipFamilyPolicy]
   const causes: StatusCause[] = []
-  if (spec['clusterIP']) {
+  if (spec.clusterIP) {
     if (addresses.length === 0) causes.push(required('spec.clusterIPs'))
-    else if (addresses[0] !== spec['clusterIP'])
+    else if (addresses[0] !== spec.clusterIP)
       causes.push(invalidValue('spec.clusterIPs', addresses, 'first value must match `clusterIP`'))
   } else if (addresses.length > 0)
     causes.push(invalidValue('spec.clusterIPs', addresses, 'must be empty when `clusterIP` is not specified'))
@@ -31,7 +32,7 @@ export function validateFamilyFields(spec: JsonObject, before?: JsonObject): Sta
   })
   if (typeof policy === 'string' && !policies.includes(policy))
     causes.push(notSupported('spec.ipFamilyPolicy', policy, policies))
-  const badAddresses = validateAddresses(addresses, items(before?.['clusterIPs']).map(String))
+  const badAddresses = validateAddresses(addresses, items(before?.clusterIPs))
   causes.push(...badAddresses)
   if (addresses.length > 2) causes.push(invalidValue('spec.clusterIPs', addresses, 'may only hold up to 2 values'))
   if (badAddresses.length > 0) return causes
@@ -40,7 +41,7 @@ export function validateFamilyFields(spec: JsonObject, before?: JsonObject): Sta
   if (addresses[0] !== 'None')
     addresses.forEach((address, index) => {
       const expected = wanted[index]
-      if (families.includes(expected) && familyOfIp(address) !== expected)
+      if (expected && families.includes(expected) && familyOfIp(address) !== expected)
         causes.push(
           invalidValue(
             `spec.clusterIPs[${index}]`,
@@ -53,7 +54,7 @@ export function validateFamilyFields(spec: JsonObject, before?: JsonObject): Sta
 }
 
 /** Addresses that were there before are left alone, however they are written. */
-function validateAddresses(addresses: readonly any[], known: readonly string[]): StatusCause[] {
+function validateAddresses(addresses: readonly string[], known: readonly string[]): StatusCause[] {
   return addresses.flatMap((address, index) => {
     if (index === 0 && address === 'None')
       return addresses.length > 1
@@ -64,69 +65,65 @@ function validateAddresses(addresses: readonly any[], known: readonly string[]):
 }
 
 /** Two values become one, and one stays, when `PreferDualStack` services meet a cluster whose ranges changed. */
-const isUntouchedPreference = (spec: JsonObject, old: JsonObject): boolean =>
-  spec['type'] === old['type'] &&
-  spec['ipFamilyPolicy'] === 'PreferDualStack' &&
-  (old['ipFamilyPolicy'] ?? 'PreferDualStack') === 'PreferDualStack' &&
-  sameList(spec['clusterIPs'], old['clusterIPs']) &&
-  sameList(spec['ipFamilies'], old['ipFamilies'])
+const isUntouchedPreference = (spec: Decoded<ServiceSpec>, old: Decoded<ServiceSpec>): boolean =>
+  spec.type === old.type &&
+  spec.ipFamilyPolicy === 'PreferDualStack' &&
+  (old.ipFamilyPolicy ?? 'PreferDualStack') === 'PreferDualStack' &&
+  sameList(spec.clusterIPs, old.clusterIPs) &&
+  sameList(spec.ipFamilies, old.ipFamilies)
 
-const hasReduced = (now: unknown, was: unknown): boolean =>
-  items(now).length > 0 && items(now).length < items(was).length
+const hasReduced = (now: readonly string[] = [], was: readonly string[] = []): boolean =>
+  now.length > 0 && now.length < was.length
 
 /** SingleStack gives up what is second; any other policy may not lose it in silence. */
-function settleReduction(spec: JsonObject, old: JsonObject): StatusCause[] {
-  const policy = spec['ipFamilyPolicy']
-  const causes: StatusCause[] = []
-  for (const [field, word] of [
-    ['clusterIPs', 'cluster IP'],
-    ['ipFamilies', 'IP family'],
-  ] as const) {
-    const list = items(spec[field])
-    if (policy !== 'SingleStack') {
-      if (hasReduced(list, old[field]))
-        causes.push(
-          invalidValue('spec.ipFamilyPolicy', policy, `must be 'SingleStack' to release the secondary ${word}`),
-        )
-    } else if (list.length > 1 && sameList(list, old[field])) spec[field] = [list[0]]
-  }
-  return causes
+function settleReduction(spec: Decoded<ServiceSpec>, old: Decoded<ServiceSpec>): StatusCause[] {
+  const policy = spec.ipFamilyPolicy
+  const mustBeSingle = (word: string): StatusCause =>
+    invalidValue('spec.ipFamilyPolicy', policy, `must be 'SingleStack' to release the secondary ${word}`)
+  if (policy !== 'SingleStack')
+    return [
+      ...(hasReduced(spec.clusterIPs, old.clusterIPs) ? [mustBeSingle('cluster IP')] : []),
+      ...(hasReduced(spec.ipFamilies, old.ipFamilies) ? [mustBeSingle('IP family')] : []),
+    ]
+  const { clusterIPs = [], ipFamilies = [] } = spec
+  if (clusterIPs.length > 1 && sameList(clusterIPs, old.clusterIPs)) spec.clusterIPs = clusterIPs.slice(0, 1)
+  if (ipFamilies.length > 1 && sameList(ipFamilies, old.ipFamilies)) spec.ipFamilies = ipFamilies.slice(0, 1)
+  return []
 }
 
 /** One policy, one address: said before families are told from the addresses. */
-function checkSingle(spec: JsonObject): StatusCause[] {
-  if (spec['ipFamilyPolicy'] !== 'SingleStack') return []
+function checkSingle(spec: Decoded<ServiceSpec>): StatusCause[] {
+  if (spec.ipFamilyPolicy !== 'SingleStack') return []
   const sentence = (what: string): string =>
     `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`
   return [
-    ...(items(spec['clusterIPs']).length === 2 ? [sentence('cluster IPs')] : []),
-    ...(items(spec['ipFamilies']).length === 2 ? [sentence('IP families')] : []),
+    ...(items(spec.clusterIPs).length === 2 ? [sentence('cluster IPs')] : []),
+    ...(items(spec.ipFamilies).length === 2 ? [sentence('IP families')] : []),
   ].map((text) => invalidValue('spec.ipFamilyPolicy', 'SingleStack', text))
 }
 
-function inferFamilies(spec: JsonObject, configured: ReadonlySet<IpFamily>): StatusCause[] {
-  const addresses = items(spec['clusterIPs'])
+function inferFamilies(spec: Decoded<ServiceSpec>, configured: ReadonlySet<IpFamily>): StatusCause[] {
+  const addresses = items(spec.clusterIPs)
   if (addresses[0] === 'None') return []
   const causes: StatusCause[] = []
   addresses.forEach((address, index) => {
-    if (index < items(spec['ipFamilies']).length) return
+    if (index < items(spec.ipFamilies).length) return
     const family = familyOfIp(address)
-    if (configured.has(family)) spec['ipFamilies'] = [...items(spec['ipFamilies']), family]
+    if (configured.has(family)) spec.ipFamilies = [...items(spec.ipFamilies), family]
     else
       causes.push(invalidValue(`spec.clusterIPs[${index}]`, addresses, `${family} is not configured on this cluster`))
   })
   return causes
 }
 
-function fillPolicy(spec: JsonObject, old: JsonObject | undefined): void {
-  spec['ipFamilyPolicy'] ??=
-    old?.['ipFamilyPolicy'] ?? (isHeadlessWithoutSelector(spec) ? 'RequireDualStack' : 'SingleStack')
+function fillPolicy(spec: Decoded<ServiceSpec>, old: Decoded<ServiceSpec> | undefined): void {
+  spec.ipFamilyPolicy ??= old?.ipFamilyPolicy ?? (isHeadlessWithoutSelector(spec) ? 'RequireDualStack' : 'SingleStack')
 }
 
 /** Fills in what the service did not say; throws an ApiError about what does not fit together or this cluster. */
-export function initIpFamilies(next: KubeObject, before: KubeObject | undefined, ranges: IpRanges): void {
-  const spec: JsonObject = next['spec'] ?? {}
-  const old: JsonObject | undefined = before?.['spec']
+export function initIpFamilies(next: Draft<Service>, before: Draft<Service> | undefined, ranges: IpRanges): void {
+  const spec = next.spec ?? {}
+  const old = before?.spec
   if (!needsClusterIp(spec) || (old && isUntouchedPreference(spec, old))) return
   const refuseIf = (causes: readonly StatusCause[]): void => {
     if (causes.length > 0) throw new ApiError(invalid('', 'Service', next.metadata.name, causes))
@@ -135,13 +132,15 @@ export function initIpFamilies(next: KubeObject, before: KubeObject | undefined,
   fillPolicy(spec, old)
   refuseIf(validateFamilyFields(spec, old))
   refuseIf([...(old ? settleReduction(spec, old) : []), ...checkSingle(spec), ...inferFamilies(spec, configured)])
-  const wantsTwo = spec['ipFamilyPolicy'] !== 'SingleStack'
-  const wanted = (): readonly IpFamily[] => items(spec['ipFamilies'])
+  const wantsTwo = spec.ipFamilyPolicy !== 'SingleStack'
+  // Only the two are left: any other was refused.
+  const wanted = (): readonly IpFamily[] => items(spec.ipFamilies) as readonly IpFamily[]
   const addOther = (): void => {
-    if (wantsTwo && wanted().length === 1) spec['ipFamilies'] = [wanted()[0], otherFamily(wanted()[0]!)]
+    const [first, second] = wanted()
+    if (wantsTwo && first && !second) spec.ipFamilies = [first, otherFamily(first)]
   }
   const fillFirst = (): void => {
-    if (wanted().length === 0) spec['ipFamilies'] = [ranges[0].family]
+    if (wanted().length === 0) spec.ipFamilies = [ranges[0].family]
   }
   // Nobody knows which families its endpoints will have: both, on any cluster.
   if (isHeadlessWithoutSelector(spec)) {
@@ -149,7 +148,7 @@ export function initIpFamilies(next: KubeObject, before: KubeObject | undefined,
     addOther()
     return
   }
-  const isDemanding = spec['ipFamilyPolicy'] === 'RequireDualStack' && configured.size < 2
+  const isDemanding = spec.ipFamilyPolicy === 'RequireDualStack' && configured.size < 2
   refuseIf([
     ...(isDemanding
       ? [

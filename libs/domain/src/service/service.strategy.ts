@@ -1,6 +1,7 @@
 // Services: one stable address for many pods.
 import { forbiddenField } from '@shiplog/api/field-errors'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { Service } from '@shiplog/api/generated/types/core-v1'
+import type { Draft } from '@shiplog/api/decoded'
 import { items, section } from '../fields.ts'
 import { cidrWarnings, ipWarnings } from '../ip-addresses.ts'
 import { loadBalancerWarnings, validateLoadBalancerIngress } from '../status-rules.ts'
@@ -8,9 +9,10 @@ import type { Strategy } from '../strategy.ts'
 import { dns1123Label } from '../names.ts'
 import { allocateService } from './service-allocation.ts'
 import { mirrorClusterIp, prepareServiceForUpdate, setServiceDefaults } from './service-defaults.ts'
-import { validateService, validateServiceUpdate } from './service-validation.ts'
+import { validateServiceUpdate } from './service-update-validation.ts'
+import { validateService } from './service-validation.ts'
 
-const serviceWarnings = ({ metadata, spec = {} }: KubeObject): string[] => {
+const serviceWarnings = ({ metadata, spec = {} }: Draft<Service>): string[] => {
   const { type, clusterIP } = spec
   const headless = type === 'ClusterIP' && clusterIP === 'None'
   const external = type === 'ExternalName'
@@ -45,7 +47,7 @@ const serviceWarnings = ({ metadata, spec = {} }: KubeObject): string[] => {
   ]
 }
 
-export const serviceStrategy: Strategy = {
+export const serviceStrategy: Strategy<Service> = {
   returnsDeleted: true,
   warnings: serviceWarnings,
   statusWarnings: loadBalancerWarnings,
@@ -55,18 +57,18 @@ export const serviceStrategy: Strategy = {
   setDefaults: setServiceDefaults,
   prepareForCreate: (draft) => {
     mirrorClusterIp(section(draft, 'spec'))
-    draft['status'] = { loadBalancer: {} }
+    draft.status = { loadBalancer: {} }
   },
   prepareForUpdate: prepareServiceForUpdate,
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: (next, before) =>
-    next['spec']?.type !== 'LoadBalancer' && items(next['status']?.loadBalancer?.ingress).length > 0
+    next.spec?.type !== 'LoadBalancer' && items(next.status?.loadBalancer?.ingress).length > 0
       ? [forbiddenField('status.loadBalancer.ingress', "may only be used when `spec.type` is 'LoadBalancer'")]
       : validateLoadBalancerIngress(next, before, true),
   allocate: allocateService,
   selectableFields: (service) => ({
-    'spec.clusterIP': service['spec']?.clusterIP ?? '',
-    'spec.type': service['spec']?.type ?? '',
+    'spec.clusterIP': service.spec?.clusterIP ?? '',
+    'spec.type': service.spec?.type ?? '',
   }),
 }

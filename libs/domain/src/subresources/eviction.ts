@@ -1,8 +1,13 @@
 // pods/eviction: a deletion that a PodDisruptionBudget may refuse for now.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { PodDisruptionBudget } from '@shiplog/api/generated/types/policy-v1'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import type { JsonObject } from '@shiplog/api/kube-object'
 import { compileLabelSelector } from '@shiplog/api/selectors'
 import { internalError, type Status, tooManyRequests } from '@shiplog/api/status'
+import type { Draft } from '@shiplog/api/decoded'
 import { items, section } from '../fields.ts'
+
+type Budget = Draft<PodDisruptionBudget>
 
 const budgetCause = 'DisruptionBudget'
 const processingRetrySeconds = 10
@@ -20,15 +25,16 @@ const refuse = (message: string, retryAfterSeconds: number): Status => {
 }
 
 /** Pods that no budget counts: done, not yet running, or going already. */
-const ignoresBudgets = (pod: KubeObject): boolean =>
-  ['Succeeded', 'Failed', 'Pending'].includes(pod['status']?.phase) || pod.metadata.deletionTimestamp !== undefined
+const ignoresBudgets = (pod: Draft<Pod>): boolean =>
+  ['Succeeded', 'Failed', 'Pending'].includes(pod.status?.phase ?? '') || pod.metadata.deletionTimestamp !== undefined
 
 /** Says in the pod's status why it goes. */
-export function markEvicted(draft: KubeObject, nowMs: number): void {
+export function markEvicted(draft: Draft<Pod>, nowMs: number): void {
   const status = section(draft, 'status')
-  const conditions: readonly JsonObject[] = items(status['conditions'])
+  const conditions = items(status.conditions)
   const before = conditions.find(({ type }) => type === 'DisruptionTarget')
-  const since = before?.['status'] === 'True' ? (before['lastTransitionTime'] as string | undefined) : undefined
+  const since = before?.status === 'True' ? before.lastTransitionTime : undefined
+  // Upstream writes a time that is not set as null.
   const condition: JsonObject = {
     type: 'DisruptionTarget',
     status: 'True',
@@ -37,30 +43,30 @@ export function markEvicted(draft: KubeObject, nowMs: number): void {
     reason: 'EvictionByEvictionAPI',
     message: 'Eviction API: evicting',
   }
-  status['conditions'] = [...conditions.filter((one) => one !== before), condition]
+  status.conditions = [...conditions.filter((one) => one !== before), condition]
 }
 
-const isReady = (pod: KubeObject): boolean =>
-  items(pod['status']?.conditions).some((condition) => condition.type === 'Ready' && condition.status === 'True')
+const isReady = (pod: Draft<Pod>): boolean =>
+  items(pod.status?.conditions).some((condition) => condition.type === 'Ready' && condition.status === 'True')
 
 /** An unready pod takes nothing from a budget that is met, or that always lets unhealthy pods go. */
-const unhealthyMayGo = (pod: KubeObject, budget: KubeObject): boolean => {
+const unhealthyMayGo = (pod: Draft<Pod>, budget: Budget): boolean => {
   if (isReady(pod)) return false
-  if (budget['spec']?.unhealthyPodEvictionPolicy === 'AlwaysAllow') return true
-  const { currentHealthy = 0, desiredHealthy = 0 } = budget['status'] ?? {}
+  if (budget.spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow') return true
+  const { currentHealthy = 0, desiredHealthy = 0 } = budget.status ?? {}
   return currentHealthy >= desiredHealthy && desiredHealthy > 0
 }
 
 /** The budgets of the pod's namespace that select it. */
-export const budgetsOf = (pod: KubeObject, budgets: readonly KubeObject[]): readonly KubeObject[] =>
+export const budgetsOf = <Kind extends Budget>(pod: Draft<Pod>, budgets: readonly Kind[]): readonly Kind[] =>
   budgets.filter(
     (budget) =>
       budget.metadata.namespace === pod.metadata.namespace &&
-      compileLabelSelector(budget['spec']?.selector).matches(pod.metadata.labels),
+      compileLabelSelector(budget.spec?.selector).matches(pod.metadata.labels),
   )
 
 /** Why the pod may not be evicted now; undefined when it may. */
-export const checkEviction = (pod: KubeObject, budgets: readonly KubeObject[]): Status | undefined => {
+export const checkEviction = (pod: Draft<Pod>, budgets: readonly Budget[]): Status | undefined => {
   if (ignoresBudgets(pod)) return undefined
   const matching = budgetsOf(pod, budgets)
   if (matching.length > 1)
@@ -71,19 +77,19 @@ export const checkEviction = (pod: KubeObject, budgets: readonly KubeObject[]): 
   const [budget] = matching
   if (!budget || unhealthyMayGo(pod, budget)) return undefined
   const { name, generation } = budget.metadata
-  const status: JsonObject = budget['status'] ?? {}
-  if ((status['observedGeneration'] ?? 0) < (generation ?? 0))
+  const status = budget.status ?? {}
+  if ((status.observedGeneration ?? 0) < (generation ?? 0))
     return refuse(`The disruption budget ${name} is still being processed by the server.`, processingRetrySeconds)
-  if ((status['disruptionsAllowed'] ?? 0) > 0) return undefined
+  if ((status.disruptionsAllowed ?? 0) > 0) return undefined
   return refuse(
-    `The disruption budget ${name} needs ${status['desiredHealthy'] ?? 0} healthy pods and has ${status['currentHealthy'] ?? 0} currently`,
+    `The disruption budget ${name} needs ${status.desiredHealthy ?? 0} healthy pods and has ${status.currentHealthy ?? 0} currently`,
     0,
   )
 }
 
 /** Takes one disruption from the budget for this pod; changes the draft of the budget. */
-export const chargeBudget = (budget: KubeObject, podName: string, nowMs: number): void => {
+export const chargeBudget = (budget: Budget, podName: string, nowMs: number): void => {
   const status = section(budget, 'status')
-  status['disruptionsAllowed'] = Math.max(0, (status['disruptionsAllowed'] ?? 0) - 1)
+  status.disruptionsAllowed = Math.max(0, (status.disruptionsAllowed ?? 0) - 1)
   section(status, 'disruptedPods')[podName] = `${new Date(nowMs).toISOString().slice(0, 19)}Z`
 }

@@ -1,14 +1,24 @@
 // The scale subresource: autoscaling/v1 Scale as a view on the kinds that have replicas.
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { compileLabelMap, compileLabelSelector, formatSelector } from '@shiplog/api/selectors'
+import type { Scale } from '@shiplog/api/generated/types/autoscaling-v1'
+import type { KubeObject, ObjectMeta } from '@shiplog/api/kube-object'
+import { compileLabelMap, compileLabelSelector, formatSelector, type LabelSelector } from '@shiplog/api/selectors'
 import { ApiError, conflict, invalid } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { nonNegative, section } from '../fields.ts'
 
-const selectorOf = (object: KubeObject, groupResource: string): string => {
-  const selector = object['spec']?.selector
-  // ReplicationControllers select by a plain map.
+/** What has replicas. The selector of ReplicationControllers is a plain map. */
+interface Scalable {
+  readonly metadata: ObjectMeta
+  spec?: { replicas?: number | undefined; selector?: LabelSelector | Record<string, string> }
+  readonly status?: { readonly replicas?: number | undefined }
+}
+
+const selectorOf = (object: Scalable, groupResource: string): string => {
+  const selector = object.spec?.selector
   return formatSelector(
-    groupResource === 'replicationcontrollers' ? compileLabelMap(selector) : compileLabelSelector(selector),
+    groupResource === 'replicationcontrollers'
+      ? compileLabelMap(selector as Record<string, string>)
+      : compileLabelSelector(selector as LabelSelector),
   )
 }
 
@@ -20,10 +30,10 @@ export interface ScaleValues {
 }
 
 /** The Scale of a Deployment, ReplicaSet, StatefulSet or ReplicationController. */
-export const readScale = (object: KubeObject, groupResource: string): KubeObject =>
-  scaleOf(object, {
-    wanted: object['spec']?.replicas ?? 0,
-    present: object['status']?.replicas ?? 0,
+export const readScale = (object: Scalable, groupResource: string): KubeObject =>
+  scaleOf(object as KubeObject, {
+    wanted: object.spec?.replicas ?? 0,
+    present: object.status?.replicas ?? 0,
     selector: selectorOf(object, groupResource),
   })
 
@@ -39,23 +49,24 @@ export const scaleOf = (object: KubeObject, { wanted, present, selector }: Scale
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       creationTimestamp,
     },
-    spec: { replicas: wanted },
+    // Zero is not written, as in upstream's type.
+    spec: wanted ? { replicas: wanted } : {},
     status: { replicas: present, ...(selector ? { selector } : {}) },
   }
 }
 
 /** Writes the wished replicas into the draft, or throws. The caller checks the resourceVersion. */
-export const writeScale = (draft: KubeObject, scale: JsonObject, groupResource: string): void => {
-  section(draft, 'spec')['replicas'] = wantedReplicas(draft, scale, groupResource)
+export const writeScale = (draft: Scalable, scale: Decoded<Scale>, groupResource: string): void => {
+  section(draft, 'spec').replicas = wantedReplicas(draft, scale, groupResource)
 }
 
 /** The replicas that a Scale wishes for an object; throws when it may not. */
-export const wantedReplicas = (draft: KubeObject, scale: JsonObject, groupResource: string): number => {
+export const wantedReplicas = (draft: Scalable, scale: Decoded<Scale>, groupResource: string): number => {
   const { name } = draft.metadata
-  const replicas: number = scale['spec']?.replicas ?? 0
+  const replicas = scale.spec?.replicas ?? 0
   const causes = nonNegative(replicas, 'spec.replicas')
   if (causes.length > 0) throw new ApiError(invalid('autoscaling', 'Scale', name, causes))
-  const { uid } = scale['metadata'] ?? {}
+  const { uid } = scale.metadata ?? {}
   if (uid && uid !== draft.metadata.uid) {
     const [resource = '', ...group] = groupResource.split('.')
     throw new ApiError(

@@ -1,8 +1,15 @@
 // Admission policies: rules that the API server itself would ask, written as expressions.
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type {
+  ParamKind,
+  ParamRef,
+  ValidatingAdmissionPolicyBindingSpec,
+  ValidatingAdmissionPolicySpec,
+  Validation,
+} from '@shiplog/api/generated/types/admissionregistration-v1'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { type CelScope, isCelIdentifier } from '../cel/cel.ts'
 import { byRule, items } from '../fields.ts'
 import { dns1035Label, dns1123Subdomain, pathSegment, qualifiedName } from '../names.ts'
@@ -21,10 +28,10 @@ const notFoundActions = ['Deny', 'Allow']
 const auditAnnotationsMax = 20
 const valueExpressionBytesMax = 5 * 1024
 
-const validateParamKind = (kind: JsonObject | undefined, field: string): StatusCause[] => {
+const validateParamKind = (kind: Decoded<ParamKind> | undefined, field: string): StatusCause[] => {
   if (!kind) return []
   const causes: StatusCause[] = []
-  const [apiVersion, name] = [String(kind['apiVersion'] ?? ''), String(kind['kind'] ?? '')]
+  const { apiVersion = '', kind: name = '' } = kind
   const at = `${field}.apiVersion`
   const parts = apiVersion.split('/')
   if (apiVersion === '') causes.push(required(at))
@@ -47,14 +54,17 @@ const validateParamKind = (kind: JsonObject | undefined, field: string): StatusC
 }
 
 /** Each variable may use those before it; gives the scope of what comes after all of them. */
-const validateVariables = (spec: JsonObject, scope: CelScope): { causes: StatusCause[]; scope: CelScope } => {
+const validateVariables = (
+  spec: Decoded<ValidatingAdmissionPolicySpec>,
+  scope: CelScope,
+): { causes: StatusCause[]; scope: CelScope } => {
   const causes: StatusCause[] = []
   const known = new Set<string>()
   const composed = (): CelScope => ({ ...withVariables(scope, 'variables'), composed: new Set(known) })
-  const list = items(spec['variables'])
-  list.forEach((variable: JsonObject, index) => {
+  const list = items(spec.variables)
+  list.forEach((variable, index) => {
     const at = `spec.variables[${index}]`
-    const [name, expression] = [String(variable['name'] ?? ''), String(variable['expression'] ?? '')]
+    const { name = '', expression = '' } = variable
     if (name.trim() === '') causes.push(required(`${at}.name`, 'name is not specified'))
     else if (!isCelIdentifier(name)) causes.push(invalidValue(`${at}.name`, name, 'must be a valid CEL identifier'))
     if (expression.trim() === '') causes.push(required(`${at}.expression`, 'expression is not specified'))
@@ -64,10 +74,14 @@ const validateVariables = (spec: JsonObject, scope: CelScope): { causes: StatusC
   return { causes, scope: list.length > 0 ? composed() : scope }
 }
 
-const validateValidation = (validation: JsonObject, scope: CelScope, params: boolean, at: string): StatusCause[] => {
+const validateValidation = (
+  validation: Decoded<Validation>,
+  scope: CelScope,
+  params: boolean,
+  at: string,
+): StatusCause[] => {
   const causes: StatusCause[] = []
-  const [expression, message] = [String(validation['expression'] ?? ''), String(validation['message'] ?? '')]
-  const messageExpression = String(validation['messageExpression'] ?? '')
+  const { expression = '', message = '', messageExpression = '' } = validation
   if (expression.trim() === '') causes.push(required(`${at}.expression`, 'expression is not specified'))
   else causes.push(...validateExpression(expression, scope, ['bool'], `${at}.expression`))
   if (messageExpression !== '' && messageExpression.trim() === '')
@@ -82,23 +96,27 @@ const validateValidation = (validation: JsonObject, scope: CelScope, params: boo
     causes.push(invalidValue(`${at}.message`, message, 'must be non-empty if specified'))
   else if (/[\n\r]/.test(message.trim()))
     causes.push(invalidValue(`${at}.message`, message, 'must not contain line breaks'))
-  const reason = validation['reason']
+  const reason = validation.reason
   if (typeof reason === 'string' && !reasons.includes(reason))
     causes.push(notSupported(`${at}.reason`, reason, reasons))
   return causes
 }
 
-const validateAuditAnnotations = (spec: JsonObject, scope: CelScope, name: string): StatusCause[] => {
+const validateAuditAnnotations = (
+  spec: Decoded<ValidatingAdmissionPolicySpec>,
+  scope: CelScope,
+  name: string,
+): StatusCause[] => {
   const at = 'spec.auditAnnotations'
-  const list = items(spec['auditAnnotations'])
+  const list = items(spec.auditAnnotations)
   const keys = new Set<string>()
   return [
     ...(list.length > auditAnnotationsMax
       ? [invalidValue(at, list, `must not have more than ${auditAnnotationsMax} auditAnnotations`)]
       : []),
-    ...list.flatMap((annotation: JsonObject, index) => {
-      const [place, key] = [`${at}[${index}]`, String(annotation['key'] ?? '')]
-      const given = String(annotation['valueExpression'] ?? '')
+    ...list.flatMap((annotation, index) => {
+      const place = `${at}[${index}]`
+      const { key = '', valueExpression: given = '' } = annotation
       const expression = given.trim()
       const field = `${place}.valueExpression`
       const causes = byRule(qualifiedName, `${name}/${key}`, `${place}.key`)
@@ -113,16 +131,16 @@ const validateAuditAnnotations = (spec: JsonObject, scope: CelScope, name: strin
   ]
 }
 
-const validateFailurePolicy = (policy: unknown): StatusCause[] =>
-  typeof policy !== 'string'
+const validateFailurePolicy = (policy: string | undefined): StatusCause[] =>
+  policy === undefined
     ? [required('spec.failurePolicy')]
     : failurePolicies.includes(policy)
       ? []
       : [notSupported('spec.failurePolicy', policy, failurePolicies)]
 
-const validateConstraints = (spec: JsonObject): StatusCause[] => {
+const validateConstraints = (spec: Decoded<ValidatingAdmissionPolicySpec>): StatusCause[] => {
   const at = 'spec.matchConstraints'
-  const match = spec['matchConstraints']
+  const match = spec.matchConstraints
   if (!match) return [required(at)]
   return [
     ...validateMatchResources(match, at),
@@ -130,39 +148,39 @@ const validateConstraints = (spec: JsonObject): StatusCause[] => {
   ]
 }
 
-const scopeOf = (spec: JsonObject): CelScope =>
-  spec['paramKind'] ? withVariables(requestScope, 'params') : requestScope
+const scopeOf = (spec: Decoded<ValidatingAdmissionPolicySpec>): CelScope =>
+  spec.paramKind ? withVariables(requestScope, 'params') : requestScope
 
 /** A ValidatingAdmissionPolicy. */
-export const validateAdmissionPolicy = (spec: JsonObject, name: string): StatusCause[] => {
+export const validateAdmissionPolicy = (spec: Decoded<ValidatingAdmissionPolicySpec>, name: string): StatusCause[] => {
   const scope = scopeOf(spec)
   const variables = validateVariables(spec, scope)
   const nothing = 'validations or auditAnnotations must contain at least one item'
-  const [validations, annotations] = [items(spec['validations']), items(spec['auditAnnotations'])]
+  const [validations, annotations] = [items(spec.validations), items(spec.auditAnnotations)]
   return [
-    ...validateFailurePolicy(spec['failurePolicy']),
-    ...validateParamKind(spec['paramKind'], 'spec.paramKind'),
+    ...validateFailurePolicy(spec.failurePolicy),
+    ...validateParamKind(spec.paramKind, 'spec.paramKind'),
     ...validateConstraints(spec),
-    ...validateMatchConditions(spec['matchConditions'], scope, 'spec.matchConditions'),
+    ...validateMatchConditions(spec.matchConditions, scope, 'spec.matchConditions'),
     ...variables.causes,
     ...(validations.length + annotations.length === 0
       ? [required('spec.validations', nothing), required('spec.auditAnnotations', nothing)]
       : []),
     ...validations.flatMap((validation, index) =>
-      validateValidation(validation, variables.scope, Boolean(spec['paramKind']), `spec.validations[${index}]`),
+      validateValidation(validation, variables.scope, Boolean(spec.paramKind), `spec.validations[${index}]`),
     ),
     ...validateAuditAnnotations(spec, variables.scope, name),
   ]
 }
 
 /** A MutatingAdmissionPolicy: its mutations are expressions of a form that nothing here reads yet. */
-export const validateMutatingPolicy = (spec: JsonObject): StatusCause[] => [
-  ...validateParamKind(spec['paramKind'], 'spec.paramKind'),
+export const validateMutatingPolicy = (spec: Decoded<ValidatingAdmissionPolicySpec>): StatusCause[] => [
+  ...validateParamKind(spec.paramKind, 'spec.paramKind'),
   ...validateConstraints(spec),
-  ...validateMatchConditions(spec['matchConditions'], scopeOf(spec), 'spec.matchConditions'),
+  ...validateMatchConditions(spec.matchConditions, scopeOf(spec), 'spec.matchConditions'),
 ]
 
-const validateParamRef = (reference: JsonObject | undefined, field: string): StatusCause[] => {
+const validateParamRef = (reference: Decoded<ParamRef> | undefined, field: string): StatusCause[] => {
   if (!reference) return []
   const { name, selector, parameterNotFoundAction: action } = reference
   const causes: StatusCause[] = name ? byRule(pathSegment, name, `${field}.name`) : []
@@ -194,11 +212,9 @@ const validateActions = (list: readonly string[], field: string): StatusCause[] 
 }
 
 /** A ValidatingAdmissionPolicyBinding. */
-export const validatePolicyBinding = (spec: JsonObject): StatusCause[] => [
-  ...(spec['policyName']
-    ? byRule(dns1123Subdomain, spec['policyName'], 'spec.policyName')
-    : [required('spec.policyName')]),
-  ...validateParamRef(spec['paramRef'], 'spec.paramRef'),
-  ...validateMatchResources(spec['matchResources'], 'spec.matchResources'),
-  ...validateActions(items(spec['validationActions']), 'spec.validationActions'),
+export const validatePolicyBinding = (spec: Decoded<ValidatingAdmissionPolicyBindingSpec>): StatusCause[] => [
+  ...(spec.policyName ? byRule(dns1123Subdomain, spec.policyName, 'spec.policyName') : [required('spec.policyName')]),
+  ...validateParamRef(spec.paramRef, 'spec.paramRef'),
+  ...validateMatchResources(spec.matchResources, 'spec.matchResources'),
+  ...validateActions(items(spec.validationActions), 'spec.validationActions'),
 ]

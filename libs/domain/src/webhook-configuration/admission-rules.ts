@@ -1,8 +1,13 @@
 // Which requests a webhook or a policy is asked about: rules of groups, versions, resources and operations, and conditions.
 import { duplicate, invalidValue, notSupported, required, tooMany } from '@shiplog/api/field-errors'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type {
+  MatchCondition,
+  MatchResources,
+  NamedRuleWithOperations,
+} from '@shiplog/api/generated/types/admissionregistration-v1'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { type CelScope, type CelType, celProblem } from '../cel/cel.ts'
 import { byRule, items } from '../fields.ts'
 import { pathSegment, qualifiedName } from '../names.ts'
@@ -41,37 +46,40 @@ const validateResourceNames = (resources: readonly string[], field: string): Sta
   return causes
 }
 
-const validateRule = (rule: JsonObject, at: string): StatusCause[] => {
+const validateRule = (rule: Decoded<NamedRuleWithOperations>, at: string): StatusCause[] => {
   const causes: StatusCause[] = []
-  const list = (key: string, what: string): void => {
-    const values = items(rule[key])
+  const list = (key: 'operations' | 'apiGroups' | 'apiVersions', what: string): void => {
+    const values: readonly string[] = items<string>(rule[key])
     if (values.length === 0) causes.push(required(`${at}.${key}`))
     if (values.length > 1 && values.includes('*'))
       causes.push(invalidValue(`${at}.${key}`, values, `if '*' is present, must not specify other ${what}`))
   }
   list('operations', 'operations')
-  items(rule['operations']).forEach((operation, position) => {
+  items(rule.operations).forEach((operation, position) => {
     if (!operations.includes(operation))
       causes.push(notSupported(`${at}.operations[${position}]`, operation, operations))
   })
   list('apiGroups', 'API groups')
   list('apiVersions', 'API versions')
-  items(rule['apiVersions']).forEach((version, position) => {
+  items(rule.apiVersions).forEach((version, position) => {
     if (version === '') causes.push(required(`${at}.apiVersions[${position}]`))
   })
-  causes.push(...validateResourceNames(items(rule['resources']), `${at}.resources`))
-  if (typeof rule['scope'] === 'string' && !scopes.includes(rule['scope']))
-    causes.push(notSupported(`${at}.scope`, rule['scope'], scopes))
+  causes.push(...validateResourceNames(items(rule.resources), `${at}.resources`))
+  if (typeof rule.scope === 'string' && !scopes.includes(rule.scope))
+    causes.push(notSupported(`${at}.scope`, rule.scope, scopes))
   return causes
 }
 
-export const validateRules = (rules: unknown, field: string): StatusCause[] =>
-  items(rules).flatMap((rule: JsonObject, index) => {
+export const validateRules = (
+  rules: Decoded<NamedRuleWithOperations[]> | null | undefined,
+  field: string,
+): StatusCause[] =>
+  items(rules).flatMap((rule, index) => {
     const at = `${field}[${index}]`
-    const names = items(rule['resourceNames'])
+    const names = items(rule.resourceNames)
     return [
       ...names.flatMap((name, position) => [
-        ...byRule(pathSegment, String(name), `${at}.resourceNames[${position}]`),
+        ...byRule(pathSegment, name, `${at}.resourceNames[${position}]`),
         ...(names.indexOf(name) < position ? [duplicate(`${at}.resourceNames[${position}]`, name)] : []),
       ]),
       ...validateRule(rule, at),
@@ -79,20 +87,20 @@ export const validateRules = (rules: unknown, field: string): StatusCause[] =>
   })
 
 /** What a policy or a binding is about. */
-export const validateMatchResources = (match: JsonObject | undefined, field: string): StatusCause[] => {
+export const validateMatchResources = (match: Decoded<MatchResources> | undefined, field: string): StatusCause[] => {
   if (!match) return []
-  const policy = match['matchPolicy']
+  const policy = match.matchPolicy
   return [
     ...(typeof policy !== 'string'
       ? [required(`${field}.matchPolicy`)]
       : matchPolicies.includes(policy)
         ? []
         : [notSupported(`${field}.matchPolicy`, policy, matchPolicies)]),
-    ...['namespaceSelector', 'objectSelector'].flatMap((key) =>
+    ...(['namespaceSelector', 'objectSelector'] as const).flatMap((key) =>
       match[key] ? validateLabelSelector(match[key], `${field}.${key}`) : [required(`${field}.${key}`)],
     ),
-    ...validateRules(match['resourceRules'], `${field}.resourceRules`),
-    ...validateRules(match['excludeResourceRules'], `${field}.excludeResourceRules`),
+    ...validateRules(match.resourceRules, `${field}.resourceRules`),
+    ...validateRules(match.excludeResourceRules, `${field}.excludeResourceRules`),
   ]
 }
 
@@ -118,15 +126,19 @@ export const validateExpression = (
   return problem === undefined ? [] : [invalidValue(field, shown, problem)]
 }
 
-export const validateMatchConditions = (conditions: unknown, scope: CelScope, field: string): StatusCause[] => {
+export const validateMatchConditions = (
+  conditions: Decoded<MatchCondition[]> | undefined,
+  scope: CelScope,
+  field: string,
+): StatusCause[] => {
   const list = items(conditions)
   const names = new Set<string>()
   return [
     ...(list.length > conditionsMax ? [tooMany(field, list.length, conditionsMax)] : []),
-    ...list.flatMap((condition: JsonObject, index) => {
+    ...list.flatMap((condition, index) => {
       const at = `${field}[${index}]`
-      const name: string = condition['name'] ?? ''
-      const expression = String(condition['expression'] ?? '').trim()
+      const name = condition.name ?? ''
+      const expression = (condition.expression ?? '').trim()
       const causes =
         expression === ''
           ? [required(`${at}.expression`)]

@@ -1,12 +1,28 @@
 // Webhook configurations and admission policies: defaults, and what every webhook must say.
 import { duplicate, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type {
+  MatchResources,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  MutatingWebhook,
+  MutatingWebhookConfiguration,
+  NamedRuleWithOperations,
+  ServiceReference,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
+} from '@shiplog/api/generated/types/admissionregistration-v1'
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { byRule, fill, items, section } from '../fields.ts'
 import { dns1035Label, dns1123Subdomain, portNumber } from '../names.ts'
-import type { Strategy } from '../strategy.ts'
-import { validateAdmissionPolicy, validateMutatingPolicy, validatePolicyBinding } from './admission-policy-validation.ts'
+import { forTwin, type Strategy } from '../strategy.ts'
+import {
+  validateAdmissionPolicy,
+  validateMutatingPolicy,
+  validatePolicyBinding,
+} from './admission-policy-validation.ts'
 import { requestScope, validateMatchConditions, validateRules } from './admission-rules.ts'
 
 const defaultTimeoutSeconds = 10
@@ -14,14 +30,14 @@ const timeoutSecondsMax = 30
 const defaultServicePort = 443
 const sideEffects = ['None', 'NoneOnDryRun']
 
-const setRules = (rules: unknown): void => {
+const setRules = (rules: Decoded<NamedRuleWithOperations[]> | null | undefined): void => {
   for (const rule of items(rules)) fill(rule, 'scope', '*')
 }
 
 const setWebhookDefaults =
   (mutating: boolean) =>
-  (draft: JsonObject): void => {
-    for (const webhook of items(draft['webhooks'])) {
+  (draft: Draft<MutatingWebhookConfiguration>): void => {
+    for (const webhook of items(draft.webhooks)) {
       fill(webhook, 'failurePolicy', 'Fail')
       fill(webhook, 'matchPolicy', 'Equivalent')
       section(webhook, 'namespaceSelector')
@@ -33,11 +49,11 @@ const setWebhookDefaults =
     }
   }
 
-const enums: readonly (readonly [field: string, values: readonly string[]])[] = [
+const enums = [
   ['failurePolicy', ['Fail', 'Ignore']],
   ['matchPolicy', ['Equivalent', 'Exact']],
   ['reinvocationPolicy', ['IfNeeded', 'Never']],
-]
+] as const satisfies readonly (readonly [field: keyof MutatingWebhook, values: readonly string[]])[]
 const reviewVersions = ['v1', 'v1beta1']
 
 const validateReviewVersions = (versions: readonly string[], field: string): StatusCause[] => {
@@ -52,14 +68,14 @@ const validateReviewVersions = (versions: readonly string[], field: string): Sta
   return causes
 }
 
-export const validateServiceReference = (service: JsonObject, field: string): StatusCause[] => {
+export const validateServiceReference = (service: Decoded<ServiceReference>, field: string): StatusCause[] => {
   const causes: StatusCause[] = []
   // Upstream tells of the one when the other is missing.
-  if (!service['name']) causes.push(required(`${field}.namespace`))
-  if (!service['namespace']) causes.push(required(`${field}.name`))
-  for (const sentence of portNumber(service['port'] ?? 0))
-    causes.push(invalidValue(`${field}.port`, service['port'] ?? 0, `port is not valid: ${sentence}`))
-  const path: unknown = service['path']
+  if (!service.name) causes.push(required(`${field}.namespace`))
+  if (!service.namespace) causes.push(required(`${field}.name`))
+  for (const sentence of portNumber(service.port ?? 0))
+    causes.push(invalidValue(`${field}.port`, service.port ?? 0, `port is not valid: ${sentence}`))
+  const { path } = service
   if (typeof path !== 'string' || path === '/' || path === '') return causes
   if (!path.startsWith('/')) causes.push(invalidValue(`${field}.path`, path, "must start with a '/'"))
   if (path === '//') return [...causes, invalidValue(`${field}.path`, path, 'segment[0] may not be empty')]
@@ -98,12 +114,12 @@ export const validateUrl = (url: string, field: string): StatusCause[] => {
   return causes
 }
 
-const validateWebhooks = (configuration: KubeObject): StatusCause[] => {
+const validateWebhooks = (configuration: Draft<MutatingWebhookConfiguration>): StatusCause[] => {
   const names = new Set<string>()
-  return items(configuration['webhooks']).flatMap((webhook: JsonObject, index) => {
+  return items(configuration.webhooks).flatMap((webhook, index) => {
     const at = `webhooks[${index}]`
     const causes: StatusCause[] = []
-    const name: string = webhook['name'] ?? ''
+    const name = webhook.name ?? ''
     if (name === '') causes.push(required(`${at}.name`))
     else {
       const wrong = byRule(dns1123Subdomain, name, `${at}.name`)
@@ -115,31 +131,34 @@ const validateWebhooks = (configuration: KubeObject): StatusCause[] => {
     }
     if (names.has(name)) causes.push(duplicate(`${at}.name`, name))
     names.add(name)
-    causes.push(...validateReviewVersions(items(webhook['admissionReviewVersions']), `${at}.admissionReviewVersions`))
-    causes.push(...validateRules(webhook['rules'], `${at}.rules`))
-    causes.push(...validateMatchConditions(webhook['matchConditions'], requestScope, `${at}.matchConditions`))
-    for (const [key, values] of enums)
-      if (typeof webhook[key] === 'string' && !values.includes(webhook[key]))
-        causes.push(notSupported(`${at}.${key}`, webhook[key], values))
-    for (const key of ['namespaceSelector', 'objectSelector'])
+    causes.push(...validateReviewVersions(items(webhook.admissionReviewVersions), `${at}.admissionReviewVersions`))
+    causes.push(...validateRules(webhook.rules, `${at}.rules`))
+    causes.push(...validateMatchConditions(webhook.matchConditions, requestScope, `${at}.matchConditions`))
+    for (const [key, values] of enums) {
+      const value = webhook[key]
+      if (value !== undefined && !(values as readonly string[]).includes(value))
+        causes.push(notSupported(`${at}.${key}`, value, values))
+    }
+    for (const key of ['namespaceSelector', 'objectSelector'] as const)
       causes.push(...validateLabelSelector(webhook[key], `${at}.${key}`))
-    if (typeof webhook['sideEffects'] !== 'string')
+    if (typeof webhook.sideEffects !== 'string')
       causes.push(required(`${at}.sideEffects`, 'must specify one of None, NoneOnDryRun'))
-    else if (!sideEffects.includes(webhook['sideEffects']))
-      causes.push(notSupported(`${at}.sideEffects`, webhook['sideEffects'], sideEffects))
-    const timeout = webhook['timeoutSeconds']
+    else if (!sideEffects.includes(webhook.sideEffects))
+      causes.push(notSupported(`${at}.sideEffects`, webhook.sideEffects, sideEffects))
+    const timeout = webhook.timeoutSeconds
     if (typeof timeout === 'number' && (timeout > timeoutSecondsMax || timeout < 1))
       causes.push(invalidValue(`${at}.timeoutSeconds`, timeout, 'the timeout value must be between 1 and 30 seconds'))
-    const { url, service } = webhook['clientConfig'] ?? {}
-    if ((typeof url === 'string') === Boolean(service))
+    const { url, service } = webhook.clientConfig ?? {}
+    if ((url === undefined) === !service)
       causes.push(required(`${at}.clientConfig`, 'exactly one of url or service is required'))
     else if (service) causes.push(...validateServiceReference(service, `${at}.clientConfig.service`))
-    else causes.push(...validateUrl(url, `${at}.clientConfig.url`))
+    else if (url !== undefined) causes.push(...validateUrl(url, `${at}.clientConfig.url`))
     return causes
   })
 }
 
-const webhookConfiguration = (mutating: boolean): Strategy => ({
+/** A webhook that validates has the fields of one that mutates but `reinvocationPolicy`. */
+const webhookConfiguration = (mutating: boolean): Strategy<MutatingWebhookConfiguration> => ({
   hasGeneration: true,
   allowUnconditionalUpdate: false,
   anyFinalizers: true,
@@ -148,16 +167,16 @@ const webhookConfiguration = (mutating: boolean): Strategy => ({
   validate: validateWebhooks,
 })
 
-const setMatchDefaults = (match: JsonObject | undefined): void => {
+const setMatchDefaults = (match: Decoded<MatchResources> | undefined): void => {
   if (!match) return
   fill(match, 'matchPolicy', 'Equivalent')
   section(match, 'namespaceSelector')
   section(match, 'objectSelector')
-  setRules(match['resourceRules'])
-  setRules(match['excludeResourceRules'])
+  setRules(match.resourceRules)
+  setRules(match.excludeResourceRules)
 }
 
-const policy = (mutating: boolean): Strategy => ({
+const policy = (mutating: boolean): Strategy<ValidatingAdmissionPolicy> => ({
   hasGeneration: true,
   allowUnconditionalUpdate: false,
   anyFinalizers: true,
@@ -165,26 +184,28 @@ const policy = (mutating: boolean): Strategy => ({
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     fill(spec, 'failurePolicy', 'Fail')
-    setMatchDefaults(spec['matchConstraints'])
+    setMatchDefaults(spec.matchConstraints)
   },
   validate: (object) =>
     mutating
-      ? validateMutatingPolicy(object['spec'] ?? {})
-      : validateAdmissionPolicy(object['spec'] ?? {}, object.metadata.name),
+      ? validateMutatingPolicy(object.spec ?? {})
+      : validateAdmissionPolicy(object.spec ?? {}, object.metadata.name),
 })
 
-const policyBinding = (mutating: boolean): Strategy => ({
+const policyBinding = (mutating: boolean): Strategy<ValidatingAdmissionPolicyBinding> => ({
   hasGeneration: true,
   allowUnconditionalUpdate: false,
   anyFinalizers: true,
   validatesAll: !mutating,
-  setDefaults: (draft) => setMatchDefaults(draft['spec']?.matchResources),
-  validate: (object) => (mutating ? [] : validatePolicyBinding(object['spec'] ?? {})),
+  setDefaults: (draft) => setMatchDefaults(draft.spec?.matchResources),
+  validate: (object) => (mutating ? [] : validatePolicyBinding(object.spec ?? {})),
 })
 
 export const mutatingWebhookConfigurationStrategy = webhookConfiguration(true)
-export const validatingWebhookConfigurationStrategy = webhookConfiguration(false)
+export const validatingWebhookConfigurationStrategy = forTwin<ValidatingWebhookConfiguration>(
+  webhookConfiguration(false),
+)
 export const admissionPolicyStrategy = policy(false)
-export const mutatingAdmissionPolicyStrategy = policy(true)
+export const mutatingAdmissionPolicyStrategy = forTwin<MutatingAdmissionPolicy>(policy(true))
 export const admissionPolicyBindingStrategy = policyBinding(false)
-export const mutatingAdmissionPolicyBindingStrategy = policyBinding(true)
+export const mutatingAdmissionPolicyBindingStrategy = forTwin<MutatingAdmissionPolicyBinding>(policyBinding(true))

@@ -1,43 +1,49 @@
 // What Deployments, ReplicaSets, StatefulSets and DaemonSets share: a selector that must match its template, and pods
 // that always restart.
 import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { ObjectMeta } from '@shiplog/api/kube-object'
+import type { LabelSelector } from '@shiplog/api/generated/types/meta-v1'
+import type { PodTemplateSpec } from '@shiplog/api/generated/types/core-v1'
 import { compileLabelSelector, validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
+import type { Decoded } from '@shiplog/api/decoded'
 import { items, nonNegative, semanticEqual } from '../fields.ts'
 import { isEmptySelector } from '../label-selectors.ts'
 import { percent } from '../names.ts'
 import { validatePodTemplate } from '../pod/pod-spec-validation.ts'
 
 /** A selector as Go prints it: what must be there is there, if only empty. */
-export const shownSelector = (selector: JsonObject): JsonObject => ({
-  ...(Object.keys(selector['matchLabels'] ?? {}).length > 0 ? { matchLabels: sorted(selector['matchLabels']) } : {}),
-  ...(items(selector['matchExpressions']).length > 0
+export const shownSelector = (selector: Decoded<LabelSelector>): LabelSelector => ({
+  ...(Object.keys(selector.matchLabels ?? {}).length > 0 ? { matchLabels: sorted(selector.matchLabels) } : {}),
+  ...(items(selector.matchExpressions).length > 0
     ? {
-        matchExpressions: items(selector['matchExpressions']).map(
-          ({ key = '', operator = '', values }: JsonObject) => ({
-            key,
-            operator,
-            ...(items(values).length > 0 ? { values } : {}),
-          }),
-        ),
+        matchExpressions: items(selector.matchExpressions).map(({ key = '', operator = '', values = [] }) => ({
+          key,
+          operator,
+          ...(values.length > 0 ? { values } : {}),
+        })),
       }
     : {}),
 })
 
-const sorted = (map: JsonObject): JsonObject =>
+const sorted = (map: Readonly<Record<string, string>> = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+
+interface SelectorAndTemplate {
+  readonly selector?: Decoded<LabelSelector> | undefined
+  readonly template?: Decoded<PodTemplateSpec> | undefined
+}
 
 /** `spec.selector` and its template. `what` is upstream's word in "empty selector is invalid for …". */
 export const validateSelectorAndTemplate = (
-  spec: JsonObject,
+  spec: SelectorAndTemplate,
   what: string,
   /** How upstream ends its sentence about a selector that cannot be used; null where it has none. */
   unusable: string | null = '',
 ): StatusCause[] => {
   const causes: StatusCause[] = []
-  const selector: JsonObject | undefined = spec['selector'] ?? undefined
-  let matches: ((labels: JsonObject) => boolean) | undefined
+  const { selector, template } = spec
+  let matches: ((labels: Readonly<Record<string, string>>) => boolean) | undefined
   if (!selector) {
     // Upstream forgets to say it of DaemonSets.
     if (what !== 'daemonset') causes.push(required('spec.selector'))
@@ -54,9 +60,8 @@ export const validateSelectorAndTemplate = (
     if (isEmptySelector(selector))
       causes.push(invalidValue('spec.selector', selector, `empty selector is invalid for ${what}`))
   }
-  const template: JsonObject | undefined = spec['template'] ?? undefined
   if (!template) return [...causes, required('spec.template')]
-  const labels = template['metadata']?.labels
+  const labels = template.metadata?.labels
   if (matches && !matches(labels ?? {}))
     causes.push(
       invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
@@ -66,12 +71,12 @@ export const validateSelectorAndTemplate = (
 }
 
 /** Pods of these workloads restart for ever. */
-export const validateAlwaysRestarts = (spec: JsonObject, kind: string): StatusCause[] => {
-  const podSpec: JsonObject = spec['template']?.spec ?? {}
+export const validateAlwaysRestarts = (spec: Pick<SelectorAndTemplate, 'template'>, kind: string): StatusCause[] => {
+  const podSpec = spec.template?.spec ?? {}
   const causes: StatusCause[] = []
-  if (podSpec['restartPolicy'] !== undefined && podSpec['restartPolicy'] !== 'Always')
-    causes.push(notSupported('spec.template.spec.restartPolicy', podSpec['restartPolicy'], ['Always']))
-  if (podSpec['activeDeadlineSeconds'] !== undefined && podSpec['activeDeadlineSeconds'] !== null)
+  if (podSpec.restartPolicy !== undefined && podSpec.restartPolicy !== 'Always')
+    causes.push(notSupported('spec.template.spec.restartPolicy', podSpec.restartPolicy, ['Always']))
+  if (podSpec.activeDeadlineSeconds !== undefined)
     causes.push(
       forbiddenField('spec.template.spec.activeDeadlineSeconds', `activeDeadlineSeconds in ${kind} is not Supported`),
     )
@@ -93,14 +98,19 @@ export const validateAtMostAll = (value: unknown, field: string): StatusCause[] 
 /** 0 or `0%`. */
 export const isZero = (value: unknown): boolean => value === 0 || value === undefined || value === '0%'
 
+interface Scaled {
+  readonly metadata: ObjectMeta
+  readonly spec?: { readonly replicas?: number | undefined } | undefined
+}
+
 /** `DeploymentScaled` when nothing but the number of replicas changed. */
 export const scaledEvent =
   (kind: string) =>
-  (next: KubeObject, before: KubeObject, subresource: string): string | undefined => {
+  (next: Scaled, before: Scaled, subresource: string): string | undefined => {
     if (next.metadata.deletionTimestamp && !before.metadata.deletionTimestamp) return `${kind}DeletionRequested`
     if (subresource === 'status') return undefined
-    const now: JsonObject = next['spec'] ?? {}
-    const was: JsonObject = before['spec'] ?? {}
-    if (now['replicas'] === was['replicas']) return undefined
+    const now = next.spec ?? {}
+    const was = before.spec ?? {}
+    if (now.replicas === was.replicas) return undefined
     return semanticEqual({ ...now, replicas: 0 }, { ...was, replicas: 0 }) ? `${kind}Scaled` : undefined
   }

@@ -16,6 +16,7 @@ import {
   decideCreate,
   decideDelete,
   decideUpdate,
+  dedupeOwners,
   type DeleteCommand,
   generateName,
   type Kind,
@@ -69,6 +70,7 @@ export function mutateCreate(write: Write, draft: KubeObject, stamp: Stamp): { r
     const { group, kind } = write.kind.info
     throw new ApiError(invalid(group, kind, '', [required('metadata.name', 'name or generateName is required')]))
   }
+  dedupeOwners(draft)
   stamp(draft)
   admit(write, 'admit', attributesOf(write, 'CREATE', metadata.name, draft, undefined))
   return { generated }
@@ -96,6 +98,7 @@ export function settleCreate(write: Write, draft: KubeObject, options: { readonl
 /** Default, stamp, mutate. Changes the draft. */
 export function mutateUpdate(write: Write, draft: KubeObject, before: KubeObject, stamp: Stamp): void {
   write.kind.strategy.setDefaults?.(draft)
+  dedupeOwners(draft)
   stamp(draft)
   admit(write, 'admit', attributesOf(write, 'UPDATE', before.metadata.name, draft, before))
 }

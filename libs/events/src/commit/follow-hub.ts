@@ -4,9 +4,12 @@
 import type { LogRecord } from '../event-log.ts'
 import { compileFilter } from '../subject-filter.ts'
 
-/** Most records and payload bytes that the tail holds; older ones are read from the log again. */
-const tailRecordsMax = 16_384
-const tailBytesMax = 16 * 1024 * 1024
+/**
+ * Most records and payload bytes that the tail holds; older ones are read from the log again. Followers of a process are a
+ * few turns behind at most, and each of the three streams has a tail: it need not hold more than a burst.
+ */
+const tailRecordsMax = 8_192
+const tailBytesMax = 4 * 1024 * 1024
 /** Most records that one step hands over. */
 const stepRecordsMax = 1024
 

@@ -21,7 +21,7 @@ import { type NatsChild, startNatsServer } from '@shiplog/nats-server/nats-child
 
 const server = await requireNatsServer()
 /** `SHIPLOG_KILLS=200` for a longer run. */
-const kills = Number(process.env.SHIPLOG_KILLS ?? 50)
+const kills = Number(process.env['SHIPLOG_KILLS'] ?? 50)
 
 describe('on nats-server', () => {
   const freshDir = (): string => mkdtempSync(join(tmpdir(), 'shiplog-jetstream-'))

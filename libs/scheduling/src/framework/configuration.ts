@@ -11,6 +11,7 @@ import type { PodInfo, PodShape } from '../snapshot/pod-info.ts'
 import { prioritySort } from '../plugins/priority-sort.plugin.ts'
 import { schedulingGates } from '../plugins/scheduling-gates.plugin.ts'
 import { taintToleration } from '../plugins/taint-toleration.plugin.ts'
+import { volumeBinding } from '../plugins/volume-binding.plugin.ts'
 import { hashText } from './tie-break.ts'
 
 export interface ResourceWeight {
@@ -63,6 +64,7 @@ export const defaultConfiguration: SchedulerConfiguration = {
     { name: 'NodeAffinity', weight: 2 },
     { name: 'NodePorts' },
     { name: 'NodeResourcesFit', weight: 1 },
+    { name: 'VolumeBinding' },
     { name: 'NodeResourcesBalancedAllocation', weight: 1 },
   ],
   fit: { strategy: 'LeastAllocated', resources: cpuAndMemory },
@@ -77,6 +79,7 @@ const factories: Readonly<Record<string, (configuration: SchedulerConfiguration)
   PrioritySort: () => prioritySort,
   NodeUnschedulable: () => nodeUnschedulable,
   NodeName: () => nodeName,
+  VolumeBinding: () => volumeBinding,
   TaintToleration: () => taintToleration,
   NodeAffinity: () => nodeAffinity,
   NodePorts: () => nodePorts,

@@ -2,6 +2,7 @@
 // keeps nothing between pods, since all that can be computed ahead of time lives in the pod's shape and in the node.
 import type { NodeDifference, NodeInfo } from '../snapshot/node-info.ts'
 import type { PodInfo } from '../snapshot/pod-info.ts'
+import type { Volumes } from '../volumes/volumes.ts'
 
 export const scoreMax = 100
 
@@ -19,6 +20,8 @@ export type PreFilterResult =
   | { readonly names: ReadonlySet<string> }
   /** No node can do. */
   | { readonly rejected: string }
+  /** What the plugin says of each node this time: it depends on more than the pod and the node. */
+  | { readonly filter: (node: NodeInfo) => Rejection | undefined }
 
 /** The lowest and highest raw score among the nodes that passed the filters. */
 export interface ScoreRange {
@@ -32,6 +35,8 @@ export type ClusterEvent =
   | { readonly type: 'NodeUpdated'; readonly node: NodeInfo; readonly difference: NodeDifference }
   /** A bound pod went away, finished or shrank: `pod` is what was counted before. */
   | { readonly type: 'PodFreed'; readonly pod: PodInfo }
+  /** A claim, a volume or a storage class came, went or changed. */
+  | { readonly type: 'VolumesChanged' }
 
 export interface Plugin {
   /** Upstream's name: `NodeResourcesFit`. */
@@ -40,7 +45,7 @@ export interface Plugin {
   readonly preEnqueue?: (pod: PodInfo) => string | undefined
   /** Negative when `a` goes first. */
   readonly queueSort?: (a: QueueOrder, b: QueueOrder) => number
-  readonly preFilter?: (pod: PodInfo) => PreFilterResult | undefined
+  readonly preFilter?: (pod: PodInfo, volumes: Volumes) => PreFilterResult | undefined
   /** Whether `filter` has anything to say about pods of this kind (upstream: Skip); default yes. */
   readonly filters?: (pod: PodInfo) => boolean
   /** Depends on this pod and this node alone. */

@@ -4,7 +4,7 @@
 import type { Profile, Scorer } from './configuration.ts'
 import { fitError, noNodesAvailable } from './fit-error.ts'
 import { evaluate, type RejectedNode } from './evaluate.ts'
-import type { Plugin, ScoreRange } from './framework.ts'
+import type { Plugin, Rejection, ScoreRange } from './framework.ts'
 import type { NodeInfo } from '../snapshot/node-info.ts'
 import type { PodInfo } from '../snapshot/pod-info.ts'
 import { preemptionNote } from './preemption-note.ts'
@@ -48,11 +48,11 @@ export function schedule(
   seed: number,
   ties: TieRule = tieRule,
 ): Decision {
-  const { active, candidates, refused } = prepare(pod, snapshot, profile)
+  const { active, candidates, refused, momentary } = prepare(pod, snapshot, profile)
   const rejected: RejectedNode[] = []
   const feasible: NodeInfo[] = []
   for (const node of candidates) {
-    const verdict = evaluate(active.filters, pod, node)
+    const verdict = evaluate(active.filters, pod, node) ?? evaluateNow(momentary, node)
     if (verdict === undefined) feasible.push(node)
     else rejected.push(verdict)
   }
@@ -105,8 +105,10 @@ export function explain(
   seed: number,
   ties: TieRule = tieRule,
 ): Explanation {
-  const { active, candidates } = prepare(pod, snapshot, profile)
-  const passed = [...candidates].filter((node) => evaluate(active.filters, pod, node) === undefined)
+  const { active, candidates, momentary } = prepare(pod, snapshot, profile)
+  const passed = [...candidates].filter(
+    (node) => (evaluate(active.filters, pod, node) ?? evaluateNow(momentary, node)) === undefined,
+  )
   const raws = active.scorers.map(({ plugin }) => passed.map((node) => plugin.score!(pod, node)))
   const ranges = raws.map(rangeOf)
   const totals = scoreNodes(active.scorers, pod, passed)
@@ -119,10 +121,13 @@ export function explain(
         const index = place.get(node)
         return {
           node: node.name,
-          filters: active.filters.map((plugin) => ({
-            plugin: plugin.name,
-            reasons: plugin.filter!(pod, node)?.reasons ?? [],
-          })),
+          filters: [
+            ...active.filters.map((plugin) => ({
+              plugin: plugin.name,
+              reasons: plugin.filter!(pod, node)?.reasons ?? [],
+            })),
+            ...momentary.map(({ plugin, filter }) => ({ plugin, reasons: filter(node)?.reasons ?? [] })),
+          ],
           scores:
             index === undefined
               ? []
@@ -143,9 +148,14 @@ export function prepare(pod: PodInfo, snapshot: Snapshot, profile: Profile) {
   let names: ReadonlySet<string> | undefined
   let refused: { plugin: string; message: string } | undefined
   const restricting: string[] = []
+  const momentary: MomentaryFilter[] = []
   for (const plugin of profile.plugins) {
-    const result = plugin.preFilter?.(pod)
+    const result = plugin.preFilter?.(pod, snapshot.volumes)
     if (result === undefined) continue
+    if ('filter' in result) {
+      momentary.push({ plugin: plugin.name, filter: result.filter })
+      continue
+    }
     if ('rejected' in result) {
       refused = { plugin: plugin.name, message: result.rejected }
       break
@@ -159,7 +169,21 @@ export function prepare(pod: PodInfo, snapshot: Snapshot, profile: Profile) {
       : names === undefined
         ? snapshot.nodes()
         : [...names].map((name) => snapshot.node(name)).filter((node) => node !== undefined)
-  return { active, candidates, refused: refused ?? (names === undefined ? undefined : { restricting }) }
+  return { active, candidates, refused: refused ?? (names === undefined ? undefined : { restricting }), momentary }
+}
+
+/** A filter that holds for one decision. */
+interface MomentaryFilter {
+  readonly plugin: string
+  readonly filter: (node: NodeInfo) => Rejection | undefined
+}
+
+function evaluateNow(filters: readonly MomentaryFilter[], node: NodeInfo): RejectedNode | undefined {
+  for (const { plugin, filter } of filters) {
+    const rejection = filter(node)
+    if (rejection !== undefined) return { node, plugin, rejection }
+  }
+  return undefined
 }
 
 type Refused = ReturnType<typeof prepare>['refused']

@@ -67,7 +67,10 @@ export function createPlacementIndex(snapshot: Snapshot, profile: Profile, seed:
   return {
     schedule(pod) {
       // A pod that names its nodes looks at these alone: there is nothing to gain from an index.
-      if (pod.nodeName !== '' || profile.plugins.some((plugin) => plugin.preFilter?.(pod) !== undefined)) {
+      if (
+        pod.nodeName !== '' ||
+        profile.plugins.some((plugin) => plugin.preFilter?.(pod, snapshot.volumes) !== undefined)
+      ) {
         return schedule(pod, snapshot, profile, seed)
       }
       const nodes = currentOrder()

@@ -22,6 +22,8 @@ export function createNodeResourcesFit(options: FitArguments): Plugin {
         case 'PodFreed':
           // Every pod gives back its place among the node's pods, whatever it requested.
           return true
+        case 'VolumesChanged':
+          return false
       }
     },
   }

@@ -63,8 +63,7 @@ function compileTerm(term: NodeSelectorTerm): NodePredicate {
       compileRequirement(requirement, (node) => node.labels[requirement.key]),
     ),
     ...(term.matchFields ?? []).map((requirement) =>
-      requirement.key === 'metadata.name' &&
-      (requirement.operator === 'In' || requirement.operator === 'NotIn')
+      requirement.key === 'metadata.name' && (requirement.operator === 'In' || requirement.operator === 'NotIn')
         ? compileRequirement(requirement, (node) => node.name)
         : () => false,
     ),

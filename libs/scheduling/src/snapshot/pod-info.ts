@@ -34,7 +34,25 @@ export interface PodInfo {
   readonly generation: number | undefined
   /** Names of spec.schedulingGates. */
   readonly gates: readonly string[]
+  /** The claims of its volumes. */
+  readonly claims: readonly PodClaim[]
   readonly shape: PodShape
+}
+
+/** A claim that a pod uses: one that it names, or one that is made for its ephemeral volume. */
+export interface PodClaim {
+  readonly name: string
+  readonly isEphemeral: boolean
+}
+
+const noClaims: readonly PodClaim[] = []
+
+function claimsOf({ metadata, spec }: Pod): readonly PodClaim[] {
+  if (!spec.volumes?.some((volume) => volume.persistentVolumeClaim || volume.ephemeral)) return noClaims
+  return spec.volumes.flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
+    if (persistentVolumeClaim) return { name: persistentVolumeClaim.claimName, isEphemeral: false }
+    return ephemeral ? { name: `${metadata.name}-${name}`, isEphemeral: true } : []
+  })
 }
 
 /** Reads pods, compiling each shape once. */
@@ -65,6 +83,7 @@ export function createPodReader(): PodReader {
       nodeName: spec.nodeName ?? '',
       generation: pod.metadata.generation,
       gates: (spec.schedulingGates ?? []).map((gate) => gate.name),
+      claims: claimsOf(pod),
       shape,
     }
   }
@@ -101,9 +120,7 @@ function signatureOf(pod: Pod): string {
       : undefined,
     // Which resources count depends on names and on the verdict about a resize only then.
     resizing ? spec.containers.map((container) => container.name) : undefined,
-    resizing
-      ? status.conditions?.find((condition) => condition.type === 'PodResizePending')
-      : undefined,
+    resizing ? status.conditions?.find((condition) => condition.type === 'PodResizePending') : undefined,
   ])
 }
 

@@ -3,6 +3,7 @@
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import { type NodeDifference, NodeInfo } from './node-info.ts'
 import { createPodReader, type PodInfo, type PodReader, reportsResources } from './pod-info.ts'
+import { Volumes } from '../volumes/volumes.ts'
 import { hashText } from '../framework/tie-break.ts'
 
 /** What a change of a Node object meant for decisions. */
@@ -32,6 +33,7 @@ const noChange: PodChange = { freed: undefined, confirmed: false }
 
 export class Snapshot {
   readonly readPod: PodReader = createPodReader()
+  readonly volumes = new Volumes()
   readonly #nodes = new Map<string, NodeInfo>()
   /** Nodes that pods name but that are not (yet, or no more) there. */
   readonly #absent = new Map<string, NodeInfo>()

@@ -1,10 +1,12 @@
 // Nobody hands out rights that they do not have: who writes a role must hold all its rules, who binds one must hold the
 // rules of the role, or be allowed to `escalate` or to `bind`. As upstream, this stands beside admission and cannot be
 // switched off.
+import type { PolicyRule } from '@shiplog/api/generated/types/rbac-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { ApiError, forbidden, notFound } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
 import { semanticEqual } from '@shiplog/domain/fields'
+import { uncovered } from '@shiplog/domain/rbac/rule-coverage'
 import type { Authorizer } from './rbac-authorizer.ts'
 
 const group = 'rbac.authorization.k8s.io'
@@ -37,14 +39,14 @@ export function createEscalationCheck(authorizerOver: (view: AdmissionView) => A
   ): void {
     const { user, namespace, resource } = attributes
     const { rules: held } = authorizer.rulesFor(user, namespace)
-    const missing = rules.flatMap(atomsOf).filter((atom) => !held.some((rule) => covers(rule, atom)))
+    const missing = uncovered(held, rules as readonly PolicyRule[])
     if (missing.length === 0) return
     const groups = user.groups.map((each) => JSON.stringify(each)).join(' ')
     throw new ApiError(
       forbidden(
         { group, resource },
         attributes.object?.metadata.name ?? attributes.name,
-        `user ${JSON.stringify(user.name)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${missing.map(textOf).join('\n')}`,
+        `user ${JSON.stringify(user.name)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${missing.join('\n')}`,
       ),
     )
   }
@@ -82,52 +84,4 @@ function rulesOf(view: AdmissionView, target: string, binding: KubeObject, name:
   const role = view.get(`${target}.${group}`, namespace, name)
   if (!role) throw new ApiError(notFound({ group, resource: target }, name))
   return (role['rules'] as JsonObject[] | undefined) ?? []
-}
-
-/** One verb on one thing. */
-interface Atom {
-  readonly verb: string
-  readonly apiGroup?: string
-  readonly resource?: string
-  readonly name?: string
-  readonly url?: string
-}
-
-const listOf = (rule: JsonObject, field: string): readonly string[] => (rule[field] as string[] | undefined) ?? []
-
-function atomsOf(rule: JsonObject): Atom[] {
-  const names = listOf(rule, 'resourceNames')
-  return listOf(rule, 'verbs').flatMap((verb): Atom[] => [
-    ...listOf(rule, 'nonResourceURLs').map((url): Atom => ({ verb, url })),
-    ...listOf(rule, 'apiGroups').flatMap((apiGroup) =>
-      listOf(rule, 'resources').flatMap((resource): Atom[] =>
-        names.length === 0 ? [{ verb, apiGroup, resource }] : names.map((name) => ({ verb, apiGroup, resource, name })),
-      ),
-    ),
-  ])
-}
-
-const has = (list: readonly string[], value: string): boolean => list.includes('*') || list.includes(value)
-
-function covers(rule: JsonObject, { verb, apiGroup, resource, name, url }: Atom): boolean {
-  if (!has(listOf(rule, 'verbs'), verb)) return false
-  if (url !== undefined) {
-    return listOf(rule, 'nonResourceURLs').some(
-      (held) => held === url || (held.endsWith('*') && url.startsWith(held.slice(0, -1))),
-    )
-  }
-  const resources = listOf(rule, 'resources')
-  const subresource = resource!.includes('/') ? `*/${resource!.slice(resource!.indexOf('/') + 1)}` : undefined
-  if (!has(resources, resource!) && !(subresource && resources.includes(subresource))) return false
-  const names = listOf(rule, 'resourceNames')
-  return (
-    has(listOf(rule, 'apiGroups'), apiGroup!) && (names.length === 0 || (name !== undefined && names.includes(name)))
-  )
-}
-
-const textOf = ({ verb, apiGroup, resource, name, url }: Atom): string => {
-  const list = (value: string): string => `[${JSON.stringify(value)}]`
-  if (url !== undefined) return `{NonResourceURLs:${list(url)}, Verbs:${list(verb)}}`
-  const names = name === undefined ? '' : `, ResourceNames:${list(name)}`
-  return `{APIGroups:${list(apiGroup!)}, Resources:${list(resource!)}${names}, Verbs:${list(verb)}}`
 }

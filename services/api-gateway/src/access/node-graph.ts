@@ -3,7 +3,7 @@
 // first node asks for something.
 import { type FeedResource, feedKey } from '@shiplog/api-client/wire/feed'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
-import { type PodReference, referencesOf } from './pod-references.ts'
+import { type PodReference, referencesOf } from '@shiplog/domain/pod/pod-references'
 import type { ChangeListener, StreamProjection } from '../store/projection.ts'
 import type { Version } from '../store/version.ts'
 

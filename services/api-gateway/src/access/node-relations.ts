@@ -3,7 +3,7 @@ import type { PersistentVolume, Pod } from '@shiplog/api/generated/types/core-v1
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { AdmissionView } from '@shiplog/domain/admission'
 import type { NodeGraph } from './node-graph.ts'
-import { type PodReference, referencesOf } from './pod-references.ts'
+import { type PodReference, referencesOf } from '@shiplog/domain/pod/pod-references'
 
 export interface NodeRelations {
   isBound(node: string, namespace: string, pod: string): boolean

@@ -18,13 +18,21 @@ export interface AskedResource extends Omit<Access, 'verb'> {
 
 /** Resource and verb, or the refusal; `resource` is what the catalogue has at that address. */
 export function accessResource(
-  { authorizer, resource }: { readonly authorizer: Authorizer; readonly resource: ResourceInfo | undefined },
+  deps: {
+    readonly authorizer: Authorizer
+    readonly resource: ResourceInfo | undefined
+    /** Whether there is anything of the group. */
+    readonly isGroupServed?: () => boolean
+  },
   asked: AskedResource,
-): { readonly resource: ResourceInfo; readonly verb: Verb } | { readonly refusal: Status } {
+): { readonly resource: ResourceInfo; readonly verb: Verb } | { readonly refusal: Status; readonly isNoPath?: boolean } {
+  const { authorizer, resource } = deps
   const { verb, namespace, subresource } = asked
   const name = asked.name || (verb === 'list' || verb === 'watch' ? soleName(asked.selectors) : '')
-  if (!resource || (!resource.namespaced && namespace !== '')) return { refusal: routeNotFound() }
+  if (!resource || (!resource.namespaced && namespace !== ''))
+    return { refusal: routeNotFound(), isNoPath: deps.isGroupServed?.() === false }
   const unknownMethod = { refusal: methodNotAllowed({ group: '', resource: '' }, asked.method) }
+  if (asked.name !== '' && subresource === '' && !resource.verbs.includes('get')) return { refusal: routeNotFound() }
   if (verb === undefined) return unknownMethod
   const access = { ...asked, verb, name }
   const { allowed, reason } = authorizer.decide(access)
@@ -33,8 +41,11 @@ export function accessResource(
   if (subresource === '' && !resource.verbs.includes(verb))
     return { refusal: methodNotAllowed({ group: '', resource: '' }, verb) }
   if (resource.namespaced && namespace === '' && verb !== 'list' && verb !== 'watch' && resource.stored) {
-    return unknownMethod
+    return asked.name === '' ? unknownMethod : { refusal: routeNotFound() }
   }
+  // What has no names has no paths with one.
+  if (asked.name !== '' && subresource === '' && resource.namespaced && namespace === '' && verb === 'watch')
+    return { refusal: routeNotFound() }
   return { resource, verb }
 }
 

@@ -13,7 +13,7 @@ const user = { name: 'alice', groups: [] }
 /** The routes over parts that say what they were asked, without a port. */
 function serving(authenticates: boolean): HttpServer {
   const deps = {
-    authenticator: { authenticate: () => (authenticates ? user : undefined) },
+    authenticator: { authenticate: () => (authenticates ? { user } : undefined) },
     authorizer: { allowsPath: (_: unknown, __: string, path: string) => path !== '/forbidden' },
     routes: {
       isHealth: (path: string) => path === '/healthz',

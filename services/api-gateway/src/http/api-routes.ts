@@ -15,6 +15,7 @@ import type { User } from '@shiplog/domain/strategy'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
+import type { Kinds } from '../store/kinds.ts'
 import { isTimeless, type Past, pastIsReadOnly, tellsKinds } from '../time-travel/views.ts'
 import { authenticate, type AuthenticationDeps } from './authentication-hook.ts'
 import type { HttpReply, HttpRequest, HttpServer } from './fastify-types.ts'
@@ -22,7 +23,7 @@ import type { NonResourceRoutes } from './non-resource-routes.ts'
 import { eventsPath, logPath, type RawLogDeps, serveLogDescription, serveRawEvents } from './raw-log-routes.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
 import { type ResourceDeps, serveResource } from './resource-routes.ts'
-import { answerJson, jsonType, warn } from './responses.ts'
+import { answerJson, answerNoPath, jsonType, warn } from './responses.ts'
 
 export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDeps {
   readonly operations: Operations
@@ -46,6 +47,7 @@ const handler = (serve: Serve) => async (request: HttpRequest, reply: HttpReply)
 /** `/healthz`, `/livez`, `/readyz` and their single checks. */
 export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 'routes'>): void {
   const health = handler(async ({ path, searchParams }, reply) => {
+    if (!routes.isHealth(path)) return answerNoPath(reply)
     const { ok, text } = routes.health(path, searchParams)
     void reply
       .code(ok ? 200 : 500)
@@ -147,6 +149,11 @@ function checkPath({ authorizer }: Pick<ApiRouteDeps, 'authorizer'>, { user, met
     )
 }
 
+const isBelowGroup = ({ current }: Kinds, path: string): boolean => {
+  const [, root, group] = path.split('/')
+  return root === 'api' || (root === 'apis' && current.resources.some((one) => one.group === group))
+}
+
 async function serveNonResource(
   deps: ApiRouteDeps,
   { kinds }: Operations,
@@ -157,7 +164,9 @@ async function serveNonResource(
   const { method, path, searchParams } = request
   const headers = request.headers as Record<string, string | undefined>
   const answer = await deps.routes.answer(method, path, searchParams, headers, kinds)
-  if (!answer) throw new ApiError(routeNotFound())
+  // Below a group that is served, what is missing is told of as the API tells it.
+  if (!answer && isBelowGroup(kinds, path)) throw new ApiError(routeNotFound())
+  if (!answer) return answerNoPath(reply)
   reply.code(answer.code).headers(answer.headers ?? {})
   if (answer.contentType) reply.header('content-type', answer.contentType)
   // As bytes: Fastify rewrites the content type of text.

@@ -2,7 +2,11 @@
 import type { TLSSocket } from 'node:tls'
 import { ApiError, unauthorized } from '@shiplog/api/status'
 import type { Authenticated, Authenticator } from '../access/authentication.ts'
-import { impersonate } from '../access/impersonation.ts'
+import { type Action, impersonate } from '../access/impersonation.ts'
+import { selectorsOf } from '../access/selectors.ts'
+import { parsePastPath } from '../time-travel/moment.ts'
+import { parseResourcePath } from './request-info.ts'
+import { verbOf } from './resource-routes.ts'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import { header, type HttpRequest, type RawRequest } from './fastify-types.ts'
 import { isWebSocketRequest, readProtocols } from './web-socket.ts'
@@ -15,11 +19,26 @@ export interface AuthenticationDeps {
 /** Throws 401 for credentials that nobody knows, and for none where anonymous requests are refused. */
 export async function authenticate(
   { authenticator, authorizer }: AuthenticationDeps,
-  { raw }: Pick<HttpRequest, 'raw'>,
+  request: HttpRequest,
 ): Promise<Authenticated> {
+  const { raw } = request
   const found = await whoAsks(authenticator, raw)
   if (!found) throw new ApiError(unauthorized())
-  return { ...found, user: impersonate(found.user, raw.rawHeaders, authorizer) }
+  return { ...found, user: impersonate(found.user, raw.rawHeaders, authorizer, () => actionOf(request)) }
+}
+
+/** What is asked for, as authorizers see it; undefined for a path that nobody can read. */
+function actionOf({ method, path: whole, searchParams }: HttpRequest): Action | undefined {
+  try {
+    const path = parsePastPath(whole)?.path ?? whole
+    const info = parseResourcePath(path)
+    const verb = info ? verbOf(method, info, searchParams) : undefined
+    if (!info || verb === undefined) return { verb: method === 'HEAD' ? 'get' : method.toLowerCase(), path }
+    const { group, resource, subresource, namespace, name } = info
+    return { verb, group, resource, subresource, namespace, name, selectors: selectorsOf(verb, searchParams) }
+  } catch {
+    return undefined
+  }
 }
 
 async function whoAsks(authenticator: Authenticator, raw: RawRequest): Promise<Authenticated | undefined> {

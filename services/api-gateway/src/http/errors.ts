@@ -7,6 +7,7 @@ import {
   routeNotFound,
   type Status,
   unsupportedMediaType,
+  unsupportedPatchType,
 } from '@shiplog/api/status'
 import type { Logger } from '@shiplog/runtime/logger'
 import { bodyBytesMax } from '../request/gateway-request.ts'
@@ -20,6 +21,7 @@ export function statusOf(error: RequestError, raw: Pick<RawRequest, 'method' | '
   const unavailable = statusOfUnavailable(error)
   if (unavailable) return unavailable
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return requestEntityTooLarge(`limit is ${bodyBytesMax}`)
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' && raw.method === 'PATCH') return unsupportedPatchType()
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return unsupportedMediaType(['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'])
   if (error.statusCode === 404) return routeNotFound()

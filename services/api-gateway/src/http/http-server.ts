@@ -7,6 +7,7 @@ import { bodyBytesMax } from '../request/gateway-request.ts'
 import { type ApiRouteDeps, authenticatedRoutes, healthRoutes } from './api-routes.ts'
 import { type RequestError, statusOf } from './errors.ts'
 import { header, type HttpReply, type HttpRequest, type HttpServer, type RawRequest } from './fastify-types.ts'
+import { noSchemas } from './no-schemas.ts'
 import { labelsOfOther } from './request-metrics.ts'
 import { answerClientError, headBytesMax, headLimits, isHeadTooLarge } from './request-limits.ts'
 import { answerStatus, encodePayload } from './responses.ts'
@@ -66,6 +67,7 @@ function newServer({ tls, logger }: HttpServerDeps): HttpServer {
     routerOptions: { maxParamLength: headBytesMax, ignoreDuplicateSlashes: true },
     frameworkErrors: (error, request, reply) => answerStatus(reply, statusOf(error, request.raw, logger)),
     clientErrorHandler: answerClientError,
+    schemaController: noSchemas,
     logger: false,
   })
   // client-go keeps idle connections for 90 s: the server must not be the first to close one.
@@ -92,6 +94,17 @@ function takeBodiesAsBytes(server: HttpServer): void {
 }
 
 /** What every request begins with, whatever becomes of it. */
+/** As Go reads a query: a part with a semicolon in it counts for nothing. */
+const queryOf = (text: string): URLSearchParams =>
+  new URLSearchParams(
+    text.includes(';')
+      ? text
+          .split('&')
+          .filter((part) => !part.includes(';'))
+          .join('&')
+      : text,
+  )
+
 function begin({ ids, metrics }: HttpServerDeps, request: HttpRequest, reply: HttpReply): HttpReply | undefined {
   const { raw, method } = request
   request.inFlight = metrics.inFlight(method)
@@ -99,7 +112,9 @@ function begin({ ids, metrics }: HttpServerDeps, request: HttpRequest, reply: Ht
   const url = raw.url ?? '/'
   const mark = url.indexOf('?')
   request.path = mark < 0 ? url : url.slice(0, mark)
-  request.searchParams = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
+  request.searchParams = queryOf(mark < 0 ? '' : url.slice(mark + 1))
+  // An empty media type is none.
+  if (raw.headers['content-type'] === '') delete raw.headers['content-type']
   request.requestId = requestIdOf(raw) || ids.uuid()
   if (isHeadTooLarge(raw)) {
     answerStatus(reply, requestHeadersTooLarge())

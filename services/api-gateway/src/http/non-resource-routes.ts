@@ -1,11 +1,12 @@
 // Paths that are not of a resource: discovery, OpenAPI, version, health, metrics.
 import { apiVersions, discoveryDocument, etagOf } from '@shiplog/api/schema/discovery'
 import type { SchemaRegistry } from '@shiplog/api/schema/schema'
-import { methodNotAllowed } from '@shiplog/api/status'
+import { methodNotAllowed, noRepresentation, notAcceptable, type Status } from '@shiplog/api/status'
 import { metricsContentType, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { Kinds } from '../store/kinds.ts'
 import type { HealthCheck } from '@shiplog/runtime/service'
+import { servableMediaTypes } from '../representation/negotiation.ts'
 import {
   configurationPath,
   documentsMaxAgeSeconds,
@@ -128,8 +129,13 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
     return conditional(document, headers)
   }
 
+  const hasCheck = (name: string): boolean => name === 'shutdown' || deps.health().some((check) => check.name === name)
+
   return {
-    isHealth: (path) => healthPath.test(path),
+    isHealth(path) {
+      const [, , single] = healthPath.exec(path) ?? []
+      return healthPath.test(path) && (single === undefined || hasCheck(single))
+    },
     health(path, query) {
       const [, which, single] = healthPath.exec(path)!
       const excluded = new Set(query.getAll('exclude'))
@@ -151,12 +157,16 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
       return { ok, text: `${lines.join('\n')}\n${which} check ${ok ? 'passed' : 'failed'}\n` }
     },
     async answer(method, path, query, headers, kinds) {
-      if (method !== 'GET' && method !== 'HEAD') {
+      if (method !== 'GET') {
         const status = methodNotAllowed({ group: '', resource: '' }, method)
         return { code: status.code, contentType: 'application/json', body: JSON.stringify(status) }
       }
-      const clean = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+      // Of these alone a slash at the end is upstream's as well.
+      const isSlashed = /^\/(version|\.well-known\/openid-configuration|apis?(\/.*)?)\/$/.test(path)
+      const clean = isSlashed ? path.slice(0, -1) : path
       if (clean === '/version') {
+        const refusal = refusalOf(headers['accept'], ['application/json'])
+        if (refusal) return refusal
         return {
           code: 200,
           contentType: 'application/json',
@@ -192,7 +202,7 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
       if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(registry, clean, query, headers)
       if (clean === '/openapi/v2') return await openApiOfV2(registry, headers)
       if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
-        return discovery(registry, clean, headers)
+        return refusalOfDiscovery(clean, headers['accept']) ?? discovery(registry, clean, headers)
       return undefined
     },
   }
@@ -205,6 +215,26 @@ async function latestOf(kinds: Kinds): Promise<Catalogue> {
   } catch {
     return kinds.current
   }
+}
+
+/** Nothing of discovery is a row of a Table. */
+function refusalOfDiscovery(path: string, accept: string | undefined): Answer | undefined {
+  const asked = /;\s*as=(\w+)/.exec((accept ?? '').split(',').at(-1)!)?.[1]
+  if (!asked || asked === 'APIGroupDiscoveryList') return refusalOf(accept, servableMediaTypes, path !== '/api')
+  return answered(notAcceptable(servableMediaTypes))
+}
+
+const answered = (status: Status): Answer => ({
+  code: status.code,
+  contentType: 'application/json',
+  body: JSON.stringify(status),
+})
+
+/** 406 for who takes nothing that there is; which parameters of a type mean what is the document's to say. */
+function refusalOf(accept: string | undefined, available: readonly string[], isKnown = false): Answer | undefined {
+  const ranges = (accept || '*/*').split(',').map((range) => range.split(';')[0]!.trim())
+  if (ranges.some((range) => range === '*/*' || available.includes(range))) return undefined
+  return answered(isKnown ? notAcceptable(available) : noRepresentation(available))
 }
 
 interface Document {

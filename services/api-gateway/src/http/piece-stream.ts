@@ -12,21 +12,26 @@ const keptBuffersMax = 32
 
 const kept: Buffer[] = []
 
+const untilFull = (): (() => boolean) => () => false
+
 /** Copies pieces into buffers, as many as fit; a piece may be cut. */
 export interface PieceReader {
-  /** Bytes that were written to the buffer; fewer than it has only at the end. */
+  /** Bytes that were written to the buffer: none only at the end, and fewer than it has there or when time is over. */
   fill(buffer: Buffer): number
 }
 
-export function createPieceReader(pieces: Iterable<Buffer>): PieceReader {
+/** Some pieces take time to make: no more are asked for once `isOver` says so. */
+export function createPieceReader(pieces: Iterable<Buffer>, begin: () => () => boolean = untilFull): PieceReader {
   const iterator = pieces[Symbol.iterator]()
   let piece: Buffer | undefined
   let from = 0
   return {
     fill(buffer) {
       let at = 0
+      const isOver = begin()
       for (;;) {
         if (piece === undefined) {
+          if (at > 0 && isOver()) return at
           const next = iterator.next()
           if (next.done) return at
           piece = next.value
@@ -44,6 +49,8 @@ export function createPieceReader(pieces: Iterable<Buffer>): PieceReader {
 
 /** Who sends in turn with others, and how long a client may take nothing before it is cut off. */
 export interface InTurn {
+  /** Begins a turn; tells whether it has lasted long enough. */
+  beginTurn(): () => boolean
   enqueue(send: () => void): void
   cutOffLater(cut: () => void): Disposable
 }
@@ -60,7 +67,7 @@ export function sendPieces(
   pieces: Iterable<Buffer>,
   inTurn: InTurn,
 ): Promise<void> {
-  const reader = createPieceReader(pieces)
+  const reader = createPieceReader(pieces, () => inTurn.beginTurn())
   const idle: Buffer[] = []
   for (let i = 0; i < buffersOfAnswer; i++) idle.push(kept.pop() ?? Buffer.allocUnsafeSlow(partBytes))
   const done = Promise.withResolvers<void>()

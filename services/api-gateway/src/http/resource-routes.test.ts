@@ -9,7 +9,7 @@ test.each([
   ['GET', pods, 'watch=true', 'watch'],
   ['GET', pods, 'watch=0', 'list'],
   ['GET', { ...pods, watch: true }, '', 'watch'],
-  ['HEAD', pod, '', 'get'],
+  ['HEAD', pod, '', undefined],
   ['GET', { ...pod, subresource: 'log' }, 'watch=true', 'get'],
   ['POST', pods, '', 'create'],
   ['POST', pod, '', undefined],

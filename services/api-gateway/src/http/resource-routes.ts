@@ -1,11 +1,14 @@
 // Requests for resources: from path, method and headers to an operation, and from its answer to a response.
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, type ResourceInfo } from '@shiplog/api/schema/schema'
-import { ApiError, badRequest, notAcceptable } from '@shiplog/api/status'
+import { ApiError, badRequest, isApiError, notAcceptable, type Status } from '@shiplog/api/status'
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { wireHeader } from '@shiplog/api-client/wire/headers'
+import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { User } from '@shiplog/domain/strategy'
+import { pathSegment } from '@shiplog/domain/names'
+import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import { accessResource } from '../access/resource-access.ts'
 import { selectorsOf } from '../access/selectors.ts'
@@ -13,13 +16,16 @@ import type { StatusAnswer, ValueAnswer, WatchAnswer } from '../operations/answe
 import type { Operations } from '../operations/operations.ts'
 import { negotiate, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
 import { createPresenter, type ListBody, type Presenter } from '../representation/presenter.ts'
+import { whyNoGoDuration } from '../time-travel/go-time.ts'
 import type { GatewayRequest, Verb } from '../request/gateway-request.ts'
 import { findResource } from '../store/kinds.ts'
+import { internalPackageOf } from '../request/request-body.ts'
+import { includeObjectOf } from '../request/list-options.ts'
 import { managerOfUserAgent } from '../request/request-options.ts'
 import { header, type HttpReply, type HttpRequest } from './fastify-types.ts'
 import type { ResourcePath } from './request-info.ts'
 import { labelsOf, type RequestLabels, type RequestMetrics } from './request-metrics.ts'
-import { answerStatus, beginFrames, sendBody, type SendDeps, warn } from './responses.ts'
+import { answerNoPath, answerStatus, beginFrames, sendBody, type SendDeps, warn } from './responses.ts'
 import { serveStream } from './stream-answers.ts'
 import { readTrustedHeaders } from './trusted-headers.ts'
 
@@ -44,10 +50,11 @@ export async function serveResource(
   const asked = verbOf(method, info, query)
   const selectors = info.watch ? undefined : selectorsOf(asked, query)
   const access = accessResource(
-    { authorizer: deps.authorizer, resource: found.resource },
+    { authorizer: deps.authorizer, resource: found.resource, isGroupServed: () => isGroupServed(found.catalogue, group) },
     { ...info, user, method, verb: asked, selectors },
   )
-  if ('refusal' in access) return answerStatus(reply, access.refusal)
+  if ('refusal' in access) return access.isNoPath ? answerNoPath(reply) : answerStatus(reply, access.refusal)
+  checkQuery(info, query)
   const { resource, verb } = access
   const kind = found.catalogue.kind(resource)
   const labels = labelsOf(verb, resource, info, {
@@ -61,17 +68,58 @@ export async function serveResource(
   if (representation.as !== 'object' && !hasMetadata(resource, info.subresource))
     return answerStatus(reply, notAcceptable(servableMediaTypes))
   const trusted = deps.trusted(user)
+  if (verb === 'watch' && representation.yaml) return answerStatus(reply, notAcceptable([servableMediaTypes[0]!]))
   const presenter = presenterOf(kind, representation, query, operations)
-  const answer = await operations.dispatch(verb, gatewayRequest(request, kind, info, verb, trusted))
+  const answer = await operations
+    .dispatch(verb, gatewayRequest(request, kind, info, verb, trusted))
+    .catch((error: unknown) => {
+      // What is refused is warned about as well.
+      if (isApiError(error)) warn(reply, error.warnings)
+      throw error
+    })
   if (answer.kind === 'stream') {
     using _open = beginLongRunning(deps, request, labels)
     return await serveStream(request, reply, answer)
   }
+  const mismatch = mismatchOf(answer.kind, representation, info.subresource === 'scale' ? scaleResource : resource)
+  if (mismatch) return answerStatus(reply, mismatch)
   warn(reply, answer.warnings)
   if (answer.kind === 'watch') return await serveWatch(deps, request, reply, answer, presenter, labels)
   reply.code(answer.code)
   if (trusted) reply.header(wireHeader.sequence, String(answer.sequence))
   await sendBody(deps, request, reply, ...bodyOf(answer, representation, presenter, operations.nowMs))
+}
+
+const isGroupServed = ({ resources }: Catalogue, group: string): boolean =>
+  group === '' || resources.some((one) => one.group === group)
+
+/** Options that every request may have, and that are refused when they cannot be read. */
+function checkQuery({ name }: ResourcePath, query: URLSearchParams): void {
+  const timeout = query.get('timeout')
+  const why = timeout ? whyNoGoDuration(timeout) : undefined
+  if (why) throw new ApiError(badRequest(`invalid timeout specified in the request URL - ${why}`))
+  if (name !== '' && query.get('export') && query.get('export') !== 'false')
+    throw new ApiError(badRequest('the export parameter, deprecated since v1.14, is no longer supported'))
+  const wrong = pathSegment(name)
+  if (name !== '' && wrong.length > 0)
+    throw new ApiError(badRequest(`Name parameter invalid: ${goQuote(name)}: ${wrong.join(';')}`))
+}
+
+const scaleResource = { storageGroup: 'autoscaling', kind: 'Scale', listKind: '' }
+
+/** Metadata of one object where there is a list, or the other way round: 406, as upstream says it. */
+function mismatchOf(
+  kind: ValueAnswer['kind'] | 'watch',
+  representation: Representation,
+  { storageGroup, kind: name, listKind }: Pick<ResourceInfo, 'storageGroup' | 'kind' | 'listKind'>,
+): Status | undefined {
+  if (representation.as !== 'metadata' || kind === 'watch' || (kind === 'list') === (representation.of === 'list')) return undefined
+  const of = internalPackageOf(storageGroup)
+  const why =
+    kind === 'list'
+      ? `PartialObjectMetadata, but the requested object is a list (*${of}.${listKind})`
+      : `PartialObjectMetadataList, but the requested object is not a list (*${of}.${name})`
+  return { ...notAcceptable(servableMediaTypes), message: `you requested ${why}` }
 }
 
 function gatewayRequest(
@@ -85,7 +133,8 @@ function gatewayRequest(
   return {
     ...{ kind, resource: kind.resource },
     ...{ subresource, namespace, name, user, requestId, query: searchParams },
-    body: bytes && { bytes, contentType: header(raw, 'content-type') },
+    // An empty one is none.
+    body: bytes && { bytes, contentType: header(raw, 'content-type') || undefined },
     defaultManager: managerOfUserAgent(header(raw, 'user-agent')),
     ...readTrustedHeaders(raw, trusted),
   }
@@ -136,16 +185,28 @@ function bodyOf(
     case 'object':
       return [representation, whole(presenter.object(answer.object, answer.bytes))]
     case 'list':
-      return [representation, presenter.list(answer.versions, answer.meta)]
+      return [
+        representation,
+        {
+          ...presenter.list(answer.versions, answer.meta),
+          parts: () => presenter.parts(answer.versions, answer.meta),
+        },
+      ]
     case 'status':
       if (representation.as === 'table' && answer.body['kind'] === 'Scale')
         return [representation, whole(scaleTable(answer, nowMs()))]
       return [
-        { as: 'object', yaml: representation.as === 'object' && representation.yaml },
-        whole(Buffer.from(JSON.stringify(answer.body))),
+        { as: 'object', yaml: representation.yaml },
+        whole(Buffer.from(JSON.stringify(shownStatus(answer, representation)))),
       ]
   }
 }
+
+/** The metadata alone, of what has some. */
+const shownStatus = ({ body }: StatusAnswer, representation: Representation): unknown =>
+  representation.as === 'metadata' && body['kind'] === 'Scale'
+    ? { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${representation.version}`, metadata: body['metadata'] }
+    : body
 
 /** A Scale as `kubectl get --subresource=scale` shows it. */
 function scaleTable({ body }: StatusAnswer, nowMs: number): Buffer {
@@ -159,13 +220,6 @@ function scaleTable({ body }: StatusAnswer, nowMs: number): Buffer {
 const hasMetadata = (resource: ResourceInfo, subresource: string): boolean =>
   resource.verbs.includes('get') && !['binding', 'eviction', 'token'].includes(subresource)
 
-function includeObjectOf(query: URLSearchParams): 'None' | 'Metadata' | 'Object' {
-  const value = query.get('includeObject') || 'Metadata'
-  if (value !== 'None' && value !== 'Metadata' && value !== 'Object')
-    throw new ApiError(badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`))
-  return value
-}
-
 /** The verb of a request; undefined for a method that nothing has at such a path. */
 export function verbOf(
   method: string,
@@ -173,9 +227,9 @@ export function verbOf(
   query: URLSearchParams,
 ): Verb | undefined {
   switch (method) {
-    case 'GET':
-    case 'HEAD': {
-      const watch = info.watch || isTrue(query.get('watch'))
+    case 'GET': {
+      // A query asks to watch a list; one object is watched by the older path.
+      const watch = info.watch || (info.name === '' && isTrue(query.get('watch')))
       if (watch && info.subresource === '') return 'watch'
       return info.name === '' ? 'list' : 'get'
     }

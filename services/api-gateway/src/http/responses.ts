@@ -11,6 +11,7 @@ import { acceptsGzip, gzipBytesMin, gzipHeaders, gzipped, sendGzipped, wantsInde
 import { header, type HttpReply, type HttpRequest, type RawRequest, replyHeaders } from './fastify-types.ts'
 import { createJsonIndenter, indentedPieces } from './indent-json.ts'
 import { heldBytesOfAnswer, partBytes, sendPieces } from './piece-stream.ts'
+import { yamlPieces, yamlWriter } from './yaml-pieces.ts'
 import { isWebSocketRequest, openWebSocket } from './web-socket.ts'
 import { eventMessages, webSocketSink } from './web-socket-sink.ts'
 
@@ -25,7 +26,15 @@ export const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(va
 
 export function answerStatus(reply: HttpReply, status: Status): void {
   if (status.details?.retryAfterSeconds) reply.header('retry-after', String(status.details.retryAfterSeconds))
-  answerJson(reply, status.code, status)
+  if (/^application\/yaml\b/.test(reply.request.headers.accept ?? ''))
+    void yamlWriter().then((dump) => reply.code(status.code).type(yamlType).send(dump(status)))
+  else answerJson(reply, status.code, status)
+}
+
+/** As Go's server answers where nothing is served, not even a group of the API. */
+export function answerNoPath(reply: HttpReply): void {
+  const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }
+  void reply.code(404).headers(headers).send(Buffer.from('404 page not found\n'))
 }
 
 export function answerJson(reply: HttpReply, code: number, value: unknown): void {
@@ -79,14 +88,27 @@ export async function sendBody(
   representation: Representation,
   body: ListBody,
 ): Promise<void> {
-  if (representation.as === 'object' && representation.yaml) await sendYaml(reply, body)
+  if (representation.yaml) await sendYaml(deps, request, reply, body)
   else await sendJson(deps, request, reply, body)
 }
 
-async function sendYaml(reply: HttpReply, { pieces }: ListBody): Promise<void> {
-  const { dump } = await import('js-yaml')
-  const value: unknown = JSON.parse(Buffer.concat([...pieces]).toString('utf8'))
-  void reply.type('application/yaml').send(dump(value, { noRefs: true, lineWidth: -1 }))
+const yamlType = 'application/yaml'
+
+async function sendYaml(
+  deps: SendDeps,
+  { raw, user }: HttpRequest,
+  reply: HttpReply,
+  { pieces, bytes, parts }: ListBody,
+): Promise<void> {
+  const dump = await yamlWriter()
+  if (parts && (bytes === undefined || bytes > partBytes)) {
+    using _room = await deps.outgoing.admit(user.name, heldBytesOfAnswer)
+    const { gzip } = encodingFor(raw)
+    const response = takeOver(reply, { 'content-type': yamlType, ...(gzip ? gzipHeaders : {}) })
+    await sendTaken(deps, response, yamlPieces(dump, parts()), gzip)
+    return
+  }
+  void reply.type(yamlType).send(dump(JSON.parse(Buffer.concat([...pieces]).toString('utf8'))))
 }
 
 /** Sends JSON that is there in pieces, and a newline after it; `bytes` is the length of the pieces where it is known. */
@@ -109,11 +131,20 @@ async function sendJson(
     ...(gzip ? gzipHeaders : {}),
     ...(length === undefined || gzip || indent ? {} : { 'content-length': length }),
   })
-  const text = withNewline(indent ? indentedPieces(pieces) : pieces)
+  await sendTaken(deps, response, withNewline(indent ? indentedPieces(pieces) : pieces), gzip)
+}
+
+/** Sends the body of an answer that Fastify does not hold any more. */
+async function sendTaken(
+  { outgoing, logger }: SendDeps,
+  response: ServerResponse,
+  pieces: Iterable<Buffer>,
+  gzip: boolean,
+): Promise<void> {
   try {
-    await (gzip ? sendGzipped(response, text, deps.outgoing) : sendPieces(response, text, deps.outgoing))
+    await (gzip ? sendGzipped(response, pieces, outgoing) : sendPieces(response, pieces, outgoing))
   } catch (error) {
-    deps.logger.error({ err: error }, 'failed to send an answer whole')
+    logger.error({ err: error }, 'failed to send an answer whole')
     response.destroy()
   }
 }

@@ -1,7 +1,7 @@
 // Headers of our own, which only the control plane's components may send, and the trace context, which everybody may.
 import { wireHeader } from '@shiplog/api-client/wire/headers'
 import type { GatewayRequest, Provenance } from '../request/gateway-request.ts'
-import { readOnce } from '../store/rounds.ts'
+import { readOnce } from '@shiplog/domain/write/rounds'
 import { header, type RawRequest } from './fastify-types.ts'
 
 type Headers = Pick<RawRequest, 'headers'>

@@ -39,16 +39,12 @@ export async function answerReview(
   })
   switch (resource) {
     case 'selfsubjectreviews':
-      return answer({ userInfo: userInfo(user) })
+      return { ...answer({ userInfo: userInfo(user) }), metadata: { creationTimestamp: null } }
     case 'selfsubjectaccessreviews':
-      refuseIfInvalid('SelfSubjectAccessReview', [
-        ...attributesCauses(spec),
-        ...selectorCauses(spec),
-        ...emptyMetadata(review),
-      ])
+      refuseIfInvalid([...attributesCauses(spec), ...selectorCauses(spec), ...emptyMetadata(review)])
       return answer(decide(deps.authorizer, user, spec))
     case 'subjectaccessreviews':
-      refuseIfInvalid('SubjectAccessReview', [...subjectCauses(spec), ...emptyMetadata(review)])
+      refuseIfInvalid([...subjectCauses(spec), ...emptyMetadata(review)])
       return answer(decide(deps.authorizer, subjectOf(spec), spec))
     case 'localsubjectaccessreviews':
       checkLocalReview(review, spec, namespace)
@@ -96,8 +92,9 @@ const rulesStatus = ({ rules, incomplete }: HeldRules): JsonObject => ({
   ...(incomplete === undefined ? {} : { evaluationError: incomplete }),
 })
 
-const refuseIfInvalid = (kind: string, causes: readonly StatusCause[]): void => {
-  if (causes.length > 0) throw new ApiError(invalid('authorization.k8s.io', kind, '', causes))
+const refuseIfInvalid = (causes: readonly StatusCause[]): void => {
+  // Upstream names no kind.
+  if (causes.length > 0) throw new ApiError(invalid('authorization.k8s.io', '', '', causes))
 }
 
 /** What is asked about is a resource or a path, and one of them. */
@@ -151,7 +148,7 @@ function checkLocalReview(review: JsonObject, spec: JsonObject, namespace: strin
       invalidValue('spec.resourceAttributes.namespace', attributes['namespace'] ?? '', 'must match metadata.namespace'),
     )
   if (path) causes.push(invalidValue('spec.nonResourceAttributes', path, 'disallowed on this kind of request'))
-  refuseIfInvalid('LocalSubjectAccessReview', causes)
+  refuseIfInvalid(causes)
 }
 
 function decide(authorizer: Authorizer, user: User, spec: JsonObject): JsonObject {

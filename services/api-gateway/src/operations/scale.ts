@@ -2,33 +2,75 @@
 import { cloneJson } from '@shiplog/api/clone-json'
 import { normalize } from '@shiplog/api/decode/decode'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { ApiError, badRequest } from '@shiplog/api/status'
+import { apiVersionOf } from '@shiplog/api/schema/schema'
+import { applyServerSide } from '@shiplog/api/apply/server-side-apply'
+import { ApiError, applyConflict, badRequest } from '@shiplog/api/status'
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { checkName, checkNamespace } from '@shiplog/domain/decider'
+import { fieldsAfterScale, scaleFieldsOf } from '@shiplog/domain/subresources/scale-fields'
 import type { GatewayRequest } from '../request/gateway-request.ts'
-import { readPatch } from '../write/patcher.ts'
-import { type Answer, statusAnswer } from './answer.ts'
+import { managerOf, mediaTypeOf } from '../request/request-options.ts'
+import { isForced, readConfiguration, readPatch } from '../write/patcher.ts'
+import { type Answer, type StatusAnswer, statusAnswer } from './answer.ts'
 import { type OperationDeps, readObject } from './operation.ts'
 
 const scaleKind = { kind: 'Scale', apiVersion: 'autoscaling/v1' }
+const applyType = 'application/apply-patch+yaml'
 const scaleDefinition = 'io.k8s.api.autoscaling.v1.Scale'
+
+/** A Scale as a resource, for what is said of its body. */
+const scaleResource = { group: 'autoscaling', version: 'v1', kind: 'Scale', definition: scaleDefinition }
 
 export async function getScale(deps: OperationDeps, request: GatewayRequest): Promise<Answer> {
   const version = await readObject(deps, request)
   return statusAnswer(200, request.kind.readScale(request.kind.upgraded(version.parse(), version.sequence)))
 }
 
-export const updateScale = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> =>
-  change(deps, request, () => deps.bodies.decode(request, scaleDefinition, scaleKind).object)
+export async function updateScale(deps: OperationDeps, request: GatewayRequest): Promise<Answer> {
+  const { object, warnings } = deps.bodies.decode(request, scaleDefinition, scaleKind)
+  const answer = await change(deps, request, () => cloneJson(object))
+  return { ...answer, warnings: [...warnings, ...answer.warnings] }
+}
 
 export const patchScale = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> =>
-  change(deps, request, (current) => patched(request, current))
+  mediaTypeOf(request.body) === applyType
+    ? apply(deps, request)
+    : change(deps, request, (current) => patched(request, current))
+
+/** Server-side apply of a Scale: what it is in conflict with are the owners of the object's replicas. */
+async function apply({ bodies, writer, nowMs }: OperationDeps, request: GatewayRequest): Promise<Answer> {
+  const registry = builtInCatalogue()
+  // A Scale is built in, whatever it is the scale of.
+  const { custom: _, ...kind } = request.kind
+  const ofScale = { ...request, kind, resource: { ...request.resource, ...scaleResource } }
+  const { applied, undeclared, warnings } = readConfiguration(bodies, ofScale)
+  const outcome = await writer.modify(request, (before) => {
+    const current = request.kind.readScale(before)
+    const live = { ...current, metadata: { ...current.metadata, managedFields: scaleFieldsOf(before.metadata.managedFields) } }
+    const result = applyServerSide({
+      ...{ registry, definition: scaleDefinition, live, applied, undeclared, apiVersion: scaleKind.apiVersion },
+      ...{ manager: managerOf(request), force: isForced(request), subresource: 'scale', nowMs: nowMs() },
+    })
+    if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))
+    const draft = cloneJson(before)
+    request.kind.writeScale(draft, result.object)
+    const { resource } = request
+    const version = apiVersionOf(resource.group, resource.version)
+    draft.metadata.managedFields = fieldsAfterScale(before.metadata.managedFields, result.managedFields, version)
+    const { resourceVersion } = applied.metadata
+    if (resourceVersion) draft.metadata.resourceVersion = resourceVersion
+    else delete draft.metadata.resourceVersion
+    return { draft, managed: 'done' }
+  })
+  const scale = request.kind.readScale(outcome.object!)
+  return statusAnswer(200, scale, outcome.sequence, [...warnings, ...outcome.warnings])
+}
 
 async function change(
   { writer }: OperationDeps,
   request: GatewayRequest,
   nextOf: (current: JsonObject) => JsonObject,
-): Promise<Answer> {
+): Promise<StatusAnswer> {
   const outcome = await writer.modify(request, (before) => {
     const draft = cloneJson(before)
     const next = nextOf(request.kind.readScale(before))

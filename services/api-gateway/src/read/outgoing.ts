@@ -3,10 +3,9 @@
 // writes on and on would keep everybody else waiting. And there are only so many of them at a time, since each holds bytes.
 import { ApiError, tooManyRequests } from '@shiplog/api/status'
 import type { Clock } from '@shiplog/runtime/clock'
+import { sliceMs } from './slices.ts'
 import type { FrameSink } from './watch.ts'
 
-/** Slices are sent for this long before the event loop turns. */
-const sliceMs = 5
 /** Bytes that all senders together may hand to sockets that have not taken them. */
 const handedBytesMax = 64 * 1024 * 1024
 /** A sender hands over at most, and at least, so much at a time: less when there are many. */
@@ -25,6 +24,8 @@ export const stalledMs = 30_000
 export interface Outgoing {
   /** Calls `send` when its turn has come. It should write no more than a chunk. */
   enqueue(send: () => void): void
+  /** Begins a slice of time; tells whether it is over. */
+  beginTurn(): () => boolean
   /** How much one sender should hand over at a time, now. */
   readonly chunkBytes: number
   /** Writes what `next` makes, piece by piece, as the client takes it, until it makes nothing more or the sink is closed. */
@@ -115,6 +116,10 @@ export function createOutgoing(clock: Clock, limits: OutgoingLimits = {}): Outgo
 
   return {
     enqueue: turns,
+    beginTurn() {
+      const endMs = clock.nowMs() + sliceMs
+      return () => clock.nowMs() >= endMs
+    },
     get chunkBytes() {
       return Math.max(chunkBytesMin, Math.min(chunkBytesMax, Math.floor(handedBytesMax / Math.max(1, senders))))
     },

@@ -18,6 +18,7 @@ import { keyOf, type ResourceTable } from '../store/projection.ts'
 import type { Selection } from '../request/selection.ts'
 import type { Stream, Streams } from '../store/streams.ts'
 import type { Version } from '../store/version.ts'
+import { filterInSlices, type Turns, turnsOf } from './slices.ts'
 
 export interface ListResult {
   readonly versions: readonly Version[]
@@ -33,6 +34,8 @@ export interface Reader {
   tableOf(resource: ResourceInfo): ResourceTable
   /** Resolves when everything acknowledged before the call is visible; throws 503 when that takes too long. */
   barrier(stream: Stream): Promise<void>
+  /** In which long work on lists is done. */
+  readonly turns: Turns
   /** What has to be said with the answers that were given so far: damage of the log. */
   readonly warnings?: readonly string[]
 }
@@ -44,6 +47,7 @@ export interface ReaderOptions {
 }
 
 export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs }: ReaderOptions): Reader {
+  const turns = turnsOf({ nowMs })
   const storageKey = (resource: ResourceInfo): string => groupResourceOf(resource.storageGroup, resource.resource)
   const streamOf = (resource: ResourceInfo): Stream => streams.of(storageKey(resource))
   const tableOf = (resource: ResourceInfo): ResourceTable => streamOf(resource).projection.table(storageKey(resource))
@@ -71,6 +75,7 @@ export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs 
     streamOf,
     tableOf,
     barrier,
+    turns,
 
     async get(resource, namespace, name, resourceVersion) {
       const stream = streamOf(resource)
@@ -90,6 +95,7 @@ export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs 
       let versions: readonly Version[]
       let warnings: readonly string[] = []
       if (options.continueToken !== '') {
+        token = decodeContinue(options.continueToken)
         if (options.resourceVersion) {
           throw new ApiError({
             ...expired(''),
@@ -98,7 +104,6 @@ export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs 
             message: 'specifying resource version is not allowed when using continue',
           } as Status)
         }
-        token = decodeContinue(options.continueToken)
         if (isTooOld(token)) throw new ApiError(tokenExpired(token))
         if (token.sequence === 0) await barrier(stream)
         at = token.sequence === 0 ? projection.applied : token.sequence
@@ -122,7 +127,8 @@ export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs 
         ;({ versions, warnings } = await listAt(stream, table, address, selection.namespace, at))
       }
       const begunMs = continueTokenLifetimeMs === undefined ? undefined : (token?.begunMs ?? nowMs())
-      return { ...pageOf(versions, selection, options, at, token?.start, begunMs), warnings }
+      const place = { at, start: token?.start, begunMs, turns }
+      return { ...(await pageOf(versions, selection, options, place)), warnings }
     },
   }
 
@@ -139,16 +145,23 @@ export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs 
   }
 }
 
+export interface PagePlace {
+  readonly at: number
+  readonly start: string | undefined
+  readonly begunMs?: number | undefined
+  readonly turns: Turns
+}
+
 /** What is selected of the versions at a sequence, after the key `start`, as far as the limit goes. */
-export function pageOf(
+export async function pageOf(
   all: readonly Version[],
   selection: Selection,
   options: ListOptions,
-  at: number,
-  start: string | undefined,
-  begunMs?: number,
-): ListResult {
-  let versions = selection.everything ? all : all.filter((version) => selection.matches(version))
+  { at, start, begunMs, turns }: PagePlace,
+): Promise<ListResult> {
+  let versions = selection.everything
+    ? all
+    : await filterInSlices(all, (version) => selection.matches(version), turns)
   if (start !== undefined) versions = versions.filter((version) => version.key > start)
   const meta: { resourceVersion: string; continue?: string; remainingItemCount?: number } = {
     resourceVersion: String(at),

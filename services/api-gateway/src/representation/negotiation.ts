@@ -4,8 +4,16 @@ import { ApiError, noRepresentation, notAcceptable } from '@shiplog/api/status'
 
 export type Representation =
   | { readonly as: 'object'; readonly yaml: boolean }
-  | { readonly as: 'table' }
-  | { readonly as: 'metadata' }
+  | { readonly as: 'table'; readonly yaml: boolean; readonly version: 'v1' | 'v1beta1' }
+  | {
+      readonly as: 'metadata'
+      readonly yaml: boolean
+      readonly version: 'v1' | 'v1beta1'
+      /** Of one object or of a list: asked for the other, nothing is acceptable. */
+      readonly of: 'object' | 'list'
+    }
+
+const versions: readonly unknown[] = ['v1', 'v1beta1']
 
 export const servableMediaTypes = ['application/json', 'application/yaml']
 
@@ -20,15 +28,16 @@ export function negotiate(accept: string | undefined): Representation {
       parameters.map((text) => text.split('=', 2).map((part) => part.trim()) as [string, string]),
     )
     const target = parameter.get('as')
-    if (type === 'application/json' || type === '*/*' || type === 'application/*') {
-      known = true
-      if (target === undefined) return { as: 'object', yaml: false }
-      if (parameter.get('g') !== 'meta.k8s.io' || parameter.get('v') !== 'v1') continue
-      if (target === 'Table') return { as: 'table' }
-      if (target === 'PartialObjectMetadata' || target === 'PartialObjectMetadataList') return { as: 'metadata' }
-    } else if (type === 'application/yaml' && target === undefined) {
-      return { as: 'object', yaml: true }
-    }
+    const yaml = type === 'application/yaml'
+    if (type !== 'application/json' && type !== '*/*' && !yaml) continue
+    known = true
+    if (target === undefined) return { as: 'object', yaml }
+    if (parameter.get('g') !== 'meta.k8s.io' || !versions.includes(parameter.get('v'))) continue
+    // The older version of these forms is the same but for its name.
+    const version = parameter.get('v') as 'v1' | 'v1beta1'
+    if (target === 'Table') return { as: 'table', yaml, version }
+    if (target === 'PartialObjectMetadata' || target === 'PartialObjectMetadataList')
+      return { as: 'metadata', yaml, version, of: target === 'PartialObjectMetadata' ? 'object' : 'list' }
   }
   throw new ApiError(known ? notAcceptable(servableMediaTypes) : noRepresentation(servableMediaTypes))
 }
@@ -39,7 +48,6 @@ function byQuality(accept: string): string[] {
     return { range: range.replace(/;\s*q=[0-9.]+/, ''), quality: quality ? Number(quality[1]) : 1, index }
   })
   return ranges
-    .filter(({ quality }) => quality > 0)
     .sort((a, b) => b.quality - a.quality || a.index - b.index)
     .map(({ range }) => range)
 }

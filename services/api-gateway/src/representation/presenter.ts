@@ -3,7 +3,7 @@
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf } from '@shiplog/api/schema/schema'
 import type { Printer } from '@shiplog/api/tables/printer'
-import { tableOf } from '@shiplog/api/tables/tables'
+import { rowOf, tableOf } from '@shiplog/api/tables/tables'
 import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { Representation } from './negotiation.ts'
 import { Version, watchFrame, type WatchEventType } from '../store/version.ts'
@@ -20,6 +20,15 @@ export interface ListBody {
   readonly pieces: Iterable<Buffer>
   /** The length of the whole, where it is known before. */
   readonly bytes: number | undefined
+  /** The same for forms other than JSON. */
+  readonly parts?: () => ListParts
+}
+
+/** A list: its other fields, and the one that holds its entries. */
+export interface ListParts {
+  readonly fields: Readonly<Record<string, unknown>>
+  readonly key: 'items' | 'rows'
+  readonly entries: Iterable<unknown>
 }
 
 export interface Presenter {
@@ -28,9 +37,14 @@ export interface Presenter {
   /** One object; `bytes` are those it is stored as, where the caller has them. */
   object(object: KubeObject | Version, bytes?: Buffer): Buffer
   list(versions: readonly Version[], meta: ListMeta): ListBody
+  /** The list as a value whose entries are made one at a time, for forms other than JSON. */
+  parts(versions: readonly Version[], meta: ListMeta): ListParts
   frame(type: WatchEventType, version: Version, bytes?: Buffer): Buffer
   bookmark(sequence: number, annotations?: Record<string, string>): Buffer
 }
+
+/** A Table of objects that together are no larger is made at once. */
+const wholeTableBytesMax = 256 * 1024
 
 const comma = Buffer.from(',')
 const listEnd = Buffer.from(']}')
@@ -73,23 +87,37 @@ export function createPresenter(
     let found: Printer | undefined
     const printer = (): Printer => (found ??= kind.printer)
     const table = (objects: readonly KubeObject[], listMetadata: object): Buffer =>
-      json(
-        tableOf(objects, printer(), {
+      json({
+        ...tableOf(objects, printer(), {
           includeObject: options.includeObject,
           nowMs: options.nowMs(),
           listMetadata: listMetadata as Record<string, unknown>,
         }),
-      )
+        apiVersion: `meta.k8s.io/${representation.version}`,
+      })
+    /** Its rows are made as they are asked for: each means to read an object. */
+    const tableParts = (versions: readonly Version[], meta: ListMeta) => {
+      const shown = { includeObject: options.includeObject, nowMs: options.nowMs(), listMetadata: { ...meta } }
+      const { rows: _, ...fields } = tableOf([], printer(), shown)
+      const row = (version: Version): unknown => rowOf(parsed(version), printer(), shown)
+      return { fields: { ...fields, apiVersion: `meta.k8s.io/${representation.version}` }, entries: mapped(versions, row) }
+    }
     return {
-      id: `table/${options.includeObject}/${apiVersion}/${kind.revision}`,
+      id: `table/${representation.version}/${options.includeObject}/${apiVersion}/${kind.revision}`,
       object: (object) => {
         const one = parsed(object)
         return table([one], { resourceVersion: one.metadata.resourceVersion })
       },
       list: (versions, meta) => {
-        const bytes = table(versions.map(parsed), meta)
-        return { pieces: [bytes], bytes: bytes.length }
+        if (bytesOf(versions) <= wholeTableBytesMax) {
+          const bytes = table(versions.map(parsed), meta)
+          return { pieces: [bytes], bytes: bytes.length }
+        }
+        const { fields, entries } = tableParts(versions, meta)
+        const head = Buffer.from(`${JSON.stringify(fields).slice(0, -1)},"rows":[`)
+        return { pieces: piecesOf(head, entries, json), bytes: undefined }
       },
+      parts: (versions, meta) => ({ ...tableParts(versions, meta), key: 'rows' }),
       frame: (type, version, bytes) => {
         const object = bytes ? parsedBytes(version, bytes) : parsed(version)
         return watchFrame(type, table([object], { resourceVersion: object.metadata.resourceVersion }))
@@ -122,9 +150,10 @@ export function createPresenter(
     }
   }
 
+  const metadataVersion = `meta.k8s.io/${representation.as === 'metadata' ? representation.version : 'v1'}`
   const asMetadata = (object: KubeObject): object => ({
     kind: 'PartialObjectMetadata',
-    apiVersion: 'meta.k8s.io/v1',
+    apiVersion: metadataVersion,
     metadata: object.metadata,
   })
   const metadataOnly = representation.as === 'metadata'
@@ -135,15 +164,24 @@ export function createPresenter(
     return json(metadataOnly ? asMetadata(version.parse()) : parsed(version))
   }
   return {
-    id: `${representation.as}/${apiVersion}/${kind.revision}`,
+    id: `${representation.as}/${metadataVersion}/${apiVersion}/${kind.revision}`,
     object: (object, bytes) => {
       // What was written just now is as its kind wants it.
       if (bytes && isServedAsStored(Number.MAX_SAFE_INTEGER)) return bytes
       return isVersion(object) ? one(object) : json(metadataOnly ? asMetadata(object) : parsed(object))
     },
+    parts: (versions, meta) => ({
+      fields: {
+        kind: metadataOnly ? 'PartialObjectMetadataList' : resource.listKind,
+        apiVersion: metadataOnly ? metadataVersion : apiVersion,
+        metadata: meta,
+      },
+      key: 'items',
+      entries: mapped(versions, (version) => (metadataOnly ? asMetadata(version.parse()) : parsed(version))),
+    }),
     list: (versions, meta) => {
       const kind = metadataOnly ? 'PartialObjectMetadataList' : resource.listKind
-      const listVersion = metadataOnly ? 'meta.k8s.io/v1' : apiVersion
+      const listVersion = metadataOnly ? metadataVersion : apiVersion
       const text = JSON.stringify({ kind, apiVersion: listVersion, metadata: meta })
       const head = Buffer.from(`${text.slice(0, -1)},"items":[`)
       const commas = Math.max(0, versions.length - 1)
@@ -163,7 +201,7 @@ export function createPresenter(
         'BOOKMARK',
         json({
           kind: metadataOnly ? 'PartialObjectMetadata' : resource.kind,
-          apiVersion: metadataOnly ? 'meta.k8s.io/v1' : apiVersion,
+          apiVersion: metadataOnly ? metadataVersion : apiVersion,
           metadata: {
             resourceVersion: String(sequence),
             creationTimestamp: null,
@@ -174,11 +212,17 @@ export function createPresenter(
   }
 }
 
-function* piecesOf(head: Buffer, versions: readonly Version[], one: (version: Version) => Buffer): Generator<Buffer> {
+function* piecesOf<Item>(head: Buffer, items: Iterable<Item>, one: (item: Item) => Buffer): Generator<Buffer> {
   yield head
-  for (let i = 0; i < versions.length; i++) {
-    if (i > 0) yield comma
-    yield one(versions[i]!)
+  let isFirst = true
+  for (const item of items) {
+    if (!isFirst) yield comma
+    isFirst = false
+    yield one(item)
   }
   yield listEnd
+}
+
+function* mapped<Item, Result>(items: Iterable<Item>, one: (item: Item) => Result): Generator<Result> {
+  for (const item of items) yield one(item)
 }

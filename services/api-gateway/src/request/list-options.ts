@@ -1,8 +1,9 @@
 // The query of a list or a watch, checked as k8s.io/apimachinery/pkg/apis/meta/internalversion/validation does.
 import { goQuote } from '@shiplog/api/decode/go-quote'
 import { scanJson } from '@shiplog/api/decode/json-scanner'
-import { forbiddenField, notSupported } from '@shiplog/api/field-errors'
-import { ApiError, badRequest, invalid } from '@shiplog/api/status'
+import { forbiddenField, invalidValue, notSupported } from '@shiplog/api/field-errors'
+import { ApiError, badRequest, invalid, type StatusCause } from '@shiplog/api/status'
+import { whyNoVersion } from '@shiplog/domain/write/preconditions'
 
 export interface ListOptions {
   readonly labelSelector: string
@@ -31,24 +32,17 @@ export const flag = (query: URLSearchParams, name: string): boolean | undefined 
 }
 
 const int64Max = 2n ** 63n - 1n
-const uint64Max = 2n ** 64n - 1n
 
-/** An integer of a query, as Go's strconv.ParseInt reads it; undefined when it is not there. */
+/** An integer of a query, as Go's strconv.ParseInt reads it (so that nothing is none); undefined when it is not there. */
 export const integerOf = (query: URLSearchParams, name: string): number | undefined => {
   const text = query.get(name)
-  if (text === null || text === '') return undefined
+  if (text === null) return undefined
   const wrong = (why: string): ApiError =>
     new ApiError(badRequest(`strconv.ParseInt: parsing ${goQuote(text)}: ${why}`))
   if (!/^[+-]?\d+$/.test(text)) throw wrong('invalid syntax')
   const value = BigInt(text.replace(/^\+/, ''))
   if (value > int64Max || value < -int64Max - 1n) throw wrong('value out of range')
   return Number(value)
-}
-
-/** Why a text is no resourceVersion, in Go's words; undefined when it is one. */
-export function whyNoVersion(text: string): string | undefined {
-  const why = !/^\d+$/.test(text) ? 'invalid syntax' : BigInt(text) > uint64Max ? 'value out of range' : undefined
-  return why && `strconv.ParseUint: parsing ${goQuote(text)}: ${why}`
 }
 
 /** A resourceVersion as a number; undefined when empty. Throws 400 when it is none. */
@@ -59,6 +53,16 @@ export function parseResourceVersion(text: string | null | undefined): number | 
     throw new ApiError(badRequest(`invalid resource version: resourceVersion: Invalid value: ${goQuote(text)}: ${why}`))
   // Beyond 2^53 no sequence can be: it stays comparable, and is from the future.
   return Number(text)
+}
+
+/** Of what the rows of a Table hold. */
+export function includeObjectOf(query: URLSearchParams): ListOptions['includeObject'] {
+  const value = query.get('includeObject') || 'Metadata'
+  if (value !== 'None' && value !== 'Metadata' && value !== 'Object') {
+    const cause = invalidValue('includeObject', value, "must be 'Metadata', 'Object', 'None', or empty")
+    throw new ApiError(badRequest(`Unable to convert to Table as requested: includeObject: ${cause.message}`))
+  }
+  return value
 }
 
 export function parseListOptions(query: URLSearchParams): ListOptions {
@@ -73,61 +77,49 @@ export function parseListOptions(query: URLSearchParams): ListOptions {
     limit: integerOf(query, 'limit') ?? 0,
     continueToken: query.get('continue') ?? '',
     sendInitialEvents: flag(query, 'sendInitialEvents'),
-    includeObject: (query.get('includeObject') || 'Metadata') as ListOptions['includeObject'],
+    includeObject: includeObjectOf(query),
   }
-  const causes = []
-  const { resourceVersionMatch: match } = options
-  if (!['', 'Exact', 'NotOlderThan'].includes(match)) {
-    causes.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']))
-  }
-  if (options.watch) {
-    if (options.sendInitialEvents !== undefined) {
-      if (match === '')
-        causes.push(
-          forbiddenField(
-            'resourceVersionMatch',
-            'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-          ),
-        )
-      else if (match === 'Exact') causes.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
-    } else if (match !== '') {
-      causes.push(
-        forbiddenField(
-          'resourceVersionMatch',
-          'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-        ),
-      )
-    }
-  } else {
-    if (options.sendInitialEvents !== undefined) {
-      causes.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'))
-    }
-    if (match !== '') {
-      if (options.continueToken !== '') {
-        causes.push(
-          forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'),
-        )
-      }
-      if (options.resourceVersion === undefined) {
-        causes.push(
-          forbiddenField(
-            'resourceVersionMatch',
-            'resourceVersionMatch is forbidden unless resourceVersion is provided',
-          ),
-        )
-      }
-      if (match === 'Exact' && options.resourceVersion === 0) {
-        causes.push(
-          forbiddenField('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
-        )
-      }
-    }
-  }
-  if (!['None', 'Metadata', 'Object'].includes(options.includeObject)) {
-    throw new ApiError(badRequest(`unrecognized includeObject value: ${JSON.stringify(options.includeObject)}`))
-  }
+  const causes = options.watch ? validateWatch(options) : validateList(options)
   if (causes.length > 0) throw new ApiError(invalid('meta.k8s.io', 'ListOptions', '', causes))
   return options
+}
+
+const notForMatch = (why: string): StatusCause => forbiddenField('resourceVersionMatch', why)
+const whileContinuing = 'resourceVersionMatch is forbidden when continue is provided'
+
+function validateList(options: ListOptions): StatusCause[] {
+  const { resourceVersionMatch: match } = options
+  const causes: StatusCause[] = []
+  if (match !== '') {
+    if (options.resourceVersion === undefined)
+      causes.push(notForMatch('resourceVersionMatch is forbidden unless resourceVersion is provided'))
+    if (options.continueToken !== '') causes.push(notForMatch(whileContinuing))
+    if (match !== 'Exact' && match !== 'NotOlderThan')
+      causes.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']))
+    if (match === 'Exact' && options.resourceVersion === 0)
+      causes.push(notForMatch('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+  }
+  if (options.sendInitialEvents !== undefined)
+    causes.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'))
+  return causes
+}
+
+function validateWatch(options: ListOptions): StatusCause[] {
+  const { resourceVersionMatch: match, sendInitialEvents } = options
+  const causes: StatusCause[] = []
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan')
+    causes.push(notForMatch('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
+  if (match === '') {
+    // A watch that names no version begins with what there is, as one that asks for it so.
+    if (sendInitialEvents === undefined && !options.resourceVersion && options.continueToken !== '')
+      causes.push(notForMatch(whileContinuing))
+    return causes
+  }
+  if (sendInitialEvents === undefined)
+    causes.push(notForMatch('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'))
+  if (match !== 'NotOlderThan') causes.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
+  if (options.continueToken !== '') causes.push(notForMatch(whileContinuing))
+  return causes
 }
 
 /** Where a paged list goes on: after `start` in the snapshot at `sequence`; sequence 0 means "whatever is current". */
@@ -138,10 +130,13 @@ export interface ContinueToken {
   readonly begunMs?: number
 }
 
+/** As upstream writes the version of a list that goes on with whatever is current. */
+const ofCurrent = -1
+
 export const encodeContinue = (token: ContinueToken): string =>
   Buffer.from(
     JSON.stringify({
-      ...{ v: 'meta.k8s.io/v1', rv: token.sequence, start: token.start },
+      ...{ v: 'meta.k8s.io/v1', rv: token.sequence === 0 ? ofCurrent : token.sequence, start: token.start },
       ...(token.begunMs === undefined ? {} : { t: token.begunMs }),
     }),
   ).toString('base64url')
@@ -156,12 +151,14 @@ export function decodeContinue(text: string): ContinueToken {
   if (error) throw malformed(error)
   const token = JSON.parse(bytes.toString('utf8')) as { v?: unknown; rv?: unknown; start?: unknown; t?: unknown } | null
   if (token?.v !== 'meta.k8s.io/v1')
-    throw malformed(`server does not recognize this encoded version ${goQuote(String(token?.v ?? ''))}`)
-  if (!Number.isSafeInteger(token.rv) || (token.rv as number) < 0)
+    throw malformed(`server does not recognize this encoded version ${String(token?.v ?? '')}`)
+  if (!Number.isSafeInteger(token.rv) || token.rv === 0 || (token.rv as number) < ofCurrent)
     throw malformed('incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
   if (typeof token.start !== 'string') throw malformed('encoded start key is empty (version meta.k8s.io/v1)')
+  // Upstream's keys are paths: one that climbs out of its list is no key.
+  if (token.start.split('/').some((part) => part === '..' || part === '.')) throw malformed(token.start)
   const begunMs = Number.isSafeInteger(token.t) ? { begunMs: token.t as number } : {}
-  return { sequence: token.rv as number, start: token.start, ...begunMs }
+  return { sequence: token.rv === ofCurrent ? 0 : (token.rv as number), start: token.start, ...begunMs }
 }
 
 const malformed = (why: string): ApiError =>

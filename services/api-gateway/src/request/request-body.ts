@@ -51,6 +51,8 @@ export interface Decoded {
 
 export interface AppliedConfiguration {
   readonly applied: KubeObject
+  /** Whether it says its name itself. */
+  readonly isNamed: boolean
   /** Paths of fields that the schema does not have. */
   readonly undeclared: readonly string[]
   readonly warnings: string[]
@@ -116,6 +118,8 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
       apiVersion: String(value['apiVersion'] || what.apiVersion),
     }
     const isKnown = says.apiVersion === what.apiVersion || what.alsoVersions?.includes(says.apiVersion)
+    if ((says.kind !== what.kind || !isKnown) && what.applied)
+      throw new ApiError(badRequest(`invalid object type: ${typeSaid(value)}`))
     if (says.kind !== what.kind || !isKnown) throw new ApiError(badRequest(whyAnotherKind(value, says, what)))
     const result = checked(
       normalize(registry, definition, { ...value, kind: what.kind, apiVersion: what.apiVersion }),
@@ -194,11 +198,13 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
     const { said, unknown, warnings } = decodeOwn(request, what)
     // Of what is applied nothing is filled in: not even what the address says.
     if (!said['kind'] || !said['apiVersion']) throw new ApiError(badRequest(`invalid object type: ${typeSaid(said)}`))
-    const metadata = { ...said['metadata'] }
+    // But for its name, which who applies to what is there need not say.
+    const isNamed = Boolean(said['metadata']?.name)
+    const metadata = { ...said['metadata'], name: said['metadata']?.name || name }
     const applied: JsonObject = { ...said, apiVersion, kind: resource.kind, metadata }
     const status = checkIdentity(resource, applied, { namespace, name, create: false })
     if (status) throw new ApiError(status)
-    return { applied: applied as KubeObject, undeclared: unknown, warnings }
+    return { applied: applied as KubeObject, isNamed, undeclared: unknown, warnings }
   }
 
   function deleteOptions(request: GatewayRequest): DeleteCommand & { readonly dryRun: boolean } {
@@ -231,10 +237,8 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
             : `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:110"`,
         ),
       )
-    const { object } = checked(normalize(registry, deleteOptionsBody.definition, value), {
-      kind: 'DeleteOptions',
-      apiVersion: 'v1',
-    })
+    const { object, errors } = normalize(registry, deleteOptionsBody.definition, value)
+    if (errors.length > 0) throw new ApiError(badRequest(errors[0]!))
     return object as JsonObject
   }
 

@@ -32,14 +32,21 @@ export function checkWriteOptions(verb: string, { query, body }: Pick<GatewayReq
   }
   if (kind !== 'DeleteOptions') {
     if (Buffer.byteLength(manager) > managerBytesMax) causes.push(tooLong('fieldManager', managerBytesMax))
-    if (!printable.test(manager))
-      causes.push(invalidValue('fieldManager', manager, 'should only contain printable characters'))
+    causes.push(...unprintable(manager))
   }
   causes.push(...dryRunCauses(query.getAll('dryRun')))
   const mode = query.get('fieldValidation')
   if (kind !== 'DeleteOptions' && mode && !['Ignore', 'Strict', 'Warn'].includes(mode))
     causes.push(notSupported('fieldValidation', mode, ['', 'Ignore', 'Strict', 'Warn']))
   if (causes.length > 0) throw new ApiError(invalid('meta.k8s.io', kind, '', causes))
+}
+
+/** The first character that is none to print, as upstream names it. */
+function unprintable(manager: string): StatusCause[] {
+  const position = [...manager].findIndex((character) => !printable.test(character))
+  if (position < 0) return []
+  const code = [...manager][position]!.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')
+  return [invalidValue('fieldManager', manager, `invalid character U+${code} (at position ${position})`)]
 }
 
 /** The media type of a body, without its parameters. */

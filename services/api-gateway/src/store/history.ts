@@ -137,7 +137,7 @@ async function readState(
       if (version && !version.deleted) versions.push(version)
     }
   }
-  if (changed.length <= lookupsMax) {
+  if (changed.length <= lookupsMax && stream.projection.remembersDeletionsAfter(sequence)) {
     for (let i = 0; i < changed.length; i += lookupsInFlight) {
       const some = changed.slice(i, i + lookupsInFlight)
       await add(await Promise.all(some.map((subject) => stream.log.lastUpTo(subject, sequence))))

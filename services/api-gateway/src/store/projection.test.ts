@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { systemClock } from '@shiplog/runtime/clock'
-import { keyOf, ResourceTable, StreamProjection } from './projection.ts'
+import { type HistoryLimits, keyOf, type ProjectionOptions, ResourceTable, StreamProjection } from './projection.ts'
 import { noBytes, Version } from './version.ts'
 
 const version = (namespace: string, name: string, sequence: number): Version =>
@@ -59,28 +59,44 @@ describe('a snapshot that names a subject again', () => {
     headers: { 'Shiplog-Schema': '1', ...(deleted ? { 'Shiplog-Deleted': '1' } : {}) },
     payload: Buffer.from(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"${name}","namespace":"default"}}`),
   })
-  const projectionOf = async (...batches: (readonly LogRecord[])[]): Promise<StreamProjection> => {
+  const projectionOf = async (
+    options: Partial<ProjectionOptions>,
+    ...batches: (readonly LogRecord[])[]
+  ): Promise<StreamProjection> => {
     async function* follow(): AsyncGenerator<readonly LogRecord[]> {
       yield* batches
       await new Promise(() => undefined)
     }
     const log = { follow, lastSequence: () => Promise.resolve(6) } as unknown as EventLog
-    const projection = new StreamProjection(log, { clock: systemClock })
+    const projection = new StreamProjection(log, { clock: systemClock, ...options })
     await projection.start(new AbortController().signal)
     return projection
   }
 
   test('of a log whose last records have all expired is up to its end', async () => {
-    const projection = await projectionOf([record('stays', 3)], [])
+    const projection = await projectionOf({}, [record('stays', 3)], [])
     expect(await projection.barrier()).toBe(true)
   })
 
   test('shows the last that it said: deleted while it was read is gone, made again is there', async () => {
     const snapshot = [record('gone', 1), record('back', 2, true), record('stays', 3), record('gone', 4, true)]
-    const projection = await projectionOf(snapshot, [record('back', 5), record('stays', 6)], [])
+    const projection = await projectionOf({}, snapshot, [record('back', 5), record('stays', 6)], [])
     const table = projection.table('configmaps')
     expect(table.list('default').map(({ name, sequence }) => `${name}@${sequence}`)).toEqual(['back@5', 'stays@6'])
     expect(projection.tombstone('evt.core.configmaps.default.gone')?.sequence).toBe(4)
     expect(projection.tombstone('evt.core.configmaps.default.back')).toBeUndefined()
+  })
+
+  test('keeps as much of the past as it may, by events and by bytes', async () => {
+    const later = Array.from({ length: 6 }, (_, index) => record('stays', 4 + index))
+    const keeping = async (history: HistoryLimits): Promise<number[]> => {
+      const projection = await projectionOf({ history }, [record('stays', 3)], [], later)
+      await projection.waitFor(9)
+      const since = projection.table('configmaps').since(projection.windowFloor)
+      return [projection.windowFloor, ...since.map(({ sequence }) => sequence)]
+    }
+    expect(await keeping({ events: 100, bytes: 1_000_000 })).toEqual([6, 7, 8, 9])
+    expect(await keeping({ events: 2, bytes: 1_000_000 })).toEqual([7, 8, 9])
+    expect(await keeping({ events: 100, bytes: 150 })).toEqual([8, 9])
   })
 })

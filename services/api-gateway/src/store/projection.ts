@@ -7,14 +7,21 @@ import { batchOf, header } from '@shiplog/events/envelope'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { endsObject, isObjectRecord, type ObjectRecord, type OtherRecord, type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
-import { carriesClaim, claimsRemembered, type GuardRecord } from './rounds.ts'
+import { carriesClaim, claimsRemembered, type GuardRecord } from '@shiplog/domain/write/rounds'
 import { framings, noBytes, Version } from './version.ts'
 
 const noRecords: readonly GuardRecord[] = []
 
-/** The recent past that is kept in memory: past this, older versions are read from the log. */
-export const historyEventsMax = 50_000
-export const historyBytesMax = 64 * 1024 * 1024
+/** How much of the recent past is kept in memory. */
+export interface HistoryLimits {
+  readonly events: number
+  readonly bytes: number
+}
+
+/** Past this, older versions are read from the log. */
+const historyLimits: HistoryLimits = { events: 50_000, bytes: 64 * 1024 * 1024 }
+/** Deleted subjects that are remembered, about 300 bytes each: past this, the log is asked what a subject's last record is. */
+export const tombstonesMax = 50_000
 /** Lists of one table that are kept until its next change. */
 const listsMax = 64
 /** How long a read waits for the projection to reach the log's end before it answers 504. */
@@ -63,14 +70,16 @@ export class ResourceTable {
   }
 
   put(version: Version): void {
-    if (!this.current.has(version.key)) {
-      if (this.#sorted && this.#keys.length > 0 && version.key > this.#keys[this.#keys.length - 1]!)
-        this.#keys.push(version.key)
-      else if (this.#sorted) this.#keys.splice(lowerBound(this.#keys, version.key), 0, version.key)
-      else this.#keys.push(version.key)
-    }
+    const before = this.current.size
     this.current.set(version.key, version)
+    if (this.current.size > before) this.#addKey(version.key)
     this.#changed()
+  }
+
+  #addKey(key: string): void {
+    const keys = this.#keys
+    if (!this.#sorted || keys.length === 0 || key > keys[keys.length - 1]!) keys.push(key)
+    else keys.splice(lowerBound(keys, key), 0, key)
   }
 
   remove(key: string): void {
@@ -136,6 +145,13 @@ export class ResourceTable {
   }
 }
 
+export interface ProjectionOptions {
+  readonly clock: Clock
+  readonly codec?: RecordCodec
+  readonly tombstonesMax?: number
+  readonly history?: HistoryLimits
+}
+
 export class StreamProjection {
   readonly log: EventLog
   readonly codec: RecordCodec
@@ -148,8 +164,13 @@ export class StreamProjection {
   /** Why the projection stopped following, when it did. */
   failure: Error | undefined
   readonly #clock: Clock
+  readonly #tombstonesMax: number
+  readonly #history: HistoryLimits
   readonly #tables = new Map<string, ResourceTable>()
+  /** In the order of their sequences. */
   readonly #tombstones = new Map<string, SubjectState>()
+  /** Deletions after this sequence are all remembered. */
+  #tombstonesFloor = 0
   readonly #guards = new Map<string, GuardState>()
   readonly #waiters: { sequence: number; resolve: () => void }[] = []
   readonly #window: { version: Version; table: ResourceTable }[] = []
@@ -158,10 +179,12 @@ export class StreamProjection {
   #batch: LogRecord[] = []
   #settled = Promise.withResolvers<void>()
 
-  constructor(log: EventLog, options: { clock: Clock; codec?: RecordCodec }) {
+  constructor(log: EventLog, options: ProjectionOptions) {
     this.log = log
     this.codec = options.codec ?? recordCodec
     this.#clock = options.clock
+    this.#tombstonesMax = options.tombstonesMax ?? tombstonesMax
+    this.#history = options.history ?? historyLimits
   }
 
   /** Follows the log until the signal aborts. Resolves when the snapshot is complete. */
@@ -212,7 +235,7 @@ export class StreamProjection {
     return this.#guards.get(subject)
   }
 
-  /** The last record of a subject whose object is gone; undefined when the subject was never used. */
+  /** The last record of a subject whose object is gone; undefined when it was never used, or deleted too long ago. */
   tombstone(subject: string): SubjectState | undefined {
     return this.#tombstones.get(subject)
   }
@@ -221,6 +244,29 @@ export class StreamProjection {
   forgetSubject(subject: string): void {
     this.#tombstones.delete(subject)
     this.#guards.delete(subject)
+  }
+
+  /** Takes up again what the log says of a subject whose object was deleted too long ago to be remembered. */
+  recallTombstone(record: LogRecord): void {
+    const decoded = this.codec.decode(record)
+    if (!isObjectRecord(decoded) || !endsObject(decoded)) return
+    const { namespace, name } = decoded.address
+    // Made anew since the log was asked: what the projection has is newer.
+    if (!this.table(decoded.groupResource).current.has(keyOf(namespace, name))) this.#bury(record)
+  }
+
+  #bury({ subject, sequence, headers }: LogRecord): void {
+    this.#tombstones.delete(subject)
+    this.#tombstones.set(subject, { sequence, checksum: headers[header.checksum] ?? '' })
+    if (this.#tombstones.size <= this.#tombstonesMax) return
+    const [oldest, state] = this.#tombstones.entries().next().value!
+    this.#tombstones.delete(oldest)
+    this.#tombstonesFloor = Math.max(this.#tombstonesFloor, state.sequence)
+  }
+
+  /** True when `deletedAfter` names all that were deleted after this sequence. */
+  remembersDeletionsAfter(sequence: number): boolean {
+    return sequence >= this.#tombstonesFloor
   }
 
   /** Subjects with this prefix whose object was deleted after a sequence and is still gone. */
@@ -262,14 +308,31 @@ export class StreamProjection {
     // A log that is written to while it is read may name a subject again: what it was before counts no more.
     if (endsObject(decoded)) {
       table.remove(keyOf(decoded.address.namespace, decoded.address.name))
-      this.#tombstones.set(record.subject, {
-        sequence: record.sequence,
-        checksum: record.headers[header.checksum] ?? '',
-      })
+      this.#bury(record)
       return
     }
     this.#tombstones.delete(record.subject)
-    table.put(this.#version(decoded, table))
+    table.put(this.#snapshotVersion(decoded))
+  }
+
+  /** The version of an object that is there at the start: nobody has asked for its bytes yet, and there is none before it. */
+  #snapshotVersion(decoded: ObjectRecord): Version {
+    const { namespace, name } = decoded.address
+    const { sequence, timeMs, headers } = decoded.record
+    const stored = this.codec.stored(decoded)!
+    return new Version({
+      key: keyOf(namespace, name),
+      namespace,
+      name,
+      sequence,
+      timeMs,
+      deleted: false,
+      previousSequence: Number(headers[header.previous] ?? 0),
+      checksum: headers[header.checksum] ?? '',
+      bytes: () => servedBytes(stored, sequence, framings.ADDED),
+      previous: undefined,
+      framed: 'ADDED',
+    })
   }
 
   #completeSnapshot(): void {
@@ -313,7 +376,7 @@ export class StreamProjection {
     if (version.deleted) {
       const known = table.current.has(version.key)
       table.remove(version.key)
-      this.#tombstones.set(record.subject, { sequence: version.sequence, checksum: version.checksum })
+      this.#bury(record)
       // An expiry marker of something unknown says nothing new.
       if (!known) return
     } else {
@@ -348,7 +411,7 @@ export class StreamProjection {
     const deleted = endsObject(decoded)
     const previous = table.current.get(key)
     const stored = this.codec.stored(decoded)
-    const framed = deleted ? 'DELETED' : this.synced && previous ? 'MODIFIED' : 'ADDED'
+    const framed = deleted ? 'DELETED' : previous ? 'MODIFIED' : 'ADDED'
     const bytes =
       stored !== undefined
         ? servedBytes(stored, record.sequence, framings[framed])
@@ -365,14 +428,14 @@ export class StreamProjection {
       previousSequence: Number(record.headers[header.previous] ?? 0),
       checksum: record.headers[header.checksum] ?? '',
       bytes,
-      previous: this.synced ? previous : undefined,
+      previous,
       ...(bytes === noBytes ? {} : { framed }),
     })
   }
 
   #trimWindow(): void {
     let floor = 0
-    while (this.#window.length - this.#windowStart > historyEventsMax || this.#windowBytes > historyBytesMax) {
+    while (this.#window.length - this.#windowStart > this.#history.events || this.#windowBytes > this.#history.bytes) {
       const oldest = this.#window[this.#windowStart]!
       this.#window[this.#windowStart++] = undefined as never
       this.#windowBytes -= oldest.version.bytes.length

@@ -16,10 +16,9 @@ export class Version {
   /** The sequence of the version before, 0 for the first of a life. */
   readonly previousSequence: number
   readonly checksum: string
-  /** What clients get; for a deletion the last object with the deletion's resourceVersion. */
-  readonly bytes: Buffer
   /** The version before, until it leaves the window. A deletion is never a `previous`: lives do not touch. */
   previous: Version | undefined
+  #bytes: Buffer | (() => Buffer)
   /** The watch frame that the bytes lie in. */
   readonly #framed: WatchEventType | undefined
   #labels: Readonly<Record<string, string>> | undefined
@@ -35,7 +34,8 @@ export class Version {
     deleted: boolean
     previousSequence: number
     checksum: string
-    bytes: Buffer
+    /** A function is called when somebody asks: a start need not make what nobody may ever read. */
+    bytes: Buffer | (() => Buffer)
     previous: Version | undefined
     /** The bytes were made with the framing of this type. */
     framed?: WatchEventType
@@ -48,9 +48,15 @@ export class Version {
     this.deleted = fields.deleted
     this.previousSequence = fields.previousSequence
     this.checksum = fields.checksum
-    this.bytes = fields.bytes
+    this.#bytes = fields.bytes
     this.previous = fields.previous
     this.#framed = fields.framed
+  }
+
+  /** What clients get; for a deletion the last object with the deletion's resourceVersion. */
+  get bytes(): Buffer {
+    if (typeof this.#bytes === 'function') this.#bytes = this.#bytes()
+    return this.#bytes
   }
 
   /** A fresh parse: the caller may change it. */

@@ -48,6 +48,14 @@ export function parseGoTime(text: string): number | string {
   return zone!.startsWith('+') ? utc - offsetMs : utc + offsetMs
 }
 
+const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/
+
+/** Why a text is no duration, as Go's time.ParseDuration says it; undefined when it is one. */
+export function whyNoGoDuration(text: string): string | undefined {
+  if (goDuration.test(text)) return undefined
+  return `time: ${/^[+-]?[\d.]*\d[\d.]*$/.test(text) ? 'missing unit in' : 'invalid'} duration ${JSON.stringify(text)}`
+}
+
 const within = (text: string, least: number, most: number): boolean => Number(text) >= least && Number(text) <= most
 
 const daysOf = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate()

@@ -68,6 +68,7 @@ export function createPastReader(streams: Streams, reader: Reader, moment: Momen
   }
 
   return {
+    turns: reader.turns,
     streamOf: (resource) => reader.streamOf(resource),
     tableOf: (resource) => reader.tableOf(resource),
     barrier: () => Promise.resolve(),
@@ -119,7 +120,7 @@ export function createPastReader(streams: Streams, reader: Reader, moment: Momen
         start = token.start
       } else if (options.resourceVersionMatch === 'Exact') at = chosen(at, options.resourceVersion)
       else chosen(at, options.resourceVersion)
-      return pageOf(await versionsAt(resource, selection.namespace, at), selection, options, at, start)
+      return await pageOf(await versionsAt(resource, selection.namespace, at), selection, options, { at, start, turns: reader.turns })
     },
   }
 }

@@ -6,7 +6,7 @@ import type { Charge } from '@shiplog/domain/admission'
 import type { Kind, ObjectEvent } from '@shiplog/domain/decider'
 import type { AllocationChange } from '@shiplog/domain/strategy'
 import { encodeEnvelope } from '@shiplog/events/envelope'
-import type { Append } from '@shiplog/events/event-log'
+import type { Append, Conflict } from '@shiplog/events/event-log'
 import { sealRecord } from '@shiplog/events/integrity/checksum'
 import { subjectBytesMax } from '@shiplog/events/subjects'
 import type { GatewayRequest } from '../request/gateway-request.ts'
@@ -77,11 +77,21 @@ async function commit(stream: Stream, group: Append[]): Promise<readonly number[
     return result.sequences
   }
   await catchUp(stream)
-  // A subject that was purged since (a long-past tombstone, an expired marker) begins anew.
-  const { conflict } = result
-  if (!conflict.actual && (await stream.log.last(conflict.subject)) === undefined)
-    stream.projection.forgetSubject(conflict.subject)
+  await lookUpGone(stream, result.conflict, group)
   return undefined
+}
+
+/** A conflict that the projection cannot explain: the log is asked what it knows of the subject. */
+async function lookUpGone({ log, projection }: Stream, conflict: Conflict, group: readonly Append[]): Promise<void> {
+  const { subject, actual } = conflict
+  const isNew = group.some((one) => one.subject === subject && one.expected === 0)
+  // Purged since (a long-past tombstone, an expired marker): the subject begins anew.
+  if (!actual && (await log.last(subject)) === undefined) projection.forgetSubject(subject)
+  // Deleted too long ago for the projection to remember: the decision expected a subject that was never used.
+  else if (isNew && projection.tombstone(subject) === undefined) {
+    const last = await log.last(subject)
+    if (last) projection.recallTombstone(last)
+  }
 }
 
 /** The projection has the bytes already, unless it is late, or somebody was faster to write again. */

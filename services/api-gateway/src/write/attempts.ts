@@ -25,8 +25,8 @@ import { objectSubject } from '@shiplog/events/subjects'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
 import { dryRunOf } from '../request/request-options.ts'
 import type { SubjectState } from '../store/projection.ts'
-import { decideOnce } from '../store/rounds.ts'
 import type { Version } from '../store/version.ts'
+import { decideOnce } from '@shiplog/domain/write/rounds'
 import type { Stream, Streams } from '../store/streams.ts'
 import { append, type Appended, type Charged, type DecidedEvent } from './append.ts'
 import type { DecisionBasis } from './decision-basis.ts'
@@ -34,7 +34,7 @@ import { alreadyStamped, stampFor } from './field-ownership.ts'
 import { guardAppend, guardSubject, onceKey } from './guards.ts'
 import type { Mutation } from './mutation.ts'
 import type { Attempted } from './optimistic.ts'
-import { checkVersion } from './preconditions.ts'
+import { checkVersion } from '@shiplog/domain/write/preconditions'
 
 export interface AttemptDeps {
   readonly streams: Streams

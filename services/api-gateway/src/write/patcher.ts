@@ -5,6 +5,7 @@ import { decodeBody } from '@shiplog/api/decode/decode'
 import { applyJsonPatch } from '@shiplog/api/patch/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { applyMergePatch } from '@shiplog/api/patch/merge-patch'
+import { goKindOf } from '@shiplog/api/decode/decode-error'
 import { goQuote } from '@shiplog/api/decode/go-quote'
 import { apiVersionOf, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import { applyServerSide } from '@shiplog/api/apply/server-side-apply'
@@ -17,13 +18,15 @@ import {
   notFound,
   unsupportedMediaType,
   unsupportedPatchType,
+  warningOf,
 } from '@shiplog/api/status'
 import { strategicMergePatch } from '@shiplog/api/patch/strategic-merge'
 import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
-import { checkIdentity } from '@shiplog/domain/decider'
+import { checkIdentity, checkName } from '@shiplog/domain/decider'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Body, GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
 import { type AppliedConfiguration, internalPackageOf, type RequestBodies } from '../request/request-body.ts'
+import { flag } from '../request/list-options.ts'
 import { managerOf, mediaTypeOf } from '../request/request-options.ts'
 import type { CreateDraft } from './attempts.ts'
 import { ownershipOf } from './field-ownership.ts'
@@ -82,12 +85,12 @@ export function readPatch(registry: SchemaRegistry, definition: string, body: Bo
     }
     case 'application/merge-patch+json': {
       const { value, duplicates } = read()
-      const patch = objectPatch(value)
+      const patch = objectPatch(value, patchFailure, false)
       return { change: (document) => applyMergePatch(document, patch), faults: duplicates }
     }
     case 'application/strategic-merge-patch+json': {
       const { value, duplicates } = read()
-      const patch = objectPatch(value)
+      const patch = objectPatch(value, '', true)
       return { change: (document) => strategicMergePatch(registry, definition, document, patch), faults: duplicates }
     }
     default:
@@ -108,7 +111,7 @@ async function patch({ modify }: PatcherDeps, request: GatewayRequest): Promise<
   if (kind.custom && type === strategicMerge) throw new ApiError(unsupportedMediaType(patchTypesOfCustom))
   const { change, faults } = readPatch(kind.registry, resource.definition, request.body)
   let warnings: readonly string[] = []
-  const outcome = await modify(request, (before) => {
+  const attempt = (): Promise<WriteOutcome> => modify(request, (before) => {
     const patched = ofKind(kind, change(kind.fromStorage(before)), type)
     const { object, errors, unknown } = kind.decode(patched)
     if (errors.length > 0) throw new ApiError(patchInvalid(errors[0]!))
@@ -122,12 +125,13 @@ async function patch({ modify }: PatcherDeps, request: GatewayRequest): Promise<
     if (status) throw new ApiError(status)
     return { draft: kind.toStorage(draft) }
   })
+  const outcome = await warningOf(() => warnings, attempt)
   return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
 }
 
 async function apply(deps: PatcherDeps, request: GatewayRequest): Promise<WriteOutcome> {
   const { resource, name, subresource } = request
-  const configuration = readConfiguration(deps, request)
+  const configuration = readConfiguration(deps.bodies, request)
   const { warnings } = configuration
   const { uid } = configuration.applied.metadata
   const outcome = await deps.modify(
@@ -140,6 +144,8 @@ async function apply(deps: PatcherDeps, request: GatewayRequest): Promise<WriteO
           const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`
           throw new ApiError(conflict(resource, name, why))
         }
+        const nameless = configuration.isNamed ? undefined : checkName({}, name)
+        if (nameless) throw new ApiError(nameless)
         const draft = merge(deps, request, configuration, undefined)
         return await deps.createFrom(request, { draft, warnings: [], managed: 'done' })
       },
@@ -149,7 +155,7 @@ async function apply(deps: PatcherDeps, request: GatewayRequest): Promise<WriteO
 }
 
 /** The body as an applied configuration: YAML, which JSON is as well. */
-function readConfiguration({ bodies }: PatcherDeps, request: GatewayRequest): AppliedConfiguration {
+export function readConfiguration(bodies: RequestBodies, request: GatewayRequest): AppliedConfiguration {
   const body = request.body!
   const yaml: Body =
     'bytes' in body
@@ -160,6 +166,9 @@ function readConfiguration({ bodies }: PatcherDeps, request: GatewayRequest): Ap
     throw new ApiError(badRequest('metadata.managedFields must be nil'))
   return configuration
 }
+
+/** Whether what others own is taken from them. */
+export const isForced = ({ query }: GatewayRequest): boolean => flag(query, 'force') ?? false
 
 /** The live object with the configuration applied to it, in the storage version, its managed fields brought up to date. */
 function merge(
@@ -175,7 +184,7 @@ function merge(
     applied: cloneJson(applied),
     undeclared,
     manager: managerOf(request),
-    force: request.query.get('force') === 'true',
+    force: isForced(request),
     nowMs: clock.nowMs(),
   })
   if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))
@@ -210,9 +219,13 @@ function ofKind({ registry, resource }: ServedKind, patched: JsonObject, patchTy
 const patchInvalid = (why: string) =>
   invalid('', '', '', [{ reason: 'FieldValueInvalid', message: `Invalid value: ${why}`, field: 'patch' }])
 
-function objectPatch(value: unknown): JsonObject {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw new ApiError(badRequest('error decoding patch: the patch must be an object'))
-  }
+/** A patch that must be an object; what begins the sentence when it is none, and whether null is one that says nothing. */
+function objectPatch(value: unknown, failure: string, mayBeNull: boolean): JsonObject {
+  if (value === null && mayBeNull) return {}
+  if (value === null) throw new ApiError(badRequest('Invalid JSON Patch'))
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new ApiError(
+      badRequest(`${failure}json: cannot unmarshal ${goKindOf(value)} into Go value of type map[string]interface {}`),
+    )
   return value as JsonObject
 }

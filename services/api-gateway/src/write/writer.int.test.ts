@@ -12,6 +12,7 @@ import { laggingLog } from '@shiplog/testing/lagging-log'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
 import { createRequestBodies } from '../request/request-body.ts'
+import { listAt } from '../store/history.ts'
 import { createStreams, type Streams } from '../store/streams.ts'
 import { createView } from '../store/view.ts'
 import { asyncAttemptsMax } from './optimistic.ts'
@@ -180,4 +181,36 @@ test('a component cannot make again what has gone since it looked', async () => 
   expect(isApiError(refused) && refused.status).toMatchObject({ code: 409, reason: 'Conflict' })
   expect(stored('a')).toBeUndefined()
   expect((await again(sequence)).code).toBe(201)
+})
+
+test('a name whose deletion is too long ago to be remembered is free again, and its history goes on', async () => {
+  const few = createStreams(log, { clock: systemClock, tombstonesMax: 2 })
+  await Promise.all(few.all.map(({ projection }) => projection.start(stopping.signal)))
+  const writer = writerWith({}, few)
+  for (const name of ['a', 'b', 'c', 'd']) {
+    await create(writer, name)
+    await writer.delete(request(name))
+  }
+  const subject = 'evt.core.configmaps.default.a'
+  const { projection } = few.events
+  expect(projection.tombstone(subject)).toBeUndefined()
+  const before = (await log.events.last(subject))!.sequence
+  const lastForgotten = (await log.events.last('evt.core.configmaps.default.b'))!.sequence
+  expect(projection.remembersDeletionsAfter(lastForgotten)).toBe(true)
+  expect(projection.remembersDeletionsAfter(lastForgotten - 1)).toBe(false)
+  const { sequence } = await create(writer, 'a')
+  expect((await log.events.get(sequence))!.headers['Shiplog-Previous']).toBe(String(before))
+})
+
+test('a list of the past is whole, also of what was deleted too long ago to be remembered', async () => {
+  const few = createStreams(log, { clock: systemClock, tombstonesMax: 1 })
+  await Promise.all(streams.all.map(({ projection }) => projection.waitFor(0)))
+  const writer = writerWith()
+  for (const name of ['a', 'b', 'c']) await create(writer, name)
+  const then = await log.events.lastSequence()
+  for (const name of ['a', 'b', 'c']) await writer.delete(request(name))
+  // A gateway that starts now has no window of the past: it asks the log.
+  await Promise.all(few.all.map(({ projection }) => projection.start(stopping.signal)))
+  const past = await listAt(few.events, few.events.projection.table('configmaps'), configMaps, '', then)
+  expect(past.versions.map(({ name }) => name)).toEqual(['a', 'b', 'c'])
 })

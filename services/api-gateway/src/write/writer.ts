@@ -3,7 +3,7 @@
 // now and appends one event, with its guards, that the log takes only if nobody was faster.
 import { cloneJson } from '@shiplog/api/clone-json'
 import type { IpRanges } from '@shiplog/api/ip-address'
-import { alreadyExists, ApiError, conflict, generateNameConflict, notFound } from '@shiplog/api/status'
+import { alreadyExists, ApiError, conflict, generateNameConflict, notFound, warningOf } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
 import type { DecisionContext } from '@shiplog/domain/strategy'
@@ -29,7 +29,7 @@ import { guardSubject, onceKey } from './guards.ts'
 import type { ModifyOptions, Mutation } from './mutation.ts'
 import { asyncAttemptsMax, type Attempt, decideAttemptsMax, untilItStands } from './optimistic.ts'
 import { createPatcher } from './patcher.ts'
-import { checkNoVersion, checkUid } from './preconditions.ts'
+import { checkNoVersion, checkUid } from '@shiplog/domain/write/preconditions'
 import { createSubjectLocks } from './subject-locks.ts'
 
 /** How often another generated name is tried (upstream: 8). */
@@ -119,8 +119,13 @@ export function createWriter(deps: WriterDeps): Writer {
 
   async function create(request: GatewayRequest): Promise<WriteOutcome> {
     const decoded = bodies.decodeResource(request, request.name === '')
-    checkNoVersion(decoded.draft)
-    return await createFrom(request, decoded)
+    return await warningOf(
+      () => decoded.warnings,
+      async () => {
+        checkNoVersion(decoded.draft)
+        return await createFrom(request, decoded)
+      },
+    )
   }
 
   async function createFrom(request: GatewayRequest, prepared: CreateDraft): Promise<WriteOutcome> {
@@ -131,6 +136,8 @@ export function createWriter(deps: WriterDeps): Writer {
     for (let attempt = 0; ; attempt++) {
       const created = await decide(target, subjects, (basis) => attemptCreate(attemptDeps, target, prepared, basis))
       if (!('taken' in created)) return created
+      if (!created.generated && prepared.draft.metadata.generateName)
+        throw new ApiError(generateNameConflict(resource, created.taken))
       if (!created.generated) throw new ApiError(alreadyExists(resource, created.taken))
       if (attempt >= generateNameAttemptsMax) throw new ApiError(generateNameConflict(resource, created.taken))
     }
@@ -162,7 +169,10 @@ export function createWriter(deps: WriterDeps): Writer {
       return await createFrom(request, { draft, warnings: [] })
     }
     const options = strategy.allowCreateOnUpdate && request.subresource === '' ? { onMissing } : {}
-    const outcome = await modify(request, mutate, options)
+    const outcome = await warningOf(
+      () => warnings,
+      () => modify(request, mutate, options),
+    )
     return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
   }
 

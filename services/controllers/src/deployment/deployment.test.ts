@@ -1,7 +1,7 @@
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { describe, expect, test } from 'vitest'
 import { isActive, isReady } from '../shared/pods.ts'
-import { type DeploymentOptions, deploymentManifest, deployments, replicaSets } from '../testing/manifests.ts'
+import { deploymentManifest, deployments, podTemplate, replicaSets, type DeploymentOptions } from '../testing/manifests.ts'
 import { createReconcileHarness, type ReconcileHarness } from '../testing/reconcile-harness.ts'
 import { replicaSetReconciler } from '../replica-set/replica-set.reconciler.ts'
 import { deploymentReconciler } from './deployment.reconciler.ts'
@@ -257,8 +257,8 @@ describe('a Deployment', () => {
         metadata: { name, namespace: 'default' },
         spec: {
           replicas: 0,
-          selector: { matchLabels: { x: 'y' } },
-          template: { metadata: { labels: { x: 'y' } }, spec: {} },
+          selector: { matchLabels: { app: 'other' } },
+          template: podTemplate('other', 'app:1'),
         },
       },
     })

@@ -21,7 +21,6 @@ import {
   hostnameOf,
   isHeadless,
   managedByLabel,
-  podLabelsIndex,
   podReference,
   podsOf,
   portsOf,
@@ -29,6 +28,7 @@ import {
   serviceNameLabel,
   servicesOfPod,
 } from '../shared/service-endpoints.ts'
+import { podLabelsIndex } from '../shared/pods-by-label.ts'
 
 /** Upstream's --max-endpoints-per-slice. */
 export const endpointsPerSliceMax = 100

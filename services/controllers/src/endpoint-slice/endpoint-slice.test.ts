@@ -196,7 +196,7 @@ describe('a Service of two families', () => {
     const [pod] = h.cluster.list('pods')
     const ipv4 = pod!['status'].podIP as string
     addAddress(h, pod!.metadata.name, 'fd00:10:244::2')
-    makeService(h, { ipFamilies: ['IPv6', 'IPv4'], clusterIP: 'fd00:10:96::10' })
+    makeService(h, { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv6', 'IPv4'], clusterIP: 'fd00:10:96::10' })
     h.settle()
     expect(familiesOf(h)).toEqual([`IPv4 ${ipv4}`, 'IPv6 fd00:10:244::2'])
     expect(endpoints(h)!.subsets![0]!.addresses).toMatchObject([{ ip: 'fd00:10:244::2' }])
@@ -208,7 +208,7 @@ describe('a Service of two families', () => {
     makePods(h, 1)
     h.settle()
     const ipv4 = h.cluster.list('pods')[0]!['status'].podIP as string
-    makeService(h, { ipFamilies: ['IPv4', 'IPv6'] })
+    makeService(h, { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv4', 'IPv6'] })
     h.settle()
     expect(familiesOf(h)).toEqual([`IPv4 ${ipv4}`, 'IPv6 '])
     h.cluster.must({
@@ -216,7 +216,7 @@ describe('a Service of two families', () => {
       ...services,
       name: 'web',
       patchType: 'application/merge-patch+json',
-      body: { spec: { ipFamilies: ['IPv4'] } },
+      body: { spec: { ipFamilyPolicy: 'SingleStack', ipFamilies: ['IPv4'], clusterIPs: null } },
     })
     h.settle()
     expect(familiesOf(h)).toEqual([`IPv4 ${ipv4}`])

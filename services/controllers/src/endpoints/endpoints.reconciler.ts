@@ -24,13 +24,13 @@ import {
   headlessLabel,
   hostnameOf,
   isHeadless,
-  podLabelsIndex,
   podReference,
   podsOf,
   portsOf,
   selectorOf,
   servicesOfPod,
 } from '../shared/service-endpoints.ts'
+import { podLabelsIndex } from '../shared/pods-by-label.ts'
 
 /** Upstream's bound; what is beyond it is left out, and an annotation says so. */
 export const endpointsMax = 1_000

@@ -33,7 +33,7 @@ const makePod = (h: ReconcileHarness, name: string) =>
     group: '',
     resource: 'pods',
     namespace: 'team',
-    body: { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'team' }, spec: { containers: [] } },
+    body: { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'team' }, spec: { containers: [{ name: 'main', image: 'x' }] } },
   })
 const remove = (h: ReconcileHarness) =>
   h.cluster.must({ verb: 'delete', group: '', resource: 'namespaces', name: 'team' })
@@ -180,7 +180,12 @@ describe('a namespace that is deleted', () => {
       group: '',
       resource: 'events',
       namespace: 'team',
-      body: { apiVersion: 'v1', kind: 'Event', metadata: { name: 'e', namespace: 'team' } },
+      body: {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { name: 'e', namespace: 'team' },
+        involvedObject: { namespace: 'team' },
+      },
     })
     remove(h)
     h.settle()

@@ -60,20 +60,14 @@ const taints = (h: ReconcileHarness, name: string): string[] =>
 const lost = ['node.kubernetes.io/unreachable:NoExecute', 'node.kubernetes.io/unreachable:NoSchedule']
 
 function makePod(h: ReconcileHarness, name: string, nodeName: string, tolerations: readonly JsonObject[] = []): void {
-  h.cluster.must({
-    verb: 'create',
-    group: '',
-    resource: 'pods',
-    namespace: 'default',
-    body: {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name, namespace: 'default' },
-      spec: { nodeName, containers: [], tolerations: [...tolerations] },
-      status: {
-        phase: 'Running',
-        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: rfc3339(h.nowMs()) }],
-      },
+  h.cluster.put('pods', {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: { nodeName, containers: [{ name: 'main', image: 'x' }], tolerations: [...tolerations] },
+    status: {
+      phase: 'Running',
+      conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: rfc3339(h.nowMs()) }],
     },
   })
 }

@@ -7,16 +7,12 @@ import { createPodGarbageCollector, missingNodeGraceMs } from './pod-garbage-col
 const quiet = { withoutNodes: true }
 const harness = (): ReconcileHarness => createReconcileHarness([createPodGarbageCollector(3)])
 const makePod = (h: ReconcileHarness, name: string, spec: JsonObject, status: JsonObject = { phase: 'Running' }) =>
-  h.cluster.must({
-    verb: 'create',
-    ...pods,
-    body: {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name, namespace: 'default' },
-      spec: { containers: [], ...spec },
-      status,
-    },
+  h.cluster.put('pods', {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: { containers: [{ name: 'main', image: 'x' }], ...spec },
+    status,
   })
 const makeNode = (h: ReconcileHarness, name: string, spec: JsonObject = {}) =>
   h.cluster.must({

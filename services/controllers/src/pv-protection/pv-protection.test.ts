@@ -4,15 +4,12 @@ import { pvProtectionReconciler } from './pv-protection.reconciler.ts'
 
 const volumes = { group: '', resource: 'persistentvolumes' } as const
 const make = (h: ReconcileHarness, phase: string) =>
-  h.cluster.must({
-    verb: 'create',
-    ...volumes,
-    body: {
-      apiVersion: 'v1',
-      kind: 'PersistentVolume',
-      metadata: { name: 'disk', finalizers: ['kubernetes.io/pv-protection'] },
-      status: { phase },
-    },
+  h.cluster.put(volumes.resource, {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'disk', finalizers: ['kubernetes.io/pv-protection'] },
+    spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/data', type: '' } },
+    status: { phase },
   })
 const isThere = (h: ReconcileHarness): boolean => h.cluster.get(volumes.resource, '/disk') !== undefined
 const harness = (): ReconcileHarness => createReconcileHarness([pvProtectionReconciler])

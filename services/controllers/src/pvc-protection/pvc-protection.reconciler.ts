@@ -1,34 +1,16 @@
 // PVC protection: a claim that is deleted stays while a pod uses it; then this takes off the finalizer that admission
 // (StorageObjectInUseProtection) put on, and the claim goes. The view is a consistent prefix of the log, so a pod that was
 // there before the deletion is in it: no live list is needed to be sure.
-import type { Pod, Volume } from '@shiplog/api/generated/types/core-v1'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { settled, watchesResource, type Reconciler } from '@shiplog/reconcile/reconciler'
-import { keyOf, keyOfObject, type ObjectView, viewIndex } from '@shiplog/reconcile/view'
+import { keyOfObject, type ObjectView } from '@shiplog/reconcile/view'
 import { dropFinalizer, isHeldBy } from '../shared/finalizers.ts'
 import { isBeingDeleted, isControlledBy } from '../shared/ownership.ts'
+import { claimKeysOf, claimNameOf, podsByClaimIndex } from '../shared/pods-by-claim.ts'
 
 const finalizer = 'kubernetes.io/pvc-protection'
 const claims = { group: '', resource: 'persistentvolumeclaims' } as const
-
-/** Keys of claims: those that a pod names, and those that are made for its ephemeral volumes. */
-function claimKeysOf(pod: Pod): readonly string[] {
-  const keys: string[] = []
-  for (const volume of pod.spec.volumes ?? []) {
-    const name = claimNameOf(pod, volume)
-    if (name !== undefined) keys.push(keyOf(pod.metadata.namespace, name))
-  }
-  return keys
-}
-
-const claimNameOf = (pod: Pod, volume: Volume): string | undefined =>
-  volume.persistentVolumeClaim
-    ? volume.persistentVolumeClaim.claimName
-    : volume.ephemeral
-      ? `${pod.metadata.name}-${volume.name}`
-      : undefined
-
-const podsByClaimIndex = viewIndex('pods', 'pods by claim', claimKeysOf)
 
 /** Nothing of it runs any more; it only waits for finalizers, perhaps for one that waits for its ephemeral claims. */
 const isShutDown = (pod: Pod): boolean => isBeingDeleted(pod) && pod.metadata.deletionGracePeriodSeconds === 0

@@ -14,33 +14,33 @@ const patchType = 'application/merge-patch+json'
 
 const harness = (): ReconcileHarness => createReconcileHarness([pvcProtectionReconciler])
 const makeClaim = (h: ReconcileHarness, name = 'data', metadata: JsonObject = {}) =>
-  h.cluster.must({
-    verb: 'create',
-    ...claims,
-    body: {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: { name, namespace: 'default', finalizers: [protection], ...metadata },
-    },
+  h.cluster.put(claims.resource, {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, namespace: 'default', finalizers: [protection], ...metadata },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, volumeMode: 'Filesystem' },
+    status: { phase: 'Pending' },
   })
-const makePod = (h: ReconcileHarness, name: string, volume: JsonObject, spec: JsonObject = { nodeName: 'node-0' }) =>
-  h.cluster.must({
-    verb: 'create',
-    ...pods,
-    body: {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name, namespace: 'default' },
-      spec: {
-        containers: [],
-        volumes: [
-          { name: 'token', projected: {} },
-          { name: 'v', ...volume },
-        ],
-        ...spec,
-      },
-      status: { phase: 'Running' },
+const makePod = (
+  h: ReconcileHarness,
+  name: string,
+  volume: JsonObject,
+  spec: JsonObject = { nodeName: 'node-0' },
+  namespace = 'default',
+) =>
+  h.cluster.put('pods', {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace },
+    spec: {
+      containers: [{ name: 'main', image: 'x' }],
+      volumes: [
+        { name: 'token', projected: {} },
+        { name: 'v', ...volume },
+      ],
+      ...spec,
     },
+    status: { phase: 'Running' },
   })
 const ofClaim = (claimName = 'data'): JsonObject => ({ persistentVolumeClaim: { claimName } })
 const remove = (h: ReconcileHarness, name = 'data') => {
@@ -141,13 +141,13 @@ test('a namespace that holds a claim in use goes', () => {
     createNamespaceReconciler(followedResources(builtInRegistry())),
     pvcProtectionReconciler,
   ])
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team' } }
   h.cluster.must({ verb: 'create', group: '', resource: 'namespaces', body: namespace })
-  makeClaim(h)
-  makePod(h, 'user', ofClaim())
+  makeClaim(h, 'data', { namespace: 'team' })
+  makePod(h, 'user', ofClaim(), { nodeName: 'node-0' }, 'team')
   h.settle()
-  h.cluster.must({ verb: 'delete', group: '', resource: 'namespaces', name: 'default' })
+  h.cluster.must({ verb: 'delete', group: '', resource: 'namespaces', name: 'team' })
   h.advance(60_000)
-  expect(isThere(h)).toBe(false)
-  expect(h.cluster.get('namespaces', '/default')).toBeUndefined()
+  expect(h.cluster.list(claims.resource)).toEqual([])
+  expect(h.cluster.get('namespaces', '/team')).toBeUndefined()
 })

@@ -65,7 +65,12 @@ describe('a ReplicationController', () => {
       h.cluster.must({
         verb: 'create',
         ...pods,
-        body: { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', labels: { app } }, spec: {} },
+        body: {
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: { name, namespace: 'default', labels: { app } },
+          spec: { containers: [{ name: 'main', image: 'app:1' }] },
+        },
       })
     create(h, 2)
     pod('stranger', 'other')

@@ -30,7 +30,7 @@ export const revisionData = (template: PodTemplateSpec): JsonObject => ({
 
 /** The template that a revision stores. */
 export function templateOf(revision: ControllerRevision): PodTemplateSpec {
-  const { $patch: _patch, ...template } = (revision.data as JsonObject)['spec'].template
+  const { $patch: _patch, ...template } = (revision.data as { spec: { template: JsonObject } }).spec.template
   return template as PodTemplateSpec
 }
 

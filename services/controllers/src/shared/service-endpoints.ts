@@ -3,20 +3,14 @@ import type { EndpointPort, ObjectReference, Pod, Service, ServicePort } from '@
 import { compileLabelMap } from '@shiplog/api/selectors'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import type { ChangeOf } from '@shiplog/reconcile/reconciler'
-import { keyOfObject, type ObjectView, viewIndex } from '@shiplog/reconcile/view'
+import { keyOfObject, type ObjectView } from '@shiplog/reconcile/view'
 import { isBeingDeleted } from './ownership.ts'
 import { isFinished, isReady } from './pods.ts'
+import { podsByRarestLabel } from './pods-by-label.ts'
 
 export const serviceNameLabel = 'kubernetes.io/service-name'
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
 export const headlessLabel = 'service.kubernetes.io/headless'
-
-const labelKey = (namespace: string, name: string, value: string): string => `${namespace}\n${name}=${value}`
-
-/** Pods by each of their labels, so that a Service finds its own without looking at the others. */
-export const podLabelsIndex = viewIndex('pods', 'pods by label', (pod) =>
-  Object.entries(pod.metadata.labels ?? {}).map(([name, value]) => labelKey(pod.metadata.namespace ?? '', name, value)),
-)
 
 /** The Service's selector, undefined when it selects nothing by itself. */
 export function selectorOf(service: Service): Readonly<Record<string, string>> | undefined {
@@ -29,12 +23,9 @@ export function selectorOf(service: Service): Readonly<Record<string, string>> |
 export function podsOf(service: Service, view: ObjectView): readonly Pod[] {
   const selector = selectorOf(service)
   if (!selector) return []
-  const namespace = service.metadata.namespace ?? ''
-  const keys = Object.entries(selector).map(([name, value]) => labelKey(namespace, name, value))
-  const count = (key: string): number => view.countIndex(podLabelsIndex, key)
-  const rarest = keys.reduce((best, key) => (count(key) < count(best) ? key : best))
   const { matches } = compileLabelMap(selector)
-  return [...view.byIndex(podLabelsIndex, rarest)].filter((pod) => matches(pod.metadata.labels))
+  const found = podsByRarestLabel(view, service.metadata.namespace ?? '', selector)
+  return [...found].filter((pod) => matches(pod.metadata.labels))
 }
 
 /** What of a pod an endpoint shows: a change of anything else wakes no Service. */

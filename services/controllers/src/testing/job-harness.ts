@@ -32,7 +32,6 @@ export const make = (h: ReconcileHarness, spec: JsonObject = {}, name = 'work'):
         parallelism: 1,
         backoffLimit: 6,
         completionMode: 'NonIndexed',
-        podReplacementPolicy: 'TerminatingOrFailed',
         selector: { matchLabels: { 'job-name': name } },
         template: {
           metadata: { labels: { 'job-name': name } },
@@ -80,13 +79,12 @@ export function finish(
 ): void {
   const finishedAt = new Date(h.nowMs()).toISOString()
   h.cluster.must({
-    verb: 'update',
+    verb: 'patch',
     ...pods,
     name: pod.metadata.name,
     subresource: 'status',
+    patchType: 'application/merge-patch+json',
     body: {
-      ...pod,
-      metadata: { name: pod.metadata.name, namespace: 'default' },
       status: {
         phase,
         ...(disrupted ? { conditions: [{ type: 'DisruptionTarget', status: 'True' }] } : {}),

@@ -16,6 +16,7 @@ import { createReconcilers } from '../controller-manager.ts'
 import { controllerOf } from '../shared/ownership.ts'
 import { isActive } from '../shared/pods.ts'
 import { deploymentManifest, deployments, pods } from './manifests.ts'
+import { createFakeTokenSigner, createTestAuthority } from './signers.ts'
 import { runSimulatedNodes } from './simulated-nodes.ts'
 
 /** A cluster with an empty namespace `default` and no controllers. */
@@ -45,6 +46,7 @@ const followed = [
   'endpointslices.discovery.k8s.io',
   'serviceaccounts',
   'configmaps',
+  'secrets',
 ]
 
 const serviceManifest = {
@@ -52,6 +54,13 @@ const serviceManifest = {
   kind: 'Service',
   metadata: { name: 'web', namespace: 'default' },
   spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }] },
+}
+
+const tokenSecret = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'token', namespace: 'default', annotations: { 'kubernetes.io/service-account.name': 'default' } },
+  type: 'kubernetes.io/service-account-token',
 }
 
 type Death = 'before the command is sent' | 'after the append, before the answer'
@@ -95,6 +104,8 @@ class Witness {
   readonly objects = new Map<string, KubeObject>()
   readonly created = new Map<string, number>()
   readonly excesses: string[] = []
+  /** All tokens that ever lay in a Secret. */
+  readonly tokens = new Set<string>()
   /** The most that each ReplicaSet was ever asked for, by uid. */
   readonly #asked = new Map<string, number>()
 
@@ -105,6 +116,7 @@ class Witness {
       const { uid } = object.metadata
       this.#asked.set(uid, Math.max(this.#asked.get(uid) ?? 0, object['spec'].replicas))
     }
+    if (object['data']?.token) this.tokens.add(object['data'].token)
     if (change.deleted) this.objects.delete(id)
     else {
       const isNew = this.objects.get(id)?.metadata.uid !== object.metadata.uid
@@ -131,6 +143,8 @@ class Witness {
     return this.list('pods').filter((pod) => controllerOf(pod)?.uid === uid && isActive(pod))
   }
 }
+
+const signers = { tokenSigner: createFakeTokenSigner(), certificateSigner: createTestAuthority().signer }
 
 /** Defines the suite. */
 export function describeTwoRunners(name: string, options: SuiteOptions): void {
@@ -168,7 +182,7 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
             client: own,
             clock: systemClock,
             log: silentLogger,
-            reconcilers: createReconcilers({ rootCa: 'CA' }),
+            reconcilers: createReconcilers({ rootCa: 'CA', ...signers }),
           })
           runners.push(runner)
           void runner.start()
@@ -244,6 +258,13 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
           const service = { group: '', resource: 'services', namespace: 'default', body: serviceManifest }
           const exposed = await client.request({ verb: 'create', ...service })
           if (!exposed.ok) throw new Error(exposed.status.message)
+          const accounts = (): boolean => witness.list('serviceaccounts').length > 0
+          await eventually('the default account', accounts, { withinMs: deadlineMs })
+          const token = await client.request({
+            ...{ verb: 'create', group: '', resource: 'secrets', namespace: 'default' },
+            body: tokenSecret as JsonObject,
+          })
+          if (!token.ok) throw new Error(token.status.message)
           const made = await client.request({
             verb: 'create',
             ...deployments,
@@ -257,6 +278,8 @@ export function describeTwoRunners(name: string, options: SuiteOptions): void {
           expect(witness.list('replicasets.apps')).toHaveLength(2)
           expect([...witness.created.values()]).toEqual([4, 4])
           await expectOneOfEach(witness)
+          await eventually('a token in its Secret', () => witness.tokens.size > 0, { withinMs: deadlineMs })
+          expect([...witness.tokens]).toHaveLength(1)
           // The revision is written without moving the generation: it counts what people asked for, twice.
           const [deployment] = witness.list('deployments.apps')
           expect(deployment!.metadata.generation).toBe(2)

@@ -1,0 +1,46 @@
+// An expression from its text to a program, with all that can be known before it runs.
+import { anyNode, type Node } from './ast.ts'
+import { check } from './check.ts'
+import { estimateCost, type SizeOf } from './estimate.ts'
+import { compileProgram, type Program } from './evaluate.ts'
+import { literalProblems } from './literals.ts'
+import { parse } from './parse.ts'
+import { sourceError } from './source-error.ts'
+import type { Type } from './types.ts'
+
+export interface Expression {
+  readonly type: Type
+  readonly program: Program
+  /** The most that it can cost. */
+  readonly maxCost: number
+  /** Whether it looks at a variable. */
+  readonly uses: (variable: string) => boolean
+}
+
+export interface BadExpression {
+  /** All that is wrong, each with where it is. */
+  readonly problem: string
+}
+
+export interface Environment {
+  readonly variables: ReadonlyMap<string, Type>
+  readonly sizeOf: SizeOf
+}
+
+export const isBadExpression = (one: Expression | BadExpression): one is BadExpression => 'problem' in one
+
+export const compileExpression = (text: string, { variables, sizeOf }: Environment): Expression | BadExpression => {
+  const parsed = parse(text)
+  if ('problem' in parsed) return { problem: sourceError(text, parsed.at, parsed.problem) }
+  const { node } = parsed
+  const checked = check(node, variables)
+  const problems = checked.length > 0 ? checked : literalProblems(node)
+  if (problems.length > 0)
+    return { problem: problems.map(({ message, at }) => sourceError(text, at, message)).join('\n') }
+  return {
+    type: node.type!,
+    program: compileProgram(node),
+    maxCost: estimateCost(node, sizeOf).max,
+    uses: (variable) => anyNode(node, (one: Node) => one.kind === 'ident' && one.name === variable),
+  }
+}

@@ -1,0 +1,86 @@
+// What differs between kinds of nodes: how a pod is prepared, started, stopped, judged ready and found again. The agent has
+// one PodHost and asks no further; simulated-host.ts and process-host.ts are the two there are.
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import type {
+  ContainerExit,
+  KnownContainer,
+  RecoveredContainer,
+  SandboxConfig,
+  StartedContainer,
+} from '@shiplog/node/container-runtime'
+import type { NodeConfig } from '../node-object.ts'
+import type { ContainerWork, PodWork } from '../pod-work.ts'
+
+/** A pod of the agent, as far as a host needs it. */
+export interface HostedPod {
+  readonly uid: string
+  readonly node: NodeConfig
+  readonly pod: Pod
+  readonly work: PodWork
+}
+
+/** What a host found of a pod after a restart of the agent. */
+export interface RecoveredPod {
+  readonly containers: readonly RecoveredContainer[]
+  /** The sandbox is missing, or incomplete, and has to be run again; it leaves alone what is there. */
+  readonly needsSandbox: boolean
+}
+
+/** What a host tells the agent. */
+export interface PodHostListener {
+  /** A container ended. Called in a turn of its own. */
+  exited(exit: ContainerExit): void
+  /** The readiness of a container changed. */
+  changed(podUid: string): void
+  /** A ConfigMap or Secret that the pod refers to changed: what waits for it may be tried again. */
+  referenceChanged(podUid: string): void
+  /** An Event object is due. */
+  event(podUid: string, container: ContainerWork, type: 'Normal' | 'Warning', reason: string, message: string): void
+}
+
+export interface PodHost {
+  /** Containers outlive the agent, so the host is asked about every pod, also one that was never reported as started. */
+  readonly outlivesAgent: boolean
+
+  /** Prepares volumes and the sandbox; returns the pod's addresses, the primary one first. Rejects with RuntimeFailure. */
+  runSandbox(pod: HostedPod, config: SandboxConfig): Promise<readonly string[]>
+  /** Resolves what the container refers to and starts it. Rejects with RuntimeFailure. */
+  startContainer(pod: HostedPod, container: ContainerWork): Promise<StartedContainer>
+  /** Runs the preStop hook, if there is one, and stops the container, both within the grace period. */
+  stopContainer(pod: HostedPod, container: ContainerWork, graceMs: number): void
+  /** The pod is over: ends what still runs (without exits). Safe for unknown pods. */
+  removeSandbox(podUid: string): void
+  /** The object is gone from the API. */
+  removePod(pod: HostedPod): void
+
+  /** A container runs: its probes begin and, if it was started just now, its postStart hook. */
+  containerStarted(pod: HostedPod, container: ContainerWork, isFresh: boolean): void
+  containerEnded(pod: HostedPod, container: ContainerWork): void
+  /** The pod object changed: files that show its fields may have to. */
+  podChanged(pod: HostedPod): void
+
+  /** Message of the Pulled event; undefined where there are no images. */
+  pulledMessage(container: ContainerWork): string | undefined
+  /** Message of the Failed event of a start that failed. */
+  failureMessage(error: unknown): string
+
+  /** When a running container is ready; Infinity: not before something happens. */
+  readyAtMs(pod: HostedPod, config: SandboxConfig, container: ContainerWork, startedAtMs: number): number
+  /** Whether a running container's startup probe has succeeded, or there is none. */
+  hasStarted(pod: HostedPod, container: ContainerWork): boolean
+
+  /** Finds a pod of an earlier life again; undefined: it is as the API shows it. Rejects when that cannot be told yet. */
+  recover(
+    pod: HostedPod,
+    config: SandboxConfig,
+    known: readonly KnownContainer[],
+  ): Promise<RecoveredPod | undefined>
+  /** Removes all pods but these: they went while the agent was away. */
+  keepOnly(podUids: ReadonlySet<string>): void
+
+  start(pods: () => Iterable<HostedPod>, listener: PodHostListener): void
+  /** The agent stops, within 3 s. What becomes of containers is the runtime's affair. */
+  stop(): Promise<void>
+}
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,117 @@
+// The pods of an agent: one entry each, found by name and by uid.
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import type { SandboxConfig } from '@shiplog/node/container-runtime'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { HostedPod } from './hosts/pod-host.ts'
+import type { NodeConfig } from './node-object.ts'
+import { type PodWork, restartPolicyOf, statusOf } from './pod-work.ts'
+import { newWriteSlot, type WriteSlot } from './write-queue.ts'
+
+export interface PodEntry extends HostedPod {
+  readonly slot: WriteSlot
+  readonly uid: string
+  readonly node: NodeConfig
+  pod: Pod
+  /** Newest sequence that was taken into account, of the feed's or our own writes. */
+  sequence: number
+  readonly work: PodWork
+  /** The host is being asked what it knows of the pod. */
+  recovering: boolean
+  wake: Disposable | undefined
+  wakeAtMs: number
+  /** The final DELETE was accepted; what the feed still shows is finalizers. */
+  deleted: boolean
+  /** The object is gone from the API. */
+  gone: boolean
+}
+
+export const newPodEntry = (pod: Pod, node: NodeConfig, sequence: number, work: PodWork): PodEntry => ({
+  slot: newWriteSlot(),
+  uid: pod.metadata.uid,
+  node,
+  pod,
+  sequence,
+  work,
+  recovering: false,
+  wake: undefined,
+  wakeAtMs: Number.POSITIVE_INFINITY,
+  deleted: false,
+  gone: false,
+})
+
+/** By `<namespace>/<name>`: a name belongs to one pod at a time. */
+export interface PodTable {
+  readonly size: number
+  get(key: string): PodEntry | undefined
+  byUid(uid: string): PodEntry | undefined
+  add(entry: PodEntry): void
+  remove(entry: PodEntry): void
+  entries(): Iterable<readonly [string, PodEntry]>
+  values(): Iterable<PodEntry>
+  uids(): ReadonlySet<string>
+}
+
+export function createPodTable(): PodTable {
+  const byKey = new Map<string, PodEntry>()
+  const byUid = new Map<string, PodEntry>()
+  return {
+    get size() {
+      return byKey.size
+    },
+    get: (key) => byKey.get(key),
+    byUid: (uid) => byUid.get(uid),
+    add(entry) {
+      byKey.set(keyOf(entry), entry)
+      byUid.set(entry.uid, entry)
+    },
+    remove(entry) {
+      byUid.delete(entry.uid)
+      const key = keyOf(entry)
+      if (byKey.get(key) === entry) byKey.delete(key)
+    },
+    entries: () => byKey,
+    values: () => byKey.values(),
+    uids: () => new Set(byUid.keys()),
+  }
+}
+
+export const podNameOf = ({ pod: { metadata } }: PodEntry): { readonly namespace: string; readonly name: string } => ({
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+})
+
+const keyOf = (entry: PodEntry): string => {
+  const { namespace, name } = podNameOf(entry)
+  return `${namespace}/${name}`
+}
+
+/** The pod has its final phase: there is nothing left to run or to report. */
+export const isTerminal = (pod: Pod): boolean => /^(Succeeded|Failed)$/.test(statusOf(pod).phase ?? '')
+
+export function sandboxConfigOf({ uid, pod, node }: PodEntry, podCIDRs: readonly string[]): SandboxConfig {
+  const { namespace = '', name, annotations = {}, ownerReferences = [] } = pod.metadata
+  return {
+    podUid: uid,
+    namespace,
+    name,
+    nodeName: node.name,
+    nodeIPs: node.internalIPs,
+    podCIDRs,
+    hostNetwork: pod.spec.hostNetwork === true,
+    annotations,
+    restartPolicy: restartPolicyOf(pod),
+    ownedByJob: ownerReferences.some(({ kind }) => kind === 'Job'),
+  }
+}
+
+/** At most one timer per pod: the earliest moment at which something is due without a cause from outside. */
+export function wakeAt(clock: Clock, entry: PodEntry, atMs: number, wake: () => void): void {
+  if (atMs >= entry.wakeAtMs) return
+  entry.wake?.[Symbol.dispose]()
+  entry.wakeAtMs = atMs
+  entry.wake = clock.after(Math.max(0, atMs - clock.nowMs()), () => {
+    entry.wakeAtMs = Number.POSITIVE_INFINITY
+    entry.wake = undefined
+    wake()
+  })
+}

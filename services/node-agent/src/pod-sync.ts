@@ -1,0 +1,80 @@
+// From changes of the feed to the pods that the agent looks after: which are its own, which go on where an earlier life
+// left them, which are gone.
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import type { ObjectChange } from '@shiplog/feed/object-feed'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { PodHost } from './hosts/pod-host.ts'
+import type { NodeConfig } from './node-object.ts'
+import { adoptPodWork } from './pod-adoption.ts'
+import { isTerminal, newPodEntry, type PodEntry, type PodTable } from './pod-entry.ts'
+import { newPodWork, statusOf } from './pod-work.ts'
+
+export interface PodSyncDeps {
+  readonly table: PodTable
+  readonly nodes: ReadonlyMap<string, NodeConfig>
+  readonly host: PodHost
+  readonly clock: Clock
+  readonly advance: (entry: PodEntry) => void
+  readonly recover: (entry: PodEntry, adopted: boolean) => void
+  /** Queues a report of the pod. */
+  readonly report: (entry: PodEntry) => void
+}
+
+/** Pods of a kubelet's own files; the agent has none, and leaves those of others alone. */
+const mirrorAnnotation = 'kubernetes.io/config.mirror'
+
+export function onPodChange(deps: PodSyncDeps, change: ObjectChange): void {
+  const existing = deps.table.get(`${change.namespace}/${change.name}`)
+  const pod = change.object as Pod
+  if (existing) {
+    if (change.sequence <= existing.sequence) return
+    if (!change.deleted && pod.metadata.uid === existing.uid) {
+      update(deps, existing, pod, change.sequence)
+      return
+    }
+    forget(deps, existing)
+  }
+  if (change.deleted) return
+  const node = deps.nodes.get(pod.spec.nodeName ?? '')
+  if (node === undefined || pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return
+  accept(deps, pod, node, change.sequence)
+}
+
+function update({ host, advance }: PodSyncDeps, entry: PodEntry, pod: Pod, sequence: number): void {
+  entry.pod = pod
+  entry.sequence = sequence
+  host.podChanged(entry)
+  advance(entry)
+}
+
+function accept(deps: PodSyncDeps, pod: Pod, node: NodeConfig, sequence: number): void {
+  const { table, host, clock } = deps
+  const nowMs = clock.nowMs()
+  const adopted = (statusOf(pod).podIPs ?? []).length > 0
+  const entry = newPodEntry(pod, node, sequence, adopted ? adoptPodWork(pod, nowMs) : newPodWork(pod, nowMs))
+  table.add(entry)
+  if (isTerminal(pod)) acceptTerminal(deps, entry)
+  else if (adopted || host.outlivesAgent) deps.recover(entry, adopted)
+  else deps.advance(entry)
+}
+
+/** Everything was reported; what may be left to do is to end the deletion. */
+function acceptTerminal({ host, report }: PodSyncDeps, entry: PodEntry): void {
+  entry.work.finished = true
+  entry.work.sandbox = 'removed'
+  // An earlier life may have been killed between the last report and this.
+  host.removeSandbox(entry.uid)
+  if (entry.pod.metadata.deletionTimestamp !== undefined) report(entry)
+}
+
+/** The object is gone: so is everything of the pod. */
+export function forget({ table, host }: Pick<PodSyncDeps, 'table' | 'host'>, entry: PodEntry): void {
+  entry.gone = true
+  entry.wake?.[Symbol.dispose]()
+  entry.slot.retry?.[Symbol.dispose]()
+  entry.slot.retry = undefined
+  host.removePod(entry)
+  // A container that is being prepared is not started any more.
+  entry.work.sandbox = 'removed'
+  table.remove(entry)
+}
