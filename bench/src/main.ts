@@ -14,6 +14,7 @@ import type { Part } from './part.ts'
 import { coldStart } from './parts/cold-start.ts'
 import { creates } from './parts/creates.ts'
 import { crowd } from './parts/crowd.ts'
+import { authorization } from './parts/authorization.ts'
 import { gets } from './parts/gets.ts'
 import { idle } from './parts/idle.ts'
 import { lists } from './parts/lists.ts'
@@ -27,7 +28,7 @@ import { sql } from './parts/sql.ts'
 import { watches } from './parts/watches.ts'
 import { table } from './report.ts'
 
-const parts: readonly Part[] = [creates, gets, lists, past, watches, coldStart, idle, pods, sql, restart, crowd, soak, replicas, peer]
+const parts: readonly Part[] = [creates, gets, authorization, lists, past, watches, coldStart, idle, pods, sql, restart, crowd, soak, replicas, peer]
 /** They take minutes (`peer` builds upstream's control plane when it runs first): only when they are asked for. */
 const onRequest: readonly Part[] = [restart, crowd, soak, replicas, peer]
 

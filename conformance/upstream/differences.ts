@@ -19,6 +19,9 @@ export const readCombinationDifferences = (): Differences => readReasons('combin
 /** Of answers to single wrong values on record: recorded-differences.json. */
 export const readRecordedDifferences = (): Differences => readReasons('recorded-differences.json')
 
+/** Of answers about custom resources on record: custom-resource-differences.json. */
+export const readCustomResourceDifferences = (): Differences => readReasons('custom-resource-differences.json')
+
 /** Of answers to unusual requests on record: unusual/differences.json. */
 export const readUnusualDifferences = (): Differences => readReasons('unusual/differences.json')
 

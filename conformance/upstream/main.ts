@@ -1,6 +1,7 @@
 // `npm run conformance:upstream [-- FILTER…]`: sends the same requests to upstream's own API server and to ours, and
 // prints where the answers differ. What differs on purpose is listed in differences.json with its reason; anything else
-// makes the command fail. `-- --record` writes down what upstream says of wrong values instead.
+// makes the command fail. `-- --record` writes down what upstream says of wrong values instead, and
+// `-- --record custom-resources` what it says of expressions and of custom resources.
 import { compareApi } from './api-suite.ts'
 import { compareBadRequests } from './bad-suite.ts'
 import { startUpstream } from './control-plane.ts'
@@ -12,6 +13,7 @@ import { askUpstream, readRecorded, writeRecorded } from './recorded.ts'
 import { makeObjects } from './unusual/fixtures.ts'
 import { askAll, readRecord, writeRecord } from './unusual/record.ts'
 import { askAboutCombinations, writeRecordedCombinations } from './recorded-combinations.ts'
+import { askAboutCustomResources, writeRecordedCustomResources } from './recorded-custom-resources.ts'
 import { createReport } from './report.ts'
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -19,7 +21,12 @@ const args = process.argv.slice(2)
 
 const upstream = await startUpstream(say)
 try {
-  if (args[0] === '--record') {
+  if (args[0] === '--record' && args[1] === 'custom-resources') {
+    const recorded = await askAboutCustomResources(upstream.http)
+    writeRecordedCustomResources(recorded)
+    const counts = Object.entries(recorded).map(([name, answers]) => `${Object.keys(answers).length} ${name}`)
+    say(`answers of upstream about custom resources are on record now: ${counts.join(', ')}`)
+  } else if (args[0] === '--record') {
     const answers = await askUpstream(upstream.http)
     writeRecorded(answers)
     const combined = await askAboutCombinations(upstream.http)

@@ -18,7 +18,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadPki } from './pki.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'shiplog-power-'))
-const root = { name: 'root', groups: ['system:masters', 'system:authenticated'] }
 const tokens = `
 eve-token,eve,1
 adam-token,adam,2

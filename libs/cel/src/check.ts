@@ -56,6 +56,7 @@ const typeValues: ReadonlyMap<string, Type> = new Map<string, Type>([
   ['map', mapOf(dyn, dyn)],
   ['null_type', nullType],
   ['type', typeOf(dyn)],
+  ['optional_type', optionalOf(dyn)],
   ['google.protobuf.Timestamp', timestamp],
   ['google.protobuf.Duration', duration],
 ])
@@ -178,6 +179,11 @@ const fieldType = (operand: Type, field: string, at: number, run: Run): Type => 
 
 const callType = (node: CallNode, run: Run): Type => {
   if (node.name === '_?._') return optionalSelectType(node, run)
+  if (node.name === '_&&_' || node.name === '_||_') {
+    for (const arg of node.args) assertType(arg, bool, run)
+    node.overloads = [node.name === '_&&_' ? 'logical_and' : 'logical_or']
+    return bool
+  }
   const functions = declarations()
   const prefix = node.target && qualified(node.target)
   if (prefix !== undefined && functions.has(`${prefix}.${node.name}`) && !variable(prefix.split('.')[0]!, run)) {

@@ -127,7 +127,7 @@ getEscapedPath | URL . url_get_escaped_path() -> string
 getQuery | URL . url_get_query() -> map<string, list<string>>
 quantity | string_to_quantity(string) -> Quantity
 isQuantity | is_quantity_string(string) -> bool
-sign | Quantity . quantity_sign() -> int
+sign | quantity_sign(Quantity) -> int
 isGreaterThan | Quantity . quantity_is_greater_than(Quantity) -> bool | Semver . semver_is_greater_than(Semver) -> bool
 isLessThan | Quantity . quantity_is_less_than(Quantity) -> bool | Semver . semver_is_less_than(Semver) -> bool
 compareTo | Quantity . quantity_compare_to(Quantity) -> int | Semver . semver_compare_to(Semver) -> int
@@ -153,6 +153,20 @@ masked | CIDR . cidr_masked() -> CIDR
 prefixLength | CIDR . cidr_prefix_length() -> int
 validate | NamedFormat . format-validate(string) -> optional<list<string>>
 format.named | format-named(string) -> optional<NamedFormat>
+path | Authorizer . authorizer_path(string) -> PathCheck
+group | Authorizer . authorizer_group(string) -> GroupCheck
+serviceAccount | Authorizer . authorizer_serviceaccount(string, string) -> Authorizer
+resource | GroupCheck . groupcheck_resource(string) -> ResourceCheck
+subresource | ResourceCheck . resourcecheck_subresource(string) -> ResourceCheck
+namespace | ResourceCheck . resourcecheck_namespace(string) -> ResourceCheck
+name | ResourceCheck . resourcecheck_name(string) -> ResourceCheck
+fieldSelector | ResourceCheck . authorizer_fieldselector(string) -> ResourceCheck
+labelSelector | ResourceCheck . authorizer_labelselector(string) -> ResourceCheck
+check | PathCheck . pathcheck_check(string) -> Decision | ResourceCheck . resourcecheck_check(string) -> Decision
+errored | Decision . decision_errored() -> bool
+error | Decision . decision_error() -> string
+allowed | Decision . decision_allowed() -> bool
+reason | Decision . decision_reason() -> string
 semver | string_to_semver(string) -> Semver | string_bool_to_semver(string, bool) -> Semver
 isSemver | is_semver_string(string) -> bool | is_semver_string_bool(string, bool) -> bool
 major | Semver . semver_major() -> int

@@ -3,7 +3,7 @@ import { anyNode, type Node } from './ast.ts'
 import { check } from './check.ts'
 import { estimateCost, type SizeOf } from './estimate.ts'
 import { compileProgram, type Program } from './evaluate.ts'
-import { literalProblems } from './literals.ts'
+import { literalProblems, programProblem } from './literals.ts'
 import { parse } from './parse.ts'
 import { sourceError } from './source-error.ts'
 import type { Type } from './types.ts'
@@ -11,6 +11,8 @@ import type { Type } from './types.ts'
 export interface Expression {
   readonly type: Type
   readonly program: Program
+  /** Why it could never run, although nothing is wrong with its types. */
+  readonly programProblem?: string
   /** The most that it can cost. */
   readonly maxCost: number
   /** Whether it looks at a variable. */
@@ -37,9 +39,11 @@ export const compileExpression = (text: string, { variables, sizeOf }: Environme
   const problems = checked.length > 0 ? checked : literalProblems(node)
   if (problems.length > 0)
     return { problem: problems.map(({ message, at }) => sourceError(text, at, message)).join('\n') }
+  const instantiation = programProblem(node)
   return {
     type: node.type!,
     program: compileProgram(node),
+    ...(instantiation === undefined ? {} : { programProblem: instantiation }),
     maxCost: estimateCost(node, sizeOf).max,
     uses: (variable) => anyNode(node, (one: Node) => one.kind === 'ident' && one.name === variable),
   }

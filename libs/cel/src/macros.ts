@@ -194,5 +194,5 @@ const optional = (name: string, target: Node, args: readonly Node[], at: number)
 /** `has(a.b)`. */
 export const expandHas = ([arg]: readonly Node[], at: number): Node => {
   if (arg?.kind !== 'select') throw new MacroError('invalid argument to has() macro', arg?.at ?? at)
-  return { ...arg, isTest: true }
+  return { ...arg, isTest: true, at }
 }

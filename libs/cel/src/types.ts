@@ -132,6 +132,8 @@ const assign = (bindings: Bindings, from: Type, to: Type): boolean => {
   if (isLoose(from) || isLoose(to)) return true
   if (from.kind === 'null_type') return nullable.has(to.kind)
   if (to.kind === 'null_type') return nullable.has(from.kind)
+  // Types as values are all of one type, whatever they are types of.
+  if (from.kind === 'type' && to.kind === 'type') return true
   if (from.kind !== to.kind || from.name !== to.name) return false
   return (
     from.params.length === to.params.length && from.params.every((one, index) => assign(bindings, one, to.params[index]!))
@@ -203,5 +205,7 @@ export const parseType = (text: string): Type => {
 /** IP and CIDR are opaque, the others objects without fields. */
 const kubernetesType = (name: string): Type => {
   if (name === 'IP' || name === 'CIDR') return opaque(`net.${name}`)
-  return kubernetes(name)
+  return kubernetes(authorizationTypes.has(name) ? `authorization.${name}` : name)
 }
+
+const authorizationTypes: ReadonlySet<string> = new Set(['Authorizer', 'PathCheck', 'GroupCheck', 'ResourceCheck', 'Decision'])

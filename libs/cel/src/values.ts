@@ -60,7 +60,7 @@ export interface ListValue {
 
 export interface MapValue {
   readonly kind: 'map'
-  /** Objects with a schema are no maps to `type()`. */
+  /** Made by a schema: a field that is null is as if it were not there. */
   readonly isObject: boolean
   readonly size: number
   readonly get: (key: Value) => Value | undefined
@@ -175,6 +175,7 @@ export const equals = (a: Value, b: Value): boolean => {
     return a.value === undefined || b.value === undefined ? a.value === b.value : equals(a.value, b.value)
   if (a instanceof Opaque && b instanceof Opaque && a.type === quantityType && b.type === quantityType)
     return (a.held as { nano: bigint }).nano === (b.held as { nano: bigint }).nano
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
   return a.constructor === b.constructor && deepKey(a) === deepKey(b)
 }
 
@@ -207,9 +208,10 @@ export const isNumber = (value: Value): value is bigint | number | Uint =>
 
 const plain = (value: bigint | number | Uint): bigint | number => (value instanceof Uint ? value.value : value)
 
-/** -1, 0 or 1; NaN where there is no order. JavaScript compares integers and doubles exactly. */
+/** -1, 0 or 1; NaN where there is no order. An integer beside a double is compared as one, as the language has it. */
 export const compareNumbers = (a: bigint | number | Uint, b: bigint | number | Uint): number => {
-  const [x, y] = [plain(a), plain(b)]
+  let [x, y] = [plain(a), plain(b)]
+  if (typeof x !== typeof y) [x, y] = [Number(x), Number(y)]
   return x < y ? -1 : x > y ? 1 : x <= y ? 0 : Number.NaN
 }
 
@@ -251,7 +253,7 @@ export const typeNameOf = (value: Value): string => {
   }
   if (value === null) return 'null_type'
   if (isList(value)) return 'list'
-  if (isMap(value)) return value.isObject ? 'object' : 'map'
+  if (isMap(value)) return 'map'
   if (value instanceof Uint) return 'uint'
   if (value instanceof Uint8Array) return 'bytes'
   if (value instanceof Timestamp) return 'google.protobuf.Timestamp'

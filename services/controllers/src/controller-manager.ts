@@ -25,6 +25,7 @@ import { daemonSetReconciler } from './daemon-set/daemon-set.reconciler.ts'
 import { deploymentReconciler } from './deployment/deployment.reconciler.ts'
 import { disruptionReconciler } from './disruption/disruption.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
+import { endpointSliceMirroringReconciler } from './endpoint-slice-mirroring/endpoint-slice-mirroring.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
 import { ephemeralVolumeReconciler } from './ephemeral-volume/ephemeral-volume.reconciler.ts'
@@ -85,6 +86,7 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     daemonSetReconciler,
     createGarbageCollector(resources),
     endpointSliceReconciler,
+    endpointSliceMirroringReconciler,
     endpointsReconciler,
     nodeLifecycleReconciler,
     createPodGarbageCollector(),

@@ -31,15 +31,18 @@ export const asUint = (value: bigint): Uint => {
   return new Uint(value)
 }
 
-const numberProblem = (function_: string, text: string, problem: string): EvaluationError =>
-  new EvaluationError(`strconv.${function_}: parsing ${JSON.stringify(text)}: ${problem}`)
+/** A text that is none of the type. */
+const notA = (type: string): EvaluationError => new EvaluationError(`type conversion error from 'string' to '${type}'`)
 
-const parseInteger = (text: string, function_: 'ParseInt' | 'ParseUint'): bigint => {
-  const form = function_ === 'ParseInt' ? /^[+-]?\d+$/ : /^\d+$/
-  if (!form.test(text)) throw numberProblem(function_, text, 'invalid syntax')
+/** Longer ones fit into no 64 bits. */
+const digitsMax = 400
+
+const parseInteger = (text: string, type: 'int' | 'uint'): bigint => {
+  const form = type === 'int' ? /^[+-]?\d+$/ : /^\d+$/
+  if (text.length > digitsMax || !form.test(text)) throw notA(type)
   const value = BigInt(text.replace(/^\+/, ''))
-  const [min, max] = function_ === 'ParseInt' ? [int64Min, int64Max] : [0n, uint64Max]
-  if (value < min || value > max) throw numberProblem(function_, text, 'value out of range')
+  const [min, max] = type === 'int' ? [int64Min, int64Max] : [0n, uint64Max]
+  if (value < min || value > max) throw notA(type)
   return value
 }
 
@@ -50,7 +53,7 @@ const toInt = (value: Value | undefined): Value => {
     if (!(value > -(2 ** 63) && value < 2 ** 63)) throw overflow('integer')
     return BigInt(Math.trunc(value))
   }
-  if (typeof value === 'string') return parseInteger(value, 'ParseInt')
+  if (typeof value === 'string') return parseInteger(value, 'int')
   if (value instanceof Timestamp) return floorSeconds(value.nanos)
   if (value instanceof Duration) return value.nanos
   throw noSuchOverload()
@@ -65,7 +68,7 @@ const toUint = (value: Value | undefined): Value => {
     if (!(value >= 0 && value < 2 ** 64)) throw overflow('unsigned integer')
     return new Uint(BigInt(Math.trunc(value)))
   }
-  if (typeof value === 'string') return new Uint(parseInteger(value, 'ParseUint'))
+  if (typeof value === 'string') return new Uint(parseInteger(value, 'uint'))
   throw noSuchOverload()
 }
 
@@ -76,11 +79,11 @@ const toDouble = (value: Value | undefined): Value => {
   if (typeof value === 'bigint') return Number(value)
   if (value instanceof Uint) return Number(value.value)
   if (typeof value !== 'string') throw noSuchOverload()
-  if (!floatForm.test(value)) throw numberProblem('ParseFloat', value, 'invalid syntax')
+  if (!floatForm.test(value)) throw notA('double')
   if (/nan/i.test(value)) return Number.NaN
   if (/inf/i.test(value)) return value.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   const number = Number(value)
-  if (!Number.isFinite(number)) throw numberProblem('ParseFloat', value, 'value out of range')
+  if (!Number.isFinite(number)) throw notA('double')
   return number
 }
 
@@ -119,7 +122,7 @@ const toBool = (value: Value | undefined): Value => {
   if (typeof value === 'boolean') return value
   if (typeof value !== 'string') throw noSuchOverload()
   const parsed = booleans.get(value)
-  if (parsed === undefined) throw new EvaluationError(`type conversion error from 'string' to 'bool'`)
+  if (parsed === undefined) throw notA('bool')
   return parsed
 }
 

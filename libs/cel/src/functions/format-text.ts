@@ -17,40 +17,75 @@ import { toText } from './conversions.ts'
 const defaultPrecision = 6
 const precisionMax = 100
 
-const problem = (clause: string, value: Value): EvaluationError => {
+/** Why a clause cannot show a value of a type. */
+export const clauseProblem = (clause: string, type: string): string => {
   const wanted: Readonly<Record<string, string>> = {
     s: 'string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps',
-    d: 'integer clause can only be used on integers',
+    d: 'decimal clause can only be used on integers',
     f: 'fixed-point clause can only be used on doubles',
     e: 'scientific clause can only be used on doubles',
     b: 'only integers and bools can be formatted as binary',
     x: 'only integers, byte buffers, and strings can be formatted as hex',
     o: 'octal clause can only be used on integers',
   }
-  return new EvaluationError(`${wanted[clause]}, was given ${typeNameOf(value)}`)
+  return `error during formatting: ${wanted[clause]}, was given ${type}`
+}
+
+const problem = (clause: string, value: Value): EvaluationError =>
+  new EvaluationError(clauseProblem(clause, typeNameOf(value)))
+
+interface Piece {
+  readonly text: string
+  readonly clause?: string
+  readonly precision: number
+}
+
+const clauseForm = /^(?:\.(\d+))?([a-zA-Z])/
+const clauseLetters: ReadonlySet<string> = new Set(['s', 'd', 'f', 'e', 'b', 'x', 'X', 'o'])
+
+/** A format in pieces, each with what stands before its clause; and why it ends where it does, if not at its end. */
+const piecesOf = (pattern: string): { readonly pieces: readonly Piece[]; readonly problem?: string } => {
+  const pieces: Piece[] = []
+  let text = ''
+  for (let at = 0; at < pattern.length; at++) {
+    if (pattern[at] !== '%') text += pattern[at]
+    else if (pattern[at + 1] === '%') {
+      text += '%'
+      at++
+    } else if (at + 1 >= pattern.length) return { pieces, problem: 'unexpected end of string' }
+    else {
+      const clause = clauseForm.exec(pattern.slice(at + 1, at + 12))
+      if (!clause || !clauseLetters.has(clause[2]!))
+        return {
+          pieces,
+          problem: `could not parse formatting clause: unrecognized formatting clause "${clause?.[2] ?? pattern[at + 1]}"`,
+        }
+      pieces.push({ text, clause: clause[2]!, precision: Math.min(Number(clause[1] ?? defaultPrecision), precisionMax) })
+      text = ''
+      at += clause[0].length
+    }
+  }
+  return { pieces: [...pieces, { text, precision: 0 }] }
+}
+
+/** The clauses of a format in their order; and what is wrong after them. */
+export const formatClauses = (pattern: string): { readonly clauses: readonly string[]; readonly problem?: string } => {
+  const { pieces, problem } = piecesOf(pattern)
+  const clauses = pieces.flatMap(({ clause }) => (clause === undefined ? [] : [clause === 'X' ? 'x' : clause]))
+  return problem === undefined ? { clauses } : { clauses, problem }
 }
 
 export const formatText = (pattern: string, args: readonly Value[]): string => {
+  const { pieces, problem: ending } = piecesOf(pattern)
   let used = 0
   let result = ''
-  for (let at = 0; at < pattern.length; at++) {
-    if (pattern[at] !== '%') {
-      result += pattern[at]
-      continue
-    }
-    if (pattern[at + 1] === '%') {
-      result += '%'
-      at++
-      continue
-    }
-    if (at + 1 >= pattern.length) throw new EvaluationError('unexpected end of string')
+  for (const { text, clause, precision } of pieces) {
+    result += text
+    if (clause === undefined) continue
     if (used >= args.length) throw new EvaluationError(`index ${used} out of range`)
-    const clause = /^(?:\.(\d+))?([a-zA-Z])/.exec(pattern.slice(at + 1, at + 12))
-    if (!clause) throw new EvaluationError(`could not parse formatting clause: unrecognized formatting clause "${pattern[at + 1]}"`)
-    const precision = Math.min(Number(clause[1] ?? defaultPrecision), precisionMax)
-    result += formatOne(clause[2]!, precision, args[used++]!)
-    at += clause[0].length
+    result += formatOne(clause, precision, args[used++]!)
   }
+  if (ending !== undefined) throw new EvaluationError(ending)
   return result
 }
 
@@ -61,19 +96,17 @@ const formatOne = (clause: string, precision: number, value: Value): string => {
     case 'd':
       return String(wholeOf(value, 'd'))
     case 'f':
-      return withSpecials(value, 'f', (number) => number.toFixed(precision))
+      return withSpecials(value, 'f', (number) => grouped(fixed(number, precision)))
     case 'e':
-      return withSpecials(value, 'e', (number) => number.toExponential(precision).replace(/e([+-])(\d)$/, 'e$10$2'))
+      return withSpecials(value, 'e', (number) => scientific(number, precision))
     case 'b':
       return typeof value === 'boolean' ? String(Number(value)) : wholeOf(value, 'b').toString(2)
     case 'x':
       return hex(value)
     case 'X':
       return hex(value).toUpperCase()
-    case 'o':
-      return wholeOf(value, 'o').toString(8)
     default:
-      throw new EvaluationError(`could not parse formatting clause: unrecognized formatting clause "${clause}"`)
+      return wholeOf(value, 'o').toString(8)
   }
 }
 
@@ -91,6 +124,30 @@ const withSpecials = (value: Value, clause: string, print: (number: number) => s
   return print(number)
 }
 
+/** As toFixed, but what is exactly half way goes to the even digit. */
+const fixed = (number: number, precision: number): string => {
+  const scaled = Math.abs(number) * 10 ** precision
+  const down = Math.floor(scaled)
+  const isTie = scaled - down === 0.5 && down % 2 === 0 && Number.isSafeInteger(down)
+  return isTie ? ((Math.sign(number) * down) / 10 ** precision).toFixed(precision) : number.toFixed(precision)
+}
+
+/** Whole digits in threes, as English has them. */
+const grouped = (text: string): string => {
+  const [whole = '', fraction] = text.split('.')
+  const threes = whole.replace(/\B(?=(\d{3})+$)/g, ',')
+  return fraction === undefined ? threes : `${threes}.${fraction}`
+}
+
+const raised = '⁰¹²³⁴⁵⁶⁷⁸⁹'
+
+/** `1.5×10⁰³`. */
+const scientific = (number: number, precision: number): string => {
+  const [digits = '', exponent = '0'] = number.toExponential(precision).split('e')
+  const power = Math.abs(Number(exponent)).toString().padStart(2, '0').replace(/\d/g, (digit) => raised[Number(digit)]!)
+  return `${digits}×10${exponent.startsWith('-') ? '⁻' : ''}${power}`
+}
+
 const specials = new Map([
   ['NaN', Number.NaN],
   ['Infinity', Number.POSITIVE_INFINITY],
@@ -106,8 +163,7 @@ const hex = (value: Value): string => {
 const formatString = (value: Value): string => {
   if (value === null) return 'null'
   if (isList(value)) return `[${itemsOf(value).map(literal).join(', ')}]`
-  if (isMap(value) && !value.isObject) return formatMap(value)
-  if (isMap(value)) throw problem('s', value)
+  if (isMap(value)) return formatMap(value)
   return toText(value) ?? ((): never => {
     throw problem('s', value)
   })()

@@ -19,7 +19,8 @@ const durationPart = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y
 
 /** As Go's time.ParseDuration: `1h30m`, `-1.5s`. */
 export const parseDuration = (given: string): Duration => {
-  const invalid = (): EvaluationError => new EvaluationError(`time: invalid duration ${JSON.stringify(given)}`)
+  const invalid = (): EvaluationError =>
+    new EvaluationError(`type conversion error from 'string' to 'google.protobuf.Duration'`)
   const negative = given.startsWith('-')
   const rest = given.replace(/^[+-]/, '')
   if (rest === '0') return new Duration(0n)
@@ -52,10 +53,8 @@ export const parseTimestamp = (given: string): Timestamp => {
   const [, year, month, day, hour, minute, secondText, fraction = '', zone] = parts ?? []
   const millis = parts ? Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(secondText)) : Number.NaN
   const date = new Date(millis)
-  if (!parts || Number(hour) > 23 || Number(minute) > 59 || Number(secondText) > 59 || date.getUTCDate() !== Number(day) || date.getUTCMonth() !== Number(month) - 1)
-    throw new EvaluationError(
-      `parsing time ${JSON.stringify(given)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(given)} as "2006"`,
-    )
+  if (!parts || Number(year) < 1 || Number(hour) > 23 || Number(minute) > 59 || Number(secondText) > 59 || date.getUTCDate() !== Number(day) || date.getUTCMonth() !== Number(month) - 1)
+    throw new EvaluationError(`type conversion error from 'string' to 'google.protobuf.Timestamp'`)
   if (Number(year) < 100) date.setUTCFullYear(Number(year))
   const offset = zone === 'Z' ? 0 : (zone!.startsWith('-') ? -1 : 1) * (Number(zone!.slice(1, 3)) * 60 + Number(zone!.slice(4, 6)))
   return new Timestamp((BigInt(date.getTime()) - BigInt(offset * 60_000)) * 1_000_000n + BigInt(fraction.padEnd(9, '0')))

@@ -44,6 +44,8 @@ const compileRule = (rule: ValidationRule, schema: StructuralSchema, declared: D
   const expression = compileExpression(rule.rule, scope)
   if (isBadExpression(expression)) return { ...base, problem: `compilation failed: ${expression.problem}` }
   if (expression.type.kind !== 'bool') return { ...base, problem: 'cel expression must evaluate to a bool' }
+  if (expression.programProblem !== undefined)
+    return { ...base, problem: `program instantiation failed: ${expression.programProblem}` }
   return { ...base, expression, usesOldSelf: expression.uses('oldSelf'), ...compileMessage(rule, scope) }
 }
 
@@ -54,7 +56,10 @@ const compileMessage = (
   if (!rule.messageExpression) return {}
   const message = compileExpression(rule.messageExpression, scope)
   if (isBadExpression(message)) return { messageProblem: `messageExpression compilation failed: ${message.problem}` }
-  return message.type.kind === 'string' ? { message } : { messageProblem: 'messageExpression must evaluate to a string' }
+  if (message.type.kind !== 'string') return { messageProblem: 'messageExpression must evaluate to a string' }
+  return message.programProblem === undefined
+    ? { message }
+    : { messageProblem: `messageExpression instantiation failed: ${message.programProblem}` }
 }
 
 const pathOf = (rule: ValidationRule, schema: StructuralSchema): string => {

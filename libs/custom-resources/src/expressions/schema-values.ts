@@ -133,7 +133,7 @@ const objectValue = (object: Record<string, unknown>, schema: StructuralSchema):
   }
   return {
     kind: 'map',
-    isObject: false,
+    isObject: !isMap,
     get size() {
       return Object.keys(object).length
     },

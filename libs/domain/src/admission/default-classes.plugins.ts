@@ -16,7 +16,7 @@ function defaultClass(view: AdmissionView, classes: string, marks: readonly stri
 
 /** One without a spec is refused later on. */
 const isOf = (groupResource: string, { group, resource, subresource, object }: AdmissionAttributes): boolean =>
-  Boolean(object?.['spec']) && subresource === '' && groupResourceOf(group, resource) === groupResource
+  object !== undefined && 'spec' in object && subresource === '' && groupResourceOf(group, resource) === groupResource
 
 export const defaultStorageClass: AdmissionPlugin = {
   name: 'DefaultStorageClass',

@@ -9,7 +9,7 @@ import { claimFault, podFault, setLimitDefaults } from '../limit-range/enforce.t
  * is refused later on.
  */
 function concerns({ group, resource, subresource, operation, object, before }: AdmissionAttributes): boolean {
-  if (group !== '' || !object?.['spec'] || before?.metadata.deletionTimestamp) return false
+  if (group !== '' || !object || !('spec' in object) || before?.metadata.deletionTimestamp) return false
   if (resource === 'pods') return operation === 'CREATE' ? subresource === '' : subresource === 'resize'
   return resource === 'persistentvolumeclaims' && subresource === ''
 }

@@ -37,13 +37,6 @@ export const features: readonly Feature[] = [
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
   stored('ServiceCIDRs', 'servicecidrs.networking.k8s.io', ': addresses of Services come from --service-cidr'),
   stored('IPAddresses', 'ipaddresses.networking.k8s.io', ': this one reserves nothing'),
-  {
-    id: 'endpoints',
-    state: 'stored only',
-    resource: 'endpoints',
-    docs: 'Endpoints of Services without a selector',
-    sentence: 'nothing mirrors Endpoints that you write to EndpointSlices yet',
-  },
   stored('VolumeAttributesClasses', 'volumeattributesclasses.storage.k8s.io'),
   stored('VolumeAttachments', 'volumeattachments.storage.k8s.io', ': this one attaches nothing'),
   stored('CSIDrivers', 'csidrivers.storage.k8s.io'),

@@ -83,9 +83,9 @@ function matchesScope(scope: ScopeRequirement, object: KubeObject): boolean {
     case 'NotTerminating':
       return !hasDeadline(pod)
     case 'BestEffort':
-      return qosClass(object['spec']) === 'BestEffort'
+      return qosClass(pod.spec) === 'BestEffort'
     case 'NotBestEffort':
-      return qosClass(object['spec']) !== 'BestEffort'
+      return qosClass(pod.spec) !== 'BestEffort'
     case 'PriorityClass':
       return matchesValues(scope, pod.spec.priorityClassName ? [pod.spec.priorityClassName] : [])
     case 'CrossNamespacePodAffinity':

@@ -42,13 +42,12 @@ export function defaultClass(lookup: VolumeLookup): StorageClass | undefined {
   })[0]
 }
 
-const storage = (resources: Readonly<Record<string, string>> | undefined): Quantity =>
-  parseQuantity(resources?.['storage'] ?? '0')
+const storageOf = ({ storage = '0' }: Readonly<Record<string, string>> = {}): Quantity => parseQuantity(storage)
 
-export const capacityOf = (volume: PersistentVolume): Quantity => storage(volume.spec.capacity)
+export const capacityOf = (volume: PersistentVolume): Quantity => storageOf(volume.spec.capacity)
 
 const isLargeEnough = (volume: PersistentVolume, claim: PersistentVolumeClaim): boolean =>
-  compareQuantities(capacityOf(volume), storage(claim.spec.resources?.requests)) >= 0
+  compareQuantities(capacityOf(volume), storageOf(claim.spec.resources?.requests)) >= 0
 
 export const sameMode = (volume: PersistentVolume, claim: PersistentVolumeClaim): boolean =>
   (volume.spec.volumeMode ?? 'Filesystem') === (claim.spec.volumeMode ?? 'Filesystem')

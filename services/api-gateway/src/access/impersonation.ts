@@ -127,7 +127,10 @@ function accountNamed(name: string): { readonly namespace: string; readonly name
 function checkAction({ user, authorizer }: Asker, mode: Mode, action: Action | undefined): void {
   if (action === undefined) throw new ApiError(badRequest('the request cannot be read'))
   const verb = `impersonate-on:${mode}:${action.verb}`
-  if (!('path' in action)) return check(authorizer, { ...action, verb, user })
+  if (!('path' in action)) {
+    check(authorizer, { ...action, verb, user })
+    return
+  }
   const { allowed, reason } = authorizer.decidePath(user, verb, action.path)
   if (allowed) return
   const why = `User "${user.name}" cannot ${verb} path "${action.path}"${reason && `: ${reason}`}`

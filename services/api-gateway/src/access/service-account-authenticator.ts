@@ -38,37 +38,43 @@ export const rememberedTokensMax = 4_096
 /** Clocks differ; and what is being deleted may still be used for so long. */
 const leewayMs = 60_000
 
+const unsigned = { error: 'invalid signature, no keys found' } as const
+
 export function createServiceAccountAuthenticator(deps: ServiceAccountAuthenticatorDeps): ServiceAccountAuthenticator {
   const { tokens } = deps
   const verified = new Map<string, JsonObject>()
 
-  /** The claims of a token that one of the keys has signed; undefined when none has. */
-  function claimsOf(token: string, unverified: NonNullable<ReturnType<typeof parseToken>>): JsonObject | undefined {
+  /** The claims of a token of ours; undefined for what is none, and why for one that no key has signed. */
+  function claimsOf(token: string): { readonly claims: JsonObject } | typeof unsigned | undefined {
     const digest = createHash('sha256').update(token).digest('base64')
-    const known = verified.get(digest)
-    if (!known && !isSignedBy(unverified, tokens.keys)) return undefined
-    // The one that was not used for longest goes first.
-    verified.delete(digest)
-    verified.set(digest, known ?? unverified.claims)
-    if (verified.size > rememberedTokensMax) verified.delete(verified.keys().next().value!)
-    return known ?? unverified.claims
-  }
-
-  return {
-    authenticate(token, asked) {
+    let claims = verified.get(digest)
+    if (!claims) {
       const unverified = parseToken(token)
       const issuer = unverified?.claims['iss']
       if (!unverified || typeof issuer !== 'string') return undefined
       if (!tokens.issuers.has(issuer) && issuer !== legacyIssuer) return undefined
-      const claims = claimsOf(token, unverified)
-      if (!claims) return { error: 'invalid signature, no keys found' }
+      if (!isSignedBy(unverified, tokens.keys)) return unsigned
+      ;({ claims } = unverified)
+    }
+    // The one that was not used for longest goes first.
+    verified.delete(digest)
+    verified.set(digest, claims)
+    if (verified.size > rememberedTokensMax) verified.delete(verified.keys().next().value!)
+    return { claims }
+  }
+
+  return {
+    authenticate(token, asked) {
+      const known = claimsOf(token)
+      if (!known || 'error' in known) return known
+      const { claims } = known
       const own = audiencesOf(claims)
       const meant = own.length === 0 ? tokens.audiences : own
       const audiences = meant.filter((audience) => asked.includes(audience))
       if (audiences.length === 0) {
         return { error: `token audiences ${quoted(meant)} is invalid for the target audiences ${quoted(asked)}` }
       }
-      const found = issuer === legacyIssuer ? legacyUser(deps, token, claims) : boundUser(deps, claims)
+      const found = claims['iss'] === legacyIssuer ? legacyUser(deps, token, claims) : boundUser(deps, claims)
       return 'error' in found ? found : { ...found, audiences }
     },
   }

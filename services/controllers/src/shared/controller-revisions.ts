@@ -30,8 +30,9 @@ export const revisionData = (template: PodTemplateSpec): JsonObject => ({
 
 /** The template that a revision stores. */
 export function templateOf(revision: ControllerRevision): PodTemplateSpec {
-  const { $patch: _patch, ...template } = (revision.data as { spec: { template: JsonObject } }).spec.template
-  return template as PodTemplateSpec
+  const { spec } = revision.data as { spec: { template: PodTemplateSpec & { $patch?: string } } }
+  const { $patch: _patch, ...template } = spec.template
+  return template
 }
 
 const sameData = (a: unknown, b: unknown): boolean => goJson(a) === goJson(b)
