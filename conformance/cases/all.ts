@@ -2,6 +2,7 @@
 import type { Case } from '../src/case.ts'
 import { applyCases } from './apply.ts'
 import { createCases } from './create.ts'
+import { customResourceCases } from './custom-resources.ts'
 import { deleteCases } from './delete.ts'
 import { featureCases } from './features.ts'
 import { describeCases, getCases, watchCases } from './get.ts'
@@ -29,4 +30,5 @@ export const allCases: readonly Case[] = [
   ...setCases,
   ...helmCases,
   ...featureCases,
+  ...customResourceCases,
 ]

@@ -316,6 +316,13 @@ export function decideDelete(
       ),
     )
   }
+  if (strategy.markDeleted && metadata.deletionTimestamp === undefined) {
+    const marked = cloneJson(before)
+    delete marked.metadata.resourceVersion
+    marked.metadata.deletionTimestamp = rfc3339(context.nowMs)
+    strategy.markDeleted(marked, context.nowMs)
+    return { kind: 'event', event: { type: `${info.kind}DeletionRequested`, object: marked, deleted: false } }
+  }
   const finalizers = finalizersAfterDelete(metadata.finalizers ?? [], command.propagationPolicy)
   const grace = strategy.gracePeriodSeconds?.(before, command.gracePeriodSeconds) ?? 0
   const next = cloneJson(before)

@@ -85,11 +85,14 @@ const byKind = new Map<string, FieldLabels>([
   ['v1 Service', labels([...inNamespace, 'spec.clusterIP', 'spec.type'])],
 ])
 
+/** The field that a selector's label means, or why it means none. */
+export type FoundField = { readonly field: string } | { readonly refusal: string }
+
 /** What a selector's label means for a kind in a version, or why it means nothing there. */
 export function selectableField(
   { group, version, kind }: { readonly group: string; readonly version: string; readonly kind: string },
   label: string,
-): { readonly field: string } | { readonly refusal: string } {
+): FoundField {
   const known = byKind.get(`${apiVersionOf(group, version)} ${kind}`) ?? ofAllKinds
   const field = known.fields.get(label)
   return field === undefined ? { refusal: known.refusal(label) } : { field }

@@ -112,6 +112,8 @@ export interface Strategy<Kind extends object = KubeObject> {
   ): AllocationChange
   /** Past-tense type of a change that the generic names (PodCreated, PodUpdated, PodDeleted, …) do not tell well. */
   eventType?(next: Draft<Kind>, before: Draft<Kind>, subresource: string): string | undefined
+  /** What a kind that never goes at once is given with its first deletion: a finalizer of its own. */
+  markDeleted?(draft: Draft<Kind>, nowMs: number): void
   /** A deletion answers with the object, not with a Status. */
   readonly returnsDeleted?: boolean
   /** Default propagation policy: upstream orphans the dependents of its oldest kinds. */

@@ -3,7 +3,7 @@
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { batchOf, header } from '@shiplog/events/envelope'
 import { type ClusterLog, type EventLog, type LogRecord, LogUnavailable } from '@shiplog/events/event-log'
-import type { FeedBatch, ObjectChange, ObjectFeed } from './object-feed.ts'
+import { type FeedBatch, isWanted, type ObjectChange, type ObjectFeed } from './object-feed.ts'
 import { endsObject, isObjectRecord, type ObjectRecord, type RecordCodec, recordCodec } from './record-codec.ts'
 import { storedAs, type StreamName, streamOf } from './stream-of.ts'
 
@@ -67,6 +67,8 @@ interface Source {
   /** Resolves when the snapshot is complete. */
   readonly ready: Promise<void>
   readonly sequence: number
+  /** Resources of which it has seen an object. */
+  resources(): Iterable<string>
   /** Live objects of a resource. */
   present(groupResource: string): Iterable<Entry>
   readonly listeners: Set<Listener>
@@ -156,6 +158,7 @@ function startSource(log: EventLog, codec: RecordCodec, signal: AbortSignal, onE
     get sequence() {
       return sequence
     },
+    resources: () => present.keys(),
     present: (groupResource) => present.get(groupResource)?.values() ?? [],
     listeners,
   }
@@ -193,7 +196,7 @@ export function createObjectFeed(log: ClusterLog, options: ObjectFeedOptions = {
       const listener: Listener = {
         wants,
         deliver: (changes, through) => {
-          for (const entry of changes) if (wants.has(entry.groupResource)) waiting.push(entry)
+          for (const entry of changes) if (isWanted(wants, entry.groupResource)) waiting.push(entry)
           if (name === 'events') sequence = through
           if (waiting.length > bound) {
             failure ??= { error: new LogUnavailable('A consumer of the object feed is too slow', { ambiguous: false }) }
@@ -217,7 +220,8 @@ export function createObjectFeed(log: ClusterLog, options: ObjectFeedOptions = {
       if (signal.aborted) return
       // No await from here to the first yield's value: presence and changes to come meet without a seam.
       for (const { name, source } of followed) {
-        for (const groupResource of wants) for (const entry of source.present(groupResource)) waiting.push(entry)
+        for (const groupResource of source.resources())
+          if (isWanted(wants, groupResource)) for (const entry of source.present(groupResource)) waiting.push(entry)
         if (name === 'events') sequence = source.sequence
         attach(name, source)
       }

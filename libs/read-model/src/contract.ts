@@ -5,7 +5,7 @@ import { hash } from 'node:crypto'
 import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import { keepsOnlyLast } from '@shiplog/feed/stream-of'
 import { kindColumns, metadataColumns, type ViewColumn } from './columns.ts'
-import { readerRole } from './database.ts'
+import { projectorRole, readerRole } from './database.ts'
 import { attemptsResource } from './rows.ts'
 
 const identifier = (name: string): string => `"${name}"`
@@ -520,22 +520,31 @@ const functionSql = (made: ContractFunction): string =>
   } ${made.name === 'quantity' || made.name === 'served' ? 'immutable' : 'stable'} as $fn$ ${made.definition} $fn$;
 comment on function v1.${identifier(made.name)}(${made.arguments}) is ${literal(made.comment)};`
 
-/** The statements that make the contract, in order, over what a database has of it already. */
-export function contractSql(contract: Contract, existing: ExistingViews = new Map()): string {
-  const views = contract.views.map((view) => arranged(view, existing))
+/** Functions with the columns of the views that they give rows of. */
+function functionsOver(functions: readonly ContractFunction[], views: readonly ContractView[]): ContractFunction[] {
   const columnsOf = new Map(
     views.map((view) => [view.name, view.columns.map(({ name }) => `h.${identifier(name)}`).join(', ')]),
   )
-  const functions = contract.functions.map((made) =>
+  return functions.map((made) =>
     made.view === undefined
       ? made
-      : { ...made, definition: made.definition.replace('%columns%', columnsOf.get(made.view) ?? '') },
+      : { ...made, definition: made.definition.replace('%columns%', () => columnsOf.get(made.view!) ?? '') },
   )
+}
+
+/** The statements that make the contract, in order, over what a database has of it already. */
+export function contractSql(contract: Contract, existing: ExistingViews = new Map()): string {
+  const views = contract.views.map((view) => arranged(view, existing))
+  const functions = functionsOver(contract.functions, views)
   const grants = `do $do$ begin
   if exists (select from pg_roles where rolname = '${readerRole}') then
     grant usage on schema v1 to ${readerRole};
     grant usage on schema shiplog to ${readerRole};
     grant select on all tables in schema v1 to ${readerRole};
+  end if;
+  if exists (select from pg_roles where rolname = '${projectorRole}') then
+    grant usage, create on schema v1 to ${projectorRole};
+    grant select on all tables in schema v1 to ${projectorRole};
   end if;
 end $do$;`
   return [
@@ -548,5 +557,33 @@ end $do$;`
     grants,
   ].join('\n')
 }
+
+/** What the comment of a custom resource's view ends with: how it is known as one, and as whose. */
+export const customMark = (groupResource: string): string => ` Made with its CustomResourceDefinition (${groupResource}).`
+
+/** The statements that make the views of a custom resource, over what a database has of them already. */
+export function customViewsSql(
+  registry: SchemaRegistry,
+  resource: ResourceInfo,
+  name: string,
+  existing: ExistingViews,
+): string {
+  const kind = kindViews(registry, resource, name)
+  const mark = customMark(groupResourceOf(resource.group, resource.resource))
+  const views = [kind.present, kind.history!].map((view) =>
+    arranged({ ...view, comment: `${view.comment}${mark}` }, existing),
+  )
+  return [
+    ...views.map(viewSql),
+    ...functionsOver(kind.functions, views).map(functionSql),
+    grantsTo(views.map((view) => `v1.${identifier(view.name)}`).join(', ')),
+  ].join('\n')
+}
+
+const grantsTo = (tables: string): string => `do $do$ begin
+  if exists (select from pg_roles where rolname = '${readerRole}') then
+    grant select on ${tables} to ${readerRole};
+  end if;
+end $do$;`
 
 export const contractHash = (text: string): string => hash('sha256', text, 'hex')

@@ -198,3 +198,70 @@ describe('payloads of older schema versions', () => {
     expect(await immutables('configmaps')).toEqual([])
   })
 })
+
+describe('views of custom resources', () => {
+  beforeEach(clear)
+
+  const definition = (properties: object, group = 'example.com') => ({
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `widgets.${group}`, uid: 'd' },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { plural: 'widgets', kind: 'Widget' },
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties } } } },
+        },
+      ],
+    },
+  })
+  const subjectOf = (group = 'example.com') =>
+    `evt.apiextensions%2Ek8s%2Eio.customresourcedefinitions._.widgets%2E${group.replace('.', '%2E')}`
+  const widget = (sequence: number, spec: object) =>
+    recordOf(sequence, 'evt.example%2Ecom.widgets.default.w', {
+      kind: 'Widget',
+      apiVersion: 'example.com/v1',
+      metadata: { name: 'w', namespace: 'default', uid: 'w' },
+      spec,
+    })
+  const viewsOfWidgets = (): Promise<string[]> =>
+    lines(`select viewname as line from pg_views where schemaname = 'v1' and viewname like 'widgets%' order by 1`)
+
+  test('come with their definition, typed by its schema, follow it, and go with it', async () => {
+    const sizes = { size: { type: 'integer' }, madeAt: { type: 'string', format: 'date-time' } }
+    await createPostgresReadModel(pool).withStream('events', identity, async (claimed) => {
+      await claimed.apply([recordOf(1, subjectOf(), definition(sizes)), widget(2, { size: 3, madeAt: '2026-01-01T00:00:00Z' })], 2)
+      expect(await viewsOfWidgets()).toEqual(['widgets', 'widgets_history'])
+      const shown = `select size + 1 || ' ' || extract(year from made_at at time zone 'UTC') as line from v1.widgets`
+      expect(await lines(shown)).toEqual(['4 2026'])
+      const client = await pool.connect()
+      try {
+        await client.query(`set role ${readerRole}`)
+        expect((await client.query('select size from v1.widgets_as_of(2)')).rows).toEqual([{ size: '3' }])
+      } finally {
+        await client.query('reset role')
+        client.release()
+      }
+      // Another type: PostgreSQL would not let the column be replaced.
+      await claimed.apply([recordOf(3, subjectOf(), definition({ size: { type: 'string' } }))], 3)
+      expect(await lines(`select size || '!' as line from v1.widgets`)).toEqual(['3!'])
+      // A kind of another group with the same plural has a longer name.
+      await claimed.apply([recordOf(4, subjectOf('other.org'), definition(sizes, 'other.org'))], 4)
+      expect(await viewsOfWidgets()).toEqual([
+        'widgets',
+        'widgets_history',
+        'widgets_other_org',
+        'widgets_other_org_history',
+      ])
+      await claimed.apply([recordOf(5, subjectOf(), definition(sizes), 1, true)], 5)
+      expect(await viewsOfWidgets()).toEqual(['widgets_other_org', 'widgets_other_org_history'])
+    })
+    // Another log has definitions of its own.
+    await createPostgresReadModel(pool).withStream('events', { incarnation: 'second', lastSequence: 1 }, async () => undefined)
+    expect(await viewsOfWidgets()).toEqual([])
+  })
+})

@@ -6,7 +6,8 @@ import type { Damage } from '@shiplog/events/integrity/log-inspection'
 import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
 import { type Kysely, sql, type Transaction } from 'kysely'
-import { contractHash, contractOf, contractSql, type ExistingViews } from './contract.ts'
+import { contractHash, contractOf, contractSql } from './contract.ts'
+import { definitionsResource, dropAllCustomViews, existingViews, syncCustomViews } from './custom-views.ts'
 import { createDatabase, type Database, projectorRole } from './database.ts'
 import { migrate } from './migrations.ts'
 import {
@@ -37,15 +38,6 @@ export async function prepare(pool: pg.Pool): Promise<void> {
     await tx.deleteFrom('shiplog.contract').execute()
     await tx.insertInto('shiplog.contract').values({ hash }).execute()
   })
-}
-
-async function existingViews(tx: Transaction<Database>): Promise<ExistingViews> {
-  const { rows } = await sql<{ view: string; name: string; type: string }>`
-    select c.relname as view, a.attname as name, format_type(a.atttypid, a.atttypmod) as type
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
-    where n.nspname = 'v1' and c.relkind = 'v' and a.attnum > 0 and not a.attisdropped
-    order by c.relname, a.attnum`.execute(tx)
-  return Map.groupBy(rows, ({ view }) => view)
 }
 
 /** Lets roles log in by themselves, with these passwords; for a server that is ours alone. */
@@ -128,6 +120,7 @@ async function claim(
     await tx.deleteFrom('shiplog.versions').where('stream', '=', number).execute()
     await tx.deleteFrom('shiplog.objects').where('stream', '=', number).execute()
     await tx.deleteFrom('shiplog.streams').where('stream', '=', number).execute()
+    if (stream === 'events') await dropAllCustomViews(tx)
     await tx
       .insertInto('shiplog.streams')
       .values({
@@ -180,6 +173,11 @@ async function claim(
     return moving
   }
 
+  const write = async (tx: Transaction<Database>, rows: RowColumns, careful: boolean): Promise<void> => {
+    await writeRows(tx, number, rows, careful)
+    await syncCustomViews(tx, rows.name.filter((_, at) => rows.groupResource[at] === definitionsResource))
+  }
+
   return {
     get position() {
       return position
@@ -189,11 +187,11 @@ async function claim(
       const rows = await rowsOf(records, codec)
       const careful = rows.problem.some((problem) => problem !== null)
       try {
-        await inTransaction(change, (tx) => writeRows(tx, number, rows, careful))
+        await inTransaction(change, (tx) => write(tx, rows, careful))
       } catch (error) {
         if (!isDataProblem(error)) throw error
         // Something in here is no jsonb: the same batch again, each payload tried by itself.
-        await inTransaction(change, (tx) => writeRows(tx, number, rows, true))
+        await inTransaction(change, (tx) => write(tx, rows, true))
       }
     },
     completeUntil: (timeMs) => inTransaction({ through: position, completeUntilMs: timeMs }, () => Promise.resolve()),

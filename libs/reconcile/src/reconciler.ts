@@ -1,7 +1,7 @@
 // What a reconciler is: a pure function from a key and a view to commands, with the wiring that says which changes wake
 // which keys. It is level-triggered: it never sees an event, may be run twice at any time, and the second run, with the
 // first one's effects in the view, returns nothing new.
-import type { ObjectChange } from '@shiplog/feed/object-feed'
+import { type ObjectChange, otherResources } from '@shiplog/feed/object-feed'
 import type { ApiRequest } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { ObjectOf } from '@shiplog/api/object-of'
@@ -59,7 +59,10 @@ export interface ReconcileResult {
 /** A change of an object of this resource. */
 export type ChangeOf<R extends string> = Omit<ObjectChange, 'object'> & { readonly object: ObjectOf<R> }
 
-/** Which keys a change of a resource enqueues. `before` is the object as it was; undefined for a new one. */
+/**
+ * Which keys a change of a resource enqueues. A watch of `otherResources` is told of all that the reconciler has no watch of by
+ * name. `before` is the object as it was; undefined for a new one.
+ */
 export interface ResourceWatch {
   readonly groupResource: string
   keys(change: ObjectChange, before: KubeObject | undefined, view: ObjectView): Iterable<string>
@@ -75,6 +78,12 @@ export interface Reconciler {
   /** How many keys may be worked on at a time; the runner's default when absent. */
   readonly workers?: number
   reconcile(key: string, view: ObjectView, context: ReconcileContext): ReconcileResult
+}
+
+/** The watches of a reconciler that a change of a resource concerns. */
+export function watchesOf({ resources }: Reconciler, groupResource: string): readonly ResourceWatch[] {
+  const named = resources.filter((watch) => watch.groupResource === groupResource)
+  return named.length > 0 ? named : resources.filter((watch) => watch.groupResource === otherResources)
 }
 
 /** The reconciler's own kind: the object's key. */

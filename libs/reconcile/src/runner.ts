@@ -17,7 +17,7 @@ import { createCommandGate } from './command-gate.ts'
 import { CommandSender } from './command-sender.ts'
 import { ControllerLoop } from './controller-loop.ts'
 import { createEventRecorder } from './events-recorder.ts'
-import type { Reconciler, ResourceWatch } from './reconciler.ts'
+import { type Reconciler, type ResourceWatch, watchesOf } from './reconciler.ts'
 import { createObjectView, type ObjectView, type ProjectedView } from './view.ts'
 import type { WorkQueueMetrics } from './work-queue.ts'
 import { workQueueTimes } from './work-queue-metrics.ts'
@@ -70,17 +70,17 @@ interface Subscription {
   readonly keys: ResourceWatch['keys']
 }
 
-/** The loops' watches by resource, so that a change reaches only those who care. */
-function subscriptionsOf(loops: readonly ControllerLoop[]): ReadonlyMap<string, readonly Subscription[]> {
-  const subscriptions = new Map<string, Subscription[]>()
-  for (const loop of loops) {
-    for (const { groupResource, keys } of loop.reconciler.resources) {
-      const list = subscriptions.get(groupResource) ?? []
-      list.push({ loop, keys })
-      subscriptions.set(groupResource, list)
+/** The loops' watches by resource, so that a change reaches only those who care; kept, because it is asked with every change. */
+function subscriptionsOf(loops: readonly ControllerLoop[]): (groupResource: string) => readonly Subscription[] {
+  const known = new Map<string, readonly Subscription[]>()
+  return (groupResource) => {
+    let found = known.get(groupResource)
+    if (!found) {
+      found = loops.flatMap((loop) => watchesOf(loop.reconciler, groupResource).map(({ keys }) => ({ loop, keys })))
+      known.set(groupResource, found)
     }
+    return found
   }
-  return subscriptions
 }
 
 /** An object of the view as the change that created it. */
@@ -104,7 +104,7 @@ class Runner implements ControllerRunner {
   readonly #log: Logger
   readonly #keys: ActiveKeys
   readonly #loops: readonly ControllerLoop[]
-  readonly #subscriptions: ReadonlyMap<string, readonly Subscription[]>
+  readonly #subscriptions: (groupResource: string) => readonly Subscription[]
   readonly #stopping = new AbortController()
   #startedMs = 0
   #running: Promise<void> | undefined
@@ -221,7 +221,7 @@ class Runner implements ControllerRunner {
   }
 
   #enqueue(change: ObjectChange, before: KubeObject | undefined, cause: number | undefined): void {
-    for (const { loop, keys } of this.#subscriptions.get(change.groupResource) ?? []) {
+    for (const { loop, keys } of this.#subscriptions(change.groupResource)) {
       for (const key of keys(change, before, this.view)) loop.enqueue(key, cause)
     }
   }
@@ -229,7 +229,7 @@ class Runner implements ControllerRunner {
   /** Enqueues every key there is, as the first snapshot did. */
   async #enqueueAll(): Promise<void> {
     let turn = 0
-    for (const groupResource of this.#subscriptions.keys()) {
+    for (const groupResource of this.view.known()) {
       for (const object of [...this.view.list(groupResource)]) {
         if (++turn % objectsPerTurn === 0) await this.#clock.sleep(0)
         if (this.#stopping.signal.aborted) return

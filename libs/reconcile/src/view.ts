@@ -2,7 +2,7 @@
 // as of one sequence), indexed (by namespace, by owner, and by what reconcilers declare), and it can be waited for: after
 // sending commands a controller loop continues only when the view has seen their sequences, which is why no reconciler
 // needs expectations. Objects are typed by their group resource; the cast from the feed's plain objects is here.
-import type { FeedBatch, ObjectChange } from '@shiplog/feed/object-feed'
+import { type FeedBatch, isWanted, type ObjectChange } from '@shiplog/feed/object-feed'
 import type { KubeObject, OwnerReference } from '@shiplog/api/kube-object'
 import type { ObjectOf } from '@shiplog/api/object-of'
 import { splitGroupResource } from '@shiplog/api/schema/schema'
@@ -50,8 +50,10 @@ export interface ObjectView {
   deletedAtMs(groupResource: string, key: string): number | undefined
   /** True when objects of this resource are followed. */
   follows(groupResource: string): boolean
-  /** All followed resources. */
+  /** All followed resources, by name or as `otherResources`. */
   readonly groupResources: readonly string[]
+  /** Resources of which there may be objects. */
+  known(): Iterable<string>
 }
 
 /** The writing side, for the runner. */
@@ -132,16 +134,21 @@ function* objectsOf<R extends string>(entries: Iterable<Entry> = none, groupReso
 
 /** Creates an empty view of these resources. */
 export function createObjectView(groupResources: readonly string[], indexes: readonly ViewIndex[] = []): ProjectedView {
+  const followed: ReadonlySet<string> = new Set(groupResources)
+  const emptyResource = (groupResource: string): Resource => ({
+    entries: new Map(),
+    namespaces: new Map(),
+    indexes: indexes.filter((index) => index.groupResource === groupResource),
+  })
   const resources = new Map<string, Resource>(
-    groupResources.map((groupResource) => [
-      groupResource,
-      {
-        entries: new Map(),
-        namespaces: new Map(),
-        indexes: indexes.filter((index) => index.groupResource === groupResource),
-      },
-    ]),
+    groupResources.map((groupResource) => [groupResource, emptyResource(groupResource)]),
   )
+  const resourceOf = (groupResource: string): Resource | undefined => {
+    let resource = resources.get(groupResource)
+    if (!resource && isWanted(followed, groupResource))
+      resources.set(groupResource, (resource = emptyResource(groupResource)))
+    return resource
+  }
   const uids = new Map<string, Entry>()
   const owned = new Map<string, Set<Entry>>()
   const indexed = new Map<string, Map<string, Set<Entry>>>(indexes.map((index) => [index.name, new Map()]))
@@ -191,7 +198,7 @@ export function createObjectView(groupResources: readonly string[], indexes: rea
 
   /** Returns the object as it was before. */
   const put = (change: ObjectChange): KubeObject | undefined => {
-    const resource = resources.get(change.groupResource)
+    const resource = resourceOf(change.groupResource)
     if (!resource) return undefined
     const key = keyOf(change.namespace, change.name)
     const known = resource.entries.get(key)
@@ -273,7 +280,8 @@ export function createObjectView(groupResources: readonly string[], indexes: rea
     byIndex: (index, key) => objectsOf(indexed.get(index.name)?.get(key)),
     countIndex: (index, key) => indexed.get(index.name)?.get(key)?.size ?? 0,
     deletedAtMs: (groupResource, key) => tombstones.get(`${groupResource} ${key}`),
-    follows: (groupResource) => resources.has(groupResource),
+    follows: (groupResource) => isWanted(followed, groupResource),
+    known: () => resources.keys(),
     apply: (batch, onChange) => {
       const befores = batch.changes.map(put)
       sequence = Math.max(sequence, batch.sequence)

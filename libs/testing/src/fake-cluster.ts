@@ -6,7 +6,7 @@ import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ObjectOf } from '@shiplog/api/object-of'
 import { parseIpRanges } from '@shiplog/api/ip-address'
-import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { builtInCatalogue, type Catalogue, definitionsResource, withDefinitions } from '@shiplog/domain/catalogue/catalogue'
 import { compileLabelSelector } from '@shiplog/api/selectors'
 import type { Status } from '@shiplog/api/status'
 import type { AdmissionPlugin } from '@shiplog/domain/admission'
@@ -150,6 +150,20 @@ export function createFakeCluster(
 /** Services may be of both families. */
 const dualStack = parseIpRanges('10.96.0.0/16,fd00:10:96::/112')
 
+const catalogues = new WeakMap<MemoryStore, Catalogue>()
+
+/** The kinds that there are now, as the definitions in the store say. */
+function catalogueOf(store: MemoryStore): Catalogue {
+  const stored = store.list(definitionsResource).map((object) => ({
+    name: object.metadata.name,
+    sequence: Number(object.metadata.resourceVersion),
+    parse: () => object,
+  }))
+  const catalogue = withDefinitions(catalogues.get(store) ?? builtInCatalogue(), stored)
+  catalogues.set(store, catalogue)
+  return catalogue
+}
+
 /** Ids count and names are drawn from a fixed seed, so that a failing test fails the same way again. */
 function pipelineOver(
   store: MemoryStore,
@@ -159,7 +173,9 @@ function pipelineOver(
   const random = seededRandom(1)
   let serial = 0
   return {
-    registry: builtInRegistry(),
+    get registry() {
+      return catalogueOf(store)
+    },
     store,
     admission,
     reader: {

@@ -3,7 +3,7 @@
 import type { AddressInfo } from 'node:net'
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { IpRanges } from '@shiplog/api/ip-address'
-import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { nodeRestriction } from '@shiplog/domain/admission/node-restriction.plugin'
 import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { AdmissionView } from '@shiplog/domain/admission'
@@ -36,6 +36,7 @@ import { componentLeaseNames } from './access/component-lease-rights.ts'
 import { attemptOf, isComponent } from './access/components.ts'
 import { serveBusCommands } from './bus/commands.ts'
 import { serveBusFeeds } from './bus/feeds.ts'
+import { keepDefinitions } from './custom-resources/definition-keeper.ts'
 import { createEscalationCheck } from './access/escalation.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
@@ -50,6 +51,7 @@ import { createRequestBodies } from './request/request-body.ts'
 import { createSignerChecks } from './access/signer-rights.ts'
 import { createStreams, type OnStored } from './store/streams.ts'
 import { createTunnels } from './streaming/tunnels.ts'
+import { createPresentKinds } from './store/kinds.ts'
 import { createView } from './store/view.ts'
 import { createWatchHub } from './read/watch.ts'
 import { createWatchSource } from './read/watch-source.ts'
@@ -112,12 +114,14 @@ export interface ApiGateway extends Service {
   readonly watchers: number
 }
 
+/** As whom it does what nobody asked for. */
+const ownUser: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
+
 /** Longest time that open requests get to end at a stop. */
 const closeTimeoutMs = 2_000
 
 export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const { clock, ids, logger } = deps
-  const registry = builtInRegistry()
   const metrics = deps.metrics ?? createMetricsRegistry()
   const requestMetrics = createRequestMetrics(metrics)
   const appendHealth = createAppendHealth({ clock, logger, probe: () => probeLog(streams.events, ids) })
@@ -129,6 +133,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...(deps.onStored ? { onStored: deps.onStored } : {}),
   })
   const view = createView(streams)
+  const kinds = createPresentKinds(streams)
   const nowMs = (): number => clock.nowMs()
   const serviceAccountTokens = deps.serviceAccounts && createServiceAccountTokens(deps.serviceAccounts, ids)
   const lookup: Lookup = (resource, namespace, name) => view.get(resource, namespace, name)
@@ -169,15 +174,15 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     componentLeaseNames,
   ]
   const reader = createReader(streams, { nowMs, continueTokenLifetimeMs: deps.continueTokenLifetimeMs })
-  const bodies = createRequestBodies(registry)
+  const bodies = createRequestBodies(builtInCatalogue())
   const writer = createWriter({
-    ...{ registry, bodies, streams, admission, view, clock, ids },
+    ...{ bodies, streams, admission, view, clock, ids },
     serviceRanges: deps.serviceRanges,
     ...(deps.asyncAdmission ? { asyncAdmission: deps.asyncAdmission } : {}),
   })
   const operationsOver = (sources: OperationSources): Operations =>
     createOperations({
-      ...{ registry, writer, bodies, view, admission, serviceAccountTokens },
+      ...{ writer, bodies, view, admission, serviceAccountTokens },
       ...sources,
       logIsHealthy: () => health().every(({ ok }) => ok),
       reviews: { authorizer, authenticateToken: authenticator.authenticateToken },
@@ -189,11 +194,13 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const closing = new AbortController()
   /** What is served over the bus. */
   const onBus = new DisposableStack()
-  const past = createPast({ streams, reader, operationsOver, clock, outgoing, stopped: closing.signal })
+  /** What this gateway does by itself. */
+  const ownWork = new DisposableStack()
+  const past = createPast({ streams, reader, kinds, operationsOver, clock, outgoing, stopped: closing.signal })
   const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
   const operations = operationsOver({
-    ...{ reader, nowMs },
-    watches: createWatchSource({ reader, hub, watchEvents: requestMetrics.watchEvents }),
+    ...{ kinds, reader, nowMs },
+    watches: createWatchSource({ reader, kinds, hub, watchEvents: requestMetrics.watchEvents }),
     podLogs: createPodLogSource({ reader, tunnels }),
   })
   metrics.collect(() => storeSamples(streams))
@@ -214,10 +221,9 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...(deps.inspection ? [inspectionCheck(deps.inspection)] : []),
   ]
 
-  const clientFor = (user: User): ApiClient => createInProcessClient({ registry, operations, attempts, ids }, user)
+  const clientFor = (user: User): ApiClient => createInProcessClient({ operations, attempts, ids }, user)
   const legacyUse = createLegacyTokenUse({ clientFor, clock, logger })
   const routes = createNonResourceRoutes({
-    registry,
     serviceAccountTokens,
     address: () => `${deps.externalHost ?? deps.https?.host ?? 'localhost'}:${port}`,
     health,
@@ -227,7 +233,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const server =
     deps.https &&
     createHttpServer({
-      ...{ registry, operations, past, outgoing, authenticator, authorizer, routes, logger, ids },
+      ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids },
       metrics: requestMetrics,
       events: deps.log.events,
       inspection: deps.inspection,
@@ -250,9 +256,10 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     async start() {
       await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
       grants = createRbacIndex(streams.events.projection)
+      ownWork.use(keepDefinitions({ client: clientFor(ownUser), streams, kinds, clock, logger }))
       const { bus } = deps
       if (bus) {
-        onBus.use(serveBusCommands({ bus, registry, operations, authorizer, ids, logger }))
+        onBus.use(serveBusCommands({ bus, operations, authorizer, ids, logger }))
         onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, graph, clock, logger }))
       }
       if (!server || !deps.https) return
@@ -263,6 +270,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       if (stopping.signal.aborted) return
       // First: commands and feeds go to another gateway.
       onBus.dispose()
+      ownWork.dispose()
       hub.close()
       closing.abort()
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])

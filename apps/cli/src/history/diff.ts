@@ -7,6 +7,7 @@ import { type DamagedRecord, type DecodedRecord, isObjectRecord } from '@shiplog
 import { changeLine, type FieldChange, fieldChanges, withoutSecrets } from './history-changes.ts'
 import { addressOf, contentOf, isDamaged, say, warnOfDamage } from './history-records.ts'
 import { type HistorySource, type PastRecord, type SourceOptions, withHistory } from './history-source.ts'
+import { kindsOf } from './history-kinds.ts'
 import { nameOf, sequenceOf, targetOf } from './history-target.ts'
 
 export interface DiffOptions extends SourceOptions {
@@ -29,9 +30,10 @@ export async function diff(
   what: string | undefined,
   options: DiffOptions,
 ): Promise<number> {
-  const target = what === undefined ? undefined : targetOf(what, options.namespace)
   const labels = options.selector === undefined ? undefined : parseLabelSelector(options.selector)
   return await withHistory(options, async (source) => {
+    const kinds = await kindsOf(source)
+    const target = what === undefined ? undefined : targetOf(kinds, what, options.namespace)
     const [from, to] = [await sequenceOf(source, fromText), await sequenceOf(source, toText)]
     const { oldest, newest } = await source.ends()
     for (const sequence of [from, to]) {
@@ -55,7 +57,7 @@ export async function diff(
       const found = differenceOf(old, now)
       if (!found) continue
       count++
-      const difference: Difference = { object: nameOf(address), namespace: address.namespace, ...found }
+      const difference: Difference = { object: nameOf(kinds, address), namespace: address.namespace, ...found }
       if (options.output === 'json') say(JSON.stringify(difference))
       else print(difference)
     }

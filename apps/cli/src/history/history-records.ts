@@ -11,6 +11,7 @@ import {
   isObjectRecord,
   type RecordCodec,
 } from '@shiplog/feed/record-codec'
+import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { nameOf } from './history-target.ts'
 
 /** One event, told. */
@@ -37,7 +38,7 @@ export function addressOf(subject: string): ObjectAddress | undefined {
 }
 
 /** Undefined for seals and guards. */
-export function tell(decoded: DecodedRecord): Told | undefined {
+export function tell(kinds: SchemaRegistry, decoded: DecodedRecord): Told | undefined {
   const { record } = decoded
   const address = addressOf(record.subject)
   if (!address) return undefined
@@ -48,7 +49,7 @@ export function tell(decoded: DecodedRecord): Told | undefined {
     time: new Date(record.timeMs).toISOString(),
     type,
     namespace: address.namespace,
-    object: nameOf(address),
+    object: nameOf(kinds, address),
     actor,
     requestId,
     previous,
@@ -69,14 +70,14 @@ export function contentOf(codec: RecordCodec, decoded: DecodedRecord): JsonObjec
 export const isDamaged = (one: DecodedRecord | DamagedRecord): one is DamagedRecord => one.kind === 'damaged'
 
 /** The object that a damaged record was about, as far as it is known. */
-export function ownerOf({ subject }: DamagedRecord): string | undefined {
+export function ownerOf(kinds: SchemaRegistry, { subject }: DamagedRecord): string | undefined {
   const address = subject === undefined ? undefined : addressOf(subject)
-  return address && `${nameOf(address)}${address.namespace === '' ? '' : ` in ${address.namespace}`}`
+  return address && `${nameOf(kinds, address)}${address.namespace === '' ? '' : ` in ${address.namespace}`}`
 }
 
 /** `118  -  damaged record (its checksum does not match)  of configmap/x in default`. */
-export function damageLine(damaged: DamagedRecord): string {
-  const owner = ownerOf(damaged)
+export function damageLine(kinds: SchemaRegistry, damaged: DamagedRecord): string {
+  const owner = ownerOf(kinds, damaged)
   return `${String(damaged.sequence).padStart(7)}  -  damaged record (${damaged.problem})${owner === undefined ? '' : `  of ${owner}`}`
 }
 

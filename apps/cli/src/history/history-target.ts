@@ -1,6 +1,5 @@
 // What people mean: `deploy/web` is a subject of the log, `10m` a moment ten minutes ago.
-import { builtInRegistry } from '@shiplog/api/schema/registry'
-import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
+import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import { encodeToken, objectSubject, type ObjectAddress, resourceFilter } from '@shiplog/events/subjects'
 import { keepsOnlyLast } from '@shiplog/feed/stream-of'
 import { systemClock } from '@shiplog/runtime/clock'
@@ -16,9 +15,9 @@ export interface Target {
 }
 
 /** A kind by any of the names that kubectl takes: `pods`, `po`, `Pod`, `deployments.apps`. */
-export function resourceNamed(text: string): ResourceInfo {
+export function resourceNamed(kinds: SchemaRegistry, text: string): ResourceInfo {
   const wanted = text.toLowerCase()
-  const found = builtInRegistry().resources.find(
+  const found = kinds.resources.find(
     (one) =>
       one.stored &&
       one.version === one.storageVersion &&
@@ -35,9 +34,9 @@ export function resourceNamed(text: string): ResourceInfo {
 }
 
 /** `KIND` or `KIND/NAME`. A namespaced name without a namespace is looked for in `default`. */
-export function targetOf(text: string, namespace: string | undefined): Target {
+export function targetOf(kinds: SchemaRegistry, text: string, namespace: string | undefined): Target {
   const slash = text.indexOf('/')
-  const resource = resourceNamed(slash < 0 ? text : text.slice(0, slash))
+  const resource = resourceNamed(kinds, slash < 0 ? text : text.slice(0, slash))
   const name = slash < 0 ? undefined : text.slice(slash + 1)
   if (name === '') throw new Error(`${JSON.stringify(text)} names no object`)
   const { group } = resource
@@ -57,9 +56,9 @@ export function targetOf(text: string, namespace: string | undefined): Target {
 }
 
 /** `deployment.apps/web`, as kubectl's -o name says it. */
-export function nameOf(address: ObjectAddress): string {
+export function nameOf(kinds: SchemaRegistry, address: ObjectAddress): string {
   const groupResource = groupResourceOf(address.group, address.resource)
-  const singular = builtInRegistry().storage(groupResource)?.singular ?? address.resource
+  const singular = kinds.storage(groupResource)?.singular || address.resource
   return `${groupResourceOf(address.group, singular)}/${address.name}`
 }
 

@@ -14,6 +14,7 @@ import {
   whoAndWhy,
 } from './history-records.ts'
 import { type SourceOptions, withHistory } from './history-source.ts'
+import { kindsOf } from './history-kinds.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
 
 export interface HistoryOptions extends SourceOptions {
@@ -28,9 +29,10 @@ const fieldsShownMax = 20
 
 /** Gives the exit code: 1 when the log knows no such object. */
 export async function history(text: string, options: HistoryOptions): Promise<number> {
-  const target = targetOf(text, options.namespace)
-  if (target.name === undefined) throw new Error(`which one? KIND/NAME, please: ${text}/…`)
   return await withHistory(options, async (source) => {
+    const kinds = await kindsOf(source)
+    const target = targetOf(kinds, text, options.namespace)
+    if (target.name === undefined) throw new Error(`which one? KIND/NAME, please: ${text}/…`)
     const since = options.since === undefined ? 0 : await sequenceOf(source, options.since)
     let before: JsonObject | undefined
     /** The version before cannot be read: nobody knows what this one changed. */
@@ -45,10 +47,10 @@ export async function history(text: string, options: HistoryOptions): Promise<nu
           isBlind = true
           // What the next version changed is told against the last that can be read.
           if (record.sequence > since)
-            say(options.output === 'json' ? JSON.stringify(damageJson(record)) : `${events > 0 ? '\n' : ''}${damageLine(record).trimStart()}`)
+            say(options.output === 'json' ? JSON.stringify(damageJson(record)) : `${events > 0 ? '\n' : ''}${damageLine(kinds, record).trimStart()}`)
           continue
         }
-        const told = tell(record)!
+        const told = tell(kinds, record)!
         const after = contentOf(source.codec, record)
         if (after === undefined) continue
         const { uid } = after['metadata'] as { uid: string }

@@ -1,5 +1,6 @@
 // `shiplog log`: the story of the cluster or of one object, newest first, or with --follow as it happens.
 import type { DamagedRecord, DecodedRecord } from '@shiplog/feed/record-codec'
+import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
 import { changeLine, fieldChanges, withoutSecrets } from './history-changes.ts'
 import {
   contentOf,
@@ -13,6 +14,7 @@ import {
   whoAndWhy,
 } from './history-records.ts'
 import { type HistorySource, type PastRecord, type SourceOptions, withHistory } from './history-source.ts'
+import { kindsOf } from './history-kinds.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
 
 export interface LogOptions extends SourceOptions {
@@ -33,18 +35,19 @@ const stepMax = 262_144
 
 /** Gives the exit code: 1 when the log knows no such object. */
 export async function log(target: string | undefined, options: LogOptions): Promise<number> {
-  const subjects = subjectsOf(target, options.namespace)
   return await withHistory(options, async (source) => {
+    const kinds = await kindsOf(source)
+    const subjects = subjectsOf(kinds, target, options.namespace)
     const wanted = filterOf(options)
     const damages: DamagedRecord[] = []
     const print = async (record: PastRecord): Promise<boolean> => {
       // Damage is shown whatever was asked for: nobody knows what stood there.
       if (isDamaged(record)) {
         damages.push(record)
-        say(options.output === 'json' ? JSON.stringify(damageJson(record)) : damageLine(record))
+        say(options.output === 'json' ? JSON.stringify(damageJson(record)) : damageLine(kinds, record))
         return true
       }
-      const told = tell(record)
+      const told = tell(kinds, record)
       if (!told || !wanted(told)) return false
       if (options.output === 'json') say(JSON.stringify({ ...told, payload: contentOf(source.codec, record) }))
       else {
@@ -85,9 +88,9 @@ export async function log(target: string | undefined, options: LogOptions): Prom
 }
 
 /** The filters of what was asked for; a pod's story includes the attempts to schedule it. */
-function subjectsOf(target: string | undefined, namespace: string | undefined): string[] {
+function subjectsOf(kinds: Catalogue, target: string | undefined, namespace: string | undefined): string[] {
   if (target === undefined) return ['evt.>', 'dec.>']
-  const { subject, resource } = targetOf(target, namespace)
+  const { subject, resource } = targetOf(kinds, target, namespace)
   if (resource.resource !== 'pods') return [subject]
   return [subject, subject.replace(/^evt\.core\.pods\./, 'dec.*.')]
 }

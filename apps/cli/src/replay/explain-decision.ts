@@ -1,5 +1,6 @@
 // `shiplog explain pod/NAME`: why the pod went where it went, or why it waits, computed again from the log at the basis
 // of its last decision: every node, every plugin, every score; and for what waits, what is missing and how much.
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { createProfile, defaultConfiguration, type Profile } from '@shiplog/scheduling/framework/configuration'
@@ -50,7 +51,7 @@ export interface ExplainedDecision {
 
 /** Gives the exit code. */
 export async function explainDecision(text: string, options: ExplainOptions): Promise<number> {
-  const target = targetOf(text, options.namespace)
+  const target = targetOf(builtInCatalogue(), text, options.namespace)
   if (target.resource.resource !== 'pods' || target.name === undefined)
     throw new Error('only decisions about pods can be explained: pod/NAME, please')
   const profile = options.config === undefined ? createProfile(defaultConfiguration) : profileFromFile(options.config)
@@ -113,7 +114,7 @@ export async function explainPod(
   const [damage] = world.broken.values()
   if (damage)
     throw new Error(
-      `what would be decided is not known: the record at sequence ${damage.sequence}, of ${ownerOf(damage)}, is damaged`,
+      `what would be decided is not known: the record at sequence ${damage.sequence}, of ${ownerOf(builtInCatalogue(), damage)}, is damaged`,
     )
   const object = world.waiting.get(key)
   if (object === undefined) throw new Error(`${key} is not waiting for a node, and no decision about it is recorded`)
@@ -127,7 +128,7 @@ async function lastVersion(
   which: { readonly namespace: string; readonly name: string },
   at: number,
 ): Promise<JsonObject | undefined> {
-  const { subject } = targetOf(`pod/${which.name}`, which.namespace)
+  const { subject } = targetOf(builtInCatalogue(), `pod/${which.name}`, which.namespace)
   let object: JsonObject | undefined
   for await (const records of source.read({ to: at, subjects: [subject] }))
     for (const record of records) {

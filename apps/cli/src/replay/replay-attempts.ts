@@ -1,6 +1,7 @@
 // The recorded attempts to schedule, and the state that each of them saw, rebuilt from the log alone: nodes and pods up
 // to its basis, plus the pods that its run had decided before and the basis did not show yet (decision-record.ts of the
 // scheduler says how those are told).
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { splitGroupResource } from '@shiplog/api/schema/schema'
@@ -294,7 +295,7 @@ export function createWorld(codec: RecordCodec, refusals: ReadonlyMap<string, re
 
   function stateFor(input: AttemptInput): AttemptState | Unknown {
     const [damage] = broken.values()
-    if (damage) return { unknown: `the record at sequence ${damage.sequence}, of ${ownerOf(damage)}, is damaged` }
+    if (damage) return { unknown: `the record at sequence ${damage.sequence}, of ${ownerOf(builtInCatalogue(), damage)}, is damaged` }
     bringUpTo(input)
     const object = waiting.get(input.pod)
     if (object === undefined) return { unknown: `at ${input.basis} the log shows no such pod that waits` }

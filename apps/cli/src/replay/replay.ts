@@ -1,5 +1,6 @@
 // `shiplog replay`: computes every recorded attempt to schedule again and tells how many come out as recorded; with
 // another configuration, which decisions would have been different.
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { createProfile, defaultConfiguration, type Profile } from '@shiplog/scheduling/framework/configuration'
 import { schedule } from '@shiplog/scheduling/framework/schedule'
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
@@ -123,7 +124,7 @@ const outcome = ({ node, top, message }: AttemptResult): string =>
 
 function print(report: ReplayReport, other: Profile | undefined): void {
   const { attempts, failures, identical, sameChoice, different, unknown, damages } = report
-  for (const damaged of damages) say(damageLine(damaged))
+  for (const damaged of damages) say(damageLine(builtInCatalogue(), damaged))
   for (const { attempt, recomputed } of different) {
     const { input, recorded, sequence } = attempt
     say(`${sequence}  pod/${input.pod.split('/')[1]} in ${input.pod.split('/')[0]}, decided at ${input.basis}`)

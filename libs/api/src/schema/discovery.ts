@@ -41,8 +41,18 @@ export const compareVersions = (a: string, b: string): number => {
   return 0
 }
 
-const resourcesOf = (registry: SchemaRegistry, group: string, version: string): ResourceInfo[] =>
-  registry.resources.filter((resource) => resource.group === group && resource.version === version)
+const indexes = new WeakMap<readonly ResourceInfo[], ReadonlyMap<string, readonly ResourceInfo[]>>()
+const noResources: readonly ResourceInfo[] = []
+
+/** The resources of a group-version, in the order of the registry. */
+export const resourcesOf = (registry: SchemaRegistry, group: string, version: string): readonly ResourceInfo[] => {
+  let index = indexes.get(registry.resources)
+  if (!index) {
+    index = Map.groupBy(registry.resources, (resource) => apiVersionOf(resource.group, resource.version))
+    indexes.set(registry.resources, index)
+  }
+  return index.get(apiVersionOf(group, version)) ?? noResources
+}
 
 /** `/api`. The address, where known, is the one that clients inside the cluster may use. */
 export const apiVersions = (serverAddress?: string): JsonObject => ({
@@ -85,7 +95,7 @@ export const apiResourceList = (registry: SchemaRegistry, group: string, version
         singularName: resource.singular,
         namespaced: resource.namespaced,
         kind: resource.kind,
-        verbs: resource.verbs,
+        verbs: resource.shownVerbs ?? resource.verbs,
         ...(resource.shortNames.length > 0 ? { shortNames: resource.shortNames } : {}),
         ...(resource.categories.length > 0 ? { categories: resource.categories } : {}),
         ...(resource.stored ? { storageVersionHash: storageVersionHash(resource) } : {}),
@@ -132,7 +142,7 @@ const aggregatedResource = (resource: ResourceInfo): JsonObject => ({
   responseKind: { group: resource.group, version: resource.version, kind: resource.kind },
   scope: resource.namespaced ? 'Namespaced' : 'Cluster',
   singularResource: resource.singular,
-  verbs: resource.verbs,
+  verbs: resource.shownVerbs ?? resource.verbs,
   ...(resource.shortNames.length > 0 ? { shortNames: resource.shortNames } : {}),
   ...(resource.categories.length > 0 ? { categories: resource.categories } : {}),
   ...(resource.subresources.length > 0

@@ -11,6 +11,10 @@ const patchTypes = [
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
 ]
+/** What merges how, and which number a field has in protobuf, is written into built-in types alone. */
+const bodyTypesOfCustom = bodyTypes.slice(0, 2)
+const patchTypesOfCustom = patchTypes.slice(0, 3)
+const isCustom = ({ registry, resource }: Target): boolean => registry.published?.revision(resource) !== undefined
 const deleteOptions = `${metaPrefix}DeleteOptions`
 const status = `${metaPrefix}Status`
 
@@ -199,9 +203,13 @@ const requestBody = (target: Target, verb: string, connection: boolean): JsonObj
   switch (verb) {
     case 'create':
     case 'update':
-      return body(target.subresource?.definition ?? target.resource.definition, bodyTypes, true)
+      return body(
+        target.subresource?.definition ?? target.resource.definition,
+        isCustom(target) ? bodyTypesOfCustom : bodyTypes,
+        true,
+      )
     case 'patch':
-      return body(patchDefinition, patchTypes, true)
+      return body(patchDefinition, isCustom(target) ? patchTypesOfCustom : patchTypes, true)
     case 'delete':
     case 'deletecollection':
       return body(deleteOptions, bodyTypes, false)
@@ -219,8 +227,9 @@ const responses = (target: Target, verb: string, connection: boolean): JsonObjec
   }
   const item = subresource?.definition ?? resource.definition
   const list = `${resource.definition}List`
+  const isList = verb === 'list' && (registry.definitions.has(list) || registry.published?.schema(list, 3) !== undefined)
   const definition =
-    verb === 'list' && registry.definitions.has(list)
+    isList
       ? list
       : verb === 'delete' || verb === 'deletecollection'
         ? status

@@ -26,7 +26,7 @@ export function openApiV2(registry: SchemaRegistry): JsonObject {
   const groups = groupsOf(registry)
   const paths = discoveryPaths(groups)
   const add = (schemas: Readonly<Record<string, JsonObject>>): void => {
-    for (const [name, schema] of Object.entries(schemas)) definitions[name] ??= swaggerSchema(schema)
+    for (const [name, schema] of Object.entries(schemas)) definitions[name] ??= registry.published?.schema(name, 2) ?? swaggerSchema(schema)
   }
   for (const { group, versions } of groups) {
     for (const version of versions) {

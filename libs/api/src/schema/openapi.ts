@@ -1,12 +1,12 @@
 // OpenAPI v3, one document a group-version, from the registry and the generated texts: what `kubectl explain`, `apply`,
 // `diff` and `create --validate` read. Import this file only when a document is asked for: it brings all descriptions.
 import { createHash } from 'node:crypto'
-import { groupsOf } from './discovery.ts'
+import { groupsOf, resourcesOf } from './discovery.ts'
 import texts from '../generated/descriptions.json' with { type: 'json' }
 import type { JsonObject } from '../kube-object.ts'
 import { operationsOf } from './openapi-operations.ts'
 import { openApiSchema, sharedSchemas } from './openapi-schemas.ts'
-import { apiVersionOf, type SchemaRegistry } from './schema.ts'
+import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from './schema.ts'
 
 /** The version of Kubernetes that the documents describe. */
 export const describedVersion = 'v1.36.0'
@@ -30,8 +30,8 @@ export const openApiIndex = (registry: SchemaRegistry): JsonObject => ({
  */
 export const openApiDocument = (registry: SchemaRegistry, path: string): JsonObject | undefined => {
   const [group, version] = groupVersionOf(path)
-  const resources = registry.resources.filter((resource) => resource.group === group && resource.version === version)
-  if (resources.length === 0 || version === undefined) return undefined
+  const resources = version === undefined ? [] : resourcesOf(registry, group, version)
+  if (resources.length === 0) return undefined
   const paths: Record<string, JsonObject> = {}
   const wanted = new Set<string>()
   for (const resource of resources) Object.assign(paths, operationsOf(registry, resource, wanted))
@@ -66,21 +66,29 @@ const groupVersionOf = (path: string): [group: string, version: string | undefin
   return root === 'apis' && first ? [first, second] : ['', undefined]
 }
 
-const hashes = new WeakMap<SchemaRegistry, Map<string, string>>()
+/** By the first resource of a group-version, with all of them. */
+const hashes = new WeakMap<ResourceInfo, { readonly of: readonly ResourceInfo[]; readonly hash: string }>()
 
+/** Custom resources are told apart by what their definitions say of themselves: nobody compiles hundreds of schemas for it. */
 const hashOf = (registry: SchemaRegistry, path: string): string => {
-  let known = hashes.get(registry)
-  if (!known) hashes.set(registry, (known = new Map()))
-  let hash = known.get(path)
-  if (!hash) {
-    hash = createHash('sha512')
-      .update(JSON.stringify(openApiDocument(registry, path)))
-      .digest('hex')
-      .toUpperCase()
-    known.set(path, hash)
-  }
+  const [group, version] = groupVersionOf(path)
+  const resources = resourcesOf(registry, group, version!)
+  const [first] = resources
+  const known = hashes.get(first!)
+  if (known && known.of.length === resources.length && known.of.every((one, at) => one === resources[at]))
+    return known.hash
+  const revisions = resources.map((resource) => registry.published?.revision(resource))
+  const isCustom = revisions.some((revision) => revision !== undefined)
+  const hash = createHash('sha512')
+    .update(JSON.stringify(isCustom ? [path, revisions] : openApiDocument(registry, path)))
+    .digest('hex')
+    .toUpperCase()
+  hashes.set(first!, { of: resources, hash })
   return hash
 }
+
+const refsIn = (schema: JsonObject): string[] =>
+  [...JSON.stringify(schema).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)].map((match) => match[1]!)
 
 /** The wanted definitions and all that they refer to. */
 export const schemasFor = (registry: SchemaRegistry, wanted: ReadonlySet<string>): Record<string, JsonObject> => {
@@ -89,8 +97,12 @@ export const schemasFor = (registry: SchemaRegistry, wanted: ReadonlySet<string>
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     if (schemas.has(name)) continue
     const shared = sharedSchemas[name]
+    const published = shared ? undefined : registry.published?.schema(name, 3)
     if (shared) schemas.set(name, shared)
-    else {
+    else if (published) {
+      schemas.set(name, published)
+      queue.push(...refsIn(published))
+    } else {
       const { schema, refs } = openApiSchema(registry, registry.definition(name), descriptions[name] ?? {})
       schemas.set(name, schema)
       queue.push(...refs)

@@ -14,7 +14,7 @@ export const builtInRegistry = (): SchemaRegistry => {
   return builtIn
 }
 
-/** A registry over any description: tests use small ones, custom resources will add to the built-in one. */
+/** A registry over any description: tests use small ones. */
 export const createRegistry = (
   definitions: Readonly<Record<string, Definition>>,
   resources: readonly ResourceInfo[],
@@ -49,5 +49,75 @@ export const createRegistry = (
     resource: (group, version, resource) => byPath.get(`${apiVersionOf(group, version)}/${resource}`),
     byKind: (group, version, kind) => byKind.get(`${apiVersionOf(group, version)}/${kind}`),
     storage: (groupResource) => byStorage.get(groupResource),
+  }
+}
+
+/**
+ * The definitions of a base, and some more with the resources that have them. They are made when the first is asked for
+ * that the base does not have: a kind of which nobody says anything costs nothing.
+ */
+export const layeredRegistry = (
+  base: SchemaRegistry,
+  more: () => readonly Definition[],
+  resources: readonly ResourceInfo[],
+): SchemaRegistry => {
+  const own = createRegistry({}, resources)
+  let made: Map<string, Definition> | undefined
+  const definitions: ReadonlyMap<string, Definition> = new LayeredMap(
+    base.definitions,
+    () => (made ??= new Map(more().map((definition) => [definition.name, definition]))),
+  )
+  return {
+    ...own,
+    definitions,
+    definition: (name) => {
+      const definition = definitions.get(name)
+      if (!definition) throw new Error(`the registry has no definition ${name}`)
+      return definition
+    },
+  }
+}
+
+/** A map on top of another; what is on top is made when it is first needed. */
+class LayeredMap<Value> implements ReadonlyMap<string, Value> {
+  readonly #base: ReadonlyMap<string, Value>
+  readonly #more: () => ReadonlyMap<string, Value>
+
+  constructor(base: ReadonlyMap<string, Value>, more: () => ReadonlyMap<string, Value>) {
+    this.#base = base
+    this.#more = more
+  }
+
+  get(key: string): Value | undefined {
+    return this.#base.get(key) ?? this.#more().get(key)
+  }
+
+  has(key: string): boolean {
+    return this.#base.has(key) || this.#more().has(key)
+  }
+
+  get size(): number {
+    return this.#base.size + this.#more().size
+  }
+
+  *entries(): MapIterator<[string, Value]> {
+    yield* this.#base.entries()
+    yield* this.#more().entries()
+  }
+
+  *keys(): MapIterator<string> {
+    for (const [key] of this.entries()) yield key
+  }
+
+  *values(): MapIterator<Value> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  [Symbol.iterator](): MapIterator<[string, Value]> {
+    return this.entries()
+  }
+
+  forEach(each: (value: Value, key: string, map: ReadonlyMap<string, Value>) => void): void {
+    for (const [key, value] of this.entries()) each(value, key, this)
   }
 }

@@ -1,6 +1,8 @@
 // The description of the built-in kinds: one generated value (see tools/generate) that drives discovery, OpenAPI,
 // decoding, validation, strategic merge and server-side apply. These are its types; `generated/kinds.json` holds it.
 
+import type { JsonObject } from '../kube-object.ts'
+
 /** The type of a value: a scalar, a list, a map with string keys, or a reference to a definition. */
 export interface FieldType {
   readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'map' | 'ref' | 'any'
@@ -80,6 +82,8 @@ export interface ResourceInfo {
   readonly categories: readonly string[]
   /** Empty for resources that only answer (tokenreviews: create) keep `create`. */
   readonly verbs: readonly string[]
+  /** Those that discovery shows, when they are fewer. */
+  readonly shownVerbs?: readonly string[]
   readonly subresources: readonly Subresource[]
   /** `io.k8s.api.core.v1.Pod`. */
   readonly definition: string
@@ -100,6 +104,16 @@ export interface SchemaRegistry {
   byKind(group: string, version: string, kind: string): ResourceInfo | undefined
   /** The resource in its storage version. */
   storage(groupResource: string): ResourceInfo | undefined
+  /** Kinds whose schema is no definition of ours: custom resources. Absent where there are none. */
+  readonly published?: PublishedKinds
+}
+
+/** What OpenAPI shows of kinds that users bring. */
+export interface PublishedKinds {
+  /** Changes with what the schema of the resource says; undefined for built-in resources. */
+  revision(resource: ResourceInfo): string | undefined
+  /** The schema of a definition name, of a kind or of its list; undefined for all others. */
+  schema(definition: string, openApi: 2 | 3): JsonObject | undefined
 }
 
 /** `pods`, `deployments.apps`. */

@@ -1,7 +1,9 @@
 // CustomResourceDefinitions: names and versions of kinds that users bring.
+import type { CustomResourceDefinitionStatus } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { fillText, immutable, items, section } from '../fields.ts'
 import { validateDefinition } from './custom-resource-definition-validation.ts'
+import { cleanupFinalizer, deletionStages, setCondition } from './definition-status.ts'
 import type { Strategy } from '../strategy.ts'
 import type { CustomResourceDefinition } from '@shiplog/api/generated/types/apiextensions-v1'
 
@@ -36,6 +38,12 @@ export const customResourceDefinitionStrategy: Strategy<CustomResourceDefinition
     const status: JsonObject = before['status'] ?? {}
     const stored = new Set<string>([...items(status['storedVersions']), ...storageVersions(draft['spec'])])
     draft['status'] = { ...status, storedVersions: [...stored] }
+  },
+  /** Its objects go first (see definition-status.ts). */
+  markDeleted: (draft, nowMs) => {
+    const finalizers = draft.metadata.finalizers ?? []
+    if (!finalizers.includes(cleanupFinalizer)) draft.metadata.finalizers = [...finalizers, cleanupFinalizer]
+    setCondition(section(draft, 'status') as CustomResourceDefinitionStatus, deletionStages.pending, nowMs)
   },
   validatesAll: true,
   validate: validateDefinition,

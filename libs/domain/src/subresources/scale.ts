@@ -22,10 +22,23 @@ const selectorOf = (object: Scalable, groupResource: string): string => {
   )
 }
 
+/** What a Scale says of an object. */
+export interface ScaleValues {
+  readonly wanted: number
+  readonly present: number
+  readonly selector: string
+}
+
 /** The Scale of a Deployment, ReplicaSet, StatefulSet or ReplicationController. */
-export const readScale = (object: Scalable, groupResource: string): KubeObject => {
+export const readScale = (object: Scalable, groupResource: string): KubeObject =>
+  scaleOf(object as KubeObject, {
+    wanted: object.spec?.replicas ?? 0,
+    present: object.status?.replicas ?? 0,
+    selector: selectorOf(object, groupResource),
+  })
+
+export const scaleOf = (object: KubeObject, { wanted, present, selector }: ScaleValues): KubeObject => {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
-  const selector = selectorOf(object, groupResource)
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
@@ -37,13 +50,18 @@ export const readScale = (object: Scalable, groupResource: string): KubeObject =
       creationTimestamp,
     },
     // Zero is not written, as in upstream's type.
-    spec: object.spec?.replicas ? { replicas: object.spec.replicas } : {},
-    status: { replicas: object.status?.replicas ?? 0, ...(selector ? { selector } : {}) },
+    spec: wanted ? { replicas: wanted } : {},
+    status: { replicas: present, ...(selector ? { selector } : {}) },
   }
 }
 
 /** Writes the wished replicas into the draft, or throws. The caller checks the resourceVersion. */
 export const writeScale = (draft: Scalable, scale: Decoded<Scale>, groupResource: string): void => {
+  section(draft, 'spec').replicas = wantedReplicas(draft, scale, groupResource)
+}
+
+/** The replicas that a Scale wishes for an object; throws when it may not. */
+export const wantedReplicas = (draft: Scalable, scale: Decoded<Scale>, groupResource: string): number => {
   const { name } = draft.metadata
   const replicas = scale.spec?.replicas ?? 0
   const causes = nonNegative(replicas, 'spec.replicas')
@@ -59,5 +77,5 @@ export const writeScale = (draft: Scalable, scale: Decoded<Scale>, groupResource
       ),
     )
   }
-  section(draft, 'spec').replicas = replicas
+  return replicas
 }

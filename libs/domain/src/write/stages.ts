@@ -37,6 +37,8 @@ export interface Write {
   readonly subresource: string
   readonly namespace: string
   readonly dryRun: boolean
+  /** The object is stored in a form of the past: an update that changes nothing stores it anew. */
+  readonly isOutdated?: boolean
   readonly context: DecisionContext
   readonly admission: readonly AdmissionPlugin[]
   readonly reader: AdmissionView
@@ -112,11 +114,17 @@ export function settleUpdate(write: Write, draft: KubeObject, before: KubeObject
   const attributes = attributesOf(write, 'UPDATE', before.metadata.name, draft, before)
   admit(write, 'validate', attributes)
   const warnings = allWarnings(write, draft, before)
-  if (decision.kind === 'unchanged') return { ...nothingElse, warnings }
-  const { event } = decision
+  const event = decision.kind === 'event' ? decision.event : write.isOutdated ? storedAnew(kind, draft) : undefined
+  if (!event) return { ...nothingElse, warnings }
   if (event.deleted) return { event, allocation: released(write, before), charges: [], warnings }
   return { event, allocation: changed, charges: charge(write, attributes), warnings }
 }
+
+const storedAnew = ({ info }: Kind, object: KubeObject): ObjectEvent => ({
+  type: `${info.kind}Updated`,
+  object,
+  deleted: false,
+})
 
 /** Admit, decide, release. */
 export function settleDelete(write: Write, before: KubeObject, command: DeleteCommand): DecidedWrite {

@@ -1,5 +1,5 @@
 // The object feed of a fake cluster. It can lag, be held back, and break.
-import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
+import { type FeedBatch, isWanted, type ObjectChange, type ObjectFeed } from '@shiplog/feed/object-feed'
 import type { Clock } from '@shiplog/runtime/clock'
 import { changeOf, type MemoryStore } from './memory-store.ts'
 
@@ -53,7 +53,7 @@ export function createMemoryFeeds(store: MemoryStore, clock: Pick<Clock, 'nowMs'
       if (signal.aborted) return
       const part = store.changes.slice(at)
       at += part.length
-      const changes = part.filter((change) => wanted.has(change.groupResource))
+      const changes = part.filter((change) => isWanted(wanted, change.groupResource))
       yield { changes, sequence: part.at(-1)!.sequence, synced: true }
     }
   }
@@ -72,9 +72,10 @@ export function createMemoryFeeds(store: MemoryStore, clock: Pick<Clock, 'nowMs'
 }
 
 /** The present objects as changes, oldest version first. */
-function presentOf(store: MemoryStore, groupResources: Iterable<string>, timeMs: number): ObjectChange[] {
+function presentOf(store: MemoryStore, wanted: ReadonlySet<string>, timeMs: number): ObjectChange[] {
   const present: ObjectChange[] = []
-  for (const groupResource of groupResources) {
+  for (const groupResource of store.groupResources()) {
+    if (!isWanted(wanted, groupResource)) continue
     for (const object of store.list(groupResource)) {
       const sequence = Number(object.metadata.resourceVersion)
       present.push(changeOf(groupResource, object, { sequence, timeMs, type: `${object.kind}Created`, deleted: false }))

@@ -15,6 +15,8 @@ export interface MemoryStore {
   readonly changes: readonly ObjectChange[]
   get(groupResource: string, namespace: string, name: string): KubeObject | undefined
   list(groupResource: string, namespace?: string): KubeObject[]
+  /** Resources of which there are or were objects. */
+  groupResources(): string[]
   /** When a name that is free again was given up last: the sequence; undefined when it never was. */
   goneAt(groupResource: string, namespace: string, name: string): number | undefined
   guard(key: string): Guard | undefined
@@ -50,6 +52,7 @@ export function createMemoryStore(clock: { nowMs(): number }): MemoryStore {
     get: (groupResource, namespace, name) => of(groupResource).get(keyFor(namespace, name)),
     list: (groupResource, namespace) =>
       [...of(groupResource).values()].filter((one) => namespace === undefined || one.metadata.namespace === namespace),
+    groupResources: () => [...objects.keys()],
     goneAt: (groupResource, namespace, name) => gone.get(`${groupResource} ${keyFor(namespace, name)}`),
     guard: (key) => guards.get(key),
     setGuard(key, holder) {

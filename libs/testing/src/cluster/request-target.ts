@@ -1,7 +1,7 @@
 // A request to a fake cluster with what it is about: its resource and kind, its body decoded as the gateway decodes it.
 import type { ApiRequest } from '@shiplog/api/api-client'
 import { cloneJson } from '@shiplog/api/clone-json'
-import { normalize, structuralErrors } from '@shiplog/api/decode/decode'
+import { normalize } from '@shiplog/api/decode/decode'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { applyJsonPatch } from '@shiplog/api/patch/json-patch'
 import { applyMergePatch } from '@shiplog/api/patch/merge-patch'
@@ -9,14 +9,14 @@ import { strategicMergePatch } from '@shiplog/api/patch/strategic-merge'
 import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, notFound } from '@shiplog/api/status'
 import type { AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
-import { convert } from '@shiplog/domain/conversions'
-import { checkIdentity, type DeleteCommand, type Kind } from '@shiplog/domain/decider'
-import { strategyFor } from '@shiplog/domain/strategies'
+import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
+import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
+import { checkIdentity, type DeleteCommand } from '@shiplog/domain/decider'
 import type { DecisionContext } from '@shiplog/domain/strategy'
 import type { MemoryStore } from './memory-store.ts'
 
 export interface PipelineDeps {
-  readonly registry: SchemaRegistry
+  readonly registry: Catalogue
   readonly store: MemoryStore
   readonly admission: readonly AdmissionPlugin[]
   readonly reader: AdmissionView
@@ -27,7 +27,7 @@ export interface PipelineDeps {
 export interface Target extends PipelineDeps {
   readonly request: ApiRequest
   readonly resource: ResourceInfo
-  readonly kind: Kind
+  readonly kind: ServedKind
   readonly groupResource: string
   readonly namespace: string
 }
@@ -37,12 +37,7 @@ export const resourceOf = (registry: SchemaRegistry, { group, version, resource 
 
 export function targetOf(deps: PipelineDeps, resource: ResourceInfo, request: ApiRequest): Target {
   const groupResource = groupResourceOf(resource.storageGroup, resource.resource)
-  const info = deps.registry.storage(groupResource) ?? resource
-  const kind: Kind = {
-    info,
-    strategy: strategyFor(groupResource),
-    structuralErrors: (object) => structuralErrors(deps.registry, info.definition, object),
-  }
+  const kind = deps.registry.kind(resource)
   const said = (request.body as Partial<KubeObject> | undefined)?.metadata?.namespace
   const namespace = resource.namespaced ? (request.namespace ?? said ?? '') : ''
   return { ...deps, request, resource, kind, groupResource, namespace }
@@ -61,10 +56,10 @@ export function found(target: Target): KubeObject {
 export const isDryRun = ({ request }: Target): boolean => request.query?.['dryRun'] === 'All'
 
 /** Reads a body as an object of the resource. */
-export function decode({ registry, resource, namespace, request }: Target, body: unknown): KubeObject {
-  const { definition, kind, version } = resource
+export function decode({ kind: served, resource, namespace, request }: Target, body: unknown): KubeObject {
+  const { kind, version } = resource
   const given = { kind, apiVersion: apiVersionOf(resource.group, version), ...(body as JsonObject) }
-  const { object, errors, unknown } = normalize(registry, definition, given)
+  const { object, errors, unknown } = served.decode(given)
   const faults = [...errors, ...unknown.map((path) => `strict decoding error: unknown field "${path}"`)]
   if (faults.length > 0)
     throw new ApiError(badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${faults.join(', ')}`))
@@ -75,14 +70,9 @@ export function decode({ registry, resource, namespace, request }: Target, body:
   return object as KubeObject
 }
 
-const isStored = ({ version, storageVersion, group, storageGroup }: ResourceInfo): boolean =>
-  version === storageVersion && group === storageGroup
+export const inStorage = ({ kind }: Target, object: KubeObject): KubeObject => kind.toStorage(object)
 
-export const inStorage = ({ resource }: Target, object: KubeObject): KubeObject =>
-  isStored(resource) ? object : convert(object, resource.storageGroup, resource.storageVersion)
-
-export const asRequested = ({ resource }: Target, object: KubeObject): KubeObject =>
-  isStored(resource) ? object : convert(object, resource.group, resource.version)
+export const asRequested = ({ kind }: Target, object: KubeObject): KubeObject => kind.fromStorage(object)
 
 export function deleteOptions(
   registry: SchemaRegistry,

@@ -9,9 +9,10 @@ const registry = builtInRegistry()
 const codeOf = (more: Partial<AskedResource>): number => {
   const user = { name: 'jane', groups: [] }
   const asked = { user, verb: 'get', method: 'GET', group: 'apps', version: 'v1', resource: 'deployments' } as const
+  const wanted = { ...asked, namespace: 'default', name: 'a', subresource: 'scale', ...more } as AskedResource
   const found = accessResource(
-    { registry, authorizer: everybody },
-    { ...asked, namespace: 'default', name: 'a', subresource: 'scale', ...more } as AskedResource,
+    { resource: registry.resource(wanted.group, wanted.version, wanted.resource), authorizer: everybody },
+    wanted,
   )
   return 'refusal' in found ? found.refusal.code : 200
 }

@@ -1,6 +1,6 @@
 // Checks made before any read or write, for HTTP and the bus alike: does the resource exist, may this user do this to it,
 // does it have the verb.
-import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema/schema'
+import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import { forbidden, methodNotAllowed, routeNotFound, type Status } from '@shiplog/api/status'
 import type { Access, Authorizer } from './rbac-authorizer.ts'
 import { type AskedSelectors, fieldValue } from './selectors.ts'
@@ -16,21 +16,26 @@ export interface AskedResource extends Omit<Access, 'verb'> {
   readonly method: string
 }
 
-/** Resource and verb, or the refusal. */
+/** Resource and verb, or the refusal; `resource` is what the catalogue has at that address. */
 export function accessResource(
-  deps: { readonly registry: SchemaRegistry; readonly authorizer: Authorizer },
+  deps: {
+    readonly authorizer: Authorizer
+    readonly resource: ResourceInfo | undefined
+    /** Whether there is anything of the group. */
+    readonly isGroupServed?: () => boolean
+  },
   asked: AskedResource,
 ): { readonly resource: ResourceInfo; readonly verb: Verb } | { readonly refusal: Status; readonly isNoPath?: boolean } {
+  const { authorizer, resource } = deps
   const { verb, namespace, subresource } = asked
   const name = asked.name || (verb === 'list' || verb === 'watch' ? soleName(asked.selectors) : '')
-  const resource = deps.registry.resource(asked.group, asked.version, asked.resource)
   if (!resource || (!resource.namespaced && namespace !== ''))
-    return { refusal: routeNotFound(), isNoPath: !isServed(deps.registry, asked) }
+    return { refusal: routeNotFound(), isNoPath: deps.isGroupServed?.() === false }
   const unknownMethod = { refusal: methodNotAllowed({ group: '', resource: '' }, asked.method) }
   if (asked.name !== '' && subresource === '' && !resource.verbs.includes('get')) return { refusal: routeNotFound() }
   if (verb === undefined) return unknownMethod
   const access = { ...asked, verb, name }
-  const { allowed, reason } = deps.authorizer.decide(access)
+  const { allowed, reason } = authorizer.decide(access)
   if (!allowed) return { refusal: forbidden(resource, name, whyForbidden(access, reason)) }
   if (asked.rest && subresource !== 'proxy') return { refusal: routeNotFound() }
   if (subresource === '' && !resource.verbs.includes(verb))
@@ -43,10 +48,6 @@ export function accessResource(
     return { refusal: routeNotFound() }
   return { resource, verb }
 }
-
-/** Whether there is anything of a group. */
-const isServed = ({ resources }: SchemaRegistry, { group }: AskedResource): boolean =>
-  group === '' || resources.some((one) => one.group === group)
 
 /** The one object that a list or watch asks for: who may read that one may ask so. */
 function soleName(selectors: AskedSelectors | undefined): string {

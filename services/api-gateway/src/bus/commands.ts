@@ -9,7 +9,7 @@ import {
   type Status,
   tooManyRequests,
 } from '@shiplog/api/status'
-import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { groupResourceOf } from '@shiplog/api/schema/schema'
 import {
   type CommandLine,
   type CommandOutcome,
@@ -17,6 +17,7 @@ import {
   encodeOutcome,
   type ReceivedCommand,
 } from '@shiplog/api-client/wire/command'
+import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { User } from '@shiplog/domain/strategy'
 import type { Bus, BusMessage } from '@shiplog/events/bus/bus'
 import { commandFilter, gatewayQueue } from '@shiplog/events/bus/bus-subjects'
@@ -29,6 +30,7 @@ import { bodyBytesMax, type GatewayRequest } from '../request/gateway-request.ts
 import { isValueAnswer, type ValueAnswer } from '../operations/answer.ts'
 import type { Operations } from '../operations/operations.ts'
 import { createPresenter } from '../representation/presenter.ts'
+import { findResource } from '../store/kinds.ts'
 import { accessResource } from '../access/resource-access.ts'
 import { selectorsOf } from '../access/selectors.ts'
 
@@ -39,7 +41,6 @@ const retryAfterSeconds = 1
 
 export interface BusCommandsDeps {
   readonly bus: Bus
-  readonly registry: SchemaRegistry
   readonly operations: Operations
   readonly authorizer: Authorizer
   readonly ids: Ids
@@ -51,7 +52,7 @@ const agentsManager = 'kubelet'
 
 /** Serves commands until disposed; those that are under way are answered still. */
 export function serveBusCommands(deps: BusCommandsDeps): Disposable {
-  const { bus, registry, operations, logger } = deps
+  const { bus, authorizer, operations, logger } = deps
   const underWay = new Map<string, number>()
   let total = 0
 
@@ -102,14 +103,21 @@ export function serveBusCommands(deps: BusCommandsDeps): Disposable {
     }
     const query = new URLSearchParams(line.query)
     const target = targetOf(line)
-    const version = line.version ?? registry.storage(groupResourceOf(line.group, line.resource))?.version ?? ''
-    const asked = { ...target, group: line.group, version, resource: line.resource, user, method: line.verb }
-    const access = accessResource(deps, { ...asked, selectors: selectorsOf(line.verb, query) })
+    const { group } = line
+    const found = await findResource(operations.kinds, (known) =>
+      line.version === undefined
+        ? known.storage(groupResourceOf(group, line.resource))
+        : known.resource(group, line.version, line.resource),
+    )
+    const version = line.version ?? found.resource?.version ?? ''
+    const asked = { ...target, group, version, resource: line.resource, user, method: line.verb }
+    const access = accessResource({ authorizer, resource: found.resource }, { ...asked, selectors: selectorsOf(line.verb, query) })
     if ('refusal' in access) return refused(access.refusal)
     const { resource, verb } = access
+    const kind = found.catalogue.kind(resource)
     const { cause, basis, decision } = line
     const request: GatewayRequest = {
-      ...{ resource, query, user },
+      ...{ kind, resource, query, user },
       ...{ subresource: target.subresource, namespace: target.namespace, name: target.name },
       body: body === undefined ? undefined : { bytes: body, contentType: line.patchType ?? 'application/json' },
       defaultManager: agentsManager,
@@ -127,7 +135,7 @@ export function serveBusCommands(deps: BusCommandsDeps): Disposable {
     const answer = await operations.dispatch(verb, request)
     if (!isValueAnswer(answer)) throw new ApiError(badRequest('streams are not served over the bus'))
     const { code, sequence } = answer
-    return { code, sequence, body: bytesOf(resource, answer, operations.nowMs) }
+    return { code, sequence, body: bytesOf(kind, answer, operations.nowMs) }
   }
 
   return bus.subscribe(
@@ -144,9 +152,9 @@ function targetOf({ verb, subresource = '', namespace = '', name = '' }: Command
   return { verb, subresource, namespace, name: isCollection ? '' : name }
 }
 
-function bytesOf(resource: ResourceInfo, answer: ValueAnswer, nowMs: () => number): Buffer {
+function bytesOf(kind: ServedKind, answer: ValueAnswer, nowMs: () => number): Buffer {
   if (answer.kind === 'status') return json(answer.body)
-  const present = createPresenter(resource, { as: 'object', yaml: false }, { nowMs, includeObject: 'Metadata' })
+  const present = createPresenter(kind, { as: 'object', yaml: false }, { nowMs, includeObject: 'Metadata' })
   if (answer.kind === 'object') return present.object(answer.object, answer.bytes)
   if (answer.deleted) return json(answer.deleted)
   return Buffer.concat([...present.list(answer.versions, answer.meta).pieces])

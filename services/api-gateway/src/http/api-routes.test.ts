@@ -1,7 +1,9 @@
 import Fastify from 'fastify'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { expect, test } from 'vitest'
 import { ApiError, unauthorized } from '@shiplog/api/status'
 import { type ApiRouteDeps, authenticatedRoutes, healthRoutes } from './api-routes.ts'
+import { fixedKinds } from '../store/kinds.ts'
 import { statusOf } from './errors.ts'
 import { answerStatus } from './responses.ts'
 import type { HttpServer } from './fastify-types.ts'
@@ -20,6 +22,7 @@ function serving(authenticates: boolean): HttpServer {
         Promise.resolve(path === '/version' ? { code: 200, contentType: 'application/json', body: '{}' } : undefined),
     },
     past: {},
+    operations: { kinds: fixedKinds(builtInCatalogue()) },
   } as unknown as ApiRouteDeps
   const server = Fastify() as unknown as HttpServer
   server.addHook('onRequest', async (request) => {

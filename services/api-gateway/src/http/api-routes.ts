@@ -9,13 +9,14 @@
 //
 // Which resources there are is not known when routes are made (custom resources come and go), so the paths of resources
 // are wildcards, and the table of operations tells verbs and subresources apart.
-import { ApiError, badRequest, forbidden, routeNotFound, success } from '@shiplog/api/status'
+import { ApiError, badRequest, forbidden, isApiError, routeNotFound, success } from '@shiplog/api/status'
 import { attemptsPath } from '@shiplog/api-client/wire/headers'
 import type { User } from '@shiplog/domain/strategy'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
-import { isTimeless, type Past, pastIsReadOnly } from '../time-travel/views.ts'
+import type { Kinds } from '../store/kinds.ts'
+import { isTimeless, type Past, pastIsReadOnly, tellsKinds } from '../time-travel/views.ts'
 import { authenticate, type AuthenticationDeps } from './authentication-hook.ts'
 import type { HttpReply, HttpRequest, HttpServer } from './fastify-types.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
@@ -70,7 +71,7 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
   const resources: Serve = async (request, reply) => {
     const info = resourcePathOf(request.path)
     if (info) await serveResource(deps, deps.operations, info, request, reply)
-    else await serveNonResource(deps, request, reply)
+    else await serveNonResource(deps, deps.operations, request, reply)
   }
   route(methods, '/api/*', resources)
   route(methods, '/apis/*', resources)
@@ -88,7 +89,7 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
       await serve(deps, request, reply)
     })
   }
-  server.setNotFoundHandler(handler((request, reply) => serveNonResource(deps, request, reply)))
+  server.setNotFoundHandler(handler((request, reply) => serveNonResource(deps, deps.operations, request, reply)))
 }
 
 /** What a path of a resource asks for; undefined for other paths. */
@@ -111,7 +112,22 @@ async function servePast(deps: ApiRouteDeps, request: HttpRequest, reply: HttpRe
   if (!isTimeless(path)) throw new ApiError(routeNotFound())
   // kubectl shows no message of a refused discovery: a moment that is gone is refused with the resource it asks for next.
   if (deps.routes.isHealth(path)) void reply.header('content-type', 'text/plain; charset=utf-8').send('ok')
-  else await serveNonResource(deps, request, reply)
+  else {
+    const then = tellsKinds(path) ? await momentOrPresent(deps, moment) : deps.operations
+    await serveNonResource(deps, then, request, reply)
+  }
+}
+
+/** The operations of a moment, or those of the present where there is none: see above. */
+async function momentOrPresent({ past, operations }: ApiRouteDeps, moment: string): Promise<Operations> {
+  try {
+    const then = await past.at(moment)
+    await then.kinds.latest()
+    return then
+  } catch (error) {
+    if (isApiError(error)) return operations
+    throw error
+  }
 }
 
 function pastPathOf(path: string): { readonly moment: string; readonly path: string } {
@@ -133,17 +149,23 @@ function checkPath({ authorizer }: Pick<ApiRouteDeps, 'authorizer'>, { user, met
     )
 }
 
-const isBelowGroup = ({ registry }: ApiRouteDeps, path: string): boolean => {
+const isBelowGroup = ({ current }: Kinds, path: string): boolean => {
   const [, root, group] = path.split('/')
-  return root === 'api' || (root === 'apis' && registry.resources.some((one) => one.group === group))
+  return root === 'api' || (root === 'apis' && current.resources.some((one) => one.group === group))
 }
 
-async function serveNonResource(deps: ApiRouteDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
+async function serveNonResource(
+  deps: ApiRouteDeps,
+  { kinds }: Operations,
+  request: HttpRequest,
+  reply: HttpReply,
+): Promise<void> {
   checkPath(deps, request)
-  const { method, path, searchParams, headers } = request
-  const answer = await deps.routes.answer(method, path, searchParams, headers as Record<string, string | undefined>)
+  const { method, path, searchParams } = request
+  const headers = request.headers as Record<string, string | undefined>
+  const answer = await deps.routes.answer(method, path, searchParams, headers, kinds)
   // Below a group that is served, what is missing is told of as the API tells it.
-  if (!answer && isBelowGroup(deps, path)) throw new ApiError(routeNotFound())
+  if (!answer && isBelowGroup(kinds, path)) throw new ApiError(routeNotFound())
   if (!answer) return answerNoPath(reply)
   reply.code(answer.code).headers(answer.headers ?? {})
   if (answer.contentType) reply.header('content-type', answer.contentType)

@@ -3,6 +3,8 @@ import { apiVersions, discoveryDocument, etagOf } from '@shiplog/api/schema/disc
 import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { methodNotAllowed, noRepresentation, notAcceptable, type Status } from '@shiplog/api/status'
 import { metricsContentType, type MetricsRegistry } from '@shiplog/runtime/metrics'
+import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
+import type { Kinds } from '../store/kinds.ts'
 import type { HealthCheck } from '@shiplog/runtime/service'
 import { servableMediaTypes } from '../representation/negotiation.ts'
 import {
@@ -25,7 +27,13 @@ export interface NonResourceRoutes {
   isHealth(path: string): boolean
   health(path: string, query: URLSearchParams): { readonly ok: boolean; readonly text: string }
   /** Undefined when there is no such path. */
-  answer(method: string, path: string, query: URLSearchParams, headers: Headers): Promise<Answer | undefined>
+  answer(
+    method: string,
+    path: string,
+    query: URLSearchParams,
+    headers: Headers,
+    kinds: Kinds,
+  ): Promise<Answer | undefined>
 }
 
 /** The Kubernetes version whose API this is. */
@@ -34,7 +42,6 @@ export const kubernetesVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0
 const healthPath = /^\/(healthz|livez|readyz)(?:\/([a-z0-9-]+))?$/
 
 export interface NonResourceDeps {
-  readonly registry: SchemaRegistry
   readonly health: () => readonly HealthCheck[]
   readonly stopping: () => boolean
   readonly metrics: Pick<MetricsRegistry, 'text'>
@@ -44,9 +51,13 @@ export interface NonResourceDeps {
 }
 
 export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoutes {
-  const { registry } = deps
-  /** OpenAPI documents that were asked for, as they go out. */
-  const documents = new Map<string, { readonly body: Buffer; readonly etag: string; readonly contentType: string }>()
+  /** OpenAPI documents that were asked for, as they go out; of the catalogues that are still served. */
+  const documentsOf = new WeakMap<Catalogue, Map<string, Document>>()
+  const documentsFor = (catalogue: Catalogue): Map<string, Document> => {
+    let documents = documentsOf.get(catalogue)
+    if (!documents) documentsOf.set(catalogue, (documents = new Map()))
+    return documents
+  }
 
   /** An answer with an ETag, or 304 when the client has it. */
   function conditional(
@@ -61,7 +72,7 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
       : { code: 200, contentType: document.contentType, headers: common, body: document.body }
   }
 
-  function discovery(path: string, headers: Headers): Answer | undefined {
+  function discovery(registry: Catalogue, path: string, headers: Headers): Answer | undefined {
     const accept = (headers['accept'] ?? '').replace(/\s/g, '')
     const aggregated =
       (path === '/api' || path === '/apis') &&
@@ -80,7 +91,13 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
     return document && conditional(document, headers)
   }
 
-  async function openApi(path: string, query: URLSearchParams, headers: Headers): Promise<Answer | undefined> {
+  async function openApi(
+    registry: Catalogue,
+    path: string,
+    query: URLSearchParams,
+    headers: Headers,
+  ): Promise<Answer | undefined> {
+    const documents = documentsFor(registry)
     // The texts are half a megabyte that only clients which explain and validate need.
     const { openApiDocument, openApiIndex } = await import('@shiplog/api/schema/openapi')
     let document = documents.get(path)
@@ -97,7 +114,8 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
   }
 
   /** The one document of v2: kubectl checks the items of a `kind: List` against it, in protobuf. */
-  async function openApiOfV2(headers: Headers): Promise<Answer> {
+  async function openApiOfV2(registry: Catalogue, headers: Headers): Promise<Answer> {
+    const documents = documentsFor(registry)
     const { encodeOpenApiV2, openApiV2, openApiV2Protobuf } = await import('@shiplog/api/schema/openapi-v2')
     const contentType = headers['accept']?.includes(openApiV2Protobuf) ? openApiV2Protobuf : 'application/json'
     const key = `/openapi/v2 ${contentType}`
@@ -138,7 +156,7 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
       )
       return { ok, text: `${lines.join('\n')}\n${which} check ${ok ? 'passed' : 'failed'}\n` }
     },
-    async answer(method, path, query, headers) {
+    async answer(method, path, query, headers, kinds) {
       if (method !== 'GET') {
         const status = methodNotAllowed({ group: '', resource: '' }, method)
         return { code: status.code, contentType: 'application/json', body: JSON.stringify(status) }
@@ -174,18 +192,28 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
       const identity = issuerDocument(deps, clean)
       if (identity) return identity
       if (clean === '/metrics') return { code: 200, contentType: metricsContentType, body: await deps.metrics.text() }
+      const registry = await latestOf(kinds)
       if (clean === '/' || clean === '')
         return {
           code: 200,
           contentType: 'application/json',
           body: JSON.stringify({ paths: [...rootPaths(registry, deps.serviceAccountTokens !== undefined)].sort() }, null, 2),
         }
-      if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(clean, query, headers)
-      if (clean === '/openapi/v2') return await openApiOfV2(headers)
+      if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(registry, clean, query, headers)
+      if (clean === '/openapi/v2') return await openApiOfV2(registry, headers)
       if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
-        return refusalOfDiscovery(clean, headers['accept']) ?? discovery(clean, headers)
+        return refusalOfDiscovery(clean, headers['accept']) ?? discovery(registry, clean, headers)
       return undefined
     },
+  }
+}
+
+/** What there is is told as it is now; while the log is away, as it was. */
+async function latestOf(kinds: Kinds): Promise<Catalogue> {
+  try {
+    return await kinds.latest()
+  } catch {
+    return kinds.current
   }
 }
 
@@ -207,6 +235,12 @@ function refusalOf(accept: string | undefined, available: readonly string[], isK
   const ranges = (accept || '*/*').split(',').map((range) => range.split(';')[0]!.trim())
   if (ranges.some((range) => range === '*/*' || available.includes(range))) return undefined
   return answered(isKnown ? notAcceptable(available) : noRepresentation(available))
+}
+
+interface Document {
+  readonly body: Buffer
+  readonly etag: string
+  readonly contentType: string
 }
 
 /** Who issues the tokens of service accounts, and the keys to verify them with: so others can, who cannot ask for a review. */

@@ -1,9 +1,11 @@
 // Requests for resources: from path, method and headers to an operation, and from its answer to a response.
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { apiVersionOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, isApiError, notAcceptable, type Status } from '@shiplog/api/status'
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { wireHeader } from '@shiplog/api-client/wire/headers'
+import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
+import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { User } from '@shiplog/domain/strategy'
 import { pathSegment } from '@shiplog/domain/names'
 import { goQuote } from '@shiplog/api/decode/go-quote'
@@ -16,6 +18,7 @@ import { negotiate, type Representation, servableMediaTypes } from '../represent
 import { createPresenter, type ListBody, type Presenter } from '../representation/presenter.ts'
 import { whyNoGoDuration } from '../time-travel/go-time.ts'
 import type { GatewayRequest, Verb } from '../request/gateway-request.ts'
+import { findResource } from '../store/kinds.ts'
 import { internalPackageOf } from '../request/request-body.ts'
 import { includeObjectOf } from '../request/list-options.ts'
 import { managerOfUserAgent } from '../request/request-options.ts'
@@ -27,7 +30,6 @@ import { serveStream } from './stream-answers.ts'
 import { readTrustedHeaders } from './trusted-headers.ts'
 
 export interface ResourceDeps extends SendDeps {
-  readonly registry: SchemaRegistry
   readonly authorizer: Authorizer
   /** Components whose word on cause, basis and decision is recorded. */
   readonly trusted: (user: User) => boolean
@@ -43,27 +45,33 @@ export async function serveResource(
   reply: HttpReply,
 ): Promise<void> {
   const { user, method, searchParams: query } = request
+  const { group, version } = info
+  const found = await findResource(operations.kinds, (known) => known.resource(group, version, info.resource))
   const asked = verbOf(method, info, query)
   const selectors = info.watch ? undefined : selectorsOf(asked, query)
-  const access = accessResource(deps, { ...info, user, method, verb: asked, selectors })
+  const access = accessResource(
+    { authorizer: deps.authorizer, resource: found.resource, isGroupServed: () => isGroupServed(found.catalogue, group) },
+    { ...info, user, method, verb: asked, selectors },
+  )
   if ('refusal' in access) return access.isNoPath ? answerNoPath(reply) : answerStatus(reply, access.refusal)
   checkQuery(info, query)
   const { resource, verb } = access
+  const kind = found.catalogue.kind(resource)
   const labels = labelsOf(verb, resource, info, {
     apply: header(request.raw, 'content-type')?.startsWith('application/apply-patch') ?? false,
     dryRun: query.has('dryRun'),
   })
   request.labels = labels
   const outdated = deprecatedResources.get(`${apiVersionOf(info.group, info.version)}/${info.resource}`)
-  if (outdated) warn(reply, [outdated])
+  warn(reply, outdated ? [outdated] : (kind.custom?.warnings ?? []))
   const representation = negotiate(header(request.raw, 'accept'))
   if (representation.as !== 'object' && !hasMetadata(resource, info.subresource))
     return answerStatus(reply, notAcceptable(servableMediaTypes))
   const trusted = deps.trusted(user)
   if (verb === 'watch' && representation.yaml) return answerStatus(reply, notAcceptable([servableMediaTypes[0]!]))
-  const presenter = presenterOf(resource, representation, query, operations)
+  const presenter = presenterOf(kind, representation, query, operations)
   const answer = await operations
-    .dispatch(verb, gatewayRequest(request, resource, info, verb, trusted))
+    .dispatch(verb, gatewayRequest(request, kind, info, verb, trusted))
     .catch((error: unknown) => {
       // What is refused is warned about as well.
       if (isApiError(error)) warn(reply, error.warnings)
@@ -81,6 +89,9 @@ export async function serveResource(
   if (trusted) reply.header(wireHeader.sequence, String(answer.sequence))
   await sendBody(deps, request, reply, ...bodyOf(answer, representation, presenter, operations.nowMs))
 }
+
+const isGroupServed = ({ resources }: Catalogue, group: string): boolean =>
+  group === '' || resources.some((one) => one.group === group)
 
 /** Options that every request may have, and that are refused when they cannot be read. */
 function checkQuery({ name }: ResourcePath, query: URLSearchParams): void {
@@ -113,14 +124,15 @@ function mismatchOf(
 
 function gatewayRequest(
   { raw, user, requestId, searchParams, body }: HttpRequest,
-  resource: ResourceInfo,
+  kind: ServedKind,
   { subresource, namespace, name }: ResourcePath,
   verb: Verb,
   trusted: boolean,
 ): GatewayRequest {
   const bytes = Buffer.isBuffer(body) && (body.length > 0 || verb === 'patch') ? body : undefined
   return {
-    ...{ resource, subresource, namespace, name, user, requestId, query: searchParams },
+    ...{ kind, resource: kind.resource },
+    ...{ subresource, namespace, name, user, requestId, query: searchParams },
     // An empty one is none.
     body: bytes && { bytes, contentType: header(raw, 'content-type') || undefined },
     defaultManager: managerOfUserAgent(header(raw, 'user-agent')),
@@ -154,11 +166,11 @@ function beginLongRunning({ metrics }: ResourceDeps, request: HttpRequest, label
 }
 
 const presenterOf = (
-  resource: ResourceInfo,
+  kind: ServedKind,
   representation: Representation,
   query: URLSearchParams,
   { nowMs }: Operations,
-): Presenter => createPresenter(resource, representation, { nowMs, includeObject: includeObjectOf(query) })
+): Presenter => createPresenter(kind, representation, { nowMs, includeObject: includeObjectOf(query) })
 
 const whole = (bytes: Buffer): ListBody => ({ pieces: [bytes], bytes: bytes.length })
 

@@ -5,7 +5,7 @@ import { success } from '@shiplog/api/status'
 import { applyBinding } from '@shiplog/domain/subresources/binding'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { type Answer, statusAnswer } from './answer.ts'
-import { checkBodyOf, type OperationDeps } from './operation.ts'
+import { aimedAt, checkBodyOf, type OperationDeps } from './operation.ts'
 
 export const bindPod = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> => {
   const binding = decodeBinding(deps, request)
@@ -22,15 +22,14 @@ const decodeBinding = ({ bodies }: OperationDeps, request: GatewayRequest): Json
   bodies.decode(request, 'io.k8s.api.core.v1.Binding', { kind: 'Binding', apiVersion: 'v1' }).object
 
 async function bind(
-  { registry, writer, nowMs }: OperationDeps,
+  { writer, nowMs }: OperationDeps,
   request: GatewayRequest,
   binding: JsonObject,
   podName: string,
 ): Promise<Answer> {
   checkBodyOf('Binding', binding, { namespace: request.namespace, name: podName })
-  const pods = registry.resource('', 'v1', 'pods')!
   const outcome = await writer.modify(
-    { ...request, resource: pods, name: podName, subresource: 'binding' },
+    { ...aimedAt(request, ['', 'v1', 'pods']), name: podName, subresource: 'binding' },
     (before) => {
       const draft = cloneJson(before)
       applyBinding(draft, binding, { nowMs: nowMs() })

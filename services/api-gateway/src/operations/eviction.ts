@@ -6,7 +6,7 @@ import { items } from '@shiplog/domain/fields'
 import { budgetsOf, chargeBudget, checkEviction, markEvicted } from '@shiplog/domain/subresources/eviction'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { type Answer, statusAnswer } from './answer.ts'
-import { admitSubresource, checkBodyOf, type OperationDeps, readObject } from './operation.ts'
+import { admitSubresource, aimedAt, checkBodyOf, type OperationDeps, readObject } from './operation.ts'
 
 /** The deletion that an eviction comes to: its options are decoded already. */
 interface Deletion extends GatewayRequest {
@@ -68,14 +68,14 @@ async function markDisruption({ writer, nowMs }: OperationDeps, deletion: Deleti
 
 /** Takes one disruption from a budget, by compare-and-set: concurrent evictions cannot overspend it. */
 async function charge(
-  { registry, writer, nowMs }: OperationDeps,
+  { writer, nowMs }: OperationDeps,
   request: GatewayRequest,
   victim: KubeObject,
   budget: KubeObject,
 ): Promise<void> {
-  const resource = registry.resource('policy', 'v1', 'poddisruptionbudgets')!
+  const charge = aimedAt(request, ['policy', 'v1', 'poddisruptionbudgets'])
   const { name } = budget.metadata
-  await writer.modify({ ...request, resource, name, subresource: 'status', body: undefined }, (before) => {
+  await writer.modify({ ...charge, name, subresource: 'status', body: undefined }, (before) => {
     const refusal = checkEviction(victim, [before])
     if (refusal) throw new ApiError(refusal)
     const draft = cloneJson(before)

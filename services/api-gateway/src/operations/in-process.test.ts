@@ -1,18 +1,18 @@
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/schema/registry'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { expect, test } from 'vitest'
+import { fixedKinds } from '../store/kinds.ts'
 import type { Answer } from './answer.ts'
 import { createInProcessClient, objectOf, requestOf } from './in-process.ts'
 
-const registry = builtInRegistry()
+const catalogue = builtInCatalogue()
 const user = { name: 'system:kube-scheduler', groups: [] }
 const pods = { group: '', resource: 'pods' }
 
 const clientOver = (answer: Answer) =>
   createInProcessClient(
     {
-      registry,
-      operations: { nowMs: () => 0, dispatch: () => Promise.resolve(answer) },
+      operations: { kinds: fixedKinds(catalogue), nowMs: () => 0, dispatch: () => Promise.resolve(answer) },
       attempts: { record: async () => undefined },
       ids: { uuid: () => 'id', integer: () => 0 } as never,
     },
@@ -20,12 +20,12 @@ const clientOver = (answer: Answer) =>
   )
 
 test('names the component as the field manager', () => {
-  const resource = registry.storage('pods')!
-  expect(requestOf(resource, user, { ...pods, verb: 'get', name: 'a' }, 'id').defaultManager).toBe('kube-scheduler')
+  const kind = catalogue.kind(catalogue.storage('pods')!)
+  expect(requestOf(kind, user, { ...pods, verb: 'get', name: 'a' }, 'id').defaultManager).toBe('kube-scheduler')
 })
 
 test('shows an object in the version that was asked for', () => {
-  const v1 = registry.resource('autoscaling', 'v1', 'horizontalpodautoscalers')!
+  const v1 = catalogue.kind(catalogue.resource('autoscaling', 'v1', 'horizontalpodautoscalers')!)
   const object: KubeObject = {
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',

@@ -1,19 +1,20 @@
 // The door for callers of this process: components beside the gateway. An answer's objects are handed over as objects.
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { apiVersionOf, groupResourceOf } from '@shiplog/api/schema/schema'
 import { badRequest, isApiError, routeNotFound, type Status } from '@shiplog/api/status'
+import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { User } from '@shiplog/domain/strategy'
 import type { Ids } from '@shiplog/runtime/ids'
-import { inRequestedVersion, parsedOf } from '../representation/presenter.ts'
+import { inRequestedVersion } from '../representation/presenter.ts'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { statusOfUnavailable } from '../write/append-health.ts'
 import type { SchedulingAttempts } from '../write/scheduling-attempts.ts'
+import { findResource, type Kinds } from '../store/kinds.ts'
 import { isValueAnswer, type ValueAnswer } from './answer.ts'
 import type { Operations } from './operations.ts'
 
 export interface InProcessDeps {
-  readonly registry: SchemaRegistry
   readonly operations: Operations
   readonly attempts: SchedulingAttempts
   readonly ids: Ids
@@ -26,13 +27,13 @@ export const createInProcessClient = (deps: InProcessDeps, user: User): ApiClien
 })
 
 async function serve(deps: InProcessDeps, user: User, request: ApiRequest): Promise<ApiResult> {
-  const resource = resourceOf(deps.registry, request)
-  if (!resource) return refused(routeNotFound())
   try {
-    const answer = await deps.operations.dispatch(request.verb, requestOf(resource, user, request, deps.ids.uuid()))
+    const kind = await kindOf(deps.operations.kinds, request)
+    if (!kind) return refused(routeNotFound())
+    const answer = await deps.operations.dispatch(request.verb, requestOf(kind, user, request, deps.ids.uuid()))
     if (!isValueAnswer(answer)) return refused(badRequest('streams are not served in process'))
     const { code, sequence } = answer
-    return { ok: true, code, sequence, object: objectOf(resource, answer) }
+    return { ok: true, code, sequence, object: objectOf(kind, answer) }
   } catch (error) {
     const status = isApiError(error) ? error.status : statusOfUnavailable(error)
     if (!status) throw error
@@ -42,15 +43,20 @@ async function serve(deps: InProcessDeps, user: User, request: ApiRequest): Prom
 
 const refused = (status: Status): ApiResult => ({ ok: false, code: status.code, status })
 
-const resourceOf = (registry: SchemaRegistry, { group, version, resource }: ApiRequest): ResourceInfo | undefined =>
-  version === undefined
-    ? registry.storage(groupResourceOf(group, resource))
-    : registry.resource(group, version, resource)
+async function kindOf(kinds: Kinds, { group, version, resource }: ApiRequest): Promise<ServedKind | undefined> {
+  const found = await findResource(kinds, (catalogue) =>
+    version === undefined
+      ? catalogue.storage(groupResourceOf(group, resource))
+      : catalogue.resource(group, version, resource),
+  )
+  return found.resource && found.catalogue.kind(found.resource)
+}
 
-export function requestOf(resource: ResourceInfo, user: User, request: ApiRequest, requestId: string): GatewayRequest {
+export function requestOf(kind: ServedKind, user: User, request: ApiRequest, requestId: string): GatewayRequest {
   const { body, patchType, cause, basis, decision } = request
   return {
-    resource,
+    resource: kind.resource,
+    kind,
     subresource: request.subresource ?? '',
     namespace: request.namespace ?? '',
     name: request.name ?? '',
@@ -70,15 +76,16 @@ export function requestOf(resource: ResourceInfo, user: User, request: ApiReques
 }
 
 /** The object of an answer, in the version that was asked for. */
-export function objectOf(resource: ResourceInfo, answer: ValueAnswer): KubeObject {
-  if (answer.kind === 'object') return inRequestedVersion(resource, parsedOf(answer.object))
+export function objectOf(kind: ServedKind, answer: ValueAnswer): KubeObject {
+  if (answer.kind === 'object') return inRequestedVersion(kind, answer.object)
   if (answer.kind === 'status') return answer.body as KubeObject
   if (answer.deleted) return answer.deleted as KubeObject
+  const { resource } = kind
   const list: JsonObject = {
     kind: resource.listKind,
     apiVersion: apiVersionOf(resource.group, resource.version),
     metadata: answer.meta,
-    items: answer.versions.map((version) => inRequestedVersion(resource, version.parse())),
+    items: answer.versions.map((version) => inRequestedVersion(kind, version)),
   }
   return list as KubeObject
 }

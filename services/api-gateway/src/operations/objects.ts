@@ -1,8 +1,6 @@
 // The operations on stored objects and their collections.
-import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { ApiError, success } from '@shiplog/api/status'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { strategyFor } from '@shiplog/domain/strategies'
 import type { ListResult } from '../read/reader.ts'
 import type { Selected } from '../read/watch-source.ts'
 import type { GatewayRequest } from '../request/gateway-request.ts'
@@ -16,10 +14,9 @@ const deleteConcurrency = 64
 
 /** What the query of a list, a watch or the deletion of a collection selects. */
 export function select(request: GatewayRequest): Selected {
-  const { resource, namespace, name } = request
+  const { kind, namespace, name } = request
   const options = parseListOptions(request.query)
-  const strategy = strategyFor(groupResourceOf(resource.storageGroup, resource.resource))
-  return { options, selection: compileSelection(resource, strategy, { ...options, namespace, name }) }
+  return { options, selection: compileSelection(kind, { ...options, namespace, name }) }
 }
 
 export const getObject: Operation = async (deps, request) => {

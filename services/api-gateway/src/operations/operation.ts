@@ -1,8 +1,8 @@
 // One operation: a handler, and what handlers share.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, notFound } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { checkNamespace } from '@shiplog/domain/decider'
 import type { ServiceAccountTokens } from '../access/service-account-tokens.ts'
 import type { Reader } from '../read/reader.ts'
@@ -10,6 +10,7 @@ import type { WatchSource } from '../read/watch-source.ts'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { parseResourceVersion } from '../request/list-options.ts'
 import type { RequestBodies } from '../request/request-body.ts'
+import type { Kinds } from '../store/kinds.ts'
 import type { Version } from '../store/version.ts'
 import type { PodLogSource } from '../streaming/pod-logs.ts'
 import type { Writer } from '../write/writer.ts'
@@ -18,7 +19,7 @@ import { componentStatuses } from './component-statuses.ts'
 import type { ReviewDeps } from './reviews.ts'
 
 export interface OperationDeps {
-  readonly registry: SchemaRegistry
+  readonly kinds: Kinds
   readonly reader: Reader
   readonly writer: Writer
   readonly bodies: RequestBodies
@@ -36,6 +37,16 @@ export interface OperationDeps {
 }
 
 export type Operation = (deps: OperationDeps, request: GatewayRequest) => Promise<Answer>
+
+/** A request of the same user, aimed at another resource, which is built in. */
+export function aimedAt<Request extends GatewayRequest>(
+  request: Request,
+  [group, version, name]: readonly [group: string, version: string, resource: string],
+): Request {
+  const catalogue = builtInCatalogue()
+  const resource = catalogue.resource(group, version, name)!
+  return { ...request, resource, kind: catalogue.kind(resource) }
+}
 
 const isComponentStatus = ({ resource }: GatewayRequest): boolean => resource.resource === 'componentstatuses'
 

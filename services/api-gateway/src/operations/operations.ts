@@ -4,6 +4,7 @@ import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { apiVersionOf } from '@shiplog/api/schema/schema'
 import { ApiError, methodNotAllowed, notFound, routeNotFound, type Status } from '@shiplog/api/status'
 import type { GatewayRequest, Verb } from '../request/gateway-request.ts'
+import type { Kinds } from '../store/kinds.ts'
 import { checkWriteOptions } from '../request/request-options.ts'
 import { type Answer, statusAnswer } from './answer.ts'
 import { bindPod, createBinding } from './binding.ts'
@@ -26,6 +27,8 @@ import { getScale, patchScale, updateScale } from './scale.ts'
 export interface Operations {
   /** Throws ApiError for what is refused. */
   dispatch(verb: Verb, request: GatewayRequest): Promise<Answer>
+  /** The kinds that there are, at the time that answers are as of. */
+  readonly kinds: Kinds
   /** The time that answers are as of: ages are relative to it. */
   readonly nowMs: () => number
 }
@@ -124,6 +127,7 @@ const notServedStatus = ({ resource, subresource, name }: Target): Status =>
 
 export function createOperations(deps: OperationDeps): Operations {
   return {
+    kinds: deps.kinds,
     nowMs: deps.nowMs,
     async dispatch(verb, request) {
       const operation = operationOf(verb, request)

@@ -2,11 +2,11 @@
 import { cloneJson } from '@shiplog/api/clone-json'
 import { normalize } from '@shiplog/api/decode/decode'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { apiVersionOf, groupResourceOf } from '@shiplog/api/schema/schema'
+import { apiVersionOf } from '@shiplog/api/schema/schema'
 import { applyServerSide } from '@shiplog/api/apply/server-side-apply'
 import { ApiError, applyConflict, badRequest } from '@shiplog/api/status'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { checkName, checkNamespace } from '@shiplog/domain/decider'
-import { readScale, writeScale } from '@shiplog/domain/subresources/scale'
 import { fieldsAfterScale, scaleFieldsOf } from '@shiplog/domain/subresources/scale-fields'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { managerOf, mediaTypeOf } from '../request/request-options.ts'
@@ -21,11 +21,9 @@ const scaleDefinition = 'io.k8s.api.autoscaling.v1.Scale'
 /** A Scale as a resource, for what is said of its body. */
 const scaleResource = { group: 'autoscaling', version: 'v1', kind: 'Scale', definition: scaleDefinition }
 
-const groupResource = ({ resource }: GatewayRequest): string => groupResourceOf(resource.storageGroup, resource.resource)
-
 export async function getScale(deps: OperationDeps, request: GatewayRequest): Promise<Answer> {
   const version = await readObject(deps, request)
-  return statusAnswer(200, readScale(version.parse(), groupResource(request)))
+  return statusAnswer(200, request.kind.readScale(request.kind.upgraded(version.parse(), version.sequence)))
 }
 
 export async function updateScale(deps: OperationDeps, request: GatewayRequest): Promise<Answer> {
@@ -37,14 +35,17 @@ export async function updateScale(deps: OperationDeps, request: GatewayRequest):
 export const patchScale = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> =>
   mediaTypeOf(request.body) === applyType
     ? apply(deps, request)
-    : change(deps, request, (current) => patched(deps, request, current))
+    : change(deps, request, (current) => patched(request, current))
 
 /** Server-side apply of a Scale: what it is in conflict with are the owners of the object's replicas. */
-async function apply({ registry, bodies, writer, nowMs }: OperationDeps, request: GatewayRequest): Promise<Answer> {
-  const ofScale = { ...request, resource: { ...request.resource, ...scaleResource } }
+async function apply({ bodies, writer, nowMs }: OperationDeps, request: GatewayRequest): Promise<Answer> {
+  const registry = builtInCatalogue()
+  // A Scale is built in, whatever it is the scale of.
+  const { custom: _, ...kind } = request.kind
+  const ofScale = { ...request, kind, resource: { ...request.resource, ...scaleResource } }
   const { applied, undeclared, warnings } = readConfiguration(bodies, ofScale)
   const outcome = await writer.modify(request, (before) => {
-    const current = readScale(before, groupResource(request))
+    const current = request.kind.readScale(before)
     const live = { ...current, metadata: { ...current.metadata, managedFields: scaleFieldsOf(before.metadata.managedFields) } }
     const result = applyServerSide({
       ...{ registry, definition: scaleDefinition, live, applied, undeclared, apiVersion: scaleKind.apiVersion },
@@ -52,7 +53,7 @@ async function apply({ registry, bodies, writer, nowMs }: OperationDeps, request
     })
     if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))
     const draft = cloneJson(before)
-    writeScale(draft, result.object, groupResource(request))
+    request.kind.writeScale(draft, result.object)
     const { resource } = request
     const version = apiVersionOf(resource.group, resource.version)
     draft.metadata.managedFields = fieldsAfterScale(before.metadata.managedFields, result.managedFields, version)
@@ -61,7 +62,7 @@ async function apply({ registry, bodies, writer, nowMs }: OperationDeps, request
     else delete draft.metadata.resourceVersion
     return { draft, managed: 'done' }
   })
-  const scale = readScale(outcome.object!, groupResource(request))
+  const scale = request.kind.readScale(outcome.object!)
   return statusAnswer(200, scale, outcome.sequence, [...warnings, ...outcome.warnings])
 }
 
@@ -72,19 +73,20 @@ async function change(
 ): Promise<StatusAnswer> {
   const outcome = await writer.modify(request, (before) => {
     const draft = cloneJson(before)
-    const next = nextOf(readScale(before, groupResource(request)))
+    const next = nextOf(request.kind.readScale(before))
     checkScale(next, request)
-    writeScale(draft, next, groupResource(request))
+    request.kind.writeScale(draft, next)
     // A stale version in the Scale is a stale version of the object; an absent one is unconditional.
     const { resourceVersion } = (next['metadata'] ?? {}) as JsonObject
     if (resourceVersion) draft.metadata.resourceVersion = resourceVersion
     else delete draft.metadata.resourceVersion
     return { draft }
   })
-  return statusAnswer(200, readScale(outcome.object!, groupResource(request)), outcome.sequence, outcome.warnings)
+  return statusAnswer(200, request.kind.readScale(outcome.object!), outcome.sequence, outcome.warnings)
 }
 
-function patched({ registry }: OperationDeps, request: GatewayRequest, current: JsonObject): JsonObject {
+function patched(request: GatewayRequest, current: JsonObject): JsonObject {
+  const registry = builtInCatalogue()
   const result = readPatch(registry, scaleDefinition, request.body).change(current)
   const { object, errors } = normalize(registry, scaleDefinition, result)
   if (errors.length > 0)

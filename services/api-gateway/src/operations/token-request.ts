@@ -1,5 +1,6 @@
 // `serviceaccounts/<name>/token`: a token for an account, with an end, for somebody, and bound to an object by whose life it
 // lives.
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { TokenRequest } from '@shiplog/api/generated/types/authentication-v1'
 import { invalidValue } from '@shiplog/api/field-errors'
@@ -137,8 +138,8 @@ const boundResources: Readonly<Record<string, BoundResource>> = { Pod: 'pods', S
 const boundKinds = { pods: 'pod', secrets: 'secret', nodes: 'node' } as const
 type BoundResource = keyof typeof boundKinds
 
-const read = async ({ registry, reader }: OperationDeps, resource: string, namespace: string, name: string): Promise<KubeObject> =>
-  (await reader.get(registry.resource('', 'v1', resource)!, namespace, name, parseResourceVersion(null))).parse()
+const read = async ({ reader }: OperationDeps, resource: string, namespace: string, name: string): Promise<KubeObject> =>
+  (await reader.get(builtInCatalogue().resource('', 'v1', resource)!, namespace, name, parseResourceVersion(null))).parse()
 
 async function withNode(
   deps: OperationDeps,

@@ -70,6 +70,8 @@ export interface WatchRequest {
   readonly sent?: EventCounter
   /** What `admit` gave; given back when the watcher has caught up. */
   readonly room?: Disposable
+  /** Ends the watch: its kind is not what it was. */
+  readonly until?: AbortSignal
 }
 
 export interface WatchHub {
@@ -188,7 +190,7 @@ export function createWatchHub(deps: {
   }
 
   async function serve(request: WatchRequest): Promise<void> {
-    const { sink, options, presenter, stream } = request
+    const { sink, options, presenter, stream, until } = request
     watchers++
     const timeoutMs = options.timeoutSeconds
       ? options.timeoutSeconds * 1_000
@@ -204,6 +206,8 @@ export function createWatchHub(deps: {
     const onClose = (): void => ended.resolve('closed')
     sink.closed.addEventListener('abort', onClose, { once: true })
     stopped.signal.addEventListener('abort', onClose, { once: true })
+    until?.addEventListener('abort', onClose, { once: true })
+    if (until?.aborted) onClose()
     try {
       await catchUp(request, outgoing, () => {
         const { members, bookmarked } = classOf(request)

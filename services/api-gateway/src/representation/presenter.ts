@@ -1,10 +1,10 @@
 // How versions are shown to one client: in the version it asked for, as an object, a Table row or metadata only.
 // When it asks for the storage version as JSON, nothing is parsed: the stored bytes are the served bytes.
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { apiVersionOf, groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
+import { apiVersionOf } from '@shiplog/api/schema/schema'
 import type { Printer } from '@shiplog/api/tables/printer'
-import { printerFor, rowOf, tableOf } from '@shiplog/api/tables/tables'
-import { convert } from '@shiplog/domain/conversions'
+import { rowOf, tableOf } from '@shiplog/api/tables/tables'
+import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { Representation } from './negotiation.ts'
 import { Version, watchFrame, type WatchEventType } from '../store/version.ts'
 
@@ -62,32 +62,30 @@ function bytesOf(versions: readonly Version[]): number {
   return bytes
 }
 
-/** Whether objects of this version are shown as they are stored. */
-const isStorageVersion = ({ version, storageVersion, group, storageGroup }: ResourceInfo): boolean =>
-  version === storageVersion && group === storageGroup
-
-/** An object in the version that the request named. */
-export const inRequestedVersion = (resource: ResourceInfo, object: KubeObject): KubeObject =>
-  isStorageVersion(resource) ? object : convert(object, resource.group, resource.version)
-
 const isVersion = (object: KubeObject | Version): object is Version => object instanceof Version
 
-export const parsedOf = (object: KubeObject | Version): KubeObject => (isVersion(object) ? object.parse() : object)
+/** An object, or a version of it, in the version that the request named. */
+export function inRequestedVersion(kind: ServedKind, object: KubeObject | Version): KubeObject {
+  if (!isVersion(object)) return kind.fromStorage(object)
+  return kind.fromStorage(kind.upgraded(object.parse(), object.sequence))
+}
 
 export function createPresenter(
-  resource: ResourceInfo,
+  kind: ServedKind,
   representation: Representation,
   options: { readonly nowMs: () => number; readonly includeObject: 'None' | 'Metadata' | 'Object' },
 ): Presenter {
-  const inStorageVersion = isStorageVersion(resource)
-  const present = (object: KubeObject): KubeObject => inRequestedVersion(resource, object)
-  const parsed = (object: KubeObject | Version): KubeObject => present(parsedOf(object))
+  const { resource } = kind
+  /** Of bytes that are not the version's own: the object before it, with its number. */
+  const parsedBytes = (version: Version, bytes: Buffer): KubeObject =>
+    kind.fromStorage(kind.upgraded(JSON.parse(bytes.toString()) as KubeObject, version.previousSequence))
+  const parsed = (object: KubeObject | Version): KubeObject => inRequestedVersion(kind, object)
   const apiVersion = apiVersionOf(resource.group, resource.version)
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
   if (representation.as === 'table') {
     let found: Printer | undefined
-    const printer = (): Printer => (found ??= printerFor(groupResourceOf(resource.group, resource.resource)))
+    const printer = (): Printer => (found ??= kind.printer)
     const table = (objects: readonly KubeObject[], listMetadata: object): Buffer =>
       json({
         ...tableOf(objects, printer(), {
@@ -105,7 +103,7 @@ export function createPresenter(
       return { fields: { ...fields, apiVersion: `meta.k8s.io/${representation.version}` }, entries: mapped(versions, row) }
     }
     return {
-      id: `table/${representation.version}/${options.includeObject}/${apiVersion}`,
+      id: `table/${representation.version}/${options.includeObject}/${apiVersion}/${kind.revision}`,
       object: (object) => {
         const one = parsed(object)
         return table([one], { resourceVersion: one.metadata.resourceVersion })
@@ -121,7 +119,7 @@ export function createPresenter(
       },
       parts: (versions, meta) => ({ ...tableParts(versions, meta), key: 'rows' }),
       frame: (type, version, bytes) => {
-        const object = bytes ? present(JSON.parse(bytes.toString()) as KubeObject) : parsed(version)
+        const object = bytes ? parsedBytes(version, bytes) : parsed(version)
         return watchFrame(type, table([object], { resourceVersion: object.metadata.resourceVersion }))
       },
       bookmark: (sequence, annotations) =>
@@ -159,14 +157,18 @@ export function createPresenter(
     metadata: object.metadata,
   })
   const metadataOnly = representation.as === 'metadata'
-  const asIs = !metadataOnly && inStorageVersion
-  const one = (version: Version): Buffer =>
-    asIs ? version.bytes : json(metadataOnly ? asMetadata(version.parse()) : present(version.parse()))
+  const isServedAsStored = (sequence: number): boolean => !metadataOnly && kind.servedAsStored(sequence)
+  const isAsIs = ({ sequence }: Version): boolean => isServedAsStored(sequence)
+  const one = (version: Version): Buffer => {
+    if (isAsIs(version)) return version.bytes
+    return json(metadataOnly ? asMetadata(version.parse()) : parsed(version))
+  }
   return {
-    id: `${representation.as}/${metadataVersion}/${apiVersion}`,
+    id: `${representation.as}/${metadataVersion}/${apiVersion}/${kind.revision}`,
     object: (object, bytes) => {
-      if (asIs && bytes) return bytes
-      return isVersion(object) ? one(object) : json(metadataOnly ? asMetadata(object) : present(object))
+      // What was written just now is as its kind wants it.
+      if (bytes && isServedAsStored(Number.MAX_SAFE_INTEGER)) return bytes
+      return isVersion(object) ? one(object) : json(metadataOnly ? asMetadata(object) : parsed(object))
     },
     parts: (versions, meta) => ({
       fields: {
@@ -175,7 +177,7 @@ export function createPresenter(
         metadata: meta,
       },
       key: 'items',
-      entries: mapped(versions, (version) => (metadataOnly ? asMetadata(version.parse()) : present(version.parse()))),
+      entries: mapped(versions, (version) => (metadataOnly ? asMetadata(version.parse()) : parsed(version))),
     }),
     list: (versions, meta) => {
       const kind = metadataOnly ? 'PartialObjectMetadataList' : resource.listKind
@@ -185,13 +187,14 @@ export function createPresenter(
       const commas = Math.max(0, versions.length - 1)
       return {
         pieces: piecesOf(head, versions, one),
-        bytes: asIs ? head.length + bytesOf(versions) + commas + listEnd.length : undefined,
+        bytes: versions.every(isAsIs) ? head.length + bytesOf(versions) + commas + listEnd.length : undefined,
       }
     },
     frame: (type, version, bytes) => {
-      if (asIs) return bytes ? watchFrame(type, bytes) : version.frame(type)
-      const object = bytes ? (JSON.parse(bytes.toString()) as KubeObject) : version.parse()
-      return watchFrame(type, json(metadataOnly ? asMetadata(object) : present(object)))
+      if (isServedAsStored(bytes ? version.previousSequence : version.sequence))
+        return bytes ? watchFrame(type, bytes) : version.frame(type)
+      const object = bytes ? parsedBytes(version, bytes) : parsed(version)
+      return watchFrame(type, json(metadataOnly ? asMetadata(object) : object))
     },
     bookmark: (sequence, annotations) =>
       watchFrame(

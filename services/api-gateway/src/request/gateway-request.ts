@@ -2,6 +2,7 @@
 import type { Once } from '@shiplog/api/api-client'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
+import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { User } from '@shiplog/domain/strategy'
 
 /** What is done to a resource. `connect` opens a stream to what stands behind the object: a container's log. */
@@ -26,6 +27,8 @@ export type Body =
 export interface GatewayRequest {
   /** The resource in the version that the client named. */
   readonly resource: ResourceInfo
+  /** What is known of it, from the catalogue as it was when the request came. */
+  readonly kind: ServedKind
   readonly subresource: string
   readonly namespace: string
   readonly name: string

@@ -1,16 +1,24 @@
 // Bodies: from bytes to the draft that the decider sees. Decoding, field validation, the request's word against the
 // object's on kind, name and namespace, and conversion to the storage version.
-import { decodeBody, type DecodedBody, normalize, type NormalizeResult, strictErrors } from '@shiplog/api/decode/decode'
+import {
+  decodeBody,
+  type DecodedBody,
+  jsonMediaType,
+  normalize,
+  type NormalizeResult,
+  protobufMediaType,
+  strictErrors,
+  yamlMediaType,
+} from '@shiplog/api/decode/decode'
 import { interpretation } from '@shiplog/api/decode/decode-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { apiVersionOf, groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { apiVersionOf, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import { invalidValue } from '@shiplog/api/field-errors'
-import { ApiError, badRequest, invalid, type StatusCause } from '@shiplog/api/status'
-import { convert } from '@shiplog/domain/conversions'
+import { ApiError, badRequest, invalid, type StatusCause, unsupportedMediaType } from '@shiplog/api/status'
 import { checkIdentity, type DeleteCommand } from '@shiplog/domain/decider'
 import type { Body, GatewayRequest } from './gateway-request.ts'
 import { flag, integerOf } from './list-options.ts'
-import { dryRunCauses, reportStrictness } from './request-options.ts'
+import { dryRunCauses, mediaTypeOf, reportStrictness } from './request-options.ts'
 
 const groupVersionOf = (apiVersion: string): { group: string; version: string } => {
   const [first = '', second] = apiVersion.split('/')
@@ -148,23 +156,46 @@ export function createRequestBodies(registry: SchemaRegistry): RequestBodies {
     return result
   }
 
+  /** The body as an object of the request's resource. */
+  function decodeOwn(request: GatewayRequest, what: Expected): Decoded {
+    return request.kind.custom ? decodeCustom(request, what) : decode(request, request.resource.definition, what)
+  }
+
+  /** Of a custom resource everything is in its schema: the body is read first, and its type is judged with the object. */
+  function decodeCustom(request: GatewayRequest, what: Expected): Decoded {
+    const { kind, resource } = request
+    if (mediaTypeOf(request.body) === protobufMediaType)
+      throw new ApiError(unsupportedMediaType([jsonMediaType, yamlMediaType]))
+    const body = rawBody(request.body, resource.definition)
+    const { value: said } = body
+    const named = { ...said, kind: said['kind'] || what.kind, apiVersion: said['apiVersion'] || what.apiVersion }
+    const result = checked(kind.decode(named), what)
+    const warnings: string[] = []
+    const prefix = `${what.kind} in version "${resource.version}" cannot be handled as a ${what.kind}: `
+    reportStrictness(request, strictErrors(body, what.applied ? [] : result.unknown), prefix, warnings)
+    const { object } = result
+    if (object['kind'] !== what.kind && object['apiVersion'] === what.apiVersion) {
+      const cause = invalidValue('kind', object['kind'], `must be ${what.kind}`)
+      throw new ApiError(invalid(resource.group, what.kind, object['metadata']?.name ?? '', [cause]))
+    }
+    return { object, said, unknown: result.unknown, warnings }
+  }
+
   /** Decodes the body as the resource, checks identity, converts to the storage version. */
   function decodeResource(request: GatewayRequest, create: boolean): { draft: KubeObject; warnings: string[] } {
     const { resource } = request
-    const { object, warnings } = decode(request, resource.definition, {
-      kind: resource.kind,
-      apiVersion: apiVersionOf(resource.group, resource.version),
-    })
+    const apiVersion = apiVersionOf(resource.group, resource.version)
+    const { object, warnings } = decodeOwn(request, { kind: resource.kind, apiVersion })
     const status = checkIdentity(resource, object, { namespace: request.namespace, name: request.name, create })
     if (status) throw new ApiError(status)
-    return { draft: toStorage(resource, object as KubeObject), warnings }
+    return { draft: request.kind.toStorage(object as KubeObject), warnings }
   }
 
   function decodeApplied(request: GatewayRequest): AppliedConfiguration {
     const { resource, namespace, name } = request
     const apiVersion = apiVersionOf(resource.group, resource.version)
     const what: Expected = { kind: resource.kind, apiVersion, applied: true }
-    const { said, unknown, warnings } = decode(request, resource.definition, what)
+    const { said, unknown, warnings } = decodeOwn(request, what)
     // Of what is applied nothing is filled in: not even what the address says.
     if (!said['kind'] || !said['apiVersion']) throw new ApiError(badRequest(`invalid object type: ${typeSaid(said)}`))
     // But for its name, which who applies to what is there need not say.
@@ -245,44 +276,4 @@ function checkDeleteOptions(options: JsonObject): void {
     })
   causes.push(...dryRunCauses((dryRun as string[] | undefined) ?? []))
   if (causes.length > 0) throw new ApiError(invalid('meta.k8s.io', 'DeleteOptions', '', causes))
-}
-
-/** An object of the request's version in the version that the log stores. */
-export function toStorage(resource: ResourceInfo, object: KubeObject): KubeObject {
-  if (resource.version === resource.storageVersion && resource.group === resource.storageGroup) return object
-  return convert(object, resource.storageGroup, resource.storageVersion)
-}
-
-/** A stored object as another version of its kind has it; undefined when that version is gone. */
-export const versionConverter =
-  (registry: SchemaRegistry, resource: ResourceInfo) =>
-  (object: JsonObject, apiVersion: string): { object: JsonObject; definition: string } | undefined => {
-    const { group, version } = groupVersionOf(apiVersion)
-    const known = registry.byKind(group, version, resource.kind)
-    if (!known) return undefined
-    const stored = toStorage(resource, object as KubeObject)
-    return { object: fromStorage(known, stored), definition: known.definition }
-  }
-
-/** A stored object in the request's version. */
-export const fromStorage = (resource: ResourceInfo, object: KubeObject): KubeObject =>
-  resource.version === resource.storageVersion && resource.group === resource.storageGroup
-    ? object
-    : convert(object, resource.group, resource.version)
-
-const several = new WeakMap<SchemaRegistry, ReadonlySet<string>>()
-
-/** Whether a kind is served in more than one shape, so that its managers may speak different versions. */
-export function severalVersions(registry: SchemaRegistry, resource: ResourceInfo): boolean {
-  let kinds = several.get(registry)
-  if (!kinds) {
-    const served = new Map<string, number>()
-    for (const { storageGroup, resource: name } of registry.resources) {
-      const key = groupResourceOf(storageGroup, name)
-      served.set(key, (served.get(key) ?? 0) + 1)
-    }
-    kinds = new Set([...served].filter(([, count]) => count > 1).map(([key]) => key))
-    several.set(registry, kinds)
-  }
-  return kinds.has(groupResourceOf(resource.storageGroup, resource.resource))
 }

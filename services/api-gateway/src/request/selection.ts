@@ -1,10 +1,7 @@
 // What a list or a watch selects: namespace, labels and fields, compiled once per request.
-import type { KubeObject } from '@shiplog/api/kube-object'
 import { parseFieldSelector, parseLabelSelector } from '@shiplog/api/selectors'
-import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest } from '@shiplog/api/status'
-import { selectableField } from '@shiplog/domain/field-labels'
-import type { Strategy } from '@shiplog/domain/strategy'
+import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { Version } from '../store/version.ts'
 
 export interface Selection {
@@ -22,8 +19,7 @@ export interface Selection {
 const emptyFields = (): Readonly<Record<string, string>> => ({})
 
 export function compileSelection(
-  resource: ResourceInfo,
-  strategy: Strategy,
+  kind: Pick<ServedKind, 'selectableField' | 'strategy'>,
   query: {
     readonly namespace: string
     readonly name?: string
@@ -36,12 +32,11 @@ export function compileSelection(
   const requested = query.fieldSelector === '' ? [] : [...parseFieldSelector(query.fieldSelector).requirements]
   if (query.name) requested.push({ field: 'metadata.name', operator: '=', value: query.name })
   const requirements = requested.map((requirement) => {
-    const found = selectableField(resource, requirement.field)
+    const found = kind.selectableField(requirement.field)
     if ('refusal' in found) throw new ApiError(badRequest(found.refusal))
     return { ...requirement, field: found.field }
   })
-  const extract = (object: KubeObject): Readonly<Record<string, string>> =>
-    strategy.selectableFields?.(object) ?? emptyFields()
+  const extract = kind.strategy.selectableFields ?? emptyFields
   const everything = labels === undefined && requirements.length === 0
   const exact = requirements.find(({ field, operator }) => field === 'metadata.name' && operator === '=')
   const fieldValue = (version: Version, field: string): string =>

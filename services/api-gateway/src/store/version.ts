@@ -23,6 +23,7 @@ export class Version {
   readonly #framed: WatchEventType | undefined
   #labels: Readonly<Record<string, string>> | undefined
   #fields: Readonly<Record<string, string>> | undefined
+  #extract: unknown
 
   constructor(fields: {
     key: string
@@ -68,16 +69,18 @@ export class Version {
     return this.#labels!
   }
 
-  /** The selectable fields of the object by `extract`, kept after the first call. */
+  /** The selectable fields of the object by `extract`, kept until another is asked for. */
   fields(extract: (object: KubeObject) => Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-    if (!this.#fields) this.#index(extract)
+    if (!this.#fields || this.#extract !== extract) this.#index(extract)
     return this.#fields!
   }
 
   #index(extract: ((object: KubeObject) => Readonly<Record<string, string>>) | undefined): void {
     const object = this.parse()
     this.#labels = object.metadata.labels ?? {}
-    if (extract) this.#fields = extract(object)
+    if (!extract) return
+    this.#fields = extract(object)
+    this.#extract = extract
   }
 
   /** `{"type":"ADDED","object":…}\n`: for the type that most watchers see, nothing but a view. */

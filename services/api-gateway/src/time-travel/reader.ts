@@ -19,6 +19,8 @@ export interface PastReader extends Reader {
   sequenceIn(stream: Stream): Promise<number>
   /** What has to be said with the answers that were given so far: damage of the log. */
   readonly warnings: readonly string[]
+  /** All objects of a resource at the moment. */
+  all(resource: ResourceInfo): Promise<readonly Version[]>
   /** Learns, before a watch begins, what is to be said of the state that it begins with. */
   checkState(resource: ResourceInfo): Promise<void>
   /** Checks, before a watch begins, the events that it will tell of: damage among them is refused, or warned of. */
@@ -74,6 +76,8 @@ export function createPastReader(streams: Streams, reader: Reader, moment: Momen
     get warnings() {
       return [...warnings]
     },
+
+    all: async (resource) => await versionsAt(resource, '', await sequenceIn(reader.streamOf(resource))),
 
     async checkState(resource) {
       await versionsAt(resource, '', await sequenceIn(reader.streamOf(resource)))

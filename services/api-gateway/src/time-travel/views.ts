@@ -1,5 +1,6 @@
 // The whole API as of a moment: the same operations as the present's, over a reader that stands still.
 import type { Clock } from '@shiplog/runtime/clock'
+import { builtInCatalogue, type Catalogue, definitionsResource, withDefinitions } from '@shiplog/domain/catalogue/catalogue'
 import { methodNotAllowed, type Status } from '@shiplog/api/status'
 import type { Operations } from '../operations/operations.ts'
 import { createMoments, type Moment } from './moment.ts'
@@ -9,10 +10,12 @@ import { checkPastStart, servePastWatch } from './watch.ts'
 import { noPodLogsOfThePast, type PodLogSource } from '../streaming/pod-logs.ts'
 import type { WatchSource } from '../read/watch-source.ts'
 import type { Reader } from '../read/reader.ts'
+import { fixedKinds, type Kinds } from '../store/kinds.ts'
 import type { Streams } from '../store/streams.ts'
 
 /** What operations differ in by the time that they are of. */
 export interface OperationSources {
+  readonly kinds: Kinds
   readonly reader: Reader
   readonly watches: WatchSource
   readonly podLogs: PodLogSource
@@ -29,6 +32,8 @@ export interface Past {
 export function createPast(deps: {
   readonly streams: Streams
   readonly reader: Reader
+  /** The kinds of the present. */
+  readonly kinds: Kinds
   readonly operationsOver: (sources: OperationSources) => Operations
   readonly clock: Clock
   readonly outgoing: Outgoing
@@ -58,9 +63,12 @@ export function createPast(deps: {
     },
   })
 
+  const catalogueAt = pastCatalogues(deps.kinds)
+
   const operationsAt = (moment: Moment): Operations => {
     const reader = createPastReader(streams, deps.reader, moment)
     return deps.operationsOver({
+      kinds: { ...fixedKinds(builtInCatalogue()), latest: () => catalogueAt(moment, reader) },
       reader,
       watches: watchesOf(reader),
       podLogs: noPodLogsOfThePast(String(moment.sequence)),
@@ -76,11 +84,36 @@ export function createPast(deps: {
   }
 }
 
+/** Moments whose kinds are kept. */
+const cataloguesMax = 16
+
+/** The kinds of a moment: those that its definitions say, and as far as they are those of today, the same values. */
+function pastCatalogues(present: Kinds): (moment: Moment, reader: PastReader) => Promise<Catalogue> {
+  const kept = new Map<number, Promise<Catalogue>>()
+  const definitions = builtInCatalogue().storage(definitionsResource)!
+  return async ({ sequence }, reader) => {
+    let catalogue = kept.get(sequence)
+    if (!catalogue) {
+      catalogue = reader.all(definitions).then((versions) => withDefinitions(present.current, versions))
+      kept.set(sequence, catalogue)
+      catalogue.catch(() => kept.delete(sequence))
+      for (const oldest of kept.keys()) {
+        if (kept.size <= cataloguesMax) break
+        kept.delete(oldest)
+      }
+    }
+    return await catalogue
+  }
+}
+
 /** What a write in the past is told. */
 export const pastIsReadOnly = (method: string, moment: string): Status => ({
   ...methodNotAllowed({ group: '', resource: '' }, method),
   message: `the past is read-only: ${method} is not possible below /at/${moment}`,
 })
+
+/** Whether a path is answered by the kinds that there are: discovery, OpenAPI. */
+export const tellsKinds = (path: string): boolean => path === '/' || /^\/(api|apis|openapi)(\/|$)/.test(path)
 
 /** What has a past of its own, or is the same at all times; metrics and raw events are of the present alone. */
 export const isTimeless = (path: string): boolean =>

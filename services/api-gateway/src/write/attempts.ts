@@ -2,9 +2,10 @@
 // means that the log refused it because somebody was faster, and that the decision must be made again.
 import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { groupResourceOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, decidedElsewhere, deleted, nameUsedBefore, notFound } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, Charge } from '@shiplog/domain/admission'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
 import type { DecisionContext } from '@shiplog/domain/strategy'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
@@ -24,6 +25,7 @@ import { objectSubject } from '@shiplog/events/subjects'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
 import { dryRunOf } from '../request/request-options.ts'
 import type { SubjectState } from '../store/projection.ts'
+import type { Version } from '../store/version.ts'
 import { decideOnce } from '@shiplog/domain/write/rounds'
 import type { Stream, Streams } from '../store/streams.ts'
 import { append, type Appended, type Charged, type DecidedEvent } from './append.ts'
@@ -35,7 +37,6 @@ import type { Attempted } from './optimistic.ts'
 import { checkVersion } from '@shiplog/domain/write/preconditions'
 
 export interface AttemptDeps {
-  readonly registry: SchemaRegistry
   readonly streams: Streams
   readonly admission: readonly AdmissionPlugin[]
   contextOf(request: GatewayRequest): DecisionContext
@@ -67,9 +68,11 @@ export async function attemptCreate(
   basis: DecisionBasis,
 ): Promise<Attempted<Created> | 'raced'> {
   const { request, groupResource } = target
+  const closed = request.kind.custom?.closed
+  if (closed) throw new ApiError(closed)
   const write = writeOf(deps, target, basis)
   const draft = cloneJson(prepared.draft)
-  const stamp = prepared.managed ? alreadyStamped : stampFor(deps.registry, request, undefined, write.context.nowMs)
+  const stamp = prepared.managed ? alreadyStamped : stampFor(request, undefined, write.context.nowMs)
   const { generated } = mutateCreate(write, draft, stamp)
   const { name } = draft.metadata
   if (isAsync(target)) await mutateAsync(target, attributesOf(write, 'CREATE', name, draft, undefined))
@@ -111,16 +114,11 @@ export async function attemptModify(
   const { resource, namespace, name } = request
   const version = basis.current(groupResource, namespace, name)
   if (!version) return { stored: false, result: 'missing' }
-  const write = writeOf(deps, target, basis)
-  const before = version.parse()
+  const { before, isOutdated } = beforeOf(request, version)
+  const write = { ...writeOf(deps, target, basis), isOutdated }
   const { draft, managed } = mutate(before, kind)
   checkVersion(resource, kind, before, draft)
-  mutateUpdate(
-    write,
-    draft,
-    before,
-    managed ? alreadyStamped : stampFor(deps.registry, request, before, write.context.nowMs),
-  )
+  mutateUpdate(write, draft, before, managed ? alreadyStamped : stampFor(request, before, write.context.nowMs))
   if (isAsync(target)) await mutateAsync(target, attributesOf(write, 'UPDATE', name, draft, before))
   const decided = settleUpdate(write, draft, before)
   const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'UPDATE', name, draft, before)) : []
@@ -148,7 +146,7 @@ export async function attemptDelete(
   const version = basis.current(groupResource, namespace, name)
   if (!version) throw new ApiError(notFound(resource, name))
   const write = { ...writeOf(deps, target, basis), dryRun: command.dryRun }
-  const before = version.parse()
+  const { before } = beforeOf(request, version)
   const decided = settleDelete(write, before, command)
   const later = isAsync(target)
     ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before))
@@ -162,6 +160,13 @@ export async function attemptDelete(
   const appended = await store(deps, target, basis, { subject, decided, expected: version, fence })
   if (!appended) return 'raced'
   return { stored: true, result: deletionAnswer(target, before, decided, appended.sequence, warnings, appended) }
+}
+
+/** The object as it is, in the version that is stored today; outdated when it is stored in another one. */
+function beforeOf({ kind }: GatewayRequest, version: Version): { before: KubeObject; isOutdated: boolean } {
+  const stored = version.parse()
+  const before = kind.toStorage(kind.upgraded(stored, version.sequence))
+  return { before, isOutdated: before.apiVersion !== stored.apiVersion }
 }
 
 const unused: SubjectState = { sequence: 0, checksum: '' }
@@ -193,7 +198,7 @@ async function validateAsync({ asyncAdmission }: Target, attributes: AdmissionAt
 }
 
 function store(
-  { registry, streams }: AttemptDeps,
+  { streams }: AttemptDeps,
   { request, kind, stream }: Target,
   basis: DecisionBasis,
   {
@@ -208,7 +213,7 @@ function store(
   },
 ): Promise<Appended | undefined> {
   const charged = decided.charges.flatMap(
-    (charge) => chargedOf(charge, registry.storage(charge.groupResource)!, basis) ?? [],
+    (charge) => chargedOf(charge, builtInCatalogue().storage(charge.groupResource)!, basis) ?? [],
   )
   if (charged.length < decided.charges.length) return Promise.resolve(undefined)
   const event: DecidedEvent = {

@@ -1,13 +1,13 @@
 // Patches: JSON patch, merge patch, strategic merge patch and server-side apply. Each turns the object as it is into a
 // draft, in the request's version; the writer does the rest, and again when somebody else was faster.
 import { cloneJson } from '@shiplog/api/clone-json'
-import { decodeBody, normalize } from '@shiplog/api/decode/decode'
+import { decodeBody } from '@shiplog/api/decode/decode'
 import { applyJsonPatch } from '@shiplog/api/patch/json-patch'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { applyMergePatch } from '@shiplog/api/patch/merge-patch'
 import { goKindOf } from '@shiplog/api/decode/decode-error'
 import { goQuote } from '@shiplog/api/decode/go-quote'
-import { apiVersionOf, type ResourceInfo, type SchemaRegistry } from '@shiplog/api/schema/schema'
+import { apiVersionOf, type SchemaRegistry } from '@shiplog/api/schema/schema'
 import { applyServerSide } from '@shiplog/api/apply/server-side-apply'
 import {
   ApiError,
@@ -16,30 +16,23 @@ import {
   conflict,
   invalid,
   notFound,
+  unsupportedMediaType,
   unsupportedPatchType,
   warningOf,
 } from '@shiplog/api/status'
 import { strategicMergePatch } from '@shiplog/api/patch/strategic-merge'
+import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import { checkIdentity, checkName } from '@shiplog/domain/decider'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Body, GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
-import {
-  type AppliedConfiguration,
-  fromStorage,
-  internalPackageOf,
-  type RequestBodies,
-  severalVersions,
-  toStorage,
-  versionConverter,
-} from '../request/request-body.ts'
+import { type AppliedConfiguration, internalPackageOf, type RequestBodies } from '../request/request-body.ts'
 import { flag } from '../request/list-options.ts'
 import { managerOf, mediaTypeOf } from '../request/request-options.ts'
 import type { CreateDraft } from './attempts.ts'
-import { resetFieldsOf } from './field-ownership.ts'
+import { ownershipOf } from './field-ownership.ts'
 import type { ModifyOptions, Mutation } from './mutation.ts'
 
 export interface PatcherDeps {
-  readonly registry: SchemaRegistry
   readonly clock: Clock
   readonly bodies: RequestBodies
   modify(request: GatewayRequest, mutate: Mutation, options?: ModifyOptions): Promise<WriteOutcome>
@@ -49,6 +42,14 @@ export interface PatcherDeps {
 
 /** Begins what is said of a patch that is not even JSON. */
 const patchFailure = 'error decoding patch: '
+
+const strategicMerge = 'application/strategic-merge-patch+json'
+
+const patchTypesOfCustom = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/apply-patch+yaml',
+] as const
 
 export const patchTypes = [
   'application/json-patch+json',
@@ -103,13 +104,16 @@ export function createPatcher(deps: PatcherDeps): (request: GatewayRequest) => P
     mediaTypeOf(request.body) === 'application/apply-patch+yaml' ? apply(deps, request) : patch(deps, request)
 }
 
-async function patch({ registry, modify }: PatcherDeps, request: GatewayRequest): Promise<WriteOutcome> {
-  const { resource, namespace, name } = request
-  const { change, faults } = readPatch(registry, resource.definition, request.body)
+async function patch({ modify }: PatcherDeps, request: GatewayRequest): Promise<WriteOutcome> {
+  const { resource, kind, namespace, name } = request
+  const type = mediaTypeOf(request.body)
+  // What merges how, is written into the types of built-in kinds alone.
+  if (kind.custom && type === strategicMerge) throw new ApiError(unsupportedMediaType(patchTypesOfCustom))
+  const { change, faults } = readPatch(kind.registry, resource.definition, request.body)
   let warnings: readonly string[] = []
   const attempt = (): Promise<WriteOutcome> => modify(request, (before) => {
-    const patched = ofKind(registry, resource, change(fromStorage(resource, before)), mediaTypeOf(request.body))
-    const { object, errors, unknown } = normalize(registry, resource.definition, patched)
+    const patched = ofKind(kind, change(kind.fromStorage(before)), type)
+    const { object, errors, unknown } = kind.decode(patched)
     if (errors.length > 0) throw new ApiError(patchInvalid(errors[0]!))
     const found = [...faults, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)]
     const mode = request.query.get('fieldValidation') || 'Warn'
@@ -119,7 +123,7 @@ async function patch({ registry, modify }: PatcherDeps, request: GatewayRequest)
     const draft = object as KubeObject
     const status = checkIdentity(resource, draft, { namespace, name, create: false })
     if (status) throw new ApiError(status)
-    return { draft: toStorage(resource, draft) }
+    return { draft: kind.toStorage(draft) }
   })
   const outcome = await warningOf(() => warnings, attempt)
   return { ...outcome, warnings: [...warnings, ...outcome.warnings] }
@@ -168,31 +172,25 @@ export const isForced = ({ query }: GatewayRequest): boolean => flag(query, 'for
 
 /** The live object with the configuration applied to it, in the storage version, its managed fields brought up to date. */
 function merge(
-  { registry, clock }: PatcherDeps,
+  { clock }: PatcherDeps,
   request: GatewayRequest,
   { applied, undeclared }: AppliedConfiguration,
   live: KubeObject | undefined,
 ): KubeObject {
-  const { resource, subresource } = request
-  const { definition } = resource
+  const { kind } = request
   const result = applyServerSide({
-    registry,
-    definition,
-    live: live && fromStorage(resource, live),
+    ...ownershipOf(request),
+    live: live && kind.fromStorage(live),
     applied: cloneJson(applied),
     undeclared,
     manager: managerOf(request),
     force: isForced(request),
-    apiVersion: apiVersionOf(resource.group, resource.version),
-    subresource,
     nowMs: clock.nowMs(),
-    ...resetFieldsOf(resource, subresource),
-    ...(severalVersions(registry, resource) ? { versionConverter: versionConverter(registry, resource) } : {}),
   })
   if ('conflicts' in result) throw new ApiError(applyConflict(result.conflicts, result.message))
-  const { object: merged, errors } = normalize(registry, definition, result.object)
+  const { object: merged, errors } = kind.decode(result.object)
   if (errors.length > 0) throw new ApiError(badRequest(errors[0]!))
-  const object = toStorage(resource, merged as KubeObject)
+  const object = kind.toStorage(merged as KubeObject)
   object.metadata.managedFields = result.managedFields
   const { resourceVersion } = applied.metadata
   if (resourceVersion) object.metadata.resourceVersion = resourceVersion
@@ -203,12 +201,12 @@ function merge(
  * What a patch says of kind and version: a strategic merge reads the result as what is at the URL, whatever it says of itself;
  * after the other patches it is read as what it says, and must then become what is there.
  */
-function ofKind(registry: SchemaRegistry, resource: ResourceInfo, patched: JsonObject, patchType: string): JsonObject {
+function ofKind({ registry, resource }: ServedKind, patched: JsonObject, patchType: string): JsonObject {
   const apiVersion = apiVersionOf(resource.group, resource.version)
   const says = patched['kind'] || resource.kind
   const saysVersion = patched['apiVersion'] || apiVersion
   if (says === resource.kind && saysVersion === apiVersion) return { ...patched, kind: says, apiVersion }
-  if (patchType === 'application/strategic-merge-patch+json') return { ...patched, kind: resource.kind, apiVersion }
+  if (patchType === strategicMerge) return { ...patched, kind: resource.kind, apiVersion }
   const [group, version] = String(saysVersion).includes('/')
     ? String(saysVersion).split('/')
     : ['', String(saysVersion)]

@@ -1,9 +1,9 @@
 // Quotas under writers that race, over two gateways on one log.
 import type { ResourceQuota } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { isApiError } from '@shiplog/api/status'
 import { resourceQuota } from '@shiplog/domain/admission/resource-quota.plugin'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock } from '@shiplog/runtime/clock'
@@ -16,7 +16,7 @@ import { createStreams, type Streams } from '../store/streams.ts'
 import { createView } from '../store/view.ts'
 import { createWriter, type Writer } from './writer.ts'
 
-const registry = builtInRegistry()
+const catalogue = builtInCatalogue()
 const limit = 10
 const stopping = new AbortController()
 let log: ClusterLog
@@ -25,7 +25,7 @@ let gateways: readonly { readonly streams: Streams; readonly writer: Writer }[]
 async function openGateway(over: ClusterLog): Promise<{ readonly streams: Streams; readonly writer: Writer }> {
   const streams = createStreams(over, { clock: systemClock })
   await Promise.all(streams.all.map(({ projection }) => projection.start(stopping.signal)))
-  const parts = { registry, bodies: createRequestBodies(registry), streams, view: createView(streams) }
+  const parts = { bodies: createRequestBodies(catalogue), streams, view: createView(streams) }
   return { streams, writer: createWriter({ ...parts, admission: [resourceQuota], clock: systemClock, ids: systemIds }) }
 }
 
@@ -47,7 +47,8 @@ beforeEach(async () => {
 afterEach(() => log.close())
 
 const requestOf = (resource: string, value?: JsonObject): GatewayRequest => ({
-  resource: registry.resource('', 'v1', resource)!,
+  resource: catalogue.resource('', 'v1', resource)!,
+  kind: catalogue.kind(catalogue.resource('', 'v1', resource)!),
   subresource: '',
   namespace: 'default',
   name: '',

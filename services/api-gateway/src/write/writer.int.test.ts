@@ -1,8 +1,8 @@
 // The write path on an in-memory log, without HTTP and without an authorizer.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { ApiError, forbidden, isApiError } from '@shiplog/api/status'
 import type { AdmissionPlugin } from '@shiplog/domain/admission'
+import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
@@ -18,8 +18,8 @@ import { createView } from '../store/view.ts'
 import { asyncAttemptsMax } from './optimistic.ts'
 import { createWriter, type Writer } from './writer.ts'
 
-const registry = builtInRegistry()
-const configMaps = registry.resource('', 'v1', 'configmaps')!
+const catalogue = builtInCatalogue()
+const configMaps = catalogue.resource('', 'v1', 'configmaps')!
 const stopping = new AbortController()
 let log: ClusterLog
 let streams: Streams
@@ -39,14 +39,15 @@ function writerWith(
   } = {},
   over = streams,
 ): Writer {
-  const bodies = createRequestBodies(registry)
+  const bodies = createRequestBodies(catalogue)
   const { admission = [], asyncAdmission = [] } = plugins
-  const parts = { registry, bodies, streams: over, view: createView(over), admission, asyncAdmission }
+  const parts = { bodies, streams: over, view: createView(over), admission, asyncAdmission }
   return createWriter({ ...parts, clock: systemClock, ids: systemIds })
 }
 
 const request = (name: string, body?: JsonObject, user = 'alice'): GatewayRequest => ({
   resource: configMaps,
+  kind: catalogue.kind(configMaps),
   subresource: '',
   namespace: 'default',
   name,

@@ -2,13 +2,10 @@
 // (optimistic.ts). An attempt (attempts.ts) runs the stages of libs/domain/src/write/stages.ts on what the projection shows
 // now and appends one event, with its guards, that the log takes only if nobody was faster.
 import { cloneJson } from '@shiplog/api/clone-json'
-import { structuralErrors } from '@shiplog/api/decode/decode'
 import type { IpRanges } from '@shiplog/api/ip-address'
-import type { ResourceInfo, SchemaRegistry } from '@shiplog/api/schema/schema'
 import { alreadyExists, ApiError, conflict, generateNameConflict, notFound, warningOf } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
-import { strategyFor } from '@shiplog/domain/strategies'
 import type { DecisionContext } from '@shiplog/domain/strategy'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -39,7 +36,6 @@ import { createSubjectLocks } from './subject-locks.ts'
 export const generateNameAttemptsMax = 8
 
 export interface WriterDeps {
-  readonly registry: SchemaRegistry
   readonly bodies: RequestBodies
   readonly streams: Streams
   readonly admission: readonly AdmissionPlugin[]
@@ -63,16 +59,12 @@ export interface Writer {
   deleteOne(request: GatewayRequest, command: DeleteCommandOptions): Promise<WriteOutcome>
   /** A write of an existing object by a rule of its own (scale, binding, …). */
   modify(request: GatewayRequest, mutate: Mutation, options?: ModifyOptions): Promise<WriteOutcome>
-  /** The kind of a request's resource in its storage version. */
-  kindOf(resource: ResourceInfo): Kind
 }
 
 export function createWriter(deps: WriterDeps): Writer {
-  const { registry, bodies, streams, clock, ids, view } = deps
+  const { bodies, streams, clock, ids, view } = deps
   const locks = createSubjectLocks()
-  const kindOf = kindsOf(registry)
   const attemptDeps: AttemptDeps = {
-    registry,
     streams,
     admission: deps.admission,
     contextOf: ({ user }): DecisionContext => ({
@@ -85,7 +77,7 @@ export function createWriter(deps: WriterDeps): Writer {
   }
 
   function targetOf(request: GatewayRequest, operation: AdmissionAttributes['operation']): Target {
-    const kind = kindOf(request.resource)
+    const { kind } = request
     const groupResource = groupResourceOfStorage(request.resource)
     const asyncAdmission = (deps.asyncAdmission ?? []).filter((plugin) =>
       plugin.handles(aimOf(request, kind, operation)),
@@ -164,7 +156,7 @@ export function createWriter(deps: WriterDeps): Writer {
 
   async function update(request: GatewayRequest): Promise<WriteOutcome> {
     const { resource, name } = request
-    const { strategy } = kindOf(resource)
+    const { strategy } = request.kind
     const { draft, warnings } = bodies.decodeResource(request, false)
     const mutate: Mutation = (before) => {
       checkUid(resource, name, draft, before.metadata.uid)
@@ -192,11 +184,10 @@ export function createWriter(deps: WriterDeps): Writer {
   return {
     create,
     update,
-    patch: createPatcher({ registry, clock, bodies, modify, createFrom }),
+    patch: createPatcher({ clock, bodies, modify, createFrom }),
     delete: (request) => deleteOne(request, bodies.deleteOptions(request)),
     deleteOne,
     modify,
-    kindOf,
   }
 }
 
@@ -214,22 +205,3 @@ const aimOf = (
   user: request.user,
   dryRun: dryRunOf(request),
 })
-
-/** Kinds by resource, each made once. */
-function kindsOf(registry: SchemaRegistry): (resource: ResourceInfo) => Kind {
-  const kinds = new Map<string, Kind>()
-  return (resource) => {
-    const key = groupResourceOfStorage(resource)
-    let kind = kinds.get(key)
-    if (!kind) {
-      const info = registry.storage(key) ?? resource
-      kind = {
-        info,
-        strategy: strategyFor(key),
-        structuralErrors: (object) => structuralErrors(registry, info.definition, object),
-      }
-      kinds.set(key, kind)
-    }
-    return kind
-  }
-}

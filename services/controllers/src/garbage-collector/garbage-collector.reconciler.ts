@@ -11,9 +11,11 @@ import {
   type ReconcileContext,
   type Reconciler,
   type ReconcileResult,
+  type ResourceWatch,
 } from '@shiplog/reconcile/reconciler'
 import type { ObjectView, ViewEntry } from '@shiplog/reconcile/view'
 import { keyOf, keyOfObject } from '@shiplog/reconcile/view'
+import { createCustomKinds } from '../shared/custom-kinds.ts'
 import { dropFinalizer, hasFinalizer, isHeldBy } from '../shared/finalizers.ts'
 import { isBeingDeleted, setOwnersCommand } from '../shared/ownership.ts'
 import type { FollowedResource } from '../shared/resources.ts'
@@ -23,6 +25,7 @@ const orphanFinalizer = 'orphan'
 const workersMax = 256
 /** Leases stand in a stream of their own, which may be ahead of the one that brings their owners. */
 const leaseGraceMs = 60_000
+const definitions = 'customresourcedefinitions.apiextensions.k8s.io'
 const leases = 'leases.coordination.k8s.io'
 
 const waitsForDependents = (object: KubeObject): boolean => isHeldBy(object, foregroundFinalizer)
@@ -55,6 +58,7 @@ function* waitingOwnerKeys(view: ObjectView, references: readonly OwnerReference
 export function createGarbageCollector(resources: readonly FollowedResource[]): Reconciler {
   const byResource = new Map(resources.map((resource) => [resource.groupResource, resource]))
   const byKind = new Map(resources.map((resource) => [`${resource.group} ${resource.kind}`, resource]))
+  const custom = createCustomKinds()
 
   const wake = (
     groupResource: string,
@@ -96,13 +100,20 @@ export function createGarbageCollector(resources: readonly FollowedResource[]): 
     name: 'garbagecollector',
     component: 'garbage-collector-controller',
     workers: workersMax,
-    resources: resources.map(({ groupResource }) => ({
-      groupResource,
-      keys: (change, before, view) => wake(groupResource, change.object, change.deleted, before, view),
-    })),
+    resources: [
+      ...resources.map(({ groupResource }) => {
+        const keys: ResourceWatch['keys'] = (change, before, view) =>
+          wake(groupResource, change.object, change.deleted, before, view)
+        return groupResource === definitions ? custom.watch(keys) : { groupResource, keys }
+      }),
+      custom.watchObjects((change, before, view) =>
+        wake(change.groupResource, change.object, change.deleted, before, view),
+      ),
+    ],
     reconcile: (key, view, context) => {
       const space = key.indexOf(' ')
-      const resource = byResource.get(key.slice(0, space))
+      const groupResource = key.slice(0, space)
+      const resource = byResource.get(groupResource) ?? custom.byResource(groupResource)
       const object = resource && view.get(resource.groupResource, key.slice(space + 1))
       return object ? collect(resource, object, view, context) : settled
     },
@@ -163,7 +174,8 @@ export function createGarbageCollector(resources: readonly FollowedResource[]): 
     view: ObjectView,
     events: EventRecord[],
   ): 'solid' | 'dangling' | 'waiting' {
-    const owning = byKind.get(`${groupOf(reference.apiVersion)} ${reference.kind}`)
+    const group = groupOf(reference.apiVersion)
+    const owning = byKind.get(`${group} ${reference.kind}`) ?? custom.byKind(group, reference.kind)
     // A kind that is not followed here cannot be judged: never delete on a guess.
     if (!owning) return 'solid'
     const described = `[${reference.apiVersion}/${reference.kind}, namespace: ${object.metadata.namespace ?? ''}, name: ${reference.name}, uid: ${reference.uid}]`

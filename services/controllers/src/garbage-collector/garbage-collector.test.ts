@@ -5,6 +5,7 @@ import { deploymentReconciler } from '../deployment/deployment.reconciler.ts'
 import { replicaSetReconciler } from '../replica-set/replica-set.reconciler.ts'
 import { followedResources } from '../shared/resources.ts'
 import { deploymentManifest, deployments } from '../testing/manifests.ts'
+import { defineWidgets, makeWidget, removeDefinition, widgets } from '../testing/custom-resources.ts'
 import { createReconcileHarness, type ReconcileHarness } from '../testing/reconcile-harness.ts'
 import { createGarbageCollector } from './garbage-collector.reconciler.ts'
 
@@ -214,4 +215,47 @@ test('a dependent that is held by its own finalizer is deleted once, not again a
     h.cluster.requests.filter(({ request }) => request.verb === 'delete' && request.name === 'child'),
   ).toHaveLength(1)
   expect(h.secondRun()).toEqual([])
+})
+
+describe('custom resources', () => {
+  const removeWidget = (h: ReconcileHarness, name: string) =>
+    h.cluster.must({ verb: 'delete', ...widgets, namespace: 'default', name, body: {} })
+
+  test('are owners and dependents like all others', () => {
+    const h = harness()
+    const config = make(h, 'config')
+    defineWidgets(h)
+    const parent = makeWidget(h, 'parent', { owners: [config] })
+    makeWidget(h, 'child', { owners: [parent] })
+    h.settle()
+    expect(h.cluster.list('widgets.example.com')).toHaveLength(2)
+    remove(h, 'config')
+    h.settle()
+    expect(h.cluster.list('widgets.example.com')).toEqual([])
+    expect(h.secondRun()).toEqual([])
+  })
+
+  test('what they own goes with them, also when their kind goes at the same time', () => {
+    const h = harness()
+    defineWidgets(h)
+    const parent = makeWidget(h, 'parent')
+    h.cluster.must({
+      verb: 'create',
+      ...configMaps,
+      body: {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: {
+          name: 'owned',
+          namespace: 'default',
+          ownerReferences: [{ apiVersion: 'example.com/v1', kind: 'Widget', name: 'parent', uid: parent.metadata.uid }],
+        },
+      },
+    })
+    h.settle()
+    removeWidget(h, 'parent')
+    removeDefinition(h)
+    h.settle()
+    expect(names(h)).toEqual([])
+  })
 })

@@ -5,13 +5,14 @@ import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   settled,
-  watchesResource,
   type Command,
   type ReconcileContext,
   type Reconciler,
   type ReconcileResult,
+  type ResourceWatch,
 } from '@shiplog/reconcile/reconciler'
 import { keyOf, type ObjectView } from '@shiplog/reconcile/view'
+import { createCustomKinds } from '../shared/custom-kinds.ts'
 import { type Condition, findCondition, setCondition } from '../shared/conditions.ts'
 import { isBeingDeleted } from '../shared/ownership.ts'
 import type { FollowedResource } from '../shared/resources.ts'
@@ -32,26 +33,32 @@ export function createNamespaceReconciler(resources: readonly FollowedResource[]
     ({ namespaced, resource, group }) =>
       namespaced && !unseen.some((one) => one.resource === resource && one.group === group),
   )
+  const custom = createCustomKinds()
+  const homeOf: ResourceWatch['keys'] = ({ groupResource, namespace, deleted }, before, view) => {
+    const home = view.get('namespaces', keyOf('', namespace))
+    if (!home || !isBeingDeleted(home)) return []
+    // The last of a resource is gone, or something came in late.
+    const matters = deleted ? view.count(groupResource, namespace) === 0 : before === undefined
+    return matters ? [keyOf('', namespace)] : []
+  }
+  const everything = (): readonly FollowedResource[] => [
+    ...content,
+    ...[...custom.present()].filter(({ namespaced }) => namespaced),
+  ]
   return {
     name: 'namespace',
     component: 'namespace-controller',
     resources: [
       forResource('namespaces'),
-      ...content.map(({ groupResource }) =>
-        watchesResource(groupResource, (change, before, view) => {
-          const home = view.get('namespaces', keyOf('', change.namespace))
-          if (!home || !isBeingDeleted(home)) return []
-          // The last of a resource is gone, or something came in late.
-          const matters = change.deleted ? view.count(groupResource, change.namespace) === 0 : before === undefined
-          return matters ? [keyOf('', change.namespace)] : []
-        }),
-      ),
+      custom.watch(),
+      ...content.map(({ groupResource }): ResourceWatch => ({ groupResource, keys: homeOf })),
+      custom.watchObjects(homeOf),
     ],
     reconcile: (key, view, context) => {
       const namespace = view.get('namespaces', key)
       if (!namespace || !isBeingDeleted(namespace)) return settled
       if (!namespace.spec.finalizers?.includes(finalizer)) return settled
-      return terminate(namespace, content, view, context)
+      return terminate(namespace, everything(), view, context)
     },
   }
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { createRootCaReconciler } from '../root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from '../service-account/service-account.reconciler.ts'
 import { followedResources } from '../shared/resources.ts'
+import { defineWidgets, makeWidget } from '../testing/custom-resources.ts'
 import { createReconcileHarness, type ReconcileHarness } from '../testing/reconcile-harness.ts'
 import { createNamespaceReconciler } from './namespace.reconciler.ts'
 
@@ -157,6 +158,18 @@ describe('a namespace that is deleted', () => {
     })
     h.settle()
     expect(h.cluster.get('namespaces', '/team')).toBeUndefined()
+  })
+
+  test('takes custom resources with it', () => {
+    const h = harness()
+    makeNamespace(h)
+    defineWidgets(h)
+    makeWidget(h, 'a', { namespace: 'team' })
+    makeWidget(h, 'b')
+    remove(h)
+    h.settle()
+    expect(h.cluster.get('namespaces', '/team')).toBeUndefined()
+    expect(h.cluster.list('widgets.example.com' as string).map(({ metadata }) => metadata.name)).toEqual(['b'])
   })
 
   test('has its Event objects and Leases deleted too, which no view shows', () => {

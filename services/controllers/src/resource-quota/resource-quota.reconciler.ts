@@ -8,7 +8,7 @@ import { countedStatus } from '@shiplog/domain/quota/charge'
 import { evaluatorFor, resourceCountedBy } from '@shiplog/domain/quota/evaluator'
 import { printList } from '@shiplog/domain/quota/resource-list'
 import { namesTracked } from '@shiplog/domain/quota/scopes'
-import type { ObjectChange } from '@shiplog/feed/object-feed'
+import { type ObjectChange, otherResources } from '@shiplog/feed/object-feed'
 import { type Command, forResource, type Reconciler, type ResourceWatch, settled } from '@shiplog/reconcile/reconciler'
 import { keyOfObject, type ObjectView, splitKey } from '@shiplog/reconcile/view'
 import type { FollowedResource } from '../shared/resources.ts'
@@ -47,7 +47,7 @@ export function createResourceQuotaReconciler(resources: readonly FollowedResour
   return {
     name: 'resourcequota',
     component: 'resourcequota-controller',
-    resources: [forResource(quotas), watch(quotas), ...counted.map(({ groupResource }) => watch(groupResource))],
+    resources: [forResource(quotas), watch(quotas), ...counted.map(({ groupResource }) => watch(groupResource)), watch(otherResources)],
     reconcile(key, view, { nowMs }) {
       const quota = view.get(quotas, key)
       if (!quota) return settled

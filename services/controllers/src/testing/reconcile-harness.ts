@@ -4,7 +4,7 @@
 import type { ApiResult } from '@shiplog/api/api-client'
 import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import type { Command, EventRecord, Reconciler } from '@shiplog/reconcile/reconciler'
+import { type Command, type EventRecord, type Reconciler, watchesOf } from '@shiplog/reconcile/reconciler'
 import { type Answered, KeyHistories, outcomeOf } from '@shiplog/reconcile/round'
 import { viewFor } from '@shiplog/reconcile/runner'
 import type { ProjectedView } from '@shiplog/reconcile/view'
@@ -47,7 +47,6 @@ export function createReconcileHarness(
   const cluster = createFakeCluster(clock)
   const nodes = createFakeNodes(cluster, clock, options)
   const view = viewFor(reconcilers)
-  const resources = new Set(view.groupResources)
   const events: string[] = []
   const woken = new Map<string, { readonly reconciler: Reconciler; readonly key: string }>()
   const known = new Map<string, { readonly reconciler: Reconciler; readonly key: string }>()
@@ -61,8 +60,7 @@ export function createReconcileHarness(
   }
   const onChange = (change: ObjectChange, before: KubeObject | undefined): void => {
     for (const reconciler of reconcilers) {
-      for (const watch of reconciler.resources) {
-        if (watch.groupResource !== change.groupResource) continue
+      for (const watch of watchesOf(reconciler, change.groupResource)) {
         for (const key of watch.keys(change, before, view)) wake(reconciler, key)
       }
     }
@@ -73,7 +71,7 @@ export function createReconcileHarness(
     const part = cluster.changes.slice(seen)
     seen += part.length
     if (part.length > 0) {
-      const changes = part.filter((change) => resources.has(change.groupResource))
+      const changes = part.filter((change) => view.follows(change.groupResource))
       view.apply({ changes, sequence: cluster.sequence, synced: true }, onChange)
     }
   }
