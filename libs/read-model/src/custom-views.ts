@@ -55,7 +55,7 @@ async function dropViews(tx: Kysely<Database>, groupResource: string): Promise<v
 }
 
 async function makeViews(tx: Kysely<Database>, crd: CustomResourceDefinition): Promise<void> {
-  const version = crd.spec.versions.find(({ storage }) => storage)
+  const version = crd.spec.versions?.find(({ storage }) => storage)
   if (!version) return
   const groupResource = crd.metadata.name
   const statements = async (existing: ExistingViews): Promise<string> => {

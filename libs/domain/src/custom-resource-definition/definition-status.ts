@@ -145,7 +145,7 @@ function nonStructuralOf({ spec }: CustomResourceDefinition): Condition | undefi
   const sentences = spec.preserveUnknownFields
     ? ['spec.preserveUnknownFields: Invalid value: true: must be false']
     : []
-  spec.versions.forEach(({ schema }, index) => {
+  spec.versions?.forEach(({ schema }, index) => {
     if (!schema?.openAPIV3Schema) return
     const field = `spec.versions[${index}].schema.openAPIV3Schema`
     for (const cause of structuralViolations(schema.openAPIV3Schema, field)) sentences.push(`${cause.field}: ${cause.message}`)

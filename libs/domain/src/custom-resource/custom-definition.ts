@@ -84,7 +84,8 @@ interface Definition {
 }
 
 function factsOf(crd: CustomResourceDefinition): Definition {
-  const { group, names, scope, versions } = crd.spec
+  const { group, names, scope } = crd.spec
+  const versions = crd.spec.versions ?? []
   const accepted = crd.status.acceptedNames
   return {
     group,
@@ -209,7 +210,7 @@ function createSchemas(stored: StoredDefinition, since: number, of: string): Sch
       let schema = compiled.get(version)
       if (!schema) {
         const { spec } = stored.parse() as unknown as CustomResourceDefinition
-        schema = customSchema(spec.versions.find(({ name }) => name === version)?.schema?.openAPIV3Schema)
+        schema = customSchema(spec.versions?.find(({ name }) => name === version)?.schema?.openAPIV3Schema)
         compiled.set(version, schema)
       }
       return schema

@@ -66,7 +66,7 @@ const define = (client: ApiClient, crd: CustomResourceDefinition) =>
 const conditionsOf = async (client: ApiClient, name: string): Promise<Record<string, string>> => {
   const { object } = await must(client, { verb: 'get', ...definitions, name })
   const { conditions = [] } = (object as unknown as CustomResourceDefinition).status
-  return Object.fromEntries(conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]))
+  return Object.fromEntries((conditions ?? []).map(({ type, status, reason }) => [type, `${status} ${reason}`]))
 }
 
 const established = (client: ApiClient, name: string) =>

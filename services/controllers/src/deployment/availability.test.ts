@@ -12,7 +12,7 @@ import { deploymentReconciler } from './deployment.reconciler.ts'
 
 const maxUnavailable = 2
 const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 3, maxUnavailable } }
-const imageOf = (pod: Pod): string => pod.spec.containers?.[0]!.image!
+const imageOf = (pod: Pod): string => pod.spec.containers?.[0]?.image ?? ''
 const isGood = (pod: Pod): boolean => !imageOf(pod).endsWith('bad')
 const availableCount = (list: readonly Pod[]): number => list.filter((pod) => isActive(pod) && isReady(pod)).length
 

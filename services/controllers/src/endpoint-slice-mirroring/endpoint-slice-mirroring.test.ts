@@ -41,7 +41,7 @@ const shown = (cluster: FakeCluster): string[] =>
     .list('endpointslices.discovery.k8s.io')
     .map(
       ({ addressType, endpoints }) =>
-        `${addressType} ${(endpoints ?? []).map((one) => `${one.addresses[0]}${one.conditions?.ready ? '' : '!'}`).join()}`,
+        `${addressType} ${(endpoints ?? []).map((one) => `${one.addresses?.[0]}${one.conditions?.ready ? '' : '!'}`).join()}`,
     )
     .sort()
 const harness = (): ReconcileHarness => createReconcileHarness(reconcilers)

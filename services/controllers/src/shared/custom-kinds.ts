@@ -35,7 +35,7 @@ export function createCustomKinds(): CustomKinds {
     const { group, names, scope, versions } = spec
     const { plural: resource } = names
     const kind = status.acceptedNames.kind || names.kind
-    const version = versions.find(({ storage }) => storage)?.name ?? ''
+    const version = versions?.find(({ storage }) => storage)?.name ?? ''
     const namespaced = scope === 'Namespaced'
     const followed = { groupResource: metadata.name, group, version, resource, kind, namespaced }
     present.set(metadata.name, followed)
