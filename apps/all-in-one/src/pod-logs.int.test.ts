@@ -217,7 +217,7 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
           })
           const done = (code: number) => (): void => {
             const type = String(answer.headers['content-type'] ?? '')
-            resolve({ code, type, text, json: type === 'application/json' ? JSON.parse(text) : undefined })
+            resolve({ code, type, text, json: type === 'application/json' && text !== '' ? JSON.parse(text) : undefined })
           }
           answer.on('end', done(answer.statusCode!))
           answer.on('error', done(0))
@@ -411,7 +411,7 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
       message: expect.stringContaining("not part of the cluster's log"),
     })
     expect((await get(path('web'), { method: 'POST' })).code).toBe(405)
-    expect((await get(path('web', '?follow=true'), { method: 'HEAD' })).text).toBe('')
+    expect((await get(path('web', '?follow=true'), { method: 'HEAD' })).code).toBe(405)
   })
 
   test('a node without an agent is told of within 5 s', async () => {

@@ -271,7 +271,7 @@ test('every body of JSON ends with one newline, however it is made', async () =>
     ['GET', '/api/v1/namespaces/default'],
     ['GET', '/api/v1/namespaces'],
     ['GET', '/api/v1/namespaces/nope'],
-    ['GET', '/nope'],
+    ['GET', '/api/v1/nopes'],
     ['POST', configMaps, { metadata: { name: 'ends' } }],
     ['POST', configMaps, { metadata: { name: 'ends' } }],
     ['POST', configMaps, big],
