@@ -25,6 +25,7 @@ const allSigs = [
 ]
 
 const { values } = parseArgs({
+  allowNegative: true,
   options: {
     sig: { type: 'string', default: allSigs.join(',') },
     focus: { type: 'string' },
@@ -32,6 +33,8 @@ const { values } = parseArgs({
     processes: { type: 'string', default: '4' },
     /** For one group. */
     'limit-minutes': { type: 'string', default: '25' },
+    /** Also the specs that want a cluster for themselves; `--no-serial` leaves them out. */
+    serial: { type: 'boolean', default: true },
     /** Writes the outcomes into the record. */
     update: { type: 'boolean', default: false },
     /** Shows what the suite prints. */
@@ -55,7 +58,10 @@ const programs = {
 }
 const record = JSON.parse(await readFile(recordPath, 'utf8')) as SuiteRecord
 const outcomes: Outcome[] = []
-for (const group of values.sig.split(',').flatMap(groupsOf)) {
+for (const group of values.sig
+  .split(',')
+  .flatMap(groupsOf)
+  .filter(({ isSerial }) => values.serial || !isSerial)) {
   const options = {
     log: values.log as LogKind,
     processes: Number(values.processes),
