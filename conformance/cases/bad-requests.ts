@@ -1111,15 +1111,6 @@ const otherFaults: readonly BadRequest[] = [
   bad(
     'get',
     'deployments',
-    'an unknown group',
-    { path: '/apis/example.com/v1/deployments' },
-    404,
-    'NotFound',
-    /^the server could not find the requested resource$/,
-  ),
-  bad(
-    'get',
-    'deployments',
     'an unknown version',
     { path: '/apis/apps/v9/deployments' },
     404,
@@ -1191,7 +1182,6 @@ const otherFaults: readonly BadRequest[] = [
     'UnsupportedMediaType',
     /./,
   ),
-  bad('get', 'paths', 'one that does not exist', { path: '/nonsense' }, 404, 'NotFound', /./),
   bad('get', 'paths', 'a broken escape', { path: `${core}/configmaps/%zz` }, 400, 'BadRequest', /./),
   bad(
     'create',
