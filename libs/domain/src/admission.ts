@@ -38,6 +38,8 @@ export interface AdmissionPlugin {
   admit?(attributes: AdmissionAttributes, view: AdmissionView): void
   /** Runs after all `admit`; refuses by throwing ApiError. */
   validate?(attributes: AdmissionAttributes, view: AdmissionView): void
+  /** Runs after all `validate`, for creations and updates: sentences for `Warning` headers. */
+  warnings?(attributes: AdmissionAttributes, view: AdmissionView): readonly string[]
   /**
    * Runs last. Other objects that change with the write, in the same atomic group, as they are to be afterwards (a quota that
    * counts it); refuses by throwing ApiError.

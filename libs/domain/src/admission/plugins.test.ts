@@ -234,6 +234,7 @@ test('plugins come in upstream order, each with a name to switch it off by', () 
     'LimitRanger',
     'ServiceAccount',
     'NodeRestriction',
+    'PodSecurity',
     'Priority',
     'DefaultTolerationSeconds',
     'DefaultStorageClass',

@@ -7,6 +7,7 @@ import { limitRanger } from './limit-ranger.plugin.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.plugin.ts'
 import { nodeRestriction } from './node-restriction.plugin.ts'
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.plugin.ts'
+import { createPodSecurity } from './pod-security.plugin.ts'
 import { priority } from './priority.plugin.ts'
 import { resourceQuota } from './resource-quota.plugin.ts'
 import { runtimeClass } from './runtime-class.plugin.ts'
@@ -19,6 +20,7 @@ export const defaultAdmissionPlugins = (): AdmissionPlugin[] => [
   limitRanger,
   serviceAccount,
   nodeRestriction,
+  createPodSecurity(),
   priority,
   defaultTolerationSeconds,
   defaultStorageClass,

@@ -4,7 +4,7 @@
 
 /**
  * A field whose values nothing acts on. Steps of `path` are names, `[]` (every element) and `{prefix}` (every key that
- * begins so): `volumes[].persistentVolumeClaim`, `metadata.labels{pod-security.kubernetes.io/}`.
+ * begins so): `volumes[].persistentVolumeClaim`, `metadata.labels{pod-security.kubernetes.io/audit}`.
  */
 export interface IgnoredField {
   /** A resource (`services`), or `podSpec`: that of a pod and of every template that something here makes pods from. */

@@ -221,9 +221,12 @@ describe('a field that is ignored', () => {
     expect(told('services', object('v1', 'Service', { spec: { type: 'LoadBalancer' } }))).toEqual([
       sentenceOf('load-balancers'),
     ])
-    const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+    const labels = {
+      'pod-security.kubernetes.io/audit-version': 'latest',
+      'pod-security.kubernetes.io/warn': 'baseline',
+    }
     expect(told('namespaces', object('v1', 'Namespace', { metadata: { labels } }))).toEqual([
-      sentenceOf('pod-security'),
+      sentenceOf('pod-security-audit'),
     ])
   })
 

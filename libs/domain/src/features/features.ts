@@ -140,11 +140,11 @@ export const features: readonly Feature[] = [
     sentence: 'the scheduler counts the new requests, and no container is resized yet',
   },
   {
-    id: 'pod-security',
+    id: 'pod-security-audit',
     state: 'ignored',
-    docs: 'Pod Security labels of namespaces',
-    fields: [{ of: 'namespaces', path: 'metadata.labels{pod-security.kubernetes.io/}' }],
-    sentence: 'nothing enforces, audits or warns by pod-security.kubernetes.io labels yet',
+    docs: 'the audit mode of Pod Security labels (there is no audit log)',
+    fields: [{ of: 'namespaces', path: 'metadata.labels{pod-security.kubernetes.io/audit}' }],
+    sentence: 'nothing audits by pod-security.kubernetes.io labels yet: there is no audit log',
   },
   {
     id: 'conversion-webhooks',

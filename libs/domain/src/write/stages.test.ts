@@ -5,6 +5,7 @@ import type { KubeObject } from '@shiplog/api/kube-object'
 import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { isApiError } from '@shiplog/api/status'
+import type { AdmissionPlugin } from '../admission.ts'
 import { bootstrapObjects } from '../bootstrap-objects.ts'
 import { decideDelete, type Kind, prepareForUpdate } from '../decider.ts'
 import { strategyFor } from '../strategies.ts'
@@ -191,4 +192,17 @@ describe('metadata sent through /status', () => {
     expect(draft['spec']).toEqual(spec)
     expect(draft.metadata.generation).toBe(3)
   })
+})
+
+test('warnings of admission plugins go with a creation and an update that pass', () => {
+  const manifest = pod()
+  const plugin: AdmissionPlugin = { name: 'Warner', warnings: ({ operation, name }) => [`${operation} ${name}`] }
+  const write = { ...writeOf(kindOf(manifest)), admission: [plugin] }
+  const draft = structuredClone(manifest)
+  mutateCreate(write, draft, unstamped)
+  const { event, warnings } = settleCreate(write, draft, { isTaken: false })
+  expect(warnings).toEqual(['CREATE web'])
+  const next = structuredClone(event!.object)
+  mutateUpdate(write, next, event!.object, unstamped)
+  expect(settleUpdate(write, next, event!.object)).toMatchObject({ event: undefined, warnings: ['UPDATE web'] })
 })

@@ -92,7 +92,7 @@ export function settleCreate(write: Write, draft: KubeObject, options: { readonl
   admit(write, 'validate', attributes)
   const charges = options.isTaken ? [] : charge(write, attributes)
   const event = decision.kind === 'event' ? decision.event : undefined
-  return { event, allocation, charges, warnings: allWarnings(write, draft, undefined) }
+  return { event, allocation, charges, warnings: allWarnings(write, attributes) }
 }
 
 /** Default, stamp, mutate. Changes the draft. */
@@ -113,7 +113,7 @@ export function settleUpdate(write: Write, draft: KubeObject, before: KubeObject
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   const attributes = attributesOf(write, 'UPDATE', before.metadata.name, draft, before)
   admit(write, 'validate', attributes)
-  const warnings = allWarnings(write, draft, before)
+  const warnings = allWarnings(write, attributes)
   const event = decision.kind === 'event' ? decision.event : write.isOutdated ? storedAnew(kind, draft) : undefined
   if (!event) return { ...nothingElse, warnings }
   if (event.deleted) return { event, allocation: released(write, before), charges: [], warnings }
@@ -153,12 +153,15 @@ const nothingElse = { event: undefined, allocation: noAllocation, charges: [] } 
 const released = ({ kind, held, context }: Write, before: KubeObject): AllocationChange =>
   kind.strategy.allocate?.(undefined, before, held, context) ?? noAllocation
 
-/** What upstream would warn of, and what nothing here acts on. */
-const allWarnings = (write: Write, next: KubeObject, before: KubeObject | undefined): readonly string[] => {
-  const { kind, subresource, context } = write
+/** What upstream would warn of, kinds first, and what nothing here acts on. */
+const allWarnings = (write: Write, attributes: AdmissionAttributes): readonly string[] => {
+  const { kind, subresource, context, admission, reader } = write
+  const { before } = attributes
+  const next = attributes.object!
   const resource = groupResourceOf(kind.info.group, kind.info.resource)
   return [
     ...warningsOf(kind, next, before, subresource),
+    ...admission.flatMap((plugin) => plugin.warnings?.(attributes, reader) ?? []),
     ...warningsFor({ resource, subresource, user: context.user.name }, next, before),
   ]
 }
