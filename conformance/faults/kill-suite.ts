@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { objectSubject } from '@shiplog/events/subjects'
 import { type SeededRandom, seededRandom } from '@shiplog/testing/seeded-random'
+import { eventually } from '@shiplog/testing/eventually'
 import { createWriteLedger, type Found, type WriteLedger } from '@shiplog/testing/write-ledger'
 import { afterAll, describe, expect, test } from 'vitest'
 import { provideKubectl } from '../../tools/kubectl/provide.ts'
@@ -72,7 +73,7 @@ interface Life {
 export function describeKills(log: LogKind, kills: number): void {
   describe(`a cluster on the ${log} log, killed ${kills} times while it is written to`, () => {
     const parent = mkdtempSync(join(tmpdir(), `shiplog-kills-${log}-`))
-    const dataDir = join(parent, 'data')
+    let attempts = 0
     let victim: Victim | undefined
     afterAll(async () => {
       await victim?.kill()
@@ -82,6 +83,8 @@ export function describeKills(log: LogKind, kills: number): void {
     test(
       'keeps what it acknowledged, exactly',
       async () => {
+        // A second attempt begins with nothing, as the first.
+        const dataDir = join(parent, `data-${++attempts}`)
         const { kubectl } = await provideKubectl()
         const random = seededRandom(seed)
         const ledger = createWriteLedger()
@@ -288,6 +291,7 @@ export function describeKills(log: LogKind, kills: number): void {
           }
           const writing = [...Array.from({ length: clients }, (_, index) => runClient(life, index)), runKubectl(life)]
           await new Promise((resolve) => setTimeout(resolve, writeMsMin + random.below(writeMsMax - writeMsMin)))
+          await eventually('as many writes as clients', () => ledger.counts.acknowledged > kill * clients)
           life.over = true
           await victim!.kill()
           await Promise.all(writing)
