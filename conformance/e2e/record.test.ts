@@ -60,6 +60,8 @@ describe('the report of ginkgo', () => {
   test('what the limit cut off was not run; a panic and a timeout are failures', () => {
     const states = outcomesOf([{ SpecReports: ['interrupted', 'timedout', 'panicked'].map((state) => spec(state)) }])
     expect(states.map(({ state }) => state)).toEqual(['not run', 'failed', 'failed'])
+    const cut = spec('timedout', { Failure: { Message: 'A suite timeout occurred' } })
+    expect(outcomesOf([{ SpecReports: [cut] }])).toMatchObject([{ state: 'not run' }])
   })
 
   test('a reason is one line that reads the same in the next run', () => {

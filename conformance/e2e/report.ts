@@ -22,6 +22,8 @@ export interface Outcome {
   readonly seconds: number
 }
 
+/** What ginkgo says of a spec that the limit of the whole run ended. */
+const cutOff = 'A suite timeout occurred'
 /** Longest reason that is kept. */
 const reasonCharactersMax = 200
 
@@ -37,6 +39,7 @@ export function outcomesOf(report: GinkgoReport): readonly Outcome[] {
 function outcomeOf(report: SpecReport): Outcome {
   const spec = [...(report.ContainerHierarchyTexts ?? []), report.LeafNodeText].join(' ')
   const seconds = Math.round((report.RunTime ?? 0) / 1e9)
+  if (report.Failure?.Message?.startsWith(cutOff)) return { spec, state: 'not run', seconds }
   switch (report.State) {
     case 'passed':
       return { spec, state: 'passed', seconds }
