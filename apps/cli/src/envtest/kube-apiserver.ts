@@ -40,7 +40,10 @@ async function main(args: readonly string[]): Promise<void> {
   if (flags.isOn('version')) return void process.stdout.write(`Shiplog ${shiplogVersion}\n`)
   if (flags.unknown.length > 0) say(`not looked at: ${flags.unknown.map((name) => `--${name}`).join(', ')}`)
   const server = await start(readApiServerOptions(flags, (path) => readFileSync(path, 'utf8')), flags)
+  let isStopping = false
   const stop = (): void => {
+    if (isStopping) return
+    isStopping = true
     server.stop().then(
       () => process.exit(0),
       (error: Error) => {

@@ -5,6 +5,7 @@ import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { ApiError, forbidden } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView, Charge } from '../admission.ts'
 import { charge } from '../quota/charge.ts'
+import { evaluatorFor } from '../quota/evaluator.ts'
 
 /** Nobody counts Event objects: they come and go by themselves. */
 const uncounted: ReadonlySet<string> = new Set(['events'])
@@ -13,6 +14,8 @@ function chargeQuotas(attributes: AdmissionAttributes, view: AdmissionView, nowM
   const { group, resource, namespace, name } = attributes
   const groupResource = groupResourceOf(group, resource)
   if (namespace === '' || uncounted.has(groupResource)) return []
+  // Most updates, all of statuses, change nothing that is counted: they look at no quota.
+  if (!evaluatorFor(groupResource).handles(attributes)) return []
   const quotas = view.list('resourcequotas', namespace) as unknown as readonly ResourceQuota[]
   const outcome = charge(groupResource, attributes, quotas, nowMs)
   if (outcome.kind === 'refused') throw new ApiError(forbidden({ group, resource }, name, outcome.why))

@@ -33,12 +33,11 @@ const oldNames: ReadonlySet<string> = new Set(['configmaps', 'resourcequotas', '
 
 function countEvaluator(groupResource: string): Evaluator {
   const names = [`count/${groupResource}`, ...(oldNames.has(groupResource) ? [groupResource] : [])]
-  const usage: ResourceList = new Map(names.map((name) => [name, one]))
   return {
     handles: ({ operation, subresource }) => operation === 'CREATE' && subresource === '',
-    tracks: (name) => usage.has(name),
+    tracks: (name) => names.includes(name),
     matchesScope: () => false,
-    usage: () => usage,
+    usage: (): ResourceList => new Map(names.map((name) => [name, one])),
   }
 }
 
