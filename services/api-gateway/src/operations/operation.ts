@@ -12,6 +12,7 @@ import { parseResourceVersion } from '../request/list-options.ts'
 import type { RequestBodies } from '../request/request-body.ts'
 import type { Kinds } from '../store/kinds.ts'
 import type { Version } from '../store/version.ts'
+import type { Connections } from '../streaming/connections.ts'
 import type { PodLogSource } from '../streaming/pod-logs.ts'
 import type { Writer } from '../write/writer.ts'
 import type { Answer } from './answer.ts'
@@ -31,6 +32,7 @@ export interface OperationDeps {
   readonly reviews: ReviewDeps
   readonly watches: WatchSource
   readonly podLogs: PodLogSource
+  readonly connections: Connections
   /** The time that answers are as of. */
   readonly nowMs: () => number
   readonly logIsHealthy: () => boolean
