@@ -132,8 +132,10 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string, servers: 
   const publish: Connection['publish'] = (subject, payload, how = {}) =>
     nats.publish(subject, payload, how as unknown as PublishOptions)
   const send = (payload: Uint8Array, request: PendingRequest, headers?: EncodedHeaders): void => {
-    if (state.closed || !state.up) return request.reject(new NoAnswer(notConnected))
-    if (pending.isFull) return request.reject(new NoAnswer('too many requests without an answer'))
+    if (!state.up || pending.isFull) {
+      request.reject(new NoAnswer(state.up ? 'too many requests without an answer' : notConnected))
+      return
+    }
     const token = pending.add(request)
     try {
       publish(request.subject, payload, { reply: `${replies}${token}`, ...(headers === undefined ? {} : { headers }) })
