@@ -63,6 +63,8 @@ export interface ContainerConfig {
   readonly attempt: number
   /** Seconds that the container's startup and readiness probes wait before they are asked first; 0 without probes. */
   readonly probeDelaySeconds: number
+  /** Command and arguments as the pod's spec has them, nothing expanded: what a simulated container goes by. */
+  readonly commandLine?: readonly string[]
   /** What is run, for a runtime with `real`. */
   readonly process?: ProcessConfig
 }
