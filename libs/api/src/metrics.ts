@@ -4,6 +4,9 @@ import type { ObjectMeta } from './kube-object.ts'
 /** `{cpu: '12345n', memory: '1024Ki'}`. */
 export type Usage = Readonly<Record<string, string>>
 
+/** What is kept nowhere has no uid and no version. */
+export type MetricsMeta = Pick<ObjectMeta, 'name' | 'namespace' | 'labels' | 'creationTimestamp'>
+
 export interface ContainerMetrics {
   readonly name: string
   readonly usage: Usage
@@ -12,7 +15,7 @@ export interface ContainerMetrics {
 export interface PodMetrics {
   readonly kind: 'PodMetrics'
   readonly apiVersion: 'metrics.k8s.io/v1beta1'
-  readonly metadata: ObjectMeta
+  readonly metadata: MetricsMeta
   /** The end of the window in which it was measured. */
   readonly timestamp: string
   /** As Go writes durations: `15s`. */
@@ -23,7 +26,7 @@ export interface PodMetrics {
 export interface NodeMetrics {
   readonly kind: 'NodeMetrics'
   readonly apiVersion: 'metrics.k8s.io/v1beta1'
-  readonly metadata: ObjectMeta
+  readonly metadata: MetricsMeta
   readonly timestamp: string
   readonly window: string
   readonly usage: Usage

@@ -7,7 +7,6 @@ import { describe, expect, test } from 'vitest'
 import { deploymentReconciler } from '../deployment/deployment.reconciler.ts'
 import { replicaSetReconciler } from '../replica-set/replica-set.reconciler.ts'
 import { createReconcileHarness, type ReconcileHarness } from '../testing/reconcile-harness.ts'
-import { podTemplate } from '../testing/manifests.ts'
 import { playWithEveryDeath } from '../testing/two-runners-sim.ts'
 import { horizontalPodAutoscalerReconciler, syncPeriodMs } from './horizontal-pod-autoscaler.reconciler.ts'
 
@@ -19,15 +18,13 @@ const cpu = (averageUtilization: number) => ({
 })
 
 function deploy(cluster: FakeCluster, name: string, replicas: number, app = name): void {
-  const template = podTemplate(app, 'app:1')
-  const [container] = template.spec.containers
-  const containers = [{ ...container!, resources: { requests: { cpu: '100m' } } }]
+  const containers = [{ name: 'main', image: 'app:1', resources: { requests: { cpu: '100m' } } }]
   cluster.must({
     verb: 'create',
     ...deployments,
     body: {
       ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'default' } },
-      spec: { replicas, selector: { matchLabels: { app } }, template: { ...template, spec: { ...template.spec, containers } } },
+      spec: { replicas, selector: { matchLabels: { app } }, template: { metadata: { labels: { app } }, spec: { containers } } },
     },
   })
 }
