@@ -43,6 +43,7 @@ import { createRequestMetrics } from './http/request-metrics.ts'
 import { storeSamples } from './store/store-samples.ts'
 import { createNonResourceRoutes } from './http/non-resource-routes.ts'
 import { createInProcessClient } from './operations/in-process.ts'
+import { createUsageStore } from './metrics/usage-store.ts'
 import { createOperations, type Operations } from './operations/operations.ts'
 import { createOutgoing, type OutgoingLimits } from './read/outgoing.ts'
 import { createPast, type OperationSources } from './time-travel/views.ts'
@@ -198,10 +199,12 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const ownWork = new DisposableStack()
   const past = createPast({ streams, reader, kinds, operationsOver, clock, outgoing, stopped: closing.signal })
   const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
+  const usage = createUsageStore({ clock, logger })
   const operations = operationsOver({
     ...{ kinds, reader, nowMs },
     watches: createWatchSource({ reader, kinds, hub, watchEvents: requestMetrics.watchEvents }),
     podLogs: createPodLogSource({ reader, tunnels }),
+    usage,
   })
   metrics.collect(() => storeSamples(streams))
   const attempts = createSchedulingAttempts({ events: streams.events, ids })
@@ -260,6 +263,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       const { bus } = deps
       if (bus) {
         onBus.use(serveBusCommands({ bus, operations, authorizer, ids, logger }))
+        onBus.use(usage.hear(bus))
         onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, graph, clock, logger }))
       }
       if (!server || !deps.https) return
