@@ -27,6 +27,7 @@ import { forget, onPodChange, type PodSyncDeps } from './pod-sync.ts'
 import { advance, onContainerExit, type PodWorkerDeps, recordEvent, recover } from './pod-worker.ts'
 import { createStreamTunnels } from './stream-tunnels.ts'
 import { serveTunnels } from './tunnels.ts'
+import { reportUsage } from './usage-reports.ts'
 import { createWriteQueue, type WriteQueue } from './write-queue.ts'
 
 export interface NodeAgentDeps {
@@ -88,6 +89,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       await feed.synced.promise
       if (signal.aborted) return
       tunnels = acceptTunnels(parts)
+      report(parts, signal)
       heartbeats.start()
       await Promise.race([heartbeats.registered(), aborted(signal)])
     },
@@ -157,7 +159,7 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
 /** The one place that asks which kind of node this is. */
 function hostOf({ runtime, client, feed, clock, log, references }: NodeAgentDeps): PodHost {
   const { real } = runtime
-  if (real === undefined) return createSimulatedHost(runtime)
+  if (real === undefined) return createSimulatedHost(runtime, () => clock.nowMs())
   return createProcessHost({ runtime, real, references: references ?? referencesFromApi(client, feed), clock, log })
 }
 
@@ -227,6 +229,13 @@ async function* syncedBatches({ deps, table, host, heartbeats, sync }: Parts, si
     snapshot = undefined
     yield
   }
+}
+
+/** Tells gateways what pods use. */
+function report({ deps, configs, host, table }: Parts, signal: AbortSignal): void {
+  const { bus, clock, log } = deps
+  const nodeNames = configs.map(({ name }) => name)
+  if (bus) void reportUsage({ bus, host, clock, log, nodeNames, pods: () => table.values(), signal })
 }
 
 /** Opens the way to what runs here: logs, commands, ports. */

@@ -134,12 +134,13 @@ const isGroupServed = ({ resources }: Catalogue, group: string): boolean =>
 
 /** Options that every request may have, and that are refused when they cannot be read. */
 function checkQuery(info: ResourcePath, query: URLSearchParams): void {
-  const { name } = info
-  const timeout = query.get('timeout')
-  const why = timeout ? whyNoGoDuration(timeout) : undefined
-  if (why) throw new ApiError(badRequest(`invalid timeout specified in the request URL - ${why}`))
-  if (name !== '' && query.get('export') && query.get('export') !== 'false')
-    throw new ApiError(badRequest('the export parameter, deprecated since v1.14, is no longer supported'))
+  if (query.size > 0) {
+    const timeout = query.get('timeout')
+    const why = timeout ? whyNoGoDuration(timeout) : undefined
+    if (why) throw new ApiError(badRequest(`invalid timeout specified in the request URL - ${why}`))
+    if (info.name !== '' && query.get('export') && query.get('export') !== 'false')
+      throw new ApiError(badRequest('the export parameter, deprecated since v1.14, is no longer supported'))
+  }
   checkName(info)
 }
 
@@ -175,8 +176,14 @@ function gatewayRequest(
 ): GatewayRequest {
   const bytes = Buffer.isBuffer(body) && (body.length > 0 || verb === 'patch') ? body : undefined
   return {
-    ...{ kind, resource: kind.resource },
-    ...{ subresource, namespace, name, user, requestId, query: searchParams },
+    kind,
+    resource: kind.resource,
+    subresource,
+    namespace,
+    name,
+    user,
+    requestId,
+    query: searchParams,
     // An empty one is none.
     body: bytes && { bytes, contentType: header(raw, 'content-type') || undefined },
     defaultManager: managerOfUserAgent(header(raw, 'user-agent')),

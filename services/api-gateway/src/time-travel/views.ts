@@ -9,6 +9,7 @@ import type { Outgoing } from '../read/outgoing.ts'
 import { checkPastStart, servePastWatch } from './watch.ts'
 import { type Connections, noConnectionsOfThePast } from '../streaming/connections.ts'
 import { noPodLogsOfThePast, type PodLogSource } from '../streaming/pod-logs.ts'
+import type { UsageSource } from '../metrics/usage-store.ts'
 import type { WatchSource } from '../read/watch-source.ts'
 import type { Reader } from '../read/reader.ts'
 import { fixedKinds, type Kinds } from '../store/kinds.ts'
@@ -21,6 +22,7 @@ export interface OperationSources {
   readonly watches: WatchSource
   readonly podLogs: PodLogSource
   readonly connections: Connections
+  readonly usage?: UsageSource
   readonly nowMs: () => number
 }
 
