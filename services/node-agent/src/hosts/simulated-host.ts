@@ -1,9 +1,15 @@
 // The host of simulated nodes: containers exist in the API alone, so there is nothing to prepare and nothing to find again.
 import { type ContainerRuntime, isRuntimeFailure } from '@shiplog/node/container-runtime'
 import { configOf, nextConfigOf } from '../pod-work.ts'
-import type { PodHost } from './pod-host.ts'
+import type { PodHost, PodHostFactory } from './pod-host.ts'
 
-export const createSimulatedHost = (runtime: ContainerRuntime): PodHost => ({
+export const simulatedHost =
+  (runtime: ContainerRuntime): PodHostFactory =>
+  () =>
+    createSimulatedHost(runtime)
+
+const createSimulatedHost = (runtime: ContainerRuntime): PodHost => ({
+  version: runtime.version,
   outlivesAgent: false,
   runSandbox: (_pod, config) => runtime.runSandbox(config),
   startContainer: ({ uid }, container) => runtime.startContainer(uid, nextConfigOf(container)),
