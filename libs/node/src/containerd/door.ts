@@ -22,15 +22,15 @@ export const createDial =
       signal?.addEventListener('abort', onAbort, { once: true })
       const onEnd = (): void => fail(Object.assign(new Error('the door is closed'), { code: 'ECONNRESET' }))
       let answer = Buffer.alloc(0)
-      const onData = (chunk: Buffer): void => {
-        answer = Buffer.concat([answer, chunk])
+      // Not by 'data': whoever gets the socket finds it as a new one, neither flowing nor paused.
+      const onReadable = (): void => {
+        answer = Buffer.concat([answer, (socket.read() as Buffer | null) ?? Buffer.alloc(0)])
         const end = answer.indexOf(0x0a)
         if (end < 0) return
-        socket.off('data', onData)
+        socket.off('readable', onReadable)
         socket.off('error', fail)
         socket.off('end', onEnd)
         signal?.removeEventListener('abort', onAbort)
-        socket.pause()
         const word = answer.subarray(0, end).toString('latin1')
         if (word !== 'ok') {
           fail(Object.assign(new Error(word), { code: word }))
@@ -39,7 +39,7 @@ export const createDial =
         if (answer.length > end + 1) socket.unshift(answer.subarray(end + 1))
         resolve(socket)
       }
-      socket.on('data', onData)
+      socket.on('readable', onReadable)
       socket.once('error', fail)
       socket.once('end', onEnd)
       socket.once('connect', () => socket.write(`${host} ${port}\n`))

@@ -114,7 +114,9 @@ export async function endHolder(mark: string, clock: Clock): Promise<void> {
 
 /** Runs shell in namespaces of a holder: its network (`net`), or its mounts. */
 export async function inNamespace(pid: number, which: 'net' | 'mount', script: string): Promise<string> {
-  const { stdout } = await run('nsenter', ['-t', String(pid), `--${which}`, 'sh', '-ec', script], {
+  // What looks at itself in /proc, as mounting does, has to be in the process namespace that /proc shows there.
+  const spaces = which === 'net' ? ['--net'] : ['--mount', '--pid']
+  const { stdout } = await run('nsenter', ['-t', String(pid), ...spaces, 'sh', '-ec', script], {
     timeout: commandTimeoutMs,
     maxBuffer: 8 << 20,
   })
