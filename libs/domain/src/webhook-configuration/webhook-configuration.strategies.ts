@@ -24,6 +24,7 @@ import {
   validatePolicyBinding,
 } from './admission-policy-validation.ts'
 import { requestScope, validateMatchConditions, validateRules } from './admission-rules.ts'
+import { validatePolicyStatus } from './admission-policy-status.ts'
 
 const defaultTimeoutSeconds = 10
 const timeoutSecondsMax = 30
@@ -190,6 +191,7 @@ const policy = (mutating: boolean): Strategy<ValidatingAdmissionPolicy> => ({
     mutating
       ? validateMutatingPolicy(object.spec ?? {})
       : validateAdmissionPolicy(object.spec ?? {}, object.metadata.name),
+  validateStatusUpdate: ({ status }) => (mutating ? [] : validatePolicyStatus(status)),
 })
 
 const policyBinding = (mutating: boolean): Strategy<ValidatingAdmissionPolicyBinding> => ({
