@@ -69,6 +69,8 @@ export const pureNodeModules: readonly string[] = [
 
 /** Where each vendor package (or a module of Node that stands for one) may be imported: nowhere else. */
 export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
+  '@grpc/grpc-js': ['libs/node/src/cri'],
+  '@grpc/proto-loader': ['libs/node/src/cri'],
   '@marcbachmann/cel-js': ['libs/cel/src/parse.ts'],
   '@nats-io/jetstream': ['libs/events/src/jetstream'],
   '@nats-io/nats-core': ['libs/events/src/jetstream'],

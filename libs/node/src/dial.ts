@@ -1,5 +1,6 @@
 // A connection to a port, or why there is none.
 import { connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { PortStream } from './node-streams.ts'
 
@@ -32,7 +33,7 @@ const dialFaults: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'connect: cannot assign requested address',
 }
 
-export const portStream = (socket: Socket): PortStream => ({
+export const portStream = (socket: Duplex): PortStream => ({
   data: socket,
   closed: new Promise((resolve) => {
     let fault: string | undefined

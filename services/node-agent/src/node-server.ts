@@ -6,14 +6,14 @@ import { badRequest } from '@shiplog/api/status'
 import { createChannelStreams, duplexOf } from '@shiplog/api-client/wire/channel-streams'
 import { connectionStream } from '@shiplog/api-client/wire/tunnel-request'
 import type { Channel } from '@shiplog/events/bus/channel'
-import type { ContainerRuntime } from '@shiplog/node/container-runtime'
 import type { Clock } from '@shiplog/runtime/clock'
+import type { PodHost } from './hosts/pod-host.ts'
 import type { NodeConfig } from './node-object.ts'
 import { dialled, serveConnection } from './stream-tunnels.ts'
 import { refuse, type TunnelHandlers } from './tunnels.ts'
 
 export interface NodeServerDeps {
-  readonly runtime: Pick<ContainerRuntime, 'real'>
+  readonly host: Pick<PodHost, 'streams' | 'network'>
   readonly clock: Clock
   readonly nodes: ReadonlyMap<string, NodeConfig>
   /** The pods of a node, as they were last seen. */
@@ -39,10 +39,10 @@ export function createNodeServer(deps: NodeServerDeps): NodeServer {
       const node = deps.nodes.get(nodeName)
       if (port === 'agent') return { serve: (channel) => serveHttp(serverOf(nodeName), channel) }
       const host = node?.internalIPs[0]
-      if (!deps.runtime.real || host === undefined) {
+      if (!deps.host.streams || host === undefined) {
         return refuse(badRequest(`node "${nodeName}" is simulated: nothing listens on its ports`))
       }
-      return { serve: (channel) => serveConnection(channel, () => dialled(host, port, deps.clock)) }
+      return { serve: (channel) => serveConnection(channel, () => dialled(deps, host, port)) }
     },
     [Symbol.dispose]() {
       for (const server of servers.values()) server.closeAllConnections()

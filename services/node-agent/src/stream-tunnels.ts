@@ -17,17 +17,16 @@ import {
   type TunnelRequest,
 } from '@shiplog/api-client/wire/tunnel-request'
 import type { Channel, ChannelVerdict } from '@shiplog/events/bus/channel'
-import type { ContainerRuntime } from '@shiplog/node/container-runtime'
 import { dial, portStream } from '@shiplog/node/dial'
 import type { ContainerStream, NodeStreams, PortStream, StreamTarget } from '@shiplog/node/node-streams'
 import type { Clock } from '@shiplog/runtime/clock'
-import { messageOf } from './hosts/pod-host.ts'
+import { messageOf, type PodHost } from './hosts/pod-host.ts'
 import type { KnownPod } from './log-tunnel.ts'
 import { containersOf, isRunning } from './pod-work.ts'
 import { refuse, type TunnelHandlers } from './tunnels.ts'
 
 export interface StreamTunnelDeps {
-  readonly runtime: Pick<ContainerRuntime, 'real' | 'version'>
+  readonly host: Pick<PodHost, 'streams' | 'version' | 'network'>
   readonly clock: Clock
   /** Undefined for a pod that the agent does not look after. */
   readonly find: (uid: string) => KnownPod | undefined
@@ -57,11 +56,11 @@ type Known = { readonly pod: KnownPod; readonly streams: NodeStreams } | { reado
 
 type PodRequest = Pick<ExecTunnelRequest, 'namespace' | 'pod' | 'uid'>
 
-function knownPod({ runtime, find }: StreamTunnelDeps, { namespace, pod: name, uid }: PodRequest, nodeName: string): Known {
+function knownPod({ host, find }: StreamTunnelDeps, { namespace, pod: name, uid }: PodRequest, nodeName: string): Known {
   const pod = find(uid)
   if (pod?.nodeName !== nodeName || pod.namespace !== namespace || pod.name !== name) return { refusal: noSuchPod }
-  if (runtime.real) return { pod, streams: runtime.real.streams }
-  const kind = runtime.version.split(':')[0]!
+  if (host.streams) return { pod, streams: host.streams }
+  const kind = host.version.split(':')[0]!
   return { refusal: badRequest(`pod "${name}" is ${kind}: nothing runs in it, so there is nothing to connect to`) }
 }
 
@@ -158,18 +157,29 @@ export async function serveConnection(channel: Channel, connect: () => Promise<P
   if (fault !== undefined && !channel.closed.aborted) await streams.tell({ fault })
 }
 
-async function connectToPod({ clock }: StreamTunnelDeps, { work }: KnownPod, port: number): Promise<PortStream> {
+async function connectToPod(deps: StreamTunnelDeps, { work }: KnownPod, port: number): Promise<PortStream> {
   const host = work.podIPs[0]
   if (host === undefined) throw new Error('the pod has no address')
-  return await dialled(host, port, clock)
+  return await dialled(deps, host, port)
 }
 
 /** Throws in Go's words. */
-export async function dialled(host: string, port: number, clock: Clock): Promise<PortStream> {
-  const socket = await dial(host, port, clock)
-  if (socket instanceof Error) throw new Error(`dial tcp ${host.includes(':') ? `[${host}]` : host}:${port}: ${socket.message}`)
-  return portStream(socket)
+export async function dialled({ host: { network }, clock }: DialDeps, address: string, port: number): Promise<PortStream> {
+  const late = new AbortController()
+  using _limit = clock.after(dialTimeoutMs, () => late.abort(new Error('i/o timeout')))
+  const connection = network
+    ? await network.dial(address, port, late.signal).catch((error: unknown) => new Error(messageOf(error)))
+    : await dial(address, port, clock)
+  if (!(connection instanceof Error)) return portStream(connection)
+  throw new Error(`dial tcp ${address.includes(':') ? `[${address}]` : address}:${port}: ${connection.message}`)
 }
+
+export interface DialDeps {
+  readonly host: Pick<PodHost, 'network'>
+  readonly clock: Clock
+}
+
+const dialTimeoutMs = 10_000
 
 /** What is asked for by a tunnel of that kind. */
 export type RequestOf<Kind extends TunnelRequest['kind']> = Extract<TunnelRequest, { kind: Kind }>
