@@ -117,9 +117,9 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const { client, clock, ids, log, runtime } = deps
   const configs = [...(deps.extraNodes ?? []), ...simulatedNodes(deps.nodes)]
   const table = createPodTable()
-  const host = hostOf(deps)
   const identity = { bootID: ids.uuid(), runtimeVersion: runtime.version }
   const heartbeats = createNodeHeartbeats({ client, clock, log, nodes: configs, identity })
+  const host = hostOf(deps, heartbeats)
   const events = deps.eventObjects === false ? silentRecorder : createEventRecorder({ client, clock })
   const playsAlong = ({ node }: PodEntry): boolean => !heartbeats.isStopped(node.name)
   const podCIDRsOf = heartbeats.podCIDRsOf
@@ -153,9 +153,9 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
 }
 
 /** The one place that asks which kind of node this is. */
-function hostOf({ runtime, client, feed, clock, log, references }: NodeAgentDeps): PodHost {
+function hostOf({ runtime, client, feed, clock, log, references }: NodeAgentDeps, nodes: NodeHeartbeats): PodHost {
   const { real } = runtime
-  if (real === undefined) return createSimulatedHost(runtime)
+  if (real === undefined) return createSimulatedHost(runtime, (node) => nodes.annotationsOf(node))
   return createProcessHost({ runtime, real, references: references ?? referencesFromApi(client, feed), clock, log })
 }
 
