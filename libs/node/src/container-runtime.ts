@@ -160,6 +160,18 @@ export class RuntimeFailure extends Error {
 export const isRuntimeFailure = (error: unknown): error is RuntimeFailure =>
   error instanceof Error && error.name === 'RuntimeFailure'
 
+/** What one running container used over a window. */
+export interface ContainerMeasure {
+  readonly podUid: string
+  readonly containerID: string
+  /** Billionths of a core, on average. */
+  readonly cpuNanoCores: number
+  readonly memoryWorkingSetBytes: number
+  /** The end of the window. */
+  readonly atMs: number
+  readonly windowMs: number
+}
+
 export interface ContainerRuntime {
   /** As nodeInfo shows it: `simulated://1.36.0`. */
   readonly version: string
@@ -219,6 +231,12 @@ export interface RealContainers {
 
   /** Runs a command beside a running container, in its environment. Rejects with RuntimeFailure. */
   exec(podUid: string, containerID: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
+
+  /**
+   * What running containers use; those of which nothing is known yet are left out. Asked every fifteen seconds. Absent where
+   * nothing can be measured.
+   */
+  measure?(): Promise<readonly ContainerMeasure[]>
 
   /** Removes all pods but these: they went while the agent was away. */
   keepOnly(podUids: ReadonlySet<string>): void

@@ -10,6 +10,9 @@
 //   simulated.shiplog.dev/stop-delay-ms: "1000"     between the request to stop and the end
 //   simulated.shiplog.dev/fail: ErrImagePull        it never starts; the value is the waiting reason
 //
+//   simulated.shiplog.dev/cpu-usage: "250m"         what each container uses (services/node-agent/src/hosts/simulated-usage.ts)
+//   simulated.shiplog.dev/memory-usage: "64Mi"
+//
 // Each may be limited to one container: `simulated.shiplog.dev/exit-code.main`. Without that, a pod's annotations speak
 // of its main containers; init containers end at once with code 0, sidecars and ephemeral containers run until they are
 // stopped. And each may be limited to one index of an Indexed Job, whose pods all come from one template:

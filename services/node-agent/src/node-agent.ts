@@ -25,6 +25,7 @@ import { writePod } from './pod-status-writer.ts'
 import { forget, onPodChange, type PodSyncDeps } from './pod-sync.ts'
 import { advance, onContainerExit, type PodWorkerDeps, recordEvent, recover } from './pod-worker.ts'
 import { serveTunnels } from './tunnels.ts'
+import { reportUsage } from './usage-reports.ts'
 import { createWriteQueue, type WriteQueue } from './write-queue.ts'
 
 export interface NodeAgentDeps {
@@ -86,6 +87,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       await feed.synced.promise
       if (signal.aborted) return
       tunnels = acceptTunnels(parts)
+      report(parts, signal)
       heartbeats.start()
       await Promise.race([heartbeats.registered(), aborted(signal)])
     },
@@ -155,7 +157,8 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
 /** The one place that asks which kind of node this is. */
 function hostOf({ runtime, client, feed, clock, log, references }: NodeAgentDeps, nodes: NodeHeartbeats): PodHost {
   const { real } = runtime
-  if (real === undefined) return createSimulatedHost(runtime, (node) => nodes.annotationsOf(node))
+  if (real === undefined)
+    return createSimulatedHost(runtime, () => clock.nowMs(), (node) => nodes.annotationsOf(node))
   return createProcessHost({ runtime, real, references: references ?? referencesFromApi(client, feed), clock, log })
 }
 
@@ -225,6 +228,13 @@ async function* syncedBatches({ deps, table, host, heartbeats, sync }: Parts, si
     snapshot = undefined
     yield
   }
+}
+
+/** Tells gateways what pods use. */
+function report({ deps, configs, host, table }: Parts, signal: AbortSignal): void {
+  const { bus, clock, log } = deps
+  const nodeNames = configs.map(({ name }) => name)
+  if (bus) void reportUsage({ bus, host, clock, log, nodeNames, pods: () => table.values(), signal })
 }
 
 /** Opens the way to what runs here: logs. */

@@ -1,5 +1,6 @@
 // Checks of one value by the keywords of a schema, with the sentences of k8s.io/kube-openapi/pkg/validation.
 import { isBadExpression, regularExpression } from '@shiplog/cel/regular-expression'
+import { spendSteps } from '@shiplog/cel/meter'
 import { invalidValue, notSupported, tooLong, tooMany, typeInvalid } from '@shiplog/api/field-errors'
 import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { ValueRules } from '../schema/structural-schema.ts'
@@ -194,8 +195,13 @@ const isNearlyInteger = (value: number): boolean => {
   return difference / (size + rounded) < 1e-9
 }
 
+/** Writing a value into a sentence, for the meter. */
+const shownSteps = 50
+
 export const checkEnum = (value: unknown, allowed: readonly unknown[], run: Run): void => {
+  spendSteps(allowed.length)
   if (value !== null && allowed.some((one) => one !== null && deepEqual(value, one))) return
+  spendSteps(allowed.length * shownSteps)
   const names = allowed.map((one) => (typeof one === 'string' ? one : JSON.stringify(shownJson(one))))
   add(
     run,
@@ -216,8 +222,15 @@ export const checkListSize = (list: readonly unknown[], rules: ValueRules, run: 
   }
 }
 
-const hasDuplicates = (list: readonly unknown[]): boolean =>
-  new Set(list.map((item) => JSON.stringify(shownJson(item)))).size < list.length
+const hasDuplicates = (list: readonly unknown[]): boolean => {
+  const texts = new Set<string>()
+  for (const item of list) {
+    const text = JSON.stringify(shownJson(item))
+    spendSteps(text.length)
+    texts.add(text)
+  }
+  return texts.size < list.length
+}
 
 export const checkFieldCount = (object: unknown, { minProperties, maxProperties }: ValueRules, run: Run): void => {
   if (!isPlainObject(object) || (minProperties === undefined && maxProperties === undefined)) return

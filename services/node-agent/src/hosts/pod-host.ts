@@ -8,6 +8,7 @@ import type {
   SandboxConfig,
   StartedContainer,
 } from '@shiplog/node/container-runtime'
+import type { PodUsage } from '@shiplog/api-client/wire/node-usage'
 import type { NodeConfig } from '../node-object.ts'
 import type { ContainerWork, PodWork } from '../pod-work.ts'
 
@@ -75,6 +76,8 @@ export interface PodHost {
     config: SandboxConfig,
     known: readonly KnownContainer[],
   ): Promise<RecoveredPod | undefined>
+  /** What these pods use, by uid; those that use nothing yet are left out. */
+  usage(pods: readonly HostedPod[]): Promise<ReadonlyMap<string, PodUsage>>
   /** Removes all pods but these: they went while the agent was away. */
   keepOnly(podUids: ReadonlySet<string>): void
 

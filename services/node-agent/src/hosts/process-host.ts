@@ -16,6 +16,7 @@ import { processOf, referencesOfContainer } from './container-process.ts'
 import { createProber, type Prober } from './container-probes.ts'
 import { createLifecycleHooks, type LifecycleHooks } from './lifecycle-hooks.ts'
 import { containerSpecOf, factsOf, graceMsOf, namespaceOf } from './pod-facts.ts'
+import { measuredUsage } from './measured-usage.ts'
 import { type HostedPod, messageOf, type PodHost, type PodHostListener } from './pod-host.ts'
 import { podVolumes, referencesOfVolumes } from './pod-volumes.ts'
 import type { ProbeTarget } from './probe-call.ts'
@@ -87,6 +88,7 @@ export function createProcessHost(deps: ProcessHostDeps): PodHost {
       const containers = await runtime.recover(whole, pod.work.podIPs, known)
       return { containers, needsSandbox: prepared === undefined || containers.length === 0 }
     },
+    usage: async (pods) => measuredUsage(pods, (await real.measure?.()) ?? []),
     keepOnly: (podUids) => real.keepOnly(podUids),
     start(pods, to) {
       listener = to

@@ -2,6 +2,7 @@
 import { type ContainerRuntime, isRuntimeFailure, RuntimeFailure } from '@shiplog/node/container-runtime'
 import { configOf, nextConfigOf } from '../pod-work.ts'
 import type { PodHost } from './pod-host.ts'
+import { simulatedUsage } from './simulated-usage.ts'
 
 /** On a Node: images that it cannot pull, comma-separated, with `*` for anything: `example.com/*:broken,web:404`. */
 export const missingImagesAnnotation = 'simulated.shiplog.dev/missing-images'
@@ -25,6 +26,7 @@ function isMissing(image: string, names = ''): boolean {
 /** `annotationsOf` gives those of a Node, as they are now. */
 export const createSimulatedHost = (
   runtime: ContainerRuntime,
+  nowMs: () => number,
   annotationsOf: (node: string) => Readonly<Record<string, string>>,
 ): PodHost => ({
   outlivesAgent: false,
@@ -50,6 +52,10 @@ export const createSimulatedHost = (
   async recover({ work }, config, known) {
     await runtime.recover(config, work.podIPs, known)
     return undefined
+  },
+  async usage(pods) {
+    const used = pods.map((pod) => simulatedUsage(pod, nowMs()))
+    return new Map(used.flatMap((usage) => (usage ? [[usage.uid, usage] as const] : [])))
   },
   keepOnly: () => undefined,
   start: (_pods, { exited }) => runtime.onExit(exited),
