@@ -532,6 +532,31 @@ describe('a pod', () => {
     expect(world.pod()['status'].phase).toBe('Pending')
   })
 
+  test.each([
+    ['nginx:1.29', true],
+    ['web:404, nginx:*', true],
+    ['*', true],
+    ['ng*x*29', true],
+    ['nginx', false],
+    ['nginx:1.2', false],
+    ['ng*x*x*29', false],
+    ['', false],
+  ])('whose image its node has not, by %j, waits until it has: %s', async (names, waits) => {
+    const world = await start()
+    const node = world.cluster.get('nodes', '/node-0')!
+    const missing = { 'simulated.shiplog.dev/missing-images': names }
+    const annotate = (annotations: JsonObject): void =>
+      void world.cluster.put('nodes', { ...node, metadata: { ...node.metadata, annotations } })
+    annotate(missing)
+    world.cluster.put('pods', podObject())
+    await world.clock.advance(1_000)
+    const state = (): JsonObject => world.pod()['status'].containerStatuses[0].state
+    expect(state()['waiting']?.reason).toBe(waits ? 'ErrImagePull' : undefined)
+    annotate({})
+    await world.clock.advance(30_000)
+    expect(state()).toMatchObject({ running: {} })
+  })
+
   test('past its deadline is stopped and Failed', async () => {
     const world = await start()
     world.cluster.put('pods', podObject({ spec: { restartPolicy: 'Never', activeDeadlineSeconds: 5 } }))

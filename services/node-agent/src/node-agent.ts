@@ -114,7 +114,8 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const { client, clock, ids, log } = deps
   const configs = [...(deps.extraNodes ?? []), ...simulatedNodes(deps.nodes)]
   const table = createPodTable()
-  const host = deps.host(deps)
+  const annotationsOf = (node: string): Readonly<Record<string, string>> => heartbeats.annotationsOf(node)
+  const host = deps.host({ ...deps, annotationsOf })
   const identity = { bootID: ids.uuid(), runtimeVersion: host.version }
   const heartbeats = createNodeHeartbeats({ client, clock, log, nodes: configs, identity })
   const events = deps.eventObjects === false ? silentRecorder : createEventRecorder({ client, clock })
