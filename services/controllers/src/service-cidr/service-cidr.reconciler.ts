@@ -6,7 +6,6 @@ import type { Service } from '@shiplog/api/generated/types/core-v1'
 import { canonicalIp, familyOfIp, type IpAddress, type IpRange, isInRange, parseIp, parseIpRange } from '@shiplog/api/ip-address'
 import {
   type Command,
-  forResource,
   type ReconcileContext,
   type Reconciler,
   type ReconcileResult,
