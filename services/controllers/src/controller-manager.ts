@@ -46,6 +46,7 @@ import { statefulSetReconciler } from './stateful-set/stateful-set.reconciler.ts
 import { taintEvictionReconciler } from './taint-eviction/taint-eviction.reconciler.ts'
 import { ttlReconciler } from './ttl/ttl.reconciler.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.reconciler.ts'
+import { vacProtectionReconciler } from './vac-protection/vac-protection.reconciler.ts'
 import { followedResources } from './shared/resources.ts'
 
 /** The field manager of all writes. */
@@ -106,6 +107,7 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     ephemeralVolumeReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
+    vacProtectionReconciler,
     ...(tokenSigner ? [createServiceAccountTokenReconciler(tokenSigner, options.rootCa)] : []),
     legacyTokenCleanerReconciler,
     csrApprovingReconciler,

@@ -20,7 +20,6 @@ const absent: ReadonlySet<string> = new Set(
     ...['persistentvolume-attach-detach', 'persistentvolume-expander', 'podcertificaterequest-cleaner'],
     ...['podgroup-protection', 'resourceclaim', 'resourcepoolstatusrequest', 'selinux-warning'],
     ...['storage-version-migrator', 'storageversion-garbage-collector', 'validatingadmissionpolicy-status'],
-    ...['volumeattributesclass-protection'],
     // They are there when there is a key to sign with.
     ...['certificatesigningrequest-signing', 'serviceaccount-token'],
   ].map((name) => `${name}-controller`),
