@@ -37,6 +37,7 @@ import { attemptOf, isComponent } from './access/components.ts'
 import { serveBusCommands } from './bus/commands.ts'
 import { serveBusFeeds } from './bus/feeds.ts'
 import { keepDefinitions } from './custom-resources/definition-keeper.ts'
+import { createLongChecks } from './long-checks/long-checks.ts'
 import { createEscalationCheck } from './access/escalation.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
@@ -176,8 +177,10 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   ]
   const reader = createReader(streams, { nowMs, continueTokenLifetimeMs: deps.continueTokenLifetimeMs })
   const bodies = createRequestBodies(builtInCatalogue())
+  const longChecks = createLongChecks({ clock })
   const writer = createWriter({
     ...{ bodies, streams, admission, view, clock, ids },
+    makeLongCheck: longChecks.make,
     serviceRanges: deps.serviceRanges,
     ...(deps.asyncAdmission ? { asyncAdmission: deps.asyncAdmission } : {}),
   })
@@ -279,6 +282,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       closing.abort()
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
       stopping.abort()
+      await longChecks.close()
     },
   }
 }

@@ -23,7 +23,7 @@ import type { NonResourceRoutes } from './non-resource-routes.ts'
 import { eventsPath, logPath, type RawLogDeps, serveLogDescription, serveRawEvents } from './raw-log-routes.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
 import { type ResourceDeps, serveResource } from './resource-routes.ts'
-import { answerJson, answerNoPath, jsonType, warn } from './responses.ts'
+import { answerJson, answerNoPath, jsonType, sendBytes, warn } from './responses.ts'
 
 export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDeps {
   readonly operations: Operations
@@ -171,7 +171,8 @@ async function serveNonResource(
   if (answer.contentType) reply.header('content-type', answer.contentType)
   // As bytes: Fastify rewrites the content type of text.
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
-  void reply.send(body && answer.contentType === jsonType ? Buffer.concat([body, newline]) : body)
+  if (!body || body.length === 0) void reply.send(body)
+  else sendBytes(reply, answer.contentType === jsonType ? Buffer.concat([body, newline]) : body)
 }
 
 const newline = Buffer.from('\n')

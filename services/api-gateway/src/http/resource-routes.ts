@@ -95,11 +95,13 @@ const isGroupServed = ({ resources }: Catalogue, group: string): boolean =>
 
 /** Options that every request may have, and that are refused when they cannot be read. */
 function checkQuery({ name }: ResourcePath, query: URLSearchParams): void {
-  const timeout = query.get('timeout')
-  const why = timeout ? whyNoGoDuration(timeout) : undefined
-  if (why) throw new ApiError(badRequest(`invalid timeout specified in the request URL - ${why}`))
-  if (name !== '' && query.get('export') && query.get('export') !== 'false')
-    throw new ApiError(badRequest('the export parameter, deprecated since v1.14, is no longer supported'))
+  if (query.size > 0) {
+    const timeout = query.get('timeout')
+    const why = timeout ? whyNoGoDuration(timeout) : undefined
+    if (why) throw new ApiError(badRequest(`invalid timeout specified in the request URL - ${why}`))
+    if (name !== '' && query.get('export') && query.get('export') !== 'false')
+      throw new ApiError(badRequest('the export parameter, deprecated since v1.14, is no longer supported'))
+  }
   const wrong = pathSegment(name)
   if (name !== '' && wrong.length > 0)
     throw new ApiError(badRequest(`Name parameter invalid: ${goQuote(name)}: ${wrong.join(';')}`))
@@ -131,8 +133,14 @@ function gatewayRequest(
 ): GatewayRequest {
   const bytes = Buffer.isBuffer(body) && (body.length > 0 || verb === 'patch') ? body : undefined
   return {
-    ...{ kind, resource: kind.resource },
-    ...{ subresource, namespace, name, user, requestId, query: searchParams },
+    kind,
+    resource: kind.resource,
+    subresource,
+    namespace,
+    name,
+    user,
+    requestId,
+    query: searchParams,
     // An empty one is none.
     body: bytes && { bytes, contentType: header(raw, 'content-type') || undefined },
     defaultManager: managerOfUserAgent(header(raw, 'user-agent')),
