@@ -95,6 +95,7 @@ Examples:
   $ shiplog repair                               says what damage would cost, and mends it with --yes
   $ shiplog log deploy/web --since 10m           what happened to it
   $ shiplog history deploy/web                   field by field, also after its deletion
+  $ shiplog why deploy/web                       which controller did what, and because of what
   $ shiplog diff 10m now -n default              what is different
   $ shiplog explain pod/web-1                    why it is where it is, or waits
   $ shiplog replay                               computes all decisions again
@@ -396,6 +397,20 @@ program
   .action(async (object, options) => {
     const { history } = await import('./history/history.ts')
     process.exitCode = await history(object, options)
+  })
+
+program
+  .command('why <object>')
+  .description('tell which controller did what to KIND/NAME, on which basis, because of what, and what it had observed')
+  .addOption(dataDirOption())
+  .addOption(kubeconfigOption())
+  .addOption(namespaceOption())
+  .addOption(new Option('--since <moment>', 'only what came after it'))
+  .addOption(outputOption())
+  .addHelpText('after', momentHelp)
+  .action(async (object, options) => {
+    const { why } = await import('./history/why.ts')
+    process.exitCode = await why(object, options)
   })
 
 program
