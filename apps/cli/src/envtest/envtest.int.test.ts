@@ -81,6 +81,42 @@ test('a wrong flag ends it with a sentence', async () => {
   expect(output()).toMatch(/^kube-apiserver: --authorization-mode Nobody is not there; there are Node, RBAC/)
 })
 
+test('kube-controller-manager follows an API server, does what controllers do, and ends on SIGTERM', async () => {
+  const [port, healthPort] = [await freePort(), await freePort()]
+  const [tokens, certs, kubeconfig] = ['tokens.csv', 'certs', 'kubeconfig'].map((name) => join(directory, name)) as [string, string, string]
+  writeFileSync(tokens, 'secret,admin,1,"system:masters"\n')
+  launch('kube-apiserver', [
+    ...[`--secure-port=${port}`, '--bind-address=127.0.0.1', `--cert-dir=${certs}`, `--token-auth-file=${tokens}`],
+    '--authorization-mode=RBAC',
+  ])
+  await eventually(async () => (await get(port, '/readyz')).code === 200, { withinMs: deadlineMs })
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      clusters: [{ name: 'a', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority': join(certs, 'apiserver.crt') } }],
+      users: [{ name: 'u', user: { token: 'secret' } }],
+      contexts: [{ name: 'c', context: { cluster: 'a', user: 'u' } }],
+      'current-context': 'c',
+    }),
+  )
+  const { child, output } = launch('kube-controller-manager', [
+    ...[`--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--controllers=*,-cronjob-controller', `--secure-port=${healthPort}`],
+    ...[`--cert-dir=${join(directory, 'kcm')}`, '--node-monitor-period=1s'],
+  ])
+  await eventually(async () => (await get(healthPort, '/healthz')).body === 'ok', { withinMs: deadlineMs })
+  const account = '/api/v1/namespaces/default/serviceaccounts/default'
+  await eventually(async () => (await get(port, account, 'secret')).code === 200, { withinMs: deadlineMs })
+  child.kill('SIGTERM')
+  expect((await once(child, 'exit'))[0]).toBe(0)
+  expect(output()).toContain('not looked at: --node-monitor-period')
+})
+
+test('kube-controller-manager without a kubeconfig ends with a sentence', async () => {
+  const { child, output } = launch('kube-controller-manager', [])
+  expect((await once(child, 'exit'))[0]).toBe(1)
+  expect(output()).toMatch(/^kube-controller-manager: --kubeconfig is needed/)
+})
+
 test('etcd says that it is well, and that it is there', async () => {
   const port = await freePort()
   const { child } = launch('etcd', [`--listen-client-urls=http://127.0.0.1:${port}`, `--data-dir=${join(directory, 'etcd')}`])
