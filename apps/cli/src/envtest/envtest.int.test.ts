@@ -6,13 +6,18 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { request } from 'node:https'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { definitionOf } from '@shiplog/domain/testing/custom-resource-definitions'
 import { eventually } from '@shiplog/testing/eventually'
+import { prepareEnvtest } from './prepare.ts'
 
 const bin = resolve(import.meta.dirname, '..', '..', '..', '..', 'envtest', 'bin')
 const deadlineMs = 20_000
 let directory: string
 const children: ChildProcess[] = []
+
+// As projects start them: from bundles.
+beforeAll(async () => void (await prepareEnvtest()))
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'shiplog-envtest-'))
@@ -40,16 +45,22 @@ function launch(program: string, args: readonly string[]): { readonly child: Chi
   return { child, output: () => output }
 }
 
-const get = (port: number, path: string, token?: string): Promise<{ readonly code: number; readonly body: string }> =>
+interface Got {
+  readonly code: number
+  readonly body: string
+}
+
+const get = (port: number, path: string, token?: string, sent?: object): Promise<Got> =>
   new Promise((settle, reject) => {
-    const headers = token ? { authorization: `Bearer ${token}` } : {}
-    request({ host: '127.0.0.1', port, path, headers, rejectUnauthorized: false }, (reply) => {
+    const headers = { ...(token ? { authorization: `Bearer ${token}` } : {}), 'content-type': 'application/json' }
+    const method = sent ? 'POST' : 'GET'
+    request({ host: '127.0.0.1', port, path, method, headers, rejectUnauthorized: false }, (reply) => {
       let body = ''
       reply.setEncoding('utf8').on('data', (text: string) => (body += text))
       reply.on('end', () => settle({ code: reply.statusCode ?? 0, body }))
     })
       .on('error', reject)
-      .end()
+      .end(sent && JSON.stringify(sent))
   })
 
 test('kube-apiserver serves by upstream\'s flags, asks who it is told to, keeps a history, and ends on SIGTERM', async () => {
@@ -67,6 +78,11 @@ test('kube-apiserver serves by upstream\'s flags, asks who it is told to, keeps 
   expect((await get(port, '/api/v1/namespaces', 'other')).code).toBe(403)
   const service = await get(port, '/api/v1/namespaces/default/services/kubernetes', 'secret')
   expect(JSON.parse(service.body)).toMatchObject({ spec: { clusterIP: '10.0.0.1' } })
+  // What is read late is there in a bundle, too: the language of rules, patterns, the thread that judges them.
+  const spec = { type: 'object', properties: { a: { type: 'string', pattern: '^a', 'x-kubernetes-validations': [{ rule: 'self != "b"' }] } } }
+  const { metadata, spec: rest } = definitionOf({ schema: { type: 'object', properties: { spec } } })
+  const sent = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: metadata.name }, spec: rest }
+  expect((await get(port, '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', 'secret', sent)).code).toBe(201)
   child.kill('SIGTERM')
   const [code] = (await once(child, 'exit')) as [number]
   expect(code).toBe(0)
