@@ -9,6 +9,7 @@ import { isRuntimeFailure, type PodVolume, RuntimeFailure, type SandboxConfig, t
 import type { CriClient } from '@shiplog/node/cri/cri-client'
 import { bareId, createCriRuntime, type CriRuntime } from '@shiplog/node/cri/cri-runtime'
 import type { ImageMessage, SandboxConfigMessage } from '@shiplog/node/cri/cri-messages'
+import { createCriStreams } from '@shiplog/node/cri/cri-streams'
 import { mountPart, type NodeMounts, podDirectory, volumeSource } from '@shiplog/node/cri/cri-volumes'
 import { podLogDirectory } from '@shiplog/node/pod-directories'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -83,6 +84,7 @@ function createCriBackend(deps: {
   return {
     version: `${runtimeName}://${runtimeVersion}`,
     logs: runtime,
+    streams: createCriStreams({ client, clock, dial: network.dial, sandboxOf: runtime.sandboxOf }),
     network,
     volumeStyle: containerVolumes,
     async runSandbox(pod, config, volumes) {
