@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly focus?: string
   /** What runs the pods. */
   readonly node: NodeKind
+  /** None of those that match this one. */
+  readonly skip?: string
 }
 
 export type NodeKind = 'simulated' | 'containerd'
@@ -100,7 +102,7 @@ async function loadImages({ dataDir }: Cluster, directory: string): Promise<void
 const argumentsOf = (
   { kubectl }: Programs,
   { labelFilter, isSerial }: Group,
-  { processes, limitMinutes, focus }: RunOptions,
+  { processes, limitMinutes, focus, skip }: RunOptions,
   directory: string,
   kubeconfig: string,
 ): readonly string[] => [
@@ -112,6 +114,7 @@ const argumentsOf = (
   '--json-report=report.json',
   `--output-dir=${directory}`,
   ...(focus === undefined ? [] : [`--focus=${focus}`]),
+  ...(skip === undefined ? [] : [`--skip=${skip}`]),
   'e2e.test',
   '--',
   '--provider=skeleton',

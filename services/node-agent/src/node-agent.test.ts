@@ -85,6 +85,7 @@ const podObject = (more: { spec?: JsonObject; metadata?: JsonObject; name?: stri
 const condition = (object: KubeObject, type: string): JsonObject =>
   object['status'].conditions.find((candidate: JsonObject) => candidate['type'] === type)
 
+const ownerJob = { apiVersion: 'batch/v1', kind: 'Job', name: 'j', uid: 'u', controller: true }
 const annotated = (annotations: Record<string, string>): JsonObject => ({
   annotations: Object.fromEntries(
     Object.entries(annotations).map(([key, value]) => [`simulated.shiplog.dev/${key}`, value]),
@@ -320,7 +321,7 @@ describe('a pod', () => {
     world.cluster.put(
       'pods',
       podObject({
-        metadata: { ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'j', uid: 'u', controller: true }] },
+        metadata: { ownerReferences: [ownerJob] },
         spec: { restartPolicy: 'Never' },
       }),
     )
@@ -345,6 +346,25 @@ describe('a pod', () => {
       containerStatuses: [{ state: { terminated: { exitCode: 3, reason: 'Error' } } }],
     })
     expect(condition(world.pod(), 'Ready')).toMatchObject({ reason: 'PodFailed' })
+  })
+
+  test('ends as its plain command lines say, in a Job as well, unless annotations say otherwise', async () => {
+    const world = await start()
+    const container = (name: string, ...command: string[]): JsonObject => ({ name, image: 'busybox', command })
+    const containers = [
+      container('main', 'sh', '-c', 'sleep 2; exit 3'),
+      container('slow', 'sleep', '300'),
+      container('told', 'false'),
+    ]
+    const metadata = { ...annotated({ 'exit-code.told': '7' }), ownerReferences: [ownerJob] }
+    world.cluster.put('pods', podObject({ spec: { restartPolicy: 'Never', containers }, metadata }))
+    await world.clock.advance(10_000)
+    const codes = (): unknown[] =>
+      world.pod()['status'].containerStatuses.map(({ state }: JsonObject) => state['terminated']?.exitCode ?? 'runs')
+    expect(codes()).toEqual([3, 'runs', 7])
+    await world.clock.advance(300_000)
+    expect(codes()).toEqual([3, 0, 7])
+    expect(world.pod()['status'].phase).toBe('Failed')
   })
 
   test('that crashes is started at once, then after 10 s, 20 s and so on up to 5 min', async () => {

@@ -21,6 +21,7 @@ import { writePod } from './pod-status-writer.ts'
 import { forget, onPodChange, type PodSyncDeps } from './pod-sync.ts'
 import { advance, onContainerExit, type PodWorkerDeps, recordEvent, recover } from './pod-worker.ts'
 import { serveTunnels } from './tunnels.ts'
+import { reportUsage } from './usage-reports.ts'
 import { createWriteQueue, type WriteQueue } from './write-queue.ts'
 
 export interface NodeAgentDeps {
@@ -81,6 +82,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       await feed.synced.promise
       if (signal.aborted) return
       tunnels = acceptTunnels(parts)
+      report(parts, signal)
       heartbeats.start()
       await Promise.race([heartbeats.registered(), aborted(signal)])
     },
@@ -213,6 +215,13 @@ async function* syncedBatches({ deps, table, host, heartbeats, sync }: Parts, si
     snapshot = undefined
     yield
   }
+}
+
+/** Tells gateways what pods use. */
+function report({ deps, configs, host, table }: Parts, signal: AbortSignal): void {
+  const { bus, clock, log } = deps
+  const nodeNames = configs.map(({ name }) => name)
+  if (bus) void reportUsage({ bus, host, clock, log, nodeNames, pods: () => table.values(), signal })
 }
 
 /** Opens the way to what runs here: logs. */

@@ -14,7 +14,7 @@ import type { ObjectMeta } from '@shiplog/api/generated/types/meta-v1'
 import { validateLabels } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Decoded, Draft } from '@shiplog/api/decoded'
-import { celProblem } from '../cel/cel.ts'
+import { deviceExpressionProblem } from '../expressions/expression-scope.ts'
 import { byRule, fillText, immutable, items, requiredName, section } from '../fields.ts'
 import { validateAnnotations } from '../metadata-validation.ts'
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts'
@@ -24,11 +24,6 @@ import { validateClaimStatusUpdate } from './claim-status-validation.ts'
 import { validateConfiguration, validateReferences } from './device-requests.ts'
 
 const expressionCharactersMax = 10 * 1_024
-const deviceScope = {
-  variables: new Set(['device']),
-  members: new Map([['device', new Set(['driver', 'attributes', 'capacity', 'allowMultipleAllocations'])]]),
-  mayBeUnknown: true,
-}
 
 /** What a request for devices asks for when it does not say how many. */
 const setRequestDefaults = (spec: Decoded<ResourceClaimSpec>): void => {
@@ -48,7 +43,7 @@ const validateSelectors = (selectors: Decoded<DeviceSelector[]> | undefined, fie
     if (!cel) return [required(at)]
     const expression = cel.expression ?? ''
     if (expression.length > expressionCharactersMax) return [tooLong(`${at}.expression`, expressionCharactersMax)]
-    const problem = celProblem(expression, deviceScope, ['bool'])
+    const problem = deviceExpressionProblem(expression)
     return problem === undefined ? [] : [invalidValue(`${at}.expression`, expression, problem)]
   })
 
@@ -203,7 +198,9 @@ export const resourceClaimStrategy: Strategy<ResourceClaim> = {
   setDefaults: (draft) => setRequestDefaults(section(draft, 'spec')),
   validateAgainst: (claim, before, view) =>
     before ? [] : validateAdminAccess(claim.spec?.devices?.requests, claim.metadata.namespace, view),
-  validateCreate: (claim) => validateClaimSpec(claim.spec, 'spec'),
+  hasExpressions: true,
+  // It never changes.
+  validate: (claim, before) => (before ? [] : validateClaimSpec(claim.spec, 'spec')),
   validateUpdate: (next, before) => immutable(next.spec, before.spec, 'spec'),
   validateStatusUpdate: validateClaimStatusUpdate,
 }
@@ -213,6 +210,7 @@ export const claimTemplateStrategy: Strategy<ResourceClaimTemplate> = {
   setDefaults: (draft) => setRequestDefaults(section(section(draft, 'spec'), 'spec')),
   validateAgainst: (template, before, view) =>
     before ? [] : validateAdminAccess(template.spec?.spec?.devices?.requests, template.metadata.namespace, view),
+  hasExpressions: true,
   validate: (template) => [
     ...validateTemplateMetadata(template.spec?.metadata, 'spec.metadata'),
     ...validateClaimSpec(template.spec?.spec, 'spec.spec'),
@@ -242,5 +240,6 @@ export const deviceClassStrategy: Strategy<DeviceClass> = {
   ...common,
   hasGeneration: true,
   anyGenerateName: true,
+  hasExpressions: true,
   validate: validateClass,
 }

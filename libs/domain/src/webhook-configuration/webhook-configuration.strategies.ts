@@ -23,8 +23,9 @@ import {
   validateMutatingPolicy,
   validatePolicyBinding,
 } from './admission-policy-validation.ts'
-import { requestScope, validateMatchConditions, validateRules } from './admission-rules.ts'
+import { requestScope } from '../expressions/expression-scope.ts'
 import { validatePolicyStatus } from './admission-policy-status.ts'
+import { validateMatchConditions, validateRules } from './admission-rules.ts'
 
 const defaultTimeoutSeconds = 10
 const timeoutSecondsMax = 30
@@ -165,6 +166,7 @@ const webhookConfiguration = (mutating: boolean): Strategy<MutatingWebhookConfig
   anyFinalizers: true,
   setDefaults: setWebhookDefaults(mutating),
   validatesAll: true,
+  hasExpressions: true,
   validate: validateWebhooks,
 })
 
@@ -187,6 +189,7 @@ const policy = (mutating: boolean): Strategy<ValidatingAdmissionPolicy> => ({
     fill(spec, 'failurePolicy', 'Fail')
     setMatchDefaults(spec.matchConstraints)
   },
+  hasExpressions: true,
   validate: (object) =>
     mutating
       ? validateMutatingPolicy(object.spec ?? {})

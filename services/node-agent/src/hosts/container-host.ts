@@ -4,6 +4,7 @@
 import type { ContainerLogs } from '@shiplog/node/container-logs'
 import {
   type ContainerExit,
+  type ContainerMeasure,
   type ExecResult,
   isRuntimeFailure,
   type KnownContainer,
@@ -12,13 +13,13 @@ import {
   type SandboxConfig,
   type StartedContainer,
 } from '@shiplog/node/container-runtime'
-import type { UsageStats } from '@shiplog/node/container-usage'
 import type { NodeStreams } from '@shiplog/node/node-streams'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import { containersOf, type ContainerWork } from '../pod-work.ts'
 import { createProber, type Prober } from './container-probes.ts'
 import { createLifecycleHooks, type LifecycleHooks } from './lifecycle-hooks.ts'
+import { measuredUsage } from './measured-usage.ts'
 import { containerSpecOf, factsOf, graceMsOf, namespaceOf } from './pod-facts.ts'
 import { type HostedPod, messageOf, type PodHost, type PodHostListener, type RecoveredPod } from './pod-host.ts'
 import { podVolumes, referencesOfVolumes, type VolumeStyle } from './pod-volumes.ts'
@@ -41,7 +42,6 @@ export interface ContainerBackend {
   readonly version: string
   readonly logs: ContainerLogs
   readonly streams?: NodeStreams
-  readonly stats?: UsageStats
   /** How probes reach pods; absent: over the machine's own network. */
   readonly network?: ProbeNetwork
   readonly volumeStyle: VolumeStyle
@@ -63,6 +63,8 @@ export interface ContainerBackend {
   /** The pod object changed: resources of running containers may be others. */
   podChanged?(pod: HostedPod): void
   exec(podUid: string, containerID: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
+  /** What every running container used since it was asked last; absent where that cannot be told. */
+  measure?(): Promise<readonly ContainerMeasure[]>
   keepOnly(podUids: ReadonlySet<string>): void
   onExit(listener: (exit: ContainerExit) => void): void
   /** The message of a Pulled event, where the backend does not tell its own. */
@@ -113,7 +115,6 @@ export function createContainerHost(deps: ContainerHostDeps): PodHost {
     version: backend.version,
     logs: backend.logs,
     ...(backend.streams ? { streams: backend.streams } : {}),
-    ...(backend.stats ? { stats: backend.stats } : {}),
     outlivesAgent: true,
     runSandbox: async (pod, config) => backend.runSandbox(pod, config, await volumesOf(deps, pod)),
     startContainer: (pod, container) => backend.startContainer(pod, container, tell),
@@ -144,6 +145,7 @@ export function createContainerHost(deps: ContainerHostDeps): PodHost {
       const prepared = await volumesOf(deps, pod).catch(() => undefined)
       return await backend.recover(pod, config, prepared, known)
     },
+    usage: async (pods) => measuredUsage(pods, (await backend.measure?.()) ?? []),
     keepOnly: (podUids) => backend.keepOnly(podUids),
     start(pods, to) {
       listener = to

@@ -4,7 +4,6 @@ import type { ApiClient } from '@shiplog/api/api-client'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
 import type { ContainerLogs } from '@shiplog/node/container-logs'
-import type { UsageStats } from '@shiplog/node/container-usage'
 import type { NodeStreams } from '@shiplog/node/node-streams'
 import type {
   ContainerExit,
@@ -13,6 +12,7 @@ import type {
   SandboxConfig,
   StartedContainer,
 } from '@shiplog/node/container-runtime'
+import type { PodUsage } from '@shiplog/api-client/wire/node-usage'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { NodeConfig } from '../node-object.ts'
@@ -52,8 +52,6 @@ export interface PodHost {
   readonly logs?: ContainerLogs
   /** The way into running containers; absent where there is none. */
   readonly streams?: NodeStreams
-  /** What containers use; absent where nothing is used. */
-  readonly stats?: UsageStats
 
   /** Containers outlive the agent, so the host is asked about every pod, also one that was never reported as started. */
   readonly outlivesAgent: boolean
@@ -91,6 +89,8 @@ export interface PodHost {
     config: SandboxConfig,
     known: readonly KnownContainer[],
   ): Promise<RecoveredPod | undefined>
+  /** What these pods use, by uid; those that use nothing yet are left out. */
+  usage(pods: readonly HostedPod[]): Promise<ReadonlyMap<string, PodUsage>>
   /** Removes all pods but these: they went while the agent was away. */
   keepOnly(podUids: ReadonlySet<string>): void
 

@@ -39,6 +39,7 @@ const processBackend = (runtime: ContainerRuntime, real: RealContainers, referen
   },
   updateVolumes: (podUid, volumes) => real.updateVolumes(podUid, volumes),
   exec: (podUid, containerID, command, timeoutMs) => real.exec(podUid, containerID, command, timeoutMs),
+  ...(real.measure ? { measure: () => real.measure!() } : {}),
   keepOnly: (podUids) => real.keepOnly(podUids),
   onExit: (listener) => runtime.onExit(listener),
   pulledMessage: () => undefined,

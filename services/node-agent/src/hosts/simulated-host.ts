@@ -2,13 +2,14 @@
 import { type ContainerRuntime, isRuntimeFailure } from '@shiplog/node/container-runtime'
 import { configOf, nextConfigOf } from '../pod-work.ts'
 import type { PodHost, PodHostFactory } from './pod-host.ts'
+import { simulatedUsage } from './simulated-usage.ts'
 
 export const simulatedHost =
   (runtime: ContainerRuntime): PodHostFactory =>
-  () =>
-    createSimulatedHost(runtime)
+  ({ clock }) =>
+    createSimulatedHost(runtime, () => clock.nowMs())
 
-const createSimulatedHost = (runtime: ContainerRuntime): PodHost => ({
+const createSimulatedHost = (runtime: ContainerRuntime, nowMs: () => number): PodHost => ({
   version: runtime.version,
   outlivesAgent: false,
   runSandbox: (_pod, config) => runtime.runSandbox(config),
@@ -27,6 +28,10 @@ const createSimulatedHost = (runtime: ContainerRuntime): PodHost => ({
   async recover({ work }, config, known) {
     await runtime.recover(config, work.podIPs, known)
     return undefined
+  },
+  async usage(pods) {
+    const used = pods.map((pod) => simulatedUsage(pod, nowMs()))
+    return new Map(used.flatMap((usage) => (usage ? [[usage.uid, usage] as const] : [])))
   },
   keepOnly: () => undefined,
   start: (_pods, { exited }) => runtime.onExit(exited),

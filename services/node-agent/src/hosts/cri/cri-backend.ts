@@ -10,6 +10,7 @@ import type { CriClient } from '@shiplog/node/cri/cri-client'
 import { bareId, createCriRuntime, type CriRuntime } from '@shiplog/node/cri/cri-runtime'
 import type { ImageMessage, SandboxConfigMessage } from '@shiplog/node/cri/cri-messages'
 import { createCriStreams } from '@shiplog/node/cri/cri-streams'
+import { createUsageMeter } from '@shiplog/node/cri/cri-usage'
 import { mountPart, type NodeMounts, podDirectory, volumeSource } from '@shiplog/node/cri/cri-volumes'
 import { podLogDirectory } from '@shiplog/node/pod-directories'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -106,6 +107,7 @@ function createCriBackend(deps: {
     },
     updateVolumes: runtime.updateVolumes,
     exec: (_podUid, containerID, command, timeoutMs) => runtime.exec(containerID, command, timeoutMs),
+    measure: createUsageMeter(client, runtimeName),
     keepOnly: runtime.keepOnly,
     onExit: runtime.onExit,
     // The events of a pull are told when they happen.
