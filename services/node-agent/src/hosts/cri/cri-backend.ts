@@ -9,6 +9,8 @@ import { isRuntimeFailure, type PodVolume, RuntimeFailure, type SandboxConfig, t
 import type { CriClient } from '@shiplog/node/cri/cri-client'
 import { bareId, createCriRuntime, type CriRuntime } from '@shiplog/node/cri/cri-runtime'
 import type { ImageMessage, SandboxConfigMessage } from '@shiplog/node/cri/cri-messages'
+import { createCriStreams } from '@shiplog/node/cri/cri-streams'
+import { createUsageMeter } from '@shiplog/node/cri/cri-usage'
 import { mountPart, type NodeMounts, podDirectory, volumeSource } from '@shiplog/node/cri/cri-volumes'
 import { podLogDirectory } from '@shiplog/node/pod-directories'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -83,6 +85,7 @@ function createCriBackend(deps: {
   return {
     version: `${runtimeName}://${runtimeVersion}`,
     logs: runtime,
+    streams: createCriStreams({ client, clock, dial: network.dial, sandboxOf: runtime.sandboxOf }),
     network,
     volumeStyle: containerVolumes,
     async runSandbox(pod, config, volumes) {
@@ -104,6 +107,7 @@ function createCriBackend(deps: {
     },
     updateVolumes: runtime.updateVolumes,
     exec: (_podUid, containerID, command, timeoutMs) => runtime.exec(containerID, command, timeoutMs),
+    measure: createUsageMeter(client, runtimeName),
     keepOnly: runtime.keepOnly,
     onExit: runtime.onExit,
     // The events of a pull are told when they happen.
