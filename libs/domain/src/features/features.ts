@@ -240,8 +240,8 @@ export const features: readonly Feature[] = [
   {
     id: 'exec',
     state: 'refused',
-    docs: 'kubectl exec, attach, port-forward, cp and proxy to pods, nodes and services',
-    sentence: 'the subresources exec, attach, portforward and proxy are not served',
+    docs: 'kubectl exec, attach, port-forward, cp and proxy to pods on simulated nodes, where nothing runs; kubectl attach everywhere',
+    sentence: 'nothing runs on simulated nodes that one could connect to; attach is not served by any node yet',
   },
   {
     id: 'token-files',
