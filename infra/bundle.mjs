@@ -17,6 +17,8 @@ const input = {
   shiplog: join(root, 'apps/cli/src/main.ts'),
   // Started by node agents that run processes; see libs/node/src/supervisor-link.ts.
   'process-supervisor': join(root, 'libs/node/src/supervisor-main.ts'),
+  // A thread of gateways; see services/api-gateway/src/long-checks.
+  'long-checks': join(root, 'services/api-gateway/src/long-checks/worker.ts'),
 }
 for (const service of services) {
   const main = join(root, 'services', service, 'src/main.ts')

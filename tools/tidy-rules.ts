@@ -14,7 +14,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'libs/control-plane': ['libs/api', 'libs/domain', 'libs/events', 'libs/feed', 'libs/runtime'],
   'libs/replicas': ['libs/api', 'libs/control-plane', 'libs/runtime'],
   'libs/reconcile': ['libs/api', 'libs/events', 'libs/feed', 'libs/replicas', 'libs/runtime'],
-  'libs/node': ['libs/api', 'libs/events', 'libs/runtime'],
+  'libs/node': ['libs/api', 'libs/events', 'libs/runtime', 'libs/spdy'],
+  'libs/spdy': ['libs/runtime'],
   'libs/api-client': ['libs/api', 'libs/events', 'libs/feed', 'libs/runtime'],
   'libs/nats-server': ['libs/events', 'libs/runtime'],
   'libs/read-model': ['libs/api', 'libs/events', 'libs/feed', 'libs/runtime'],
@@ -50,7 +51,6 @@ export const impureExceptions: Readonly<Record<string, string>> = {
   'libs/events/src/integrity/high-water-mark.ts': 'the mark that is kept outside the log, in a file',
   'libs/events/src/integrity/guarded-log.ts': 'says where that file lies',
   'libs/api/src/schema/registry.ts': 'reads the generated description of the kinds, once',
-  'libs/domain/src/cel/cel-js.ts': 'loads the CEL parser with the first expression, so that start-up need not',
   'libs/cel/src/regular-expression.ts': 'loads the regular expressions with the first one, so that start-up need not',
   'libs/cel/src/parse.ts': 'loads the CEL parser with the first expression, so that start-up need not',
   'libs/custom-resources/src/expressions/late.ts': 'loads the language of rules with the first rule, so that start-up need not',
@@ -69,7 +69,9 @@ export const pureNodeModules: readonly string[] = [
 
 /** Where each vendor package (or a module of Node that stands for one) may be imported: nowhere else. */
 export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
-  '@marcbachmann/cel-js': ['libs/cel/src/parse.ts', 'libs/domain/src/cel'],
+  '@grpc/grpc-js': ['libs/node/src/cri'],
+  '@grpc/proto-loader': ['libs/node/src/cri'],
+  '@marcbachmann/cel-js': ['libs/cel/src/parse.ts'],
   '@nats-io/jetstream': ['libs/events/src/jetstream'],
   '@nats-io/nats-core': ['libs/events/src/jetstream'],
   '@nats-io/transport-node': ['libs/events/src/jetstream'],

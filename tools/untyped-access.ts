@@ -11,7 +11,6 @@ export const genericMachinery: readonly string[] = [
   'libs/custom-resources/src',
   'libs/events/src',
   'libs/feed/src',
-  'libs/domain/src/cel',
   'libs/domain/src/decider.ts',
   'libs/domain/src/status-metadata.ts',
   'libs/domain/src/write',

@@ -1,6 +1,7 @@
 // All cases, in the order of the topics.
 import type { Case } from '../src/case.ts'
 import { applyCases } from './apply.ts'
+import { autoscalingCases } from './autoscaling.ts'
 import { createCases } from './create.ts'
 import { customResourceCases } from './custom-resources.ts'
 import { deleteCases } from './delete.ts'
@@ -27,6 +28,7 @@ export const allCases: readonly Case[] = [
   ...rolloutCases,
   ...waitCases,
   ...workloadCases,
+  ...autoscalingCases,
   ...setCases,
   ...helmCases,
   ...featureCases,

@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly limitMinutes: number
   /** Only the specs that match this regular expression. */
   readonly focus?: string
+  /** None of those that match this one. */
+  readonly skip?: string
 }
 
 const outputCharactersKept = 4_000
@@ -80,7 +82,7 @@ export async function runGroup(
 const argumentsOf = (
   { kubectl }: Programs,
   { labelFilter, isSerial }: Group,
-  { processes, limitMinutes, focus }: RunOptions,
+  { processes, limitMinutes, focus, skip }: RunOptions,
   directory: string,
   kubeconfig: string,
 ): readonly string[] => [
@@ -92,6 +94,7 @@ const argumentsOf = (
   '--json-report=report.json',
   `--output-dir=${directory}`,
   ...(focus === undefined ? [] : [`--focus=${focus}`]),
+  ...(skip === undefined ? [] : [`--skip=${skip}`]),
   'e2e.test',
   '--',
   '--provider=skeleton',

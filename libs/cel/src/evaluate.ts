@@ -9,8 +9,10 @@ import { formatNamed, formatType } from './functions/formats.ts'
 import { kubernetesFunctions } from './functions/kubernetes.ts'
 import { textFunctions } from './functions/texts.ts'
 import { timeFunctions } from './functions/times.ts'
+import { spendSteps } from './meter.ts'
 import { costOf, listCost, mapCost } from './run-cost.ts'
 import {
+  charactersOf,
   compare,
   CostExceeded,
   equals,
@@ -65,7 +67,7 @@ const functions: Functions = {
   '_>_': ([a, b]) => compare(a!, b!) > 0,
   '_>=_': ([a, b]) => compare(a!, b!) >= 0,
   size: ([value]) => {
-    if (typeof value === 'string') return BigInt([...value].length)
+    if (typeof value === 'string') return BigInt(charactersOf(value))
     if (value instanceof Uint8Array) return BigInt(value.length)
     if (typeof value === 'object' && value !== null && (isList(value) || isMap(value))) return BigInt(value.size)
     throw noSuchOverload()
@@ -95,8 +97,12 @@ export const compileProgram = (node: Node): Program => {
   }
 }
 
+/** Steps of the meter that a unit of cost stands for. */
+const stepsOfCost = 10
+
 const charge = (run: Run, cost: number): void => {
   run.cost += cost
+  spendSteps(cost * stepsOfCost)
   if (run.cost > run.limit) throw new CostExceeded()
 }
 
@@ -301,10 +307,24 @@ const callStep = (node: CallNode, scope: Scope): Step => {
   return (run) => {
     const values: Value[] = []
     for (let at = 0; at < args.length; at++) values.push(args[at]!(run))
+    spendSteps(weightOf(values))
     const result = run_(values, run)
     charge(run, cost(values, result))
     return result
   }
+}
+
+const itemSteps = 10
+
+/** Steps of going through what a function is given; what lies deeper is counted where it is looked at (values.ts). */
+const weightOf = (values: readonly Value[]): number => {
+  let steps = 0
+  for (const value of values) {
+    if (typeof value === 'string') steps += value.length
+    else if (typeof value === 'object' && value !== null && 'size' in value) steps += value.size * itemSteps
+    else if (value instanceof Uint8Array) steps += value.length
+  }
+  return steps
 }
 
 /** `format.uuid()`; other functions that are declared, and not here, ask authorizers, which no rule of a schema has. */

@@ -3,6 +3,7 @@ import { anyNode, type Node } from './ast.ts'
 import { check } from './check.ts'
 import { estimateCost, type SizeOf } from './estimate.ts'
 import { compileProgram, type Program } from './evaluate.ts'
+import { spendSteps } from './meter.ts'
 import { literalProblems, programProblem } from './literals.ts'
 import { parse } from './parse.ts'
 import { sourceError } from './source-error.ts'
@@ -31,7 +32,11 @@ export interface Environment {
 
 export const isBadExpression = (one: Expression | BadExpression): one is BadExpression => 'problem' in one
 
+/** Reading, checking and pricing an expression, for each character of it. */
+const stepsOfCharacter = 300
+
 export const compileExpression = (text: string, { variables, sizeOf }: Environment): Expression | BadExpression => {
+  spendSteps(text.length * stepsOfCharacter)
   const parsed = parse(text)
   if ('problem' in parsed) return { problem: sourceError(text, parsed.at, parsed.problem) }
   const { node } = parsed

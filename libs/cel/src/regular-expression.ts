@@ -1,6 +1,7 @@
 // Regular expressions that users write, matched in time proportional to the text (RE2): a schema's `pattern`, and
 // `matches` in expressions. No expression can hang the process: its size and the work of one request are bounded.
 import { createRequire } from 'node:module'
+import { lateModule, spendSteps } from './meter.ts'
 
 export interface RegularExpression {
   /** How many instructions it has: a match costs at most this many steps a character. */
@@ -18,14 +19,18 @@ export interface BadExpression {
 
 /** Repetitions are written out by the compiler: `(ab{100}){10}` has 1,010 places. About 25 µs each to compile. */
 const placesMax = 4_000
+const stepsOfPlace = 1_600
+/** Of the meter; the expressions' own are shorter. */
+const stepsOfMatching = 0.25
 const charactersMax = 16_384
 const rememberedMax = 4_096
 
 type Library = typeof import('re2js')
-let library: Library | undefined
-
 /** Loaded with the first expression: a start need not wait for it. */
-const loaded = (): Library => (library ??= createRequire(import.meta.url)('re2js') as Library)
+const loaded = lateModule<Library>(
+  () => createRequire(import.meta.url)('re2js') as Library,
+  () => import('re2js'),
+)
 
 const remembered = new Map<string, RegularExpression | BadExpression>()
 
@@ -42,14 +47,21 @@ export const regularExpression = (text: string): RegularExpression | BadExpressi
 export const isBadExpression = (one: RegularExpression | BadExpression): one is BadExpression => 'problem' in one
 
 const compile = (text: string): RegularExpression | BadExpression => {
-  if (text.length > charactersMax || placesOf(text) > placesMax)
-    return { problem: 'error parsing regexp: expression too large' }
+  const places = text.length > charactersMax ? charactersMax : placesOf(text)
+  if (places > placesMax) return { problem: 'error parsing regexp: expression too large' }
+  spendSteps(places * stepsOfPlace)
+  const { RE2JS } = loaded()
   try {
-    const expression = loaded().RE2JS.compile(text)
+    const expression = RE2JS.compile(text)
+    const size = expression.programSize()
     return {
-      size: expression.programSize(),
-      test: (subject) => expression.test(subject),
+      size,
+      test: (subject) => {
+        spendSteps(size * subject.length * stepsOfMatching)
+        return expression.test(subject)
+      },
       findAll: (subject, max) => {
+        spendSteps(size * subject.length * stepsOfMatching)
         const found: string[] = []
         const matcher = expression.matcher(subject)
         while ((max < 0 || found.length < max) && matcher.find()) found.push(matcher.group() ?? '')

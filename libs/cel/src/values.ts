@@ -1,5 +1,6 @@
 // Values of expressions. Integers are bigints (64 bits, checked), doubles are numbers; lists and maps are read lazily, so
 // that an object that nobody looks into costs nothing.
+import { spendSteps } from './meter.ts'
 import type { Type } from './types.ts'
 
 export class Uint {
@@ -133,7 +134,11 @@ export const keyOf = (value: Value): string => {
   }
 }
 
+/** Steps of comparing two values, or of making a key of one, without what is inside of them. */
+const comparisonSteps = 10
+
 const deepKey = (value: Exclude<Value, string | bigint | number | boolean>): string => {
+  spendSteps(comparisonSteps)
   if (value === null) return 'null'
   if (isList(value)) return `[${itemsOf(value).map(quotedKey).join()}]`
   if (isMap(value))
@@ -166,6 +171,7 @@ export const mapFrom = (entries: Iterable<readonly [Value, Value]>): MapValue =>
 
 /** Whether two values are the same; of different types they are not, but for numbers. */
 export const equals = (a: Value, b: Value): boolean => {
+  spendSteps(comparisonSteps)
   if (a === b) return true
   if (typeof a === 'bigint' || typeof a === 'number' || a instanceof Uint) return isNumber(b) && compareNumbers(a, b) === 0
   if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return false
@@ -217,6 +223,7 @@ export const compareNumbers = (a: bigint | number | Uint, b: bigint | number | U
 
 /** The order of two values of one kind. */
 export const compare = (a: Value, b: Value): number => {
+  spendSteps(comparisonSteps)
   if (isNumber(a) && isNumber(b)) {
     const order = compareNumbers(a, b)
     if (Number.isNaN(order)) throw new EvaluationError('NaN values cannot be ordered')
@@ -278,6 +285,7 @@ const addressSize = ({ held }: Opaque): number => ((held as { family: string }).
 /** Characters, not units of 16 bits. */
 export const charactersOf = (text: string): number => {
   let count = text.length
+  if (!/[\ud800-\udbff]/.test(text)) return count
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at)
     if (unit >= 0xd800 && unit <= 0xdbff) count--

@@ -1,6 +1,7 @@
 // What a kind may say for itself. The generic decider (decider.ts) does what all kinds share: names, metadata,
 // generation, finalizers, resourceVersion, managed fields. A strategy adds defaults, validation, immutable fields and
 // what a status write may touch. All functions are pure; those that "fill" or "prepare" change the draft they are given.
+import type { LongCheck } from './write/long-check.ts'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
@@ -72,6 +73,10 @@ export interface Strategy<Kind extends object = KubeObject> {
   changesGeneration?(next: Draft<Kind>, before: Draft<Kind>): boolean
   /** `before` is set on updates: values that are already stored may be kept even if today's rules would refuse them. */
   validate?(next: Draft<Kind>, before?: Draft<Kind>): readonly StatusCause[]
+  /** What `validate` looks at are expressions, patterns or schemas that users wrote: it may take long (write/long-check.ts). */
+  readonly hasExpressions?: true
+  /** The same for kinds that are not built in, and for `validateStatusUpdate`. */
+  longCheck?(next: Draft<Kind>, before: Draft<Kind> | undefined, isStatus: boolean): LongCheck
   /** Rules that depend on other objects, such as labels of the namespace. Their causes come first. */
   validateAgainst?(
     next: Draft<Kind>,

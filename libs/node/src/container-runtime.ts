@@ -24,7 +24,22 @@ export interface SandboxConfig {
 
 /** A volume with all that was referred to resolved. */
 export type PodVolume =
-  | { readonly kind: 'empty'; readonly name: string; readonly owner?: number }
+  | {
+      readonly kind: 'empty'
+      readonly name: string
+      readonly owner?: number
+      /** All its files belong to this group. */
+      readonly group?: number
+      readonly inMemory?: boolean
+      readonly sizeLimitBytes?: number
+    }
+  | {
+      readonly kind: 'image'
+      readonly name: string
+      readonly reference: string
+      /** As the API has it; empty: by the tag. */
+      readonly pullPolicy: string
+    }
   | {
       readonly kind: 'host'
       readonly name: string
@@ -39,6 +54,7 @@ export type PodVolume =
       /** Holds a Secret's content: for nobody's eyes but the owner's, and gone with the pod. */
       readonly secret: boolean
       readonly owner?: number
+      readonly group?: number
     }
 
 export interface VolumeFile {
@@ -47,6 +63,8 @@ export interface VolumeFile {
   readonly content: Uint8Array
   /** Permission bits. */
   readonly mode: number
+  /** The user to whom this one belongs. */
+  readonly owner?: number
 }
 
 /**
@@ -63,6 +81,8 @@ export interface ContainerConfig {
   readonly attempt: number
   /** Seconds that the container's startup and readiness probes wait before they are asked first; 0 without probes. */
   readonly probeDelaySeconds: number
+  /** Command and arguments as the pod's spec has them, nothing expanded: what a simulated container goes by. */
+  readonly commandLine?: readonly string[]
   /** What is run, for a runtime with `real`. */
   readonly process?: ProcessConfig
 }
@@ -158,6 +178,18 @@ export class RuntimeFailure extends Error {
 export const isRuntimeFailure = (error: unknown): error is RuntimeFailure =>
   error instanceof Error && error.name === 'RuntimeFailure'
 
+/** What one running container used over a window. */
+export interface ContainerMeasure {
+  readonly podUid: string
+  readonly containerID: string
+  /** Billionths of a core, on average. */
+  readonly cpuNanoCores: number
+  readonly memoryWorkingSetBytes: number
+  /** The end of the window. */
+  readonly atMs: number
+  readonly windowMs: number
+}
+
 export interface ContainerRuntime {
   /** As nodeInfo shows it: `simulated://1.36.0`. */
   readonly version: string
@@ -217,6 +249,12 @@ export interface RealContainers {
 
   /** Runs a command beside a running container, in its environment. Rejects with RuntimeFailure. */
   exec(podUid: string, containerID: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
+
+  /**
+   * What running containers use; those of which nothing is known yet are left out. Asked every fifteen seconds. Absent where
+   * nothing can be measured.
+   */
+  measure?(): Promise<readonly ContainerMeasure[]>
 
   /** Removes all pods but these: they went while the agent was away. */
   keepOnly(podUids: ReadonlySet<string>): void

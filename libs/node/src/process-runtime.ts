@@ -29,6 +29,7 @@ import {
   stateDirectory,
   workDirectory,
 } from './pod-directories.ts'
+import { createUsageMeter } from './process-usage.ts'
 import { makeNodeDirectory } from './supervisor.ts'
 import { createSupervisorLink, isLineBroken, type SupervisorLink } from './supervisor-link.ts'
 import type { StartOrder } from './supervisor-protocol.ts'
@@ -293,7 +294,8 @@ async function endAll({ link, clock, log }: Parts): Promise<void> {
 }
 
 const realContainers = (parts: Parts): RealContainers => {
-  const { directory, pods, link } = parts
+  const { directory, pods, link, clock } = parts
+  const meter = createUsageMeter({ nowMs: () => clock.nowMs() })
   return {
     uid: process.getuid?.() ?? 0,
     environment: (podUid, container) => {
@@ -315,6 +317,10 @@ const realContainers = (parts: Parts): RealContainers => {
       } catch (error) {
         throw new RuntimeFailure('ExecFailed', messageOf(error))
       }
+    },
+    async measure() {
+      const running = [...link.records.values()].filter(({ ended }) => ended === undefined)
+      return meter.measure(new Map(running.map(({ containerID, podUid }) => [containerID, podUid])))
     },
     keepOnly(podUids) {
       for (const podUid of podsOnDisk(directory)) if (!podUids.has(podUid)) remove(parts, podUid, true)

@@ -37,12 +37,14 @@ import { attemptOf, isComponent } from './access/components.ts'
 import { serveBusCommands } from './bus/commands.ts'
 import { serveBusFeeds } from './bus/feeds.ts'
 import { keepDefinitions } from './custom-resources/definition-keeper.ts'
+import { createLongChecks } from './long-checks/long-checks.ts'
 import { createEscalationCheck } from './access/escalation.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { storeSamples } from './store/store-samples.ts'
 import { createNonResourceRoutes } from './http/non-resource-routes.ts'
 import { createInProcessClient } from './operations/in-process.ts'
+import { createUsageStore } from './metrics/usage-store.ts'
 import { createOperations, type Operations } from './operations/operations.ts'
 import { createOutgoing, type OutgoingLimits } from './read/outgoing.ts'
 import { createPast, type OperationSources } from './time-travel/views.ts'
@@ -175,8 +177,10 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   ]
   const reader = createReader(streams, { nowMs, continueTokenLifetimeMs: deps.continueTokenLifetimeMs })
   const bodies = createRequestBodies(builtInCatalogue())
+  const longChecks = createLongChecks({ clock })
   const writer = createWriter({
     ...{ bodies, streams, admission, view, clock, ids },
+    makeLongCheck: longChecks.make,
     serviceRanges: deps.serviceRanges,
     ...(deps.asyncAdmission ? { asyncAdmission: deps.asyncAdmission } : {}),
   })
@@ -198,10 +202,12 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const ownWork = new DisposableStack()
   const past = createPast({ streams, reader, kinds, operationsOver, clock, outgoing, stopped: closing.signal })
   const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
+  const usage = createUsageStore({ clock, logger })
   const operations = operationsOver({
     ...{ kinds, reader, nowMs },
     watches: createWatchSource({ reader, kinds, hub, watchEvents: requestMetrics.watchEvents }),
     podLogs: createPodLogSource({ reader, tunnels }),
+    usage,
   })
   metrics.collect(() => storeSamples(streams))
   const attempts = createSchedulingAttempts({ events: streams.events, ids })
@@ -260,6 +266,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       const { bus } = deps
       if (bus) {
         onBus.use(serveBusCommands({ bus, operations, authorizer, ids, logger }))
+        onBus.use(usage.hear(bus))
         onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, graph, clock, logger }))
       }
       if (!server || !deps.https) return
@@ -275,6 +282,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       closing.abort()
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
       stopping.abort()
+      await longChecks.close()
     },
   }
 }

@@ -29,6 +29,7 @@ import { endpointSliceMirroringReconciler } from './endpoint-slice-mirroring/end
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
 import { ephemeralVolumeReconciler } from './ephemeral-volume/ephemeral-volume.reconciler.ts'
+import { horizontalPodAutoscalerReconciler } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.reconciler.ts'
 import { persistentVolumeBinderReconciler } from './persistent-volume-binder/persistent-volume-binder.reconciler.ts'
 import { jobReconciler } from './job/job.reconciler.ts'
 import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
@@ -93,6 +94,7 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     jobReconciler,
     cronJobReconciler,
     disruptionReconciler,
+    horizontalPodAutoscalerReconciler,
     ttlAfterFinishedReconciler,
     persistentVolumeBinderReconciler,
     ephemeralVolumeReconciler,

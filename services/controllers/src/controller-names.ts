@@ -5,6 +5,7 @@
 const upstreamNames: Readonly<Record<string, string>> = {
   endpointslicemirroring: 'endpointslice-mirroring-controller',
   garbagecollector: 'garbage-collector-controller',
+  horizontalpodautoscaler: 'horizontal-pod-autoscaler-controller',
   nodelifecycle: 'node-lifecycle-controller',
   replicationmanager: 'replicationcontroller-controller',
 }
@@ -16,7 +17,7 @@ export const upstreamNameOf = (reconciler: string): string => upstreamNames[reco
 const absent: ReadonlySet<string> = new Set(
   [
     ...['bootstrap-signer', 'certificatesigningrequest-approving', 'certificatesigningrequest-cleaner'],
-    ...['certificatesigningrequest-signing', 'device-taint-eviction', 'horizontal-pod-autoscaler'],
+    ...['certificatesigningrequest-signing', 'device-taint-eviction'],
     ...['kube-apiserver-serving-clustertrustbundle-publisher', 'legacy-serviceaccount-token-cleaner', 'node-ipam'],
     ...['persistentvolume-attach-detach', 'persistentvolume-expander', 'podcertificaterequest-cleaner'],
     ...['podgroup-protection', 'resourceclaim', 'resourcepoolstatusrequest', 'selinux-warning', 'service-cidr'],

@@ -7,6 +7,7 @@ import { silentLogger } from '@shiplog/runtime/logger'
 import { describe, expect, test } from 'vitest'
 import { createManualClock, type ManualClock } from '@shiplog/testing/manual-clock'
 import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
+import { simulatedHost } from './hosts/simulated-host.ts'
 import { createNodeAgent, type NodeAgent } from './node-agent.ts'
 
 const ids = (() => {
@@ -47,7 +48,7 @@ async function start(
     clock,
     ids,
     log: silentLogger,
-    runtime: createSimulatedRuntime({ clock, ids, ...options.runtime }),
+    host: simulatedHost(createSimulatedRuntime({ clock, ids, ...options.runtime })),
     nodes: { count: options.count ?? 1, podRanges: options.podRanges },
     eventObjects: false,
   })
@@ -84,6 +85,7 @@ const podObject = (more: { spec?: JsonObject; metadata?: JsonObject; name?: stri
 const condition = (object: KubeObject, type: string): JsonObject =>
   object['status'].conditions.find((candidate: JsonObject) => candidate['type'] === type)
 
+const ownerJob = { apiVersion: 'batch/v1', kind: 'Job', name: 'j', uid: 'u', controller: true }
 const annotated = (annotations: Record<string, string>): JsonObject => ({
   annotations: Object.fromEntries(
     Object.entries(annotations).map(([key, value]) => [`simulated.shiplog.dev/${key}`, value]),
@@ -184,7 +186,7 @@ describe('nodes', () => {
       clock,
       ids,
       log: silentLogger,
-      runtime: createSimulatedRuntime({ clock, ids }),
+      host: simulatedHost(createSimulatedRuntime({ clock, ids })),
       nodes: { count: 1 },
     })
     const started = agent.start()
@@ -319,7 +321,7 @@ describe('a pod', () => {
     world.cluster.put(
       'pods',
       podObject({
-        metadata: { ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'j', uid: 'u', controller: true }] },
+        metadata: { ownerReferences: [ownerJob] },
         spec: { restartPolicy: 'Never' },
       }),
     )
@@ -344,6 +346,25 @@ describe('a pod', () => {
       containerStatuses: [{ state: { terminated: { exitCode: 3, reason: 'Error' } } }],
     })
     expect(condition(world.pod(), 'Ready')).toMatchObject({ reason: 'PodFailed' })
+  })
+
+  test('ends as its plain command lines say, in a Job as well, unless annotations say otherwise', async () => {
+    const world = await start()
+    const container = (name: string, ...command: string[]): JsonObject => ({ name, image: 'busybox', command })
+    const containers = [
+      container('main', 'sh', '-c', 'sleep 2; exit 3'),
+      container('slow', 'sleep', '300'),
+      container('told', 'false'),
+    ]
+    const metadata = { ...annotated({ 'exit-code.told': '7' }), ownerReferences: [ownerJob] }
+    world.cluster.put('pods', podObject({ spec: { restartPolicy: 'Never', containers }, metadata }))
+    await world.clock.advance(10_000)
+    const codes = (): unknown[] =>
+      world.pod()['status'].containerStatuses.map(({ state }: JsonObject) => state['terminated']?.exitCode ?? 'runs')
+    expect(codes()).toEqual([3, 'runs', 7])
+    await world.clock.advance(300_000)
+    expect(codes()).toEqual([3, 0, 7])
+    expect(world.pod()['status'].phase).toBe('Failed')
   })
 
   test('that crashes is started at once, then after 10 s, 20 s and so on up to 5 min', async () => {

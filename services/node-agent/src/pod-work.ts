@@ -27,6 +27,7 @@ export interface ContainerWork {
   readonly name: string
   readonly image: string
   readonly role: ContainerRole
+  readonly commandLine: readonly string[]
   readonly probeDelaySeconds: number
   state: ContainerState
   lastState: TerminatedState | undefined
@@ -71,6 +72,12 @@ export const restartPolicyOf = (pod: Pod): RestartPolicy => pod.spec.restartPoli
 const probeDelaySecondsOf = ({ startupProbe, readinessProbe }: Container): number =>
   (startupProbe?.initialDelaySeconds ?? 0) + (readinessProbe?.initialDelaySeconds ?? 0)
 
+/** Shared by the many containers that leave it to their image what they run. */
+const noCommandLine: readonly string[] = []
+
+const commandLineOf = ({ command = [], args = [] }: Pick<Container, 'command' | 'args'>): readonly string[] =>
+  command.length + args.length === 0 ? noCommandLine : [...command, ...args]
+
 const newContainer = (
   container: Container | EphemeralContainer,
   role: ContainerRole,
@@ -79,6 +86,7 @@ const newContainer = (
   name: container.name,
   image: container.image ?? '',
   role,
+  commandLine: commandLineOf(container),
   probeDelaySeconds: role === 'init' ? 0 : probeDelaySecondsOf(container),
   state: { at: 'waiting', reason: waitingReason },
   lastState: undefined,
@@ -143,6 +151,7 @@ export const configOf = (container: ContainerWork): ContainerConfig => ({
   image: container.image,
   role: container.role,
   attempt: container.restartCount,
+  commandLine: container.commandLine,
   probeDelaySeconds: container.probeDelaySeconds,
 })
 

@@ -100,6 +100,8 @@ export async function readAttempts(source: HistorySource): Promise<AttemptLog> {
       const { decision, basis } = decodeEnvelope(record.headers)
       if (!isAttempt && decision === undefined) continue
       const fields = isAttempt ? contentOf(source.codec, one)! : (JSON.parse(decision!) as JsonObject)
+      // Controllers decide about pods as well.
+      if (!isAttempt && fields['scheduler'] === undefined) continue
       const { namespace, name } = addressOf(record.subject)!
       const pod = `${namespace}/${name}`
       if (fields['refused'] !== undefined) {

@@ -29,14 +29,25 @@ interface Place {
 
 interface Run {
   readonly causes: StatusCause[]
+  /** What one expression may cost; all together are bounded in any case. */
+  readonly expressionCostMax: number
   total: number
   dearest: { readonly field: string; readonly cost: number }[]
 }
 
 /** What is wrong with the expressions of a schema that is otherwise right. */
-export const validateRuleExpressions = (props: JSONSchemaProps, field: string): StatusCause[] => {
+export const validateRuleExpressions = (
+  props: JSONSchemaProps,
+  field: string,
+  { isUnchanged = false }: { readonly isUnchanged?: boolean } = {},
+): StatusCause[] => {
   const schema = structuralSchema(props)
-  const run: Run = { causes: [], total: 0, dearest: [] }
+  const run: Run = {
+    causes: [],
+    expressionCostMax: isUnchanged ? Number.POSITIVE_INFINITY : expressionCostMax,
+    total: 0,
+    dearest: [],
+  }
   visit({ schema, field, declared: undefined, isResource: true, cardinality: 1, uncorrelatable: undefined }, run)
   if (run.total > schemaCostMax) {
     for (const { field: at } of run.dearest)
@@ -64,7 +75,7 @@ const visit = (given: Place, run: Run): void => {
   const declared =
     given.declared ?? (given.schema.validations.length > 0 ? declaredType(given.schema, given.isResource) : undefined)
   const place = { ...given, declared }
-  if (declared) for (const [index, rule] of compileRules(given.schema, declared).entries()) checkRule(rule, index, place, run)
+  if (declared) for (const [index, rule] of compileRules(given.schema, declared).entries()) checkRule(rule(), index, place, run)
   for (const below of placesBelow(place)) visit(below, run)
 }
 
@@ -116,13 +127,13 @@ const checkRule = (compiled: CompiledRule, index: number, place: Place, run: Run
   const at = `${place.field}.x-kubernetes-validations[${index}]`
   const { rule, expression, message, problem, messageProblem } = compiled
   const cost = multiply(expression?.maxCost ?? 0, place.cardinality ?? compiled.cardinality)
-  if (cost > expressionCostMax)
+  if (cost > run.expressionCostMax)
     run.causes.push(forbiddenField(`${at}.rule`, tooDear('estimated rule cost', cost, expressionCostMax)))
   observe(`${at}.rule`, cost, run)
   if (problem !== undefined) run.causes.push(invalidValue(`${at}.rule`, shownRule(rule), problem))
   if (messageProblem !== undefined) run.causes.push(invalidValue(`${at}.messageExpression`, shownRule(rule), messageProblem))
   else if (message) {
-    if (message.maxCost > expressionCostMax)
+    if (message.maxCost > run.expressionCostMax)
       run.causes.push(
         forbiddenField(
           `${at}.messageExpression`,

@@ -5,6 +5,7 @@ import { optionalOf } from '@shiplog/cel/types'
 import type { ValidationRule } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { StructuralSchema } from '../schema/structural-schema.ts'
 import { fieldPath, isBadPath } from '../rules/field-path.ts'
+import { lazily } from './lazily.ts'
 import { requestBytesMax, sizeAt, type DeclaredType } from './declared-types.ts'
 
 export interface CompiledRule {
@@ -21,8 +22,9 @@ export interface CompiledRule {
   readonly path: string
 }
 
-export const compileRules = (schema: StructuralSchema, declared: DeclaredType): readonly CompiledRule[] =>
-  schema.validations.map((rule) => compileRule(rule, schema, declared))
+/** Each is compiled when it is first asked for: of many not all need fit into one turn (libs/cel/src/meter.ts). */
+export const compileRules = (schema: StructuralSchema, declared: DeclaredType): readonly (() => CompiledRule)[] =>
+  schema.validations.map((rule) => lazily(() => compileRule(rule, schema, declared)))
 
 const environment = (declared: DeclaredType, isOptional: boolean): Environment => ({
   variables: new Map([

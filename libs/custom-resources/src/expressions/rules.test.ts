@@ -3,7 +3,8 @@ import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { expect, test } from 'vitest'
 import { validateSchema } from '../rules/validate-schema.ts'
 import { structuralSchema } from '../schema/structural-schema.ts'
-import { validateResource, validateResourceSteps } from '../validation/validate-value.ts'
+import { inTurn } from '@shiplog/cel/meter'
+import { validateResource } from '../validation/validate-value.ts'
 
 const metadata = { registry: builtInRegistry(), validate: () => [] }
 
@@ -146,18 +147,54 @@ test('no expression can hold the process up: it ends when it did what one may', 
   }
 })
 
-test('a long judgement pauses among its rules', () => {
-  const long: JSONSchemaProps = {
+test('what does not fit into one turn is broken off, and says so', () => {
+  const loops = (count: number): JSONSchemaProps => ({
     type: 'object',
     properties: { l: { type: 'array', items: { type: 'integer' } } },
-    'x-kubernetes-validations': Array.from({ length: 20 }, () => ({ rule: 'self.l.all(x, self.l.all(y, x + y > 0))' })),
-  }
-  const steps = validateResourceSteps({
-    schema: structuralSchema(withSpec(long)),
-    object: { spec: { l: Array.from({ length: 100 }, (_, index) => index + 1) } },
-    metadata,
+    'x-kubernetes-validations': Array.from({ length: count }, () => ({ rule: 'self.l.all(x, self.l.all(y, x + y > 0))' })),
   })
-  let pauses = 0
-  while (!steps.next().done) pauses++
-  expect(pauses).toBeGreaterThan(2)
+  const l = Array.from({ length: 100 }, (_, index) => index + 1)
+  expect(inTurn(() => judge(loops(1), { l }))).toEqual([])
+  expect(inTurn(() => judge(loops(20), { l }))).toBeUndefined()
+  expect(judge(loops(20), { l })).toEqual([])
+})
+
+test('nothing that a turn may do takes much longer than a turn', () => {
+  const schema: JSONSchemaProps = {
+    type: 'object',
+    properties: {
+      l: { type: 'array', items: { type: 'string' } },
+      m: { type: 'object', additionalProperties: { type: 'array', items: { type: 'string' } } },
+      s: { type: 'string' },
+    },
+  }
+  const l = Array.from({ length: 5_000 }, (_, index) => `item${index}`)
+  const m = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`k${index}`, l.slice(0, 100)]))
+  const nested = Array.from({ length: 30 }, (_, depth) => `cel.bind(a${depth + 1}, [a${depth}, a${depth}],`)
+  const hostile: readonly JSONSchemaProps[] = [
+    ...[
+      'self.l.all(a, self.l.all(b, self.l.all(c, a + b != c)))',
+      'self.l.all(a, size(self.s) > 0)',
+      'self.l.all(a, self.s.indexOf("x") < 0)',
+      'self.l.all(a, self.m == self.m.map(k, k).size() == 0)',
+      'self.l.all(a, self.m != {"a": self.l})',
+      'self.l.all(a, self.m.all(k, self.m[k] == self.m[k]))',
+      'self.l.all(a, self.l.sort().size() > 0)',
+      'self.l.all(a, self.l.distinct().size() > 0)',
+      'self.l.all(a, sets.contains(self.l, self.l))',
+      'self.l.all(a, !self.s.matches("(a|b|ab)*c{1,200}x"))',
+      'self.l.map(a, self.s + a).join(self.s).size() < 5',
+      'self.s.replace("", self.s).size() > 0',
+      `cel.bind(a0, [1, 1], ${nested.join(' ')} cel.bind(b, [a30, [a30]], b == [a30, [[a29, a29]]]) ${')'.repeat(31)}`,
+    ].map((rule) => ({ ...schema, 'x-kubernetes-validations': [{ rule }] })),
+    { ...schema, properties: { l: { type: 'array', items: { type: 'string', pattern: '^(([a-z]{1,30}){1,20})+x$' } } } },
+    { ...schema, properties: { l: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string', maxLength: 9, enum: l.map((one) => ({ one })) } } } },
+    { ...schema, properties: { l: { type: 'array', items: { anyOf: l.slice(0, 500).map((one) => ({ pattern: `^x${one}` })), type: 'string' } } } },
+  ]
+  for (const one of hostile) {
+    const { user, system } = process.cpuUsage()
+    inTurn(() => judge(one, { l, m, s: 'a'.repeat(100_000) }))
+    const spent = process.cpuUsage({ user, system })
+    expect((spent.user + spent.system) / 1_000, JSON.stringify(one).slice(0, 300)).toBeLessThan(80)
+  }
 })

@@ -4,6 +4,7 @@ import { forbiddenField, invalidValue, required } from '@shiplog/api/field-error
 import { goQuote } from '@shiplog/api/decode/go-quote'
 import type { ValidationRule } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { StatusCause } from '@shiplog/api/status'
+import { spendSteps } from '@shiplog/cel/meter'
 import { none, Optional, type Value } from '@shiplog/cel/values'
 import { hasRules, isPlainObject, valuesOf, type StructuralSchema } from '../schema/structural-schema.ts'
 import { keyOf, type Correlation } from '../validation/correlation.ts'
@@ -11,6 +12,7 @@ import { shownJson } from '../validation/go-text.ts'
 import { compileRules, type CompiledRule } from './compile-rules.ts'
 import { declaredType, type DeclaredType } from './declared-types.ts'
 import { escapeName } from './escape.ts'
+import { lazily } from './lazily.ts'
 import { selfValue } from './schema-values.ts'
 
 /** What one evaluation may cost. */
@@ -18,14 +20,12 @@ export const callCostMax = 1_000_000
 /** What all rules of a request may cost. */
 export const requestCostMax = 10_000_000
 const messageBytesMax = 5 * 1024
-/** After this much other requests get their turn: some milliseconds. */
-const costBetweenPauses = 100_000
 
 /** A schema with rules, or with some below it. */
 export interface RuledSchema {
   readonly schema: StructuralSchema
   readonly isResource: boolean
-  readonly rules: readonly CompiledRule[]
+  readonly rules: readonly (() => CompiledRule)[]
   readonly items: RuledSchema | undefined
   readonly values: RuledSchema | undefined
   readonly properties: ReadonlyMap<string, RuledSchema>
@@ -68,7 +68,6 @@ interface Ratchet {
 interface Run {
   readonly causes: StatusCause[]
   budget: number
-  sincePause: number
 }
 
 /** The budget is gone: no further rules. */
@@ -79,16 +78,16 @@ export interface RuleOutcome {
   readonly budget: number
 }
 
-/** Judges an object, pausing (`yield`) now and then for whoever can let others have a turn. */
-export function* runRules(
+/** Judges an object. */
+export const runRules = (
   ruled: RuledSchema,
   object: unknown,
   before: unknown,
   options: { readonly field?: string; readonly correlation?: Correlation | undefined; readonly budget?: number } = {},
-): Generator<void, RuleOutcome> {
-  const run: Run = { causes: [], budget: options.budget ?? requestCostMax, sincePause: 0 }
+): RuleOutcome => {
+  const run: Run = { causes: [], budget: options.budget ?? requestCostMax }
   try {
-    yield* visit(ruled, object, before, options.field ?? '', { current: options.correlation, around: undefined }, run)
+    visit(ruled, object, before, options.field ?? '', { current: options.correlation, around: undefined }, run)
   } catch (error) {
     if (!(error instanceof OutOfBudget)) throw error
     run.budget = -1
@@ -96,39 +95,34 @@ export function* runRules(
   return run
 }
 
-/** The same in one go. */
-export const runRulesNow = (...args: Parameters<typeof runRules>): RuleOutcome => {
-  const steps = runRules(...args)
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
-}
+/** Of the meter, beside what its rules cost. */
+const valueSteps = 10
 
 const child = (field: string, name: string): string => (field === '' ? name : `${field}.${name}`)
 
-function* visit(
+const visit = (
   ruled: RuledSchema,
   value: unknown,
   before: unknown,
   field: string,
   ratchet: Ratchet,
   run: Run,
-): Generator<void, void> {
+): void => {
+  spendSteps(valueSteps)
   if (value === null || value === undefined) return
-  if (ruled.rules.length > 0) yield* judge(ruled, value, before, field, ratchet, run)
-  if (Array.isArray(value)) yield* visitItems(ruled, value, before, field, ratchet, run)
-  else if (isPlainObject(value)) yield* visitFields(ruled, value, before, field, ratchet, run)
+  if (ruled.rules.length > 0) judge(ruled, value, before, field, ratchet, run)
+  if (Array.isArray(value)) visitItems(ruled, value, before, field, ratchet, run)
+  else if (isPlainObject(value)) visitFields(ruled, value, before, field, ratchet, run)
 }
 
-function* visitItems(
+const visitItems = (
   ruled: RuledSchema,
   list: readonly unknown[],
   before: unknown,
   field: string,
   ratchet: Ratchet,
   run: Run,
-): Generator<void, void> {
+): void => {
   const { items, schema } = ruled
   if (!items) return
   const keyed = new Map<string, unknown>()
@@ -142,18 +136,18 @@ function* visitItems(
     const inside: Ratchet = ratchet.current
       ? { current: ratchet.current.item(index), around: ratchet.current }
       : ratchet
-    yield* visit(items, list[index], key === undefined ? undefined : keyed.get(key), `${field}[${index}]`, inside, run)
+    visit(items, list[index], key === undefined ? undefined : keyed.get(key), `${field}[${index}]`, inside, run)
   }
 }
 
-function* visitFields(
+const visitFields = (
   ruled: RuledSchema,
   object: Record<string, unknown>,
   before: unknown,
   field: string,
   ratchet: Ratchet,
   run: Run,
-): Generator<void, void> {
+): void => {
   const { mapType } = ruled.schema
   const correlatable = mapType === undefined || mapType === 'granular' || mapType === 'atomic'
   const old = correlatable && isPlainObject(before) ? before : {}
@@ -162,7 +156,7 @@ function* visitFields(
     const inside = property ?? (ruled.schema.properties.has(name) ? undefined : ruled.values)
     if (!inside) continue
     const at = property ? child(field, name) : `${field}[${name}]`
-    yield* visit(inside, object[name], Object.hasOwn(old, name) ? old[name] : undefined, at, ratchetAt(ratchet, name), run)
+    visit(inside, object[name], Object.hasOwn(old, name) ? old[name] : undefined, at, ratchetAt(ratchet, name), run)
   }
 }
 
@@ -179,14 +173,14 @@ const isUnchanged = ({ current, around }: Ratchet): boolean =>
 const wrong = (ruled: RuledSchema, field: string, detail: string): StatusCause =>
   invalidValue(field === '' ? '<nil>' : field, ruled.schema.type, detail)
 
-function* judge(
+const judge = (
   ruled: RuledSchema,
   value: unknown,
   before: unknown,
   field: string,
   ratchet: Ratchet,
   run: Run,
-): Generator<void, void> {
+): void => {
   if (run.budget <= 0) {
     run.causes.push(wrong(ruled, field, outOfBudget))
     throw new OutOfBudget()
@@ -194,7 +188,8 @@ function* judge(
   const hasBefore = before !== undefined && before !== null
   const self = lazily(() => selfValue(value, ruled.schema, ruled.isResource))
   const oldSelf = lazily(() => selfValue(before, ruled.schema, ruled.isResource))
-  for (const compiled of ruled.rules) {
+  for (const rule of ruled.rules) {
+    const compiled = rule()
     if (compiled.problem !== undefined) {
       run.causes.push(wrong(ruled, field, `rule compile error: ${compiled.problem}`))
       continue
@@ -212,16 +207,7 @@ function* judge(
       },
     }
     evaluate(compiled, variables, ruled, value, field, ratchet, run)
-    if (run.sincePause > costBetweenPauses) {
-      run.sincePause = 0
-      yield
-    }
   }
-}
-
-const lazily = (make: () => Value): (() => Value) => {
-  let made: { readonly value: Value } | undefined
-  return () => (made ??= { value: make() }).value
 }
 
 const outOfBudget = 'validation failed due to running out of cost budget, no further validation rules will be run'
@@ -262,7 +248,6 @@ const evaluate = (
 const spend = (run: Run, cost: number): boolean => {
   if (cost > run.budget) return false
   run.budget -= cost
-  run.sincePause += cost
   return true
 }
 

@@ -73,11 +73,11 @@ const validateDefault = (place: Place, metadata: MetadataRules): StatusCause[] =
 /** A default passes the rules of its schema, as a value that is new and as one that was there. */
 const validateByRules = ({ schema, resource }: Place, at: string): StatusCause[] => {
   if (!hasRules(schema)) return []
-  const { ruledSchema, runRulesNow } = expressions()
+  const { ruledSchema, runRules } = expressions()
   const ruled = ruledSchema(schema, schema === resource)
   if (!ruled) return []
-  const { causes } = runRulesNow(ruled, schema.default, schema.default, { field: at })
-  return [...(causes.length > 0 ? causes : runRulesNow(ruled, schema.default, undefined, { field: at }).causes)]
+  const { causes } = runRules(ruled, schema.default, schema.default, { field: at })
+  return [...(causes.length > 0 ? causes : runRules(ruled, schema.default, undefined, { field: at }).causes)]
 }
 
 const validateMetaDefault = (place: Place, at: string, metadata: MetadataRules): StatusCause[] => {

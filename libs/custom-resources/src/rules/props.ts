@@ -1,4 +1,5 @@
 // Schemas as they were sent, walked before anything is known of them.
+import { spendSteps } from '@shiplog/cel/meter'
 import type { JSONSchemaProps } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 
@@ -17,9 +18,15 @@ export const entries = (value: unknown): [string, Props][] => (isObject(value) ?
 
 export const junctors = ['allOf', 'anyOf', 'oneOf'] as const
 
-/** Whether the schema or any below it is such, those under `allOf` and its kin included. */
-export const someSchema = (schema: Props, is: (schema: Props) => boolean): boolean =>
-  is(schema) ||
-  entries(schema.properties).some(([, one]) => someSchema(one, is)) ||
-  [schema.items, schema.additionalProperties, schema.not].some((one) => isObject(one) && someSchema(one, is)) ||
-  junctors.some((key) => items(schema[key]).some((one) => someSchema(one, is)))
+/** Of the meter, for one look at one schema without those below it. */
+const schemaSteps = 50
+
+/** Looks at the schema and all below it, those under `allOf` and its kin included. */
+export const eachSchema = (schema: Props, look: (schema: Props) => void): void => {
+  spendSteps(schemaSteps)
+  look(schema)
+  const { properties, items: ofItems, additionalProperties, not } = schema
+  if (isObject(properties)) for (const name in properties) eachSchema(properties[name] as Props, look)
+  for (const one of [ofItems, additionalProperties, not]) if (isObject(one)) eachSchema(one, look)
+  for (const key of junctors) for (const one of items(schema[key])) eachSchema(one, look)
+}

@@ -1,5 +1,6 @@
 // What makes a schema structural: every field that may be there, and its type, can be told from the schema without a value
 // (k8s.io/apiextensions-apiserver/pkg/apiserver/schema/validation.go and complete.go).
+import { spendSteps } from '@shiplog/cel/meter'
 import { forbiddenField, invalidValue, required } from '@shiplog/api/field-errors'
 import type { StatusCause } from '@shiplog/api/status'
 import { isBadExpression, regularExpression } from '@shiplog/cel/regular-expression'
@@ -38,7 +39,15 @@ export const validateStructure = (schema: Props, field: string): StatusCause[] =
 
 const textOf = (cause: StatusCause): string => `${cause.field}: ${cause.message}`
 
-const validateLevel = (schema: Props, field: string, place: Place): StatusCause[] => [
+/** Of the meter, for all checks of one schema without those below it. */
+const levelSteps = 1_000
+
+const validateLevel = (schema: Props, field: string, place: Place): StatusCause[] => {
+  spendSteps(levelSteps)
+  return causesOf(schema, field, place)
+}
+
+const causesOf = (schema: Props, field: string, place: Place): StatusCause[] => [
   ...validateType(schema, field, place),
   ...validateAdditional(schema, field, place),
   ...(place === 'root' || schema['x-kubernetes-embedded-resource'] === true ? validateMeta(schema, field) : []),

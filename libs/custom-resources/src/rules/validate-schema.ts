@@ -8,7 +8,7 @@ import { shownJson } from '../validation/go-text.ts'
 import type { MetadataRules } from '../values/embedded-resources.ts'
 import { validateDefaults } from './defaults.ts'
 import { validateKeywords } from './keywords.ts'
-import { isGiven, someSchema, type Props } from './props.ts'
+import { eachSchema, isGiven, type Props } from './props.ts'
 import { validateStructure } from './structure.ts'
 
 export interface SchemaCheck {
@@ -16,6 +16,8 @@ export interface SchemaCheck {
   /** The kind has a status subresource: its schema is taken out of the whole one. */
   readonly hasStatus: boolean
   readonly metadata: MetadataRules
+  /** The schema was stored before: what one of its expressions may cost then is no longer asked. */
+  readonly isUnchanged?: boolean
 }
 
 /** Keywords for which there is no structural form at all: told of only where nothing else is. */
@@ -33,8 +35,14 @@ const formless: readonly (readonly [is: (schema: Props) => boolean, sentence: st
   ],
 ]
 
-/** Why a schema has no structural form. */
-const whyFormless = (schema: Props): string | undefined => formless.find(([is]) => someSchema(schema, is))?.[1]
+/** Why a schema has no structural form: of several reasons the first. */
+const whyFormless = (schema: Props): string | undefined => {
+  let first = formless.length
+  eachSchema(schema, (one) => {
+    for (let at = 0; at < first; at++) if (formless[at]![0](one)) first = at
+  })
+  return formless[first]?.[1]
+}
 
 /** All that is wrong with a whole schema at `field`; with its rules' expressions, where the rest is right. */
 export const validateSchema = (given: JSONSchemaProps, check: SchemaCheck): StatusCause[] => {
@@ -54,7 +62,7 @@ export const validateSchema = (given: JSONSchemaProps, check: SchemaCheck): Stat
   if (causes.length > 0) return causes
   if (why !== undefined) return [invalidValue(field, '', why)]
   // What an expression means cannot be told from a schema that is wrong.
-  return hasRules(structuralSchema(schema)) ? expressions().validateRuleExpressions(schema, field) : []
+  return hasRules(structuralSchema(schema)) ? expressions().validateRuleExpressions(schema, field, check) : []
 }
 
 /** The violations that the condition `NonStructuralSchema` tells of; none for a schema that may be served in full. */

@@ -1,5 +1,6 @@
 // Which value of an object before stands for which value now: fields by name, items of lists of type `map` by their keys.
 // What did not change is not judged anew (KEP-4008). Comparisons are made once and remembered.
+import { spendSteps } from '@shiplog/cel/meter'
 import { isPlainObject, schemaOfField, type StructuralSchema } from '../schema/structural-schema.ts'
 
 export interface Correlation {
@@ -66,11 +67,15 @@ export const keyOf = (item: unknown, keys: readonly string[]): string | undefine
     : undefined
 }
 
+/** Of the meter, without what is inside. */
+const comparisonSteps = 5
+
 /**
  * Fields that no schema tells of make an object that has them count as changed, as upstream has it: they have no
  * counterpart.
  */
 const compare = (self: Correlation): boolean => {
+  spendSteps(comparisonSteps)
   const { value, before, schema } = self
   if (value === before) return isKnown(value, schema)
   if (Array.isArray(value) && Array.isArray(before)) {
@@ -94,6 +99,7 @@ const isKnown = (value: unknown, schema: StructuralSchema): boolean =>
   })
 
 export const deepEqual = (a: unknown, b: unknown): boolean => {
+  spendSteps(comparisonSteps)
   if (a === b) return true
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, index) => deepEqual(item, b[index]))
   if (!isPlainObject(a) || !isPlainObject(b)) return false

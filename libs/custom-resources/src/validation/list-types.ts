@@ -1,5 +1,6 @@
 // Lists that are sets have no item twice, lists that are maps no key twice
 // (k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype).
+import { spendSteps } from '@shiplog/cel/meter'
 import { duplicate, invalidValue } from '@shiplog/api/field-errors'
 import type { StatusCause } from '@shiplog/api/status'
 import { isPlainObject, valuesOf, type StructuralSchema } from '../schema/structural-schema.ts'
@@ -49,6 +50,7 @@ const repeated = (values: readonly unknown[]): number[] => {
   const found: number[] = []
   values.forEach((value, index) => {
     const text = JSON.stringify(shownJson(value))
+    spendSteps(text.length)
     const seen = times.get(text) ?? 0
     if (seen === 1) found.push(index)
     times.set(text, seen + 1)

@@ -1,4 +1,5 @@
 // What one validation carries through a schema: where it is, what it found, and how much work it may still do.
+import { spendSteps } from '@shiplog/cel/meter'
 import type { StatusCause } from '@shiplog/api/status'
 
 /** Beyond what anybody reads; the rest would only make the answer large. */
@@ -37,7 +38,9 @@ export const merge = (into: Run, from: Run): void => {
 }
 
 export const add = ({ problems }: Run, text: string, cause: StatusCause): void => {
-  if (problems.length < problemsMax && !problems.some((one) => one.text === text)) problems.push({ text, cause })
+  if (problems.length >= problemsMax) return
+  spendSteps(problems.length)
+  if (!problems.some((one) => one.text === text)) problems.push({ text, cause })
 }
 
 /** The path as the sentences name it: `spec.list[0].x`. */

@@ -53,17 +53,8 @@ export interface ResourceCheck {
   readonly metadata: MetadataRules
 }
 
-/** All that is judged of a custom resource beside its own metadata, in upstream's order; rules last, and in one go. */
+/** All that is judged of a custom resource beside its own metadata, in upstream's order; rules last. */
 export const validateResource = (check: ResourceCheck): StatusCause[] => {
-  const steps = validateResourceSteps(check)
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
-}
-
-/** The same, pausing (`yield`) among its rules for whoever can let other requests have a turn. */
-export function* validateResourceSteps(check: ResourceCheck): Generator<void, StatusCause[]> {
   const { schema, object, before, isStatus = false, scale, metadata } = check
   // One comparison with what was before serves the schema and its rules.
   const correlation = before === undefined ? undefined : correlate(object, before, schema)
@@ -77,7 +68,7 @@ export function* validateResourceSteps(check: ResourceCheck): Generator<void, St
   const ruled = rulesFor(schema)
   if (!ruled) return causes
   if (causes.some(({ reason }) => blocking.has(reason ?? ''))) return [...causes, notChecked]
-  const outcome = yield* expressions().runRules(ruled, object, before, { correlation })
+  const outcome = expressions().runRules(ruled, object, before, { correlation })
   return [...causes, ...outcome.causes]
 }
 

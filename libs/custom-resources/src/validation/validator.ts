@@ -1,5 +1,6 @@
 // A schema as a function that judges values: compiled once, run on every write. Which keyword is looked at when, and
 // which of several failed alternatives is told of, is as in k8s.io/kube-openapi/pkg/validation/validate.
+import { spendSteps } from '@shiplog/cel/meter'
 import { invalidValue, required } from '@shiplog/api/field-errors'
 import { goQuote } from '@shiplog/api/decode/go-quote'
 import { isPlainObject, type NestedRules, type StructuralSchema, type ValueRules } from '../schema/structural-schema.ts'
@@ -77,9 +78,13 @@ const junctorsOf = ({ anyOf, oneOf, allOf, not }: ValueRules): Junctors | undefi
         not: not && nestedValidator(not),
       }
 
+/** Of the meter; what is inside of a value counts for itself. */
+const valueSteps = 10
+
 const fromNode =
   (node: Node): Validate =>
   (value, run, before) => {
+    spendSteps(valueSteps)
     const typed = node.types.length > 0 || node.format !== ''
     if (value === null || value === undefined) {
       checkType(value, node.types, node.nullable, node.format, run)
@@ -113,7 +118,7 @@ const checkByType = (node: Node, value: unknown, run: Run, before: Correlation |
       return
     case 'integer':
     case 'number':
-      checkNumber(value as number, node.rules, node.types, run)
+      checkNumber(value as number | bigint, node.rules, node.types, run)
       run.matches++
       return
     case 'array':

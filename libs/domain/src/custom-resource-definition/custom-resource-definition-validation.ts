@@ -180,11 +180,12 @@ export const embeddedMetadata = (): MetadataRules => ({
     }),
 })
 
-/** `sharers` are the versions that have the part in common. */
+/** `sharers` are the versions that have the part in common; `before` is what the first of them was. */
 const validatePart = (
   key: (typeof versionParts)[number][0],
   version: Version,
   field: string,
+  before: Version | undefined,
   sharers: readonly Version[] = [version],
 ): StatusCause[] => {
   const { schema, subresources, additionalPrinterColumns, selectableFields } = version
@@ -195,6 +196,7 @@ const validatePart = (
             field: `${field}.openAPIV3Schema`,
             hasStatus: sharers.some((one) => one.subresources?.status !== undefined),
             metadata: embeddedMetadata(),
+            isUnchanged: before !== undefined && semanticEqual(before.schema, schema),
           })
         : []
     case 'subresources':
@@ -231,8 +233,9 @@ const shownVersion = (version: Version, shared: ReadonlySet<string>): object => 
   ),
 })
 
-const validateVersions = (versions: readonly Version[], field: string): StatusCause[] => {
+const validateVersions = (versions: readonly Version[], before: readonly Version[], field: string): StatusCause[] => {
   const causes: StatusCause[] = []
+  const counterpart = ({ name }: Version): Version | undefined => before.find((one) => one.name === name)
   const [first] = versions
   const shared: ReadonlySet<string> = new Set(
     versionParts.filter(([key]) => versions.every((one) => semanticEqual(one[key], first?.[key]))).map(([key]) => key),
@@ -244,7 +247,7 @@ const validateVersions = (versions: readonly Version[], field: string): StatusCa
     causes.push(...joined(names[index]!, `${at}.name`))
     causes.push(...validateDeprecation(version, `${at}.deprecationWarning`))
     if (!version.schema?.openAPIV3Schema) causes.push(required(`${at}.schema.openAPIV3Schema`))
-    for (const [key] of versionParts) if (!shared.has(key)) causes.push(...validatePart(key, version, `${at}.${key}`))
+    for (const [key] of versionParts) if (!shared.has(key)) causes.push(...validatePart(key, version, `${at}.${key}`, counterpart(version)))
   })
   if (names[0]) causes.push(...joined(names[0], 'spec.version'))
   if (new Set(names).size < names.length) causes.push(invalidValue(field, shown, 'must contain unique version names'))
@@ -252,7 +255,7 @@ const validateVersions = (versions: readonly Version[], field: string): StatusCa
     causes.push(invalidValue(field, shown, 'must have exactly one version marked as storage version'))
   if (first)
     for (const [key, part] of versionParts)
-      if (shared.has(key)) causes.push(...validatePart(key, first, `spec.${part}`, versions))
+      if (shared.has(key)) causes.push(...validatePart(key, first, `spec.${part}`, counterpart(first), versions))
   return causes
 }
 
@@ -349,7 +352,7 @@ export const validateDefinition = (
           ),
         ]
       : []),
-    ...validateVersions(items(spec.versions), 'spec.versions'),
+    ...validateVersions(items(spec.versions), items(before?.spec?.versions), 'spec.versions'),
     ...validateNames(spec.names ?? {}, 'spec.names'),
     ...validateConversion(spec.conversion, 'spec.conversion'),
     ...validateStoredVersions(items(definition.status?.storedVersions), items(spec.versions)),

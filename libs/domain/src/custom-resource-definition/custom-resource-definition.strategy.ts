@@ -47,6 +47,7 @@ export const customResourceDefinitionStrategy: Strategy<CustomResourceDefinition
   },
   validatesAll: true,
   validate: validateDefinition,
+  hasExpressions: true,
   validateUpdate: (next, before) => [
     ...immutable(next['spec']?.group, before['spec']?.group, 'spec.group'),
     ...immutable(next['spec']?.scope, before['spec']?.scope, 'spec.scope'),

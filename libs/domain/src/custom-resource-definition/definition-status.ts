@@ -141,7 +141,10 @@ function establishedOf(crd: CustomResourceDefinition, naming: Condition): Condit
     : { type, status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' }
 }
 
-function nonStructuralOf({ spec }: CustomResourceDefinition): Condition | undefined {
+/** What validation let in is structural; only what was stored under other rules may not be. */
+function nonStructuralOf({ spec, status }: CustomResourceDefinition): Condition | undefined {
+  const mayBe = spec.preserveUnknownFields || status.conditions?.some(({ type }) => type === 'NonStructuralSchema')
+  if (!mayBe) return undefined
   const sentences = spec.preserveUnknownFields
     ? ['spec.preserveUnknownFields: Invalid value: true: must be false']
     : []

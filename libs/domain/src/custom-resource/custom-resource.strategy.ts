@@ -35,6 +35,7 @@ export function customResourceStrategy({ hasStatus, schema, selectable, scale }:
     changesGeneration: differsOutsideMetadata,
     validate: (next, before) => schema().validate(next, { before, scale }),
     validateStatusUpdate: (next, before) => schema().validate(next, { before, scale, isStatus: true }),
+    longCheck: (next, before, isStatus) => schema().longCheck(next, { before, scale, isStatus }),
     warnings: finalizerWarnings,
     ...(selectable.size > 0 ? { selectableFields: (object) => selectedFields(object, selectable) } : {}),
   }

@@ -12,6 +12,7 @@ import { validateResource } from '@shiplog/custom-resources/validation/validate-
 import { applyDefaults, dropNulls } from '@shiplog/custom-resources/values/defaults'
 import { coerceEmbedded } from '@shiplog/custom-resources/values/embedded-resources'
 import { prune } from '@shiplog/custom-resources/values/prune'
+import type { LongCheck } from '../write/long-check.ts'
 import { embeddedMetadata } from '../custom-resource-definition/custom-resource-definition-validation.ts'
 
 export interface CheckOptions {
@@ -34,6 +35,7 @@ export interface CustomSchema {
   coerce(object: JsonObject, options?: { readonly isStored: boolean }): Coerced
   setDefaults(object: JsonObject): void
   validate(next: KubeObject, options: CheckOptions): readonly StatusCause[]
+  longCheck(next: KubeObject, options: CheckOptions): LongCheck
   /** The definition of that name, and those it refers to. */
   definitions(name: string, kind: DefinedKind): readonly Definition[]
   openApi(version: OpenApiVersion, kind: PublishedKind): JsonObject
@@ -44,14 +46,24 @@ const withoutSchema: CustomSchema = {
   coerce: () => ({ dropped: [] }),
   setDefaults: () => undefined,
   validate: () => [],
+  longCheck: (object, options) => longCheckOf({ type: 'object' }, object, options, () => []),
   definitions: (name, kind) => definitionsOf(undefined, name, kind),
   openApi: (version, kind) => openApiOf(undefined, version, kind),
 }
+
+const longCheckOf = (
+  schema: JSONSchemaProps,
+  object: KubeObject,
+  { before, isStatus = false, scale }: CheckOptions,
+  run: LongCheck['run'],
+): LongCheck => ({ input: { of: 'resource', schema, object, before, isStatus, scale }, run })
 
 export function customSchema(props: JSONSchemaProps | undefined): CustomSchema {
   if (!props) return withoutSchema
   const schema = structuralSchema(props)
   const metadata = embeddedMetadata()
+  const validate: CustomSchema['validate'] = (object, { before, isStatus = false, scale }) =>
+    validateResource({ schema, object, before, isStatus, scale, metadata })
   return {
     coerce(object, { isStored } = { isStored: false }) {
       const pruned = prune(object, schema)
@@ -60,8 +72,8 @@ export function customSchema(props: JSONSchemaProps | undefined): CustomSchema {
       return { dropped: [...pruned, ...dropped], ...(cause ? { cause } : {}) }
     },
     setDefaults: (object) => applyDefaults(object, schema),
-    validate: (object, { before, isStatus = false, scale }) =>
-      validateResource({ schema, object, before, isStatus, scale, metadata }),
+    validate,
+    longCheck: (object, options) => longCheckOf(props, object, options, () => validate(object, options)),
     definitions: (name, kind) => definitionsOf(schema, name, kind),
     openApi: (version, kind) => openApiOf(schema, version, kind),
   }

@@ -31,7 +31,6 @@ const uncalled = ': its webhooks are not called'
 const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
-  stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),

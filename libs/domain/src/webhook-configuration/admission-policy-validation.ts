@@ -10,15 +10,22 @@ import type {
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Decoded } from '@shiplog/api/decoded'
-import { type CelScope, isCelIdentifier } from '../cel/cel.ts'
+import { dyn, type Type } from '@shiplog/cel/types'
+import {
+  checkExpression,
+  type ExpressionScope,
+  isIdentifier,
+  parameterScope,
+  requestScope,
+  withComposed,
+  without,
+} from '../expressions/expression-scope.ts'
 import { byRule, items } from '../fields.ts'
 import { dns1035Label, dns1123Subdomain, pathSegment, qualifiedName } from '../names.ts'
 import {
-  requestScope,
   validateExpression,
   validateMatchConditions,
   validateMatchResources,
-  withVariables,
 } from './admission-rules.ts'
 
 const failurePolicies = ['Fail', 'Ignore']
@@ -56,28 +63,31 @@ const validateParamKind = (kind: Decoded<ParamKind> | undefined, field: string):
 /** Each variable may use those before it; gives the scope of what comes after all of them. */
 const validateVariables = (
   spec: Decoded<ValidatingAdmissionPolicySpec>,
-  scope: CelScope,
-): { causes: StatusCause[]; scope: CelScope } => {
+  scope: ExpressionScope,
+): { causes: StatusCause[]; scope: ExpressionScope } => {
   const causes: StatusCause[] = []
-  const known = new Set<string>()
-  const composed = (): CelScope => ({ ...withVariables(scope, 'variables'), composed: new Set(known) })
+  const known = new Map<string, Type>()
+  const composed = (): ExpressionScope => withComposed(scope, new Map(known))
   const list = items(spec.variables)
   list.forEach((variable, index) => {
     const at = `spec.variables[${index}]`
     const { name = '', expression = '' } = variable
     if (name.trim() === '') causes.push(required(`${at}.name`, 'name is not specified'))
-    else if (!isCelIdentifier(name)) causes.push(invalidValue(`${at}.name`, name, 'must be a valid CEL identifier'))
+    else if (!isIdentifier(name)) causes.push(invalidValue(`${at}.name`, name, 'must be a valid CEL identifier'))
     if (expression.trim() === '') causes.push(required(`${at}.expression`, 'expression is not specified'))
-    else causes.push(...validateExpression(expression, composed(), undefined, `${at}.expression`))
-    known.add(name)
+    else {
+      const checked = checkExpression(expression, composed())
+      if ('problem' in checked) causes.push(invalidValue(`${at}.expression`, expression, checked.problem))
+      else known.set(name, checked.type)
+    }
+    if (!known.has(name)) known.set(name, dyn)
   })
   return { causes, scope: list.length > 0 ? composed() : scope }
 }
 
 const validateValidation = (
   validation: Decoded<Validation>,
-  scope: CelScope,
-  params: boolean,
+  scope: ExpressionScope,
   at: string,
 ): StatusCause[] => {
   const causes: StatusCause[] = []
@@ -88,8 +98,7 @@ const validateValidation = (
     causes.push(invalidValue(`${at}.messageExpression`, messageExpression, 'must be non-empty if specified'))
   else if (messageExpression !== '') {
     // A message asks nobody for permissions.
-    const without = { ...scope, variables: new Set([...scope.variables].filter((name) => name !== 'authorizer')) }
-    const inner = params ? withVariables(without, 'params') : without
+    const inner = without(scope, 'authorizer')
     causes.push(...validateExpression(messageExpression, inner, ['string'], `${at}.messageExpression`))
   }
   if (message !== '' && message.trim() === '')
@@ -104,7 +113,7 @@ const validateValidation = (
 
 const validateAuditAnnotations = (
   spec: Decoded<ValidatingAdmissionPolicySpec>,
-  scope: CelScope,
+  scope: ExpressionScope,
   name: string,
 ): StatusCause[] => {
   const at = 'spec.auditAnnotations'
@@ -123,7 +132,7 @@ const validateAuditAnnotations = (
       if (expression === '') causes.push(required(field, 'valueExpression is not specified'))
       else if (expression.length > valueExpressionBytesMax)
         causes.push(required(field, `must not exceed ${valueExpressionBytesMax} bytes in length`))
-      else causes.push(...validateExpression(expression, scope, ['string', 'null'], field, given))
+      else causes.push(...validateExpression(expression, scope, ['string', 'null_type'], field, given))
       if (keys.has(key)) causes.push(duplicate(`${place}.key`, key))
       keys.add(key)
       return causes
@@ -148,8 +157,8 @@ const validateConstraints = (spec: Decoded<ValidatingAdmissionPolicySpec>): Stat
   ]
 }
 
-const scopeOf = (spec: Decoded<ValidatingAdmissionPolicySpec>): CelScope =>
-  spec.paramKind ? withVariables(requestScope, 'params') : requestScope
+const scopeOf = (spec: Decoded<ValidatingAdmissionPolicySpec>): ExpressionScope =>
+  spec.paramKind ? parameterScope : requestScope
 
 /** A ValidatingAdmissionPolicy. */
 export const validateAdmissionPolicy = (spec: Decoded<ValidatingAdmissionPolicySpec>, name: string): StatusCause[] => {
@@ -167,7 +176,7 @@ export const validateAdmissionPolicy = (spec: Decoded<ValidatingAdmissionPolicyS
       ? [required('spec.validations', nothing), required('spec.auditAnnotations', nothing)]
       : []),
     ...validations.flatMap((validation, index) =>
-      validateValidation(validation, variables.scope, Boolean(spec.paramKind), `spec.validations[${index}]`),
+      validateValidation(validation, variables.scope, `spec.validations[${index}]`),
     ),
     ...validateAuditAnnotations(spec, variables.scope, name),
   ]

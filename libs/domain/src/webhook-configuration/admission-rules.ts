@@ -8,7 +8,7 @@ import type {
 import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Decoded } from '@shiplog/api/decoded'
-import { type CelScope, type CelType, celProblem } from '../cel/cel.ts'
+import { type ExpressionKind, type ExpressionScope, expressionProblem } from '../expressions/expression-scope.ts'
 import { byRule, items } from '../fields.ts'
 import { pathSegment, qualifiedName } from '../names.ts'
 
@@ -104,31 +104,21 @@ export const validateMatchResources = (match: Decoded<MatchResources> | undefine
   ]
 }
 
-/** What every expression about a request may use. */
-export const requestScope: CelScope = {
-  variables: new Set(['object', 'oldObject', 'request', 'namespaceObject', 'authorizer']),
-}
-
-export const withVariables = ({ variables, ...more }: CelScope, ...names: readonly string[]): CelScope => ({
-  ...more,
-  variables: new Set([...variables, ...names]),
-})
-
 /** An expression that comes to one of these types; `shown` is the text as it was given. */
 export const validateExpression = (
   expression: string,
-  scope: CelScope,
-  wanted: readonly CelType[] | undefined,
+  scope: ExpressionScope,
+  wanted: readonly ExpressionKind[] | undefined,
   field: string,
   shown = expression,
 ): StatusCause[] => {
-  const problem = celProblem(expression, scope, wanted)
+  const problem = expressionProblem(expression, scope, wanted)
   return problem === undefined ? [] : [invalidValue(field, shown, problem)]
 }
 
 export const validateMatchConditions = (
   conditions: Decoded<MatchCondition[]> | undefined,
-  scope: CelScope,
+  scope: ExpressionScope,
   field: string,
 ): StatusCause[] => {
   const list = items(conditions)

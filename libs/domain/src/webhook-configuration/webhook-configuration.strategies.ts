@@ -23,7 +23,9 @@ import {
   validateMutatingPolicy,
   validatePolicyBinding,
 } from './admission-policy-validation.ts'
-import { requestScope, validateMatchConditions, validateRules } from './admission-rules.ts'
+import { requestScope } from '../expressions/expression-scope.ts'
+import { validatePolicyStatus } from './admission-policy-status.ts'
+import { validateMatchConditions, validateRules } from './admission-rules.ts'
 
 const defaultTimeoutSeconds = 10
 const timeoutSecondsMax = 30
@@ -164,6 +166,7 @@ const webhookConfiguration = (mutating: boolean): Strategy<MutatingWebhookConfig
   anyFinalizers: true,
   setDefaults: setWebhookDefaults(mutating),
   validatesAll: true,
+  hasExpressions: true,
   validate: validateWebhooks,
 })
 
@@ -186,10 +189,12 @@ const policy = (mutating: boolean): Strategy<ValidatingAdmissionPolicy> => ({
     fill(spec, 'failurePolicy', 'Fail')
     setMatchDefaults(spec.matchConstraints)
   },
+  hasExpressions: true,
   validate: (object) =>
     mutating
       ? validateMutatingPolicy(object.spec ?? {})
       : validateAdmissionPolicy(object.spec ?? {}, object.metadata.name),
+  validateStatusUpdate: ({ status }) => (mutating ? [] : validatePolicyStatus(status)),
 })
 
 const policyBinding = (mutating: boolean): Strategy<ValidatingAdmissionPolicyBinding> => ({

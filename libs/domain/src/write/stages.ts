@@ -1,5 +1,5 @@
 // The stages of a write, in their order, for every kind. Pure: what a stage may look at is in `Write`, what it changes is the
-// draft. The gateway, the tests of kinds, the comparison with upstream and the fake cluster all run these.
+// draft; the `…Steps` hand out what takes too long for one turn (long-check.ts). The gateway, the tests of kinds, the comparison with upstream and the fake cluster all run these.
 //
 //   create   default → name → stamp → mutate  ┊  prepare → allocate → decide → validate → charge  ┊  append
 //   update   default → stamp → mutate         ┊  prepare → allocate → decide → validate → charge  ┊  append
@@ -27,6 +27,7 @@ import {
 } from '../decider.ts'
 import { warningsFor } from '../features/warnings.ts'
 import type { AllocationChange, Allocations, DecisionContext } from '../strategy.ts'
+import { settledNow, type Steps } from './long-check.ts'
 
 /** A write, and everything that its stages may look at. */
 export interface Write {
@@ -80,13 +81,20 @@ export function mutateCreate(write: Write, draft: KubeObject, stamp: Stamp): { r
  * Prepare, allocate, decide, validate. What is invalid is said to be so before the name is said to be taken; what the object
  * would take is not taken for a name that is.
  */
-export function settleCreate(write: Write, draft: KubeObject, options: { readonly isTaken: boolean }): DecidedWrite {
+export const settleCreate = (...args: Parameters<typeof settleCreateSteps>): DecidedWrite =>
+  settledNow(settleCreateSteps(...args))
+
+export function* settleCreateSteps(
+  write: Write,
+  draft: KubeObject,
+  options: { readonly isTaken: boolean },
+): Steps<DecidedWrite> {
   const { kind, requested, context, held } = write
   prepareForCreate(kind, draft, context)
   const allocation = options.isTaken
     ? noAllocation
     : (kind.strategy.allocate?.(draft, undefined, held, context) ?? noAllocation)
-  const decision = decideCreate(kind, draft, requested, write.reader)
+  const decision = yield* decideCreate(kind, draft, requested, write.reader)
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   const attributes = attributesOf(write, 'CREATE', draft.metadata.name, draft, undefined)
   admit(write, 'validate', attributes)
@@ -104,12 +112,15 @@ export function mutateUpdate(write: Write, draft: KubeObject, before: KubeObject
 }
 
 /** Prepare, allocate, decide, validate; an update that ends the object gives back what it held. */
-export function settleUpdate(write: Write, draft: KubeObject, before: KubeObject): DecidedWrite {
+export const settleUpdate = (...args: Parameters<typeof settleUpdateSteps>): DecidedWrite =>
+  settledNow(settleUpdateSteps(...args))
+
+export function* settleUpdateSteps(write: Write, draft: KubeObject, before: KubeObject): Steps<DecidedWrite> {
   const { kind, subresource, context, held } = write
   prepareForUpdate(kind, draft, before, { subresource, nowMs: context.nowMs })
   const changed =
     subresource === '' ? (kind.strategy.allocate?.(draft, before, held, context) ?? noAllocation) : noAllocation
-  const decision = decideUpdate(kind, draft, before, { subresource, requested: write.requested, view: write.reader })
+  const decision = yield* decideUpdate(kind, draft, before, { subresource, requested: write.requested, view: write.reader })
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   const attributes = attributesOf(write, 'UPDATE', before.metadata.name, draft, before)
   admit(write, 'validate', attributes)

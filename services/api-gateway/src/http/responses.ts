@@ -1,5 +1,6 @@
 // How an answer goes out: a Status, bytes, a list in pieces, or a stream that Fastify does not hold.
 import type { ServerResponse } from 'node:http'
+import { parseExactJson } from '@shiplog/api/exact-json'
 import type { Status } from '@shiplog/api/status'
 import type { Logger } from '@shiplog/runtime/logger'
 import { frameSink } from '../read/frame-sink.ts'
@@ -125,7 +126,7 @@ async function sendYaml(
     await sendTaken(deps, response, yamlPieces(dump, parts()), gzip)
     return
   }
-  sendBytes(reply.type(yamlType), Buffer.from(dump(JSON.parse(Buffer.concat([...pieces]).toString('utf8')))))
+  sendBytes(reply.type(yamlType), Buffer.from(dump(parseExactJson(Buffer.concat([...pieces]).toString('utf8')))))
 }
 
 /** Sends JSON that is there in pieces, and a newline after it; `bytes` is the length of the pieces where it is known. */

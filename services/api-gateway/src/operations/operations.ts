@@ -86,6 +86,8 @@ const table: Readonly<Record<string, Row>> = {
   '*/proxy': unserved,
   'serviceaccounts/token': { create: requestToken },
   componentstatuses: reading,
+  'pods.metrics.k8s.io': reading,
+  'nodes.metrics.k8s.io': reading,
   bindings: { create: createBinding },
   'selfsubjectreviews.authentication.k8s.io': ofReview,
   'tokenreviews.authentication.k8s.io': ofReview,

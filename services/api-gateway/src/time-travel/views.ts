@@ -8,6 +8,7 @@ import { createPastReader, type PastReader } from './reader.ts'
 import type { Outgoing } from '../read/outgoing.ts'
 import { checkPastStart, servePastWatch } from './watch.ts'
 import { noPodLogsOfThePast, type PodLogSource } from '../streaming/pod-logs.ts'
+import type { UsageSource } from '../metrics/usage-store.ts'
 import type { WatchSource } from '../read/watch-source.ts'
 import type { Reader } from '../read/reader.ts'
 import { fixedKinds, type Kinds } from '../store/kinds.ts'
@@ -19,6 +20,7 @@ export interface OperationSources {
   readonly reader: Reader
   readonly watches: WatchSource
   readonly podLogs: PodLogSource
+  readonly usage?: UsageSource
   readonly nowMs: () => number
 }
 

@@ -3,7 +3,7 @@
 import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
-import { ApiError, decidedElsewhere, deleted, nameUsedBefore, notFound } from '@shiplog/api/status'
+import { ApiError, decidedElsewhere, deleted, nameUsedBefore, notFound, type StatusCause } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, Charge } from '@shiplog/domain/admission'
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
@@ -14,11 +14,12 @@ import {
   type DecidedWrite,
   mutateCreate,
   mutateUpdate,
-  settleCreate,
+  settleCreateSteps,
   settleDelete,
-  settleUpdate,
+  settleUpdateSteps,
   type Write,
 } from '@shiplog/domain/write/stages'
+import { type LongCheck, settledBy } from '@shiplog/domain/write/long-check'
 import type { Append } from '@shiplog/events/event-log'
 import { keepsOnlyLast } from '@shiplog/feed/stream-of'
 import { objectSubject } from '@shiplog/events/subjects'
@@ -40,6 +41,8 @@ export interface AttemptDeps {
   readonly streams: Streams
   readonly admission: readonly AdmissionPlugin[]
   contextOf(request: GatewayRequest): DecisionContext
+  /** Judges what does not fit into one turn of the event loop. */
+  makeLongCheck(check: LongCheck): Promise<readonly StatusCause[]>
 }
 
 /** What a request is aimed at, and who else has a say in it. */
@@ -79,7 +82,7 @@ export async function attemptCreate(
   const subject = subjectOf(request.resource, request.namespace, name)
   const isTaken = basis.current(groupResource, request.namespace, name) !== undefined
   const tombstone = basis.tombstone(subject)
-  const decided = settleCreate(write, draft, { isTaken })
+  const decided = await settledBy(settleCreateSteps(write, draft, { isTaken }), deps.makeLongCheck)
   if (isTaken) return { stored: false, result: { taken: name, generated } }
   if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(request.resource, name))
   const seen = basisOf(target)
@@ -120,7 +123,7 @@ export async function attemptModify(
   checkVersion(resource, kind, before, draft)
   mutateUpdate(write, draft, before, managed ? alreadyStamped : stampFor(request, before, write.context.nowMs))
   if (isAsync(target)) await mutateAsync(target, attributesOf(write, 'UPDATE', name, draft, before))
-  const decided = settleUpdate(write, draft, before)
+  const decided = await settledBy(settleUpdateSteps(write, draft, before), deps.makeLongCheck)
   const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'UPDATE', name, draft, before)) : []
   const warnings = [...decided.warnings, ...later]
   if (!decided.event) return { stored: false, result: { code, object: before, sequence: 0, warnings } }

@@ -46,6 +46,8 @@ export interface WriterDeps {
   readonly ids: Ids
   /** Where addresses of Services come from; default 10.96.0.0/12. */
   readonly serviceRanges?: IpRanges | undefined
+  /** Judges what does not fit into one turn of the event loop; default here, whatever it takes. */
+  readonly makeLongCheck?: AttemptDeps['makeLongCheck']
 }
 
 export type DeleteCommandOptions = DeleteCommand & { readonly dryRun: boolean }
@@ -67,6 +69,7 @@ export function createWriter(deps: WriterDeps): Writer {
   const attemptDeps: AttemptDeps = {
     streams,
     admission: deps.admission,
+    makeLongCheck: deps.makeLongCheck ?? ((check) => Promise.resolve(check.run())),
     contextOf: ({ user }): DecisionContext => ({
       nowMs: clock.nowMs(),
       user,

@@ -1,9 +1,16 @@
 // The host of simulated nodes: containers exist in the API alone, so there is nothing to prepare and nothing to find again.
 import { type ContainerRuntime, isRuntimeFailure } from '@shiplog/node/container-runtime'
 import { configOf, nextConfigOf } from '../pod-work.ts'
-import type { PodHost } from './pod-host.ts'
+import type { PodHost, PodHostFactory } from './pod-host.ts'
+import { simulatedUsage } from './simulated-usage.ts'
 
-export const createSimulatedHost = (runtime: ContainerRuntime): PodHost => ({
+export const simulatedHost =
+  (runtime: ContainerRuntime): PodHostFactory =>
+  ({ clock }) =>
+    createSimulatedHost(runtime, () => clock.nowMs())
+
+const createSimulatedHost = (runtime: ContainerRuntime, nowMs: () => number): PodHost => ({
+  version: runtime.version,
   outlivesAgent: false,
   runSandbox: (_pod, config) => runtime.runSandbox(config),
   startContainer: ({ uid }, container) => runtime.startContainer(uid, nextConfigOf(container)),
@@ -21,6 +28,10 @@ export const createSimulatedHost = (runtime: ContainerRuntime): PodHost => ({
   async recover({ work }, config, known) {
     await runtime.recover(config, work.podIPs, known)
     return undefined
+  },
+  async usage(pods) {
+    const used = pods.map((pod) => simulatedUsage(pod, nowMs()))
+    return new Map(used.flatMap((usage) => (usage ? [[usage.uid, usage] as const] : [])))
   },
   keepOnly: () => undefined,
   start: (_pods, { exited }) => runtime.onExit(exited),
