@@ -26,7 +26,7 @@ import {
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
 import { tieRule } from '@shiplog/scheduling/framework/tie-break'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
-import { volumeResources } from '@shiplog/scheduling/volumes/volumes'
+import { clusterResources } from '@shiplog/scheduling/snapshot/cluster-objects'
 import { type AttemptReports, createAttemptReports } from './attempt-reports.ts'
 import { bind, type BindOutcome } from './binder.ts'
 import { ClusterView } from './cluster-view.ts'
@@ -63,7 +63,7 @@ const decisionsPerTurnMax = 128
 /** How long to wait before following a feed again that failed. */
 const feedRetryMs = 1_000
 const flushEveryMs = 30_000
-const followed = ['nodes', 'pods', ...volumeResources]
+const followed = ['nodes', 'pods', ...clusterResources]
 /** How long `stop` waits for bindings under way. */
 const stopTimeoutMs = 3_000
 
@@ -241,7 +241,7 @@ class KubeScheduler implements Scheduler {
     for (const change of batch.changes) {
       if (change.groupResource === 'pods') this.#applyPod(change.object as Pod, change.deleted)
       else if (change.groupResource === 'nodes') view.applyNode(change)
-      else view.applyVolume(change)
+      else view.applyObject(change)
     }
     if (batch.synced && !view.synced) this.#synced(batch.sequence)
     view.advanceTo(batch.sequence)

@@ -74,7 +74,7 @@ interface Item extends QueuedPod {
   group: Group | undefined
 }
 
-/** Unschedulable pods of one shape, rejected by the same plugins: one question answers for all. */
+/** Unschedulable pods that are alike to the plugins that rejected them: one question answers for all. */
 interface Group {
   readonly shape: PodShape
   readonly key: string
@@ -127,7 +127,8 @@ export function createSchedulingQueue(options: SchedulingQueueOptions): Scheduli
   }
 
   function joinGroup(item: Item, plugins: readonly string[]): void {
-    const key = plugins.join(' ')
+    const byLabels = plugins.some((name) => profile.byName.get(name)?.wakesByLabels)
+    const key = `${plugins.join(' ')}${byLabels ? ` ${item.pod.labelKey}` : ''}`
     let ofShape = groups.get(item.pod.shape)
     if (ofShape === undefined) groups.set(item.pod.shape, (ofShape = new Map()))
     let group = ofShape.get(key)

@@ -7,11 +7,11 @@ import { createProfile, defaultConfiguration, type Profile } from '@shiplog/sche
 import type { NodeInfo } from '@shiplog/scheduling/snapshot/node-info'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { amountOf } from '@shiplog/scheduling/snapshot/resources'
-import { explain, type Explanation, type NodeExplanation } from '@shiplog/scheduling/framework/schedule'
+import { explain, type Explanation, type NodeExplanation } from '@shiplog/scheduling/framework/explain'
 import { contentOf, isDamaged, ownerOf, say, warnOfDamage } from '../history/history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from '../history/history-source.ts'
 import { sequenceOf, targetOf } from '../history/history-target.ts'
-import { type Attempt, createWorld, readAttempts, walkAttempts } from './replay-attempts.ts'
+import { type Attempt, createWorld, readAttempts, walkAttempts, worldFilters } from './replay-attempts.ts'
 import { profileFromFile } from './replay-configuration.ts'
 
 export interface ExplainOptions extends SourceOptions {
@@ -109,7 +109,7 @@ export async function explainPod(
   if (nodeName)
     throw new Error(`no scheduler decided about ${key}: it was created with or bound to ${nodeName} by hand`)
   const world = createWorld(source.codec, new Map())
-  for await (const records of source.read({ to: at, subjects: ['evt.core.pods.>', 'evt.core.nodes.>'] }))
+  for await (const records of source.read({ to: at, subjects: worldFilters }))
     for (const record of records) world.apply(record)
   const [damage] = world.broken.values()
   if (damage)

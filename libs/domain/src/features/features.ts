@@ -68,20 +68,6 @@ export const features: readonly Feature[] = [
     sentence: 'addresses of Services come from --service-cidr alone yet: this one gives and reserves none',
   },
   {
-    id: 'pod-affinity',
-    state: 'ignored',
-    docs: 'affinity and anti-affinity between pods',
-    fields: [pod('affinity.podAffinity'), pod('affinity.podAntiAffinity')],
-    sentence: 'the scheduler ignores podAffinity and podAntiAffinity yet: pods are placed as if it were not there',
-  },
-  {
-    id: 'topology-spread',
-    state: 'ignored',
-    docs: 'topology spread constraints',
-    fields: [pod('topologySpreadConstraints')],
-    sentence: 'the scheduler ignores topologySpreadConstraints yet: pods are placed as if they were not there',
-  },
-  {
     id: 'preemption',
     state: 'ignored',
     docs: 'preemption (priorities order the queue)',
