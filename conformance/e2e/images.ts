@@ -1,47 +1,13 @@
 // The images that Kubernetes' suite runs in its pods, made here under their names: no registry is asked. The suite's own server
 // comes from its Go module; what it calls nginx is the small web server of busybox, on the same port.
-import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { imageArchive, type ImageConfig, type ImageFile } from '@shiplog/node/containerd/image-archive'
 import { pauseProgram } from '@shiplog/node/containerd/pause-image'
-import { provideBusybox } from '@shiplog/node/containerd/programs'
+import { busyboxFiles, searchPath } from '../containers/node-image.ts'
 import { provideUpstream } from '../upstream/provide.ts'
 
-const run = promisify(execFile)
-
 const prefix = 'registry.k8s.io/e2e-test-images'
-const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-
-const text = (content: string): Buffer => Buffer.from(content)
-
-/** A small system: busybox under all its names, users, and places to write. */
-async function busyboxFiles(): Promise<ImageFile[]> {
-  const program = await provideBusybox()
-  const { stdout } = await run(program, ['--list'])
-  const applets = stdout.split('\n').filter((name) => name !== '' && name !== 'busybox')
-  return [
-    { path: 'bin/busybox', content: await readFile(program), mode: 0o755 },
-    ...applets.map((name) => ({ path: `bin/${name}`, link: 'busybox' })),
-    {
-      path: 'etc/passwd',
-      content: text(
-        'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\nuser-defined-in-image:x:1000:1000::/home:/bin/sh\n',
-      ),
-    },
-    {
-      path: 'etc/group',
-      content: text(
-        'root:x:0:\nnobody:x:65534:\nuser-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n',
-      ),
-    },
-    { path: 'tmp', isDirectory: true, mode: 0o1777 },
-    { path: 'root', isDirectory: true, mode: 0o700 },
-    { path: 'home', isDirectory: true },
-    { path: 'uploads', isDirectory: true },
-  ]
-}
 
 interface SuiteImage {
   readonly names: readonly string[]
@@ -52,24 +18,24 @@ interface SuiteImage {
 async function suiteImages(progress: (line: string) => void): Promise<SuiteImage[]> {
   const busybox = await busyboxFiles()
   const agnhost = await readFile(await provideUpstream('agnhost', progress))
-  const page: ImageFile = { path: 'www/index.html', content: text('<title>Welcome to nginx!</title>\n') }
+  const page: ImageFile = { path: 'www/index.html', content: Buffer.from('<title>Welcome to nginx!</title>\n') }
   return [
     {
       names: [`${prefix}/busybox:1.37.0-1`, `${prefix}/busybox:1.36.1-1`, 'docker.io/library/busybox:1'],
       files: busybox,
-      config: { Cmd: ['sh'], Env: [path] },
+      config: { Cmd: ['sh'], Env: [searchPath] },
     },
     {
       names: [`${prefix}/agnhost:2.63.0`, `${prefix}/agnhost:2.55`],
       files: [...busybox, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
-      config: { Entrypoint: ['/agnhost'], Cmd: ['pause'], Env: [path] },
+      config: { Entrypoint: ['/agnhost'], Cmd: ['pause'], Env: [searchPath] },
     },
     {
       names: [`${prefix}/nginx:1.15-4`, `${prefix}/nginx:1.27-0`],
       files: [...busybox, page],
-      config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [path] },
+      config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [searchPath] },
     },
-    { names: [`${prefix}/nonroot:1.5`], files: busybox, config: { Cmd: ['id', '-u'], User: '1234', Env: [path] } },
+    { names: [`${prefix}/nonroot:1.5`], files: busybox, config: { Cmd: ['id', '-u'], User: '1234', Env: [searchPath] } },
     {
       names: ['registry.k8s.io/pause:3.10.2'],
       files: [{ path: 'pause', content: pauseProgram(), mode: 0o755 }],
