@@ -147,6 +147,8 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const sync: PodSyncDeps = {
     ...{ table, host, clock },
     nodes: new Map(configs.map((config) => [config.name, config])),
+    nodeOf: heartbeats.objectOf,
+    rejected: (entry, { reason, message }) => events.pod(entry.pod, entry.node.name, 'Warning', reason, message),
     advance: (entry) => advance(worker, entry),
     recover: (entry, adopted) => void recover(worker, entry, adopted),
     report: (entry) => writes.enqueue(entry),
@@ -158,7 +160,7 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
 function hostOf({ runtime, client, feed, clock, log, references }: NodeAgentDeps, nodes: NodeHeartbeats): PodHost {
   const { real } = runtime
   if (real === undefined)
-    return createSimulatedHost(runtime, () => clock.nowMs(), (node) => nodes.annotationsOf(node))
+    return createSimulatedHost(runtime, () => clock.nowMs(), (node) => nodes.objectOf(node)?.metadata.annotations ?? {})
   return createProcessHost({ runtime, real, references: references ?? referencesFromApi(client, feed), clock, log })
 }
 
