@@ -18,6 +18,7 @@ import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { type ContainerLogWriter, createContainerLogWriter } from '@shiplog/node/container-log-writer'
 import type { ContainerExit, ContainerRuntime, RealContainers } from '@shiplog/node/container-runtime'
+import { processHost } from '@shiplog/node-agent/hosts/process-host'
 import { createSimulatedRuntime } from '@shiplog/node/simulated-runtime'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
 import { systemClock as clock } from '@shiplog/runtime/clock'
@@ -147,7 +148,7 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
     agent = createNodeAgent({
       ...{ feed, clock, ids, log: silentLogger, bus: buses.agent },
       client: gateway.clientFor(user),
-      runtime: played.runtime,
+      host: processHost(played.runtime),
       nodes: { count: 1 },
     })
     await agent.start()

@@ -24,7 +24,22 @@ export interface SandboxConfig {
 
 /** A volume with all that was referred to resolved. */
 export type PodVolume =
-  | { readonly kind: 'empty'; readonly name: string; readonly owner?: number }
+  | {
+      readonly kind: 'empty'
+      readonly name: string
+      readonly owner?: number
+      /** All its files belong to this group. */
+      readonly group?: number
+      readonly inMemory?: boolean
+      readonly sizeLimitBytes?: number
+    }
+  | {
+      readonly kind: 'image'
+      readonly name: string
+      readonly reference: string
+      /** As the API has it; empty: by the tag. */
+      readonly pullPolicy: string
+    }
   | {
       readonly kind: 'host'
       readonly name: string
@@ -39,6 +54,7 @@ export type PodVolume =
       /** Holds a Secret's content: for nobody's eyes but the owner's, and gone with the pod. */
       readonly secret: boolean
       readonly owner?: number
+      readonly group?: number
     }
 
 export interface VolumeFile {
@@ -47,6 +63,8 @@ export interface VolumeFile {
   readonly content: Uint8Array
   /** Permission bits. */
   readonly mode: number
+  /** The user to whom this one belongs. */
+  readonly owner?: number
 }
 
 /**

@@ -7,6 +7,7 @@ import { silentLogger } from '@shiplog/runtime/logger'
 import { describe, expect, test } from 'vitest'
 import { createManualClock, type ManualClock } from '@shiplog/testing/manual-clock'
 import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
+import { simulatedHost } from './hosts/simulated-host.ts'
 import { createNodeAgent, type NodeAgent } from './node-agent.ts'
 
 const ids = (() => {
@@ -47,7 +48,7 @@ async function start(
     clock,
     ids,
     log: silentLogger,
-    runtime: createSimulatedRuntime({ clock, ids, ...options.runtime }),
+    host: simulatedHost(createSimulatedRuntime({ clock, ids, ...options.runtime })),
     nodes: { count: options.count ?? 1, podRanges: options.podRanges },
     eventObjects: false,
   })
@@ -185,7 +186,7 @@ describe('nodes', () => {
       clock,
       ids,
       log: silentLogger,
-      runtime: createSimulatedRuntime({ clock, ids }),
+      host: simulatedHost(createSimulatedRuntime({ clock, ids })),
       nodes: { count: 1 },
     })
     const started = agent.start()

@@ -6,16 +6,12 @@
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { Bus } from '@shiplog/events/bus/bus'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
-import type { ContainerRuntime } from '@shiplog/node/container-runtime'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Service } from '@shiplog/runtime/service'
 import { createEventRecorder, silentRecorder } from './event-recorder.ts'
-import { messageOf, type PodHost, type PodHostListener } from './hosts/pod-host.ts'
-import { createProcessHost } from './hosts/process-host.ts'
-import { type References, referencesFromApi } from './hosts/references.ts'
-import { createSimulatedHost } from './hosts/simulated-host.ts'
+import { messageOf, type PodHost, type PodHostFactory, type PodHostListener } from './hosts/pod-host.ts'
 import { createLogTunnel } from './log-tunnel.ts'
 import { createNodeHeartbeats, type NodeHeartbeats } from './node-heartbeats.ts'
 import { type NodeConfig, type SimulatedNodes, simulatedNodes } from './node-object.ts'
@@ -36,12 +32,11 @@ export interface NodeAgentDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Logger
-  readonly runtime: ContainerRuntime
+  /** Which kind of nodes these are. */
+  readonly host: PodHostFactory
   readonly nodes: SimulatedNodes
   /** Nodes beside the simulated ones: the control plane's own. */
   readonly extraNodes?: readonly NodeConfig[]
-  /** What pods of a runtime with real containers refer to; default: read from the API when the feed shows a change. */
-  readonly references?: References
   /** Where gateways ask for what runs here; without it nobody can read logs. */
   readonly bus?: Bus
   /** Write Event objects about pods (as long as they are few); default true. */
@@ -116,12 +111,14 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
 }
 
 function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
-  const { client, clock, ids, log, runtime } = deps
+  const { client, clock, ids, log } = deps
   const configs = [...(deps.extraNodes ?? []), ...simulatedNodes(deps.nodes)]
   const table = createPodTable()
-  const identity = { bootID: ids.uuid(), runtimeVersion: runtime.version }
+  const annotationsOf = (node: string): Readonly<Record<string, string>> =>
+    heartbeats.objectOf(node)?.metadata.annotations ?? {}
+  const host = deps.host({ ...deps, annotationsOf })
+  const identity = { bootID: ids.uuid(), runtimeVersion: host.version }
   const heartbeats = createNodeHeartbeats({ client, clock, log, nodes: configs, identity })
-  const host = hostOf(deps, heartbeats)
   const events = deps.eventObjects === false ? silentRecorder : createEventRecorder({ client, clock })
   const playsAlong = ({ node }: PodEntry): boolean => !heartbeats.isStopped(node.name)
   const podCIDRsOf = heartbeats.podCIDRsOf
@@ -154,14 +151,6 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
     report: (entry) => writes.enqueue(entry),
   }
   return { deps, configs, table, host, heartbeats, worker, sync, writes }
-}
-
-/** The one place that asks which kind of node this is. */
-function hostOf({ runtime, client, feed, clock, log, references }: NodeAgentDeps, nodes: NodeHeartbeats): PodHost {
-  const { real } = runtime
-  if (real === undefined)
-    return createSimulatedHost(runtime, () => clock.nowMs(), (node) => nodes.objectOf(node)?.metadata.annotations ?? {})
-  return createProcessHost({ runtime, real, references: references ?? referencesFromApi(client, feed), clock, log })
 }
 
 function listenerOf({ table, worker }: Parts): PodHostListener {
@@ -240,13 +229,13 @@ function report({ deps, configs, host, table }: Parts, signal: AbortSignal): voi
 }
 
 /** Opens the way to what runs here: logs. */
-function acceptTunnels({ deps, configs, table }: Parts): Disposable | undefined {
-  const { bus, runtime, clock, log } = deps
+function acceptTunnels({ deps, configs, table, host }: Parts): Disposable | undefined {
+  const { bus, clock, log } = deps
   const find = (uid: string) => {
     const entry = table.byUid(uid)
     return entry && { ...podNameOf(entry), uid, nodeName: entry.node.name, work: entry.work }
   }
-  const handlers = { logs: createLogTunnel({ runtime, clock, find }) }
+  const handlers = { logs: createLogTunnel({ host, clock, find }) }
   return bus && serveTunnels({ bus, clock, log, nodeNames: configs.map(({ name }) => name), handlers })
 }
 

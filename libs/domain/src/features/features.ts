@@ -34,8 +34,6 @@ export const features: readonly Feature[] = [
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
-  stored('ServiceCIDRs', 'servicecidrs.networking.k8s.io', ': addresses of Services come from --service-cidr'),
-  stored('IPAddresses', 'ipaddresses.networking.k8s.io', ': this one reserves nothing'),
   stored('VolumeAttributesClasses', 'volumeattributesclasses.storage.k8s.io'),
   stored('VolumeAttachments', 'volumeattachments.storage.k8s.io', ': this one attaches nothing'),
   stored('CSIDrivers', 'csidrivers.storage.k8s.io'),
@@ -59,6 +57,16 @@ export const features: readonly Feature[] = [
   stored('ResourceClaimTemplates', 'resourceclaimtemplates.resource.k8s.io', ': no claims are made of it'),
   stored('ResourceSlices', 'resourceslices.resource.k8s.io'),
 
+  {
+    id: 'service-cidrs',
+    state: 'ignored',
+    docs: 'ServiceCIDRs beside the one that the cluster starts with, and IPAddresses that are made by hand',
+    fields: [
+      { of: 'servicecidrs.networking.k8s.io', path: 'spec.cidrs' },
+      { of: 'ipaddresses.networking.k8s.io', path: 'spec.parentRef' },
+    ],
+    sentence: 'addresses of Services come from --service-cidr alone yet: this one gives and reserves none',
+  },
   {
     id: 'pod-affinity',
     state: 'ignored',

@@ -61,6 +61,21 @@ function* keysOfPod(change: ChangeOf<'pods'>, before: Pod | undefined, view: Obj
   if (!change.deleted && podCondition(pod, 'DisruptionTarget')?.status === 'True') yield podPrefix + keyOfObject(pod)
 }
 
+/** Pods that several budgets select cannot be evicted: told once, by the first of these budgets. */
+function chosenArbitrarily(budget: PodDisruptionBudget, pods: readonly Pod[], view: ObjectView): EventRecord[] {
+  const { namespace, name } = budget.metadata
+  const others = [...view.list('poddisruptionbudgets.policy', namespace)].filter(({ metadata }) => metadata.name !== name)
+  if (others.length === 0) return []
+  const selectors = others.map(({ metadata, spec }) => ({ name: metadata.name, ...compileLabelSelector(spec.selector) }))
+  return pods.flatMap((object): EventRecord[] => {
+    const rivals = selectors.filter(({ matches }) => matches(object.metadata.labels))
+    if (rivals.length === 0 || rivals.some((rival) => rival.name < name)) return []
+    const pod = `${JSON.stringify(object.metadata.namespace)}/${JSON.stringify(object.metadata.name)}`
+    const message = `Pod ${pod} matches multiple PodDisruptionBudgets.  Chose ${JSON.stringify(name)} arbitrarily.`
+    return [{ object, type: 'Warning', reason: 'MultiplePodDisruptionBudgets', message }]
+  })
+}
+
 function reconcileBudget(key: string, view: ObjectView, { nowMs }: ReconcileContext): ReconcileResult {
   const budget = view.get('poddisruptionbudgets.policy', key)
   if (!budget) return settled
@@ -69,6 +84,7 @@ function reconcileBudget(key: string, view: ObjectView, { nowMs }: ReconcileCont
   const tell = (type: EventRecord['type'], reason: string, message: string): void =>
     void events.push({ object: budget, type, reason, message })
   if (pods.length === 0) tell('Normal', 'NoPods', 'No matching pods found')
+  events.push(...chosenArbitrarily(budget, pods, view))
   const expected = expectedPods(view, budget, pods)
   if ('failure' in expected) {
     const message = `Failed to calculate the number of expected pods: ${expected.failure}`

@@ -26,3 +26,6 @@ export const factsOf = ({ pod, node, work }: HostedPod): PodFacts => ({
   podIPs: work.podIPs.length > 0 ? work.podIPs : node.internalIPs,
   allocatable: node.capacity,
 })
+
+/** The name that the pod has for itself. */
+export const hostnameOf = ({ metadata, spec }: Pod): string => spec.hostname || metadata.name

@@ -1,7 +1,7 @@
 // The host of simulated nodes: containers exist in the API alone, so there is nothing to prepare and nothing to find again.
 import { type ContainerRuntime, isRuntimeFailure, RuntimeFailure } from '@shiplog/node/container-runtime'
 import { configOf, nextConfigOf } from '../pod-work.ts'
-import type { PodHost } from './pod-host.ts'
+import type { PodHost, PodHostFactory, PodHostPorts } from './pod-host.ts'
 import { simulatedUsage } from './simulated-usage.ts'
 
 /** On a Node: images that it cannot pull, comma-separated, with `*` for anything: `example.com/*:broken,web:404`. */
@@ -23,12 +23,17 @@ function isMissing(image: string, names = ''): boolean {
   })
 }
 
-/** `annotationsOf` gives those of a Node, as they are now. */
-export const createSimulatedHost = (
+export const simulatedHost =
+  (runtime: ContainerRuntime): PodHostFactory =>
+  ({ clock, annotationsOf }) =>
+    createSimulatedHost(runtime, () => clock.nowMs(), annotationsOf)
+
+const createSimulatedHost = (
   runtime: ContainerRuntime,
   nowMs: () => number,
-  annotationsOf: (node: string) => Readonly<Record<string, string>>,
+  annotationsOf: PodHostPorts['annotationsOf'],
 ): PodHost => ({
+  version: runtime.version,
   outlivesAgent: false,
   runSandbox: (_pod, config) => runtime.runSandbox(config),
   // Not async: that the container has ended may be told in the next turn but one.
