@@ -557,6 +557,25 @@ describe('a pod', () => {
     expect(state()).toMatchObject({ running: {} })
   })
 
+  test('that names a node whose port another has is Failed as a kubelet tells it, and never runs', async () => {
+    const world = await start()
+    const ports = [{ containerPort: 80, hostPort: 80 }]
+    const spec = { containers: [{ name: 'main', image: 'nginx', ports }] }
+    world.cluster.put('pods', podObject({ name: 'first', spec }))
+    world.cluster.put('pods', podObject({ spec }))
+    await world.clock.advance(1_000)
+    expect(world.pod('first')['status'].phase).toBe('Running')
+    const { phase, reason, message, podIP, containerStatuses, conditions } = world.pod()['status']
+    expect({ phase, reason, podIP, containerStatuses }).toEqual({ phase: 'Failed', reason: 'NodePorts' })
+    expect(message).toBe(
+      "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+    )
+    expect(conditions.map(({ type }: JsonObject) => type)).toEqual(['PodScheduled'])
+    requestDeletion(world, 30)
+    await world.clock.advance(1_000)
+    expect(world.pod()).toBeUndefined()
+  })
+
   test('past its deadline is stopped and Failed', async () => {
     const world = await start()
     world.cluster.put('pods', podObject({ spec: { restartPolicy: 'Never', activeDeadlineSeconds: 5 } }))

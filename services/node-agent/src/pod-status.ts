@@ -10,6 +10,7 @@ import type {
   PodStatus,
 } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import type { PodRejection } from './pod-admission.ts'
 import { rfc3339 } from '@shiplog/runtime/clock'
 import { type ContainerState, type ContainerWork, type PodWork, restartPolicyOf, statusOf } from './pod-work.ts'
 
@@ -159,6 +160,7 @@ const conditionsOf = (pod: Pod): readonly PodCondition[] => statusOf(pod).condit
 /** The complete report of a pod's status as of now. */
 export function podReport(input: StatusInput): PodReport {
   const { work, pod, nodeIPs } = input
+  if (work.rejection) return rejectionReport(work.rejection, work.startTimeMs)
   const phase = phaseOf(work, pod)
   const { generation } = pod.metadata
   const containers = reportContainers(input, phase)
@@ -181,6 +183,17 @@ export function podReport(input: StatusInput): PodReport {
     },
   }
 }
+
+/** Of a pod that its node did not take nothing else is told. */
+const rejectionReport = ({ reason, message }: PodRejection, startTimeMs: number): PodReport => ({
+  changesAtMs: Number.POSITIVE_INFINITY,
+  status: {
+    phase: 'Failed',
+    reason,
+    message: `Pod was rejected: ${message}`,
+    startTime: rfc3339(startTimeMs),
+  },
+})
 
 interface ContainerReports {
   readonly init: ContainerStatus[]
