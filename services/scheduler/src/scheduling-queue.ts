@@ -39,6 +39,8 @@ export interface SchedulingQueue {
   retry(uid: string): void
   /** The decision came to nothing through no fault of the pod's: it is tried again at once, as if it had not been. */
   again(uid: string): void
+  /** Brings back a pod that fits nowhere: what was to help it did not come about. */
+  activate(uid: string): void
   /** Brings back the pods that the event may help. */
   wake(event: ClusterEvent): void
   /** Brings back pods that have fitted nowhere for long, in case a hint was wrong. */
@@ -242,6 +244,11 @@ export function createSchedulingQueue(options: SchedulingQueueOptions): Scheduli
       if (item?.place !== 'scheduling') return
       item.attempts--
       move(item, isGated(item.pod) ? 'gated' : 'active', 'BindingOvertaken')
+    },
+
+    activate(uid) {
+      const item = items.get(uid)
+      if (item?.place === 'unschedulable') ready(item, 'ForceActivate')
     },
 
     wake(event) {

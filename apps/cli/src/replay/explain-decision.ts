@@ -44,6 +44,8 @@ export interface ExplainedDecision {
   readonly asRecorded: boolean | undefined
   readonly node: string | undefined
   readonly message: string | undefined
+  /** Where room is made for it, and whose. */
+  readonly preemption: { readonly node: string; readonly victims: readonly string[] } | undefined
   readonly nodes: readonly ExplainedNode[]
   readonly weights: Readonly<Record<string, number>>
   readonly required: JsonObject | undefined
@@ -165,6 +167,8 @@ function describe(
   const required = {
     ...(spec['nodeSelector'] ? { nodeSelector: spec['nodeSelector'] } : {}),
     ...(affinity ? { nodeAffinity: affinity } : {}),
+    ...pick(spec['affinity'] ?? {}, ['podAffinity', 'podAntiAffinity']),
+    ...pick(spec, ['topologySpreadConstraints']),
   }
   return {
     pod: { namespace: pod.namespace, name: pod.name, uid: pod.uid },
@@ -177,6 +181,10 @@ function describe(
       JSON.stringify(decision.top) === JSON.stringify(attempt.recorded.top),
     node: decision.node,
     message: decision.failure?.message,
+    preemption: decision.failure?.preemption && {
+      node: decision.failure.preemption.node,
+      victims: decision.failure.preemption.victims.map((one) => `${one.namespace}/${one.name}`),
+    },
     nodes: explanation.nodes.map((node) => ({
       ...node,
       shortages: shortagesOf(pod, nodeNamed(node.node)!),
@@ -190,6 +198,10 @@ function describe(
     required: Object.keys(required).length > 0 ? required : undefined,
   }
 }
+
+/** Those of the fields that are there. */
+const pick = (object: JsonObject, names: readonly string[]): JsonObject =>
+  Object.fromEntries(names.flatMap((name) => (object[name] === undefined ? [] : [[name, object[name]]])))
 
 function shortagesOf(pod: PodInfo, node: NodeInfo): Shortage[] {
   const shortages: Shortage[] = []
@@ -222,7 +234,7 @@ export function amountText(resource: string, amount: number): string {
 }
 
 function print(explained: ExplainedDecision): void {
-  const { pod, basis, recordedAt, asRecorded, node, message, nodes, weights, required } = explained
+  const { pod, basis, recordedAt, asRecorded, node, message, preemption, nodes, weights, required } = explained
   say(`pod/${pod.name} in ${pod.namespace}, uid ${pod.uid}`)
   say(
     recordedAt === undefined
@@ -235,6 +247,7 @@ function print(explained: ExplainedDecision): void {
       ? `fits nowhere: ${message}`
       : `goes to ${node}: ${passed.length} of ${nodes.length} nodes passed the filters`,
   )
+  if (preemption) say(`preempts ${preemption.victims.join(', ')} on ${preemption.node}`)
   if (required) say(`requires ${JSON.stringify(required)}`)
   passed.sort((a, b) => (a.node === node ? -1 : b.node === node ? 1 : b.total! - a.total!))
   for (const one of passed) {

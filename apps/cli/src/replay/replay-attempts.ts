@@ -10,6 +10,7 @@ import { resourceFilter } from '@shiplog/events/subjects'
 import { type DamagedRecord, type DecodedRecord, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
+import { type PreemptionRecord, preemptionRecord } from '@shiplog/scheduling/framework/post-filter'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import type { TieRule } from '@shiplog/scheduling/framework/tie-break'
 import { clusterResources } from '@shiplog/scheduling/snapshot/cluster-objects'
@@ -35,6 +36,7 @@ export interface AttemptInput {
 export type AttemptResult = Pick<Decision, 'node' | 'feasible' | 'evaluated' | 'top'> & {
   readonly message?: string | undefined
   readonly rejections?: readonly unknown[] | undefined
+  readonly preemption?: PreemptionRecord | undefined
 }
 
 export interface Attempt {
@@ -82,6 +84,7 @@ export const resultOf = (decision: Decision): AttemptResult => ({
   evaluated: decision.evaluated,
   top: decision.top,
   ...(decision.failure ? { message: decision.failure.message, rejections: decision.failure.rejections } : {}),
+  ...(decision.failure?.preemption ? { preemption: preemptionRecord(decision.failure.preemption) } : {}),
 })
 
 /** Collects what was recorded: decisions in the headers of bindings, failures and refusals in records of their own. */
@@ -140,6 +143,7 @@ function attemptOf(record: DecodedRecord['record'], fields: JsonObject, basis: n
       evaluated: fields['evaluated'],
       top: fields['top'] ?? [],
       ...(fields['message'] === undefined ? {} : { message: fields['message'], rejections: fields['rejections'] }),
+      ...(fields['preemption'] === undefined ? {} : { preemption: fields['preemption'] }),
     },
   }
 }

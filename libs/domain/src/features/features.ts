@@ -68,16 +68,6 @@ export const features: readonly Feature[] = [
     sentence: 'addresses of Services come from --service-cidr alone yet: this one gives and reserves none',
   },
   {
-    id: 'preemption',
-    state: 'ignored',
-    docs: 'preemption (priorities order the queue)',
-    fields: [
-      pod('priorityClassName'),
-      { of: 'priorityclasses.scheduling.k8s.io', path: 'preemptionPolicy', is: ['PreemptLowerPriority'] },
-    ],
-    sentence: 'priorities order the scheduling queue, and no pod is preempted for another yet',
-  },
-  {
     id: 'provisioning',
     state: 'ignored',
     docs: 'provisioning and expansion of volumes (claims get volumes that exist)',

@@ -22,6 +22,17 @@ export interface Preemption {
   readonly victims: readonly PodInfo[]
 }
 
+/** As it is recorded: where room is made, and the uids of the pods that go. */
+export interface PreemptionRecord {
+  readonly node: string
+  readonly victims: readonly string[]
+}
+
+export const preemptionRecord = ({ node, victims }: Preemption): PreemptionRecord => ({
+  node,
+  victims: victims.map(({ uid }) => uid),
+})
+
 export interface PostFilterResult {
   /** The second half of a FailedScheduling message; undefined when room is being made. */
   readonly message: string | undefined
