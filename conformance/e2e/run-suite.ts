@@ -43,7 +43,7 @@ export type NodeKind = 'simulated' | 'containerd'
 
 const outputCharactersKept = 4_000
 /** Time for the suite to clean up after its limit, before it is killed. */
-const graceMs = 60_000
+const graceMs = 240_000
 const nodes = 3
 /** What specs name where a rollout is to stall: images that no registry has. A simulated node cannot know. */
 const missingImages = 'foo:non-existent,webserver:404'

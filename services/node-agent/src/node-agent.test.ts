@@ -433,14 +433,19 @@ describe('a pod', () => {
       'pods',
       podObject({
         metadata: annotated({ 'exit-code.setup': '2' }),
-        spec: { restartPolicy: 'Never', initContainers: [{ name: 'setup', image: 'a' }] },
+        spec: { restartPolicy: 'Never', initContainers: ['first', 'setup', 'never'].map((name) => ({ name, image: 'a' })) },
       }),
     )
     await world.clock.advance(1_000)
     expect(world.pod()['status']).toMatchObject({
       phase: 'Failed',
-      initContainerStatuses: [{ state: { terminated: { exitCode: 2 } } }],
-      containerStatuses: [{ state: { terminated: { reason: 'ContainerStatusUnknown' } } }],
+      // What never began is not told of as lost.
+      initContainerStatuses: [
+        { state: { terminated: { exitCode: 0 } } },
+        { state: { terminated: { exitCode: 2 } } },
+        { state: { waiting: { reason: 'PodInitializing' } } },
+      ],
+      containerStatuses: [{ state: { waiting: { reason: 'PodInitializing' } } }],
     })
   })
 

@@ -211,7 +211,7 @@ function reportContainers(input: StatusInput, phase: Phase): ContainerReports {
   const isOver = work.finished && (phase === 'Succeeded' || phase === 'Failed')
   const unready: string[] = []
   let changesAtMs = Number.POSITIVE_INFINITY
-  const report = (container: ContainerWork): ContainerStatus => {
+  const report = (container: ContainerWork, isLost: boolean): ContainerStatus => {
     let ready = false
     if (container.role === 'init') ready = hasSucceeded(container)
     else if (container.state.at === 'running') {
@@ -221,10 +221,12 @@ function reportContainers(input: StatusInput, phase: Phase): ContainerReports {
     }
     if (!ready && container.role !== 'init') unready.push(container.name)
     const started = container.state.at === 'running' && (input.hasStarted?.(container) ?? true)
-    return containerStatus(container, specs.get(container.name), ready, started, isOver)
+    return containerStatus(container, specs.get(container.name), ready, started, isLost)
   }
-  const init = work.init.map(report)
-  const main = work.main.map(report)
+  // What never began is not lost: init containers behind the last one that did, and the others before all of those are done.
+  const lastBegun = Math.max(0, work.init.findLastIndex(hasBegun))
+  const init = work.init.map((container, index) => report(container, isOver && index <= lastBegun))
+  const main = work.main.map((container) => report(container, isOver && work.initialized))
   // Ephemeral containers have neither probes nor a part in the pod's readiness.
   const ephemeral = work.ephemeral.map((container) => {
     const { started: _started, ...rest } = containerStatus(container, specs.get(container.name), false, false, isOver)
@@ -232,6 +234,8 @@ function reportContainers(input: StatusInput, phase: Phase): ContainerReports {
   })
   return { init, main, ephemeral, unready, changesAtMs }
 }
+
+const hasBegun = ({ state, lastState }: ContainerWork): boolean => state.at !== 'waiting' || lastState !== undefined
 
 const hasSucceeded = ({ state }: ContainerWork): boolean => state.at === 'terminated' && state.exitCode === 0
 
