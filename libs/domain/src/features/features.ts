@@ -95,10 +95,11 @@ export const features: readonly Feature[] = [
   {
     id: 'pod-runtime-class',
     state: 'ignored',
-    docs: 'the handler of a RuntimeClass (its overhead, node selector and tolerations count)',
+    docs: 'the handler of a RuntimeClass on nodes of processes (its overhead, node selector and tolerations count)',
+    onProcessNodes: true,
     fields: [pod('runtimeClassName')],
     sentence:
-      'the handler of the RuntimeClass is ignored yet: nodes here have one runtime; overhead, node selector and tolerations are taken from the class',
+      'nodes of processes have one runtime, whatever the RuntimeClass says; overhead, node selector and tolerations are taken from the class',
   },
   {
     id: 'container-restart-rules',
@@ -117,10 +118,10 @@ export const features: readonly Feature[] = [
   {
     id: 'pod-resize',
     state: 'ignored',
-    docs: 'resizing of running containers (the scheduler counts the new requests)',
+    docs: 'resizing of running containers but on nodes of containers (the scheduler counts the new requests)',
     resource: 'pods',
     subresource: 'resize',
-    sentence: 'the scheduler counts the new requests, and no container is resized yet',
+    sentence: 'the scheduler counts the new requests; only nodes of containers resize what runs',
   },
   {
     id: 'pod-security-audit',
@@ -220,13 +221,6 @@ export const features: readonly Feature[] = [
     sentence: 'nothing runs on simulated nodes that one could connect to; attach is not served by any node yet',
   },
   {
-    id: 'token-files',
-    state: 'by design',
-    docs: 'tokens of service accounts in pods on nodes of processes (kubectl create token and TokenRequest give them)',
-    sentence: 'the token file of a pod is left out on nodes of processes',
-  },
-
-  {
     id: 'simulated-nodes',
     state: 'by design',
     docs: 'containers on simulated nodes exist only as state',
@@ -238,6 +232,13 @@ export const features: readonly Feature[] = [
     state: 'by design',
     docs: 'addresses of Services lead nowhere',
     sentence: 'there is no DNS and no proxy: a Service has addresses, ports and endpoints, and no traffic flows',
+  },
+  {
+    id: 'container-nodes',
+    state: 'by design',
+    docs:
+      'on nodes of containers: volumes of claims and CSI drivers, device plugins, eviction under pressure, collection of unused images, static pods, AppArmor, a way from pods to the outside world',
+    sentence: 'pods run in containerd; docs/containers.md tells what is not there yet',
   },
   {
     id: 'process-nodes',

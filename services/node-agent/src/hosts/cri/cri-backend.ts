@@ -25,6 +25,7 @@ import { containerVolumes } from '../pod-volumes.ts'
 import type { ProbeNetwork } from '../probe-call.ts'
 import { lookUp, type References, referencesFromApi } from '../references.ts'
 import { createServiceAccountTokens } from '../service-account-tokens.ts'
+import { createContainerResizer } from './container-resizer.ts'
 import { containerConfig, targetNameOf, volumePartsOf } from './container-config.ts'
 import { createImagePuller, type ImagePuller } from './image-puller.ts'
 import { hostsFile, type NodeNames } from './pod-names.ts'
@@ -78,6 +79,11 @@ function createCriBackend(deps: {
   const { client, mounts, runtimeName, runtimeVersion, network } = node
   const runtime = createCriRuntime({ client, node: mounts, runtimeName, clock, ids, log })
   const parts: Parts = { ...deps, runtime, puller: createImagePuller({ client, references, clock }) }
+  const resizer = createContainerResizer({
+    update: (containerID, resources) => client.updateContainerResources(bareId(containerID), resources),
+    stop: runtime.stopContainer,
+    onFault: (err, { pod }, { name }) => log.warn({ err, pod: pod.metadata.name, container: name }, 'failed to resize container'),
+  })
   /** As the sandbox had them: what a container mounts is looked up there. */
   const volumesOf = new Map<string, ReadonlyMap<string, PodVolume>>()
   const keep = (podUid: string, volumes: readonly PodVolume[]): void =>
@@ -92,8 +98,13 @@ function createCriBackend(deps: {
       keep(pod.uid, volumes)
       return await runSandbox(parts, pod, config, volumes)
     },
-    startContainer: (pod, container, tell) =>
-      startContainer(parts, pod, container, volumesOf.get(pod.uid) ?? new Map(), tell),
+    async startContainer(pod, container, tell) {
+      const spec = containerSpecOf(pod, container)
+      const started = await startContainer(parts, pod, container, volumesOf.get(pod.uid) ?? new Map(), tell)
+      resizer.started(started.containerID, spec)
+      return started
+    },
+    podChanged: resizer.podChanged,
     stopContainer: runtime.stopContainer,
     removeSandbox: runtime.removeSandbox,
     removePod(podUid) {
@@ -103,6 +114,10 @@ function createCriBackend(deps: {
     async recover(pod, _config, volumes) {
       if (volumes !== undefined) keep(pod.uid, volumes)
       const found = await runtime.recover(pod.uid)
+      for (const { name, containerID } of found.containers) {
+        const reported = statusesOf(pod.pod).find((status) => status.name === name)
+        resizer.started(containerID, { resources: reported?.resources ?? {} })
+      }
       return { ...found, needsSandbox: found.needsSandbox || volumes === undefined }
     },
     updateVolumes: runtime.updateVolumes,
@@ -115,6 +130,8 @@ function createCriBackend(deps: {
     stop: runtime.stop,
   }
 }
+
+const statusesOf = ({ status }: Pod) => [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
 
 const sandboxConfigOf =
   ({ node }: Parts, pod: Pod) =>
