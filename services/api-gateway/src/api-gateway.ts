@@ -243,7 +243,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     createHttpServer({
       ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock },
       metrics: requestMetrics,
-      events: deps.log.events,
+      log: deps.log,
       inspection: deps.inspection,
       stopped: closing.signal,
       tls: deps.https,

@@ -116,7 +116,9 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const { client, clock, ids, log } = deps
   const configs = [...(deps.extraNodes ?? []), ...simulatedNodes(deps.nodes)]
   const table = createPodTable()
-  const host = deps.host(deps)
+  const annotationsOf = (node: string): Readonly<Record<string, string>> =>
+    heartbeats.objectOf(node)?.metadata.annotations ?? {}
+  const host = deps.host({ ...deps, annotationsOf })
   const identity = { bootID: ids.uuid(), runtimeVersion: host.version }
   const heartbeats = createNodeHeartbeats({ client, clock, log, nodes: configs, identity })
   const events = deps.eventObjects === false ? silentRecorder : createEventRecorder({ client, clock })
@@ -144,6 +146,8 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const sync: PodSyncDeps = {
     ...{ table, host, clock },
     nodes: new Map(configs.map((config) => [config.name, config])),
+    nodeOf: heartbeats.objectOf,
+    rejected: (entry, { reason, message }) => events.pod(entry.pod, entry.node.name, 'Warning', reason, message),
     advance: (entry) => advance(worker, entry),
     recover: (entry, adopted) => void recover(worker, entry, adopted),
     report: (entry) => writes.enqueue(entry),

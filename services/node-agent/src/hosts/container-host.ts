@@ -130,6 +130,8 @@ export function createContainerHost(deps: ContainerHostDeps): PodHost {
     containerStarted(pod, container, isFresh) {
       hooks.ended(pod, container)
       startProbes({ prober, hooks, listener }, pod, container, isFresh)
+      // The pod may have changed while the agent was away.
+      if (!isFresh) backend.podChanged?.(pod)
     },
     containerEnded: endRun,
     podChanged(pod) {

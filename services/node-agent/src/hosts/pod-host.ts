@@ -108,6 +108,8 @@ export interface PodHostPorts {
   readonly feed: ObjectFeed
   readonly clock: Clock
   readonly log: Logger
+  /** The annotations of one of the agent's Nodes, as they are now. */
+  annotationsOf(node: string): Readonly<Record<string, string>>
 }
 
 /** A kind of node, said once where an agent is composed. */
