@@ -217,8 +217,8 @@ export const features: readonly Feature[] = [
   {
     id: 'exec',
     state: 'refused',
-    docs: 'kubectl exec, attach, port-forward, cp and proxy to pods on simulated nodes, where nothing runs; kubectl attach everywhere',
-    sentence: 'nothing runs on simulated nodes that one could connect to; attach is not served by any node yet',
+    docs: 'kubectl exec, attach, port-forward, cp and proxy to pods on simulated nodes, where nothing runs',
+    sentence: 'nothing runs on simulated nodes that one could connect to',
   },
   {
     id: 'simulated-nodes',
