@@ -6,8 +6,12 @@ const upstreamNames: Readonly<Record<string, string>> = {
   endpointslicemirroring: 'endpointslice-mirroring-controller',
   garbagecollector: 'garbage-collector-controller',
   horizontalpodautoscaler: 'horizontal-pod-autoscaler-controller',
+  ipaddresses: 'service-cidr-controller',
   nodelifecycle: 'node-lifecycle-controller',
+  noexec_taint_node: 'taint-eviction-controller',
   replicationmanager: 'replicationcontroller-controller',
+  ttlcontroller: 'ttl-controller',
+  vacprotection: 'volumeattributesclass-protection-controller',
 }
 
 /** Upstream's name of a reconciler. */

@@ -36,7 +36,7 @@ const servicesByAddress = viewIndex('services', 'services by cluster IP', addres
 const isAllocated = ({ metadata }: IPAddress): boolean => metadata.labels?.[managedBy] === allocator
 
 export const serviceCidrReconciler: Reconciler = {
-  name: 'service-cidr',
+  name: 'ipaddresses',
   component: 'service-cidr-controller',
   indexes: [servicesByAddress],
   resources: [

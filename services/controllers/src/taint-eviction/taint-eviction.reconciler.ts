@@ -21,7 +21,7 @@ const noExecuteTaints = (node: Node | undefined): readonly Taint[] =>
 
 /** Keys are nodes (`/node-0`). */
 export const taintEvictionReconciler: Reconciler = {
-  name: 'taint-eviction',
+  name: 'noexec_taint_node',
   component: 'taint-eviction-controller',
   indexes: [podsByNodeIndex],
   resources: [

@@ -25,7 +25,7 @@ export function ttlSeconds(nodes: number, before: string | undefined): number {
 const allNodes = (view: ObjectView): Iterable<string> => [...view.list('nodes')].map((node) => keyOfObject(node))
 
 export const ttlReconciler: Reconciler = {
-  name: 'ttl',
+  name: 'ttlcontroller',
   component: 'ttl-controller',
   resources: [
     forResource('nodes'),

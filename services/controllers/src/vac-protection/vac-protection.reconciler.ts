@@ -32,7 +32,7 @@ const isUsed = (view: ObjectView, name: string): boolean =>
 const keysOf = (names: readonly string[]): string[] => names.map((name) => keyOf('', name))
 
 export const vacProtectionReconciler: Reconciler = {
-  name: 'volumeattributesclass-protection',
+  name: 'vacprotection',
   component: 'volumeattributesclass-protection-controller',
   indexes: [claimsByClass, volumesByClass],
   resources: [
