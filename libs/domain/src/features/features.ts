@@ -54,7 +54,6 @@ export const features: readonly Feature[] = [
   ),
   stored('DeviceClasses', 'deviceclasses.resource.k8s.io'),
   stored('ResourceClaims', 'resourceclaims.resource.k8s.io', ': it is never allocated'),
-  stored('ResourceClaimTemplates', 'resourceclaimtemplates.resource.k8s.io', ': no claims are made of it'),
   stored('ResourceSlices', 'resourceslices.resource.k8s.io'),
 
   {
