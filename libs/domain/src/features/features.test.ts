@@ -177,7 +177,7 @@ describe('a kind that nothing acts on', () => {
 
 describe('a field that is ignored', () => {
   test('is told of in pods and in what pods are made from', () => {
-    const spec = { resourceClaims: [{ name: 'gpu' }], os: { name: 'linux' } }
+    const spec = { resourceClaims: [{ name: 'gpu' }], os: { name: 'windows' } }
     const both = [sentenceOf('pod-resource-claims'), sentenceOf('pod-os')]
     expect(told('pods', pod(spec))).toEqual(both)
     expect(told('deployments.apps', deploymentOf(spec))).toEqual(both)

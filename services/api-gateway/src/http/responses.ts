@@ -30,7 +30,7 @@ export function answerStatus(reply: HttpReply, status: Status): void {
   if (status.details?.retryAfterSeconds) reply.header('retry-after', String(status.details.retryAfterSeconds))
   const accept = reply.request.headers.accept ?? ''
   if (accept.startsWith(protobufMediaType))
-    sendBytes(reply.code(status.code).header('content-type', protobufMediaType), inProtobuf(status))
+    sendBytes(reply.code(status.code).header('content-type', protobufMediaType), inProtobuf(status)!)
   else if (/^application\/yaml\b/.test(accept))
     void yamlWriter().then((dump) => sendBytes(reply.code(status.code).type(yamlType), Buffer.from(dump(status))))
   else answerJson(reply, status.code, status)
