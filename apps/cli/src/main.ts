@@ -1,6 +1,5 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
-import { resolve } from 'node:path'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
@@ -95,6 +94,7 @@ Examples:
   $ shiplog repair                               says what damage would cost, and mends it with --yes
   $ shiplog log deploy/web --since 10m           what happened to it
   $ shiplog history deploy/web                   field by field, also after its deletion
+  $ shiplog why deploy/web                       which controller did what, and because of what
   $ shiplog diff 10m now -n default              what is different
   $ shiplog explain pod/web-1                    why it is where it is, or waits
   $ shiplog replay                               computes all decisions again
@@ -399,6 +399,20 @@ program
   })
 
 program
+  .command('why <object>')
+  .description('tell which controller did what to KIND/NAME, on which basis, because of what, and what it had observed')
+  .addOption(dataDirOption())
+  .addOption(kubeconfigOption())
+  .addOption(namespaceOption())
+  .addOption(new Option('--since <moment>', 'only what came after it'))
+  .addOption(outputOption())
+  .addHelpText('after', momentHelp)
+  .action(async (object, options) => {
+    const { why } = await import('./history/why.ts')
+    process.exitCode = await why(object, options)
+  })
+
+program
   .command('diff <from> <to> [object]')
   .description('tell what is different between two moments: everywhere, in a KIND, or in a KIND/NAME')
   .addOption(dataDirOption())
@@ -539,9 +553,12 @@ program
 program
   .command('envtest')
   .description('tell where the control plane for other people\'s test suites is: see docs/envtest.md')
-  .addArgument(new Argument('<what>', 'path: the directory with kube-apiserver, etcd and kubectl').choices(['path']))
+  .addArgument(new Argument('<what>', 'path: the directory with kube-apiserver, etcd, kube-controller-manager and kubectl').choices(['path']))
   .addHelpText('after', '\n  $ export KUBEBUILDER_ASSETS="$(npx shiplog envtest path)"')
-  .action(() => void process.stdout.write(`${resolve(import.meta.dirname, '..', '..', '..', 'envtest', 'bin')}\n`))
+  .action(async () => {
+    const { prepareEnvtest } = await import('./envtest/prepare.ts')
+    process.stdout.write(`${await prepareEnvtest()}\n`)
+  })
 
 program
   .command('completion')

@@ -3,6 +3,8 @@
 // a runtime only runs what it is told and says when it ended. One runtime serves all nodes of an agent, so every sandbox
 // names its node. What only a runtime of real containers can do is in `real`; the simulated one has no such part.
 
+import type { NodeStreams } from './node-streams.ts'
+
 /** A pod as the runtime needs it. `annotations` steer the simulated runtime and are ignored by others. */
 export interface SandboxConfig {
   readonly podUid: string
@@ -258,6 +260,9 @@ export interface RealContainers {
 
   /** Removes all pods but these: they went while the agent was away. */
   keepOnly(podUids: ReadonlySet<string>): void
+
+  /** What goes in and out of running containers while somebody is connected. */
+  readonly streams: NodeStreams
 
   /** Where a container's output is kept: `<n>.log` for its n-th restart, with those that were rotated beside it. */
   logDirectory(pod: PodIdentity, container: string): string

@@ -29,6 +29,7 @@ import {
   stateDirectory,
   workDirectory,
 } from './pod-directories.ts'
+import { createProcessStreams } from './process-streams.ts'
 import { createUsageMeter } from './process-usage.ts'
 import { makeNodeDirectory } from './supervisor.ts'
 import { createSupervisorLink, isLineBroken, type SupervisorLink } from './supervisor-link.ts'
@@ -325,6 +326,11 @@ const realContainers = (parts: Parts): RealContainers => {
     keepOnly(podUids) {
       for (const podUid of podsOnDisk(directory)) if (!podUids.has(podUid)) remove(parts, podUid, true)
     },
+    streams: createProcessStreams({
+      clock: parts.clock,
+      placeOf: (containerID) => link.order('place', { containerID }),
+      attach: () => Promise.reject(new RuntimeFailure('AttachFailed', 'this node cannot attach to containers')),
+    }),
     logDirectory: (pod, container) => containerLogDirectory(directory, pod, container),
   }
 }

@@ -80,6 +80,8 @@ async function carryOut<Which extends Order>(order: Which, request: unknown): Pr
       const { containerID, command, timeoutMs } = request as Orders['exec']['request']
       return supervisor.exec(containerID, command, timeoutMs)
     }
+    case 'place':
+      return supervisor.placeOf((request as Orders['place']['request']).containerID)
     case 'remove': {
       const { podUid, all } = request as Orders['remove']['request']
       await supervisor.remove(podUid, all)

@@ -2,6 +2,7 @@
 // have a number and get one answer; ends of containers are told by themselves.
 import type { ExecResult } from './container-runtime.ts'
 import type { ContainerRecord } from './container-records.ts'
+import type { LaunchPlace } from './process-launch.ts'
 
 /** Raised with every change that an older supervisor would not understand. */
 export const protocolVersion = 1
@@ -32,6 +33,8 @@ export interface Orders {
     readonly request: { readonly containerID: string; readonly command: readonly string[]; readonly timeoutMs: number }
     readonly answer: ExecResult
   }
+  /** Where a running container runs, for commands beside it that only last as long as somebody is connected. */
+  place: { readonly request: { readonly containerID: string }; readonly answer: LaunchPlace }
   /** Kills what still runs of a pod and removes its volumes and roots; with `all`, records and output, too. */
   remove: { readonly request: { readonly podUid: string; readonly all: boolean }; readonly answer: true }
   /** Ends everything and then the supervisor itself. */

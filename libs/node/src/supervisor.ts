@@ -15,7 +15,7 @@ import { containerIdOf, isSafeName, logDirectoriesOf, stateDirectory, workDirect
 import { createProcessSweeper, type ProcessSweeper } from './process-sweeper.ts'
 import { signalGroup } from './process-table.ts'
 import { createRecordKeeper, type RecordKeeper } from './record-keeper.ts'
-import { launch, startFault } from './process-launch.ts'
+import { launch, type LaunchPlace, startFault } from './process-launch.ts'
 import { isAlive, newRunningProcess, onProcessExit, type RunningProcess } from './running-process.ts'
 import { endOrphans } from './supervisor-orphans.ts'
 import type { StartOrder } from './supervisor-protocol.ts'
@@ -25,6 +25,8 @@ export interface Supervisor {
   start(order: StartOrder): Promise<ContainerRecord>
   stop(containerID: string, graceMs: number): void
   exec(containerID: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
+  /** Throws when it does not run. */
+  placeOf(containerID: string): LaunchPlace
   /** Kills what still runs of a pod and removes what it had on disk; its output and records only with `all`. */
   remove(podUid: string, all: boolean): Promise<void>
   /** TERM to everything, KILL after the grace period; resolves when nothing runs. */
@@ -56,6 +58,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     start: (order) => start(parts, order),
     stop: (containerID, graceMs) => stop(parts, containerID, graceMs),
     exec: (containerID, command, timeoutMs) => exec(parts, containerID, command, timeoutMs),
+    placeOf: (containerID) => placeOf(parts, containerID),
     remove: (podUid, all) => remove(parts, podUid, all),
     async end(graceMs) {
       for (const containerID of running.keys()) stop(parts, containerID, graceMs)
@@ -112,6 +115,13 @@ function stop({ running, clock }: Parts, containerID: string, graceMs: number): 
   process.kill?.[Symbol.dispose]()
   if (graceMs <= 0) signalGroup(pid, 'SIGKILL')
   else process.kill = clock.after(graceMs, () => signalGroup(pid, 'SIGKILL'))
+}
+
+function placeOf({ running }: Parts, containerID: string): LaunchPlace {
+  const process = running.get(containerID)
+  if (process === undefined || !isAlive(process)) throw new Error('container not running')
+  const { directory, env, user, group } = process.order
+  return { directory, env, ...(user === undefined ? {} : { user }), ...(group === undefined ? {} : { group }) }
 }
 
 async function exec(

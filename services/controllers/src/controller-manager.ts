@@ -41,8 +41,12 @@ import { replicaSetReconciler, replicationControllerReconciler } from './replica
 import { createResourceQuotaReconciler } from './resource-quota/resource-quota.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
+import { serviceCidrReconciler } from './service-cidr/service-cidr.reconciler.ts'
 import { statefulSetReconciler } from './stateful-set/stateful-set.reconciler.ts'
+import { taintEvictionReconciler } from './taint-eviction/taint-eviction.reconciler.ts'
+import { ttlReconciler } from './ttl/ttl.reconciler.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.reconciler.ts'
+import { vacProtectionReconciler } from './vac-protection/vac-protection.reconciler.ts'
 import { followedResources } from './shared/resources.ts'
 
 /** The field manager of all writes. */
@@ -90,6 +94,9 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     endpointSliceMirroringReconciler,
     endpointsReconciler,
     nodeLifecycleReconciler,
+    taintEvictionReconciler,
+    serviceCidrReconciler,
+    ttlReconciler,
     createPodGarbageCollector(),
     jobReconciler,
     cronJobReconciler,
@@ -100,6 +107,7 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     ephemeralVolumeReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
+    vacProtectionReconciler,
     ...(tokenSigner ? [createServiceAccountTokenReconciler(tokenSigner, options.rootCa)] : []),
     legacyTokenCleanerReconciler,
     csrApprovingReconciler,

@@ -65,18 +65,20 @@ export const horizontalPodAutoscalerReconciler: Reconciler = {
     const autoscaler = view.get(autoscalers, key)
     if (!autoscaler) return settled
     const before = memoryOf(memory)
+    // As upstream's queue: the first look comes a period after an autoscaler was seen first.
+    if (!before) return remember({ atMs: nowMs, history: noHistory }, nowMs)
     const draft = draftOf(autoscaler, nowMs)
-    if (before?.rescale) return concludeRescale(draft, before, before.rescale, failures)
-    if (before?.unsaved && failures.length > 0) return save(draft, before, before.unsaved)
-    if (before && !isDue(before, nowMs)) return remember({ atMs: before.atMs, history: before.history }, nowMs)
-    return scaleTarget(draft, view, (observed ?? {}) as AutoscalerReadings, before?.history ?? noHistory)
+    if (before.rescale) return concludeRescale(draft, before, before.rescale, failures)
+    if (before.unsaved && failures.length > 0) return save(draft, before, before.unsaved)
+    if (!isDue(before, nowMs)) return remember({ atMs: before.atMs, history: before.history }, nowMs)
+    return scaleTarget(draft, view, (observed ?? {}) as AutoscalerReadings, before.history)
   },
 }
 
 const memoryOf = (memory: ReconcileContext['memory']): Memory | undefined => memory as unknown as Memory | undefined
 
 const isDue = (memory: Memory | undefined, nowMs: number): boolean =>
-  memory === undefined || (!memory.rescale && nowMs >= memory.atMs + syncPeriodMs)
+  memory !== undefined && !memory.rescale && nowMs >= memory.atMs + syncPeriodMs
 
 /** Comes back when the period is over. */
 function remember(memory: Memory, nowMs: number, more: Omit<ReconcileResult, 'memory'> = {}): ReconcileResult {

@@ -94,10 +94,10 @@ describe('an autoscaler', () => {
     const { h } = set
     set.milli = 90
     autoscale(h.cluster, 'web')
-    h.advance(10)
+    h.advance(syncPeriodMs + 10)
     expect(replicas(h)).toBe(4)
     expect(autoscaler(h).status).toMatchObject({
-      ...{ currentReplicas: 2, desiredReplicas: 4, lastScaleTime: '2026-01-01T00:06:00Z' },
+      ...{ currentReplicas: 2, desiredReplicas: 4, lastScaleTime: '2026-01-01T00:06:15Z' },
       currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: 90, averageValue: '90m' } } }],
     })
     expect(conditions(h)).toEqual([
@@ -114,7 +114,7 @@ describe('an autoscaler', () => {
     const { h } = set
     set.milli = 50
     autoscale(h.cluster, 'web')
-    h.advance(10)
+    h.advance(syncPeriodMs + 10)
     set.milli = 10
     h.advance(syncPeriodMs - 11)
     expect(autoscaler(h).status.currentMetrics![0]!.resource!.current.averageValue).toBe('50m')
@@ -132,7 +132,7 @@ describe('an autoscaler', () => {
     const set = running(2)
     const { h } = set
     autoscale(h.cluster, 'web', { minReplicas: 3 })
-    h.advance(10)
+    h.advance(syncPeriodMs + 10)
     expect(replicas(h)).toBe(3)
     expect(told(h)).toEqual(['SuccessfulRescale New size: 3; reason: Current number of replicas below Spec.MinReplicas'])
     expect(autoscaler(h).status.currentMetrics ?? null).toBeNull()
@@ -153,7 +153,7 @@ describe('an autoscaler', () => {
     const { h } = set
     set.other = ({ group }) => (group === 'metrics.k8s.io' ? ok({ items: [] }) : undefined)
     autoscale(h.cluster, 'web')
-    h.advance(10)
+    h.advance(syncPeriodMs + 10)
     const why = 'failed to get cpu utilization: unable to get metrics for resource cpu: no metrics returned from resource metrics API'
     expect(autoscaler(h).status).toMatchObject({ currentReplicas: 2, desiredReplicas: 0, currentMetrics: [{ type: '' }] })
     expect(conditions(h)).toEqual(['AbleToScale=True SucceededGetScale', 'ScalingActive=False FailedGetResourceMetric'])
@@ -171,7 +171,7 @@ describe('an autoscaler', () => {
     set.other = ({ group }) => (group === 'custom.metrics.k8s.io' ? { ok: false, code: 404, status: routeNotFound() } : undefined)
     set.milli = 10
     autoscale(h.cluster, 'web', { metrics: [cpu(50), pods] })
-    h.advance(10)
+    h.advance(syncPeriodMs + 10)
     expect(replicas(h)).toBe(2)
     expect(conditions(h)).toContain('ScalingActive=False FailedGetPodsMetric')
     expect(told(h)[0]).toBe(
@@ -188,7 +188,7 @@ describe('an autoscaler', () => {
     const { h } = set
     autoscale(h.cluster, 'web')
     autoscale(h.cluster, 'other', { scaleTargetRef: { apiVersion: 'example.com/v1', kind: 'Thing', name: 'x' } })
-    h.advance(10)
+    h.advance(syncPeriodMs + 10)
     const message = (name: string): string => autoscaler(h, name).status.conditions![0]!.message!
     const unable = "the HPA controller was unable to get the target's current scale: "
     expect(message('web')).toBe(`${unable}deployments.apps "web" not found`)
@@ -203,7 +203,7 @@ describe('an autoscaler', () => {
     set.milli = 90
     autoscale(h.cluster, 'web')
     autoscale(h.cluster, 'again')
-    h.advance(10)
+    h.advance(syncPeriodMs + 10)
     expect(replicas(h)).toBe(2)
     expect(conditions(h)).toContain('ScalingActive=False AmbiguousSelector')
     expect(told(h)).toContain(
@@ -220,7 +220,7 @@ describe('an autoscaler', () => {
     set.other = ({ verb, subresource }) =>
       verb === 'update' && subresource === 'scale' && refusals-- > 0 ? gone : undefined
     autoscale(h.cluster, 'web')
-    h.advance(2_000)
+    h.advance(syncPeriodMs + 2_000)
     expect(replicas(h)).toBe(4)
     expect(told(h)).toHaveLength(1)
     const status = { ...gone.status, code: 403, reason: 'Forbidden', message: 'no' } as const
@@ -268,7 +268,7 @@ describe('an autoscaler', () => {
         { type: 'External', external: { metric: { name: 'jobs', selector }, target: { type: 'AverageValue', averageValue: '8' } } },
       ],
     })
-    h.advance(10)
+    h.advance(syncPeriodMs + 10)
     expect(asked).toEqual([
       'get custom.metrics.k8s.io v1beta2 default pods * hits {"labelSelector":"app=web","metricLabelSelector":"queue=a"}',
       'get custom.metrics.k8s.io v1beta2 default ingresses.networking.k8s.io main load {}',
