@@ -76,7 +76,7 @@ const used: Readonly<Record<string, { readonly of: string; readonly at: string; 
     at: '',
     fields: `activeDeadlineSeconds affinity automountServiceAccountToken containers dnsPolicy enableServiceLinks
       ephemeralContainers hostIPC hostNetwork hostPID hostname imagePullSecrets initContainers nodeName nodeSelector os overhead
-      preemptionPolicy priority readinessGates resources restartPolicy schedulerName schedulingGates schedulingGroup
+      preemptionPolicy priority priorityClassName readinessGates resources restartPolicy schedulerName schedulingGates schedulingGroup
       securityContext serviceAccount serviceAccountName subdomain terminationGracePeriodSeconds tolerations
       topologySpreadConstraints volumes`,
   },
@@ -177,8 +177,8 @@ describe('a kind that nothing acts on', () => {
 
 describe('a field that is ignored', () => {
   test('is told of in pods and in what pods are made from', () => {
-    const spec = { resourceClaims: [{ name: 'gpu' }], runtimeClassName: 'gvisor' }
-    const both = [sentenceOf('pod-resource-claims'), sentenceOf('pod-runtime-class')]
+    const spec = { resourceClaims: [{ name: 'gpu' }], containers: [{ name: 'a', volumeDevices: [{ name: 'disk' }] }] }
+    const both = [sentenceOf('block-volumes'), sentenceOf('pod-resource-claims')]
     expect(told('pods', pod(spec))).toEqual(both)
     expect(told('deployments.apps', deploymentOf(spec))).toEqual(both)
     expect(told('jobs.batch', deploymentOf(spec))).toEqual(both)
