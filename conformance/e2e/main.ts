@@ -8,7 +8,7 @@ import type { LogKind } from '../src/cluster.ts'
 import { provideUpstream } from '../upstream/provide.ts'
 import { compare, type SuiteRecord, summary, updated } from './record.ts'
 import type { Outcome } from './report.ts'
-import { type Group, runGroup } from './run-suite.ts'
+import { type Group, type NodeKind, runGroup } from './run-suite.ts'
 
 const recordPath = join(import.meta.dirname, 'record.json')
 const allSigs = [
@@ -31,6 +31,8 @@ const { values } = parseArgs({
     focus: { type: 'string' },
     skip: { type: 'string' },
     log: { type: 'string', default: 'embedded' },
+    /** `simulated`, or `containerd`: then pods run, which needs root. */
+    node: { type: 'string', default: 'simulated' },
     processes: { type: 'string', default: '4' },
     /** For one group. */
     'limit-minutes': { type: 'string', default: '25' },
@@ -65,6 +67,7 @@ for (const group of values.sig
   .filter(({ isSerial }) => values.serial || !isSerial)) {
   const options = {
     log: values.log as LogKind,
+    node: values.node as NodeKind,
     processes: Number(values.processes),
     limitMinutes: Number(values['limit-minutes']),
     ...(values.focus === undefined ? {} : { focus: values.focus }),

@@ -1,6 +1,5 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
-import { resolve } from 'node:path'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
@@ -554,9 +553,12 @@ program
 program
   .command('envtest')
   .description('tell where the control plane for other people\'s test suites is: see docs/envtest.md')
-  .addArgument(new Argument('<what>', 'path: the directory with kube-apiserver, etcd and kubectl').choices(['path']))
+  .addArgument(new Argument('<what>', 'path: the directory with kube-apiserver, etcd, kube-controller-manager and kubectl').choices(['path']))
   .addHelpText('after', '\n  $ export KUBEBUILDER_ASSETS="$(npx shiplog envtest path)"')
-  .action(() => void process.stdout.write(`${resolve(import.meta.dirname, '..', '..', '..', 'envtest', 'bin')}\n`))
+  .action(async () => {
+    const { prepareEnvtest } = await import('./envtest/prepare.ts')
+    process.stdout.write(`${await prepareEnvtest()}\n`)
+  })
 
 program
   .command('completion')

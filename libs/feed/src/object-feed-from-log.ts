@@ -2,7 +2,7 @@
 // The present objects are kept by reference, so a consumer that comes later starts from memory.
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { batchOf, header } from '@shiplog/events/envelope'
-import { type ClusterLog, type EventLog, type LogRecord, LogUnavailable } from '@shiplog/events/event-log'
+import { type EventLog, type LogRecord, LogUnavailable } from '@shiplog/events/event-log'
 import { type FeedBatch, isWanted, type ObjectChange, type ObjectFeed } from './object-feed.ts'
 import { endsObject, isObjectRecord, type ObjectRecord, type RecordCodec, recordCodec } from './record-codec.ts'
 import { storedAs, type StreamName, streamOf } from './stream-of.ts'
@@ -74,7 +74,7 @@ interface Source {
   readonly listeners: Set<Listener>
 }
 
-function startSource(log: EventLog, codec: RecordCodec, signal: AbortSignal, onEnd: () => void): Source {
+function startSource(log: Pick<EventLog, 'follow'>, codec: RecordCodec, signal: AbortSignal, onEnd: () => void): Source {
   const present = new Map<string, Map<string, Entry>>()
   const listeners = new Set<Listener>()
   let sequence = 0
@@ -164,8 +164,11 @@ function startSource(log: EventLog, codec: RecordCodec, signal: AbortSignal, onE
   }
 }
 
+/** What a feed asks of a log. */
+export type FollowedLog = { readonly [Name in StreamName]: Pick<EventLog, 'follow'> }
+
 /** Creates the feed of a process. Follows start when the first consumer needs them. */
-export function createObjectFeed(log: ClusterLog, options: ObjectFeedOptions = {}): LogObjectFeed {
+export function createObjectFeed(log: FollowedLog, options: ObjectFeedOptions = {}): LogObjectFeed {
   const bound = options.waitingChangesMax ?? waitingChangesMax
   const codec = options.codec ?? recordCodec
   const stopping = new AbortController()

@@ -3,6 +3,8 @@
 // a runtime only runs what it is told and says when it ended. One runtime serves all nodes of an agent, so every sandbox
 // names its node. What only a runtime of real containers can do is in `real`; the simulated one has no such part.
 
+import type { NodeStreams } from './node-streams.ts'
+
 /** A pod as the runtime needs it. `annotations` steer the simulated runtime and are ignored by others. */
 export interface SandboxConfig {
   readonly podUid: string
@@ -102,6 +104,10 @@ export interface ProcessConfig {
   readonly terminationMessagePath: string
   /** When that file is empty and the container failed, the end of its output is the message. */
   readonly outputAsMessage: boolean
+  /** It reads what attached clients type; absent: its input is empty. */
+  readonly stdin?: boolean
+  /** Its input ends when the first client that was attached to it leaves. */
+  readonly stdinOnce?: boolean
 }
 
 export interface VolumeMount {
@@ -258,6 +264,9 @@ export interface RealContainers {
 
   /** Removes all pods but these: they went while the agent was away. */
   keepOnly(podUids: ReadonlySet<string>): void
+
+  /** What goes in and out of running containers while somebody is connected. */
+  readonly streams: NodeStreams
 
   /** Where a container's output is kept: `<n>.log` for its n-th restart, with those that were rotated beside it. */
   logDirectory(pod: PodIdentity, container: string): string

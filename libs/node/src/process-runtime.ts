@@ -29,6 +29,8 @@ import {
   stateDirectory,
   workDirectory,
 } from './pod-directories.ts'
+import { attachToProcess } from './process-attach.ts'
+import { createProcessStreams } from './process-streams.ts'
 import { createUsageMeter } from './process-usage.ts'
 import { makeNodeDirectory } from './supervisor.ts'
 import { createSupervisorLink, isLineBroken, type SupervisorLink } from './supervisor-link.ts'
@@ -209,6 +211,8 @@ function startOrder({ directory }: Parts, { config: sandbox, volumes }: Pod, con
     logDirectory: containerLogDirectory(directory, { ...sandbox, uid: podUid }, config.name),
     terminationMessageFile: root.terminationMessageFile,
     outputAsMessage: wanted.outputAsMessage,
+    ...(wanted.stdin ? { stdin: true } : {}),
+    ...(wanted.stdinOnce ? { stdinOnce: true } : {}),
   }
 }
 
@@ -325,6 +329,11 @@ const realContainers = (parts: Parts): RealContainers => {
     keepOnly(podUids) {
       for (const podUid of podsOnDisk(directory)) if (!podUids.has(podUid)) remove(parts, podUid, true)
     },
+    streams: createProcessStreams({
+      clock: parts.clock,
+      placeOf: (containerID) => link.order('place', { containerID }),
+      attach: (target, options) => attachToProcess(directory, target, options),
+    }),
     logDirectory: (pod, container) => containerLogDirectory(directory, pod, container),
   }
 }

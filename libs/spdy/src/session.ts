@@ -51,6 +51,12 @@ export interface SpdySessionOptions {
   /** A stream that the peer opened; it is accepted unless this throws. Without it none is. */
   readonly onStream?: (stream: SpdyStream) => void
   readonly limits?: Partial<SpdyLimits>
+  /**
+   * The peer is a streaming server of Kubernetes' own library. It closes the connection as soon as it has said all, without
+   * reading, and resets its streams before: what we would send then (room, for which it never asks) would make the kernel
+   * throw away what is still on its way. So nothing is granted, and a cancelled stream is one that has ended.
+   */
+  readonly toKubernetes?: boolean
 }
 
 export interface SpdySession {
@@ -81,6 +87,7 @@ const closeTimeoutMs = 5_000
 
 export function createSpdySession(options: SpdySessionOptions): SpdySession {
   const { socket, role, clock, onStream } = options
+  const grantsRoom = options.toKubernetes !== true
   const limits: SpdyLimits = { ...defaultLimits, ...options.limits }
   const pack = createHeaderPacker()
   const unpack = createHeaderUnpacker(limits)
@@ -166,7 +173,7 @@ export function createSpdySession(options: SpdySessionOptions): SpdySession {
     },
     taken(stream, bytes, grant) {
       queuedBytes -= bytes
-      if (grant > 0) answer({ type: 'windowUpdate', streamId: stream.id, delta: grant })
+      if (grant > 0 && grantsRoom) answer({ type: 'windowUpdate', streamId: stream.id, delta: grant })
       pace(stream)
     },
     over(stream) {
@@ -211,7 +218,9 @@ export function createSpdySession(options: SpdySessionOptions): SpdySession {
         const asked = opening.get(frame.streamId)
         opening.delete(frame.streamId)
         asked?.reject(new Error(`the peer refused the stream with status ${frame.status}`))
-        streams.get(frame.streamId)?.receiveReset(frame.status)
+        const reset = streams.get(frame.streamId)
+        if (!grantsRoom && frame.status === resetStatus.cancel) reset?.receiveFin()
+        else reset?.receiveReset(frame.status)
         return
       }
       case 'settings':
@@ -288,7 +297,7 @@ export function createSpdySession(options: SpdySessionOptions): SpdySession {
    */
   function grantToSession(bytes: number): void {
     ungranted += bytes
-    if (ungranted < initialWindowBytes / 2) return
+    if (ungranted < initialWindowBytes / 2 || !grantsRoom) return
     answer({ type: 'windowUpdate', streamId: 0, delta: ungranted })
     ungranted = 0
   }

@@ -52,6 +52,7 @@ import { createReader } from './read/reader.ts'
 import { createRequestBodies } from './request/request-body.ts'
 import { createSignerChecks } from './access/signer-rights.ts'
 import { createStreams, type OnStored } from './store/streams.ts'
+import { createConnections } from './streaming/connections.ts'
 import { createTunnels } from './streaming/tunnels.ts'
 import { createPresentKinds } from './store/kinds.ts'
 import { createView } from './store/view.ts'
@@ -207,6 +208,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...{ kinds, reader, nowMs },
     watches: createWatchSource({ reader, kinds, hub, watchEvents: requestMetrics.watchEvents }),
     podLogs: createPodLogSource({ reader, tunnels }),
+    connections: createConnections({ reader, tunnels, integer: (below) => ids.integer(below) }),
     usage,
   })
   metrics.collect(() => storeSamples(streams))
@@ -239,9 +241,9 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const server =
     deps.https &&
     createHttpServer({
-      ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids },
+      ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock },
       metrics: requestMetrics,
-      events: deps.log.events,
+      log: deps.log,
       inspection: deps.inspection,
       stopped: closing.signal,
       tls: deps.https,

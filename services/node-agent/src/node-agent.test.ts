@@ -433,14 +433,19 @@ describe('a pod', () => {
       'pods',
       podObject({
         metadata: annotated({ 'exit-code.setup': '2' }),
-        spec: { restartPolicy: 'Never', initContainers: [{ name: 'setup', image: 'a' }] },
+        spec: { restartPolicy: 'Never', initContainers: ['first', 'setup', 'never'].map((name) => ({ name, image: 'a' })) },
       }),
     )
     await world.clock.advance(1_000)
     expect(world.pod()['status']).toMatchObject({
       phase: 'Failed',
-      initContainerStatuses: [{ state: { terminated: { exitCode: 2 } } }],
-      containerStatuses: [{ state: { terminated: { reason: 'ContainerStatusUnknown' } } }],
+      // What never began is not told of as lost.
+      initContainerStatuses: [
+        { state: { terminated: { exitCode: 0 } } },
+        { state: { terminated: { exitCode: 2 } } },
+        { state: { waiting: { reason: 'PodInitializing' } } },
+      ],
+      containerStatuses: [{ state: { waiting: { reason: 'PodInitializing' } } }],
     })
   })
 
@@ -530,6 +535,50 @@ describe('a pod', () => {
     await world.clock.advance(11_000)
     expect(waiting()).toMatchObject({ reason: 'ImagePullBackOff' })
     expect(world.pod()['status'].phase).toBe('Pending')
+  })
+
+  test.each([
+    ['nginx:1.29', true],
+    ['web:404, nginx:*', true],
+    ['*', true],
+    ['ng*x*29', true],
+    ['nginx', false],
+    ['nginx:1.2', false],
+    ['ng*x*x*29', false],
+    ['', false],
+  ])('whose image its node has not, by %j, waits until it has: %s', async (names, waits) => {
+    const world = await start()
+    const node = world.cluster.get('nodes', '/node-0')!
+    const missing = { 'simulated.shiplog.dev/missing-images': names }
+    const annotate = (annotations: JsonObject): void =>
+      void world.cluster.put('nodes', { ...node, metadata: { ...node.metadata, annotations } })
+    annotate(missing)
+    world.cluster.put('pods', podObject())
+    await world.clock.advance(1_000)
+    const state = (): JsonObject => world.pod()['status'].containerStatuses[0].state
+    expect(state()['waiting']?.reason).toBe(waits ? 'ErrImagePull' : undefined)
+    annotate({})
+    await world.clock.advance(30_000)
+    expect(state()).toMatchObject({ running: {} })
+  })
+
+  test('that names a node whose port another has is Failed as a kubelet tells it, and never runs', async () => {
+    const world = await start()
+    const ports = [{ containerPort: 80, hostPort: 80 }]
+    const spec = { containers: [{ name: 'main', image: 'nginx', ports }] }
+    world.cluster.put('pods', podObject({ name: 'first', spec }))
+    world.cluster.put('pods', podObject({ spec }))
+    await world.clock.advance(1_000)
+    expect(world.pod('first')['status'].phase).toBe('Running')
+    const { phase, reason, message, podIP, containerStatuses, conditions } = world.pod()['status']
+    expect({ phase, reason, podIP, containerStatuses }).toEqual({ phase: 'Failed', reason: 'NodePorts' })
+    expect(message).toBe(
+      "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+    )
+    expect(conditions.map(({ type }: JsonObject) => type)).toEqual(['PodScheduled'])
+    requestDeletion(world, 30)
+    await world.clock.advance(1_000)
+    expect(world.pod()).toBeUndefined()
   })
 
   test('past its deadline is stopped and Failed', async () => {

@@ -15,11 +15,13 @@ import { messageOf, type PodHost, type PodHostFactory, type PodHostListener } fr
 import { createLogTunnel } from './log-tunnel.ts'
 import { createNodeHeartbeats, type NodeHeartbeats } from './node-heartbeats.ts'
 import { type NodeConfig, type SimulatedNodes, simulatedNodes } from './node-object.ts'
+import { createNodeServer } from './node-server.ts'
 import { createPodTable, type PodEntry, podNameOf, type PodTable, wakeAt } from './pod-entry.ts'
 import { onReferenceChanged } from './pod-outcomes.ts'
 import { writePod } from './pod-status-writer.ts'
 import { forget, onPodChange, type PodSyncDeps } from './pod-sync.ts'
 import { advance, onContainerExit, type PodWorkerDeps, recordEvent, recover } from './pod-worker.ts'
+import { createStreamTunnels } from './stream-tunnels.ts'
 import { serveTunnels } from './tunnels.ts'
 import { reportUsage } from './usage-reports.ts'
 import { createWriteQueue, type WriteQueue } from './write-queue.ts'
@@ -114,7 +116,9 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const { client, clock, ids, log } = deps
   const configs = [...(deps.extraNodes ?? []), ...simulatedNodes(deps.nodes)]
   const table = createPodTable()
-  const host = deps.host(deps)
+  const annotationsOf = (node: string): Readonly<Record<string, string>> =>
+    heartbeats.objectOf(node)?.metadata.annotations ?? {}
+  const host = deps.host({ ...deps, annotationsOf })
   const identity = { bootID: ids.uuid(), runtimeVersion: host.version }
   const heartbeats = createNodeHeartbeats({ client, clock, log, nodes: configs, identity })
   const events = deps.eventObjects === false ? silentRecorder : createEventRecorder({ client, clock })
@@ -142,6 +146,8 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const sync: PodSyncDeps = {
     ...{ table, host, clock },
     nodes: new Map(configs.map((config) => [config.name, config])),
+    nodeOf: heartbeats.objectOf,
+    rejected: (entry, { reason, message }) => events.pod(entry.pod, entry.node.name, 'Warning', reason, message),
     advance: (entry) => advance(worker, entry),
     recover: (entry, adopted) => void recover(worker, entry, adopted),
     report: (entry) => writes.enqueue(entry),
@@ -224,15 +230,25 @@ function report({ deps, configs, host, table }: Parts, signal: AbortSignal): voi
   if (bus) void reportUsage({ bus, host, clock, log, nodeNames, pods: () => table.values(), signal })
 }
 
-/** Opens the way to what runs here: logs. */
+/** Opens the way to what runs here: logs, commands, ports. */
 function acceptTunnels({ deps, configs, table, host }: Parts): Disposable | undefined {
   const { bus, clock, log } = deps
+  if (!bus) return undefined
   const find = (uid: string) => {
     const entry = table.byUid(uid)
     return entry && { ...podNameOf(entry), uid, nodeName: entry.node.name, work: entry.work }
   }
-  const handlers = { logs: createLogTunnel({ host, clock, find }) }
-  return bus && serveTunnels({ bus, clock, log, nodeNames: configs.map(({ name }) => name), handlers })
+  const podsOf = (nodeName: string) => [...table.values()].filter(({ node }) => node.name === nodeName).map(({ pod }) => pod)
+  const open = new DisposableStack()
+  const nodes = new Map(configs.map((config) => [config.name, config]))
+  const server = open.use(createNodeServer({ host, clock, nodes, podsOf }))
+  const handlers = {
+    logs: createLogTunnel({ host, clock, find }),
+    ...createStreamTunnels({ host, clock, find }),
+    node: server.handler,
+  }
+  open.use(serveTunnels({ bus, clock, log, nodeNames: nodes.keys(), handlers }))
+  return open
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -2,6 +2,7 @@
 // said by pod-steps.ts; what came of that is folded in by pod-outcomes.ts; an earlier life's pod comes back by pod-adoption.ts.
 // No clock, no I/O: time is an argument, so every path can be tested to the second.
 import type { Container, EphemeralContainer, Pod, PodStatus } from '@shiplog/api/generated/types/core-v1'
+import type { PodRejection } from './pod-admission.ts'
 import type { ContainerConfig, ContainerRole } from '@shiplog/node/container-runtime'
 
 /** Initial restart back-off; the first restart is immediate. */
@@ -59,6 +60,8 @@ export interface PodWork {
   initialized: boolean
   /** Set once when activeDeadlineSeconds have passed. */
   deadlineExceeded: boolean
+  /** Why the node did not take the pod. */
+  rejection?: PodRejection
   /** Nothing runs and nothing will: the final status may be written and, for a deleted pod, the final DELETE sent. */
   finished: boolean
 }

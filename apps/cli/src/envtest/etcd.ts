@@ -2,8 +2,8 @@
 // own and asks no etcd: this answers what launchers ask (is it up, which version) and keeps nothing.
 import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { systemClock as clock } from '@shiplog/runtime/clock'
 import { type FlagTable, helpText, parseFlags } from './flags.ts'
+import { endWithLauncher } from './launcher.ts'
 
 const flags = {
   'advertise-client-urls': { kind: 'list', help: 'Taken and not looked at.' },
@@ -16,7 +16,6 @@ const flags = {
 
 /** What upstream's kube-apiserver of this version wants. */
 const etcdVersion = '3.6.5'
-const launcherCheckMs = 1_000
 
 const say = (line: string): void => void process.stderr.write(`etcd: ${line}\n`)
 
@@ -36,11 +35,7 @@ function main(args: readonly string[]): void {
   if (dataDir !== undefined) mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const urls = given.list('listen-client-urls')
   for (const text of urls.length > 0 ? urls : ['http://127.0.0.1:2379']) listen(new URL(text))
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => process.exit(0))
-  const launcher = process.ppid
-  clock.every(launcherCheckMs, () => {
-    if (process.ppid !== launcher) process.exit(0)
-  })
+  endWithLauncher(() => Promise.resolve(), say)
 }
 
 function listen({ hostname, port, host }: URL): void {

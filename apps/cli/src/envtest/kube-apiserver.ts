@@ -18,21 +18,18 @@ import { createPinoLogger } from '@shiplog/runtime/pino-logger'
 import { shiplogVersion } from '@shiplog/runtime/version'
 import { apiServerFlags, type ApiServerOptions, readApiServerOptions } from './api-server-flags.ts'
 import { helpText, type ParsedFlags, parseFlags } from './flags.ts'
+import { endWithLauncher } from './launcher.ts'
 import { servingCertificate } from './serving-certificate.ts'
 
 const program = 'kube-apiserver'
-/** Ends a server whose launcher was killed and could not end it: as long as nobody is left who started it. */
-const launcherCheckMs = 1_000
 const defaultCertDir = '/var/run/kubernetes'
 
 const say = (line: string): void => void process.stderr.write(`${program}: ${line}\n`)
 
-try {
-  await main(process.argv.slice(2))
-} catch (error) {
-  say((error as Error).message)
+main(process.argv.slice(2)).catch((error: Error) => {
+  say(error.message)
   process.exit(1)
-}
+})
 
 async function main(args: readonly string[]): Promise<void> {
   const flags = parseFlags(apiServerFlags, args)
@@ -40,23 +37,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (flags.isOn('version')) return void process.stdout.write(`Shiplog ${shiplogVersion}\n`)
   if (flags.unknown.length > 0) say(`not looked at: ${flags.unknown.map((name) => `--${name}`).join(', ')}`)
   const server = await start(readApiServerOptions(flags, (path) => readFileSync(path, 'utf8')), flags)
-  let isStopping = false
-  const stop = (): void => {
-    if (isStopping) return
-    isStopping = true
-    server.stop().then(
-      () => process.exit(0),
-      (error: Error) => {
-        say(error.message)
-        process.exit(1)
-      },
-    )
-  }
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, stop)
-  const launcher = process.ppid
-  clock.every(launcherCheckMs, () => {
-    if (process.ppid !== launcher) stop()
-  })
+  endWithLauncher(() => server.stop(), say)
 }
 
 /** Authorities whose certificates are believed: nobody's, when no file names any. */

@@ -13,6 +13,8 @@ export interface CertificateFiles {
   readonly certFile: string | undefined
   readonly keyFile: string | undefined
   readonly certDir: string
+  /** Of the files in there; default `apiserver`. */
+  readonly baseName?: string
 }
 
 const dayMs = 86_400_000
@@ -20,8 +22,9 @@ const validDays = 365
 const backdateMs = 3_600_000
 
 export function servingCertificate(files: CertificateFiles, addresses: readonly string[], nowMs: number): ServingCertificate {
-  const certFile = files.certFile ?? join(files.certDir, 'apiserver.crt')
-  const keyFile = files.keyFile ?? join(files.certDir, 'apiserver.key')
+  const { baseName = 'apiserver' } = files
+  const certFile = files.certFile ?? join(files.certDir, `${baseName}.crt`)
+  const keyFile = files.keyFile ?? join(files.certDir, `${baseName}.key`)
   if (files.certFile === undefined && !existsSync(certFile)) makeCertificate(certFile, keyFile, files.certDir, addresses, nowMs)
   return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
 }

@@ -1,12 +1,10 @@
 // Where the past is read from: a running cluster through its gateway, or the log of a stopped one straight from its data
 // directory (a copied one will do). Commands see one small port and need not know which it is.
-import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { isAlive, lockDirectory, lockHolder } from '@shiplog/runtime/directory-lock'
 import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
-import { decodeYaml } from '@shiplog/api/decode/decode-yaml'
 import type { EventLog, LogRecord, ReadOptions } from '@shiplog/events/event-log'
 import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
 import { type Damage, inspectLog, isDamage, type LogInspection, withDamage } from '@shiplog/events/integrity/log-inspection'
@@ -14,6 +12,7 @@ import { decodeLine } from '@shiplog/events/history/record-lines'
 import { type DamagedRecord, type DecodedRecord, type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
+import { credentialsIn } from '../kubeconfig-credentials.ts'
 import { clusterFiles } from '../cluster/cluster-files.ts'
 import { onEnd } from '../ending.ts'
 import { findNatsServer } from '../cluster/find-nats-server.ts'
@@ -124,52 +123,8 @@ async function stoppedSource(dataDir: string, codec: RecordCodec): Promise<Histo
   }
 }
 
-interface Credentials {
-  readonly server: string
-  readonly ca?: Buffer
-  readonly cert?: Buffer
-  readonly key?: Buffer
-  readonly token?: string
-}
-
-/** What is wrong with a kubeconfig is said without what is in it: it holds keys and tokens. */
-function kubeconfigIn(path: string): any {
-  const text = readFileSync(path, 'utf8')
-  try {
-    return decodeYaml(text).value
-  } catch {
-    throw new Error(`${path} is no YAML`)
-  }
-}
-
-/** The current context of a kubeconfig: certificates and tokens, inline or in files. */
-function credentialsOf(path: string): Credentials {
-  const config = kubeconfigIn(path)
-  const named = (list: any[], name: string): any => list?.find((entry) => entry.name === name)
-  const context = named(config.contexts, config['current-context'])?.context
-  const cluster = named(config.clusters, context?.cluster)?.cluster
-  if (!cluster?.server) throw new Error(`${path} names no server for its current context`)
-  const user = named(config.users, context.user)?.user ?? {}
-  const bytes = (holder: any, key: string): Buffer | undefined =>
-    holder[`${key}-data`]
-      ? Buffer.from(holder[`${key}-data`], 'base64')
-      : holder[key]
-        ? readFileSync(resolve(dirname(path), holder[key]))
-        : undefined
-  const ca = bytes(cluster, 'certificate-authority')
-  const cert = bytes(user, 'client-certificate')
-  const key = bytes(user, 'client-key')
-  return {
-    server: String(cluster.server).replace(/\/$/, ''),
-    ...(ca ? { ca } : {}),
-    ...(cert ? { cert } : {}),
-    ...(key ? { key } : {}),
-    ...(user.token ? { token: user.token } : {}),
-  }
-}
-
 function gatewaySource(kubeconfig: string, codec: RecordCodec): HistorySource {
-  const { server, token, ...tls } = credentialsOf(kubeconfig)
+  const { server, token, ...tls } = credentialsIn(kubeconfig)
 
   const ask = (path: string, query: URLSearchParams, signal?: AbortSignal): Promise<IncomingMessage> =>
     new Promise((settle, reject) => {

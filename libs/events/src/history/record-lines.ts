@@ -19,6 +19,9 @@ export function encodeRecordLine(record: LogRecord): Buffer {
   ])
 }
 
+/** The line between the present and what comes. */
+export const stateEndLine = Buffer.from('{"state":"complete"}\n')
+
 const damageStart = Buffer.from('{"damaged":')
 
 /** The line that stands where a record is damaged or missing. */

@@ -92,13 +92,17 @@ const criSettings = [
   '  netns_mounts_under_state_dir = true',
 ]
 
-const runtimes = (prefix: string, runc: string): string[] => [
-  `${prefix}.runc]`,
-  '  runtime_type = "io.containerd.runc.v2"',
-  `${prefix}.runc.options]`,
-  `  BinaryName = ${text(runc)}`,
-  '  SystemdCgroup = false',
-]
+/** The second is what Kubernetes' suite names in its RuntimeClasses. */
+const handlers = ['runc', 'test-handler']
+
+const runtimes = (prefix: string, runc: string): string[] =>
+  handlers.flatMap((handler) => [
+    `${prefix}.${handler}]`,
+    '  runtime_type = "io.containerd.runc.v2"',
+    `${prefix}.${handler}.options]`,
+    `  BinaryName = ${text(runc)}`,
+    '  SystemdCgroup = false',
+  ])
 
 export interface PodNetworkInput {
   /** One range of each family: `10.244.1.0/24`. */

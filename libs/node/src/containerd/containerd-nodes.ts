@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import type { Clock } from '@shiplog/runtime/clock'
 import { containerdConfig, containerdSocket, podNetwork } from './containerd-config.ts'
 import { createDial, type Dial, doorIsOpen, letIn } from './door.ts'
-import { endHolder, findHolder, inNamespace, startHolder } from './holder.ts'
+import { endHolder, findHolder, holders, inNamespace, startHolder } from './holder.ts'
 import { apiPort, apiServiceRules, connectNode, doorAddress, nodeAddress, type NetworkedNode, prepareBridge } from './network.ts'
 import { pauseArchive } from './pause-image.ts'
 import type { NodePrograms } from './programs.ts'
@@ -22,6 +22,8 @@ const importTimeoutMs = 300_000
 /** As `ctr` calls it. */
 const loadVerb = `import`
 const runTmpfsBytes = 256 << 20
+const cgroupMount = '/sys/fs/cgroup'
+const cgroupTriesMax = 50
 
 export interface ContainerdNodesOptions {
   /** Of all these nodes; absolute, made when it is not there. */
@@ -63,7 +65,7 @@ export function whyNoContainerdNodes(): string | undefined {
   if (process.getuid?.() !== 0) return 'nodes of containers need root: containerd mounts file systems and makes namespaces'
   const missing = ['unshare', 'nsenter', 'ip', 'mount'].filter((name) => !isOnPath(name))
   if (missing.length > 0) return `nodes of containers need ${missing.join(' and ')} (packages util-linux and iproute2)`
-  if (!existsSync('/sys/fs/cgroup')) return 'nodes of containers need cgroups'
+  if (!existsSync(cgroupMount)) return 'nodes of containers need cgroups'
   return undefined
 }
 
@@ -76,6 +78,7 @@ export async function startContainerdNodes(options: ContainerdNodesOptions): Pro
   const directory = resolve(options.directory)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   await sweepOthers(directory, new Set(nodes.map(({ name }) => name)), clock)
+  await sweepCgroups(clock)
   const doorPid = await startDoor(directory, options)
   const started = await Promise.all(nodes.map((node, index) => startNode(directory, options, node, index)))
   const networked = started.map(({ holderPid }, index): NetworkedNode => ({ index, holderPid, podCIDRs: nodes[index]!.podCIDRs }))
@@ -97,7 +100,7 @@ export async function endContainerdNodes(directory: string, clock: Clock): Promi
   const home = resolve(directory)
   await sweepOthers(home, new Set(), clock)
   await endHolder(doorMark(home), clock)
-  await removeCgroups(clusterCgroup(home), clock)
+  await sweepCgroups(clock)
 }
 
 async function sweepOthers(directory: string, wanted: ReadonlySet<string>, clock: Clock): Promise<void> {
@@ -108,14 +111,28 @@ async function sweepOthers(directory: string, wanted: ReadonlySet<string>, clock
   }
 }
 
+/** Removes the cgroups of clusters of which nothing runs any more: of this one, and of those that ended otherwise. */
+async function sweepCgroups(clock: Clock): Promise<void> {
+  const alive = new Set([...holders().keys()].map((mark) => clusterCgroup(dirname(mark))))
+  const found = cgroupRoots().flatMap((root) => readdirSync(root).filter((name) => /^shiplog-[0-9a-f]{12}$/.test(name)))
+  for (const name of new Set(found)) if (!alive.has(name)) await removeCgroups(name, clock)
+}
+
+/** The one hierarchy of version 2, or each of version 1. */
+const cgroupRoots = (): string[] => [
+  cgroupMount,
+  ...readdirSync(cgroupMount, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(cgroupMount, name)),
+]
+
 const clusterCgroup = (directory: string): string =>
   `shiplog-${createHash('sha256').update(directory).digest('hex').slice(0, 12)}`
 
 /** A cgroup that held processes until now may refuse for a moment. */
 async function removeCgroups(path: string, clock: Clock): Promise<void> {
-  const roots = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map((name) => join('/sys/fs/cgroup', name))]
-  for (const root of roots.map((dir) => join(dir, path)).filter((dir) => existsSync(dir))) {
-    for (let tries = 0; tries < 50 && existsSync(root); tries++) {
+  for (const root of cgroupRoots().map((dir) => join(dir, path)).filter((dir) => existsSync(dir))) {
+    for (let tries = 0; tries < cgroupTriesMax && existsSync(root); tries++) {
       removeTree(root)
       if (existsSync(root)) await clock.sleep(pollMs)
     }

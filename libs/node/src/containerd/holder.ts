@@ -11,6 +11,7 @@ const run = promisify(execFile)
 const markVariable = 'SHIPLOG_HOLDER'
 const readyTimeoutMs = 10_000
 const pollMs = 10
+const directoryLookSeconds = 2
 const commandTimeoutMs = 20_000
 
 export interface HolderOptions {
@@ -27,22 +28,28 @@ export interface HolderOptions {
 }
 
 /** The process id of the holder of this mark, when there is one. */
-export function findHolder(mark: string): number | undefined {
+export const findHolder = (mark: string): number | undefined => holders().get(mark)
+
+/** All holders of the machine, whoever started them: by their marks. */
+export function holders(): Map<string, number> {
+  const found = new Map<string, number>()
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry)
-    if (Number.isSafeInteger(pid) && pid > 1 && isHolder(pid, mark)) return pid
+    const mark = Number.isSafeInteger(pid) && pid > 1 ? markOf(pid) : undefined
+    if (mark !== undefined) found.set(mark, pid)
   }
-  return undefined
+  return found
 }
 
-function isHolder(pid: number, mark: string): boolean {
+function markOf(pid: number): string | undefined {
   try {
     // The first in a process namespace below ours, and no other that inherited its environment.
     const inside = /^NSpid:\s+\d+\s+.*?(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]
-    if (inside !== '1') return false
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${markVariable}=${mark}`)
+    if (inside !== '1') return undefined
+    const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    return variables.find((variable) => variable.startsWith(`${markVariable}=`))?.slice(markVariable.length + 1)
   } catch {
-    return false
+    return undefined
   }
 }
 
@@ -54,8 +61,11 @@ export async function startHolder(options: HolderOptions): Promise<number> {
     ...prepare,
     'touch /run/prepared',
     'set +e',
+    // Whoever removes the directory wants nothing of this any more: all but this process is ended, and then it ends.
+    `alive() { [ -d '${mark.replaceAll("'", "'\\''")}' ]; }`,
+    `(while alive; do sleep ${directoryLookSeconds}; done; kill -9 -1) &`,
     // As the first process it buries what others leave behind, which `wait` does in passing.
-    'while :; do "$@" & wait $!; sleep 0.3; done',
+    'while alive; do "$@" & wait $!; sleep 0.3; done',
   ].join('\n')
   const log = openSync(logFile, 'a', 0o600)
   const child = spawn(

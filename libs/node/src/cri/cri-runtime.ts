@@ -19,6 +19,7 @@ import { containerLogDirectory, isSafeName, logDirectoriesOf } from '../pod-dire
 import { type CriClient, criMessage, isCriFault, isNotFound } from './cri-client.ts'
 import { createExitWatch, type ExitWatch } from './cri-exits.ts'
 import { containerNameLabel, podUidLabel } from './cri-labels.ts'
+import { startLogRotation } from './cri-log-rotation.ts'
 import type { ContainerConfigMessage, ContainerStatusMessage, ListedContainer, SandboxConfigMessage } from './cri-messages.ts'
 import { terminationMessageOf } from './termination-message.ts'
 import { type NodeMounts, podDirectory, podsDirectory, prepareVolumes, removeVolumes } from './cri-volumes.ts'
@@ -97,6 +98,7 @@ export function createCriRuntime(deps: CriRuntimeDeps): CriRuntime {
         finishedAtMs: deps.clock.nowMs(),
       }),
   })
+  const rotation = startLogRotation({ ...deps, directory: deps.node.directory })
   const parts: Parts = { ...deps, exits, turns: new Map(), isStopped: () => stopped }
   return {
     runSandbox: (podUid, ...rest) => inTurn(parts, podUid, () => runSandbox(parts, podUid, ...rest)),
@@ -121,6 +123,7 @@ export function createCriRuntime(deps: CriRuntimeDeps): CriRuntime {
     running: () => exits.running(),
     async stop() {
       stopped = true
+      rotation[Symbol.dispose]()
       exits.stop()
     },
   }

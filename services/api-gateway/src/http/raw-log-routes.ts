@@ -1,11 +1,14 @@
-// `GET /shiplog/v1/events`: the records of EVENTS as JSON lines, for the tools that tell, explain and replay the past.
-// It is no part of the Kubernetes API; whoever may `get` this path as a non-resource URL reads everything, Secrets
+// `GET /shiplog/v1/events`: the records of EVENTS as JSON lines, for the tools that tell, explain and replay the past. With
+// `state=true` the present comes first, the last record of every subject, with a line of its own after it, and then what
+// comes; of the other streams (`stream=leases`) that is all there is: controllers that run apart follow it. It is no part of the Kubernetes API; whoever may `get` this path as a non-resource URL reads everything, Secrets
 // included. `GET /shiplog/v1/log` says how far the log reaches, and which sequence belongs to a time.
 import { ApiError, badRequest, methodNotAllowed } from '@shiplog/api/status'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
 import { type Damage, isDamage, type LogInspection, withDamage } from '@shiplog/events/integrity/log-inspection'
-import { encodeDamageLine, encodeRecordLine } from '@shiplog/events/history/record-lines'
+import { encodeDamageLine, encodeRecordLine, stateEndLine } from '@shiplog/events/history/record-lines'
+import type { FollowedLog } from '@shiplog/feed/object-feed-from-log'
+import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { FrameSink } from '../read/watch.ts'
 import type { HttpReply, HttpRequest } from './fastify-types.ts'
@@ -13,7 +16,7 @@ import { answerJson, beginStream } from './responses.ts'
 import { isWebSocketRequest } from './web-socket.ts'
 
 export interface RawLogDeps {
-  readonly events: EventLog
+  readonly log: FollowedLog & { readonly events: EventLog }
   /** What is known of damage to it. */
   readonly inspection: LogInspection | undefined
   readonly stopped: AbortSignal
@@ -22,7 +25,7 @@ export interface RawLogDeps {
 
 export async function serveLogDescription(deps: RawLogDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
   refuseOtherMethods(request)
-  answerJson(reply, 200, await describeLog(deps.events, request.searchParams, deps.inspection))
+  answerJson(reply, 200, await describeLog(deps.log.events, request.searchParams, deps.inspection))
 }
 
 export async function serveRawEvents(deps: RawLogDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
@@ -30,7 +33,10 @@ export async function serveRawEvents(deps: RawLogDeps, request: HttpRequest, rep
   const query = parseEventsQuery(request.searchParams)
   if (isWebSocketRequest(request.raw)) throw new ApiError(badRequest(`${eventsPath} is not served over a WebSocket`))
   const sink = beginStream(reply, 'application/x-ndjson')
-  await serveEvents(deps.events, deps.inspection, query, sink, deps.stopped).catch((error: unknown) =>
+  const served = query.isState
+    ? serveState(deps.log[query.stream], query, sink, deps.stopped)
+    : serveEvents(deps.log.events, deps.inspection, query, sink, deps.stopped)
+  await served.catch((error: unknown) =>
     deps.logger.error({ err: error }, 'failed to read the event log for a client'),
   )
 }
@@ -50,6 +56,9 @@ export interface EventsQuery {
   readonly to: number | undefined
   readonly subjects: readonly string[]
   readonly follow: boolean
+  /** The present first, whatever `from` says, and then what comes. */
+  readonly isState: boolean
+  readonly stream: StreamName
 }
 
 export function parseEventsQuery(query: URLSearchParams): EventsQuery {
@@ -65,7 +74,11 @@ export function parseEventsQuery(query: URLSearchParams): EventsQuery {
     if (!/^[^\s.]+(\.[^\s.]+)*$/.test(subject))
       throw new ApiError(badRequest(`${JSON.stringify(subject)} is not a subject`))
   }
-  return { from: number('from') ?? 1, to: number('to'), subjects, follow: query.get('follow') === 'true' }
+  const stream = streamNames.find((name) => name === (query.get('stream') ?? 'events'))
+  if (!stream) throw new ApiError(badRequest(`there are the streams ${streamNames.join(', ')}`))
+  const isState = query.get('state') === 'true'
+  if (stream !== 'events' && !isState) throw new ApiError(badRequest(`of ${stream} there is only the state`))
+  return { from: number('from') ?? 1, to: number('to'), subjects, follow: query.get('follow') === 'true', isState, stream }
 }
 
 /** How long a reader waits for the inspection of the log; what is not known then is read without it. */
@@ -99,6 +112,26 @@ export async function serveEvents(
     sink.end()
   } catch (error) {
     // The answer has begun: only its breaking off can tell that it is not whole.
+    sink.destroy()
+    throw error
+  }
+}
+
+/** The last record of every subject, the line that says so, and then every record, until the client goes. */
+async function serveState(
+  log: Pick<EventLog, 'follow'>,
+  { subjects }: EventsQuery,
+  sink: FrameSink,
+  stopped: AbortSignal,
+): Promise<void> {
+  const signal = AbortSignal.any([sink.closed, stopped])
+  try {
+    for await (const page of log.follow({ subjects: subjects.length > 0 ? subjects : ['>'], signal })) {
+      const bytes = page.length === 0 ? stateEndLine : Buffer.concat(page.map(encodeRecordLine))
+      if (!sink.write(bytes)) await sink.drained()
+    }
+    sink.end()
+  } catch (error) {
     sink.destroy()
     throw error
   }

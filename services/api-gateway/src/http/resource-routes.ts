@@ -1,7 +1,7 @@
 // Requests for resources: from path, method and headers to an operation, and from its answer to a response.
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, type ResourceInfo } from '@shiplog/api/schema/schema'
-import { ApiError, badRequest, isApiError, notAcceptable, type Status } from '@shiplog/api/status'
+import { ApiError, badRequest, isApiError, notAcceptable, routeNotFound, type Status } from '@shiplog/api/status'
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { wireHeader } from '@shiplog/api-client/wire/headers'
 import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
@@ -14,26 +14,33 @@ import { accessResource } from '../access/resource-access.ts'
 import { selectorsOf } from '../access/selectors.ts'
 import type { StatusAnswer, ValueAnswer, WatchAnswer } from '../operations/answer.ts'
 import type { Operations } from '../operations/operations.ts'
-import { negotiate, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
-import { createPresenter, type ListBody, type Presenter } from '../representation/presenter.ts'
+import { negotiate, protobufMediaType, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
+import { bytesOf, createPresenter, type ListBody, type Presenter } from '../representation/presenter.ts'
+import { createProtobufPresenter, inProtobuf } from '../representation/protobuf-presenter.ts'
 import { whyNoGoDuration } from '../time-travel/go-time.ts'
 import type { GatewayRequest, Verb } from '../request/gateway-request.ts'
+import { turnsOf } from '../read/slices.ts'
 import { findResource } from '../store/kinds.ts'
 import { internalPackageOf } from '../request/request-body.ts'
 import { includeObjectOf } from '../request/list-options.ts'
 import { managerOfUserAgent } from '../request/request-options.ts'
+import type { Clock } from '@shiplog/runtime/clock'
+import { serveConnection } from './connection-answers.ts'
 import { header, type HttpReply, type HttpRequest } from './fastify-types.ts'
 import type { ResourcePath } from './request-info.ts'
 import { labelsOf, type RequestLabels, type RequestMetrics } from './request-metrics.ts'
 import { answerNoPath, answerStatus, beginFrames, sendBody, type SendDeps, warn } from './responses.ts'
 import { serveStream } from './stream-answers.ts'
+import { isWebSocketRequest } from './web-socket.ts'
 import { readTrustedHeaders } from './trusted-headers.ts'
+import { isSwitched } from './web-socket.ts'
 
 export interface ResourceDeps extends SendDeps {
   readonly authorizer: Authorizer
   /** Components whose word on cause, basis and decision is recorded. */
   readonly trusted: (user: User) => boolean
   readonly metrics: RequestMetrics
+  readonly clock: Clock
 }
 
 /** Serves a request for a resource, with the operations of the present or of a moment. */
@@ -54,9 +61,10 @@ export async function serveResource(
     { ...info, user, method, verb: asked, selectors },
   )
   if ('refusal' in access) return access.isNoPath ? answerNoPath(reply) : answerStatus(reply, access.refusal)
-  checkQuery(info, query)
   const { resource, verb } = access
   const kind = found.catalogue.kind(resource)
+  if (connects(info)) return await serveConnected(deps, operations, { info, kind, verb }, request, reply)
+  checkQuery(info, query)
   const labels = labelsOf(verb, resource, info, {
     apply: header(request.raw, 'content-type')?.startsWith('application/apply-patch') ?? false,
     dryRun: query.has('dryRun'),
@@ -64,11 +72,14 @@ export async function serveResource(
   request.labels = labels
   const outdated = deprecatedResources.get(`${apiVersionOf(info.group, info.version)}/${info.resource}`)
   warn(reply, outdated ? [outdated] : (kind.custom?.warnings ?? []))
-  const representation = negotiate(header(request.raw, 'accept'))
+  const hasProtobuf = kind.custom === undefined && !isWebSocketRequest(request.raw)
+  const servable = servableMediaTypes(hasProtobuf)
+  const representation = negotiate(header(request.raw, 'accept'), hasProtobuf)
   if (representation.as !== 'object' && !hasMetadata(resource, info.subresource))
-    return answerStatus(reply, notAcceptable(servableMediaTypes))
+    return answerStatus(reply, notAcceptable(servable))
   const trusted = deps.trusted(user)
-  if (verb === 'watch' && representation.yaml) return answerStatus(reply, notAcceptable([servableMediaTypes[0]!]))
+  if (verb === 'watch' && representation.yaml)
+    return answerStatus(reply, notAcceptable(servable.filter((type) => !type.endsWith('yaml'))))
   const presenter = presenterOf(kind, representation, query, operations)
   const answer = await operations
     .dispatch(verb, gatewayRequest(request, kind, info, verb, trusted))
@@ -77,6 +88,8 @@ export async function serveResource(
       if (isApiError(error)) warn(reply, error.warnings)
       throw error
     })
+  // Those were served above.
+  if (answer.kind === 'connection') throw new ApiError(routeNotFound())
   if (answer.kind === 'stream') {
     using _open = beginLongRunning(deps, request, labels)
     return await serveStream(request, reply, answer)
@@ -84,24 +97,60 @@ export async function serveResource(
   const mismatch = mismatchOf(answer.kind, representation, info.subresource === 'scale' ? scaleResource : resource)
   if (mismatch) return answerStatus(reply, mismatch)
   warn(reply, answer.warnings)
-  if (answer.kind === 'watch') return await serveWatch(deps, request, reply, answer, presenter, labels)
+  if (answer.kind === 'watch') return await serveWatch(deps, request, reply, answer, presenter, labels, isInProtobuf(representation))
   reply.code(answer.code)
   if (trusted) reply.header(wireHeader.sequence, String(answer.sequence))
   await sendBody(deps, request, reply, ...bodyOf(answer, representation, presenter, operations.nowMs))
+}
+
+const connecting = new Set(['exec', 'attach', 'portforward', 'proxy'])
+
+/** Whether it connects with what runs: what it asks is meant for that, and no option of ours. */
+export const connects = ({ subresource, name }: Pick<ResourcePath, 'subresource' | 'name'>): boolean =>
+  name !== '' && connecting.has(subresource)
+
+async function serveConnected(
+  deps: ResourceDeps,
+  operations: Operations,
+  { info, kind, verb }: { readonly info: ResourcePath; readonly kind: ServedKind; readonly verb: Verb },
+  request: HttpRequest,
+  reply: HttpReply,
+): Promise<void> {
+  const { resource } = kind
+  const labels = labelsOf('connect', resource, info, { apply: false, dryRun: false })
+  request.labels = labels
+  checkName(info)
+  // WebSockets begin with a GET, and do no less than a POST does: upstream asks for the right to create in any case.
+  if (info.subresource !== 'proxy' && verb !== 'create') {
+    const asked = { ...info, user: request.user, method: request.method, verb: 'create' as const, selectors: undefined }
+    const access = accessResource({ authorizer: deps.authorizer, resource }, asked)
+    if ('refusal' in access) return answerStatus(reply, access.refusal)
+  }
+  const answer = await operations.dispatch(verb, gatewayRequest(request, kind, info, verb, false))
+  if (answer.kind !== 'connection') throw new ApiError(routeNotFound())
+  const beganMs = deps.clock.nowMs()
+  using _open = beginLongRunning(deps, request, labels)
+  await serveConnection(deps, info, request, reply, answer.connection)
+  // What took the connection over is no answer that anybody else counts.
+  if (isSwitched(request.raw)) deps.metrics.answered(labels, 101, (deps.clock.nowMs() - beganMs) / 1_000)
 }
 
 const isGroupServed = ({ resources }: Catalogue, group: string): boolean =>
   group === '' || resources.some((one) => one.group === group)
 
 /** Options that every request may have, and that are refused when they cannot be read. */
-function checkQuery({ name }: ResourcePath, query: URLSearchParams): void {
+function checkQuery(info: ResourcePath, query: URLSearchParams): void {
   if (query.size > 0) {
     const timeout = query.get('timeout')
     const why = timeout ? whyNoGoDuration(timeout) : undefined
     if (why) throw new ApiError(badRequest(`invalid timeout specified in the request URL - ${why}`))
-    if (name !== '' && query.get('export') && query.get('export') !== 'false')
+    if (info.name !== '' && query.get('export') && query.get('export') !== 'false')
       throw new ApiError(badRequest('the export parameter, deprecated since v1.14, is no longer supported'))
   }
+  checkName(info)
+}
+
+function checkName({ name }: ResourcePath): void {
   const wrong = pathSegment(name)
   if (name !== '' && wrong.length > 0)
     throw new ApiError(badRequest(`Name parameter invalid: ${goQuote(name)}: ${wrong.join(';')}`))
@@ -121,7 +170,7 @@ function mismatchOf(
     kind === 'list'
       ? `PartialObjectMetadata, but the requested object is a list (*${of}.${listKind})`
       : `PartialObjectMetadataList, but the requested object is not a list (*${of}.${name})`
-  return { ...notAcceptable(servableMediaTypes), message: `you requested ${why}` }
+  return { ...notAcceptable(servableMediaTypes(true)), message: `you requested ${why}` }
 }
 
 function gatewayRequest(
@@ -155,10 +204,11 @@ async function serveWatch(
   answer: WatchAnswer,
   presenter: Presenter,
   labels: RequestLabels,
+  isProtobuf: boolean,
 ): Promise<void> {
   using watch = answer
   using _open = beginLongRunning(deps, request, labels)
-  const sink = beginFrames(request, reply)
+  const sink = beginFrames(request, reply, isProtobuf ? protobufWatchType : undefined)
   try {
     await watch.serve(presenter, sink)
   } catch (error) {
@@ -178,7 +228,15 @@ const presenterOf = (
   representation: Representation,
   query: URLSearchParams,
   { nowMs }: Operations,
-): Presenter => createPresenter(kind, representation, { nowMs, includeObject: includeObjectOf(query) })
+): Presenter =>
+  representation.as !== 'table' && representation.protobuf
+    ? createProtobufPresenter(kind, representation, turnsOf({ nowMs }))
+    : createPresenter(kind, representation, { nowMs, includeObject: includeObjectOf(query) })
+
+const protobufWatchType = `${protobufMediaType};stream=watch`
+
+const isInProtobuf = (representation: Representation): boolean =>
+  representation.as !== 'table' && representation.protobuf === true
 
 const whole = (bytes: Buffer): ListBody => ({ pieces: [bytes], bytes: bytes.length })
 
@@ -193,6 +251,10 @@ function bodyOf(
     case 'object':
       return [representation, whole(presenter.object(answer.object, answer.bytes))]
     case 'list':
+      if (presenter.prepared) {
+        const prepared = () => presenter.prepared!(answer.versions, answer.meta)
+        return [representation, { pieces: [], bytes: undefined, prepared, heldBytes: bytesOf(answer.versions) }]
+      }
       return [
         representation,
         {
@@ -203,15 +265,18 @@ function bodyOf(
     case 'status':
       if (representation.as === 'table' && answer.body['kind'] === 'Scale')
         return [representation, whole(scaleTable(answer, nowMs()))]
-      return [
-        { as: 'object', yaml: representation.yaml },
-        whole(Buffer.from(JSON.stringify(shownStatus(answer, representation)))),
-      ]
+      return statusBody(shownStatus(answer, representation), representation)
   }
 }
 
+function statusBody(shown: object, representation: Representation): readonly [Representation, ListBody] {
+  const encoded = isInProtobuf(representation) ? inProtobuf(shown) : undefined
+  if (encoded) return [{ as: 'object', yaml: false, protobuf: true }, whole(encoded)]
+  return [{ as: 'object', yaml: representation.yaml }, whole(Buffer.from(JSON.stringify(shown)))]
+}
+
 /** The metadata alone, of what has some. */
-const shownStatus = ({ body }: StatusAnswer, representation: Representation): unknown =>
+const shownStatus = ({ body }: StatusAnswer, representation: Representation): object =>
   representation.as === 'metadata' && body['kind'] === 'Scale'
     ? { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${representation.version}`, metadata: body['metadata'] }
     : body
@@ -250,7 +315,9 @@ export function verbOf(
     case 'DELETE':
       return info.name === '' ? 'deletecollection' : 'delete'
     default:
-      return undefined
+      // A proxy takes all methods.
+      if (info.subresource !== 'proxy' || info.name === '') return undefined
+      return method === 'HEAD' ? 'get' : 'connect'
   }
 }
 

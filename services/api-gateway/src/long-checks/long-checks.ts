@@ -140,10 +140,10 @@ export function createLongChecks({ clock, timeoutMs = longCheckTimeoutMs }: Long
 
 /** Beside this file in a checkout; beside the bundles where everything is bundled. */
 function workerProgram(): string {
+  const bundles = ['long-checks.mjs', 'long-checks.cjs']
   const places = [
     join(import.meta.dirname, 'worker.ts'),
-    join(import.meta.dirname, 'long-checks.mjs'),
-    join(import.meta.dirname, '..', 'long-checks.mjs'),
+    ...bundles.flatMap((name) => [join(import.meta.dirname, name), join(import.meta.dirname, '..', name)]),
   ]
   const found = places.find((place) => existsSync(place))
   if (found === undefined) throw new Error(`the program of long checks is not there: ${places.join(', ')}`)

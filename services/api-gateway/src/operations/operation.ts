@@ -15,6 +15,7 @@ import { parseResourceVersion } from '../request/list-options.ts'
 import type { RequestBodies } from '../request/request-body.ts'
 import type { Kinds } from '../store/kinds.ts'
 import type { Version } from '../store/version.ts'
+import type { Connections } from '../streaming/connections.ts'
 import type { PodLogSource } from '../streaming/pod-logs.ts'
 import type { Writer } from '../write/writer.ts'
 import type { Answer } from './answer.ts'
@@ -34,6 +35,7 @@ export interface OperationDeps {
   readonly reviews: ReviewDeps
   readonly watches: WatchSource
   readonly podLogs: PodLogSource
+  readonly connections: Connections
   /** What nodes use now; absent where answers are of the past. */
   readonly usage?: UsageSource
   /** The time that answers are as of. */

@@ -115,6 +115,7 @@ export function createContainerHost(deps: ContainerHostDeps): PodHost {
     version: backend.version,
     logs: backend.logs,
     ...(backend.streams ? { streams: backend.streams } : {}),
+    ...(backend.network ? { network: backend.network } : {}),
     outlivesAgent: true,
     runSandbox: async (pod, config) => backend.runSandbox(pod, config, await volumesOf(deps, pod)),
     startContainer: (pod, container) => backend.startContainer(pod, container, tell),
@@ -129,6 +130,8 @@ export function createContainerHost(deps: ContainerHostDeps): PodHost {
     containerStarted(pod, container, isFresh) {
       hooks.ended(pod, container)
       startProbes({ prober, hooks, listener }, pod, container, isFresh)
+      // The pod may have changed while the agent was away.
+      if (!isFresh) backend.podChanged?.(pod)
     },
     containerEnded: endRun,
     podChanged(pod) {

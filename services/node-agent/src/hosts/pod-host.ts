@@ -17,6 +17,7 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { NodeConfig } from '../node-object.ts'
 import type { ContainerWork, PodWork } from '../pod-work.ts'
+import type { ProbeNetwork } from './probe-call.ts'
 
 /** A pod of the agent, as far as a host needs it. */
 export interface HostedPod {
@@ -52,6 +53,8 @@ export interface PodHost {
   readonly logs?: ContainerLogs
   /** The way into running containers; absent where there is none. */
   readonly streams?: NodeStreams
+  /** The way to addresses of pods and of the node; absent: over the machine's own network. */
+  readonly network?: ProbeNetwork
 
   /** Containers outlive the agent, so the host is asked about every pod, also one that was never reported as started. */
   readonly outlivesAgent: boolean
@@ -105,6 +108,8 @@ export interface PodHostPorts {
   readonly feed: ObjectFeed
   readonly clock: Clock
   readonly log: Logger
+  /** The annotations of one of the agent's Nodes, as they are now. */
+  annotationsOf(node: string): Readonly<Record<string, string>>
 }
 
 /** A kind of node, said once where an agent is composed. */

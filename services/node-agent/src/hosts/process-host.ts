@@ -26,6 +26,7 @@ export const processHost =
 const processBackend = (runtime: ContainerRuntime, real: RealContainers, references: References): ContainerBackend => ({
   version: runtime.version,
   logs: real,
+  streams: real.streams,
   volumeStyle: processVolumes,
   runSandbox: (_pod, config, volumes) => runtime.runSandbox({ ...config, volumes }),
   startContainer: (pod, container) => startContainer(runtime, real, references, pod, container),

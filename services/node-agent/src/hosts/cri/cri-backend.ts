@@ -9,6 +9,8 @@ import { isRuntimeFailure, type PodVolume, RuntimeFailure, type SandboxConfig, t
 import type { CriClient } from '@shiplog/node/cri/cri-client'
 import { bareId, createCriRuntime, type CriRuntime } from '@shiplog/node/cri/cri-runtime'
 import type { ImageMessage, SandboxConfigMessage } from '@shiplog/node/cri/cri-messages'
+import { createCriStreams } from '@shiplog/node/cri/cri-streams'
+import { createUsageMeter } from '@shiplog/node/cri/cri-usage'
 import { mountPart, type NodeMounts, podDirectory, volumeSource } from '@shiplog/node/cri/cri-volumes'
 import { podLogDirectory } from '@shiplog/node/pod-directories'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -23,6 +25,7 @@ import { containerVolumes } from '../pod-volumes.ts'
 import type { ProbeNetwork } from '../probe-call.ts'
 import { lookUp, type References, referencesFromApi } from '../references.ts'
 import { createServiceAccountTokens } from '../service-account-tokens.ts'
+import { createContainerResizer } from './container-resizer.ts'
 import { containerConfig, targetNameOf, volumePartsOf } from './container-config.ts'
 import { createImagePuller, type ImagePuller } from './image-puller.ts'
 import { hostsFile, type NodeNames } from './pod-names.ts'
@@ -76,6 +79,11 @@ function createCriBackend(deps: {
   const { client, mounts, runtimeName, runtimeVersion, network } = node
   const runtime = createCriRuntime({ client, node: mounts, runtimeName, clock, ids, log })
   const parts: Parts = { ...deps, runtime, puller: createImagePuller({ client, references, clock }) }
+  const resizer = createContainerResizer({
+    update: (containerID, resources) => client.updateContainerResources(bareId(containerID), resources),
+    stop: runtime.stopContainer,
+    onFault: (err, { pod }, { name }) => log.warn({ err, pod: pod.metadata.name, container: name }, 'failed to resize container'),
+  })
   /** As the sandbox had them: what a container mounts is looked up there. */
   const volumesOf = new Map<string, ReadonlyMap<string, PodVolume>>()
   const keep = (podUid: string, volumes: readonly PodVolume[]): void =>
@@ -83,14 +91,20 @@ function createCriBackend(deps: {
   return {
     version: `${runtimeName}://${runtimeVersion}`,
     logs: runtime,
+    streams: createCriStreams({ client, clock, dial: network.dial, sandboxOf: runtime.sandboxOf }),
     network,
     volumeStyle: containerVolumes,
     async runSandbox(pod, config, volumes) {
       keep(pod.uid, volumes)
       return await runSandbox(parts, pod, config, volumes)
     },
-    startContainer: (pod, container, tell) =>
-      startContainer(parts, pod, container, volumesOf.get(pod.uid) ?? new Map(), tell),
+    async startContainer(pod, container, tell) {
+      const spec = containerSpecOf(pod, container)
+      const started = await startContainer(parts, pod, container, volumesOf.get(pod.uid) ?? new Map(), tell)
+      resizer.started(started.containerID, spec)
+      return started
+    },
+    podChanged: resizer.podChanged,
     stopContainer: runtime.stopContainer,
     removeSandbox: runtime.removeSandbox,
     removePod(podUid) {
@@ -100,10 +114,15 @@ function createCriBackend(deps: {
     async recover(pod, _config, volumes) {
       if (volumes !== undefined) keep(pod.uid, volumes)
       const found = await runtime.recover(pod.uid)
+      for (const { name, containerID } of found.containers) {
+        const reported = statusesOf(pod.pod).find((status) => status.name === name)
+        resizer.started(containerID, { resources: reported?.resources ?? {} })
+      }
       return { ...found, needsSandbox: found.needsSandbox || volumes === undefined }
     },
     updateVolumes: runtime.updateVolumes,
     exec: (_podUid, containerID, command, timeoutMs) => runtime.exec(containerID, command, timeoutMs),
+    measure: createUsageMeter(client, runtimeName),
     keepOnly: runtime.keepOnly,
     onExit: runtime.onExit,
     // The events of a pull are told when they happen.
@@ -111,6 +130,8 @@ function createCriBackend(deps: {
     stop: runtime.stop,
   }
 }
+
+const statusesOf = ({ status }: Pod) => [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
 
 const sandboxConfigOf =
   ({ node }: Parts, pod: Pod) =>
