@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { provideKubectl } from '../tools/kubectl/provide.ts'
 import { logCases } from './cases/logs.ts'
 import { processCases } from './cases/processes.ts'
+import { streamCases } from './cases/streams.ts'
 import { type Cluster, startCluster } from './src/cluster.ts'
 import { runCommand } from './src/command.ts'
 import { eventually, pause } from './src/context.ts'
@@ -16,7 +17,7 @@ import { benchForTests, declareCases } from './src/suite.ts'
 
 describe('kubectl against a node of real processes', () => {
   const running = benchForTests('embedded', ['--node', 'process'])
-  declareCases([...logCases, ...processCases], running)
+  declareCases([...logCases, ...processCases, ...streamCases], running)
 
   test('a slow reader of 45 MB gets every line, and the cluster holds none of it meanwhile', async () => {
     const { tools, cluster } = running()

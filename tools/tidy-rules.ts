@@ -14,7 +14,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'libs/control-plane': ['libs/api', 'libs/domain', 'libs/events', 'libs/feed', 'libs/runtime'],
   'libs/replicas': ['libs/api', 'libs/control-plane', 'libs/runtime'],
   'libs/reconcile': ['libs/api', 'libs/events', 'libs/feed', 'libs/replicas', 'libs/runtime'],
-  'libs/node': ['libs/api', 'libs/events', 'libs/runtime'],
+  'libs/node': ['libs/api', 'libs/events', 'libs/runtime', 'libs/spdy'],
+  'libs/spdy': ['libs/runtime'],
   'libs/api-client': ['libs/api', 'libs/events', 'libs/feed', 'libs/runtime'],
   'libs/nats-server': ['libs/events', 'libs/runtime'],
   'libs/read-model': ['libs/api', 'libs/events', 'libs/feed', 'libs/runtime'],
@@ -68,6 +69,8 @@ export const pureNodeModules: readonly string[] = [
 
 /** Where each vendor package (or a module of Node that stands for one) may be imported: nowhere else. */
 export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
+  '@grpc/grpc-js': ['libs/node/src/cri'],
+  '@grpc/proto-loader': ['libs/node/src/cri'],
   '@marcbachmann/cel-js': ['libs/cel/src/parse.ts'],
   '@nats-io/jetstream': ['libs/events/src/jetstream'],
   '@nats-io/nats-core': ['libs/events/src/jetstream'],

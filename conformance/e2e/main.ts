@@ -1,5 +1,5 @@
-// `npm run conformance:e2e [-- --sig apps,cli] [--focus REGEX] [--update]`: Kubernetes' own conformance suite, built from its
-// published module, against fresh clusters; fails when a spec that passes on record fails.
+// `npm run conformance:e2e [-- --sig apps,cli] [--focus REGEX] [--skip REGEX] [--update]`: Kubernetes' own conformance
+// suite, built from its published module, against fresh clusters; fails when a spec that passes on record fails.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -8,7 +8,7 @@ import type { LogKind } from '../src/cluster.ts'
 import { provideUpstream } from '../upstream/provide.ts'
 import { compare, type SuiteRecord, summary, updated } from './record.ts'
 import type { Outcome } from './report.ts'
-import { type Group, runGroup } from './run-suite.ts'
+import { type Group, type NodeKind, runGroup } from './run-suite.ts'
 
 const recordPath = join(import.meta.dirname, 'record.json')
 const allSigs = [
@@ -29,7 +29,10 @@ const { values } = parseArgs({
   options: {
     sig: { type: 'string', default: allSigs.join(',') },
     focus: { type: 'string' },
+    skip: { type: 'string' },
     log: { type: 'string', default: 'embedded' },
+    /** `simulated`, or `containerd`: then pods run, which needs root. */
+    node: { type: 'string', default: 'simulated' },
     processes: { type: 'string', default: '4' },
     /** For one group. */
     'limit-minutes': { type: 'string', default: '25' },
@@ -56,7 +59,7 @@ const programs = {
   ginkgo: await provideUpstream('ginkgo', say),
   kubectl: (await provideKubectl()).kubectl,
 }
-const record = JSON.parse(await readFile(recordPath, 'utf8')) as SuiteRecord
+const readRecord = async (): Promise<SuiteRecord> => JSON.parse(await readFile(recordPath, 'utf8')) as SuiteRecord
 const outcomes: Outcome[] = []
 for (const group of values.sig
   .split(',')
@@ -64,9 +67,11 @@ for (const group of values.sig
   .filter(({ isSerial }) => values.serial || !isSerial)) {
   const options = {
     log: values.log as LogKind,
+    node: values.node as NodeKind,
     processes: Number(values.processes),
     limitMinutes: Number(values['limit-minutes']),
     ...(values.focus === undefined ? {} : { focus: values.focus }),
+    ...(values.skip === undefined ? {} : { skip: values.skip }),
   }
   const found = await runGroup(programs, group, options, (text) => {
     if (values.output) process.stderr.write(text)
@@ -75,9 +80,10 @@ for (const group of values.sig
   outcomes.push(...found)
 }
 
-const { worse, better, passed, failed, notRun } = compare(record, outcomes)
+const { worse, better, passed, failed, notRun } = compare(await readRecord(), outcomes)
 if (values.update) {
-  const next = updated(record, outcomes)
+  // Read again: other groups may have run at the same time.
+  const next = updated(await readRecord(), outcomes)
   await writeFile(recordPath, `${JSON.stringify(next, undefined, 1)}\n`)
   for (const line of summary(next)) say(line)
 }

@@ -1,10 +1,14 @@
 // Runs a group of Kubernetes' conformance specs with ginkgo against a fresh cluster of its own.
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type LogKind, startCluster } from '../src/cluster.ts'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { type Cluster, type LogKind, startCluster } from '../src/cluster.ts'
+import { makeSuiteImages } from './images.ts'
 import { type GinkgoReport, type Outcome, outcomesOf } from './report.ts'
+
+const run = promisify(execFile)
 
 export interface Programs {
   readonly suite: string
@@ -29,14 +33,28 @@ export interface RunOptions {
   readonly limitMinutes: number
   /** Only the specs that match this regular expression. */
   readonly focus?: string
+  /** What runs the pods. */
+  readonly node: NodeKind
+  /** None of those that match this one. */
+  readonly skip?: string
 }
+
+export type NodeKind = 'simulated' | 'containerd'
 
 const outputCharactersKept = 4_000
 /** Time for the suite to clean up after its limit, before it is killed. */
-const graceMs = 60_000
+const graceMs = 240_000
 const nodes = 3
+/** What specs name where a rollout is to stall: images that no registry has. A simulated node cannot know. */
+const missingImages = 'foo:non-existent,webserver:404'
 /** Upstream's tokens of paged lists live for five minutes; the suite waits for their end. */
 const tokenLifetimeSeconds = 300
+
+/** What simulated nodes cannot pull, as a registry would not have it. */
+async function nameMissingImages({ kubectl }: Programs, kubeconfig: string): Promise<void> {
+  const annotation = `simulated.shiplog.dev/missing-images=${missingImages}`
+  await run(kubectl, ['--kubeconfig', kubeconfig, 'annotate', 'nodes', '--all', annotation])
+}
 
 /** The outcomes of the group; `said` is told of what the suite prints. */
 export async function runGroup(
@@ -46,13 +64,19 @@ export async function runGroup(
   said: (text: string) => void,
 ): Promise<readonly Outcome[]> {
   const directory = await mkdtemp(join(tmpdir(), 'shiplog-e2e-'))
+  const runs = options.node === 'containerd'
   const cluster = await startCluster({
     log: options.log,
-    simulatedNodes: nodes,
-    args: ['--continue-token-lifetime', String(tokenLifetimeSeconds)],
+    simulatedNodes: runs ? 0 : nodes,
+    args: [
+      ...['--continue-token-lifetime', String(tokenLifetimeSeconds)],
+      ...(runs ? ['--node', 'containerd', '--nodes', String(nodes)] : []),
+    ],
   })
   let output = ''
   try {
+    if (runs) await loadImages(cluster, directory)
+    else await nameMissingImages(programs, cluster.kubeconfig)
     // Ginkgo takes a program for a suite by its name.
     await symlink(programs.suite, join(directory, 'e2e.test'))
     await runGinkgo(
@@ -77,10 +101,17 @@ export async function runGroup(
   }
 }
 
+async function loadImages({ dataDir }: Cluster, directory: string): Promise<void> {
+  const archives = await makeSuiteImages(directory, () => undefined)
+  const shiplog = resolve(import.meta.dirname, '..', '..', 'apps', 'cli', 'src', 'main.ts')
+  await run(process.execPath, [shiplog, 'image', 'load', '--data-dir', dataDir, ...archives])
+  for (const archive of archives) await rm(archive)
+}
+
 const argumentsOf = (
   { kubectl }: Programs,
   { labelFilter, isSerial }: Group,
-  { processes, limitMinutes, focus }: RunOptions,
+  { processes, limitMinutes, focus, skip }: RunOptions,
   directory: string,
   kubeconfig: string,
 ): readonly string[] => [
@@ -92,6 +123,7 @@ const argumentsOf = (
   '--json-report=report.json',
   `--output-dir=${directory}`,
   ...(focus === undefined ? [] : [`--focus=${focus}`]),
+  ...(skip === undefined ? [] : [`--skip=${skip}`]),
   'e2e.test',
   '--',
   '--provider=skeleton',

@@ -4,6 +4,7 @@
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
+import { simulatedHost } from '@shiplog/node-agent/hosts/simulated-host'
 import { createSimulatedRuntime } from '@shiplog/node/simulated-runtime'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
 import { systemClock } from '@shiplog/runtime/clock'
@@ -79,7 +80,7 @@ describe.each<LogKind>(['embedded', 'jetstream'])('two managers and two schedule
       ...common,
       feed: steady,
       client,
-      runtime: createSimulatedRuntime({ clock: systemClock, ids: systemIds }),
+      host: simulatedHost(createSimulatedRuntime({ clock: systemClock, ids: systemIds })),
       nodes: { count: 3 },
     })
     services.add(agent)

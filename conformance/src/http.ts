@@ -1,6 +1,7 @@
 // Requests straight to the API, for what kubectl would never send: broken bodies, foreign media types, odd paths.
 import { Agent as PlainAgent, request as plainRequest } from 'node:http'
 import { Agent, request } from 'node:https'
+import { parseExactJson } from '@shiplog/api/exact-json'
 import type { Credentials } from './kubeconfig.ts'
 
 export interface HttpRequest {
@@ -115,7 +116,7 @@ function bodyOf(body: unknown): Buffer | undefined {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseExactJson(text)
   } catch {
     return undefined
   }

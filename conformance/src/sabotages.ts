@@ -340,7 +340,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'errors say nothing',
-    concerns: rows('A7', 'C1', 'C13', 'C14', 'C9', 'C17', 'C18', 'E9', 'A5', 'A4', 'B8', 'C23', 'C21'),
+    concerns: rows('A7', 'C1', 'C13', 'C14', 'C9', 'C17', 'C18', 'E9', 'E10', 'E30', 'E31', 'A5', 'A4', 'B8', 'C23', 'C21'),
     answer(answer) {
       if (answer.code < 400) return
       const { code, headers, body } = refusal(418, 'Unknown')

@@ -1,5 +1,6 @@
 // Our judgement of the cases of custom resources, without a server.
 import { cloneJson } from '@shiplog/api/clone-json'
+import { parseExactJson } from '@shiplog/api/exact-json'
 import type { JSONSchemaProps } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
@@ -37,7 +38,7 @@ export const judgeValue = (expression: string): string[] => {
 }
 
 const judge = (schema: StructuralSchema, name: string, given: unknown, before?: unknown): ValueAnswer => {
-  const object: JsonObject = { [name]: cloneJson(given) }
+  const object: JsonObject = { [name]: parseExactJson(JSON.stringify(given)) }
   const { cause } = coerceEmbedded(object, schema, metadata.registry)
   if (cause) return { code: 422, sentences: sentencesOf([cause]) }
   prune(object, schema)

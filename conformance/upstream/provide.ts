@@ -14,7 +14,7 @@ const cache = resolve(import.meta.dirname, '..', '..', '.cache', 'upstream')
 /** A cold build of everything takes about ten minutes on two cores, and the better part of an hour where others work too. */
 const buildTimeoutMs = 5_400_000
 
-export type Binary = 'etcd' | 'kube-apiserver' | 'kube-scheduler' | 'kube-controller-manager' | 'e2e.test' | 'ginkgo'
+export type Binary = 'etcd' | 'kube-apiserver' | 'kube-scheduler' | 'kube-controller-manager' | 'e2e.test' | 'ginkgo' | 'agnhost'
 
 /** The path of a binary, built now when it is not there yet. Fails with one line when that cannot be done. */
 export async function provideUpstream(binary: Binary, progress: (line: string) => void): Promise<string> {
@@ -77,6 +77,8 @@ function buildOf(binary: Binary): readonly [verb: string, ...rest: string[]] {
       return ['test', '-c', '-vet=off', suite]
     case 'ginkgo':
       return ['build', runner]
+    case 'agnhost':
+      return ['build', agnhost]
     default:
       return ['build', '.']
   }
@@ -89,6 +91,8 @@ function mainOf(binary: Binary): string {
     case 'e2e.test':
     case 'ginkgo':
       return suiteImports
+    case 'agnhost':
+      return agnhostImports
     default:
       return kubernetesMain(binary)
   }
@@ -100,6 +104,18 @@ const suiteImports = `package main
 import (
 	_ "${suite}"
 	_ "${runner}"
+)
+
+func main() {}
+`
+
+/** The server that the suite runs in its pods. */
+const agnhost = 'k8s.io/kubernetes/test/images/agnhost'
+
+const agnhostImports = `package main
+
+import (
+	_ "${agnhost}"
 )
 
 func main() {}
@@ -142,7 +158,9 @@ async function kubernetesModule(directory: string): Promise<string> {
 /** Runs Go and gives what it printed. */
 function go(directory: string, ...args: readonly string[]): Promise<string> {
   return new Promise((settle, reject) => {
-    const child = spawn('go', args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'], timeout: buildTimeoutMs })
+    // Linked statically: some of them are all that an image holds.
+    const env = { ...process.env, CGO_ENABLED: '0' }
+    const child = spawn('go', args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: buildTimeoutMs })
     let out = ''
     let errors = ''
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

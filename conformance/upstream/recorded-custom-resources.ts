@@ -2,6 +2,7 @@
 // libraries say of the same without a server. `npm run conformance:upstream -- --record custom-resources` asks anew.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseExactJson } from '@shiplog/api/exact-json'
 import type { JSONSchemaProps } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { HttpClient } from '../src/http.ts'
 import { rules, selfObject, selfSchema, values } from './expression-cases.ts'
@@ -25,7 +26,7 @@ export interface RecordedCustomResources {
 }
 
 export const readRecordedCustomResources = (): RecordedCustomResources =>
-  JSON.parse(readFileSync(path, 'utf8')) as RecordedCustomResources
+  parseExactJson(readFileSync(path, 'utf8')) as RecordedCustomResources
 
 /** One answer a line, so that a change of one is a change of one line. */
 export const writeRecordedCustomResources = (recorded: RecordedCustomResources): void => {

@@ -5,6 +5,8 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { bootGateway } from '@shiplog/api-gateway/boot'
+import type { ApiClient } from '@shiplog/api/api-client'
+import type { Service as ServiceObject } from '@shiplog/api/generated/types/core-v1'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
@@ -15,8 +17,10 @@ import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
+import { doorAddress } from '@shiplog/node/containerd/network'
 import { thisMachine } from '@shiplog/node/machine'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
+import { simulatedHost } from '@shiplog/node-agent/hosts/simulated-host'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
 import { controlPlaneNode, controlPlaneNodeName } from '@shiplog/node-agent/node-object'
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
@@ -54,6 +58,8 @@ export interface ClusterOptions {
   readonly simulatedNodes: number
   /** A node whose pods are processes of this machine, run as the user who runs this; see docs/process-nodes.md. */
   readonly processNode?: boolean
+  /** How many nodes whose pods run in containerd, each in namespaces of its own; see docs/containers.md. */
+  readonly containerNodes?: number
   /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenAuthFile?: string
   /** Admission plugins to leave out, by upstream's names. */
@@ -96,11 +102,12 @@ const stopStepMs = 1_500
 /** Processes of pods, and a server that writes down what it holds, are asked to end, and killed when they do not. */
 const stopProcessesMs = 3_200
 const processAgentName = 'process-node-agent'
+const containerAgentName = 'container-node-agent'
 /** A start reads the whole log: on a slow or busy machine a large one takes minutes, and it says how far it is. */
 const startTimeoutMs = 600_000
 
 /** What has modes of its own: volumes and logs of pods, and PostgreSQL's files, which it closes itself. */
-const ownRules = ['node', 'postgres']
+const ownRules = ['node', 'containers', 'postgres']
 
 /** Starts a cluster on a data directory; resolves when all its nodes are Ready. Undoes what it began when it fails. */
 export async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
@@ -116,7 +123,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   const undo: (readonly [what: string, how: () => Promise<void> | void])[] = []
   const stop = async (): Promise<void> => {
     for (const [what, how] of undo.splice(0).reverse()) {
-      const limitMs = what === processAgentName || what === 'postgres' ? stopProcessesMs : stopStepMs
+      const limitMs = [processAgentName, containerAgentName, 'container nodes', 'postgres'].includes(what) ? stopProcessesMs : stopStepMs
       await within(clock, limitMs, how).catch((err: unknown) => logger.warn({ err, what }, 'failed to stop component'))
     }
   }
@@ -140,6 +147,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
   async function compose(): Promise<RunningCluster> {
     // Loaded while the log opens.
     const processAgent = options.processNode === true ? import('./process-agent.ts') : undefined
+    const containerNodes = options.containerNodes ?? 0
+    const containerAgents = containerNodes > 0 ? import('./container-agents.ts') : undefined
     const previousEnd = takeNoteOfEnd(dataDir)
     const mark = await markOf(dataDir)
     const opening = openLog({
@@ -157,7 +166,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const pki = loadPki({
       directory: join(dataDir, 'pki'),
       nowMs: clock.nowMs(),
-      hosts: isWildcard(host) ? [] : [host],
+      hosts: [...(isWildcard(host) ? [] : [host]), ...(containerNodes > 0 ? [doorAddress] : [])],
     })
     for (const note of pki.notes) progress(note)
     const opened = await opening
@@ -250,7 +259,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       clock,
       ids,
       log: logger.child({ component: 'node-agent' }),
-      runtime: createSimulatedRuntime({ clock, ids, ...options.runtime }),
+      host: simulatedHost(createSimulatedRuntime({ clock, ids, ...options.runtime })),
       nodes: { count: options.simulatedNodes, podRanges },
       extraNodes: [machine],
     })
@@ -298,6 +307,22 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       services.push(agent)
     } else if (existsSync(join(dataDir, 'node', 'supervisor.sock'))) {
       progress('processes of pods of an earlier run may still be there: --node process takes them up again')
+    }
+    if (containerAgents !== undefined) {
+      const { createContainerAgents } = await containerAgents
+      const agents = await createContainerAgents({
+        name: containerAgentName,
+        count: containerNodes,
+        ...{ bus, clock, ids, logger, machine: facts, podRanges, progress },
+        directory: containersDirectory(dataDir),
+        simulatedNodes: options.simulatedNodes,
+      })
+      undo.push(['container nodes', () => agents.service.stop()])
+      await agents.serveApi(gateway.port, await addressOfApi(client('system:node-agent', 'system:nodes')))
+      services.push(agents.service)
+    } else if (existsSync(containersDirectory(dataDir))) {
+      const { endContainerdNodes } = await import('@shiplog/node/containerd/containerd-nodes')
+      await endContainerdNodes(containersDirectory(dataDir), clock)
     }
     const logPart: Service = {
       name: 'shiplog-log',
@@ -350,6 +375,15 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['postgres', () => sql.stop()])
     return { url, port: gateway.port, kubeconfig, dataDir, logDescription: description, gateway, log, stop }
   }
+}
+
+/** Where containers of pods and all that belongs to them are kept. */
+const containersDirectory = (dataDir: string): string => join(dataDir, 'containers')
+
+/** The address of the API's own Service. */
+async function addressOfApi(client: ApiClient): Promise<string | undefined> {
+  const found = await client.request({ verb: 'get', group: '', resource: 'services', namespace: 'default', name: 'kubernetes' })
+  return found.ok ? (found.object as ServiceObject).spec?.clusterIP : undefined
 }
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'

@@ -214,6 +214,7 @@ describe('the credentials of a node', () => {
       'tun.node-1.open',
       'tun.node-0.open',
       'tun.node-0.x.opener',
+      'use.node-1',
       `${inboxPrefixOf(me)}.x`,
       `${inboxPrefixOf(other)}.x`,
       '_INBOX_gateway.x',
@@ -286,12 +287,14 @@ describe('the credentials of a node', () => {
       'tun.>',
       'tun.*.open',
       'tun.node-1.open',
+      'use.>',
+      'use.node-1',
     ]
     for (const subject of subjects) {
       spy.subscribe(subject, (message) => void heard.push(`${subject}: ${message.subject}`))
       spy.subscribe(subject, (message) => void heard.push(`${subject}: ${message.subject}`), 'gateways')
     }
-    for (const subject of ['cmd.>', 'feed.>', 'tun.>']) {
+    for (const subject of ['cmd.>', 'feed.>', 'tun.>', 'use.>']) {
       control.subscribe(subject, (message) => void controls.add(message.subject.split('.')[0]!))
     }
     const ask = () => spy.request(commandSubject(users['node-0'], 'request'), Buffer.from('x'), { timeoutMs: 5_000 })

@@ -18,6 +18,8 @@ import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { type ContainerLogWriter, createContainerLogWriter } from '@shiplog/node/container-log-writer'
 import type { ContainerExit, ContainerRuntime, RealContainers } from '@shiplog/node/container-runtime'
+import { createProcessStreams } from '@shiplog/node/process-streams'
+import { processHost } from '@shiplog/node-agent/hosts/process-host'
 import { createSimulatedRuntime } from '@shiplog/node/simulated-runtime'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
 import { systemClock as clock } from '@shiplog/runtime/clock'
@@ -82,6 +84,11 @@ function playedRuntime(): {
       updateVolumes: () => Promise.resolve(),
       exec: () => Promise.reject(new Error('not played')),
       keepOnly: () => undefined,
+      streams: createProcessStreams({
+        clock,
+        placeOf: () => Promise.reject(new Error('not played')),
+        attach: () => Promise.reject(new Error('not played')),
+      }),
       logDirectory: (pod, container) => place(pod.uid, container),
     } satisfies RealContainers,
     runSandbox: async (config) => {
@@ -147,7 +154,7 @@ describe.each(choices)('logs over %s', (_name, openBuses) => {
     agent = createNodeAgent({
       ...{ feed, clock, ids, log: silentLogger, bus: buses.agent },
       client: gateway.clientFor(user),
-      runtime: played.runtime,
+      host: processHost(played.runtime),
       nodes: { count: 1 },
     })
     await agent.start()

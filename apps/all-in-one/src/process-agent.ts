@@ -8,6 +8,7 @@ import type { IpRanges } from '@shiplog/api/ip-address'
 import type { Bus } from '@shiplog/events/bus/bus'
 import { diskBytes, type Machine } from '@shiplog/node/machine'
 import { createProcessRuntime } from '@shiplog/node/process-runtime'
+import { processHost } from '@shiplog/node-agent/hosts/process-host'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
 import { controlPlaneNodeName, processNode, processNodeName } from '@shiplog/node-agent/node-object'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -42,7 +43,7 @@ export function createProcessAgent(deps: {
     name: deps.name,
     feed: createBusFeed({ bus, clock, ids, log, node: nodeName }),
     client: createBusApiClient({ bus, clock, user: `system:node:${nodeName}` }),
-    runtime: createProcessRuntime({ directory, clock, ids, log, onStop: 'end' }),
+    host: processHost(createProcessRuntime({ directory, clock, ids, log, onStop: 'end' })),
     nodes: { count: 0 },
     extraNodes: [processNode(nodeName, { ...machine, diskBytes: diskBytes(directory) }, deps.podRanges)],
   })

@@ -16,9 +16,14 @@ export function tellReading(
   const startedAtMs = clock.nowMs()
   /** Of each who reads, in the order in which they began. */
   const counts: number[] = []
+  /** What was told last: a start may wait for other things than the log. */
+  let told = ''
   const timer = clock.every(tellEveryMs, () => {
     const seconds = Math.round((clock.nowMs() - startedAtMs) / 1_000)
     const count = counts.at(-1)
+    const state = `${counts.length} ${count}`
+    if (count !== undefined && state === told) return
+    told = state
     const who = counts.length === 1 ? 'gateway' : 'scheduler, controllers and agents'
     progress(
       count === undefined

@@ -15,6 +15,7 @@ import { startNatsServer } from '@shiplog/nats-server/nats-child'
 import type { FeedBatch, ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import { createObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
+import { simulatedHost } from '@shiplog/node-agent/hosts/simulated-host'
 import { createSimulatedRuntime } from '@shiplog/node/simulated-runtime'
 import { createNodeAgent } from '@shiplog/node-agent/node-agent'
 import { createReplica, type Replica, type Worker } from '@shiplog/replicas/replica'
@@ -226,7 +227,7 @@ async function play(opened: OpenLog): Promise<void> {
     clock: systemClock,
     ids,
     log,
-    runtime: createSimulatedRuntime({ clock: systemClock, ids }),
+    host: simulatedHost(createSimulatedRuntime({ clock: systemClock, ids })),
     nodes: { count: nodesCount, capacity: { cpu: String(podsPerNode), pods: '110' } },
   })
   const deployment = (name: string, replicas: number, image: string): JsonObject => ({

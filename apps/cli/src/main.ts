@@ -32,9 +32,12 @@ function ageOf(text: string): number {
 }
 
 function nodeKind(text: string, before: readonly string[] = []): readonly string[] {
-  if (text === 'process') return [...new Set([...before, text])]
-  throw new InvalidArgumentError('process, please.')
+  if (text === 'process' || text === 'containerd') return [...new Set([...before, text])]
+  throw new InvalidArgumentError('process or containerd, please.')
 }
+
+/** Each has a containerd of its own. */
+const containerNodesMax = 16
 
 function postgresChoice(text: string): string {
   if (/^(auto|off)$/.test(text) || /^postgres(ql)?:\/\/\S+$/.test(text)) return text
@@ -91,6 +94,7 @@ Examples:
   $ shiplog repair                               says what damage would cost, and mends it with --yes
   $ shiplog log deploy/web --since 10m           what happened to it
   $ shiplog history deploy/web                   field by field, also after its deletion
+  $ shiplog why deploy/web                       which controller did what, and because of what
   $ shiplog diff 10m now -n default              what is different
   $ shiplog explain pod/web-1                    why it is where it is, or waits
   $ shiplog replay                               computes all decisions again
@@ -123,14 +127,18 @@ program
       .argParser(postgresChoice),
   )
   .addOption(
-    new Option('-n, --simulated-nodes <count>', 'nodes whose containers exist only as state')
-      .default(3)
-      .argParser(wholeNumber(30_000)),
+    new Option(
+      '-n, --simulated-nodes <count>',
+      'nodes whose containers exist only as state (default 3; with --node containerd 0)',
+    ).argParser(wholeNumber(30_000)),
   )
   .addOption(
-    new Option('--node <kind>', 'process: one more node, whose pods are processes of this machine (see below)')
+    new Option('--node <kind>', 'containerd: nodes whose pods run; process: one whose pods are processes (see below)')
       .default([], 'none')
       .argParser(nodeKind),
+  )
+  .addOption(
+    new Option('--nodes <count>', 'how many nodes of containerd').default(1).argParser(wholeNumber(containerNodesMax)),
   )
   .addOption(serviceCidrOption())
   .addOption(podCidrOption())
@@ -175,6 +183,8 @@ The log:
   nats://…    a NATS server that runs elsewhere
 
 Nodes:
+  --node containerd  pods run in containers, each node in network and mount namespaces of its own on this machine; needs root
+                   on Linux. containerd, runc and the like are downloaded once if the machine has none. docs/containers.md.
   --node process   adds a node named after this machine. Pods that tolerate its taint shiplog.dev/runtime=process:NoSchedule
                    run there as real processes, as the user who runs shiplog, without any isolation: WHOEVER MAY CREATE
                    PODS CAN THEN RUN ANY COMMAND AS YOU. Off by default; docs/process-nodes.md tells the rest.
@@ -217,6 +227,27 @@ program
   .action(async (options) => {
     const { down } = await import('./cluster/down.ts')
     process.exitCode = await down(options)
+  })
+
+const image = program.command('image').description('images in the nodes of a running cluster (up --node containerd)')
+
+image
+  .command('load')
+  .description('put images into all nodes: archives (OCI, or of docker save), or names of a local engine')
+  .argument('<what...>', 'files, or names of images')
+  .addOption(dataDirOption())
+  .action(async (what, options) => {
+    const { imageLoad } = await import('./cluster/image.ts')
+    process.exitCode = await imageLoad(what, options)
+  })
+
+image
+  .command('ls')
+  .description('list the images of each node')
+  .addOption(dataDirOption())
+  .action(async (options) => {
+    const { imageList } = await import('./cluster/image.ts')
+    process.exitCode = await imageList(options)
   })
 
 program
@@ -365,6 +396,20 @@ program
   .action(async (object, options) => {
     const { history } = await import('./history/history.ts')
     process.exitCode = await history(object, options)
+  })
+
+program
+  .command('why <object>')
+  .description('tell which controller did what to KIND/NAME, on which basis, because of what, and what it had observed')
+  .addOption(dataDirOption())
+  .addOption(kubeconfigOption())
+  .addOption(namespaceOption())
+  .addOption(new Option('--since <moment>', 'only what came after it'))
+  .addOption(outputOption())
+  .addHelpText('after', momentHelp)
+  .action(async (object, options) => {
+    const { why } = await import('./history/why.ts')
+    process.exitCode = await why(object, options)
   })
 
 program

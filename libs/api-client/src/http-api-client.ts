@@ -3,7 +3,7 @@
 //
 // What is sent again, and what is not: api-unreachable.ts.
 import type { ApiClient, ApiRequest, ApiResult, Once } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import { parseObjectText } from '@shiplog/api/exact-json'
 import { builtInRegistry } from '@shiplog/api/schema/registry'
 import { routeNotFound, type Status } from '@shiplog/api/status'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -66,6 +66,7 @@ function headersOf(request: ApiRequest): Record<string, string> {
     ...(decision === undefined ? {} : { [wireHeader.decision]: asciiJson(decision) }),
     ...(request.onlyNew ? { [wireHeader.onlyNew]: '1' } : {}),
     ...(request.once ? { [wireHeader.once]: onceText(request.once) } : {}),
+    ...(request.once?.also?.length ? { [wireHeader.onceAlso]: request.once.also.join(' ') } : {}),
   }
 }
 
@@ -79,7 +80,7 @@ const asciiJson = (text: string): string =>
 function resultOf(answer: WireAnswer): ApiResult {
   const { code } = answer
   if (code >= 300) return { ok: false, code, status: statusOf(answer) }
-  const object = JSON.parse(answer.body.toString('utf8')) as KubeObject
+  const object = parseObjectText(answer.body.toString('utf8'))
   const sequence = answer.headers[wireHeader.sequence]
   return {
     ok: true,

@@ -26,7 +26,7 @@ export function wireTarget(
     ...(namespace ? ['namespaces', namespace] : []),
     resource,
     ...(isCollection || request.name === undefined ? [] : [request.name]),
-    ...(subresource ? [subresource] : []),
+    ...(subresource ? subresource.split('/') : []),
   ]
   const query = new URLSearchParams(request.query).toString()
   return {

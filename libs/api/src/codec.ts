@@ -1,6 +1,7 @@
 // The codec between objects and the bytes of the log. Stored bytes are the object's JSON in its storage version, keys in
 // the order kind, apiVersion, metadata, …, without resourceVersion; served bytes are the stored bytes with the
 // resourceVersion spliced in. Serving never parses: what was validated once is what every client gets.
+import { parseObjectText } from './exact-json.ts'
 import type { KubeObject } from './kube-object.ts'
 
 const metadataStart = Buffer.from('"metadata":{')
@@ -54,7 +55,7 @@ export function servedBytes(stored: Uint8Array, sequence: number, { head, tail }
 
 /** The object that served bytes stand for. */
 export const parseObject = (bytes: Uint8Array): KubeObject =>
-  JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as KubeObject
+  parseObjectText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
 
 /** Reads a stored object of one schema version as the next: an event's meaning never changes, its reading may. */
 export type Upcaster = (object: KubeObject) => KubeObject

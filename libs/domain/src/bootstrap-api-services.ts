@@ -25,6 +25,8 @@ const priorities: Readonly<Record<string, readonly [group: number, versions: Rea
   'discovery.k8s.io': [16_200, { v1: 15 }],
   'resource.k8s.io': [16_200, { v1: 21 }],
   'flowcontrol.apiserver.k8s.io': [16_100, { v1: 21 }],
+  // Where upstream has the metrics server.
+  'metrics.k8s.io': [100, { v1beta1: 100 }],
 }
 
 /** `now`: since when they are available, as they always are. */

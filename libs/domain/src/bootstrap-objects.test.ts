@@ -69,6 +69,7 @@ test('every binding binds a role that is there, and of the roles of components o
     'system:aggregate-to-admin',
     'system:aggregate-to-edit',
     'system:aggregate-to-view',
+    'system:aggregated-metrics-reader',
     'system:auth-delegator',
     'system:heapster',
     'system:kube-aggregator',

@@ -147,6 +147,8 @@ const roles: Readonly<Record<string, readonly string[]>> = {
     `${read} networking.k8s.io ingresses,ingresses/status,networkpolicies`,
     `${read} resource.k8s.io resourceclaims,resourceclaims/status,resourceclaimtemplates`,
   ],
+  // Upstream's metrics server brings it along.
+  'system:aggregated-metrics-reader': [`${read} metrics.k8s.io nodes,pods`],
   'system:auth-delegator': [
     'create authentication.k8s.io tokenreviews',
     'create authorization.k8s.io subjectaccessreviews',
@@ -203,6 +205,7 @@ const gatheredInto: Readonly<Record<string, string>> = {
   'system:aggregate-to-admin': 'admin',
   'system:aggregate-to-edit': 'edit',
   'system:aggregate-to-view': 'view',
+  'system:aggregated-metrics-reader': 'view',
 }
 
 /** In the namespaces where the components keep what only they need. */

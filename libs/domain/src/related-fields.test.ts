@@ -104,6 +104,24 @@ test('a replication controller may be scaled, though its group has no name', () 
 describe('statuses that cannot be', () => {
   const cases: readonly (readonly [kind: string, next: object, before: object, said: string])[] = [
     [
+      'flowschemas.flowcontrol.apiserver.k8s.io',
+      { status: { conditions: [{ type: 'Dangling' }, { type: 'Dangling' }] } },
+      {},
+      'status.conditions[1].type: Duplicate value: "Dangling"',
+    ],
+    [
+      'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
+      { status: { conditions: [{ status: 'True' }] } },
+      {},
+      'status.conditions[0].type: Required value',
+    ],
+    [
+      'validatingadmissionpolicies.admissionregistration.k8s.io',
+      { status: { typeChecking: { expressionWarnings: [{ warning: 'x', fieldRef: 'spec.validations[' }] } } },
+      {},
+      'status.typeChecking.expressionWarnings[0].fieldRef: Invalid value: "spec.validations[": invalid JSONPath: unterminated array',
+    ],
+    [
       'pods',
       { spec: {}, status: { podIPs: [{ ip: 'x' }] } },
       {},

@@ -2,6 +2,7 @@
 // one of the log's own; its payload may be of an older schema version or encrypted. Whoever turns a record into an
 // object (projection, object feed, history, command line, SQL) does it here, so that all of them read the same.
 import { builtInSchemaVersions, type SchemaVersions } from '@shiplog/api/codec'
+import { parseObjectText } from '@shiplog/api/exact-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { verifyRecord } from '@shiplog/events/integrity/checksum'
@@ -161,7 +162,7 @@ function parseStored(record: LogRecord, bytes: Uint8Array, prepare: (text: strin
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
   let object: KubeObject
   try {
-    object = JSON.parse(prepare(text)) as KubeObject
+    object = parseObjectText(prepare(text))
   } catch (cause) {
     throw new LogDamaged(`${placeOf(record)} is damaged: its payload cannot be read`, { cause })
   }

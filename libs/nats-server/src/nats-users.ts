@@ -35,7 +35,7 @@ export function natsAuthorization({ gateway, reader, nodes }: NatsUsers): string
           allow: [">"]
           deny: ["$JS.API.STREAM.DELETE.>", "$JS.API.STREAM.RESTORE.>", "$JS.API.STREAM.MSG.DELETE.>", "$SYS.>"]
         }
-        subscribe: { allow: ["${gateway.inboxPrefix}.>", "cmd.>", "feed.>", "tun.>"] }
+        subscribe: { allow: ["${gateway.inboxPrefix}.>", "cmd.>", "feed.>", "tun.>", "use.>"] }
       }
     }
     {
@@ -64,12 +64,13 @@ ${Object.entries(nodes)
  */
 function agentOf(node: string, { user, password, inboxPrefix }: NatsCredentials): string {
   const quote = JSON.stringify
-  const [commands, feed, tunnel] = [commandPrefix(user), feedPrefix(node), `tun.${encodeToken(node)}`]
+  const token = encodeToken(node)
+  const [commands, feed, tunnel, usage] = [commandPrefix(user), feedPrefix(node), `tun.${token}`, `use.${token}`]
   return `    {
       user: ${quote(user)}
       password: ${quote(password)}
       permissions: {
-        publish: { allow: ["${commands}.>", "${feed}.*.opener", "${tunnel}.*.acceptor"] }
+        publish: { allow: ["${commands}.>", "${feed}.*.opener", "${tunnel}.*.acceptor", "${usage}"] }
         subscribe: { allow: ["${inboxPrefix}.>", "${feed}.*.acceptor", "${tunnel}.open", "${tunnel}.*.opener"] }
         allow_responses: { max: 1, expires: "1m" }
       }

@@ -103,10 +103,28 @@ describe('what a client sees', () => {
 
   test('what is no line of ours is told apart', () => {
     const read = (text: string) => readLogHeader(Buffer.from(text), 0, text.length)
-    expect(read(`${time} stdout F x`)).toEqual({ stream: 'stdout', whole: true })
-    expect(read(`${time} stderr P `)).toEqual({ stream: 'stderr', whole: false })
+    expect(read(`${time} stdout F x`)).toMatchObject({ stream: 'stdout', whole: true })
+    expect(read(`${time} stderr P `)).toMatchObject({ stream: 'stderr', whole: false })
     expect(read(`${time} stdout X x`)).toBeUndefined()
     expect(read(`${time} stdoutFF xx`)).toBeUndefined()
     expect(read('')).toBeUndefined()
+  })
+
+  test('times of runtimes, which leave out zeros, are read and shown in full', () => {
+    const lines = Buffer.from(
+      [
+        '2026-11-23T10:00:01.12Z stdout F one',
+        '2026-11-23T10:00:01.123456789Z stdout F two',
+        '2026-11-23T10:00:02Z stdout F three',
+        '',
+      ].join('\n'),
+    )
+    expect(createLogPrinter({ timestamps: false }).print(lines).toString()).toBe('one\ntwo\nthree\n')
+    expect(createLogPrinter({ timestamps: true }).print(lines).toString()).toBe(
+      '2026-11-23T10:00:01.120000000Z one\n2026-11-23T10:00:01.123456789Z two\n2026-11-23T10:00:02.000000000Z three\n',
+    )
+    const since = createLogPrinter({ timestamps: false, sinceMs: Date.UTC(2026, 10, 23, 10, 0, 1, 121) })
+    expect(since.print(lines).toString()).toBe('two\nthree\n')
+    expect(createLogTail(2, undefined).look(lines)).toBe(lines.indexOf('2026-11-23T10:00:01.123'))
   })
 })

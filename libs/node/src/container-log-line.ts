@@ -3,8 +3,8 @@
 //   2026-11-23T19:46:13.123000000Z stdout F hello
 //   <time, always 30 characters> <stdout|stderr> <F: the line ends here | P: it goes on> <text>
 //
-// We write the time in one width only, so the text of every line begins at the same byte: a reader finds it, and compares
-// times, without parsing. Pure: bytes in, bytes out.
+// We write the time in one width only; runtimes leave out the zeros at its end. Readers take both, and show the time in one
+// width, as a kubelet does. Pure: bytes in, bytes out.
 
 export type LogStream = 'stdout' | 'stderr'
 
@@ -87,18 +87,38 @@ function newlinesIn(bytes: Uint8Array): number {
   return count
 }
 
-/** Where a line that lies at [start, end) of some bytes (its newline left out) belongs; undefined when it is none of ours. */
-export function readLogHeader(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): { readonly stream: LogStream; readonly whole: boolean } | undefined {
-  if (end - start < logHeaderBytes) return undefined
-  const stream = bytes[start + 34] === 0x6f ? 'stdout' : bytes[start + 34] === 0x65 ? 'stderr' : undefined
-  const tag = bytes[start + 38]
+/** `2026-11-23T19:46:13Z`: the shortest time there is; the longest has nine decimals and the distance from UTC. */
+const timeBytesMin = 20
+const timeBytesMax = 35
+/** ` stdout F `: what follows the time. */
+const afterTimeBytes = logHeaderBytes - logTimestampBytes
+
+export interface LogHeader {
+  readonly stream: LogStream
+  readonly whole: boolean
+  /** How long the time is, and where the text begins. */
+  readonly timeBytes: number
+  readonly textAt: number
+}
+
+/** What stands before the text of a line that lies at [start, end) of some bytes; undefined when it is none of a container. */
+export function readLogHeader(bytes: Uint8Array, start: number, end: number): LogHeader | undefined {
+  const at = bytes.indexOf(space, start + timeBytesMin)
+  const timeBytes = at - start
+  if (timeBytes < timeBytesMin || timeBytes > timeBytesMax || end - at < afterTimeBytes) return undefined
+  const stream = bytes[at + 4] === 0x6f ? 'stdout' : bytes[at + 4] === 0x65 ? 'stderr' : undefined
+  const tag = bytes[at + 8]
   if (stream === undefined || (tag !== 0x46 && tag !== 0x50)) return undefined
-  if (bytes[start + 30] !== space || bytes[start + 37] !== space || bytes[start + 39] !== space) return undefined
-  return { stream, whole: tag === 0x46 }
+  if (bytes[at + 7] !== space || bytes[at + 9] !== space) return undefined
+  return { stream, whole: tag === 0x46, timeBytes, textAt: at + afterTimeBytes }
+}
+
+/** A line's time in the one width that clients get; it stays as it is when it is not in UTC. */
+function timestampOf(bytes: Uint8Array, start: number, timeBytes: number): Uint8Array {
+  const time = bytes.subarray(start, start + timeBytes)
+  if (timeBytes === logTimestampBytes || time.at(-1) !== 0x5a) return time
+  const digits = Buffer.from(time.subarray(0, -1)).toString('latin1')
+  return Buffer.from(`${digits.includes('.') ? digits : `${digits}.`}`.padEnd(logTimestampBytes - 1, '0').concat('Z'))
 }
 
 /** Which part of a log somebody wants to see, line by line. */
@@ -113,8 +133,8 @@ export interface LogLineFilter {
 
 export interface LogPrinter {
   /**
-   * What a client sees of the lines in `bytes`, which begin and end at a line's border. At most as long as they are; fresh
-   * bytes, which nobody else holds.
+   * What a client sees of the lines in `bytes`, which begin and end at a line's border: fresh bytes, which nobody else
+   * holds.
    */
   print(bytes: Uint8Array): Buffer
 }
@@ -126,20 +146,23 @@ export function createLogPrinter(filter: LogLineFilter): LogPrinter {
   let fresh = true
   return {
     print(bytes) {
-      const out = Buffer.allocUnsafe(bytes.length)
+      // A time may be longer than on disk.
+      const longer = filter.timestamps ? newlinesIn(bytes) * (logTimestampBytes - timeBytesMin + 1) : 0
+      const out = Buffer.allocUnsafe(bytes.length + longer)
       let length = 0
       for (let start = 0; start < bytes.length; ) {
         const end = bytes.indexOf(newline, start)
         if (end < 0) break
         const line = readLogHeader(bytes, start, end)
-        if (line && (filter.stream ?? line.stream) === line.stream && !(since && isBefore(bytes, start, since))) {
+        if (line && (filter.stream ?? line.stream) === line.stream && !(since && isBefore(bytes, start, line.timeBytes, since))) {
           if (filter.timestamps && fresh) {
-            out.set(bytes.subarray(start, start + logTimestampBytes), length)
-            length += logTimestampBytes
+            const time = timestampOf(bytes, start, line.timeBytes)
+            out.set(time, length)
+            length += time.length
             out[length++] = space
           }
-          out.set(bytes.subarray(start + logHeaderBytes, end), length)
-          length += end - start - logHeaderBytes
+          out.set(bytes.subarray(line.textAt, end), length)
+          length += end - line.textAt
           if (line.whole) out[length++] = newline
           fresh = line.whole
         }
@@ -150,12 +173,12 @@ export function createLogPrinter(filter: LogLineFilter): LogPrinter {
   }
 }
 
-function isBefore(bytes: Uint8Array, start: number, timestamp: Uint8Array): boolean {
-  for (let i = 0; i < logTimestampBytes; i++) {
-    const difference = bytes[start + i]! - timestamp[i]!
-    if (difference !== 0) return difference < 0
+function isBefore(bytes: Uint8Array, start: number, timeBytes: number, timestamp: Uint8Array): boolean {
+  const own = timestampOf(bytes, start, timeBytes)
+  if (own.length !== timestamp.length) {
+    return Date.parse(Buffer.from(own).toString('latin1')) < Date.parse(Buffer.from(timestamp).toString('latin1'))
   }
-  return false
+  return Buffer.compare(own, timestamp) < 0
 }
 
 /** Counts lines of output from the end of a log backwards. */

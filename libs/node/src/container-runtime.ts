@@ -3,6 +3,8 @@
 // a runtime only runs what it is told and says when it ended. One runtime serves all nodes of an agent, so every sandbox
 // names its node. What only a runtime of real containers can do is in `real`; the simulated one has no such part.
 
+import type { NodeStreams } from './node-streams.ts'
+
 /** A pod as the runtime needs it. `annotations` steer the simulated runtime and are ignored by others. */
 export interface SandboxConfig {
   readonly podUid: string
@@ -24,7 +26,22 @@ export interface SandboxConfig {
 
 /** A volume with all that was referred to resolved. */
 export type PodVolume =
-  | { readonly kind: 'empty'; readonly name: string; readonly owner?: number }
+  | {
+      readonly kind: 'empty'
+      readonly name: string
+      readonly owner?: number
+      /** All its files belong to this group. */
+      readonly group?: number
+      readonly inMemory?: boolean
+      readonly sizeLimitBytes?: number
+    }
+  | {
+      readonly kind: 'image'
+      readonly name: string
+      readonly reference: string
+      /** As the API has it; empty: by the tag. */
+      readonly pullPolicy: string
+    }
   | {
       readonly kind: 'host'
       readonly name: string
@@ -39,6 +56,7 @@ export type PodVolume =
       /** Holds a Secret's content: for nobody's eyes but the owner's, and gone with the pod. */
       readonly secret: boolean
       readonly owner?: number
+      readonly group?: number
     }
 
 export interface VolumeFile {
@@ -47,6 +65,8 @@ export interface VolumeFile {
   readonly content: Uint8Array
   /** Permission bits. */
   readonly mode: number
+  /** The user to whom this one belongs. */
+  readonly owner?: number
 }
 
 /**
@@ -63,6 +83,8 @@ export interface ContainerConfig {
   readonly attempt: number
   /** Seconds that the container's startup and readiness probes wait before they are asked first; 0 without probes. */
   readonly probeDelaySeconds: number
+  /** Command and arguments as the pod's spec has them, nothing expanded: what a simulated container goes by. */
+  readonly commandLine?: readonly string[]
   /** What is run, for a runtime with `real`. */
   readonly process?: ProcessConfig
 }
@@ -82,6 +104,10 @@ export interface ProcessConfig {
   readonly terminationMessagePath: string
   /** When that file is empty and the container failed, the end of its output is the message. */
   readonly outputAsMessage: boolean
+  /** It reads what attached clients type; absent: its input is empty. */
+  readonly stdin?: boolean
+  /** Its input ends when the first client that was attached to it leaves. */
+  readonly stdinOnce?: boolean
 }
 
 export interface VolumeMount {
@@ -158,6 +184,18 @@ export class RuntimeFailure extends Error {
 export const isRuntimeFailure = (error: unknown): error is RuntimeFailure =>
   error instanceof Error && error.name === 'RuntimeFailure'
 
+/** What one running container used over a window. */
+export interface ContainerMeasure {
+  readonly podUid: string
+  readonly containerID: string
+  /** Billionths of a core, on average. */
+  readonly cpuNanoCores: number
+  readonly memoryWorkingSetBytes: number
+  /** The end of the window. */
+  readonly atMs: number
+  readonly windowMs: number
+}
+
 export interface ContainerRuntime {
   /** As nodeInfo shows it: `simulated://1.36.0`. */
   readonly version: string
@@ -218,8 +256,17 @@ export interface RealContainers {
   /** Runs a command beside a running container, in its environment. Rejects with RuntimeFailure. */
   exec(podUid: string, containerID: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
 
+  /**
+   * What running containers use; those of which nothing is known yet are left out. Asked every fifteen seconds. Absent where
+   * nothing can be measured.
+   */
+  measure?(): Promise<readonly ContainerMeasure[]>
+
   /** Removes all pods but these: they went while the agent was away. */
   keepOnly(podUids: ReadonlySet<string>): void
+
+  /** What goes in and out of running containers while somebody is connected. */
+  readonly streams: NodeStreams
 
   /** Where a container's output is kept: `<n>.log` for its n-th restart, with those that were rotated beside it. */
   logDirectory(pod: PodIdentity, container: string): string

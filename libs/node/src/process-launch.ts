@@ -1,5 +1,5 @@
 // Starts the process of a container, or one more beside it, marked as the container's and leader of its own group.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
 import type { ContainerEnd } from './container-records.ts'
 import { markVariable } from './process-table.ts'
 import type { StartOrder } from './supervisor-protocol.ts'
@@ -12,6 +12,7 @@ export async function launch(
   command: readonly string[],
   place: LaunchPlace,
   containerID: string,
+  stdio: StdioOptions = ['ignore', 'pipe', 'pipe'],
 ): Promise<ChildProcess | NodeJS.ErrnoException> {
   let child: ChildProcess
   try {
@@ -19,7 +20,7 @@ export async function launch(
       cwd: place.directory,
       env: { ...place.env, [markVariable]: containerID },
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio,
       ...(place.user === undefined ? {} : { uid: place.user }),
       ...(place.group === undefined ? {} : { gid: place.group }),
     })

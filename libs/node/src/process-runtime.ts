@@ -29,6 +29,9 @@ import {
   stateDirectory,
   workDirectory,
 } from './pod-directories.ts'
+import { attachToProcess } from './process-attach.ts'
+import { createProcessStreams } from './process-streams.ts'
+import { createUsageMeter } from './process-usage.ts'
 import { makeNodeDirectory } from './supervisor.ts'
 import { createSupervisorLink, isLineBroken, type SupervisorLink } from './supervisor-link.ts'
 import type { StartOrder } from './supervisor-protocol.ts'
@@ -208,6 +211,8 @@ function startOrder({ directory }: Parts, { config: sandbox, volumes }: Pod, con
     logDirectory: containerLogDirectory(directory, { ...sandbox, uid: podUid }, config.name),
     terminationMessageFile: root.terminationMessageFile,
     outputAsMessage: wanted.outputAsMessage,
+    ...(wanted.stdin ? { stdin: true } : {}),
+    ...(wanted.stdinOnce ? { stdinOnce: true } : {}),
   }
 }
 
@@ -293,7 +298,8 @@ async function endAll({ link, clock, log }: Parts): Promise<void> {
 }
 
 const realContainers = (parts: Parts): RealContainers => {
-  const { directory, pods, link } = parts
+  const { directory, pods, link, clock } = parts
+  const meter = createUsageMeter({ nowMs: () => clock.nowMs() })
   return {
     uid: process.getuid?.() ?? 0,
     environment: (podUid, container) => {
@@ -316,9 +322,18 @@ const realContainers = (parts: Parts): RealContainers => {
         throw new RuntimeFailure('ExecFailed', messageOf(error))
       }
     },
+    async measure() {
+      const running = [...link.records.values()].filter(({ ended }) => ended === undefined)
+      return meter.measure(new Map(running.map(({ containerID, podUid }) => [containerID, podUid])))
+    },
     keepOnly(podUids) {
       for (const podUid of podsOnDisk(directory)) if (!podUids.has(podUid)) remove(parts, podUid, true)
     },
+    streams: createProcessStreams({
+      clock: parts.clock,
+      placeOf: (containerID) => link.order('place', { containerID }),
+      attach: (target, options) => attachToProcess(directory, target, options),
+    }),
     logDirectory: (pod, container) => containerLogDirectory(directory, pod, container),
   }
 }

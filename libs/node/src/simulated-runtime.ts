@@ -10,6 +10,9 @@
 //   simulated.shiplog.dev/stop-delay-ms: "1000"     between the request to stop and the end
 //   simulated.shiplog.dev/fail: ErrImagePull        it never starts; the value is the waiting reason
 //
+//   simulated.shiplog.dev/cpu-usage: "250m"         what each container uses (services/node-agent/src/hosts/simulated-usage.ts)
+//   simulated.shiplog.dev/memory-usage: "64Mi"
+//
 // Each may be limited to one container: `simulated.shiplog.dev/exit-code.main`. Without that, a pod's annotations speak
 // of its main containers; init containers end at once with code 0, sidecars and ephemeral containers run until they are
 // stopped. And each may be limited to one index of an Indexed Job, whose pods all come from one template:
@@ -19,6 +22,8 @@
 //
 // A code may be a list, one for each failure that the pod's index had before (batch.kubernetes.io/job-index-failure-count,
 // or restarts in place), the last for all further ones: `exit-code: "1,1,0"` fails twice and then succeeds.
+//
+// Where annotations say nothing, a command line that is plain says when and how its container ends (plain-command.ts).
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import {
@@ -29,6 +34,7 @@ import {
   type SandboxConfig,
 } from './container-runtime.ts'
 import { createPodRange, type PodRange } from './ip-range.ts'
+import { type PlainEnd, plainEnd } from './plain-command.ts'
 
 export interface SimulatedRuntimeOptions {
   readonly clock: Clock
@@ -160,12 +166,18 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
   /** 64 hexadecimal digits, unique in this life of the process and, by the incarnation, beyond it. */
   const newContainerId = (): string => `simulated://${incarnation}${(++containerCount).toString(16).padStart(32, '0')}`
 
-  function runTimeMs(config: SandboxConfig, container: ContainerConfig): number | undefined {
+  /** When and how a container ends that nobody stops; undefined: it does not. */
+  function ownEnd(config: SandboxConfig, container: ContainerConfig): PlainEnd | undefined {
     const seconds = bounded(annotation(config, container, 'run-seconds'), delayMsMax / 1_000)
-    if (seconds !== undefined) return seconds * 1_000
-    if (exitCodeOf(config, container) !== undefined || container.role === 'init') return 0
+    const code = exitCodeOf(config, container)
+    if (seconds !== undefined) return { afterMs: seconds * 1_000, exitCode: code ?? 0 }
+    if (code !== undefined) return { afterMs: 0, exitCode: code }
+    const plain = plainEnd(container.image, container.commandLine ?? [])
+    if (plain) return Number.isFinite(plain.afterMs) ? plain : undefined
+    if (container.role === 'init') return { afterMs: 0, exitCode: 0 }
     if (container.role !== 'main' || config.restartPolicy === 'Always') return undefined
-    return config.ownedByJob ? (options.jobRunMs ?? defaultJobRunMs) : options.finiteRunMs
+    const afterMs = config.ownedByJob ? (options.jobRunMs ?? defaultJobRunMs) : options.finiteRunMs
+    return afterMs === undefined ? undefined : { afterMs, exitCode: 0 }
   }
 
   function end(pod: SimulatedPod, container: SimulatedContainer, exitCode: number): void {
@@ -184,10 +196,10 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
 
   function launch(pod: SimulatedPod, container: SimulatedContainer, ranAlreadyMs: number): void {
     pod.containers.set(container.containerID, container)
-    const runMs = runTimeMs(pod.config, container.config)
-    if (runMs === undefined) return
-    const exitCode = exitCodeOf(pod.config, container.config) ?? 0
-    const leftMs = Math.max(0, runMs - ranAlreadyMs)
+    const ending = ownEnd(pod.config, container.config)
+    if (ending === undefined) return
+    const { afterMs, exitCode } = ending
+    const leftMs = Math.max(0, afterMs - ranAlreadyMs)
     // Two turns later, so that the caller has seen the start before it hears of the end.
     if (leftMs === 0) void Promise.resolve().then(() => Promise.resolve().then(() => end(pod, container, exitCode)))
     else container.timer = clock.after(leftMs, () => end(pod, container, exitCode))

@@ -2,6 +2,7 @@
 // have a number and get one answer; ends of containers are told by themselves.
 import type { ExecResult } from './container-runtime.ts'
 import type { ContainerRecord } from './container-records.ts'
+import type { LaunchPlace } from './process-launch.ts'
 
 /** Raised with every change that an older supervisor would not understand. */
 export const protocolVersion = 1
@@ -21,6 +22,10 @@ export interface StartOrder {
   readonly terminationMessageFile: string
   /** When that file is empty and it failed, the end of its output is the message. */
   readonly outputAsMessage: boolean
+  /** It reads what attached clients type; otherwise its input is empty. */
+  readonly stdin?: boolean
+  /** Its input ends when the first client that was attached to it leaves. */
+  readonly stdinOnce?: boolean
 }
 
 export interface Orders {
@@ -32,6 +37,8 @@ export interface Orders {
     readonly request: { readonly containerID: string; readonly command: readonly string[]; readonly timeoutMs: number }
     readonly answer: ExecResult
   }
+  /** Where a running container runs, for commands beside it that only last as long as somebody is connected. */
+  place: { readonly request: { readonly containerID: string }; readonly answer: LaunchPlace }
   /** Kills what still runs of a pod and removes its volumes and roots; with `all`, records and output, too. */
   remove: { readonly request: { readonly podUid: string; readonly all: boolean }; readonly answer: true }
   /** Ends everything and then the supervisor itself. */

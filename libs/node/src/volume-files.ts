@@ -39,11 +39,16 @@ export function writeVolume(node: string, podUid: string, volume: PodVolume, sta
     }
     case 'files':
       return writeFiles(directory, volume, stamp)
+    case 'image':
+      throw new RuntimeFailure('FailedMount', 'there are no images on a node of processes')
   }
 }
 
+/** For chown: leaves the user, or the group, as it is. */
+const unchanged = -1
+
 /** As upstream checks it, in its words. */
-function checkHostPath(path: string, type: string): void {
+export function checkHostPath(path: string, type: string): void {
   const found = statSync(path, { throwIfNoEntry: false })
   if (type === 'DirectoryOrCreate' && found === undefined) mkdirSync(path, { recursive: true, mode: 0o755 })
   else if (type === 'FileOrCreate' && found === undefined) writeFileSync(path, '', { mode: 0o644 })
@@ -57,27 +62,29 @@ function checkHostPath(path: string, type: string): void {
 const fails = (path: string, what: string): RuntimeFailure =>
   new RuntimeFailure('FailedMount', `hostPath type check failed: ${path} is not ${what}`)
 
-function writeFiles(directory: string, volume: PodVolume & { kind: 'files' }, stamp: string): boolean {
+/** All files of a volume at once; false when they are there already. */
+export function writeFiles(directory: string, volume: PodVolume & { kind: 'files' }, stamp: string): boolean {
   const { files, secret } = volume
   // Only root can give files away; for everybody else the container's own refusal says it.
-  const owner = process.getuid?.() === 0 ? volume.owner : undefined
+  const isRoot = process.getuid?.() === 0
   for (const file of files) assertInside(file.path)
   if (holds(directory, files)) return false
   mkdirSync(directory, { recursive: true, mode: secret ? 0o700 : 0o755 })
   const fresh = `..${stamp}`
-  const own = (path: string): void => {
-    if (owner !== undefined) chownSync(path, owner, owner)
+  const own = (path: string, owner = volume.owner): void => {
+    const group = volume.group ?? owner
+    if (isRoot && (owner ?? group) !== undefined) chownSync(path, owner ?? unchanged, group ?? unchanged)
   }
   own(directory)
   mkdirSync(join(directory, fresh), { mode: secret ? 0o700 : 0o755 })
   own(join(directory, fresh))
-  for (const { path, content, mode } of files) {
+  for (const { path, content, mode, owner } of files) {
     const target = join(directory, fresh, path)
     mkdirSync(dirname(target), { recursive: true, mode: secret ? 0o700 : 0o755 })
-    if (owner !== undefined && dirname(path) !== '.') own(dirname(target))
+    if (dirname(path) !== '.') own(dirname(target))
     writeFileSync(target, content, { mode: 0o600 })
+    own(target, owner)
     chmodSync(target, mode)
-    own(target)
   }
   const before = existsSync(join(directory, dataLink)) ? readlinkSync(join(directory, dataLink)) : undefined
   rmSync(join(directory, `${dataLink}_new`), { force: true })

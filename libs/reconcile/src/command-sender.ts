@@ -14,6 +14,8 @@ export interface RoundBasis {
   /** Tells the rounds of all controllers apart. */
   readonly round: string
   readonly cause: number | undefined
+  /** Who decided and on what, as JSON; recorded with each command that brings no decision of its own. */
+  readonly decision?: string
   /** Undefined when keys are not assigned to replicas. */
   readonly key: ActiveKey | undefined
 }
@@ -72,6 +74,11 @@ export class CommandSender {
     return { answered, skipped: answered.length < commands.length }
   }
 
+  /** Looks something up: what is answered is no outcome of the round. */
+  async ask(requests: readonly ApiRequest[], basis: RoundBasis): Promise<readonly ApiResult[]> {
+    return await Promise.all(requests.map((request) => this.#sendOne({ request }, basis)))
+  }
+
   /** How far the log is: a list sees everything that was acknowledged before it. */
   async logEnd({ group, resource, namespace, name }: ApiRequest, basis: number): Promise<ApiResult> {
     const query = { fieldSelector: `metadata.name=${name}` }
@@ -100,7 +107,7 @@ export class CommandSender {
     }
   }
 
-  #requestOf({ request, onceFor }: Command, { basis, round, cause }: RoundBasis): ApiRequest {
+  #requestOf({ request, onceFor }: Command, { basis, round, cause, decision }: RoundBasis): ApiRequest {
     const { fieldManager } = this.#options
     const query = fieldManager && writes(request.verb) ? { fieldManager, ...request.query } : request.query
     return {
@@ -108,6 +115,7 @@ export class CommandSender {
       ...(query ? { query } : {}),
       ...(cause === undefined ? {} : { cause }),
       ...(request.basis === undefined ? { basis } : {}),
+      ...(decision === undefined || request.decision !== undefined ? {} : { decision }),
       ...(onceFor === undefined ? {} : { once: { matter: onceFor, round } }),
     }
   }

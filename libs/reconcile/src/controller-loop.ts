@@ -1,12 +1,13 @@
 // The loop of one controller: takes keys from its work queue, runs the reconciler, sends what it returns, and waits until
 // the view has seen the effects before the key may run again. Its queue, back-off and outcomes are controller-runtime's.
+import type { JsonObject } from '@shiplog/api/kube-object'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { ActiveKey, ActiveKeys } from './active-keys.ts'
 import type { CommandSender, RoundBasis } from './command-sender.ts'
 import type { EventRecorder } from './events-recorder.ts'
 import type { Reconciler, ReconcileResult } from './reconciler.ts'
-import { isRace, KeyHistories, type KeyHistory, outcomeOf, type RoundOutcome } from './round.ts'
+import { decisionOf, isRace, KeyHistories, type KeyHistory, observeWith, outcomeOf, type RoundOutcome } from './round.ts'
 import type { ProjectedView } from './view.ts'
 import { createWorkQueue, type WorkQueueMetrics, type WorkQueueTimes } from './work-queue.ts'
 
@@ -40,7 +41,6 @@ export interface ControllerLoopOptions {
 interface Conclusion {
   readonly result: ReconcileResult
   readonly failures: RoundOutcome['failures']
-  readonly answers: RoundOutcome['answers']
   readonly metUsedName: boolean
   readonly skipped: boolean
 }
@@ -151,11 +151,13 @@ export class ControllerLoop {
   async #round(key: string, active: ActiveKey | undefined): Promise<number> {
     const { view, recorder, clock, startedMs, nextRound } = this.#options
     const begun = this.#histories.begin(key)
+    const observed = await this.#observe(key, begun, active)
     const nowMs = clock.nowMs()
-    const basis: RoundBasis = { basis: view.sequence, round: nextRound(), cause: begun.cause, key: active }
-    const { failures, usedNameRounds, answers } = begun
-    const context = { nowMs, startedMs: startedMs(), failures, usedNameRounds, answers }
+    const { failures, usedNameRounds, memory } = begun
+    const context = { nowMs, startedMs: startedMs(), failures, usedNameRounds, observed, memory }
     const result = this.reconciler.reconcile(key, view, context)
+    const decision = result.commands?.length ? decisionOf(this.reconciler.name, key, observed, memory) : ''
+    const basis: RoundBasis = { basis: view.sequence, round: nextRound(), cause: begun.cause, decision, key: active }
     const costMs = clock.nowMs() - nowMs
     for (const event of result.events ?? []) recorder.record(this.reconciler.component, event)
     const conclusion = await this.#carryOut(result, basis, failures.length > 0, nowMs)
@@ -163,6 +165,21 @@ export class ControllerLoop {
     if (active?.isRevoked) this.#forget(key)
     else this.#conclude(key, begun, conclusion)
     return costMs
+  }
+
+  /** What the reconciler wants to know that the view does not hold. What fails is retried with back-off. */
+  async #observe(key: string, begun: KeyHistory, active: ActiveKey | undefined): Promise<JsonObject | undefined> {
+    const { view, sender, clock } = this.#options
+    const observation = this.reconciler.observe?.(key, view, { nowMs: clock.nowMs(), memory: begun.memory })
+    if (!observation) return undefined
+    const basis: RoundBasis = { basis: view.sequence, round: '', cause: begun.cause, key: active }
+    try {
+      return await observeWith(observation, (requests) => sender.ask(requests, basis))
+    } catch (error) {
+      // The retry has this round's cause.
+      this.#histories.noteCause(key, begun.cause)
+      throw error
+    }
   }
 
   /** Sends the commands and waits until the view has seen their effects. */
@@ -183,8 +200,7 @@ export class ControllerLoop {
     }
     await this.#waitForView(sequence)
     const isSkippedOnly = skipped && outcome.failures.length === 0
-    const { answers } = outcome
-    return { result, failures, answers, metUsedName: usedName !== undefined, skipped: isSkippedOnly }
+    return { result, failures, metUsedName: usedName !== undefined, skipped: isSkippedOnly }
   }
 
   async #waitForView(sequence: number): Promise<void> {
@@ -197,16 +213,16 @@ export class ControllerLoop {
     await view.waitForSequence(sequence, AbortSignal.any([stopping, deadline.signal]))
   }
 
-  /** Failures are retried with back-off; what was skipped, was answered or needs other names runs again at once. */
-  #conclude(key: string, begun: KeyHistory, { result, failures, answers, metUsedName, skipped }: Conclusion): void {
+  /** Failures are retried with back-off; what was skipped or needs other names runs again at once. */
+  #conclude(key: string, begun: KeyHistory, { result, failures, metUsedName, skipped }: Conclusion): void {
     this.#histories.conclude(key, begun, failures, metUsedName)
-    this.#histories.noteAnswers(key, answers)
+    this.#histories.remember(key, result.memory)
     if (failures.length > 0) {
       this.#reportFailures(key, failures, this.#queue.addRateLimited(key))
       return
     }
     this.#queue.forget(key)
-    if (metUsedName || skipped || answers.length > 0) this.#queue.add(key)
+    if (metUsedName || skipped) this.#queue.add(key)
     else if (result.requeueAfterMs !== undefined) this.#queue.addAfter(key, Math.max(1, result.requeueAfterMs))
   }
 

@@ -2,8 +2,8 @@
 // which keys. It is level-triggered: it never sees an event, may be run twice at any time, and the second run, with the
 // first one's effects in the view, returns nothing new.
 import { type ObjectChange, otherResources } from '@shiplog/feed/object-feed'
-import type { ApiRequest } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { ApiRequest, ApiResult } from '@shiplog/api/api-client'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ObjectOf } from '@shiplog/api/object-of'
 import type { Status } from '@shiplog/api/status'
 import { keyOf, type ObjectView, type ViewIndex } from './view.ts'
@@ -26,8 +26,6 @@ export interface Command {
    * the view shows; see ApiRequest.once.
    */
   readonly onceFor?: string
-  /** A review: nothing is stored, and its answer is given to the key's next round, which follows at once. */
-  readonly asks?: true
 }
 
 export interface CommandFailure {
@@ -42,11 +40,20 @@ export interface ReconcileContext {
   readonly startedMs: number
   /** The refused commands of the key's last round; empty after a round in which all went well. */
   readonly failures: readonly CommandFailure[]
-  /** What the reviews of the key's last round have answered (see Command.asks), in their order. */
-  readonly answers?: readonly KubeObject[]
   /** How many rounds of the key on end met names that were used before (see ApiRequest.onlyNew). */
   readonly usedNameRounds: number
+  /** What `observe` has made of what it looked up for this round. */
+  readonly observed?: JsonObject | undefined
+  /** What the key's last round wanted remembered; lost when the runner ends or the key moves to another replica. */
+  readonly memory?: JsonObject | undefined
 }
+
+/**
+ * Looks up what no view holds: metrics, somebody's rights. It yields requests, is given their answers, and returns the value
+ * that `reconcile` gets as an argument, small enough to be recorded with what it causes. An error that it throws is retried
+ * with back-off.
+ */
+export type Observation = Generator<readonly ApiRequest[], JsonObject | undefined, readonly ApiResult[]>
 
 export interface ReconcileResult {
   /** Sent concurrently: none may depend on another of the same round, and no object is written twice in one. */
@@ -54,6 +61,8 @@ export interface ReconcileResult {
   /** Run the key again after so long, though nothing changed. */
   readonly requeueAfterMs?: number
   readonly events?: readonly EventRecord[]
+  /** For the key's next round; see ReconcileContext.memory. Nothing is remembered when absent. */
+  readonly memory?: JsonObject | undefined
 }
 
 /** A change of an object of this resource. */
@@ -77,6 +86,8 @@ export interface Reconciler {
   readonly indexes?: readonly ViewIndex[]
   /** How many keys may be worked on at a time; the runner's default when absent. */
   readonly workers?: number
+  /** Pure but for what its requests are answered; undefined when there is nothing to look up for the key. */
+  observe?(key: string, view: ObjectView, context: Pick<ReconcileContext, 'nowMs' | 'memory'>): Observation | undefined
   reconcile(key: string, view: ObjectView, context: ReconcileContext): ReconcileResult
 }
 

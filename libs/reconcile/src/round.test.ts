@@ -2,8 +2,8 @@ import type { ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { conflict, forbidden, nameUsedBefore } from '@shiplog/api/status'
 import { describe, expect, test } from 'vitest'
-import type { Command, EventRecord } from './reconciler.ts'
-import { KeyHistories, outcomeOf } from './round.ts'
+import type { Command, EventRecord, Observation } from './reconciler.ts'
+import { decisionCharactersMax, decisionOf, KeyHistories, observeWith, outcomeOf } from './round.ts'
 
 const object = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace: 'default' } } as KubeObject
 const pods = { group: '', resource: 'pods' }
@@ -22,7 +22,7 @@ describe('the outcome of a round', () => {
       [command, done(5)],
       [lease, done(99)],
     ])
-    expect(outcome).toEqual({ sequence: 7, events: [event, event], failures: [], usedNames: [], answers: [] })
+    expect(outcome).toEqual({ sequence: 7, events: [event, event], failures: [], usedNames: [] })
   })
 
   test('tells people of a refusal, but not of a mere race', () => {
@@ -39,7 +39,7 @@ describe('the outcome of a round', () => {
   test('retries nothing in a namespace that is being deleted', () => {
     const why = { reason: 'NamespaceTerminating', message: 'going' }
     const outcome = outcomeOf([[command, refused(forbidden(pods, 'a', 'going', [why]))]])
-    expect(outcome).toEqual({ sequence: 0, events: [], failures: [], usedNames: [], answers: [] })
+    expect(outcome).toEqual({ sequence: 0, events: [], failures: [], usedNames: [] })
   })
 
   test('names what was used before, which is no failure', () => {
@@ -56,13 +56,13 @@ describe('the history of a key', () => {
     const histories = new KeyHistories()
     histories.noteCause('k', 3)
     const first = histories.begin('k')
-    expect(first).toEqual({ cause: 3, failures: [], answers: [], usedNameRounds: 0 })
+    expect(first).toEqual({ cause: 3, failures: [], usedNameRounds: 0, memory: undefined })
     histories.conclude('k', first, [failure], false)
     expect(histories.failing).toBe(1)
     const second = histories.begin('k')
-    expect(second).toEqual({ cause: 3, failures: [failure], answers: [], usedNameRounds: 0 })
+    expect(second).toEqual({ cause: 3, failures: [failure], usedNameRounds: 0, memory: undefined })
     histories.conclude('k', second, [], false)
-    expect(histories.begin('k')).toEqual({ cause: undefined, failures: [], answers: [], usedNameRounds: 0 })
+    expect(histories.begin('k')).toEqual({ cause: undefined, failures: [], usedNameRounds: 0, memory: undefined })
     expect(histories.failing).toBe(0)
   })
 
@@ -78,5 +78,38 @@ describe('the history of a key', () => {
     expect(histories.begin('k').usedNameRounds).toBe(2)
     histories.forget('k')
     expect(histories.begin('k').usedNameRounds).toBe(0)
+  })
+})
+
+describe('an observation', () => {
+  function* sumOf(names: readonly string[]): Observation {
+    const [count] = yield [{ verb: 'get', ...pods, name: 'count' }]
+    if (!count!.ok) throw new Error(count!.status.message)
+    const answers = yield names.map((name) => ({ verb: 'get', ...pods, name }) as const)
+    return { first: count!.sequence, found: answers.filter(({ ok }) => ok).length }
+  }
+
+  test('asks in turns, each with the answers before it, and comes to one value', async () => {
+    const asked: string[][] = []
+    const value = await observeWith(sumOf(['a', 'b']), async (requests) => {
+      asked.push(requests.map(({ name }) => name!))
+      return requests.map(({ name }) => (name === 'b' ? refused(conflict(pods, 'b', 'gone')) : done(4)))
+    })
+    expect(asked).toEqual([['count'], ['a', 'b']])
+    expect(value).toEqual({ first: 4, found: 1 })
+    expect(await observeWith(undefined, () => Promise.reject(new Error('asked')))).toBeUndefined()
+  })
+
+  test('is recorded with what it causes, unless it is too long', () => {
+    expect(JSON.parse(decisionOf('deployment', 'default/web', undefined, undefined))).toEqual({
+      ...{ reconciler: 'deployment', key: 'default/web' },
+    })
+    const observed = { load: 7 }
+    expect(JSON.parse(decisionOf('scaler', 'a/b', observed, { seen: 1 }))).toEqual({
+      ...{ reconciler: 'scaler', key: 'a/b', observed, memory: { seen: 1 } },
+    })
+    const long = JSON.parse(decisionOf('scaler', 'a/b', { text: 'x'.repeat(decisionCharactersMax) }, undefined))
+    expect(long).toMatchObject({ reconciler: 'scaler', key: 'a/b' })
+    expect(long.tooLong).toBeGreaterThan(decisionCharactersMax)
   })
 })

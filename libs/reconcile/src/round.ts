@@ -1,11 +1,11 @@
 // One round of a key, apart from the sending: what the reconciler is told of the rounds before, and what the answers to
 // its commands mean. Shared by the controller loop and the step-by-step harness of the tests.
 import type { ApiRequest, ApiResult } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { type Status, usedNameCause } from '@shiplog/api/status'
 import { keepsOnlyLast } from '@shiplog/feed/stream-of'
-import type { Command, CommandFailure, EventRecord } from './reconciler.ts'
+import type { Command, CommandFailure, EventRecord, Observation } from './reconciler.ts'
 import { keyOf } from './view.ts'
 
 /** A command with its answer. */
@@ -28,8 +28,6 @@ export interface RoundOutcome {
   readonly failures: readonly CommandFailure[]
   /** The next round chooses other names. */
   readonly usedNames: readonly UsedName[]
-  /** What reviews have answered: the key's next round follows at once. */
-  readonly answers: readonly KubeObject[]
 }
 
 const hasCause = (status: Status, reason: string): boolean =>
@@ -53,10 +51,8 @@ export function outcomeOf(answered: readonly Answered[]): RoundOutcome {
   const events: EventRecord[] = []
   const failures: CommandFailure[] = []
   const usedNames: UsedName[] = []
-  const answers: KubeObject[] = []
-  for (const [{ request, event, failureEvent, asks }, answer] of answered) {
-    if (answer.ok && asks) answers.push(answer.object)
-    else if (answer.ok) {
+  for (const [{ request, event, failureEvent }, answer] of answered) {
+    if (answer.ok) {
       if (isInView(request)) sequence = Math.max(sequence, answer.sequence)
       if (event) events.push(event)
     } else if (hasCause(answer.status, usedNameCause)) usedNames.push(usedNameOf(request))
@@ -65,7 +61,7 @@ export function outcomeOf(answered: readonly Answered[]): RoundOutcome {
       if (failureEvent && !isRace(answer.status)) events.push(failureEvent(answer.status))
     }
   }
-  return { sequence, events, failures, usedNames, answers }
+  return { sequence, events, failures, usedNames }
 }
 
 /** What a key's next round is told of those before it. */
@@ -74,7 +70,7 @@ export interface KeyHistory {
   readonly cause: number | undefined
   readonly failures: readonly CommandFailure[]
   readonly usedNameRounds: number
-  readonly answers: readonly KubeObject[]
+  readonly memory: JsonObject | undefined
 }
 
 /** Remembers between rounds what the next one of a key has to know. */
@@ -82,7 +78,7 @@ export class KeyHistories {
   readonly #causes = new Map<string, number>()
   readonly #failures = new Map<string, readonly CommandFailure[]>()
   readonly #usedNameRounds = new Map<string, number>()
-  readonly #answers = new Map<string, readonly KubeObject[]>()
+  readonly #memories = new Map<string, JsonObject>()
 
   /** Keys whose last round had failures. */
   get failing(): number {
@@ -97,15 +93,14 @@ export class KeyHistories {
   begin(key: string): KeyHistory {
     const cause = this.#causes.get(key)
     this.#causes.delete(key)
-    const answers = this.#answers.get(key) ?? []
-    this.#answers.delete(key)
     const failures = this.#failures.get(key) ?? []
-    return { cause, failures, answers, usedNameRounds: this.#usedNameRounds.get(key) ?? 0 }
+    return { cause, failures, usedNameRounds: this.#usedNameRounds.get(key) ?? 0, memory: this.#memories.get(key) }
   }
 
-  /** What the reviews of a round have answered, for the next one. */
-  noteAnswers(key: string, answers: readonly KubeObject[]): void {
-    if (answers.length > 0) this.#answers.set(key, answers)
+  /** What the next round is told that this one wanted remembered. */
+  remember(key: string, memory: JsonObject | undefined): void {
+    if (memory === undefined) this.#memories.delete(key)
+    else this.#memories.set(key, memory)
   }
 
   /** Ends a round. A retry has the cause of the round that failed, unless there is a newer one. */
@@ -124,6 +119,46 @@ export class KeyHistories {
     this.#causes.delete(key)
     this.#failures.delete(key)
     this.#usedNameRounds.delete(key)
-    this.#answers.delete(key)
+    this.#memories.delete(key)
+  }
+}
+
+/** Longest decision that is recorded whole, in characters: observed values of a thousand pods, say. */
+export const decisionCharactersMax = 64 * 1024
+
+/** What is recorded with every command of a round: who decided, and on what beside the log. */
+export function decisionOf(
+  reconciler: string,
+  key: string,
+  observed: JsonObject | undefined,
+  memory: JsonObject | undefined,
+): string {
+  const whose = { reconciler, key }
+  if (observed === undefined && memory === undefined) return JSON.stringify(whose)
+  const whole = JSON.stringify({ ...whose, ...(observed ? { observed } : {}), ...(memory ? { memory } : {}) })
+  return whole.length <= decisionCharactersMax ? whole : JSON.stringify({ ...whose, tooLong: whole.length })
+}
+
+/** Runs an observation to its end; `ask` answers its requests. */
+export async function observeWith(
+  observation: Observation | undefined,
+  ask: (requests: readonly ApiRequest[]) => Promise<readonly ApiResult[]>,
+): Promise<JsonObject | undefined> {
+  if (!observation) return undefined
+  for (let step = observation.next(); ; ) {
+    if (step.done) return step.value
+    step = observation.next(await ask(step.value))
+  }
+}
+
+/** The same where answers are there at once. */
+export function observeNow(
+  observation: Observation | undefined,
+  ask: (request: ApiRequest) => ApiResult,
+): JsonObject | undefined {
+  if (!observation) return undefined
+  for (let step = observation.next(); ; ) {
+    if (step.done) return step.value
+    step = observation.next(step.value.map(ask))
   }
 }

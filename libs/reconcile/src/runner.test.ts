@@ -343,4 +343,35 @@ describe('the runner', () => {
     await systemClock.sleep(20)
     expect(asked).toBe(1)
   })
+
+  test('looks up what a reconciler observes, records it with what it causes, and remembers what it is told to', async () => {
+    const cluster = createFakeCluster(systemClock)
+    cluster.put('secrets', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'load', namespace: 'default' } })
+    const told: Pick<ReconcileContext, 'observed' | 'memory'>[] = []
+    let unanswered = 1
+    const watcher: Reconciler = {
+      ...childMaker(),
+      *observe() {
+        const [load] = yield [{ verb: 'get', group: '', resource: 'secrets', namespace: 'default', name: 'load' }]
+        if (unanswered-- > 0) throw new Error('no answer yet')
+        return { load: load!.ok }
+      },
+      reconcile: (key, view, context) => {
+        told.push({ observed: context.observed, memory: context.memory })
+        return { ...childMaker().reconcile(key, view, context), memory: { rounds: told.length } }
+      },
+    }
+    makeParent(cluster)
+    await withRunner({ cluster, reconciler: watcher }, async () => {
+      await eventually(() => told.length >= 2)
+    })
+    expect(told.slice(0, 2)).toEqual([
+      { observed: { load: true }, memory: undefined },
+      { observed: { load: true }, memory: { rounds: 1 } },
+    ])
+    const made = cluster.requests.find(({ request }) => request.verb === 'create' && request.resource === 'secrets')!
+    expect(JSON.parse(made.request.decision!)).toEqual({
+      ...{ reconciler: 'childmaker', key: 'default/parent', observed: { load: true } },
+    })
+  })
 })

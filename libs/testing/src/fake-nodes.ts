@@ -79,6 +79,7 @@ export function createFakeNodes(
           phase: 'Running',
           podIP,
           podIPs: [{ ip: podIP }],
+          startTime: pod.status.startTime ?? now,
           conditions: [
             condition('Initialized', true, now),
             condition('Ready', shouldBeReady, now),

@@ -44,6 +44,7 @@ import { createRequestMetrics } from './http/request-metrics.ts'
 import { storeSamples } from './store/store-samples.ts'
 import { createNonResourceRoutes } from './http/non-resource-routes.ts'
 import { createInProcessClient } from './operations/in-process.ts'
+import { createUsageStore } from './metrics/usage-store.ts'
 import { createOperations, type Operations } from './operations/operations.ts'
 import { createOutgoing, type OutgoingLimits } from './read/outgoing.ts'
 import { createPast, type OperationSources } from './time-travel/views.ts'
@@ -51,6 +52,7 @@ import { createReader } from './read/reader.ts'
 import { createRequestBodies } from './request/request-body.ts'
 import { createSignerChecks } from './access/signer-rights.ts'
 import { createStreams, type OnStored } from './store/streams.ts'
+import { createConnections } from './streaming/connections.ts'
 import { createTunnels } from './streaming/tunnels.ts'
 import { createPresentKinds } from './store/kinds.ts'
 import { createView } from './store/view.ts'
@@ -201,10 +203,13 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const ownWork = new DisposableStack()
   const past = createPast({ streams, reader, kinds, operationsOver, clock, outgoing, stopped: closing.signal })
   const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
+  const usage = createUsageStore({ clock, logger })
   const operations = operationsOver({
     ...{ kinds, reader, nowMs },
     watches: createWatchSource({ reader, kinds, hub, watchEvents: requestMetrics.watchEvents }),
     podLogs: createPodLogSource({ reader, tunnels }),
+    connections: createConnections({ reader, tunnels, integer: (below) => ids.integer(below) }),
+    usage,
   })
   metrics.collect(() => storeSamples(streams))
   const attempts = createSchedulingAttempts({ events: streams.events, ids })
@@ -236,7 +241,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const server =
     deps.https &&
     createHttpServer({
-      ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids },
+      ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock },
       metrics: requestMetrics,
       log: deps.log,
       inspection: deps.inspection,
@@ -263,6 +268,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       const { bus } = deps
       if (bus) {
         onBus.use(serveBusCommands({ bus, operations, authorizer, ids, logger }))
+        onBus.use(usage.hear(bus))
         onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, graph, clock, logger }))
       }
       if (!server || !deps.https) return

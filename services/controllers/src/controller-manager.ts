@@ -29,6 +29,7 @@ import { endpointSliceMirroringReconciler } from './endpoint-slice-mirroring/end
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
 import { ephemeralVolumeReconciler } from './ephemeral-volume/ephemeral-volume.reconciler.ts'
+import { horizontalPodAutoscalerReconciler } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.reconciler.ts'
 import { persistentVolumeBinderReconciler } from './persistent-volume-binder/persistent-volume-binder.reconciler.ts'
 import { jobReconciler } from './job/job.reconciler.ts'
 import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
@@ -37,11 +38,16 @@ import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-c
 import { pvProtectionReconciler } from './pv-protection/pv-protection.reconciler.ts'
 import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconciler.ts'
 import { replicaSetReconciler, replicationControllerReconciler } from './replica-set/replica-set.reconciler.ts'
+import { resourceClaimReconciler } from './resource-claim/resource-claim.reconciler.ts'
 import { createResourceQuotaReconciler } from './resource-quota/resource-quota.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
+import { serviceCidrReconciler } from './service-cidr/service-cidr.reconciler.ts'
 import { statefulSetReconciler } from './stateful-set/stateful-set.reconciler.ts'
+import { taintEvictionReconciler } from './taint-eviction/taint-eviction.reconciler.ts'
+import { ttlReconciler } from './ttl/ttl.reconciler.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.reconciler.ts'
+import { vacProtectionReconciler } from './vac-protection/vac-protection.reconciler.ts'
 import { followedResources } from './shared/resources.ts'
 
 /** The field manager of all writes. */
@@ -89,15 +95,21 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     endpointSliceMirroringReconciler,
     endpointsReconciler,
     nodeLifecycleReconciler,
+    taintEvictionReconciler,
+    serviceCidrReconciler,
+    ttlReconciler,
     createPodGarbageCollector(),
     jobReconciler,
     cronJobReconciler,
     disruptionReconciler,
+    horizontalPodAutoscalerReconciler,
     ttlAfterFinishedReconciler,
     persistentVolumeBinderReconciler,
     ephemeralVolumeReconciler,
+    resourceClaimReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
+    vacProtectionReconciler,
     ...(tokenSigner ? [createServiceAccountTokenReconciler(tokenSigner, options.rootCa)] : []),
     legacyTokenCleanerReconciler,
     csrApprovingReconciler,

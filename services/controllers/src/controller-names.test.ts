@@ -22,6 +22,12 @@ describe('controllers are chosen', () => {
     expect(choiceProblem(['node-ipam-controller'], names)).toBe('"node-ipam-controller" does not exist here yet')
   })
 
+  test('by upstream’s names, whatever their queues are called', () => {
+    const upstream = ['horizontal-pod-autoscaler', 'service-cidr', 'taint-eviction', 'ttl', 'volumeattributesclass-protection']
+    const wanted = upstream.map((name) => `${name}-controller`)
+    expect(chosen(...wanted).sort()).toEqual(wanted)
+  })
+
   test('each by a name of its own', () => {
     expect(new Set(names.map(upstreamNameOf)).size).toBe(names.length)
   })

@@ -5,8 +5,14 @@
 const upstreamNames: Readonly<Record<string, string>> = {
   endpointslicemirroring: 'endpointslice-mirroring-controller',
   garbagecollector: 'garbage-collector-controller',
+  horizontalpodautoscaler: 'horizontal-pod-autoscaler-controller',
+  ipaddresses: 'service-cidr-controller',
   nodelifecycle: 'node-lifecycle-controller',
+  noexec_taint_node: 'taint-eviction-controller',
+  resource_claim: 'resourceclaim-controller',
   replicationmanager: 'replicationcontroller-controller',
+  ttlcontroller: 'ttl-controller',
+  vacprotection: 'volumeattributesclass-protection-controller',
 }
 
 /** Upstream's name of a reconciler. */
@@ -15,13 +21,12 @@ export const upstreamNameOf = (reconciler: string): string => upstreamNames[reco
 /** Controllers of upstream that do not exist here: to leave one out is no mistake, to ask for one is. */
 const absent: ReadonlySet<string> = new Set(
   [
-    ...['bootstrap-signer', 'certificatesigningrequest-approving', 'certificatesigningrequest-cleaner'],
-    ...['certificatesigningrequest-signing', 'device-taint-eviction', 'horizontal-pod-autoscaler'],
-    ...['kube-apiserver-serving-clustertrustbundle-publisher', 'legacy-serviceaccount-token-cleaner', 'node-ipam'],
+    ...['device-taint-eviction', 'kube-apiserver-serving-clustertrustbundle-publisher', 'node-ipam'],
     ...['persistentvolume-attach-detach', 'persistentvolume-expander', 'podcertificaterequest-cleaner'],
-    ...['podgroup-protection', 'resourceclaim', 'resourcepoolstatusrequest', 'selinux-warning', 'service-cidr'],
-    ...['serviceaccount-token', 'storage-version-migrator', 'storageversion-garbage-collector', 'taint-eviction'],
-    ...['token-cleaner', 'ttl', 'validatingadmissionpolicy-status', 'volumeattributesclass-protection'],
+    ...['podgroup-protection', 'resourcepoolstatusrequest', 'selinux-warning'],
+    ...['storage-version-migrator', 'storageversion-garbage-collector', 'validatingadmissionpolicy-status'],
+    // They are there when there is a key to sign with.
+    ...['certificatesigningrequest-signing', 'serviceaccount-token'],
   ].map((name) => `${name}-controller`),
 )
 

@@ -27,6 +27,7 @@ await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals,
   const feed = createObjectFeed(events)
   onStop(() => feed.stop())
   const rootCa = env.file('SHIPLOG_API_CA')
+  const controllers = env.optional('SHIPLOG_CONTROLLERS')?.split(',') ?? ['*']
   const [tokenKey, authorityKey] = [env.optionalFile('SHIPLOG_SERVICE_ACCOUNT_KEY'), env.optionalFile('SHIPLOG_CA_KEY')]
   const signers = {
     tokenSigner: tokenKey === undefined ? undefined : createTokenSigner(signingKeyOf(tokenKey)),
@@ -40,7 +41,7 @@ await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals,
     component: name,
     id: nameSuffix(ids, replicaIdLength),
     create: (fenced, shares) =>
-      createControllerManager({ feed, client: fenced, shares, clock, ids, log, rootCa, ...signers, metrics }),
+      createControllerManager({ feed, client: fenced, shares, clock, ids, log, rootCa, controllers, ...signers, metrics }),
   })
   return { service, metrics: () => [...service.metrics(), ...workQueueSamples(service.worker.metrics())] }
 })

@@ -86,8 +86,8 @@ describe('tunnels of an agent', () => {
     const work = newPodWork(pod, 0)
     work.main[0]!.state = running
     const known = { namespace: 'default', name: 'web', uid: 'u-1', nodeName: 'node-0', work }
-    const runtime = { version: 'simulated://1' }
-    const logs = createLogTunnel({ runtime, clock, find: (uid) => (uid === 'u-1' ? known : undefined) })
+    const host = { version: 'simulated://1' }
+    const logs = createLogTunnel({ host, clock, find: (uid) => (uid === 'u-1' ? known : undefined) })
     using _ = serveTunnels({ bus, clock, log: silentLogger, nodeNames: ['node-0', 'node-1'], handlers: { logs } })
     expect(await refusal(request())).toMatch(/is simulated \(simulated\): it prints nothing/)
     expect(await refusal(request(), 'node-1')).toBe('pods "web" not found')

@@ -4,8 +4,8 @@ import { badRequest, notFound, type Status } from '@shiplog/api/status'
 import { type LogOptions, type LogTunnelRequest, tunnelChunkBytesMax } from '@shiplog/api-client/wire/tunnel-request'
 import type { Channel, ChannelVerdict } from '@shiplog/events/bus/channel'
 import { type ContainerLogQuery, readContainerLog } from '@shiplog/node/container-log-reader'
-import type { ContainerRuntime } from '@shiplog/node/container-runtime'
 import type { Clock } from '@shiplog/runtime/clock'
+import type { PodHost } from './hosts/pod-host.ts'
 import { containersOf, type ContainerWork, type PodWork } from './pod-work.ts'
 import { refuse, type TunnelHandlers } from './tunnels.ts'
 
@@ -19,14 +19,14 @@ export interface KnownPod {
 }
 
 export interface LogTunnelDeps {
-  readonly runtime: Pick<ContainerRuntime, 'real' | 'version'>
+  readonly host: Pick<PodHost, 'logs' | 'version'>
   readonly clock: Clock
   /** Undefined for a pod that the agent does not look after. */
   readonly find: (uid: string) => KnownPod | undefined
 }
 
 /** Answers requests for logs. */
-export function createLogTunnel({ runtime, clock, find }: LogTunnelDeps): TunnelHandlers['logs'] {
+export function createLogTunnel({ host, clock, find }: LogTunnelDeps): TunnelHandlers['logs'] {
   return (request, nodeName): ChannelVerdict => {
     const { namespace, pod: name, uid, container: containerName, options } = request
     const pod = find(uid)
@@ -36,15 +36,15 @@ export function createLogTunnel({ runtime, clock, find }: LogTunnelDeps): Tunnel
     const container = containersOf(pod.work).find((candidate) => candidate.name === containerName)
     const attempt = container ? attemptToShow(container, name, options.previous) : notAvailable(request)
     if (typeof attempt !== 'number') return refuse(attempt)
-    if (!runtime.real) {
+    if (!host.logs) {
       return refuse(
         badRequest(
-          `container "${containerName}" in pod "${name}" is simulated (${runtime.version.split(':')[0]}): it prints nothing, so it has no logs`,
+          `container "${containerName}" in pod "${name}" is simulated (${host.version.split(':')[0]}): it prints nothing, so it has no logs`,
         ),
       )
     }
     const log = {
-      directory: runtime.real.logDirectory({ namespace, name, uid }, containerName),
+      directory: host.logs.logDirectory({ namespace, name, uid }, containerName),
       restartCount: attempt,
       isRunning: () => find(uid)?.work === pod.work && runs(container!, attempt),
     }

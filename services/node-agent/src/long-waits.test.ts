@@ -1,4 +1,5 @@
 // Durations of pods that no timer of the platform can wait: the agent waits all the same, and in peace.
+import { simulatedHost } from './hosts/simulated-host.ts'
 import { createSimulatedRuntime } from '@shiplog/node/simulated-runtime'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { createClock, systemClock } from '@shiplog/runtime/clock'
@@ -64,7 +65,7 @@ test.concurrent.each(Object.keys(pods).flatMap((field) => lengthsOf(field).map((
       clock,
       ids: systemIds,
       log: silentLogger,
-      runtime: createSimulatedRuntime({ clock, ids: systemIds }),
+      host: simulatedHost(createSimulatedRuntime({ clock, ids: systemIds })),
       nodes: { count: 1 },
       eventObjects: false,
     })
@@ -89,7 +90,7 @@ test.concurrent.each(lengths)('a deletion with a grace of %d seconds lets the co
     clock,
     ids: systemIds,
     log: silentLogger,
-    runtime: createSimulatedRuntime({ clock, ids: systemIds }),
+    host: simulatedHost(createSimulatedRuntime({ clock, ids: systemIds })),
     nodes: { count: 1 },
     eventObjects: false,
   })

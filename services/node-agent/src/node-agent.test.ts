@@ -7,6 +7,7 @@ import { silentLogger } from '@shiplog/runtime/logger'
 import { describe, expect, test } from 'vitest'
 import { createManualClock, type ManualClock } from '@shiplog/testing/manual-clock'
 import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
+import { simulatedHost } from './hosts/simulated-host.ts'
 import { createNodeAgent, type NodeAgent } from './node-agent.ts'
 
 const ids = (() => {
@@ -47,7 +48,7 @@ async function start(
     clock,
     ids,
     log: silentLogger,
-    runtime: createSimulatedRuntime({ clock, ids, ...options.runtime }),
+    host: simulatedHost(createSimulatedRuntime({ clock, ids, ...options.runtime })),
     nodes: { count: options.count ?? 1, podRanges: options.podRanges },
     eventObjects: false,
   })
@@ -84,6 +85,7 @@ const podObject = (more: { spec?: JsonObject; metadata?: JsonObject; name?: stri
 const condition = (object: KubeObject, type: string): JsonObject =>
   object['status'].conditions.find((candidate: JsonObject) => candidate['type'] === type)
 
+const ownerJob = { apiVersion: 'batch/v1', kind: 'Job', name: 'j', uid: 'u', controller: true }
 const annotated = (annotations: Record<string, string>): JsonObject => ({
   annotations: Object.fromEntries(
     Object.entries(annotations).map(([key, value]) => [`simulated.shiplog.dev/${key}`, value]),
@@ -184,7 +186,7 @@ describe('nodes', () => {
       clock,
       ids,
       log: silentLogger,
-      runtime: createSimulatedRuntime({ clock, ids }),
+      host: simulatedHost(createSimulatedRuntime({ clock, ids })),
       nodes: { count: 1 },
     })
     const started = agent.start()
@@ -319,7 +321,7 @@ describe('a pod', () => {
     world.cluster.put(
       'pods',
       podObject({
-        metadata: { ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'j', uid: 'u', controller: true }] },
+        metadata: { ownerReferences: [ownerJob] },
         spec: { restartPolicy: 'Never' },
       }),
     )
@@ -344,6 +346,25 @@ describe('a pod', () => {
       containerStatuses: [{ state: { terminated: { exitCode: 3, reason: 'Error' } } }],
     })
     expect(condition(world.pod(), 'Ready')).toMatchObject({ reason: 'PodFailed' })
+  })
+
+  test('ends as its plain command lines say, in a Job as well, unless annotations say otherwise', async () => {
+    const world = await start()
+    const container = (name: string, ...command: string[]): JsonObject => ({ name, image: 'busybox', command })
+    const containers = [
+      container('main', 'sh', '-c', 'sleep 2; exit 3'),
+      container('slow', 'sleep', '300'),
+      container('told', 'false'),
+    ]
+    const metadata = { ...annotated({ 'exit-code.told': '7' }), ownerReferences: [ownerJob] }
+    world.cluster.put('pods', podObject({ spec: { restartPolicy: 'Never', containers }, metadata }))
+    await world.clock.advance(10_000)
+    const codes = (): unknown[] =>
+      world.pod()['status'].containerStatuses.map(({ state }: JsonObject) => state['terminated']?.exitCode ?? 'runs')
+    expect(codes()).toEqual([3, 'runs', 7])
+    await world.clock.advance(300_000)
+    expect(codes()).toEqual([3, 0, 7])
+    expect(world.pod()['status'].phase).toBe('Failed')
   })
 
   test('that crashes is started at once, then after 10 s, 20 s and so on up to 5 min', async () => {
@@ -412,14 +433,19 @@ describe('a pod', () => {
       'pods',
       podObject({
         metadata: annotated({ 'exit-code.setup': '2' }),
-        spec: { restartPolicy: 'Never', initContainers: [{ name: 'setup', image: 'a' }] },
+        spec: { restartPolicy: 'Never', initContainers: ['first', 'setup', 'never'].map((name) => ({ name, image: 'a' })) },
       }),
     )
     await world.clock.advance(1_000)
     expect(world.pod()['status']).toMatchObject({
       phase: 'Failed',
-      initContainerStatuses: [{ state: { terminated: { exitCode: 2 } } }],
-      containerStatuses: [{ state: { terminated: { reason: 'ContainerStatusUnknown' } } }],
+      // What never began is not told of as lost.
+      initContainerStatuses: [
+        { state: { terminated: { exitCode: 0 } } },
+        { state: { terminated: { exitCode: 2 } } },
+        { state: { waiting: { reason: 'PodInitializing' } } },
+      ],
+      containerStatuses: [{ state: { waiting: { reason: 'PodInitializing' } } }],
     })
   })
 
@@ -509,6 +535,50 @@ describe('a pod', () => {
     await world.clock.advance(11_000)
     expect(waiting()).toMatchObject({ reason: 'ImagePullBackOff' })
     expect(world.pod()['status'].phase).toBe('Pending')
+  })
+
+  test.each([
+    ['nginx:1.29', true],
+    ['web:404, nginx:*', true],
+    ['*', true],
+    ['ng*x*29', true],
+    ['nginx', false],
+    ['nginx:1.2', false],
+    ['ng*x*x*29', false],
+    ['', false],
+  ])('whose image its node has not, by %j, waits until it has: %s', async (names, waits) => {
+    const world = await start()
+    const node = world.cluster.get('nodes', '/node-0')!
+    const missing = { 'simulated.shiplog.dev/missing-images': names }
+    const annotate = (annotations: JsonObject): void =>
+      void world.cluster.put('nodes', { ...node, metadata: { ...node.metadata, annotations } })
+    annotate(missing)
+    world.cluster.put('pods', podObject())
+    await world.clock.advance(1_000)
+    const state = (): JsonObject => world.pod()['status'].containerStatuses[0].state
+    expect(state()['waiting']?.reason).toBe(waits ? 'ErrImagePull' : undefined)
+    annotate({})
+    await world.clock.advance(30_000)
+    expect(state()).toMatchObject({ running: {} })
+  })
+
+  test('that names a node whose port another has is Failed as a kubelet tells it, and never runs', async () => {
+    const world = await start()
+    const ports = [{ containerPort: 80, hostPort: 80 }]
+    const spec = { containers: [{ name: 'main', image: 'nginx', ports }] }
+    world.cluster.put('pods', podObject({ name: 'first', spec }))
+    world.cluster.put('pods', podObject({ spec }))
+    await world.clock.advance(1_000)
+    expect(world.pod('first')['status'].phase).toBe('Running')
+    const { phase, reason, message, podIP, containerStatuses, conditions } = world.pod()['status']
+    expect({ phase, reason, podIP, containerStatuses }).toEqual({ phase: 'Failed', reason: 'NodePorts' })
+    expect(message).toBe(
+      "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+    )
+    expect(conditions.map(({ type }: JsonObject) => type)).toEqual(['PodScheduled'])
+    requestDeletion(world, 30)
+    await world.clock.advance(1_000)
+    expect(world.pod()).toBeUndefined()
   })
 
   test('past its deadline is stopped and Failed', async () => {

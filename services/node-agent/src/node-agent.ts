@@ -6,25 +6,24 @@
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { Bus } from '@shiplog/events/bus/bus'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
-import type { ContainerRuntime } from '@shiplog/node/container-runtime'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Service } from '@shiplog/runtime/service'
 import { createEventRecorder, silentRecorder } from './event-recorder.ts'
-import { messageOf, type PodHost, type PodHostListener } from './hosts/pod-host.ts'
-import { createProcessHost } from './hosts/process-host.ts'
-import { type References, referencesFromApi } from './hosts/references.ts'
-import { createSimulatedHost } from './hosts/simulated-host.ts'
+import { messageOf, type PodHost, type PodHostFactory, type PodHostListener } from './hosts/pod-host.ts'
 import { createLogTunnel } from './log-tunnel.ts'
 import { createNodeHeartbeats, type NodeHeartbeats } from './node-heartbeats.ts'
 import { type NodeConfig, type SimulatedNodes, simulatedNodes } from './node-object.ts'
+import { createNodeServer } from './node-server.ts'
 import { createPodTable, type PodEntry, podNameOf, type PodTable, wakeAt } from './pod-entry.ts'
 import { onReferenceChanged } from './pod-outcomes.ts'
 import { writePod } from './pod-status-writer.ts'
 import { forget, onPodChange, type PodSyncDeps } from './pod-sync.ts'
 import { advance, onContainerExit, type PodWorkerDeps, recordEvent, recover } from './pod-worker.ts'
+import { createStreamTunnels } from './stream-tunnels.ts'
 import { serveTunnels } from './tunnels.ts'
+import { reportUsage } from './usage-reports.ts'
 import { createWriteQueue, type WriteQueue } from './write-queue.ts'
 
 export interface NodeAgentDeps {
@@ -35,12 +34,11 @@ export interface NodeAgentDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Logger
-  readonly runtime: ContainerRuntime
+  /** Which kind of nodes these are. */
+  readonly host: PodHostFactory
   readonly nodes: SimulatedNodes
   /** Nodes beside the simulated ones: the control plane's own. */
   readonly extraNodes?: readonly NodeConfig[]
-  /** What pods of a runtime with real containers refer to; default: read from the API when the feed shows a change. */
-  readonly references?: References
   /** Where gateways ask for what runs here; without it nobody can read logs. */
   readonly bus?: Bus
   /** Write Event objects about pods (as long as they are few); default true. */
@@ -86,6 +84,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       await feed.synced.promise
       if (signal.aborted) return
       tunnels = acceptTunnels(parts)
+      report(parts, signal)
       heartbeats.start()
       await Promise.race([heartbeats.registered(), aborted(signal)])
     },
@@ -114,11 +113,13 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
 }
 
 function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
-  const { client, clock, ids, log, runtime } = deps
+  const { client, clock, ids, log } = deps
   const configs = [...(deps.extraNodes ?? []), ...simulatedNodes(deps.nodes)]
   const table = createPodTable()
-  const host = hostOf(deps)
-  const identity = { bootID: ids.uuid(), runtimeVersion: runtime.version }
+  const annotationsOf = (node: string): Readonly<Record<string, string>> =>
+    heartbeats.objectOf(node)?.metadata.annotations ?? {}
+  const host = deps.host({ ...deps, annotationsOf })
+  const identity = { bootID: ids.uuid(), runtimeVersion: host.version }
   const heartbeats = createNodeHeartbeats({ client, clock, log, nodes: configs, identity })
   const events = deps.eventObjects === false ? silentRecorder : createEventRecorder({ client, clock })
   const playsAlong = ({ node }: PodEntry): boolean => !heartbeats.isStopped(node.name)
@@ -145,18 +146,13 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const sync: PodSyncDeps = {
     ...{ table, host, clock },
     nodes: new Map(configs.map((config) => [config.name, config])),
+    nodeOf: heartbeats.objectOf,
+    rejected: (entry, { reason, message }) => events.pod(entry.pod, entry.node.name, 'Warning', reason, message),
     advance: (entry) => advance(worker, entry),
     recover: (entry, adopted) => void recover(worker, entry, adopted),
     report: (entry) => writes.enqueue(entry),
   }
   return { deps, configs, table, host, heartbeats, worker, sync, writes }
-}
-
-/** The one place that asks which kind of node this is. */
-function hostOf({ runtime, client, feed, clock, log, references }: NodeAgentDeps): PodHost {
-  const { real } = runtime
-  if (real === undefined) return createSimulatedHost(runtime)
-  return createProcessHost({ runtime, real, references: references ?? referencesFromApi(client, feed), clock, log })
 }
 
 function listenerOf({ table, worker }: Parts): PodHostListener {
@@ -227,15 +223,32 @@ async function* syncedBatches({ deps, table, host, heartbeats, sync }: Parts, si
   }
 }
 
-/** Opens the way to what runs here: logs. */
-function acceptTunnels({ deps, configs, table }: Parts): Disposable | undefined {
-  const { bus, runtime, clock, log } = deps
+/** Tells gateways what pods use. */
+function report({ deps, configs, host, table }: Parts, signal: AbortSignal): void {
+  const { bus, clock, log } = deps
+  const nodeNames = configs.map(({ name }) => name)
+  if (bus) void reportUsage({ bus, host, clock, log, nodeNames, pods: () => table.values(), signal })
+}
+
+/** Opens the way to what runs here: logs, commands, ports. */
+function acceptTunnels({ deps, configs, table, host }: Parts): Disposable | undefined {
+  const { bus, clock, log } = deps
+  if (!bus) return undefined
   const find = (uid: string) => {
     const entry = table.byUid(uid)
     return entry && { ...podNameOf(entry), uid, nodeName: entry.node.name, work: entry.work }
   }
-  const handlers = { logs: createLogTunnel({ runtime, clock, find }) }
-  return bus && serveTunnels({ bus, clock, log, nodeNames: configs.map(({ name }) => name), handlers })
+  const podsOf = (nodeName: string) => [...table.values()].filter(({ node }) => node.name === nodeName).map(({ pod }) => pod)
+  const open = new DisposableStack()
+  const nodes = new Map(configs.map((config) => [config.name, config]))
+  const server = open.use(createNodeServer({ host, clock, nodes, podsOf }))
+  const handlers = {
+    logs: createLogTunnel({ host, clock, find }),
+    ...createStreamTunnels({ host, clock, find }),
+    node: server.handler,
+  }
+  open.use(serveTunnels({ bus, clock, log, nodeNames: nodes.keys(), handlers }))
+  return open
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

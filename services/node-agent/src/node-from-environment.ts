@@ -1,12 +1,14 @@
 // Which kind of node an agent of its own serves: simulated, or one whose pods are processes of the machine that it runs on.
 import { join } from 'node:path'
 import { parseIpRanges } from '@shiplog/api/ip-address'
-import type { ContainerRuntime } from '@shiplog/node/container-runtime'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Environment } from '@shiplog/runtime/environment'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { secretDirectory } from '@shiplog/runtime/secret-files'
+import type { PodHostFactory } from './hosts/pod-host.ts'
+import { processHost } from './hosts/process-host.ts'
+import { simulatedHost } from './hosts/simulated-host.ts'
 import { type NodeConfig, processNode, simulatedNode } from './node-object.ts'
 
 /** Reads SHIPLOG_NODE_RUNTIME (`simulated`, the default, or `process`), SHIPLOG_POD_CIDR and, for processes, SHIPLOG_NODE_DIR. */
@@ -14,13 +16,13 @@ export async function nodeFromEnvironment(
   env: Environment,
   name: string,
   ports: { readonly clock: Clock; readonly ids: Ids; readonly log: Logger },
-): Promise<{ readonly runtime: ContainerRuntime; readonly extraNodes: readonly NodeConfig[] }> {
+): Promise<{ readonly host: PodHostFactory; readonly extraNodes: readonly NodeConfig[] }> {
   const kind = env.optional('SHIPLOG_NODE_RUNTIME') ?? 'simulated'
   const podRanges = env.parsed('SHIPLOG_POD_CIDR', parseIpRanges)
   switch (kind) {
     case 'simulated': {
       const { createSimulatedRuntime } = await import('@shiplog/node/simulated-runtime')
-      return { runtime: createSimulatedRuntime(ports), extraNodes: [simulatedNode(name, podRanges)] }
+      return { host: simulatedHost(createSimulatedRuntime(ports)), extraNodes: [simulatedNode(name, podRanges)] }
     }
     case 'process': {
       const { createProcessRuntime } = await import('@shiplog/node/process-runtime')
@@ -30,7 +32,7 @@ export async function nodeFromEnvironment(
       // An agent that is stopped for a moment, as for a new version, must not end its pods.
       const runtime = createProcessRuntime({ ...ports, directory, onStop: 'leave' })
       return {
-        runtime,
+        host: processHost(runtime),
         extraNodes: [processNode(name, { ...thisMachine(), diskBytes: diskBytes(directory) }, podRanges)],
       }
     }

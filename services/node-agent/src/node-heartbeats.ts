@@ -31,6 +31,8 @@ export interface NodeHeartbeats {
   isStopped(name: string): boolean
   /** Pod CIDRs of the Node object, which an earlier life may have created with other options; else those of the options. */
   podCIDRsOf(node: NodeConfig): readonly string[]
+  /** The Node object, as it is now. */
+  objectOf(name: string): Node | undefined
 }
 
 /**
@@ -100,6 +102,7 @@ export function createNodeHeartbeats(deps: NodeHeartbeatDeps): NodeHeartbeats {
       const assigned = entries.get(name)?.object?.spec?.podCIDRs
       return assigned?.length ? assigned : podCIDRs
     },
+    objectOf: (name) => entries.get(name)?.object,
     isStopped: (name) => entries.get(name)?.stopped ?? false,
   }
 }

@@ -2,11 +2,12 @@
 import type { IpRanges } from '@shiplog/api/ip-address'
 import type { NodeStatus, Taint } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { nodeAddress } from '@shiplog/node/containerd/network'
 import type { Machine } from '@shiplog/node/machine'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 import { machinePodRanges, podRangesOf, simulatedAddresses } from './pod-ranges.ts'
 
-/** On every node: what runs its containers, `simulated` or `process`. */
+/** On every node: what runs its containers, `simulated`, `process` or `containerd`. */
 export const runtimeLabel = 'shiplog.dev/runtime'
 
 /** The Kubernetes release whose kubelet the nodes behave like. */
@@ -135,6 +136,31 @@ export function processNode(
     },
     labels: { ...standardLabels(name, architecture), [runtimeLabel]: 'process' },
     taints: [{ effect: 'NoSchedule', key: runtimeLabel, value: 'process' }],
+    osImage: machine.osImage,
+    kernelVersion: machine.kernelVersion,
+    architecture,
+  }
+}
+
+/** A node of this machine whose pods run in a container runtime, in namespaces of its own. */
+export function containerNode(
+  name: string,
+  machine: Machine & { readonly diskBytes: number },
+  place: { readonly index: number; readonly podCIDRs: readonly string[]; readonly isTainted: boolean },
+): NodeConfig {
+  const architecture = goArchitecture(machine.architecture)
+  return {
+    name,
+    internalIPs: [nodeAddress(place.index)],
+    podCIDRs: place.podCIDRs,
+    capacity: {
+      ...defaultCapacity,
+      cpu: String(machine.cpus),
+      memory: `${Math.floor(machine.memoryBytes / 1_024)}Ki`,
+      'ephemeral-storage': `${Math.floor(machine.diskBytes / 1_024)}Ki`,
+    },
+    labels: { ...standardLabels(name, architecture), [runtimeLabel]: 'containerd' },
+    ...(place.isTainted ? { taints: [{ effect: 'NoSchedule', key: runtimeLabel, value: 'containerd' }] } : {}),
     osImage: machine.osImage,
     kernelVersion: machine.kernelVersion,
     architecture,

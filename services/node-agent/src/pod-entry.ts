@@ -2,6 +2,7 @@
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { SandboxConfig } from '@shiplog/node/container-runtime'
 import type { Clock } from '@shiplog/runtime/clock'
+import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import type { HostedPod } from './hosts/pod-host.ts'
 import type { NodeConfig } from './node-object.ts'
 import { type PodWork, restartPolicyOf, statusOf } from './pod-work.ts'
@@ -15,6 +16,8 @@ export interface PodEntry extends HostedPod {
   /** Newest sequence that was taken into account, of the feed's or our own writes. */
   sequence: number
   readonly work: PodWork
+  /** What it takes from its node, once somebody wanted to know. */
+  needs?: PodInfo
   /** The host is being asked what it knows of the pod. */
   recovering: boolean
   wake: Disposable | undefined
@@ -46,6 +49,7 @@ export interface PodTable {
   byUid(uid: string): PodEntry | undefined
   add(entry: PodEntry): void
   remove(entry: PodEntry): void
+  ofNode(name: string): Iterable<PodEntry>
   entries(): Iterable<readonly [string, PodEntry]>
   values(): Iterable<PodEntry>
   uids(): ReadonlySet<string>
@@ -54,6 +58,7 @@ export interface PodTable {
 export function createPodTable(): PodTable {
   const byKey = new Map<string, PodEntry>()
   const byUid = new Map<string, PodEntry>()
+  const byNode = new Map<string, Set<PodEntry>>()
   return {
     get size() {
       return byKey.size
@@ -63,12 +68,17 @@ export function createPodTable(): PodTable {
     add(entry) {
       byKey.set(keyOf(entry), entry)
       byUid.set(entry.uid, entry)
+      const onNode = byNode.get(entry.node.name)
+      if (onNode) onNode.add(entry)
+      else byNode.set(entry.node.name, new Set([entry]))
     },
     remove(entry) {
       byUid.delete(entry.uid)
       const key = keyOf(entry)
       if (byKey.get(key) === entry) byKey.delete(key)
+      byNode.get(entry.node.name)?.delete(entry)
     },
+    ofNode: (name) => byNode.get(name) ?? [],
     entries: () => byKey,
     values: () => byKey.values(),
     uids: () => new Set(byUid.keys()),

@@ -10,6 +10,7 @@ import type {
   PodStatus,
 } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import type { PodRejection } from './pod-admission.ts'
 import { rfc3339 } from '@shiplog/runtime/clock'
 import { type ContainerState, type ContainerWork, type PodWork, restartPolicyOf, statusOf } from './pod-work.ts'
 
@@ -159,6 +160,7 @@ const conditionsOf = (pod: Pod): readonly PodCondition[] => statusOf(pod).condit
 /** The complete report of a pod's status as of now. */
 export function podReport(input: StatusInput): PodReport {
   const { work, pod, nodeIPs } = input
+  if (work.rejection) return rejectionReport(work.rejection, work.startTimeMs)
   const phase = phaseOf(work, pod)
   const { generation } = pod.metadata
   const containers = reportContainers(input, phase)
@@ -182,6 +184,17 @@ export function podReport(input: StatusInput): PodReport {
   }
 }
 
+/** Of a pod that its node did not take nothing else is told. */
+const rejectionReport = ({ reason, message }: PodRejection, startTimeMs: number): PodReport => ({
+  changesAtMs: Number.POSITIVE_INFINITY,
+  status: {
+    phase: 'Failed',
+    reason,
+    message: `Pod was rejected: ${message}`,
+    startTime: rfc3339(startTimeMs),
+  },
+})
+
 interface ContainerReports {
   readonly init: ContainerStatus[]
   readonly main: ContainerStatus[]
@@ -198,7 +211,7 @@ function reportContainers(input: StatusInput, phase: Phase): ContainerReports {
   const isOver = work.finished && (phase === 'Succeeded' || phase === 'Failed')
   const unready: string[] = []
   let changesAtMs = Number.POSITIVE_INFINITY
-  const report = (container: ContainerWork): ContainerStatus => {
+  const report = (container: ContainerWork, isLost: boolean): ContainerStatus => {
     let ready = false
     if (container.role === 'init') ready = hasSucceeded(container)
     else if (container.state.at === 'running') {
@@ -208,10 +221,12 @@ function reportContainers(input: StatusInput, phase: Phase): ContainerReports {
     }
     if (!ready && container.role !== 'init') unready.push(container.name)
     const started = container.state.at === 'running' && (input.hasStarted?.(container) ?? true)
-    return containerStatus(container, specs.get(container.name), ready, started, isOver)
+    return containerStatus(container, specs.get(container.name), ready, started, isLost)
   }
-  const init = work.init.map(report)
-  const main = work.main.map(report)
+  // What never began is not lost: init containers behind the last one that did, and the others before all of those are done.
+  const lastBegun = Math.max(0, work.init.findLastIndex(hasBegun))
+  const init = work.init.map((container, index) => report(container, isOver && index <= lastBegun))
+  const main = work.main.map((container) => report(container, isOver && work.initialized))
   // Ephemeral containers have neither probes nor a part in the pod's readiness.
   const ephemeral = work.ephemeral.map((container) => {
     const { started: _started, ...rest } = containerStatus(container, specs.get(container.name), false, false, isOver)
@@ -219,6 +234,8 @@ function reportContainers(input: StatusInput, phase: Phase): ContainerReports {
   })
   return { init, main, ephemeral, unready, changesAtMs }
 }
+
+const hasBegun = ({ state, lastState }: ContainerWork): boolean => state.at !== 'waiting' || lastState !== undefined
 
 const hasSucceeded = ({ state }: ContainerWork): boolean => state.at === 'terminated' && state.exitCode === 0
 

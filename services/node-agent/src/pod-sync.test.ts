@@ -1,3 +1,4 @@
+import type { Node } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ObjectChange } from '@shiplog/feed/object-feed'
 import { createManualClock } from '@shiplog/testing/manual-clock'
@@ -6,6 +7,9 @@ import type { PodHost } from './hosts/pod-host.ts'
 import type { NodeConfig } from './node-object.ts'
 import { createPodTable } from './pod-entry.ts'
 import { onPodChange, type PodSyncDeps } from './pod-sync.ts'
+
+const size = { cpu: '1', memory: '1Gi', pods: '1' }
+const node = { metadata: { name: 'n' }, status: { allocatable: size } } as unknown as Node
 
 function world(outlivesAgent = false) {
   const said: string[] = []
@@ -20,6 +24,8 @@ function world(outlivesAgent = false) {
     table,
     host,
     nodes: new Map([['n', { name: 'n' } as NodeConfig]]),
+    nodeOf: () => node,
+    rejected: (_entry, { reason }) => void said.push(`rejected: ${reason}`),
     clock: createManualClock(),
     advance: () => void said.push('advance'),
     recover: (_entry, adopted) => void said.push(`recover${adopted ? ', adopted' : ''}`),
@@ -32,7 +38,7 @@ function world(outlivesAgent = false) {
       metadata: { name: 'web', namespace: 'default', uid: 'u', ...metadata },
       spec: { nodeName: 'n', containers: [{ name: 'main', resources: {} }], ...spec },
     } as unknown as KubeObject
-    const address = { group: '', resource: 'pods', groupResource: 'pods', namespace: 'default', name: 'web' }
+    const address = { group: '', resource: 'pods', groupResource: 'pods', namespace: 'default', name: object.metadata.name }
     const change: ObjectChange = { ...address, sequence, timeMs: 0, type: '', deleted, object }
     onPodChange(deps, change)
   }
@@ -49,6 +55,31 @@ describe('a change of a pod', () => {
     expect(said).toEqual(['advance', 'host: changed', 'advance'])
     see(7, {}, true)
     expect([said.at(-1), table.size]).toEqual(['host: removed', 0])
+  })
+
+  test('that was bound to a node without room is rejected, once, unless it runs there or goes', () => {
+    const full = { status: {}, spec: { containers: [{ name: 'main', resources: { requests: { cpu: '2' } } }] } }
+    const { see, said, table } = world()
+    see(1, full)
+    see(2, full)
+    expect(said).toEqual(['rejected: OutOfcpu', 'report', 'host: changed', 'advance'])
+    expect(table.get('default/web')!.work).toMatchObject({ finished: true, rejection: { reason: 'OutOfcpu' } })
+    const begun = { ...full, status: { startTime: '2026-01-01T00:00:00Z' } }
+    const going = { ...full, metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }
+    for (const pod of [begun, going]) {
+      const { see: show, said: told } = world()
+      show(1, pod)
+      expect(told).toEqual(['advance'])
+    }
+  })
+
+  test('counts on its node until it is over', () => {
+    const { see, said } = world()
+    see(1, { metadata: { name: 'a', uid: 'a' } })
+    see(2, { metadata: { name: 'b', uid: 'b' } })
+    see(3, { metadata: { name: 'a', uid: 'a' }, status: { phase: 'Succeeded' } })
+    see(4, { metadata: { name: 'c', uid: 'c' } })
+    expect(said.filter((text) => text.startsWith('rejected'))).toEqual(['rejected: OutOfpods'])
   })
 
   test('of another node, and of a mirror pod, is nothing to this agent', () => {

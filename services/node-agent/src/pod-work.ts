@@ -2,6 +2,7 @@
 // said by pod-steps.ts; what came of that is folded in by pod-outcomes.ts; an earlier life's pod comes back by pod-adoption.ts.
 // No clock, no I/O: time is an argument, so every path can be tested to the second.
 import type { Container, EphemeralContainer, Pod, PodStatus } from '@shiplog/api/generated/types/core-v1'
+import type { PodRejection } from './pod-admission.ts'
 import type { ContainerConfig, ContainerRole } from '@shiplog/node/container-runtime'
 
 /** Initial restart back-off; the first restart is immediate. */
@@ -27,6 +28,7 @@ export interface ContainerWork {
   readonly name: string
   readonly image: string
   readonly role: ContainerRole
+  readonly commandLine: readonly string[]
   readonly probeDelaySeconds: number
   state: ContainerState
   lastState: TerminatedState | undefined
@@ -58,6 +60,8 @@ export interface PodWork {
   initialized: boolean
   /** Set once when activeDeadlineSeconds have passed. */
   deadlineExceeded: boolean
+  /** Why the node did not take the pod. */
+  rejection?: PodRejection
   /** Nothing runs and nothing will: the final status may be written and, for a deleted pod, the final DELETE sent. */
   finished: boolean
 }
@@ -71,6 +75,12 @@ export const restartPolicyOf = (pod: Pod): RestartPolicy => pod.spec.restartPoli
 const probeDelaySecondsOf = ({ startupProbe, readinessProbe }: Container): number =>
   (startupProbe?.initialDelaySeconds ?? 0) + (readinessProbe?.initialDelaySeconds ?? 0)
 
+/** Shared by the many containers that leave it to their image what they run. */
+const noCommandLine: readonly string[] = []
+
+const commandLineOf = ({ command = [], args = [] }: Pick<Container, 'command' | 'args'>): readonly string[] =>
+  command.length + args.length === 0 ? noCommandLine : [...command, ...args]
+
 const newContainer = (
   container: Container | EphemeralContainer,
   role: ContainerRole,
@@ -79,6 +89,7 @@ const newContainer = (
   name: container.name,
   image: container.image ?? '',
   role,
+  commandLine: commandLineOf(container),
   probeDelaySeconds: role === 'init' ? 0 : probeDelaySecondsOf(container),
   state: { at: 'waiting', reason: waitingReason },
   lastState: undefined,
@@ -143,6 +154,7 @@ export const configOf = (container: ContainerWork): ContainerConfig => ({
   image: container.image,
   role: container.role,
   attempt: container.restartCount,
+  commandLine: container.commandLine,
   probeDelaySeconds: container.probeDelaySeconds,
 })
 

@@ -10,17 +10,23 @@ import type { Logger } from '@shiplog/runtime/logger'
 /** Tunnels of one node at once. */
 export const nodeTunnelsMax = 256
 
-export interface TunnelHandlers {
-  /** Decides on a request for something on this node. */
-  readonly logs: (request: Extract<TunnelRequest, { kind: 'logs' }>, nodeName: string) => ChannelVerdict
+/** By kind of request: decides on one for something on this node. */
+export type TunnelHandlers = {
+  readonly [Kind in TunnelRequest['kind']]: (
+    request: Extract<TunnelRequest, { kind: Kind }>,
+    nodeName: string,
+  ) => ChannelVerdict
 }
+
+type Handler = (request: TunnelRequest, nodeName: string) => ChannelVerdict
 
 export interface TunnelsDeps {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Logger
   readonly nodeNames: Iterable<string>
-  readonly handlers: TunnelHandlers
+  /** What is not there is not served. */
+  readonly handlers: Partial<TunnelHandlers>
 }
 
 /** Serves tunnels to these nodes until disposed. */
@@ -37,11 +43,12 @@ export function serveTunnels(deps: TunnelsDeps): Disposable {
         mayReply: () => true,
         accept: (asked): ChannelVerdict => {
           const request = parseTunnelRequest(asked)
-          if (!request) return refuse(badRequest(`the agent of node "${nodeName}" does not know this kind of request`))
+          const handle = request && (handlers[request.kind] as Handler | undefined)
+          if (!request || !handle) return refuse(badRequest(`the agent of node "${nodeName}" does not know this kind of request`))
           if (acceptor.open >= nodeTunnelsMax) {
             return refuse(tooManyRequests(`too many tunnels to node "${nodeName}" are open`, 1))
           }
-          return handlers[request.kind](request, nodeName)
+          return handle(request, nodeName)
         },
         onFault: (err) => log.warn({ err, node: nodeName }, 'tunnel failed'),
         channelsMax: 2 * nodeTunnelsMax,

@@ -5,9 +5,11 @@ import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
+import type { Failure } from '@shiplog/scheduling/framework/failure'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { createOutbox } from './outbox.ts'
 import type { PendingBinding, Refusal } from './pending-binding.ts'
+import type { Preemptor } from './preemption.ts'
 import { eventRequest, type PodNote, unschedulableRequest } from './pod-messages.ts'
 import type { AttemptResult, SchedulerMetrics } from './scheduler-metrics.ts'
 import type { QueuedPod } from './scheduling-queue.ts'
@@ -48,10 +50,14 @@ export interface AttemptReports {
   unschedulable(
     pod: PodInfo,
     object: Pod,
-    message: string,
+    failure: Failure,
     record: JsonObject & { readonly basis: number },
     reported: Map<string, string>,
   ): void
+  /** A pod that fits nowhere, for which room is made; its condition is stored with the nomination. */
+  preempting(preemptor: Preemptor, record: JsonObject): void
+  /** A pod that was deleted to make room for another. */
+  preempted(victim: PodInfo, preemptor: Preemptor): void
   /** Drops what has not been sent. */
   clear(): void
 }
@@ -76,9 +82,9 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
   const recordAttempt = (pod: PodInfo, record: JsonObject): Promise<void> =>
     client.recordAttempt({ scheduler: schedulerName, namespace: pod.namespace, pod: pod.name, record })
 
-  function note(object: Pod, what: PodNote): void {
-    const request = eventRequest(object, what, { ...reporter, nowMs: clock.nowMs(), unique: noteNumber++ })
-    const put = notes.put(`${object.metadata.uid} ${what.reason}`, () => client.request(request))
+  function note(about: Parameters<typeof eventRequest>[0], what: PodNote): void {
+    const request = eventRequest(about, what, { ...reporter, nowMs: clock.nowMs(), unique: noteNumber++ })
+    const put = notes.put(`${about.uid} ${what.reason}`, () => client.request(request))
     if (!put) metrics.eventDiscarded()
   }
 
@@ -90,7 +96,7 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
     scheduled({ pod, object, node, startedMs }, queued) {
       count('scheduled', startedMs)
       metrics.scheduled(queued.attempts, (clock.nowMs() - queued.enqueuedMs) / 1000)
-      note(object, {
+      note(object.metadata, {
         type: 'Normal',
         reason: 'Scheduled',
         action: 'Binding',
@@ -103,7 +109,7 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
     failed: ({ startedMs }) => count('error', startedMs),
 
     noteRejection({ object }, why) {
-      note(object, {
+      note(object.metadata, {
         type: 'Warning',
         reason: 'FailedScheduling',
         action: 'Scheduling',
@@ -116,12 +122,13 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
       reports.put(`refused/${pod.uid}/${number}`, () => recordAttempt(pod, record))
     },
 
-    unschedulable(pod, object, message, record, reported) {
+    unschedulable(pod, object, { message, clearsNomination }, record, reported) {
       const { uid } = pod
       const nowMs = clock.nowMs()
       count('unschedulable', nowMs)
-      const isKnown = reported.get(uid) === message
-      const request = unschedulableRequest(object, message, nowMs)
+      const clears = clearsNomination && pod.nominatedNode !== ''
+      const isKnown = reported.get(uid) === message && !clears
+      const request = unschedulableRequest(object, message, nowMs, clears ? '' : undefined)
       reported.set(uid, message)
       // A condition that says so already was reported in an earlier life.
       if (isKnown || request === undefined) return
@@ -138,7 +145,24 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
       })
       if (!put) reported.delete(uid)
       reports.put(`attempt/${uid}`, () => recordAttempt(pod, record))
-      note(object, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
+      note(object.metadata, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
+    },
+
+    preempting({ pod, object, message, preemption }, record) {
+      count('unschedulable', clock.nowMs())
+      metrics.preempting(preemption.victims.length)
+      reports.put(`attempt/${pod.uid}`, () => recordAttempt(pod, record))
+      note(object.metadata, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
+    },
+
+    preempted(victim, { pod, preemption }) {
+      note(victim, {
+        type: 'Normal',
+        reason: 'Preempted',
+        action: 'Preempting',
+        message: `Preempted by pod ${pod.uid} on node ${preemption.node}`,
+        related: pod,
+      })
     },
 
     clear() {

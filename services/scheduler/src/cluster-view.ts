@@ -5,6 +5,7 @@ import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { Profile } from '@shiplog/scheduling/framework/configuration'
 import { createPlacementIndex } from '@shiplog/scheduling/index/placement-index'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
+import { isVolumeResource } from '@shiplog/scheduling/volumes/volumes'
 import { createSchedulingQueue } from './scheduling-queue.ts'
 
 export interface ClusterViewOptions {
@@ -38,7 +39,8 @@ export class ClusterView {
 
   applyNode({ deleted, object }: ObjectChange): void {
     if (deleted) {
-      this.snapshot.removeNode(object.metadata.name)
+      const node = this.snapshot.removeNode(object.metadata.name)
+      if (node !== undefined) this.queue.wake({ type: 'NodeRemoved', node })
       return
     }
     const change = this.snapshot.setNode(object as Node)
@@ -48,28 +50,35 @@ export class ClusterView {
     }
   }
 
-  /** A claim, a volume or a class: pods that wait for it are looked at again. */
-  applyVolume({ groupResource, object, deleted }: ObjectChange): void {
-    this.snapshot.volumes.apply(groupResource, object, deleted)
-    this.queue.wake({ type: 'VolumesChanged' })
+  /** What decisions look at besides: pods that wait for a claim, a volume or a class are looked at again. */
+  applyObject({ groupResource, object, deleted }: ObjectChange): void {
+    this.snapshot.objects.apply(groupResource, object, deleted)
+    if (isVolumeResource(groupResource)) this.queue.wake({ type: 'VolumesChanged' })
   }
 
   /** A pod that is bound or deleted: it takes room on its node, or frees it. */
   applySettledPod(pod: Pod, deleted: boolean): void {
     const { uid } = pod.metadata
     this.leaveQueue(uid)
-    const freed = deleted ? this.snapshot.removePod(uid) : this.snapshot.setPod(pod).freed
+    this.snapshot.nominations.delete(uid)
+    const { freed, added, relabelled } = deleted
+      ? { freed: this.snapshot.removePod(uid) }
+      : this.snapshot.setPod(pod)
     if (freed !== undefined) this.queue.wake({ type: 'PodFreed', pod: freed })
+    if (added !== undefined) this.queue.wake({ type: 'PodAdded', pod: added })
+    if (relabelled !== undefined) this.queue.wake({ type: 'PodRelabelled', ...relabelled })
   }
 
   /** A pod without a node. It enters the queue if this replica may decide it. */
   applyWaitingPod(object: Pod, mayDecide: (uid: string) => boolean): void {
     const { uid } = object.metadata
     if (isOver(object)) {
+      this.snapshot.nominations.delete(uid)
       this.leaveQueue(uid)
       return
     }
     const pod = this.snapshot.readPod(object)
+    this.snapshot.nominations.set(pod)
     if (pod.schedulerName !== this.#schedulerName) return
     this.waiting.set(uid, object)
     if (mayDecide(uid)) this.queue.set(pod)

@@ -7,6 +7,7 @@
 // attempt record of the same run calls refused (or its pod gone) before this number, and checks count and digest.
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
+import { preemptionRecord } from '@shiplog/scheduling/framework/post-filter'
 import type { TieRule } from '@shiplog/scheduling/framework/tie-break'
 
 export interface DecisionContext {
@@ -39,4 +40,5 @@ export const decisionRecord = (context: DecisionContext, decision: Decision): Js
   evaluated: decision.evaluated,
   ...(decision.top.length > 0 ? { top: decision.top } : {}),
   ...(decision.failure ? { message: decision.failure.message, rejections: decision.failure.rejections } : {}),
+  ...(decision.failure?.preemption ? { preemption: preemptionRecord(decision.failure.preemption) } : {}),
 })

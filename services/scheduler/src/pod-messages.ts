@@ -27,43 +27,85 @@ export const bindingRequest = (pod: PodInfo, node: string, basis: number, decisi
 export const scheduledCondition = ({ status }: Pod): PodCondition | undefined =>
   status.conditions?.find((condition) => condition.type === 'PodScheduled')
 
-/** Sets PodScheduled to False, or undefined when it says so already. */
-export function unschedulableRequest(object: Pod, message: string, nowMs: number): ApiRequest | undefined {
+/**
+ * Sets PodScheduled to False, or undefined when it says so already. With it the nominated node: a name, '' for none any more,
+ * undefined for whatever it is.
+ */
+export function unschedulableRequest(
+  object: Pod,
+  message: string,
+  nowMs: number,
+  nominatedNode?: string,
+): ApiRequest | undefined {
   const present = scheduledCondition(object)
   const same = present?.status === 'False'
-  if (same && present.reason === 'Unschedulable' && present.message === message) return undefined
-  const { name, namespace = '', uid, generation } = object.metadata
-  return {
-    verb: 'patch',
-    ...pods,
-    subresource: 'status',
-    namespace,
-    name,
-    patchType: 'application/strategic-merge-patch+json',
-    body: {
-      // Naming the uid makes the write fail for a pod of the same name that came later.
-      metadata: { uid },
-      status: {
-        conditions: [
-          {
-            type: 'PodScheduled',
-            status: 'False',
-            reason: 'Unschedulable',
-            message,
-            lastTransitionTime: same ? present.lastTransitionTime : rfc3339(nowMs),
-            ...(generation === undefined ? {} : { observedGeneration: generation }),
-          },
-        ],
+  const isNominated = nominatedNode === undefined || nominatedNode === (object.status.nominatedNodeName ?? '')
+  if (same && present.reason === 'Unschedulable' && present.message === message && isNominated) return undefined
+  const { generation } = object.metadata
+  return statusPatch(object.metadata, {
+    ...(isNominated ? {} : { nominatedNodeName: nominatedNode || null }),
+    conditions: [
+      {
+        type: 'PodScheduled',
+        status: 'False',
+        reason: 'Unschedulable',
+        message,
+        lastTransitionTime: same ? present.lastTransitionTime : rfc3339(nowMs),
+        ...(generation === undefined ? {} : { observedGeneration: generation }),
       },
-    },
-  }
+    ],
+  })
 }
+
+/** What tells a pod from others: naming the uid makes a write fail for a pod of the same name that came later. */
+interface PodReference {
+  readonly name: string
+  readonly namespace?: string
+  readonly uid: string
+}
+
+const statusPatch = ({ name, namespace = '', uid }: PodReference, status: JsonObject): ApiRequest => ({
+  verb: 'patch',
+  ...pods,
+  subresource: 'status',
+  namespace,
+  name,
+  patchType: 'application/strategic-merge-patch+json',
+  body: { metadata: { uid }, status },
+})
+
+/** Says of a victim why it goes. */
+export const disruptionRequest = (victim: PodInfo, schedulerName: string, nowMs: number): ApiRequest =>
+  statusPatch(victim, {
+    conditions: [
+      {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'PreemptionByScheduler',
+        message: `${schedulerName}: preempting to accommodate a higher priority pod`,
+        lastTransitionTime: rfc3339(nowMs),
+        ...(victim.generation === undefined ? {} : { observedGeneration: victim.generation }),
+      },
+    ],
+  })
+
+export const evictionRequest = ({ namespace, name, uid }: PodInfo): ApiRequest => ({
+  verb: 'delete',
+  ...pods,
+  namespace,
+  name,
+  body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } },
+})
+
+export const clearNominationRequest = (pod: PodInfo): ApiRequest => statusPatch(pod, { nominatedNodeName: null })
 
 export interface PodNote {
   readonly type: 'Normal' | 'Warning'
-  readonly reason: 'Scheduled' | 'FailedScheduling'
-  readonly action: 'Binding' | 'Scheduling'
+  readonly reason: 'Scheduled' | 'FailedScheduling' | 'Preempted'
+  readonly action: 'Binding' | 'Scheduling' | 'Preempting'
   readonly message: string
+  /** The other pod that it is about. */
+  readonly related?: PodReference
 }
 
 /** Longest message of an Event object (upstream: NoteLengthLimit). */
@@ -71,11 +113,10 @@ const messageBytesMax = 1024
 
 /** An Event object about a pod. `unique` tells apart those of the same instant. */
 export const eventRequest = (
-  object: Pod,
+  { name, namespace = 'default', uid, resourceVersion }: PodReference & { readonly resourceVersion?: string },
   note: PodNote,
   reporter: { readonly controller: string; readonly instance: string; readonly nowMs: number; readonly unique: number },
 ): ApiRequest => {
-  const { name, namespace = 'default', uid, resourceVersion } = object.metadata
   return {
     verb: 'create',
     group: '',
@@ -85,7 +126,25 @@ export const eventRequest = (
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name: eventName(name, reporter.nowMs, reporter.unique), namespace },
-      involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid, resourceVersion },
+      involvedObject: {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        namespace,
+        name,
+        uid,
+        ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      },
+      ...(note.related
+        ? {
+            related: {
+              apiVersion: 'v1',
+              kind: 'Pod',
+              namespace: note.related.namespace ?? 'default',
+              name: note.related.name,
+              uid: note.related.uid,
+            },
+          }
+        : {}),
       type: note.type,
       reason: note.reason,
       action: note.action,

@@ -10,6 +10,8 @@ export interface SchedulerMetrics {
   /** A binding that came to nothing through another replica's. */
   overtaken(): void
   eventDiscarded(): void
+  /** Room is made for a pod. */
+  preempting(victims: number): void
 }
 
 const attemptsLabelMax = 16
@@ -50,7 +52,20 @@ export function createSchedulerMetrics(registry: MetricsRegistry): SchedulerMetr
     name: 'scheduler_event_objects_discarded_total',
     help: 'Event objects dropped because too many waited.',
   })
+  const preemptions = registry.counter({
+    name: 'scheduler_preemption_attempts_total',
+    help: 'Total preemption attempts in the cluster till now',
+  })
+  const victimsOfPreemption = registry.histogram({
+    name: 'scheduler_preemption_victims',
+    help: 'Number of selected preemption victims',
+    buckets: exponentialBuckets(1, 2, 7),
+  })
   return {
+    preempting(victims) {
+      preemptions.with().inc()
+      victimsOfPreemption.with().observe(victims)
+    },
     attempt(result, profile, seconds) {
       attempts.with(result, profile).inc()
       attemptSeconds.with(result, profile).observe(seconds)

@@ -26,12 +26,13 @@ import {
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
 import { tieRule } from '@shiplog/scheduling/framework/tie-break'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
-import { volumeResources } from '@shiplog/scheduling/volumes/volumes'
+import { clusterResources } from '@shiplog/scheduling/snapshot/cluster-objects'
 import { type AttemptReports, createAttemptReports } from './attempt-reports.ts'
 import { bind, type BindOutcome } from './binder.ts'
 import { ClusterView } from './cluster-view.ts'
 import { type DecisionContext, decisionRecord } from './decision-record.ts'
-import { claimOf, mayClaim } from './node-claim.ts'
+import { claimOf, contestedDomains, mayClaim } from './node-claim.ts'
+import { clearNominations, evictVictims, nominate, type Preemptor } from './preemption.ts'
 import { anyRevokedInFlight, createPendingBinding, type PendingBinding, type Refusal } from './pending-binding.ts'
 import { bindingRequest } from './pod-messages.ts'
 import { createSchedulerMetrics, type SchedulerMetrics } from './scheduler-metrics.ts'
@@ -63,9 +64,12 @@ const decisionsPerTurnMax = 128
 /** How long to wait before following a feed again that failed. */
 const feedRetryMs = 1_000
 const flushEveryMs = 30_000
-const followed = ['nodes', 'pods', ...volumeResources]
+const followed = ['nodes', 'pods', ...clusterResources]
 /** How long `stop` waits for bindings under way. */
 const stopTimeoutMs = 3_000
+
+/** How long decisions wait for the feed to show a nomination that is stored. */
+const nominationTimeoutMs = 5_000
 
 const notShown: Refusal = { error: 'the feed did not show the binding' }
 const podGone: Refusal = { message: 'the pod is gone' }
@@ -92,6 +96,8 @@ class KubeScheduler implements Scheduler {
   /** Claims of one epoch reckon with each other; see ApiRequest.once. */
   #epoch: string
   #bindingsInFlight = 0
+  /** A nomination is on its way to the log and back. */
+  #isNominating = false
 
   #pumpRequested = false
   #wakeUp: { readonly atMs: number; readonly timer: Disposable } | undefined
@@ -241,7 +247,7 @@ class KubeScheduler implements Scheduler {
     for (const change of batch.changes) {
       if (change.groupResource === 'pods') this.#applyPod(change.object as Pod, change.deleted)
       else if (change.groupResource === 'nodes') view.applyNode(change)
-      else view.applyVolume(change)
+      else view.applyObject(change)
     }
     if (batch.synced && !view.synced) this.#synced(batch.sequence)
     view.advanceTo(batch.sequence)
@@ -310,7 +316,7 @@ class KubeScheduler implements Scheduler {
 
   #pump(): void {
     const view = this.#view
-    if (this.#stopping.signal.aborted || !view.synced) return
+    if (this.#stopping.signal.aborted || !view.synced || this.#isNominating) return
     for (let count = 0; count < decisionsPerTurnMax; count++) {
       // The next binding that ends will ask again.
       if (this.#bindingsInFlight >= bindingsInFlightMax) return
@@ -321,6 +327,8 @@ class KubeScheduler implements Scheduler {
       }
       if (this.#owns(queued.pod.uid)) this.#attempt(queued)
       else view.giveAway(queued.pod.uid)
+      // What is decided next has to see the nomination.
+      if (this.#isNominating) return
     }
     this.#requestPump()
   }
@@ -342,7 +350,7 @@ class KubeScheduler implements Scheduler {
     const object = view.waiting.get(pod.uid)!
     const decision = view.index.schedule(pod)
     const context = this.#decisionContext(++this.#decisions)
-    if (decision.failure) this.#giveUp(pod, object, decision, decision.failure.message, context)
+    if (decision.failure) this.#giveUp(pod, object, decision, context)
     else this.#assumeAndBind(queued, object, decision, context)
   }
 
@@ -363,11 +371,57 @@ class KubeScheduler implements Scheduler {
     }
   }
 
-  #giveUp(pod: PodInfo, object: Pod, decision: Decision, message: string, context: DecisionContext): void {
+  #giveUp(pod: PodInfo, object: Pod, decision: Decision, context: DecisionContext): void {
     const { queue, sequence, reported } = this.#view
-    queue.fail(pod.uid, decision.failure!.plugins)
+    const failure = decision.failure!
+    queue.fail(pod.uid, failure.plugins)
     const record = { basis: sequence, ...decisionRecord(context, decision) }
-    this.#reports.unschedulable(pod, object, message, record, reported)
+    if (failure.preemption === undefined) {
+      this.#reports.unschedulable(pod, object, failure, record, reported)
+      return
+    }
+    const preemptor = { pod, object, message: failure.message, basis: sequence, preemption: failure.preemption }
+    reported.set(pod.uid, failure.message)
+    this.#reports.preempting(preemptor, record)
+    this.#isNominating = true
+    void this.#preempt(preemptor).catch((err: unknown) => {
+      if (!this.#stopping.signal.aborted) this.#logger.error({ err, pod: reference(pod) }, 'preemption failed')
+    })
+  }
+
+  /** Nominates the pod; once the snapshot shows that, decisions go on, and the victims are deleted meanwhile. */
+  async #preempt(preemptor: Preemptor): Promise<void> {
+    const { pod, preemption } = preemptor
+    const deps = {
+      client: this.#deps.client,
+      clock: this.#clock,
+      log: this.#logger,
+      schedulerName: this.#configuration.schedulerName,
+      signal: this.#stopping.signal,
+    }
+    let nominatedAt: number | undefined
+    try {
+      nominatedAt = await nominate(deps, preemptor)
+      if (nominatedAt !== undefined) await this.#waitUntilShown(nominatedAt)
+    } finally {
+      this.#isNominating = false
+      this.#requestPump()
+    }
+    const isDone =
+      nominatedAt !== undefined &&
+      (await evictVictims(deps, preemptor, nominatedAt, (victim) => this.#reports.preempted(victim, preemptor)))
+    if (!isDone) this.#view.queue.activate(pod.uid)
+    const here = this.#view.snapshot.nominations.on(preemption.node)
+    const displaced = here.filter(({ priority }) => priority < pod.priority)
+    await clearNominations(deps, displaced)
+    for (const { uid } of displaced) this.#view.queue.activate(uid)
+    this.#requestPump()
+  }
+
+  async #waitUntilShown(sequence: number): Promise<void> {
+    const limit = new AbortController()
+    using _timer = this.#clock.after(nominationTimeoutMs, () => limit.abort(new Error('the feed did not show it in time')))
+    await this.waitForSequence(sequence, AbortSignal.any([limit.signal, this.#stopping.signal]))
   }
 
   // ── A pod that has a place ───────────────────────────────────────────────────────────────────────────────────────
@@ -399,9 +453,11 @@ class KubeScheduler implements Scheduler {
   }
 
   #onceOf({ pod, node: nodeName, number }: PendingBinding): Once {
-    const node = this.#view.snapshot.node(nodeName)
+    const { snapshot } = this.#view
+    const node = snapshot.node(nodeName)
     const claim = node && mayClaim(pod) ? { claim: claimOf(pod, node, number) } : {}
-    return { matter: `node/${nodeName}`, round: this.#epoch, ...claim }
+    const also = node ? contestedDomains(pod, node, snapshot) : []
+    return { matter: `node/${nodeName}`, round: this.#epoch, ...claim, ...(also.length > 0 ? { also } : {}) }
   }
 
   #settle(pending: PendingBinding, queued: QueuedPod, outcome: BindOutcome): void {

@@ -39,6 +39,8 @@ export interface SchedulingQueue {
   retry(uid: string): void
   /** The decision came to nothing through no fault of the pod's: it is tried again at once, as if it had not been. */
   again(uid: string): void
+  /** Brings back a pod that fits nowhere: what was to help it did not come about. */
+  activate(uid: string): void
   /** Brings back the pods that the event may help. */
   wake(event: ClusterEvent): void
   /** Brings back pods that have fitted nowhere for long, in case a hint was wrong. */
@@ -74,7 +76,7 @@ interface Item extends QueuedPod {
   group: Group | undefined
 }
 
-/** Unschedulable pods of one shape, rejected by the same plugins: one question answers for all. */
+/** Unschedulable pods that are alike to the plugins that rejected them: one question answers for all. */
 interface Group {
   readonly shape: PodShape
   readonly key: string
@@ -127,7 +129,8 @@ export function createSchedulingQueue(options: SchedulingQueueOptions): Scheduli
   }
 
   function joinGroup(item: Item, plugins: readonly string[]): void {
-    const key = plugins.join(' ')
+    const byLabels = plugins.some((name) => profile.byName.get(name)?.wakesByLabels)
+    const key = `${plugins.join(' ')}${byLabels ? ` ${item.pod.labelKey}` : ''}`
     let ofShape = groups.get(item.pod.shape)
     if (ofShape === undefined) groups.set(item.pod.shape, (ofShape = new Map()))
     let group = ofShape.get(key)
@@ -241,6 +244,11 @@ export function createSchedulingQueue(options: SchedulingQueueOptions): Scheduli
       if (item?.place !== 'scheduling') return
       item.attempts--
       move(item, isGated(item.pod) ? 'gated' : 'active', 'BindingOvertaken')
+    },
+
+    activate(uid) {
+      const item = items.get(uid)
+      if (item?.place === 'unschedulable') ready(item, 'ForceActivate')
     },
 
     wake(event) {

@@ -13,8 +13,11 @@ export interface UpOptions {
   readonly host: string
   readonly port: number
   readonly log: string
-  readonly simulatedNodes: number
+  /** Default: 3, and none beside nodes of containers. */
+  readonly simulatedNodes?: number
   readonly node: readonly string[]
+  /** How many of containers. */
+  readonly nodes: number
   readonly tokenAuthFile?: string | undefined
   readonly disableAdmissionPlugins: readonly string[]
   readonly controllers: readonly string[]
@@ -24,6 +27,8 @@ export interface UpOptions {
   readonly podCidr?: string
   readonly logLevel: LogLevel
 }
+
+const defaultSimulatedNodes = 3
 
 /** Ends the process: 0 after a signal, 1 when the cluster could not be started. */
 export async function up(options: UpOptions): Promise<never> {
@@ -35,8 +40,9 @@ export async function up(options: UpOptions): Promise<never> {
         host: options.host,
         port: options.port,
         log: options.log as LogChoice,
-        simulatedNodes: options.simulatedNodes,
+        simulatedNodes: options.simulatedNodes ?? (options.node.includes('containerd') ? 0 : defaultSimulatedNodes),
         processNode: options.node.includes('process'),
+        containerNodes: options.node.includes('containerd') ? options.nodes : 0,
         postgres: options.postgres,
         serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),
         podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),

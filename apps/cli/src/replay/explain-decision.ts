@@ -7,11 +7,11 @@ import { createProfile, defaultConfiguration, type Profile } from '@shiplog/sche
 import type { NodeInfo } from '@shiplog/scheduling/snapshot/node-info'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { amountOf } from '@shiplog/scheduling/snapshot/resources'
-import { explain, type Explanation, type NodeExplanation } from '@shiplog/scheduling/framework/schedule'
+import { explain, type Explanation, type NodeExplanation } from '@shiplog/scheduling/framework/explain'
 import { contentOf, isDamaged, ownerOf, say, warnOfDamage } from '../history/history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from '../history/history-source.ts'
 import { sequenceOf, targetOf } from '../history/history-target.ts'
-import { type Attempt, createWorld, readAttempts, walkAttempts } from './replay-attempts.ts'
+import { type Attempt, createWorld, readAttempts, walkAttempts, worldFilters } from './replay-attempts.ts'
 import { profileFromFile } from './replay-configuration.ts'
 
 export interface ExplainOptions extends SourceOptions {
@@ -44,6 +44,8 @@ export interface ExplainedDecision {
   readonly asRecorded: boolean | undefined
   readonly node: string | undefined
   readonly message: string | undefined
+  /** Where room is made for it, and whose. */
+  readonly preemption: { readonly node: string; readonly victims: readonly string[] } | undefined
   readonly nodes: readonly ExplainedNode[]
   readonly weights: Readonly<Record<string, number>>
   readonly required: JsonObject | undefined
@@ -109,7 +111,7 @@ export async function explainPod(
   if (nodeName)
     throw new Error(`no scheduler decided about ${key}: it was created with or bound to ${nodeName} by hand`)
   const world = createWorld(source.codec, new Map())
-  for await (const records of source.read({ to: at, subjects: ['evt.core.pods.>', 'evt.core.nodes.>'] }))
+  for await (const records of source.read({ to: at, subjects: worldFilters }))
     for (const record of records) world.apply(record)
   const [damage] = world.broken.values()
   if (damage)
@@ -165,6 +167,8 @@ function describe(
   const required = {
     ...(spec['nodeSelector'] ? { nodeSelector: spec['nodeSelector'] } : {}),
     ...(affinity ? { nodeAffinity: affinity } : {}),
+    ...pick(spec['affinity'] ?? {}, ['podAffinity', 'podAntiAffinity']),
+    ...pick(spec, ['topologySpreadConstraints']),
   }
   return {
     pod: { namespace: pod.namespace, name: pod.name, uid: pod.uid },
@@ -177,6 +181,10 @@ function describe(
       JSON.stringify(decision.top) === JSON.stringify(attempt.recorded.top),
     node: decision.node,
     message: decision.failure?.message,
+    preemption: decision.failure?.preemption && {
+      node: decision.failure.preemption.node,
+      victims: decision.failure.preemption.victims.map((one) => `${one.namespace}/${one.name}`),
+    },
     nodes: explanation.nodes.map((node) => ({
       ...node,
       shortages: shortagesOf(pod, nodeNamed(node.node)!),
@@ -190,6 +198,10 @@ function describe(
     required: Object.keys(required).length > 0 ? required : undefined,
   }
 }
+
+/** Those of the fields that are there. */
+const pick = (object: JsonObject, names: readonly string[]): JsonObject =>
+  Object.fromEntries(names.flatMap((name) => (object[name] === undefined ? [] : [[name, object[name]]])))
 
 function shortagesOf(pod: PodInfo, node: NodeInfo): Shortage[] {
   const shortages: Shortage[] = []
@@ -222,7 +234,7 @@ export function amountText(resource: string, amount: number): string {
 }
 
 function print(explained: ExplainedDecision): void {
-  const { pod, basis, recordedAt, asRecorded, node, message, nodes, weights, required } = explained
+  const { pod, basis, recordedAt, asRecorded, node, message, preemption, nodes, weights, required } = explained
   say(`pod/${pod.name} in ${pod.namespace}, uid ${pod.uid}`)
   say(
     recordedAt === undefined
@@ -235,6 +247,7 @@ function print(explained: ExplainedDecision): void {
       ? `fits nowhere: ${message}`
       : `goes to ${node}: ${passed.length} of ${nodes.length} nodes passed the filters`,
   )
+  if (preemption) say(`preempts ${preemption.victims.join(', ')} on ${preemption.node}`)
   if (required) say(`requires ${JSON.stringify(required)}`)
   passed.sort((a, b) => (a.node === node ? -1 : b.node === node ? 1 : b.total! - a.total!))
   for (const one of passed) {

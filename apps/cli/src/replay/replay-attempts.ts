@@ -10,9 +10,10 @@ import { resourceFilter } from '@shiplog/events/subjects'
 import { type DamagedRecord, type DecodedRecord, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
+import { type PreemptionRecord, preemptionRecord } from '@shiplog/scheduling/framework/post-filter'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import type { TieRule } from '@shiplog/scheduling/framework/tie-break'
-import { volumeResources } from '@shiplog/scheduling/volumes/volumes'
+import { clusterResources } from '@shiplog/scheduling/snapshot/cluster-objects'
 import { addressOf, contentOf, isDamaged, ownerOf } from '../history/history-records.ts'
 import type { HistorySource, PastRecord } from '../history/history-source.ts'
 
@@ -35,6 +36,7 @@ export interface AttemptInput {
 export type AttemptResult = Pick<Decision, 'node' | 'feasible' | 'evaluated' | 'top'> & {
   readonly message?: string | undefined
   readonly rejections?: readonly unknown[] | undefined
+  readonly preemption?: PreemptionRecord | undefined
 }
 
 export interface Attempt {
@@ -65,13 +67,15 @@ export interface AttemptLog {
 
 const podFilter = 'evt.core.pods.>'
 const nodeFilter = 'evt.core.nodes.>'
-const volumeFilters = volumeResources.map((groupResource) => {
+const clusterFilters = clusterResources.map((groupResource) => {
   const { group, resource } = splitGroupResource(groupResource)
   return resourceFilter(group, resource)
 })
+/** The subjects of all that a decision may look at. */
+export const worldFilters = [podFilter, nodeFilter, ...clusterFilters]
 /** The resource of a record that one of these filters finds. */
-const volumeResourceOf = (subject: string): string | undefined =>
-  volumeResources.find((_resource, i) => subject.startsWith(volumeFilters[i]!.slice(0, -1)))
+const clusterResourceOf = (subject: string): string | undefined =>
+  clusterResources.find((_resource, i) => subject.startsWith(clusterFilters[i]!.slice(0, -1)))
 const decisionFilter = 'dec.>'
 
 export const resultOf = (decision: Decision): AttemptResult => ({
@@ -80,6 +84,7 @@ export const resultOf = (decision: Decision): AttemptResult => ({
   evaluated: decision.evaluated,
   top: decision.top,
   ...(decision.failure ? { message: decision.failure.message, rejections: decision.failure.rejections } : {}),
+  ...(decision.failure?.preemption ? { preemption: preemptionRecord(decision.failure.preemption) } : {}),
 })
 
 /** Collects what was recorded: decisions in the headers of bindings, failures and refusals in records of their own. */
@@ -98,6 +103,8 @@ export async function readAttempts(source: HistorySource): Promise<AttemptLog> {
       const { decision, basis } = decodeEnvelope(record.headers)
       if (!isAttempt && decision === undefined) continue
       const fields = isAttempt ? contentOf(source.codec, one)! : (JSON.parse(decision!) as JsonObject)
+      // Controllers decide about pods as well.
+      if (!isAttempt && fields['scheduler'] === undefined) continue
       const { namespace, name } = addressOf(record.subject)!
       const pod = `${namespace}/${name}`
       if (fields['refused'] !== undefined) {
@@ -136,6 +143,7 @@ function attemptOf(record: DecodedRecord['record'], fields: JsonObject, basis: n
       evaluated: fields['evaluated'],
       top: fields['top'] ?? [],
       ...(fields['message'] === undefined ? {} : { message: fields['message'], rejections: fields['rejections'] }),
+      ...(fields['preemption'] === undefined ? {} : { preemption: fields['preemption'] }),
     },
   }
 }
@@ -183,7 +191,7 @@ export async function walkAttempts(
   }
   for await (const records of source.read({
     to: last.input.basis,
-    subjects: [podFilter, nodeFilter, ...volumeFilters],
+    subjects: worldFilters,
   })) {
     for (const one of records) {
       if (!due(isDamaged(one) ? one.sequence : one.record.sequence)) return
@@ -235,9 +243,9 @@ export function createWorld(codec: RecordCodec, refusals: ReadonlyMap<string, re
       else snapshot.setNode(object as Node)
       return
     }
-    const volumeResource = volumeResourceOf(record.subject)
-    if (volumeResource !== undefined) {
-      snapshot.volumes.apply(volumeResource, object as KubeObject, deleted)
+    const clusterResource = clusterResourceOf(record.subject)
+    if (clusterResource !== undefined) {
+      snapshot.objects.apply(clusterResource, object as KubeObject, deleted)
       return
     }
     const key = `${namespace}/${name}`
@@ -245,15 +253,20 @@ export function createWorld(codec: RecordCodec, refusals: ReadonlyMap<string, re
       waiting.delete(key)
       unbound.delete(key)
       for (const open of flights.values()) open.delete(uid)
+      snapshot.nominations.delete(uid)
       if (deleted) snapshot.removePod(uid)
       else snapshot.setPod(object as Pod)
       return
     }
     unbound.set(key, object)
     const phase = object['status']?.phase
-    if (object['metadata'].deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed')
+    if (object['metadata'].deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed') {
       waiting.delete(key)
-    else waiting.set(key, object)
+      snapshot.nominations.delete(uid)
+    } else {
+      waiting.set(key, object)
+      snapshot.nominations.set(snapshot.readPod(object as Pod))
+    }
   }
 
   function activate(run: string): void {

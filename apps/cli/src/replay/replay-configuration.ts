@@ -5,7 +5,6 @@ import { decodeYaml } from '@shiplog/api/decode/decode-yaml'
 import {
   createProfile,
   defaultConfiguration,
-  type FitArguments,
   type PluginChoice,
   type Profile,
   type SchedulerConfiguration,
@@ -37,19 +36,18 @@ export function parseConfiguration(text: string): SchedulerConfiguration {
   const known = Object.keys(defaultConfiguration)
   const unknown = Object.keys(value).find((key) => !known.includes(key))
   if (unknown !== undefined) throw new Error(`${unknown} is not known; there are ${known.join(', ')}`)
-  const { plugins, fit, ...rest } = value as Partial<SchedulerConfiguration>
+  const { plugins, ...rest } = value as Partial<SchedulerConfiguration>
   return {
     ...defaultConfiguration,
     ...rest,
-    fit: { ...defaultConfiguration.fit, ...fit },
     plugins: plugins === undefined ? defaultConfiguration.plugins : withWeights(defaultConfiguration.plugins, plugins),
   }
 }
 
-/** The given weights in place of the present ones; plugins that are new come last. */
+/** The given weights and arguments in place of the present ones; plugins that are new come last. */
 function withWeights(present: readonly PluginChoice[], given: readonly PluginChoice[]): PluginChoice[] {
   const byName = new Map(given.map((choice) => [choice.name, choice]))
-  const changed = present.map((choice) => byName.get(choice.name) ?? choice)
+  const changed = present.map((choice) => ({ ...choice, ...byName.get(choice.name) }))
   return [...changed, ...given.filter(({ name }) => !present.some((choice) => choice.name === name))]
 }
 
@@ -73,23 +71,36 @@ function fromUpstream(value: any): SchedulerConfiguration {
       enabled.map(({ name, weight }) => ({ name, ...(weight ? { weight } : weightOf(name)) })),
     )
   }
-  const argumentsOf = (name: string): any =>
-    (profile.pluginConfig ?? []).find((entry: any) => entry.name === name)?.args ?? {}
-  const strategy = argumentsOf('NodeResourcesFit').scoringStrategy
-  const fit: FitArguments = strategy
-    ? {
-        strategy: strategy.type ?? defaultConfiguration.fit.strategy,
-        resources: strategy.resources ?? defaultConfiguration.fit.resources,
-        ...(strategy.requestedToCapacityRatio ? { shape: strategy.requestedToCapacityRatio.shape } : {}),
-      }
-    : defaultConfiguration.fit
+  const given = new Map<string, any>((profile.pluginConfig ?? []).map((entry: any) => [entry.name, entry.args ?? {}]))
   return {
     ...defaultConfiguration,
     schedulerName: profile.schedulerName ?? defaultConfiguration.schedulerName,
-    plugins,
-    fit,
-    balancedResources:
-      argumentsOf('NodeResourcesBalancedAllocation').resources ?? defaultConfiguration.balancedResources,
+    plugins: plugins.map((choice) => {
+      const args = given.has(choice.name) ? pluginArguments(choice.name, given.get(choice.name)) : {}
+      return Object.keys(args).length === 0 ? choice : { ...choice, args }
+    }),
+  }
+}
+
+/** Upstream's arguments under the names that plugins here know. */
+function pluginArguments(name: string, args: any): Record<string, unknown> {
+  const { apiVersion: _, kind: __, ...own } = args
+  switch (name) {
+    case 'NodeResourcesFit': {
+      const { type, resources, requestedToCapacityRatio } = args.scoringStrategy ?? {}
+      return {
+        ...(type ? { strategy: type } : {}),
+        ...(resources ? { resources } : {}),
+        ...(requestedToCapacityRatio ? { shape: requestedToCapacityRatio.shape } : {}),
+      }
+    }
+    case 'NodeResourcesBalancedAllocation':
+    case 'PodTopologySpread':
+    case 'InterPodAffinity':
+    case 'DefaultPreemption':
+      return own
+    default:
+      return {}
   }
 }
 

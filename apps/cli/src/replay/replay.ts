@@ -90,7 +90,7 @@ export async function replayAll(source: HistorySource, other?: Profile): Promise
 const recompute = ({ seed, ties }: AttemptInput, { pod, snapshot }: AttemptState, profile: Profile): AttemptResult =>
   resultOf(schedule(pod, snapshot, profile, seed, ties))
 
-const canonical = ({ node, feasible, evaluated, top, message, rejections }: AttemptResult): string =>
+const canonical = ({ node, feasible, evaluated, top, message, rejections, preemption }: AttemptResult): string =>
   JSON.stringify([
     node ?? null,
     feasible,
@@ -102,6 +102,7 @@ const canonical = ({ node, feasible, evaluated, top, message, rejections }: Atte
       one.reason,
       one.nodes,
     ]),
+    preemption ? [preemption.node, preemption.victims] : null,
   ])
 
 const same = (a: AttemptResult, b: AttemptResult): boolean => canonical(a) === canonical(b)
@@ -119,8 +120,11 @@ const unknownFlat = ({ attempt, why }: { attempt: Attempt; why: string }): objec
   why,
 })
 
-const outcome = ({ node, top, message }: AttemptResult): string =>
-  node === undefined ? `nowhere (${message ?? ''})` : `${node} (${top[0]?.score ?? 0})`
+const outcome = ({ node, top, message, preemption }: AttemptResult): string => {
+  if (node !== undefined) return `${node} (${top[0]?.score ?? 0})`
+  const victims = preemption ? `, preempts ${preemption.victims.length} on ${preemption.node}` : ''
+  return `nowhere (${message ?? ''})${victims}`
+}
 
 function print(report: ReplayReport, other: Profile | undefined): void {
   const { attempts, failures, identical, sameChoice, different, unknown, damages } = report

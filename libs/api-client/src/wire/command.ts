@@ -2,6 +2,7 @@
 // of it), then the body as it is. So the gateway reads a body exactly as it reads one that came over HTTPS, and answers with
 // the stored bytes.
 import type { ApiRequest, ApiResult, PatchType, Verb } from '@shiplog/api/api-client'
+import { parseObjectText } from '@shiplog/api/exact-json'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { Status } from '@shiplog/api/status'
 
@@ -105,7 +106,7 @@ export function decodeOutcome(bytes: Uint8Array): ApiResult | undefined {
   try {
     const end = buffer.indexOf(newline)
     const { code, sequence } = JSON.parse(buffer.subarray(0, end).toString('utf8')) as Record<string, unknown>
-    const object: unknown = JSON.parse(buffer.subarray(end + 1).toString('utf8'))
+    const object: unknown = parseObjectText(buffer.subarray(end + 1).toString('utf8'))
     if (!Number.isInteger(code) || !isSequence(sequence) || !isRecord(object)) return undefined
     if ((code as number) >= 300) return { ok: false, code: code as number, status: object as unknown as Status }
     return { ok: true, code: code as number, object: object as unknown as KubeObject, sequence: sequence as number }

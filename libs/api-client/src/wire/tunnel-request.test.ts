@@ -27,7 +27,8 @@ describe('a request for a tunnel', () => {
   })
 
   test.each<[string, (value: any) => void]>([
-    ['another kind', (value) => (value.kind = 'exec')],
+    ['another kind', (value) => (value.kind = 'shell')],
+    ['the kind of another form', (value) => (value.kind = 'exec')],
     ['no pod', (value) => delete value.pod],
     ['a container that is no text', (value) => (value.container = { toString: () => '..' })],
     ['no options', (value) => (value.options = null)],
@@ -39,6 +40,32 @@ describe('a request for a tunnel', () => {
     ['a number beyond all bounds', (value) => (value.options.tailLines = 1e300)],
   ])('with %s is none', (_what, change) => {
     expect(parseTunnelRequest(sent(change))).toBeUndefined()
+  })
+
+  const target = { namespace: 'default', pod: 'web', uid: 'u-1' }
+  const streams = { tty: false, stdin: true, stdout: true, stderr: false }
+  const others: TunnelRequest[] = [
+    { kind: 'exec', ...target, container: 'main', ...streams, command: ['sh', '-c', 'exit 3'] },
+    { kind: 'attach', ...target, container: 'main', ...streams },
+    { kind: 'portForward', ...target, port: 0 },
+    { kind: 'connect', ...target, port: 65_535 },
+    { kind: 'node', port: 'agent' },
+    { kind: 'node', port: 80 },
+  ]
+  test.each(others)('for $kind is read as it was sent', (other) => {
+    expect(parseTunnelRequest(JSON.parse(JSON.stringify(encodeTunnelRequest(other))))).toEqual(other)
+  })
+
+  test.each<[string, object]>([
+    ['no command', { ...others[0], command: [] }],
+    ['a command that is no text', { ...others[0], command: ['sh', 1] }],
+    ['a stream that is no flag', { ...others[1], stdin: 'yes' }],
+    ['no container', { ...others[1], container: undefined }],
+    ['a port beyond all ports', { ...others[3], port: 65_536 }],
+    ['a port that is text', { ...others[5], port: '80' }],
+    ['no port of a node', { kind: 'node', port: 0 }],
+  ])('with %s is none, either', (_what, value) => {
+    expect(parseTunnelRequest(value as Record<string, unknown>)).toBeUndefined()
   })
 
   test('goes to a subject of the node, whatever it is called', () => {

@@ -2,6 +2,7 @@
 // `v:"finalizer"`) and where `.` marks that the node itself is a member; a node without keys is only a member. The trees
 // are FieldsV1 itself, so nothing is encoded or decoded on the way to a stored object. Trees are immutable and shared.
 // Semantics and order follow sigs.k8s.io/structured-merge-diff.
+import { parseExactJson } from '../exact-json.ts'
 
 /** A node of a field set. At the root, no keys means the empty set. */
 export interface FieldTree {
@@ -45,7 +46,7 @@ const rankOf = (element: string): number => {
 }
 
 const valueRank = (value: unknown): number =>
-  typeof value === 'number' ? 0 : typeof value === 'string' ? 1 : typeof value === 'boolean' ? 2 : 3
+  typeof value === 'number' || typeof value === 'bigint' ? 0 : typeof value === 'string' ? 1 : typeof value === 'boolean' ? 2 : 3
 
 const compareValues = (a: unknown, b: unknown): number => {
   const rank = valueRank(a) - valueRank(b)
@@ -60,7 +61,7 @@ const parsedElements = new Map<string, unknown>()
 export const elementValue = (element: string): unknown => {
   let value = parsedElements.get(element)
   if (value === undefined) {
-    value = JSON.parse(element.slice(2))
+    value = parseExactJson(element.slice(2))
     if (parsedElements.size >= parsedElementsMax) parsedElements.clear()
     parsedElements.set(element, value)
   }
@@ -258,9 +259,9 @@ const canonicalElement = (element: string): string | undefined => {
     case 'f':
       return element
     case 'v':
-      return valueElement(JSON.parse(element.slice(2)))
+      return valueElement(parseExactJson(element.slice(2)))
     case 'k': {
-      const fields: unknown = JSON.parse(element.slice(2))
+      const fields: unknown = parseExactJson(element.slice(2))
       if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
         throw new SyntaxError(`not a path element: ${element}`)
       }

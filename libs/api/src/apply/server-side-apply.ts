@@ -29,6 +29,7 @@ import {
   type SetType,
   type StructType,
 } from './fieldset-types.ts'
+import { parseExactJson } from '../exact-json.ts'
 import { jsonEqual, setOwn } from '../patch/json-patch.ts'
 import type { JsonObject, ManagedFieldsEntry } from '../kube-object.ts'
 import {
@@ -470,7 +471,7 @@ const inheritedFields = (apply: ServerSideApply, live: JsonObject): FieldTree =>
   if (typeof text !== 'string' || text === '') return {}
   let lastApplied: unknown
   try {
-    lastApplied = JSON.parse(text)
+    lastApplied = parseExactJson(text)
   } catch {
     return {}
   }

@@ -2,6 +2,7 @@
 // that overflow) is found by counting: the text is skimmed once for colons and long numbers, the value once for keys.
 // Only when the counts differ is the text scanned properly, to say where.
 import { DecodeError, depthMax, tooDeep } from './decode-error.ts'
+import { parseExactJson } from '../exact-json.ts'
 import { scanJson } from './json-scanner.ts'
 
 export interface DecodedText {
@@ -30,7 +31,7 @@ export const decodeJson = (text: string): DecodedText => {
   const scan = scanJson(text)
   if (scan.error) throw new DecodeError(interpretation + scan.error)
   const { duplicates, keys } = scan
-  return { value: skimmed < 0 ? wellFormed(value) : value, duplicates, ...(duplicates.length > 0 ? { keys } : {}) }
+  return { value: skimmed < 0 ? wellFormed(parseExactJson(text)) : value, duplicates, ...(duplicates.length > 0 ? { keys } : {}) }
 }
 
 const quote = 0x22

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import type { LoadOptions, Schema } from 'js-yaml'
 import { DecodeError } from './decode-error.ts'
 import type { DecodedText } from './decode-json.ts'
+import { exactInteger } from '../exact-json.ts'
 
 type JsYaml = typeof import('js-yaml')
 
@@ -41,7 +42,7 @@ export const decodeYaml = (text: string): DecodedText => {
 const loadParser = (): NonNullable<typeof parser> => {
   const yaml = createRequire(import.meta.url)('js-yaml') as JsYaml
   // YAML 1.1 also reads 1:30 as a number of seconds; Go's parser does not, and times of day are common in annotations.
-  const integer = yaml.defineScalarTag<number>('tag:yaml.org,2002:int', {
+  const integer = yaml.defineScalarTag<number | bigint>('tag:yaml.org,2002:int', {
     implicit: true,
     resolve: (source) => integerOf(source) ?? yaml.NOT_RESOLVED,
     identify: () => false,
@@ -52,21 +53,13 @@ const loadParser = (): NonNullable<typeof parser> => {
 const integerForm = /^([-+]?)(?:0x([0-9a-fA-F]+)|0b([01]+)|0o?([0-7]+)|(0|[1-9][0-9]*))$/
 
 /** `0644` is 420, `0x1F` 31, `1_000` 1000. */
-const integerOf = (source: string): number | undefined => {
+const integerOf = (source: string): number | bigint | undefined => {
   const match = integerForm.exec(source.replaceAll('_', ''))
   if (!match || source.startsWith('_')) return undefined
   const [, sign, hexadecimal, binary, octal, decimal] = match
-  const value = hexadecimal
-    ? Number.parseInt(hexadecimal, 16)
-    : binary
-      ? Number.parseInt(binary, 2)
-      : octal
-        ? Number.parseInt(octal, 8)
-        : Number(decimal)
-  if (!Number.isSafeInteger(value)) {
-    throw new DecodeError(`the integer ${source} cannot be stored exactly: it must be between -2^53 and 2^53`)
-  }
-  return sign === '-' ? -value : value
+  const magnitude = hexadecimal ? `0x${hexadecimal}` : binary ? `0b${binary}` : octal ? `0o${octal}` : decimal!
+  const value = BigInt(magnitude)
+  return exactInteger(sign === '-' ? -value : value)
 }
 
 interface YamlException extends Error {

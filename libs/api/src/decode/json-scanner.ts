@@ -1,5 +1,5 @@
 // A JSON scanner for the rare body that needs one: it tells, in the words of Go's encoding/json, what is wrong with a
-// text, which keys stand twice in one object and where, and which integers cannot be kept exactly.
+// text, and which keys stand twice in one object and where.
 import { depthMax, tooDeep } from './decode-error.ts'
 import { goQuote } from './go-quote.ts'
 
@@ -77,27 +77,18 @@ export const scanJson = (text: string): JsonScan => {
     if (text[at] === '-') at++
     if (text[at] === '0') at++
     else digits('in numeric literal')
-    let integer = true
     if (text[at] === '.') {
-      integer = false
       at++
       digits('after decimal point in numeric literal')
     }
     if (text[at] === 'e' || text[at] === 'E') {
-      integer = false
       at++
       if (text[at] === '+' || text[at] === '-') at++
       digits('in exponent of numeric literal')
     }
     const literal = text.slice(start, at)
-    const value = Number(literal)
-    if (!Number.isFinite(value))
+    if (!Number.isFinite(Number(literal)))
       throw new ScanError(`json: cannot unmarshal number ${literal} into Go value of type float64`)
-    if (integer && !Number.isSafeInteger(value)) {
-      throw new ScanError(
-        `the integer ${literal}${place(path)} cannot be stored exactly: it must be between -2^53 and 2^53`,
-      )
-    }
   }
   const value = (depth: number): void => {
     if (depth > depthMax) throw new ScanError(tooDeep)
@@ -179,4 +170,3 @@ const isDigit = (char: string | undefined): boolean => char !== undefined && cha
 
 const quotedLetter = (char: string): string => `'${char}'`
 
-const place = (path: readonly string[]): string => (path.length > 0 ? ` in ${path.join('')}` : '')

@@ -1,6 +1,7 @@
 // JSON Patch (RFC 6902) as the API server answers it: a malformed patch is 400, too many operations 413, an operation that
 // does not apply 422. Where upstream is more lenient than the RFC so are we, because clients lean on it: replace adds a
 // missing key, indexes may count from the end, a missing value is null. Documents are shared and immutable, so the patch copies only the nodes on the paths it touches.
+import { parseExactJson } from '../exact-json.ts'
 import type { JsonObject } from '../kube-object.ts'
 import { patchDoesNotApply, patchIsMalformed } from './patch-errors.ts'
 import { ApiError, requestEntityTooLarge } from '../status.ts'
@@ -184,7 +185,7 @@ class PatchedDocument {
         `Unable to complete the copy, the accumulated size increase of copy operations is ${this.#copiedBytes}, exceeding the limit ${jsonPatchCopyBytesMax}`,
       )
     }
-    this.add(to, JSON.parse(text), path, 'copy')
+    this.add(to, parseExactJson(text), path, 'copy')
   }
 }
 

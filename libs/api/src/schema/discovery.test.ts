@@ -86,7 +86,7 @@ describe('discovery', () => {
         item.versions.flatMap((version: any) => version.resources),
       ).length
     expect(count('core') + count('groups')).toBe(registry.resources.length)
-    expect(groupsOf(registry).length).toBe(21)
+    expect(groupsOf(registry).length).toBe(22)
   })
 
   test('makes each document once, with a tag that tells bodies apart', () => {

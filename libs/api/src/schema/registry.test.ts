@@ -45,6 +45,8 @@ describe('the built-in registry', () => {
       'bindings',
       'componentstatuses',
       'localsubjectaccessreviews',
+      'nodes',
+      'pods',
       'selfsubjectaccessreviews',
       'selfsubjectreviews',
       'selfsubjectrulesreviews',

@@ -1,6 +1,7 @@
 // The registry of kinds: the generated description of all built-in kinds behind the look-ups that schema.ts promises.
 // It is loaded with the process, so it does no work but maps: about two milliseconds.
 import kinds from '../generated/kinds.json' with { type: 'json' }
+import { metricsDefinitions, metricsResources } from './metrics-kinds.ts'
 import { apiVersionOf, groupResourceOf, type Definition, type ResourceInfo, type SchemaRegistry } from './schema.ts'
 
 let builtIn: SchemaRegistry | undefined
@@ -8,8 +9,8 @@ let builtIn: SchemaRegistry | undefined
 /** All stable built-in kinds. One value for the process. */
 export const builtInRegistry = (): SchemaRegistry => {
   builtIn ??= createRegistry(
-    kinds.definitions as unknown as Readonly<Record<string, Definition>>,
-    kinds.resources as unknown as readonly ResourceInfo[],
+    { ...(kinds.definitions as unknown as Readonly<Record<string, Definition>>), ...metricsDefinitions },
+    [...(kinds.resources as unknown as readonly ResourceInfo[]), ...metricsResources],
   )
   return builtIn
 }

@@ -255,6 +255,7 @@ const convertBoolean: Convert = (run, value, field) => {
 const integerConverter =
   (min: number, max: number): Convert =>
   (run, value, field) => {
+    if (typeof value === 'bigint') return inexact(run, value, field, max)
     if (typeof value !== 'number') return mismatch(run, field, goKindOf(value), true)
     if (!Number.isInteger(value) || value < min || value > max) {
       return mismatch(run, field, `number ${Object.is(value, -0) ? '-0' : value}`, true)
@@ -263,10 +264,18 @@ const integerConverter =
     return value
   }
 
+/** Not upstream's: fields of built-in kinds are numbers here, and are never rounded. */
+const inexact = (run: Run, value: bigint, field: FieldPlan, max: number): undefined => {
+  if (max < Number.MAX_SAFE_INTEGER) return mismatch(run, field, `number ${value}`, true)
+  const place = [...run.path, run.path.length === 0 ? field.name : `.${field.name}`].join('')
+  return fail(run, `the integer ${value} in ${place} cannot be stored exactly: it must be between -2^53 and 2^53`)
+}
+
 const convertInt32 = integerConverter(-(2 ** 31), 2 ** 31 - 1)
 const convertInt64 = integerConverter(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
 
 const convertNumber: Convert = (run, value, field) => {
+  if (typeof value === 'bigint') return Number(value)
   if (typeof value !== 'number' || !Number.isFinite(value)) return mismatch(run, field, goKindOf(value), true)
   return value === 0 && field.omitZero ? undefined : value
 }
@@ -290,6 +299,7 @@ const convertBytes: Convert = (run, value, field) => {
 
 const convertIntOrString: Convert = (run, value) => {
   if (typeof value === 'string') return value
+  if (typeof value === 'bigint') return fail(run, `json: cannot unmarshal number ${value} into Go value of type int32`)
   if (typeof value !== 'number')
     return fail(run, `json: cannot unmarshal ${goKindOf(value)} into Go value of type int32`)
   if (!Number.isInteger(value) || value < -(2 ** 31) || value > 2 ** 31 - 1) {
@@ -306,7 +316,8 @@ const quantityLengthMax = 1000
 
 const quantityConverter = (textOf: (value: string | number) => string): Convert => {
   const canonicalTexts = new Map<string | number, string>()
-  return (run, value) => {
+  return (run, read) => {
+    const value = typeof read === 'bigint' ? String(read) : read
     if (typeof value !== 'string' && typeof value !== 'number') {
       return fail(run, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
     }

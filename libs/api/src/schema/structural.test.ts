@@ -121,6 +121,15 @@ describe('normalize', () => {
       { spec: { containers: [{ livenessProbe: { httpGet: { port: true } } }] } },
       'json: cannot unmarshal bool into Go value of type int32',
     ],
+    [
+      { spec: { terminationGracePeriodSeconds: 2n ** 62n } },
+      'the integer 4611686018427387904 in spec.terminationGracePeriodSeconds cannot be stored exactly: it must be between -2^53 and 2^53',
+    ],
+    [
+      { spec: { priority: 2n ** 62n } },
+      'json: cannot unmarshal number 4611686018427387904 into Go struct field PodSpec.spec.priority of type int32',
+    ],
+    [{ spec: { nodeName: 2n ** 62n } }, 'json: cannot unmarshal number into Go struct field PodSpec.spec.nodeName of type string'],
   ])('refuses a wrong type as Go does (%#)', (object, message) => {
     expect(errorsOf(object)[0]).toBe(message)
   })
@@ -138,10 +147,10 @@ describe('normalize', () => {
   test('writes quantities and times in canonical form', () => {
     const { object } = normalizePod({
       metadata: { creationTimestamp: '2026-11-23T12:00:00.25+02:00' },
-      spec: { overhead: { cpu: '1000m', memory: '1.5Gi', x: 0.5 } },
+      spec: { overhead: { cpu: '1000m', memory: '1.5Gi', x: 0.5, y: 2n ** 62n } },
     })
     expect(object['metadata'].creationTimestamp).toBe('2026-11-23T10:00:00Z')
-    expect(object['spec'].overhead).toEqual({ cpu: '1', memory: '1536Mi', x: '500m' })
+    expect(object['spec'].overhead).toEqual({ cpu: '1', memory: '1536Mi', x: '500m', y: '4611686018427387904' })
     const lease = 'io.k8s.api.coordination.v1.Lease'
     expect(
       normalize(registry, lease, { spec: { renewTime: '2026-11-23T12:00:00.123456+02:00' } }).object['spec'].renewTime,

@@ -10,7 +10,7 @@ export interface TableColumn {
   readonly priority: number
 }
 
-export type Cell = string | number | boolean | null
+export type Cell = string | number | bigint | boolean | null
 
 /** A remark about a row, such as "this pod has run to its end". */
 export interface RowCondition {

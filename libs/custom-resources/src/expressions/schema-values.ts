@@ -15,6 +15,8 @@ import { escapeName, isReserved } from './escape.ts'
 
 const invalid = (detail: string): EvaluationError => new EvaluationError(`invalid data, ${detail}`)
 
+const isInteger = (json: unknown): json is number | bigint => typeof json === 'bigint' || Number.isInteger(json)
+
 /** The value of a piece of JSON under its schema. */
 export const schemaValue = (json: unknown, schema: StructuralSchema): Value => {
   if (json === null || json === undefined) {
@@ -23,7 +25,7 @@ export const schemaValue = (json: unknown, schema: StructuralSchema): Value => {
   }
   if (schema.intOrString) {
     if (typeof json === 'string') return json
-    if (Number.isInteger(json)) return BigInt(json as number)
+    if (isInteger(json)) return BigInt(json)
     throw invalid('expected XIntOrString value to be either a string or integer')
   }
   switch (schema.type) {
@@ -37,11 +39,11 @@ export const schemaValue = (json: unknown, schema: StructuralSchema): Value => {
       if (typeof json !== 'string') throw invalid(`expected string, got ${typeof json}`)
       return textValue(json, schema.rules.format)
     case 'number':
-      if (typeof json !== 'number') throw invalid(`expected float, got ${typeof json}`)
-      return json
+      if (typeof json !== 'number' && typeof json !== 'bigint') throw invalid(`expected float, got ${typeof json}`)
+      return Number(json)
     case 'integer':
-      if (!Number.isInteger(json)) throw invalid(`expected int, got ${typeof json}`)
-      return BigInt(json as number)
+      if (!isInteger(json)) throw invalid(`expected int, got ${typeof json}`)
+      return BigInt(json)
     case 'boolean':
       if (typeof json !== 'boolean') throw invalid(`expected a bool, got ${typeof json}`)
       return json

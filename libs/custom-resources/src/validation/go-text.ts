@@ -3,7 +3,7 @@ import { goFloat } from '@shiplog/api/decode/go-number'
 import { isPlainObject } from '../schema/structural-schema.ts'
 
 /** `%v` of a number that is an int64 or a float64. */
-export const goNumber = (value: number, whole: boolean): string => (whole ? String(value) : goFloat(value))
+export const goNumber = (value: number, whole: boolean): string => (whole ? String(BigInt(value)) : goFloat(value))
 
 /** A value with its fields in the order in which Go's encoder writes a map. */
 export const shownJson = (value: unknown): unknown => {

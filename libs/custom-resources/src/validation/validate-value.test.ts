@@ -30,6 +30,10 @@ const wrong: readonly (readonly [what: string, schema: JSONSchemaProps, value: u
   ['a bound that is not in', { type: 'number', maximum: 1.5, exclusiveMaximum: true }, 1.5, ['spec.x: Invalid value: 1.5: spec.x in body should be less than 1.5']],
   ['no multiple', { type: 'integer', multipleOf: 5 }, 7, ['spec.x: Invalid value: 7: spec.x in body should be a multiple of 5']],
   ['an int32 out of range', { type: 'integer', format: 'int32' }, 2 ** 31, ['<nil>: Invalid value: "": Checked value must be of type integer with format int32 in spec.x']],
+  ['an int32 beyond a double', { type: 'integer', format: 'int32' }, 2n ** 62n, ['<nil>: Invalid value: "": Checked value must be of type integer with format int32 in spec.x']],
+  ['no multiple beyond a double', { type: 'integer', multipleOf: 2 }, 2n ** 63n - 1n, ['spec.x: Invalid value: 9223372036854775807: spec.x in body should be a multiple of 2']],
+  ['an integer above its bound by one', { type: 'integer', maximum: 2 ** 60 }, 2n ** 60n + 1n, ['spec.x: Invalid value: 1152921504606846977: spec.x in body should be less than or equal to 1152921504606846976']],
+  ['an integer beyond a double for a text', { type: 'string' }, 2n ** 60n, ['spec.x: Invalid value: "integer": spec.x in body must be of type string: "integer"']],
   ['a date', { type: 'string', format: 'date' }, '2026-02-30', ['spec.x: Invalid value: "2026-02-30": spec.x in body must be of type date: "2026-02-30"']],
   ['few items', { type: 'array', items: { type: 'string' }, minItems: 2 }, ['a'], ['spec.x: Invalid value: 1: spec.x in body should have at least 2 items']],
   ['many items', { type: 'array', items: { type: 'string' }, maxItems: 1 }, ['a', 'b'], ['spec.x: Too many: 2: must have at most 1 item']],
@@ -64,6 +68,7 @@ test.each(wrong)('%s is told of as upstream does', (_, schema, value, told) => {
 
 test('values that are as they should be pass', () => {
   expect(causes({ type: 'number' }, 3)).toEqual([])
+  expect(causes({ type: 'integer', format: 'int64', minimum: 1, multipleOf: 7, enum: [2n ** 63n - 1n] }, 2n ** 63n - 1n)).toEqual([])
   expect(causes({ type: 'string', format: 'no-such-format' }, 'x')).toEqual([])
   expect(causes({ type: 'string', nullable: true }, null)).toEqual([])
   expect(causes({ 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] }, '50%')).toEqual([])

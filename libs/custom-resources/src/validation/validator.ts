@@ -118,7 +118,7 @@ const checkByType = (node: Node, value: unknown, run: Run, before: Correlation |
       return
     case 'integer':
     case 'number':
-      checkNumber(value as number, node.rules, node.types, run)
+      checkNumber(value as number | bigint, node.rules, node.types, run)
       run.matches++
       return
     case 'array':

@@ -24,6 +24,8 @@ export const jsonTypeOf = (value: unknown): JsonType => {
       return 'string'
     case 'number':
       return Number.isInteger(value) && Math.abs(value) < int64Max ? 'integer' : 'number'
+    case 'bigint':
+      return 'integer'
     default:
       return 'object'
   }
@@ -57,7 +59,7 @@ export const checkType = (
   const wanted = new Set(types)
   const fits =
     wanted.has(type) ||
-    (type === 'number' && wanted.has('integer') && Number.isInteger(value)) ||
+    (type === 'number' && wanted.has('integer') && Number.isSafeInteger(value)) ||
     (type === 'integer' && wanted.has('number'))
   const isText = type === 'string' || type === 'array'
   if (!isText && format !== '' && !fits && formatOfType[type] !== format) {
@@ -116,15 +118,15 @@ interface NumberRange {
 
 const ranges: Readonly<Record<string, NumberRange>> = {
   int32: { min: -(2 ** 31), max: 2 ** 31 - 1 },
-  int64: { min: -int64Max, max: int64Max },
   float: { min: -3.4028234663852886e38, max: 3.4028234663852886e38 },
 }
 
 /** Whether the number, or a bound of it, is one of the type that the schema names. */
-const isInRange = (value: number, type: string, format: string): boolean => {
+const isInRange = (value: number | bigint, type: string, format: string): boolean => {
   if (type === 'integer') {
-    const { min, max } = ranges[format === 'int32' ? 'int32' : 'int64']!
-    return Number.isInteger(value) && value >= min && value <= max
+    if (typeof value === 'number' && !Number.isInteger(value)) return false
+    const { min, max } = ranges['int32']!
+    return format === 'int32' ? value >= min && value <= max : value >= -int64Max && value < int64Max
   }
   return format !== 'float' || (value >= ranges['float']!.min && value <= ranges['float']!.max)
 }
@@ -135,7 +137,7 @@ const outOfRange = (run: Run, what: string, type: string, format: string): void 
   add(run, sentence, invalidValue(wholeField(run), '', sentence))
 }
 
-export const checkNumber = (value: number, rules: ValueRules, types: readonly string[], run: Run): void => {
+export const checkNumber = (value: number | bigint, rules: ValueRules, types: readonly string[], run: Run): void => {
   const type = types.length === 1 && (types[0] === 'integer' || types[0] === 'number') ? types[0] : ''
   const format = type === '' ? '' : supportedFormat(type, rules.format)
   const bound = (limit: number, what: string): boolean => {
@@ -153,7 +155,7 @@ export const checkNumber = (value: number, rules: ValueRules, types: readonly st
 
 /** Whole numbers are compared as such: the bound is cut to a whole one then. */
 const checkBound = (
-  value: number,
+  value: number | bigint,
   limit: number,
   exclusive: boolean,
   wanted: 'greater' | 'less',
@@ -161,8 +163,8 @@ const checkBound = (
   run: Run,
 ): void => {
   const bound = whole ? Math.trunc(limit) : limit
-  const distance = wanted === 'greater' ? value - bound : bound - value
-  if (exclusive ? distance > 0 : distance >= 0) return
+  const [less, more] = wanted === 'greater' ? [bound, value] : [value, bound]
+  if (exclusive ? less < more : less <= more) return
   invalid(
     run,
     value,
@@ -171,14 +173,15 @@ const checkBound = (
 }
 
 /** A factor is cut to a whole one for a whole number, too. */
-const checkMultiple = (value: number, factor: number, whole: boolean, run: Run): void => {
+const checkMultiple = (value: number | bigint, factor: number, whole: boolean, run: Run): void => {
   const by = whole ? Math.trunc(factor) : factor
   if (by <= 0) {
     invalid(run, by, `factor MultipleOf declared for ${pathOf(run)} must be positive: ${goNumber(by, whole)}`)
     return
   }
-  const times = by < 1 ? (1 / by) * value : value / by
-  if (whole ? value % by !== 0 : !isNearlyInteger(times))
+  const times = by < 1 ? (1 / by) * Number(value) : Number(value) / by
+  const divides = whole ? BigInt(value) % BigInt(by) === 0n : isNearlyInteger(times)
+  if (!divides)
     invalid(run, value, `${pathOf(run)} in body should be a multiple of ${goNumber(by, whole)}`)
 }
 

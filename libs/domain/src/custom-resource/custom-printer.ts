@@ -53,9 +53,10 @@ function cellOf({ shown: { type }, path }: Column, object: KubeObject, nowMs: nu
   if (type === 'string') return printedValue(value)
   switch (type) {
     case 'integer':
+      if (typeof value === 'bigint') return value
       return typeof value === 'number' ? Math.trunc(value) : null
     case 'number':
-      return typeof value === 'number' ? value : null
+      return typeof value === 'number' ? value : typeof value === 'bigint' ? Number(value) : null
     case 'boolean':
       return typeof value === 'boolean' ? value : null
     default:

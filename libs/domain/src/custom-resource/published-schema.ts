@@ -4,12 +4,12 @@ import type { ServedKind } from '../catalogue/served-kind.ts'
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1.'
 
-/** The sentences of what every object has. */
+/** The sentences of what every object has; they begin as upstream's do, which is what scripts look for. */
 export const commonTexts = {
-  apiVersion: 'The group and version of the schema that this object is written in, such as apps/v1.',
-  kind: 'The kind of the object, in CamelCase. It cannot be changed.',
-  metadata: 'What all objects have: name, namespace, labels, annotations and more.',
-  listMetadata: 'What all lists have: the version of the list, and where it goes on.',
+  apiVersion: 'APIVersion defines the schema that this object is written in, by its group and version, such as apps/v1.',
+  kind: 'Kind is the name of what this object is, in CamelCase. It cannot be changed.',
+  metadata: "Standard object's metadata: name, namespace, labels, annotations and more.",
+  listMetadata: 'Standard list metadata: the version of the list, and where it goes on.',
 }
 
 const refTo = (name: string, openApi: 2 | 3): JsonObject => ({

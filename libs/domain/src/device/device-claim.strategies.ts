@@ -2,7 +2,6 @@
 import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '@shiplog/api/field-errors'
 import type {
   DeviceClass,
-  DeviceClassConfiguration,
   DeviceConstraint,
   DeviceRequest,
   DeviceSelector,
@@ -19,9 +18,10 @@ import { deviceExpressionProblem } from '../expressions/expression-scope.ts'
 import { byRule, fillText, immutable, items, requiredName, section } from '../fields.ts'
 import { validateAnnotations } from '../metadata-validation.ts'
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts'
-import { validateDriverName } from '../storage-driver-name.ts'
 import { type AdmissionView, lookUp } from '../admission.ts'
 import type { Strategy } from '../strategy.ts'
+import { validateClaimStatusUpdate } from './claim-status-validation.ts'
+import { validateConfiguration, validateReferences } from './device-requests.ts'
 
 const expressionCharactersMax = 10 * 1_024
 
@@ -46,19 +46,6 @@ const validateSelectors = (selectors: Decoded<DeviceSelector[]> | undefined, fie
     const problem = deviceExpressionProblem(expression)
     return problem === undefined ? [] : [invalidValue(`${at}.expression`, expression, problem)]
   })
-
-const validateConfiguration = ({ opaque }: Decoded<DeviceClassConfiguration>, field: string): StatusCause[] => {
-  const at = `${field}.opaque`
-  if (!opaque) return [required(at)]
-  const { parameters } = opaque
-  const wrong =
-    parameters === undefined || parameters === null
-      ? [required(`${at}.parameters`)]
-      : typeof parameters !== 'object' || Array.isArray(parameters)
-        ? [invalidValue(`${at}.parameters`, '<value omitted>', 'must be a valid JSON object')]
-        : []
-  return [...validateDriverName(opaque.driver, `${at}.driver`), ...wrong]
-}
 
 const validateAsked = (request: Decoded<DeviceSubRequest>, field: string): StatusCause[] => {
   const { deviceClassName, allocationMode, count = 0 } = request
@@ -99,28 +86,6 @@ const validateRequest = (request: Decoded<DeviceRequest>, field: string): Status
     ...uniqueNames(alternatives, at),
   ]
 }
-
-/** References to requests of the claim: `gpu`, or `gpu/small`. */
-const validateReferences = (
-  names: readonly string[] | undefined,
-  requests: readonly Decoded<DeviceRequest>[],
-  field: string,
-): StatusCause[] =>
-  items(names).flatMap((name, index) => {
-    const at = `${field}[${index}]`
-    const sentence =
-      "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
-    const segments = name.split('/')
-    if (segments.length > 2) return [invalidValue(at, name, sentence)]
-    const request = requests.find((one) => one.name === segments[0])
-    const found =
-      request && (segments.length === 1 || items(request.firstAvailable).some((one) => one.name === segments[1]))
-    return [
-      ...segments.flatMap((segment) => byRule(dns1123Label, segment, at)),
-      ...(found ? [] : [invalidValue(at, name, sentence)]),
-      ...(items(names).indexOf(name) < index ? [duplicate(at, name)] : []),
-    ]
-  })
 
 const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/
 const identifierSentence =
@@ -237,6 +202,7 @@ export const resourceClaimStrategy: Strategy<ResourceClaim> = {
   // It never changes.
   validate: (claim, before) => (before ? [] : validateClaimSpec(claim.spec, 'spec')),
   validateUpdate: (next, before) => immutable(next.spec, before.spec, 'spec'),
+  validateStatusUpdate: validateClaimStatusUpdate,
 }
 
 export const claimTemplateStrategy: Strategy<ResourceClaimTemplate> = {

@@ -14,12 +14,11 @@ import type { StatusCause } from '@shiplog/api/status'
 import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { byRule, entries, immutable, items } from '../fields.ts'
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../names.ts'
-import { validateNodeTerm } from '../pod/scheduling-validation.ts'
 import { validateDriverName } from '../storage-driver-name.ts'
 import type { Strategy } from '../strategy.ts'
 import { validateDeviceKey } from './device-claim.strategies.ts'
+import { validateNodeSelector, validatePoolName } from './device-place.ts'
 
-const poolNameCharactersMax = 253
 const valueCharactersMax = 64
 const semver =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$/
@@ -29,30 +28,14 @@ const isSet = (value: unknown): boolean => value !== undefined && value !== null
 
 const validatePool = (pool: Decoded<ResourcePool> | undefined): StatusCause[] => {
   const at = 'spec.pool'
-  const { name = '', generation = 0, resourceSliceCount = 0 } = pool ?? {}
-  const named =
-    name === ''
-      ? [required(`${at}.name`)]
-      : [
-          ...(name.length > poolNameCharactersMax ? [tooLong(`${at}.name`, poolNameCharactersMax)] : []),
-          ...name.split('/').flatMap((part) => byRule(dns1123Subdomain, part, `${at}.name`)),
-        ]
+  const { generation = 0, resourceSliceCount = 0 } = pool ?? {}
   return [
-    ...named,
+    ...validatePoolName(pool?.name, `${at}.name`),
     ...(resourceSliceCount <= 0
       ? [invalidValue(`${at}.resourceSliceCount`, resourceSliceCount, 'must be greater than zero')]
       : []),
     ...(generation < 0 ? [invalidValue(`${at}.generation`, generation, 'must be greater than or equal to zero')] : []),
   ]
-}
-
-const validateNodeSelector = (selector: Decoded<NodeSelector> | undefined, field: string): StatusCause[] => {
-  if (!selector) return []
-  const terms = items(selector.nodeSelectorTerms)
-  const at = `${field}.nodeSelectorTerms`
-  return terms.length === 0
-    ? [required(at, 'must have at least one node selector term')]
-    : terms.flatMap((term, index) => validateNodeTerm(term, `${at}[${index}]`, true))
 }
 
 /** Where the devices are: said in one way. */

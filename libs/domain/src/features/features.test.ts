@@ -14,13 +14,6 @@ const told = (resource: string, next: KubeObject, before?: KubeObject, user = 'j
   warningsFor({ resource, subresource, user }, next, before).map((text) => text.replace(/^shiplog: /, ''))
 const sentenceOf = (id: string): string => features.find((feature) => feature.id === id)!.sentence
 
-const antiAffinity = {
-  podAntiAffinity: {
-    requiredDuringSchedulingIgnoredDuringExecution: [
-      { labelSelector: { matchLabels: { app: 'web' } }, topologyKey: 'kubernetes.io/hostname' },
-    ],
-  },
-}
 const deploymentOf = (spec: Record<string, unknown>): KubeObject =>
   object('apps/v1', 'Deployment', { spec: { template: { spec } } })
 
@@ -83,10 +76,11 @@ const used: Readonly<Record<string, { readonly of: string; readonly at: string; 
     at: '',
     fields: `activeDeadlineSeconds affinity automountServiceAccountToken containers dnsPolicy enableServiceLinks
       ephemeralContainers hostIPC hostNetwork hostPID hostname imagePullSecrets initContainers nodeName nodeSelector os overhead
-      preemptionPolicy priority readinessGates resources restartPolicy schedulerName schedulingGates schedulingGroup
-      securityContext serviceAccount serviceAccountName subdomain terminationGracePeriodSeconds tolerations volumes`,
+      preemptionPolicy priority priorityClassName readinessGates resources restartPolicy schedulerName schedulingGates schedulingGroup
+      securityContext serviceAccount serviceAccountName subdomain terminationGracePeriodSeconds tolerations
+      topologySpreadConstraints volumes`,
   },
-  'core.v1.Affinity': { of: 'podSpec', at: 'affinity.', fields: 'nodeAffinity' },
+  'core.v1.Affinity': { of: 'podSpec', at: 'affinity.', fields: 'nodeAffinity podAffinity podAntiAffinity' },
   'core.v1.Container': {
     of: 'podSpec',
     at: 'containers[].',
@@ -183,21 +177,22 @@ describe('a kind that nothing acts on', () => {
 
 describe('a field that is ignored', () => {
   test('is told of in pods and in what pods are made from', () => {
-    const spec = { affinity: antiAffinity, topologySpreadConstraints: [{ maxSkew: 1 }] }
-    const both = [sentenceOf('pod-affinity'), sentenceOf('topology-spread')]
+    const spec = { resourceClaims: [{ name: 'gpu' }], os: { name: 'windows' } }
+    const both = [sentenceOf('pod-resource-claims'), sentenceOf('pod-os')]
     expect(told('pods', pod(spec))).toEqual(both)
     expect(told('deployments.apps', deploymentOf(spec))).toEqual(both)
     expect(told('jobs.batch', deploymentOf(spec))).toEqual(both)
   })
 
   test('is told of when it is added or changed, and not when something else changes', () => {
-    const before = deploymentOf({ affinity: antiAffinity, containers: [{ image: 'a:1' }] })
-    const image = deploymentOf({ affinity: antiAffinity, containers: [{ image: 'a:2' }] })
-    const more = deploymentOf({ affinity: { ...antiAffinity, podAffinity: { x: [1] } }, containers: [] })
+    const resourceClaims = [{ name: 'gpu' }]
+    const before = deploymentOf({ resourceClaims, containers: [{ image: 'a:1' }] })
+    const image = deploymentOf({ resourceClaims, containers: [{ image: 'a:2' }] })
+    const more = deploymentOf({ resourceClaims: [...resourceClaims, { name: 'disk' }], containers: [] })
     expect(told('deployments.apps', image, before)).toEqual([])
-    expect(told('deployments.apps', more, before)).toEqual([sentenceOf('pod-affinity')])
+    expect(told('deployments.apps', more, before)).toEqual([sentenceOf('pod-resource-claims')])
     expect(told('deployments.apps', deploymentOf({}), before)).toEqual([])
-    expect(told('deployments.apps', before, deploymentOf({}))).toEqual([sentenceOf('pod-affinity')])
+    expect(told('deployments.apps', before, deploymentOf({}))).toEqual([sentenceOf('pod-resource-claims')])
   })
 
   test('is told of once, however often it occurs', () => {
@@ -206,7 +201,7 @@ describe('a field that is ignored', () => {
   })
 
   test('is nothing to be told of where it says nothing', () => {
-    expect(told('pods', pod({ affinity: { podAffinity: {} }, topologySpreadConstraints: [] }))).toEqual([])
+    expect(told('pods', pod({ resourceClaims: [], os: {} }))).toEqual([])
     expect(
       told('pods', pod({ hostUsers: false, securityContext: {}, volumes: [{ name: 'a', emptyDir: {} }] })),
     ).toEqual([])

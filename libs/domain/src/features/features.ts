@@ -31,12 +31,9 @@ const uncalled = ': its webhooks are not called'
 const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
-  stored('HorizontalPodAutoscalers', 'horizontalpodautoscalers.autoscaling', ': this one scales nothing'),
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
-  stored('ServiceCIDRs', 'servicecidrs.networking.k8s.io', ': addresses of Services come from --service-cidr'),
-  stored('IPAddresses', 'ipaddresses.networking.k8s.io', ': this one reserves nothing'),
   stored('VolumeAttributesClasses', 'volumeattributesclasses.storage.k8s.io'),
   stored('VolumeAttachments', 'volumeattachments.storage.k8s.io', ': this one attaches nothing'),
   stored('CSIDrivers', 'csidrivers.storage.k8s.io'),
@@ -57,32 +54,17 @@ export const features: readonly Feature[] = [
   ),
   stored('DeviceClasses', 'deviceclasses.resource.k8s.io'),
   stored('ResourceClaims', 'resourceclaims.resource.k8s.io', ': it is never allocated'),
-  stored('ResourceClaimTemplates', 'resourceclaimtemplates.resource.k8s.io', ': no claims are made of it'),
   stored('ResourceSlices', 'resourceslices.resource.k8s.io'),
 
   {
-    id: 'pod-affinity',
+    id: 'service-cidrs',
     state: 'ignored',
-    docs: 'affinity and anti-affinity between pods',
-    fields: [pod('affinity.podAffinity'), pod('affinity.podAntiAffinity')],
-    sentence: 'the scheduler ignores podAffinity and podAntiAffinity yet: pods are placed as if it were not there',
-  },
-  {
-    id: 'topology-spread',
-    state: 'ignored',
-    docs: 'topology spread constraints',
-    fields: [pod('topologySpreadConstraints')],
-    sentence: 'the scheduler ignores topologySpreadConstraints yet: pods are placed as if they were not there',
-  },
-  {
-    id: 'preemption',
-    state: 'ignored',
-    docs: 'preemption (priorities order the queue)',
+    docs: 'ServiceCIDRs beside the one that the cluster starts with, and IPAddresses that are made by hand',
     fields: [
-      pod('priorityClassName'),
-      { of: 'priorityclasses.scheduling.k8s.io', path: 'preemptionPolicy', is: ['PreemptLowerPriority'] },
+      { of: 'servicecidrs.networking.k8s.io', path: 'spec.cidrs' },
+      { of: 'ipaddresses.networking.k8s.io', path: 'spec.parentRef' },
     ],
-    sentence: 'priorities order the scheduling queue, and no pod is preempted for another yet',
+    sentence: 'addresses of Services come from --service-cidr alone yet: this one gives and reserves none',
   },
   {
     id: 'provisioning',
@@ -112,10 +94,11 @@ export const features: readonly Feature[] = [
   {
     id: 'pod-runtime-class',
     state: 'ignored',
-    docs: 'the handler of a RuntimeClass (its overhead, node selector and tolerations count)',
+    docs: 'the handler of a RuntimeClass on nodes of processes (its overhead, node selector and tolerations count)',
+    onProcessNodes: true,
     fields: [pod('runtimeClassName')],
     sentence:
-      'the handler of the RuntimeClass is ignored yet: nodes here have one runtime; overhead, node selector and tolerations are taken from the class',
+      'nodes of processes have one runtime, whatever the RuntimeClass says; overhead, node selector and tolerations are taken from the class',
   },
   {
     id: 'container-restart-rules',
@@ -134,10 +117,10 @@ export const features: readonly Feature[] = [
   {
     id: 'pod-resize',
     state: 'ignored',
-    docs: 'resizing of running containers (the scheduler counts the new requests)',
+    docs: 'resizing of running containers but on nodes of containers (the scheduler counts the new requests)',
     resource: 'pods',
     subresource: 'resize',
-    sentence: 'the scheduler counts the new requests, and no container is resized yet',
+    sentence: 'the scheduler counts the new requests; only nodes of containers resize what runs',
   },
   {
     id: 'pod-security-audit',
@@ -233,16 +216,9 @@ export const features: readonly Feature[] = [
   {
     id: 'exec',
     state: 'refused',
-    docs: 'kubectl exec, attach, port-forward, cp and proxy to pods, nodes and services',
-    sentence: 'the subresources exec, attach, portforward and proxy are not served',
+    docs: 'kubectl exec, attach, port-forward, cp and proxy to pods on simulated nodes, where nothing runs',
+    sentence: 'nothing runs on simulated nodes that one could connect to',
   },
-  {
-    id: 'token-files',
-    state: 'by design',
-    docs: 'tokens of service accounts in pods on nodes of processes (kubectl create token and TokenRequest give them)',
-    sentence: 'the token file of a pod is left out on nodes of processes',
-  },
-
   {
     id: 'simulated-nodes',
     state: 'by design',
@@ -255,6 +231,13 @@ export const features: readonly Feature[] = [
     state: 'by design',
     docs: 'addresses of Services lead nowhere',
     sentence: 'there is no DNS and no proxy: a Service has addresses, ports and endpoints, and no traffic flows',
+  },
+  {
+    id: 'container-nodes',
+    state: 'by design',
+    docs:
+      'on nodes of containers: volumes of claims and CSI drivers, device plugins, eviction under pressure, collection of unused images, static pods, AppArmor, a way from pods to the outside world',
+    sentence: 'pods run in containerd; docs/containers.md tells what is not there yet',
   },
   {
     id: 'process-nodes',

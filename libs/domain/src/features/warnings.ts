@@ -15,6 +15,7 @@ const podSpecs: ReadonlyMap<string, string> = new Map([
 ])
 
 const processSelector = 'nodeSelector{shiplog.dev/runtime}'
+const isProcess = (pair: unknown): boolean => (pair as readonly unknown[])[1] === 'process'
 
 type Step = { readonly each: true } | { readonly prefix: string } | { readonly name: string }
 
@@ -48,6 +49,18 @@ export function valuesAt(object: unknown, path: string): readonly unknown[] {
   return found
 }
 
+/** Whether any value at a path passes. Every write asks, of every field: nothing is made on the way. */
+function someAt(value: unknown, steps: readonly Step[], index: number, test: (value: unknown) => boolean): boolean {
+  const step = steps[index]
+  if (step === undefined) return test(value)
+  if (typeof value !== 'object' || value === null) return false
+  if ('each' in step) return Array.isArray(value) && value.some((one) => someAt(one, steps, index + 1, test))
+  if ('name' in step) return someAt((value as JsonObject)[step.name], steps, index + 1, test)
+  for (const key in value)
+    if (key.startsWith(step.prefix) && someAt([key, (value as JsonObject)[key]], steps, index + 1, test)) return true
+  return false
+}
+
 const isSaid = (value: unknown): boolean =>
   typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value)
 
@@ -58,8 +71,7 @@ function pathIn(resource: string, field: IgnoredField): string | undefined {
   return podSpec && `${podSpec}.${field.path}`
 }
 
-const saidIn = (object: KubeObject, path: string, { is }: IgnoredField): readonly unknown[] =>
-  valuesAt(object, path).filter((value) => (is ? is.includes(value) : isSaid(value)))
+const testOf = ({ is }: IgnoredField): ((value: unknown) => boolean) => (is ? (value) => is.includes(value) : isSaid)
 
 /** Finds out what one row says of an object; undefined when it says nothing. */
 type Check = (next: KubeObject, before: KubeObject | undefined) => string | undefined
@@ -72,18 +84,17 @@ function checkOf(feature: Feature, resource: string, subresource: string): Check
   if ('resource' in feature) return feature.resource === resource ? () => feature.sentence : undefined
   const fields = feature.fields.flatMap((field) => {
     const path = pathIn(resource, field)
-    return path === undefined ? [] : [{ field, path }]
+    return path === undefined ? [] : [{ path, steps: stepsOf(path), test: testOf(field) }]
   })
   if (fields.length === 0) return undefined
-  const runtime = feature.onProcessNodes && `${podSpecs.get(resource)!}.${processSelector}`
+  const runtime = feature.onProcessNodes ? stepsOf(`${podSpecs.get(resource)!}.${processSelector}`) : undefined
   return (next, before) => {
-    if (runtime && !valuesAt(next, runtime).some((pair) => (pair as readonly unknown[])[1] === 'process'))
-      return undefined
-    const isNew = fields.some(({ field, path }) => {
-      const said = saidIn(next, path, field)
-      return said.length > 0 && !(before && semanticEqual(said, saidIn(before, path, field)))
+    const isNew = fields.some(({ path, steps, test }) => {
+      if (!someAt(next, steps, 0, test)) return false
+      return !before || !semanticEqual(valuesAt(next, path).filter(test), valuesAt(before, path).filter(test))
     })
-    return isNew ? feature.sentence : undefined
+    if (!isNew || (runtime && !someAt(next, runtime, 0, isProcess))) return undefined
+    return feature.sentence
   }
 }
 

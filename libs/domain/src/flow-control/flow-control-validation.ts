@@ -1,5 +1,5 @@
 // What FlowSchemas and PriorityLevelConfigurations must say.
-import { forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
+import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type {
   ExemptPriorityLevelConfiguration,
   FlowSchemaSpec,
@@ -37,6 +37,20 @@ const mandatorySpec = (kind: string, name: string): object | undefined =>
   mandatoryNames.includes(name)
     ? bootstrapFlowControl('').find((one) => one.kind === kind && one.metadata.name === name)?.spec
     : undefined
+
+/** Conditions of either kind: each has a type of its own, and nothing else is asked of them. */
+export const validateConditionTypes = (
+  conditions: Decoded<{ readonly type?: string }[]> | undefined,
+): StatusCause[] => {
+  const types = items(conditions).map(({ type = '' }) => type)
+  return types.flatMap((type, index) => {
+    const at = `status.conditions[${index}].type`
+    return [
+      ...(types.indexOf(type) < index ? [duplicate(at, type)] : []),
+      ...(type === '' ? [required(at)] : []),
+    ]
+  })
+}
 
 export function validateFlowSchema(spec: Decoded<FlowSchemaSpec>, name: string): StatusCause[] {
   const causes: StatusCause[] = []

@@ -2,7 +2,7 @@
 // flow-control-validation.ts.
 import type { FlowSchema, PriorityLevelConfiguration } from '@shiplog/api/generated/types/flowcontrol-v1'
 import { fill, section } from '../fields.ts'
-import { validateFlowSchema, validatePriorityLevel } from './flow-control-validation.ts'
+import { validateConditionTypes, validateFlowSchema, validatePriorityLevel } from './flow-control-validation.ts'
 import type { Strategy } from '../strategy.ts'
 
 const defaultPrecedence = 1000
@@ -14,6 +14,7 @@ const defaultQueueLength = 50
 export const flowSchemaStrategy: Strategy<FlowSchema> = {
   validatesAll: true,
   validate: ({ metadata, spec }) => validateFlowSchema(spec ?? {}, metadata.name),
+  validateStatusUpdate: ({ status }) => validateConditionTypes(status?.conditions),
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     if (!spec.matchingPrecedence) spec.matchingPrecedence = defaultPrecedence
@@ -26,6 +27,7 @@ export const flowSchemaStrategy: Strategy<FlowSchema> = {
 export const priorityLevelConfigurationStrategy: Strategy<PriorityLevelConfiguration> = {
   validatesAll: true,
   validate: ({ metadata, spec }) => validatePriorityLevel(spec ?? {}, metadata.name),
+  validateStatusUpdate: ({ status }) => validateConditionTypes(status?.conditions),
   setDefaults: (draft) => {
     const spec = section(draft, 'spec')
     if (spec.exempt) {

@@ -17,6 +17,7 @@ const overlap = (one: VirtualPath, other: VirtualPath): boolean =>
   (`${one.path}/`.startsWith(`${other.path}/`) || `${other.path}/`.startsWith(`${one.path}/`))
 
 const overlaps = (paths: readonly VirtualPath[]): string[] => {
+  if (paths.length < 2) return []
   const trimmed = paths.map(({ path, source }) => ({ path: path.replace(/\/+$/, ''), source }))
   return trimmed.flatMap((one, index) =>
     trimmed
@@ -51,16 +52,16 @@ const projectedPaths = (source: Decoded<VolumeProjection>): VirtualPath[] => {
 export const virtualPathWarnings = (volumes: Decoded<Volume[]> | undefined): string[] =>
   items(volumes).flatMap((volume) => {
     const name = goQuote(volume.name ?? '')
-    const told = (what: string, found: readonly string[]): string[] =>
-      found.map((sentence) => `volume ${name} (${what}): overlapping paths: ${sentence}`)
+    const told = (what: string, of: string | undefined, found: readonly string[]): string[] =>
+      found.map((sentence) => `volume ${name} (${of === undefined ? what : `${what} ${goQuote(of)}`}): overlapping paths: ${sentence}`)
     const { configMap, secret, downwardAPI, projected } = volume
     const sources = items(projected?.sources)
     const empty = sources.filter((source) => Object.values(source).every((value) => !value))
     return [
-      ...told(`ConfigMap ${goQuote(configMap?.name ?? '')}`, overlaps(pathsOf(configMap?.items))),
-      ...told(`Secret ${goQuote(secret?.secretName ?? '')}`, overlaps(pathsOf(secret?.items))),
-      ...told('DownwardAPI', overlaps(pathsOf(downwardAPI?.items))),
+      ...told('ConfigMap', configMap?.name ?? '', overlaps(pathsOf(configMap?.items))),
+      ...told('Secret', secret?.secretName ?? '', overlaps(pathsOf(secret?.items))),
+      ...told('DownwardAPI', undefined, overlaps(pathsOf(downwardAPI?.items))),
       ...empty.map(() => `volume ${name} (Projected) has no sources provided`),
-      ...told('Projected', overlaps(sources.flatMap(projectedPaths))),
+      ...told('Projected', undefined, overlaps(sources.flatMap(projectedPaths))),
     ]
   })

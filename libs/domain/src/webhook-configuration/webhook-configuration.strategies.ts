@@ -24,6 +24,7 @@ import {
   validatePolicyBinding,
 } from './admission-policy-validation.ts'
 import { requestScope } from '../expressions/expression-scope.ts'
+import { validatePolicyStatus } from './admission-policy-status.ts'
 import { validateMatchConditions, validateRules } from './admission-rules.ts'
 
 const defaultTimeoutSeconds = 10
@@ -193,6 +194,7 @@ const policy = (mutating: boolean): Strategy<ValidatingAdmissionPolicy> => ({
     mutating
       ? validateMutatingPolicy(object.spec ?? {})
       : validateAdmissionPolicy(object.spec ?? {}, object.metadata.name),
+  validateStatusUpdate: ({ status }) => (mutating ? [] : validatePolicyStatus(status)),
 })
 
 const policyBinding = (mutating: boolean): Strategy<ValidatingAdmissionPolicyBinding> => ({

@@ -5,6 +5,7 @@
 //   cmd.<identity>.<what>        a command of that identity, answered by one of the gateways
 //   feed.<node>.<id>.<side>      a channel of a node's feed
 //   tun.<node>.open              asks the agent of a node for a channel; tun.<node>.<id>.<side> is the channel
+//   use.<node>                   what the containers of a node use, heard by all gateways
 //
 // On NATS the subjects are what a user's permissions speak of: an agent can publish and hear nothing but its own.
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Append } from '../event-log.ts'
 import { createAppend } from './append.ts'
-import { NoAnswer } from './connection.ts'
 import { createDirectGet } from './direct-get.ts'
 import type { LogDisk } from './log-disk.ts'
+import { NoAnswer } from './pending-requests.ts'
 import { createPublisher } from './publish.ts'
 import { type Answer, createFakeStream, type FakeStream, message, stored } from './testing/fake-stream.ts'
 

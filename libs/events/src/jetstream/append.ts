@@ -3,9 +3,10 @@
 // way is looked at, since it may be our own from an attempt whose answer was lost.
 import { checkGroup } from '../commit/append-checks.ts'
 import { type Append, type AppendResult, LogUnavailable } from '../event-log.ts'
-import { NoAnswer, notConnected } from './connection.ts'
+import { notConnected } from './connection.ts'
 import type { DirectGet } from './direct-get.ts'
 import type { LogDisk } from './log-disk.ts'
+import { NoAnswer } from './pending-requests.ts'
 import type { Publish } from './publish.ts'
 import { appendDeadlineMs, muteTimeoutMs, retryDelayMs } from './retries.ts'
 import type { StreamHandle } from './stream-handle.ts'

@@ -8,7 +8,9 @@ import {
   type PublishOptions,
 } from '@nats-io/transport-node'
 import type { Clock } from '@shiplog/runtime/clock'
-import { LogUnanswered, LogUnavailable } from '../event-log.ts'
+import { LogUnavailable } from '../event-log.ts'
+import { ConnectionState } from './connection-state.ts'
+import { NoAnswer, type PendingRequest, PendingRequests } from './pending-requests.ts'
 import type { EncodedHeaders } from './wire.ts'
 
 export type { Msg }
@@ -18,10 +20,6 @@ const reconnectWaitMs = 50
 /** A server that leaves two of these unanswered (paused, cut off) is left for another: within 9 s. */
 const pingIntervalMs = 3_000
 const pingsUnansweredMax = 2
-/** How often overdue requests are looked for. */
-const sweepIntervalMs = 50
-/** Most requests without an answer. */
-const requestsMax = 100_000
 
 export interface ConnectionOptions {
   /** `nats://host:port`, also with `user:password@`. */
@@ -29,11 +27,6 @@ export interface ConnectionOptions {
   readonly credentials?: { readonly user: string; readonly password: string; readonly inboxPrefix?: string }
   readonly clock: Clock
   readonly name?: string
-}
-
-/** The request was not answered: it may have been carried out or not. */
-export class NoAnswer extends Error {
-  override readonly name = 'NoAnswer'
 }
 
 export interface Connection {
@@ -74,14 +67,6 @@ export interface Connection {
 export interface RequestOptions {
   readonly timeoutMs: number
   readonly headers?: EncodedHeaders
-}
-
-interface Pending {
-  readonly subject: string
-  deadlineMs: number
-  readonly timeoutMs: number
-  onAnswer(message: Msg): boolean
-  reject(error: Error): void
 }
 
 /** Nothing was sent. */
@@ -127,145 +112,119 @@ function resolveServers(options: ConnectionOptions): {
   return { servers, credentials }
 }
 
-const unreachable = (servers: readonly string[]): string => `NATS cannot be reached at ${servers.join(', ')}`
-
 function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string, servers: readonly string[]): Connection {
   const base = `${inboxPrefix}.${process.pid.toString(36)}${process.hrtime.bigint().toString(36)}`
-  const pending = new Map<string, Pending>()
-  const reconnects = new Set<() => void>()
-  let serial = 0
-  let up = true
-  let closed = false
-  let mute = false
-  let waiting: (() => void)[] = []
-  let listening: (() => void)[] = []
-
-  const hear = (): void => {
-    if (!mute) return
-    mute = false
-    const woken = listening
-    listening = []
-    for (const resolve of woken) resolve()
-  }
-
-  const failAll = (why: string): void => {
-    const failed = [...pending.values()]
-    pending.clear()
-    for (const each of failed) each.reject(new NoAnswer(why))
-  }
-  const settle = (token: string, message: Msg): void => {
-    const each = pending.get(token)
-    if (each === undefined) return
-    each.deadlineMs = clock.nowMs() + each.timeoutMs
-    if (each.onAnswer(message)) pending.delete(token)
-  }
-  /** The server tells of a forbidden subject beside the requests; those on it will never be answered. */
-  const refuse = (subject: string): void => {
-    for (const [token, each] of pending) {
-      if (each.subject !== subject) continue
-      pending.delete(token)
-      each.reject(new LogUnavailable(`NATS does not permit this user to publish to ${subject}`, { ambiguous: false }))
-    }
-  }
+  const state = new ConnectionState(clock, `NATS cannot be reached at ${servers.join(', ')}`)
+  const pending = new PendingRequests(clock, () => state.wentMute())
   const replies = `${base}.r.`
   nats.subscribe(`${replies}*`, {
     callback: (error, message) => {
-      hear()
-      if (error === null) settle(message.subject.slice(replies.length), message)
+      state.heardSomething()
+      if (error === null) pending.settle(message.subject.slice(replies.length), message)
     },
   })
-  /** Runs only while something is waited for: an idle process is not woken twenty times a second. */
-  let sweeper: Disposable | undefined
-  const sweep = (): void => {
-    sweeper = undefined
-    const now = clock.nowMs()
-    for (const [token, each] of pending) {
-      if (each.deadlineMs > now) continue
-      pending.delete(token)
-      mute = true
-      each.reject(new NoAnswer(`no answer within ${each.timeoutMs} ms`))
-    }
-    if (pending.size > 0 && !closed) sweeper = clock.after(sweepIntervalMs, sweep)
-  }
-  void (async () => {
-    for await (const status of nats.status()) {
-      if (status.type === 'disconnect') {
-        up = false
-        mute = true
-        failAll('the connection broke')
-      } else if (status.type === 'error' && status.error.name === 'PermissionViolationError') {
-        const { operation, subject } = status.error as PermissionViolationError
-        if (operation === 'publish') refuse(subject)
-      } else if (status.type === 'reconnect') {
-        up = true
-        hear()
-        const woken = waiting
-        waiting = []
-        for (const resolve of woken) resolve()
-        for (const callback of reconnects) callback()
-      }
-    }
-  })()
+  void followStatus(nats, state, pending)
   void nats.closed().then(() => {
-    closed = true
-    up = false
-    failAll('the connection is closed')
-    for (const resolve of waiting) resolve()
-    for (const resolve of listening) resolve()
+    pending.stop()
+    pending.failAll('the connection is closed')
+    state.close()
   })
-
-  const send = (payload: Uint8Array, entry: Pending, headers?: EncodedHeaders): void => {
-    if (closed || !up || pending.size >= requestsMax) {
-      entry.reject(new NoAnswer(closed || !up ? notConnected : 'too many requests without an answer'))
-      return
-    }
-    serial += 1
-    const token = serial.toString(36)
-    pending.set(token, entry)
-    sweeper ??= clock.after(sweepIntervalMs, sweep)
-    try {
-      publish(entry.subject, payload, { reply: `${replies}${token}`, ...(headers === undefined ? {} : { headers }) })
-    } catch (error) {
-      pending.delete(token)
-      entry.reject(error as Error)
-    }
-  }
-
   const publish: Connection['publish'] = (subject, payload, how = {}) =>
     nats.publish(subject, payload, how as unknown as PublishOptions)
-
+  const send = (payload: Uint8Array, request: PendingRequest, headers?: EncodedHeaders): void => {
+    if (!state.up || pending.isFull) {
+      request.reject(new NoAnswer(state.up ? 'too many requests without an answer' : notConnected))
+      return
+    }
+    const token = pending.add(request)
+    try {
+      publish(request.subject, payload, { reply: `${replies}${token}`, ...(headers === undefined ? {} : { headers }) })
+    } catch (error) {
+      pending.drop(token)
+      request.reject(error as Error)
+    }
+  }
   return {
     nats,
     serverVersion: nats.info?.version ?? '',
     maxPayloadBytes: nats.info?.max_payload ?? 0,
-    request: (subject, payload, { timeoutMs, headers }) =>
-      new Promise((resolve, reject) => {
-        const onAnswer = (message: Msg): boolean => {
-          resolve(message)
-          return true
-        }
-        send(payload, { subject, deadlineMs: clock.nowMs() + timeoutMs, timeoutMs, onAnswer, reject }, headers)
-      }),
-    requestMany: (subject, payload, timeoutMs, onEach) =>
-      new Promise((resolve, reject) => {
-        const onAnswer = (message: Msg): boolean => {
-          try {
-            if (!onEach(message)) return false
-            resolve()
-          } catch (error) {
-            reject(error as Error)
-          }
-          return true
-        }
-        send(payload, { subject, deadlineMs: clock.nowMs() + timeoutMs, timeoutMs, onAnswer, reject })
-      }),
     publish,
+    ...requestsBy(send),
+    ...subscriptionsOf(nats, state, `${base}.l.`),
+    close: async () => {
+      pending.stop()
+      // A drained connection would wait for answers; everything that matters has been answered or will be asked again.
+      await nats.flush().catch(() => undefined)
+      await nats.close()
+    },
+    get up() {
+      return state.up
+    },
+    get mute() {
+      return state.mute
+    },
+    get closed() {
+      return state.closed
+    },
+    heard: (deadlineMs) => state.heard(deadlineMs),
+    connected: (deadlineMs) => state.connected(deadlineMs),
+    onReconnect: (callback) => state.onReconnect(callback),
+  }
+}
+
+async function followStatus(nats: NatsConnection, state: ConnectionState, pending: PendingRequests): Promise<void> {
+  for await (const status of nats.status()) {
+    if (status.type === 'disconnect') {
+      state.disconnected()
+      pending.failAll('the connection broke')
+    } else if (status.type === 'error' && status.error.name === 'PermissionViolationError') {
+      const { operation, subject } = status.error as PermissionViolationError
+      if (operation === 'publish') pending.refuse(subject)
+    } else if (status.type === 'reconnect') {
+      state.reconnected()
+    }
+  }
+}
+
+type Send = (payload: Uint8Array, request: PendingRequest, headers?: EncodedHeaders) => void
+
+const requestsBy = (send: Send): Pick<Connection, 'request' | 'requestMany'> => ({
+  request: (subject, payload, { timeoutMs, headers }) =>
+    new Promise((resolve, reject) => {
+      const onAnswer = (message: Msg): boolean => {
+        resolve(message)
+        return true
+      }
+      send(payload, { subject, timeoutMs, onAnswer, reject }, headers)
+    }),
+  requestMany: (subject, payload, timeoutMs, onEach) =>
+    new Promise((resolve, reject) => {
+      const onAnswer = (message: Msg): boolean => {
+        try {
+          if (!onEach(message)) return false
+          resolve()
+        } catch (error) {
+          reject(error as Error)
+        }
+        return true
+      }
+      send(payload, { subject, timeoutMs, onAnswer, reject })
+    }),
+})
+
+function subscriptionsOf(
+  nats: NatsConnection,
+  state: ConnectionState,
+  inbox: string,
+): Pick<Connection, 'listen' | 'subscribe'> {
+  let serial = 0
+  return {
     listen: (onMessage) => {
       serial += 1
-      const subject = `${base}.l.${serial.toString(36)}`
+      const subject = `${inbox}${serial.toString(36)}`
       const subscription = nats.subscribe(subject, {
         callback: (error, message) => {
-          hear()
+          state.heardSomething()
           if (error === null) onMessage(message)
         },
       })
@@ -279,43 +238,6 @@ function wrap(nats: NatsConnection, clock: Clock, inboxPrefix: string, servers: 
         },
       })
       return { stop: () => subscription.unsubscribe() }
-    },
-    get up() {
-      return up
-    },
-    get mute() {
-      return mute
-    },
-    heard: async (deadlineMs) => {
-      if (!mute) return
-      await new Promise<void>((resolve) => {
-        listening.push(resolve)
-        clock.after(deadlineMs - clock.nowMs(), resolve)
-      })
-    },
-    connected: async (deadlineMs) => {
-      while (!up) {
-        if (closed) throw new LogUnavailable('The log is closed', { ambiguous: false })
-        const left = deadlineMs - clock.nowMs()
-        if (left <= 0) throw new LogUnanswered(unreachable(servers))
-        await new Promise<void>((resolve) => {
-          waiting.push(resolve)
-          clock.after(left, resolve)
-        })
-      }
-    },
-    onReconnect: (callback) => {
-      reconnects.add(callback)
-      return { [Symbol.dispose]: () => void reconnects.delete(callback) }
-    },
-    get closed() {
-      return closed
-    },
-    close: async () => {
-      sweeper?.[Symbol.dispose]()
-      // A drained connection would wait for answers; everything that matters has been answered or will be asked again.
-      await nats.flush().catch(() => undefined)
-      await nats.close()
     },
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { NoAnswer } from './connection.ts'
 import { createDirectGet } from './direct-get.ts'
+import { NoAnswer } from './pending-requests.ts'
 import { readRange } from './read.ts'
 import { lastOfEach, stateAt } from './state-at.ts'
 import { createFakeStream, endOfBatch, message, stored } from './testing/fake-stream.ts'

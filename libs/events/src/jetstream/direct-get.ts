@@ -2,7 +2,8 @@
 // gives each message a header object with trimmed values (a record must come back as it was written) and its payload as
 // a view of the whole chunk that came from the socket, which a kept record would keep alive.
 import { LogUnavailable } from '../event-log.ts'
-import { jsonBytes, NoAnswer } from './connection.ts'
+import { jsonBytes } from './connection.ts'
+import { NoAnswer } from './pending-requests.ts'
 import { readDeadlineMs, untilAnswered } from './retries.ts'
 import type { StreamHandle } from './stream-handle.ts'
 import { headerValue, type JetStreamRecord, recordOfDirectGet, splitMessage, statusOf } from './wire.ts'

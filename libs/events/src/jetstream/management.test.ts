@@ -1,8 +1,8 @@
 import { JetStreamApiError } from '@nats-io/jetstream'
 import { expect, test } from 'vitest'
 import type { Connection } from './connection.ts'
-import { NoAnswer } from './connection.ts'
 import { openManagement } from './management.ts'
+import { NoAnswer } from './pending-requests.ts'
 import { type Answer, createFakeStream, message } from './testing/fake-stream.ts'
 
 /** What the client asks of its connection besides requests. */

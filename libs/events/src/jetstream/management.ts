@@ -2,7 +2,8 @@
 // requests go out through our Connection, because the client lets a request wait for its own timeout when the connection
 // breaks, and takes an answer without a body ("no responders") for JSON.
 import { JetStreamApiError, JetStreamError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
-import { type Connection, type Msg, NoAnswer } from './connection.ts'
+import type { Connection, Msg } from './connection.ts'
+import { NoAnswer } from './pending-requests.ts'
 import { attemptTimeoutMs, muteTimeoutMs, type Session, untilAnswered } from './retries.ts'
 import { splitMessage, statusOf } from './wire.ts'
 

@@ -2,7 +2,8 @@
 // nothing is kept back to be sent later, and the traffic of nodes does not stand in the way of the log's.
 import { type Bus, type BusMessage, NoBusAnswer } from '../bus/bus.ts'
 import { LogUnavailable } from '../event-log.ts'
-import { type Connection, type ConnectionOptions, NoAnswer, notConnected, openConnection } from './connection.ts'
+import { type Connection, type ConnectionOptions, notConnected, openConnection } from './connection.ts'
+import { NoAnswer } from './pending-requests.ts'
 
 /** NATS' own answer, without a payload, to a request on a subject that nobody listens to. */
 const noResponders = 503

@@ -1,7 +1,8 @@
 // Deadlines of the adapter, and the one loop that repeats a request until the server answers it.
 import type { Clock } from '@shiplog/runtime/clock'
 import { LogUnanswered } from '../event-log.ts'
-import { type Connection, NoAnswer } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { NoAnswer } from './pending-requests.ts'
 
 /** An append that has had no answer for this long fails. */
 export const appendDeadlineMs = 10_000

@@ -1,12 +1,18 @@
 // Configuration of a scheduler: which plugins, with which weights and arguments. A decision records its hash, so that a
 // replay knows whether it runs the same one.
 import type { Plugin } from './framework.ts'
+import { createDefaultPreemption, defaultPreemptionArguments } from '../plugins/default-preemption.plugin.ts'
+import { createInterPodAffinity, defaultAffinityArguments } from '../plugins/inter-pod-affinity.plugin.ts'
 import { nodeAffinity } from '../plugins/node-affinity.plugin.ts'
 import { nodeName } from '../plugins/node-name.plugin.ts'
 import { nodePorts } from '../plugins/node-ports.plugin.ts'
-import { createNodeResourcesBalancedAllocation } from '../plugins/node-resources-balanced-allocation.plugin.ts'
-import { createNodeResourcesFit } from '../plugins/node-resources-fit.plugin.ts'
+import {
+  createNodeResourcesBalancedAllocation,
+  defaultBalancedArguments,
+} from '../plugins/node-resources-balanced-allocation.plugin.ts'
+import { createNodeResourcesFit, defaultFitArguments } from '../plugins/node-resources-fit.plugin.ts'
 import { nodeUnschedulable } from '../plugins/node-unschedulable.plugin.ts'
+import { createPodTopologySpread, defaultSpreadArguments } from '../plugins/pod-topology-spread.plugin.ts'
 import type { PodInfo, PodShape } from '../snapshot/pod-info.ts'
 import { prioritySort } from '../plugins/priority-sort.plugin.ts'
 import { schedulingGates } from '../plugins/scheduling-gates.plugin.ts'
@@ -14,23 +20,12 @@ import { taintToleration } from '../plugins/taint-toleration.plugin.ts'
 import { volumeBinding } from '../plugins/volume-binding.plugin.ts'
 import { hashText } from './tie-break.ts'
 
-export interface ResourceWeight {
-  readonly name: string
-  readonly weight: number
-}
-
-/** Arguments of NodeResourcesFit. */
-export interface FitArguments {
-  readonly strategy: 'LeastAllocated' | 'MostAllocated' | 'RequestedToCapacityRatio'
-  readonly resources: readonly ResourceWeight[]
-  /** For RequestedToCapacityRatio: utilization in percent (ascending), score 0…10. */
-  readonly shape?: readonly { readonly utilization: number; readonly score: number }[]
-}
-
 export interface PluginChoice {
   readonly name: string
   /** For plugins that score. */
   readonly weight?: number
+  /** In place of the plugin's default arguments, those that are given. */
+  readonly args?: Readonly<Record<string, unknown>>
 }
 
 export interface SchedulerConfiguration {
@@ -40,16 +35,9 @@ export interface SchedulerConfiguration {
   readonly seed: number
   /** In the order in which filters run: the first that rejects a node is the one that is reported. */
   readonly plugins: readonly PluginChoice[]
-  readonly fit: FitArguments
-  readonly balancedResources: readonly ResourceWeight[]
   readonly podInitialBackoffSeconds: number
   readonly podMaxBackoffSeconds: number
 }
-
-const cpuAndMemory: readonly ResourceWeight[] = [
-  { name: 'cpu', weight: 1 },
-  { name: 'memory', weight: 1 },
-]
 
 /** Upstream's default profile, as far as its plugins exist here. */
 export const defaultConfiguration: SchedulerConfiguration = {
@@ -65,28 +53,51 @@ export const defaultConfiguration: SchedulerConfiguration = {
     { name: 'NodePorts' },
     { name: 'NodeResourcesFit', weight: 1 },
     { name: 'VolumeBinding' },
+    { name: 'PodTopologySpread', weight: 2 },
+    { name: 'InterPodAffinity', weight: 2 },
+    { name: 'DefaultPreemption' },
     { name: 'NodeResourcesBalancedAllocation', weight: 1 },
   ],
-  fit: { strategy: 'LeastAllocated', resources: cpuAndMemory },
-  balancedResources: cpuAndMemory,
   podInitialBackoffSeconds: 1,
   podMaxBackoffSeconds: 10,
 }
 
-/** Every plugin there is, by upstream's name. */
-const factories: Readonly<Record<string, (configuration: SchedulerConfiguration) => Plugin>> = {
-  SchedulingGates: () => schedulingGates,
-  PrioritySort: () => prioritySort,
-  NodeUnschedulable: () => nodeUnschedulable,
-  NodeName: () => nodeName,
-  VolumeBinding: () => volumeBinding,
-  TaintToleration: () => taintToleration,
-  NodeAffinity: () => nodeAffinity,
-  NodePorts: () => nodePorts,
-  NodeResourcesFit: (configuration) => createNodeResourcesFit(configuration.fit),
-  NodeResourcesBalancedAllocation: (configuration) =>
-    createNodeResourcesBalancedAllocation(configuration.balancedResources),
+/** A plugin with its arguments. */
+interface Factory {
+  readonly defaults: object
+  readonly create: (options: any) => Plugin
 }
+
+const plain = (plugin: Plugin): Factory => ({ defaults: {}, create: () => plugin })
+const withArguments = <Arguments extends object>(
+  create: (options: Arguments) => Plugin,
+  defaults: Arguments,
+): Factory => ({ defaults, create })
+
+/** Every plugin there is, by upstream's name. */
+const factories: Readonly<Record<string, Factory>> = {
+  SchedulingGates: plain(schedulingGates),
+  PrioritySort: plain(prioritySort),
+  NodeUnschedulable: plain(nodeUnschedulable),
+  NodeName: plain(nodeName),
+  VolumeBinding: plain(volumeBinding),
+  TaintToleration: plain(taintToleration),
+  NodeAffinity: plain(nodeAffinity),
+  NodePorts: plain(nodePorts),
+  NodeResourcesFit: withArguments(createNodeResourcesFit, defaultFitArguments),
+  NodeResourcesBalancedAllocation: withArguments(createNodeResourcesBalancedAllocation, defaultBalancedArguments),
+  PodTopologySpread: withArguments(createPodTopologySpread, defaultSpreadArguments),
+  InterPodAffinity: withArguments(createInterPodAffinity, defaultAffinityArguments),
+  DefaultPreemption: withArguments(createDefaultPreemption, defaultPreemptionArguments),
+}
+
+function factoryOf(name: string): Factory {
+  const factory = Object.hasOwn(factories, name) ? factories[name] : undefined
+  if (factory === undefined) throw new Error(`plugin "${name}" is not known`)
+  return factory
+}
+
+const argumentsOf = ({ name, args }: PluginChoice): object => ({ ...factoryOf(name).defaults, ...args })
 
 export interface Scorer {
   readonly plugin: Plugin
@@ -106,23 +117,23 @@ export interface Profile {
   readonly hash: string
   readonly plugins: readonly Plugin[]
   readonly byName: ReadonlyMap<string, Plugin>
+  /** Those whose scores hold for one decision. */
+  readonly cycleScorers: readonly Scorer[]
   /** For a pod that names no node; it depends on the pod's shape alone. */
   active(pod: PodInfo): ActivePlugins
 }
 
 /** Builds a profile; unknown plugin names and a second or missing queue order are errors. */
 export function createProfile(configuration: SchedulerConfiguration): Profile {
-  const plugins = configuration.plugins.map(({ name }) => {
-    const factory = Object.hasOwn(factories, name) ? factories[name] : undefined
-    if (factory === undefined) throw new Error(`plugin "${name}" is not known`)
-    return factory(configuration)
-  })
+  const plugins = configuration.plugins.map((choice) => factoryOf(choice.name).create(argumentsOf(choice)))
   if (plugins.filter((plugin) => plugin.queueSort).length !== 1) {
     throw new Error('exactly one queue sort plugin is required')
   }
-  const scorers: Scorer[] = plugins.flatMap((plugin, index) =>
-    plugin.score ? [{ plugin, weight: configuration.plugins[index]!.weight ?? 1 }] : [],
-  )
+  const weighted: Scorer[] = plugins.map((plugin, index) => ({
+    plugin,
+    weight: configuration.plugins[index]!.weight ?? 1,
+  }))
+  const scorers = weighted.filter(({ plugin }) => plugin.score)
   const remembered = new WeakMap<PodShape, ActivePlugins>()
   const compute = (pod: PodInfo): ActivePlugins => ({
     filters: plugins.filter((plugin) => plugin.filter && (plugin.filters?.(pod) ?? true)),
@@ -133,6 +144,7 @@ export function createProfile(configuration: SchedulerConfiguration): Profile {
     hash: configurationHash(configuration),
     plugins,
     byName: new Map(plugins.map((plugin) => [plugin.name, plugin])),
+    cycleScorers: weighted.filter(({ plugin, weight }) => plugin.preScore && weight !== 0),
     active: (pod) => {
       if (pod.nodeName !== '') return compute(pod)
       let active = remembered.get(pod.shape)
@@ -147,12 +159,11 @@ export function createProfile(configuration: SchedulerConfiguration): Profile {
 
 /** Sixteen hexadecimal digits over what decisions depend on; back-off times and names do not matter. */
 export function configurationHash(configuration: SchedulerConfiguration): string {
-  const text = JSON.stringify([
-    configuration.plugins.map(({ name, weight }) => [name, weight ?? 1]),
-    configuration.fit.strategy,
-    configuration.fit.resources.map(({ name, weight }) => [name, weight]),
-    configuration.fit.shape?.map(({ utilization, score }) => [utilization, score]) ?? [],
-    configuration.balancedResources.map(({ name, weight }) => [name, weight]),
-  ])
+  const text = JSON.stringify(
+    configuration.plugins.map((choice) => [choice.name, choice.weight ?? 1, sorted(argumentsOf(choice))]),
+  )
   return [1, 2].map((seed) => hashText(seed, text).toString(16).padStart(8, '0')).join('')
 }
+
+/** The order in which arguments are written does not matter. */
+const sorted = (options: object): unknown => Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,8 +1,10 @@
-// The framework: what a scheduling plugin is. Points and names are upstream's. A plugin is a value of pure functions; it
-// keeps nothing between pods, since all that can be computed ahead of time lives in the pod's shape and in the node.
+// The framework: what a scheduling plugin is. Points and names are upstream's. A plugin is a value of pure functions: what
+// can be computed ahead of time lives in the pod's shape and in the node; what has to be counted over pods lives in a state of
+// the snapshot (plugin-state.ts), which is a fold of the same events.
 import type { NodeDifference, NodeInfo } from '../snapshot/node-info.ts'
 import type { PodInfo } from '../snapshot/pod-info.ts'
-import type { Volumes } from '../volumes/volumes.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
+import type { PostFilterQuestion, PostFilterResult } from './post-filter.ts'
 
 export const scoreMax = 100
 
@@ -14,14 +16,32 @@ export interface Rejection {
   readonly resolvable: boolean
 }
 
+/** Pods that are tried out on a node, in addition to what the snapshot counts there, and pods thought away from it. */
+export interface PodChanges {
+  readonly added: readonly PodInfo[]
+  readonly removed: readonly PodInfo[]
+}
+
+/** What a plugin says of each node this time: it depends on more than the pod and the node. `changes` are on this node. */
+export type CycleFilter = (node: NodeInfo, changes?: PodChanges) => Rejection | undefined
+
 /** What preFilter may say before any node is looked at. */
 export type PreFilterResult =
   /** Only these nodes can do. */
   | { readonly names: ReadonlySet<string> }
   /** No node can do. */
   | { readonly rejected: string }
-  /** What the plugin says of each node this time: it depends on more than the pod and the node. */
-  | { readonly filter: (node: NodeInfo) => Rejection | undefined }
+  | { readonly filter: CycleFilter }
+
+/** Judges nodes over many decisions about pods that are alike for the plugin. */
+export interface Tracker {
+  readonly filter?: CycleFilter
+  readonly score?: (node: NodeInfo) => number
+  /** The nodes that are judged differently than at the last call; undefined: all may be. */
+  changed(): Iterable<NodeInfo> | undefined
+  /** Once false, another tracker has to be made. */
+  readonly isCurrent: boolean
+}
 
 /** The lowest and highest raw score among the nodes that passed the filters. */
 export interface ScoreRange {
@@ -33,6 +53,11 @@ export interface ScoreRange {
 export type ClusterEvent =
   | { readonly type: 'NodeAdded'; readonly node: NodeInfo }
   | { readonly type: 'NodeUpdated'; readonly node: NodeInfo; readonly difference: NodeDifference }
+  | { readonly type: 'NodeRemoved'; readonly node: NodeInfo }
+  /** A pod was bound (upstream: AssignedPodAdd). */
+  | { readonly type: 'PodAdded'; readonly pod: PodInfo }
+  /** A bound pod has other labels. */
+  | { readonly type: 'PodRelabelled'; readonly before: PodInfo; readonly after: PodInfo }
   /** A bound pod went away, finished or shrank: `pod` is what was counted before. */
   | { readonly type: 'PodFreed'; readonly pod: PodInfo }
   /** A claim, a volume or a storage class came, went or changed. */
@@ -45,7 +70,7 @@ export interface Plugin {
   readonly preEnqueue?: (pod: PodInfo) => string | undefined
   /** Negative when `a` goes first. */
   readonly queueSort?: (a: QueueOrder, b: QueueOrder) => number
-  readonly preFilter?: (pod: PodInfo, volumes: Volumes) => PreFilterResult | undefined
+  readonly preFilter?: (pod: PodInfo, snapshot: Snapshot) => PreFilterResult | undefined
   /** Whether `filter` has anything to say about pods of this kind (upstream: Skip); default yes. */
   readonly filters?: (pod: PodInfo) => boolean
   /** Depends on this pod and this node alone. */
@@ -54,10 +79,29 @@ export interface Plugin {
   readonly scores?: (pod: PodInfo) => boolean
   /** A whole number; depends on this pod and this node alone. */
   readonly score?: (pod: PodInfo, node: NodeInfo) => number
+  /** As `score`, where that depends on more than the pod and the node: what holds for this one decision. */
+  readonly preScore?: (
+    pod: PodInfo,
+    snapshot: Snapshot,
+    feasible: readonly NodeInfo[],
+  ) => ((node: NodeInfo) => number) | undefined
   /** Brings a raw score to 0…100. Without it the raw score is in that range already. */
   readonly normalize?: (raw: number, range: ScoreRange) => number
+  /** The raw score of nodes that are not judged: it does not count for the range. */
+  readonly unjudged?: number
+  /**
+   * For plugins with preFilter or preScore: pods of equal shape with equal signs get the same from them, and an empty sign
+   * means nothing at all. Undefined: such a pod is decided alone (upstream: unsignable).
+   */
+  readonly sign?: (pod: PodInfo, snapshot: Snapshot) => string | undefined
+  /** For pods with a sign that is not empty. */
+  readonly track?: (pod: PodInfo, snapshot: Snapshot) => Tracker
+  /** Makes room for a pod that fits nowhere. */
+  readonly postFilter?: (question: PostFilterQuestion) => PostFilterResult
   /** Whether the event may help a pod that this plugin rejected (upstream: queueing hint). */
   readonly wakes?: (pod: PodInfo, event: ClusterEvent) => boolean
+  /** Whether `wakes` looks at the pod's own namespace and labels, and not only at its shape. */
+  readonly wakesByLabels?: boolean
 }
 
 /** What the order of the queue may look at. */

@@ -10,6 +10,8 @@ export const nodeAffinity: Plugin = {
     if (names === undefined) return undefined
     return names.size === 0 ? { rejected: 'pod affinity terms conflict' } : { names }
   },
+  // A pod that names its nodes looks at these alone: there is nothing to gain from an index.
+  sign: (pod) => (pod.shape.required?.names === undefined ? '' : undefined),
   filters: (pod) => pod.shape.required !== undefined,
   filter: (pod, node) => (pod.shape.required === undefined || pod.shape.required.matches(node) ? undefined : rejection),
   scores: (pod) => pod.shape.preferred.length > 0,

@@ -1,13 +1,18 @@
 // NodeResourcesBalancedAllocation: prefers nodes whose resources would be used to equal parts, so that none of them is
 // left over without the others.
-import type { ResourceWeight } from '../framework/configuration.ts'
 import { type Plugin, scoreMax } from '../framework/framework.ts'
 import type { NodeInfo } from '../snapshot/node-info.ts'
-import { isWeighed } from './node-resources-fit.plugin.ts'
+import { cpuAndMemory, isWeighed, type ResourceWeight } from './node-resources-fit.plugin.ts'
 import type { PodInfo } from '../snapshot/pod-info.ts'
 import { amountOf } from '../snapshot/resources.ts'
 
-export const createNodeResourcesBalancedAllocation = (resources: readonly ResourceWeight[]): Plugin => {
+export interface BalancedArguments {
+  readonly resources: readonly ResourceWeight[]
+}
+
+export const defaultBalancedArguments: BalancedArguments = { resources: cpuAndMemory }
+
+export const createNodeResourcesBalancedAllocation = ({ resources }: BalancedArguments): Plugin => {
   const names = resources.map((resource) => resource.name)
   return {
     name: 'NodeResourcesBalancedAllocation',

@@ -1,10 +1,28 @@
 // NodeResourcesFit: the node must have room for what the pod requests; the scoring strategy says which of the nodes with
 // room is best.
-import type { FitArguments, ResourceWeight } from '../framework/configuration.ts'
 import { type Plugin, type Rejection, scoreMax } from '../framework/framework.ts'
 import type { NodeInfo } from '../snapshot/node-info.ts'
 import type { PodInfo } from '../snapshot/pod-info.ts'
 import { amountOf } from '../snapshot/resources.ts'
+
+export interface ResourceWeight {
+  readonly name: string
+  readonly weight: number
+}
+
+export interface FitArguments {
+  readonly strategy: 'LeastAllocated' | 'MostAllocated' | 'RequestedToCapacityRatio'
+  readonly resources: readonly ResourceWeight[]
+  /** For RequestedToCapacityRatio: utilization in percent (ascending), score 0…10. */
+  readonly shape?: readonly { readonly utilization: number; readonly score: number }[]
+}
+
+export const cpuAndMemory: readonly ResourceWeight[] = [
+  { name: 'cpu', weight: 1 },
+  { name: 'memory', weight: 1 },
+]
+
+export const defaultFitArguments: FitArguments = { strategy: 'LeastAllocated', resources: cpuAndMemory }
 
 /** The plugin with a scoring strategy and the resources it weighs. */
 export function createNodeResourcesFit(options: FitArguments): Plugin {
@@ -22,7 +40,7 @@ export function createNodeResourcesFit(options: FitArguments): Plugin {
         case 'PodFreed':
           // Every pod gives back its place among the node's pods, whatever it requested.
           return true
-        case 'VolumesChanged':
+        default:
           return false
       }
     },

@@ -2,20 +2,20 @@
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { describe, expect, test } from 'vitest'
-import { createProfile, defaultConfiguration, type SchedulerConfiguration } from '../framework/configuration.ts'
+import { createProfile, defaultConfiguration, type PluginChoice } from '../framework/configuration.ts'
 import { createPodReader } from '../snapshot/pod-info.ts'
 import { podResources } from '../snapshot/resources.ts'
-import { explain, schedule } from '../framework/schedule.ts'
+import { explain } from '../framework/explain.ts'
+import { schedule } from '../framework/schedule.ts'
 import { Snapshot } from '../snapshot/snapshot.ts'
 import { testNode, testPod } from '../testing/test-objects.ts'
 
 const read = createPodReader()
 
-const only = (names: readonly string[], more: Partial<SchedulerConfiguration> = {}) =>
+const only = (names: readonly string[], args?: PluginChoice['args']) =>
   createProfile({
     ...defaultConfiguration,
-    ...more,
-    plugins: [{ name: 'PrioritySort' }, ...names.map((name) => ({ name }))],
+    plugins: [{ name: 'PrioritySort' }, ...names.map((name) => ({ name, ...(args ? { args } : {}) }))],
   })
 
 const verdict = (plugin: string, pod: Pod, node: Node, bound: readonly Pod[] = []): string[] => {
@@ -31,12 +31,12 @@ const scores = (
   pod: Pod,
   nodes: readonly Node[],
   bound: readonly Pod[] = [],
-  more: Partial<SchedulerConfiguration> = {},
+  args?: PluginChoice['args'],
 ): number[] => {
   const snapshot = new Snapshot()
   for (const node of nodes) snapshot.setNode(node)
   for (const other of bound) snapshot.setPod(other)
-  const { nodes: explained } = explain(read(pod), snapshot, only([plugin], more), 0)
+  const { nodes: explained } = explain(read(pod), snapshot, only([plugin], args), 0)
   return nodes.map((node) => explained.find(({ node: name }) => name === node['metadata'].name)!.scores[0]!.normalized)
 }
 
@@ -140,14 +140,13 @@ describe('NodeResourcesFit', () => {
   test('MostAllocated and RequestedToCapacityRatio prefer what is used', () => {
     const node = testNode('n', { allocatable: { cpu: '4000m', memory: '10000' } })
     const pod = testPod('p', { requests: { cpu: '3000m', memory: '5000' } })
-    const resources = defaultConfiguration.fit.resources
-    expect(scores('NodeResourcesFit', pod, [node], [], { fit: { strategy: 'MostAllocated', resources } })).toEqual([62])
+    expect(scores('NodeResourcesFit', pod, [node], [], { strategy: 'MostAllocated' })).toEqual([62])
     const shape = [
       { utilization: 0, score: 10 },
       { utilization: 100, score: 0 },
     ]
     expect(
-      scores('NodeResourcesFit', pod, [node], [], { fit: { strategy: 'RequestedToCapacityRatio', resources, shape } }),
+      scores('NodeResourcesFit', pod, [node], [], { strategy: 'RequestedToCapacityRatio', shape }),
     ).toEqual([38]) // round((25 + 50) / 2)
   })
 })

@@ -16,7 +16,9 @@ const noVolume = rejection("node(s) didn't find available persistent volumes to 
 
 export const volumeBinding: Plugin = {
   name: 'VolumeBinding',
-  preFilter: (pod, volumes) => (pod.claims.length === 0 ? undefined : judge(pod, volumes)),
+  preFilter: (pod, { objects }) => (pod.claims.length === 0 ? undefined : judge(pod, objects.volumes)),
+  // What a claim allows depends on all volumes: such pods are decided alone.
+  sign: (pod) => (pod.claims.length === 0 ? '' : undefined),
   wakes: (_pod, event) =>
     event.type === 'VolumesChanged' ||
     event.type === 'NodeAdded' ||

@@ -15,7 +15,7 @@ function cluster(): Snapshot {
 }
 const put = (snapshot: Snapshot, resource: string, name: string, more: JsonObject, metadata: JsonObject = {}): void => {
   const namespace = resource === 'persistentvolumeclaims' ? { namespace: 'default' } : {}
-  snapshot.volumes.apply(
+  snapshot.objects.apply(
     resource,
     { metadata: { name, ...namespace, ...metadata }, ...more } as unknown as KubeObject,
     false,

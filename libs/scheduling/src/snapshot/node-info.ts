@@ -1,6 +1,6 @@
 // A node as the scheduler sees it: what it offers, what its pods take. Kept up to date by addition and subtraction.
 import type { Node } from '@shiplog/api/generated/types/core-v1'
-import type { HostPort, PodInfo } from './pod-info.ts'
+import { type HostPort, type PodInfo, sameLabels } from './pod-info.ts'
 import { amountOf, type Resources, readAmounts, toResources } from './resources.ts'
 import type { Taint } from '../plugins/tolerations.ts'
 
@@ -115,16 +115,21 @@ export class NodeInfo {
     return false
   }
 
-  /** This node as if all pods of lower priority were gone. */
-  withoutLowerPriority(priority: number): NodeInfo {
+  /** A node of its own, to try out what would be without some pods or with others. */
+  copy(): NodeInfo {
     const copy = new NodeInfo(this.name, this.slot)
     copy.labels = this.labels
     copy.taints = this.taints
     copy.unschedulable = this.unschedulable
     copy.allocatable = this.allocatable
     copy.podsMax = this.podsMax
-    for (const pod of this.pods.values()) if (pod.priority >= priority) copy.add(pod)
+    for (const pod of this.pods.values()) copy.add(pod)
     return copy
+  }
+
+  /** What is known of a pod of this node is replaced by a version that takes the same room. */
+  replace(pod: PodInfo): void {
+    this.pods.set(pod.uid, pod)
   }
 
   #count(pod: PodInfo, sign: 1 | -1): void {
@@ -149,11 +154,6 @@ export class NodeInfo {
       else this.#ports.set(key, addresses)
     }
   }
-}
-
-function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key])
 }
 
 function sameResources(a: Resources, b: Resources): boolean {

@@ -1,8 +1,10 @@
 // A pod as the scheduler sees it. What a decision looks at is its *shape*: pods made from one template share one shape,
 // which is compiled once and is the key of every cache.
 import type { Container, ContainerStatus, Pod, PodSpec } from '@shiplog/api/generated/types/core-v1'
+import { type AffinityTerms, compileTerms } from '../plugins/affinity-terms.ts'
 import { compilePreferred, compileRequired, type PreferredTerm, type RequiredNodes } from '../plugins/node-selector.ts'
 import { type PodResources, podResources } from './resources.ts'
+import { compileConstraints, type SpreadConstraint } from '../plugins/spread-constraints.ts'
 import type { Toleration } from '../plugins/tolerations.ts'
 
 /** A port of the node that a pod wants for itself. */
@@ -20,6 +22,9 @@ export interface PodShape extends PodResources {
   readonly required: RequiredNodes | undefined
   readonly preferred: readonly PreferredTerm[]
   readonly hostPorts: readonly HostPort[]
+  /** What it asks of the pods around it; undefined when it asks nothing. */
+  readonly terms: AffinityTerms | undefined
+  readonly spread: readonly SpreadConstraint[]
 }
 
 export interface PodInfo {
@@ -36,7 +41,62 @@ export interface PodInfo {
   readonly gates: readonly string[]
   /** The claims of its volumes. */
   readonly claims: readonly PodClaim[]
+  readonly labels: Readonly<Record<string, string>>
+  /** Namespace and labels as text: equal texts are selected by the same selectors. */
+  readonly labelKey: string
+  /** It is being deleted. */
+  readonly isTerminating: boolean
+  /** It is being deleted because a scheduler preempted it. */
+  readonly isPreempted: boolean
+  /** status.startTime. */
+  readonly startedMs: number | undefined
+  /** status.nominatedNodeName: where victims make room for it. */
+  readonly nominatedNode: string
+  /** What it belongs to, as `ReplicaSet/web-7d4`; '' when nothing controls it. */
+  readonly controller: string
   readonly shape: PodShape
+}
+
+const noLabels: Readonly<Record<string, string>> = {}
+
+const controllerOf = ({ metadata }: Pod): string => {
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller)
+  return owner === undefined ? '' : `${owner.kind}/${owner.name}`
+}
+
+/** Whether a pod that is being deleted makes room for another one (upstream: PodReasonPreemptionByScheduler). */
+const isPreempted = ({ metadata, status }: Pod): boolean =>
+  metadata.deletionTimestamp !== undefined &&
+  (status?.conditions?.some(
+    ({ type, status: is, reason }) => type === 'DisruptionTarget' && is === 'True' && reason === 'PreemptionByScheduler',
+  ) ??
+    false)
+
+const startOf = ({ status }: Pod): number | undefined =>
+  status?.startTime === undefined ? undefined : Date.parse(status.startTime)
+
+/** The part of a pod that may change without a new generation. */
+const changing = (pod: Pod) => ({
+  labels: pod.metadata.labels ?? noLabels,
+  isTerminating: pod.metadata.deletionTimestamp !== undefined,
+  isPreempted: isPreempted(pod),
+  startedMs: startOf(pod),
+})
+
+/** Whether an object says of a pod what is known already, as far as it may change without a new generation. */
+export function isUnchanged(known: PodInfo, object: Pod): boolean {
+  const now = changing(object)
+  return (
+    known.isTerminating === now.isTerminating &&
+    known.isPreempted === now.isPreempted &&
+    known.startedMs === now.startedMs &&
+    sameLabels(known.labels, now.labels)
+  )
+}
+
+export function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a)
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key])
 }
 
 /** A claim that a pod uses: one that it names, or one that is made for its ephemeral volume. */
@@ -84,6 +144,10 @@ export function createPodReader(): PodReader {
       generation: pod.metadata.generation,
       gates: (spec.schedulingGates ?? []).map((gate) => gate.name),
       claims: claimsOf(pod),
+      ...changing(pod),
+      labelKey: `${pod.metadata.namespace ?? ''} ${JSON.stringify(pod.metadata.labels ?? noLabels)}`,
+      nominatedNode: pod.status?.nominatedNodeName ?? '',
+      controller: controllerOf(pod),
       shape,
     }
   }
@@ -113,6 +177,7 @@ function signatureOf(pod: Pod): string {
     spec.nodeSelector,
     spec.affinity,
     spec.tolerations,
+    spec.topologySpreadConstraints,
     resizing
       ? [status.containerStatuses, status.initContainerStatuses].map((statuses) =>
           statuses?.map(({ name, resources, allocatedResources }) => [name, resources?.requests, allocatedResources]),
@@ -134,6 +199,8 @@ function compileShape(pod: Pod, signature: string): PodShape {
     required: compileRequired(spec.nodeSelector, affinity?.requiredDuringSchedulingIgnoredDuringExecution),
     preferred: compilePreferred(affinity?.preferredDuringSchedulingIgnoredDuringExecution),
     hostPorts: hostPortsOf(spec),
+    terms: compileTerms(spec.affinity),
+    spread: compileConstraints(spec.topologySpreadConstraints),
   }
 }
 

@@ -1,9 +1,11 @@
 // The snapshot: nodes with their bound and assumed pods, kept up to date event by event and never rebuilt. Every change
 // is O(1) and leaves a mark in a short log of changed nodes, from which caches bring themselves up to date.
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
+import { ClusterObjects } from './cluster-objects.ts'
 import { type NodeDifference, NodeInfo } from './node-info.ts'
-import { createPodReader, type PodInfo, type PodReader, reportsResources } from './pod-info.ts'
-import { Volumes } from '../volumes/volumes.ts'
+import { createPodReader, isUnchanged, type PodInfo, type PodReader, reportsResources, sameLabels } from './pod-info.ts'
+import { createNominations } from './nominations.ts'
+import type { PluginState } from './plugin-state.ts'
 import { hashText } from '../framework/tie-break.ts'
 
 /** What a change of a Node object meant for decisions. */
@@ -18,6 +20,10 @@ export interface PodChange {
   readonly freed: PodInfo | undefined
   /** True when this confirmed what was assumed. */
   readonly confirmed: boolean
+  /** The pod, when this is the first that the log shows of it on its node. */
+  readonly added?: PodInfo
+  /** The pod before and after, when its labels changed. */
+  readonly relabelled?: { readonly before: PodInfo; readonly after: PodInfo }
 }
 
 interface Placed {
@@ -33,7 +39,9 @@ const noChange: PodChange = { freed: undefined, confirmed: false }
 
 export class Snapshot {
   readonly readPod: PodReader = createPodReader()
-  readonly volumes = new Volumes()
+  readonly objects = new ClusterObjects()
+  /** Pods that wait until victims have made room for them on a node. */
+  readonly nominations = createNominations((uid) => this.#placed.has(uid))
   readonly #nodes = new Map<string, NodeInfo>()
   /** Nodes that pods name but that are not (yet, or no more) there. */
   readonly #absent = new Map<string, NodeInfo>()
@@ -45,6 +53,17 @@ export class Snapshot {
   #nodeSetVersion = 0
   #assumed = 0
   #assumedDigest = 0
+  readonly #states = new Map<(snapshot: Snapshot) => PluginState, PluginState>()
+
+  /** What plugins keep event by event; made when it is first asked for, and kept up to date from then on. */
+  stateOf<State extends PluginState>(create: (snapshot: Snapshot) => State): State {
+    const present = this.#states.get(create)
+    if (present !== undefined) return present as State
+    const state = create(this)
+    for (const node of this.#nodes.values()) state.nodeAdded(node)
+    this.#states.set(create, state)
+    return state
+  }
 
   /** Counts changes of nodes: equal counts (and node sets) mean equal decisions. */
   get changeCount(): number {
@@ -100,7 +119,10 @@ export class Snapshot {
     const { name } = object.metadata
     const present = this.#nodes.get(name)
     if (present !== undefined) {
+      const moves = !sameLabels(object.metadata.labels ?? {}, present.labels)
+      if (moves) for (const state of this.#states.values()) state.nodeRemoved(present)
       const difference = present.update(object)
+      if (moves) for (const state of this.#states.values()) state.nodeAdded(present)
       if (!difference.allocatable && !difference.labels && !difference.taints && !difference.unschedulable) {
         return { type: 'unchanged' }
       }
@@ -116,12 +138,15 @@ export class Snapshot {
     }
     this.#nodes.set(name, node)
     this.#nodeSetVersion++
+    for (const state of this.#states.values()) state.nodeAdded(node)
     return { type: 'added', node }
   }
 
-  removeNode(name: string): void {
+  /** Returns the node as it was. */
+  removeNode(name: string): NodeInfo | undefined {
     const node = this.#nodes.get(name)
-    if (node === undefined) return
+    if (node === undefined) return undefined
+    for (const state of this.#states.values()) state.nodeRemoved(node)
     this.#nodes.delete(name)
     this.#freeSlots.push(node.slot)
     this.#nodeSetVersion++
@@ -130,6 +155,7 @@ export class Snapshot {
       for (const pod of node.pods.values()) absent.add(pod)
       this.#absent.set(name, absent)
     }
+    return node
   }
 
   /** Takes over a Pod object that has a node. A finished pod (Succeeded, Failed) takes nothing, as if it were gone. */
@@ -147,17 +173,20 @@ export class Snapshot {
     const placed = this.#placed.get(pod.uid)
     if (placed === undefined) {
       this.#place(pod, pod.nodeName, false)
-      return noChange
+      return { ...noChange, added: pod }
     }
-    if (placed.node === pod.nodeName && placed.pod.shape === pod.shape && placed.pod.priority === pod.priority) {
-      // Same room on the same node: only the paperwork changes, and no cache needs to hear of it.
-      if (placed.assumed) this.#countAssumed(placed, -1)
+    const { assumed, pod: before } = placed
+    const change = { confirmed: assumed, ...(assumed ? { added: pod } : relabelling(before, pod)) }
+    if (placed.node === pod.nodeName && before.shape === pod.shape && before.priority === pod.priority) {
+      // Same room on the same node: no cache of room needs to hear of it.
+      if (assumed) this.#countAssumed(placed, -1)
       this.#placed.set(pod.uid, { pod, node: placed.node, assumed: false })
-      return { freed: undefined, confirmed: placed.assumed }
+      this.#replace(before, pod, placed.node)
+      return { ...change, freed: undefined }
     }
     this.#unplace(placed)
     this.#place(pod, pod.nodeName, false)
-    return { freed: placed.pod, confirmed: placed.assumed }
+    return { ...change, freed: before }
   }
 
   /** Forgets a pod, bound or assumed; returns what was counted. */
@@ -205,6 +234,21 @@ export class Snapshot {
     if (assumed) this.#countAssumed(placed, 1)
     const node = this.#holder(nodeName)
     node.add(pod)
+    if (node.slot >= 0) for (const state of this.#states.values()) state.podAdded(pod, node)
+    this.#mark(node)
+  }
+
+  /** A pod that takes the same room may be selected by others than before. */
+  #replace(before: PodInfo, after: PodInfo, nodeName: string): void {
+    const node = this.#holder(nodeName)
+    node.replace(after)
+    if (before.labelKey === after.labelKey && before.isTerminating === after.isTerminating) return
+    if (node.slot >= 0) {
+      for (const state of this.#states.values()) {
+        state.podRemoved(before, node)
+        state.podAdded(after, node)
+      }
+    }
     this.#mark(node)
   }
 
@@ -213,6 +257,7 @@ export class Snapshot {
     if (placed.assumed) this.#countAssumed(placed, -1)
     const node = this.#holder(placed.node)
     node.remove(placed.pod.uid)
+    if (node.slot >= 0) for (const state of this.#states.values()) state.podRemoved(placed.pod, node)
     if (node.slot < 0 && node.pods.size === 0) this.#absent.delete(placed.node)
     this.#mark(node)
   }
@@ -237,6 +282,10 @@ function isSame(placed: Placed, object: Pod): boolean {
     generation !== undefined &&
     placed.pod.generation === generation &&
     placed.node === object.spec?.nodeName &&
-    !reportsResources(object)
+    !reportsResources(object) &&
+    isUnchanged(placed.pod, object)
   )
 }
+
+const relabelling = (before: PodInfo, after: PodInfo): Pick<PodChange, 'relabelled'> =>
+  before.labelKey === after.labelKey ? {} : { relabelled: { before, after } }

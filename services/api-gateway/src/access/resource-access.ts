@@ -31,9 +31,8 @@ export function accessResource(
   const name = asked.name || (verb === 'list' || verb === 'watch' ? soleName(asked.selectors) : '')
   if (!resource || (!resource.namespaced && namespace !== ''))
     return { refusal: routeNotFound(), isNoPath: deps.isGroupServed?.() === false }
-  const unknownMethod = { refusal: methodNotAllowed({ group: '', resource: '' }, asked.method) }
   if (asked.name !== '' && subresource === '' && !resource.verbs.includes('get')) return { refusal: routeNotFound() }
-  if (verb === undefined) return unknownMethod
+  if (verb === undefined) return unknownMethod(asked)
   const access = { ...asked, verb, name }
   const { allowed, reason } = authorizer.decide(access)
   if (!allowed) return { refusal: forbidden(resource, name, whyForbidden(access, reason)) }
@@ -41,13 +40,17 @@ export function accessResource(
   if (subresource === '' && !resource.verbs.includes(verb))
     return { refusal: methodNotAllowed({ group: '', resource: '' }, verb) }
   if (resource.namespaced && namespace === '' && verb !== 'list' && verb !== 'watch' && resource.stored) {
-    return asked.name === '' ? unknownMethod : { refusal: routeNotFound() }
+    return asked.name === '' ? unknownMethod(asked) : { refusal: routeNotFound() }
   }
   // What has no names has no paths with one.
   if (asked.name !== '' && subresource === '' && resource.namespaced && namespace === '' && verb === 'watch')
     return { refusal: routeNotFound() }
   return { resource, verb }
 }
+
+const unknownMethod = ({ method }: AskedResource): { readonly refusal: Status } => ({
+  refusal: methodNotAllowed({ group: '', resource: '' }, method),
+})
 
 /** The one object that a list or watch asks for: who may read that one may ask so. */
 function soleName(selectors: AskedSelectors | undefined): string {

@@ -194,4 +194,35 @@ describe('versions and schemas', () => {
     const { object: after } = await must(first, { verb: 'get', ...definitions, name: 'things.example.com' })
     expect(after['status'].storedVersions).toEqual(['v1', 'v2'])
   })
+
+  test('whose integers need 64 bits has them exactly, whatever else of an object is changed', async () => {
+    const meters = ofKind('Meter')
+    const [largest, odd] = [2n ** 63n - 1n, 2n ** 53n + 1n]
+    const integer: JSONSchemaProps = { type: 'integer', format: 'int64', default: odd as unknown as number }
+    const texts: JSONSchemaProps = { type: 'string' }
+    const schema = { count: integer, filled: integer, note: texts }
+    await define(first, definitionOf({ kind: 'Meter', versions: [version('v1', true, schema)] }))
+    await established(first, 'meters.example.com')
+    await must(first, { verb: 'create', ...meters, body: object('Meter', 'm', { spec: { count: largest } }) })
+    const patch = { verb: 'patch', ...meters, name: 'm' } as const
+    await must(second, { ...patch, patchType: 'application/merge-patch+json', body: { spec: { note: 'x' } } })
+    await must(first, {
+      ...patch,
+      patchType: 'application/json-patch+json',
+      body: [{ op: 'test', path: '/spec/count', value: largest }, { op: 'replace', path: '/spec/note', value: 'y' }] as never,
+    })
+    const applied = object('Meter', 'm', { spec: { count: largest } })
+    const { sequence } = await must(second, {
+      ...patch,
+      patchType: 'application/apply-patch+yaml',
+      query: { fieldManager: 'tester' },
+      body: applied,
+    })
+    await eventually(async () => {
+      const { object: read } = await must(first, { verb: 'get', ...meters, name: 'm' })
+      expect(read['spec']).toEqual({ count: largest, filled: odd, note: 'y' })
+    })
+    const record = await log.events.get(sequence)
+    expect(Buffer.from(record!.payload).toString()).toContain('"spec":{"count":9223372036854775807,"filled":9007199254740993,')
+  })
 })

@@ -22,8 +22,8 @@ import type { HttpReply, HttpRequest, HttpServer } from './fastify-types.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
 import { eventsPath, logPath, type RawLogDeps, serveLogDescription, serveRawEvents } from './raw-log-routes.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
-import { type ResourceDeps, serveResource } from './resource-routes.ts'
-import { answerJson, answerNoPath, jsonType, warn } from './responses.ts'
+import { connects, type ResourceDeps, serveResource } from './resource-routes.ts'
+import { answerJson, answerNoPath, jsonType, sendBytes, warn } from './responses.ts'
 
 export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDeps {
   readonly operations: Operations
@@ -65,6 +65,13 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
     const { user, warning } = await authenticate(deps, request)
     request.user = user
     if (warning !== undefined) warn(reply, [warning])
+  })
+  // Before the body is read, too: it goes on as it comes.
+  server.addHook('onRequest', async (request, reply) => {
+    const info = /^\/at\//.test(request.path) ? undefined : resourcePathOf(request.path)
+    if (!info || !connects(info)) return undefined
+    await serveResource(deps, deps.operations, info, request, reply)
+    return reply
   })
   const route = (method: readonly string[], url: string, serve: Serve): void =>
     void server.route({ method: [...method], url, handler: handler(serve) })
@@ -171,7 +178,8 @@ async function serveNonResource(
   if (answer.contentType) reply.header('content-type', answer.contentType)
   // As bytes: Fastify rewrites the content type of text.
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
-  void reply.send(body && answer.contentType === jsonType ? Buffer.concat([body, newline]) : body)
+  if (!body || body.length === 0) void reply.send(body)
+  else sendBytes(reply, answer.contentType === jsonType ? Buffer.concat([body, newline]) : body)
 }
 
 const newline = Buffer.from('\n')

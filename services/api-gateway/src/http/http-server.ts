@@ -10,7 +10,7 @@ import { header, type HttpReply, type HttpRequest, type HttpServer, type RawRequ
 import { noSchemas } from './no-schemas.ts'
 import { labelsOfOther } from './request-metrics.ts'
 import { answerClientError, headBytesMax, headLimits, isHeadTooLarge } from './request-limits.ts'
-import { answerStatus, encodePayload } from './responses.ts'
+import { answerStatus } from './responses.ts'
 import { routeUpgrades } from './web-socket.ts'
 
 /** A larger body than this is not even read to be dropped. */
@@ -32,12 +32,15 @@ export interface HttpServerDeps extends ApiRouteDeps {
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const server = newServer(deps)
   takeBodiesAsBytes(server)
-  server.addHook('onRequest', async (request, reply) => begin(deps, request, reply))
-  server.addHook('onSend', encodePayload)
-  server.addHook('onResponse', async (request, reply) => {
+  // Every request passes these: no promise is made for them.
+  server.addHook('onRequest', (request, reply, done) => {
+    if (begin(deps, request, reply)) done()
+  })
+  server.addHook('onResponse', (request, reply, done) => {
     request.inFlight?.[Symbol.dispose]()
     const { elapsedTime, raw } = reply
     deps.metrics.answered(request.labels ?? labelsOfOther(request.method), raw.statusCode, elapsedTime / 1_000)
+    done()
   })
   server.setErrorHandler((error: RequestError, request, reply) => {
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') dropBody(request, reply)
@@ -93,7 +96,6 @@ function takeBodiesAsBytes(server: HttpServer): void {
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 }
 
-/** What every request begins with, whatever becomes of it. */
 /** As Go reads a query: a part with a semicolon in it counts for nothing. */
 const queryOf = (text: string): URLSearchParams =>
   new URLSearchParams(
@@ -105,24 +107,28 @@ const queryOf = (text: string): URLSearchParams =>
       : text,
   )
 
-function begin({ ids, metrics }: HttpServerDeps, request: HttpRequest, reply: HttpReply): HttpReply | undefined {
+/** Nobody writes into the query of a request. */
+const noQuery = new URLSearchParams()
+
+/** What every request begins with, whatever becomes of it; false when it is answered already. */
+function begin({ ids, metrics }: HttpServerDeps, request: HttpRequest, reply: HttpReply): boolean {
   const { raw, method } = request
   request.inFlight = metrics.inFlight(method)
   announceBody(raw)
   const url = raw.url ?? '/'
   const mark = url.indexOf('?')
   request.path = mark < 0 ? url : url.slice(0, mark)
-  request.searchParams = queryOf(mark < 0 ? '' : url.slice(mark + 1))
+  request.searchParams = mark < 0 ? noQuery : queryOf(url.slice(mark + 1))
   // An empty media type is none.
   if (raw.headers['content-type'] === '') delete raw.headers['content-type']
   request.requestId = requestIdOf(raw) || ids.uuid()
   if (isHeadTooLarge(raw)) {
     answerStatus(reply, requestHeadersTooLarge())
-    return reply
+    return false
   }
   reply.header('audit-id', /^[\x21-\x7e]+$/.test(request.requestId) ? request.requestId : 'invalid')
   reply.header('cache-control', 'no-cache, private')
-  return undefined
+  return true
 }
 
 const requestIdOf = (raw: RawRequest): string =>

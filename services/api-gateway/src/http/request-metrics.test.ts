@@ -2,7 +2,10 @@ import { createMetricsRegistry } from '@shiplog/runtime/metrics'
 import { expect, test } from 'vitest'
 import { createRequestMetrics, labelsOf, labelsOfOther } from './request-metrics.ts'
 
-const deployments = { group: 'apps', version: 'v1', resource: 'deployments' }
+const deployments = {
+  ...{ group: 'apps', version: 'v1', resource: 'deployments' },
+  subresources: [{ name: 'scale' }],
+}
 const plain = { apply: false, dryRun: false }
 
 test.each([
@@ -12,6 +15,11 @@ test.each([
   ['get', { namespace: 'a', name: 'b', subresource: 'scale' }, 'GET', 'resource'],
 ] as const)('%s of %o is %s of scope %s', (verb, path, reported, scope) => {
   expect(labelsOf(verb, deployments, path, plain)).toMatchObject({ verb: reported, scope, group: 'apps' })
+})
+
+test('a subresource that there is not is no label', () => {
+  const path = { namespace: 'a', name: 'b', subresource: 'made-up' }
+  expect(labelsOf('get', deployments, path, plain)).toMatchObject({ subresource: '', resource: 'deployments' })
 })
 
 test('an apply is no patch, and a dry run says so', () => {

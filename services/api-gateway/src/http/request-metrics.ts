@@ -1,6 +1,6 @@
 // What is counted of requests, under upstream's names and labels.
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
-import type { Gauge, MetricsRegistry } from '@shiplog/runtime/metrics'
+import type { Counter, Gauge, Histogram, MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Verb } from '../request/gateway-request.ts'
 import type { ResourcePath } from './request-info.ts'
 
@@ -49,25 +49,51 @@ const scopeOf = (verb: Verb, { name, namespace }: Pick<ResourcePath, 'name' | 'n
   return namespace === '' ? 'cluster' : 'namespace'
 }
 
+type Counted = Pick<ResourceInfo, 'group' | 'version' | 'resource'> & {
+  readonly subresources: readonly Pick<ResourceInfo['subresources'][number], 'name'>[]
+}
+
+/** Labels are made once: requests of one kind share them, and their series are found by them. */
+const known = new WeakMap<Counted, Map<string, RequestLabels>>()
+
 /** The labels of a request for a resource that exists. */
-export const labelsOf = (
+export function labelsOf(
   verb: Verb,
-  { group, version, resource }: Pick<ResourceInfo, 'group' | 'version' | 'resource'>,
+  resource: Counted,
   path: Pick<ResourcePath, 'name' | 'namespace' | 'subresource'>,
   { apply, dryRun }: { readonly apply: boolean; readonly dryRun: boolean },
-): RequestLabels => ({
-  verb: verb === 'patch' && apply ? 'APPLY' : reportedVerbs[verb],
-  dryRun: dryRun ? 'All' : '',
-  ...{ group, version, resource },
-  subresource: path.subresource,
-  scope: scopeOf(verb, path),
-})
+): RequestLabels {
+  let ofResource = known.get(resource)
+  if (ofResource === undefined) known.set(resource, (ofResource = new Map()))
+  const reported = verb === 'patch' && apply ? 'APPLY' : reportedVerbs[verb]
+  const scope = scopeOf(verb, path)
+  const subresource = knownSubresource(resource, path.subresource)
+  const key = `${reported} ${scope} ${subresource} ${dryRun ? 'dry' : ''}`
+  let labels = ofResource.get(key)
+  if (labels === undefined) {
+    const { group, version, resource: name } = resource
+    labels = { verb: reported, dryRun: dryRun ? 'All' : '', group, version, resource: name, subresource, scope }
+    ofResource.set(key, labels)
+  }
+  return labels
+}
+
+/** What a client makes up is no label: there would be series without end. */
+const knownSubresource = ({ subresources }: Counted, asked: string): string =>
+  asked === '' || subresources.some(({ name }) => name === asked) ? asked : ''
+
+const others = new Map<string, RequestLabels>()
 
 /** Of a request that is for no resource, or for none that there is: paths are without end and no labels. */
-export const labelsOfOther = (method: string): RequestLabels => ({
-  verb: method === 'HEAD' ? 'GET' : method,
-  ...{ dryRun: '', group: '', version: '', resource: '', subresource: '', scope: '' },
-})
+export function labelsOfOther(method: string): RequestLabels {
+  const verb = method === 'HEAD' ? 'GET' : method
+  let labels = others.get(verb)
+  if (labels === undefined) {
+    labels = { verb, dryRun: '', group: '', version: '', resource: '', subresource: '', scope: '' }
+    others.set(verb, labels)
+  }
+  return labels
+}
 
 const isReadOnly = (method: string): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
 
@@ -99,12 +125,25 @@ export function createRequestMetrics(registry: MetricsRegistry): RequestMetrics 
     labels: ['group', 'version', 'resource'],
   })
   const [readOnly, mutating] = [inFlight.with('readOnly'), inFlight.with('mutating')]
+  const series = new WeakMap<RequestLabels, AnsweredSeries>()
+  const seriesOf = (labels: RequestLabels): AnsweredSeries => {
+    let found = series.get(labels)
+    if (found === undefined) {
+      const { verb, dryRun, group, version, resource, subresource, scope } = labels
+      const values = [verb, dryRun, group, version, resource, subresource, scope, component]
+      found = { values, duration: duration.with(...values), byCode: new Map() }
+      series.set(labels, found)
+    }
+    return found
+  }
   return {
     inFlight: (method) => counted(isReadOnly(method) ? readOnly : mutating),
-    answered({ verb, dryRun, group, version, resource, subresource, scope }, code, seconds) {
-      const labels = [verb, dryRun, group, version, resource, subresource, scope, component]
-      duration.with(...labels).observe(seconds)
-      total.with(...labels, String(code)).inc()
+    answered(labels, code, seconds) {
+      const found = seriesOf(labels)
+      found.duration.observe(seconds)
+      let ofCode = found.byCode.get(code)
+      if (ofCode === undefined) found.byCode.set(code, (ofCode = total.with(...found.values, String(code))))
+      ofCode.inc()
     },
     longRunning: ({ verb, group, version, resource, subresource, scope }) =>
       counted(longRunning.with(verb, group, version, resource, subresource, scope, component)),
@@ -112,14 +151,25 @@ export function createRequestMetrics(registry: MetricsRegistry): RequestMetrics 
   }
 }
 
-function counted(gauge: Gauge): Disposable {
-  gauge.inc()
-  let over = false
-  return {
-    [Symbol.dispose]() {
-      if (over) return
-      over = true
-      gauge.inc(-1)
-    },
+/** Where the answers to requests of one kind are counted. */
+interface AnsweredSeries {
+  readonly values: readonly string[]
+  readonly duration: Histogram
+  readonly byCode: Map<number, Counter>
+}
+
+const counted = (gauge: Gauge): Disposable => new Counting(gauge)
+
+class Counting implements Disposable {
+  readonly #gauge: Gauge
+  #isOver = false
+  constructor(gauge: Gauge) {
+    this.#gauge = gauge
+    gauge.inc()
+  }
+  [Symbol.dispose](): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#gauge.inc(-1)
   }
 }

@@ -1,7 +1,7 @@
 // Requests for resources: from path, method and headers to an operation, and from its answer to a response.
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, type ResourceInfo } from '@shiplog/api/schema/schema'
-import { ApiError, badRequest, isApiError, notAcceptable, type Status } from '@shiplog/api/status'
+import { ApiError, badRequest, isApiError, notAcceptable, routeNotFound, type Status } from '@shiplog/api/status'
 import { printerFor, tableOf } from '@shiplog/api/tables/tables'
 import { wireHeader } from '@shiplog/api-client/wire/headers'
 import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
@@ -24,6 +24,8 @@ import { findResource } from '../store/kinds.ts'
 import { internalPackageOf } from '../request/request-body.ts'
 import { includeObjectOf } from '../request/list-options.ts'
 import { managerOfUserAgent } from '../request/request-options.ts'
+import type { Clock } from '@shiplog/runtime/clock'
+import { serveConnection } from './connection-answers.ts'
 import { header, type HttpReply, type HttpRequest } from './fastify-types.ts'
 import type { ResourcePath } from './request-info.ts'
 import { labelsOf, type RequestLabels, type RequestMetrics } from './request-metrics.ts'
@@ -31,12 +33,14 @@ import { answerNoPath, answerStatus, beginFrames, sendBody, type SendDeps, warn 
 import { serveStream } from './stream-answers.ts'
 import { isWebSocketRequest } from './web-socket.ts'
 import { readTrustedHeaders } from './trusted-headers.ts'
+import { isSwitched } from './web-socket.ts'
 
 export interface ResourceDeps extends SendDeps {
   readonly authorizer: Authorizer
   /** Components whose word on cause, basis and decision is recorded. */
   readonly trusted: (user: User) => boolean
   readonly metrics: RequestMetrics
+  readonly clock: Clock
 }
 
 /** Serves a request for a resource, with the operations of the present or of a moment. */
@@ -57,9 +61,10 @@ export async function serveResource(
     { ...info, user, method, verb: asked, selectors },
   )
   if ('refusal' in access) return access.isNoPath ? answerNoPath(reply) : answerStatus(reply, access.refusal)
-  checkQuery(info, query)
   const { resource, verb } = access
   const kind = found.catalogue.kind(resource)
+  if (connects(info)) return await serveConnected(deps, operations, { info, kind, verb }, request, reply)
+  checkQuery(info, query)
   const labels = labelsOf(verb, resource, info, {
     apply: header(request.raw, 'content-type')?.startsWith('application/apply-patch') ?? false,
     dryRun: query.has('dryRun'),
@@ -83,6 +88,8 @@ export async function serveResource(
       if (isApiError(error)) warn(reply, error.warnings)
       throw error
     })
+  // Those were served above.
+  if (answer.kind === 'connection') throw new ApiError(routeNotFound())
   if (answer.kind === 'stream') {
     using _open = beginLongRunning(deps, request, labels)
     return await serveStream(request, reply, answer)
@@ -96,16 +103,54 @@ export async function serveResource(
   await sendBody(deps, request, reply, ...bodyOf(answer, representation, presenter, operations.nowMs))
 }
 
+const connecting = new Set(['exec', 'attach', 'portforward', 'proxy'])
+
+/** Whether it connects with what runs: what it asks is meant for that, and no option of ours. */
+export const connects = ({ subresource, name }: Pick<ResourcePath, 'subresource' | 'name'>): boolean =>
+  name !== '' && connecting.has(subresource)
+
+async function serveConnected(
+  deps: ResourceDeps,
+  operations: Operations,
+  { info, kind, verb }: { readonly info: ResourcePath; readonly kind: ServedKind; readonly verb: Verb },
+  request: HttpRequest,
+  reply: HttpReply,
+): Promise<void> {
+  const { resource } = kind
+  const labels = labelsOf('connect', resource, info, { apply: false, dryRun: false })
+  request.labels = labels
+  checkName(info)
+  // WebSockets begin with a GET, and do no less than a POST does: upstream asks for the right to create in any case.
+  if (info.subresource !== 'proxy' && verb !== 'create') {
+    const asked = { ...info, user: request.user, method: request.method, verb: 'create' as const, selectors: undefined }
+    const access = accessResource({ authorizer: deps.authorizer, resource }, asked)
+    if ('refusal' in access) return answerStatus(reply, access.refusal)
+  }
+  const answer = await operations.dispatch(verb, gatewayRequest(request, kind, info, verb, false))
+  if (answer.kind !== 'connection') throw new ApiError(routeNotFound())
+  const beganMs = deps.clock.nowMs()
+  using _open = beginLongRunning(deps, request, labels)
+  await serveConnection(deps, info, request, reply, answer.connection)
+  // What took the connection over is no answer that anybody else counts.
+  if (isSwitched(request.raw)) deps.metrics.answered(labels, 101, (deps.clock.nowMs() - beganMs) / 1_000)
+}
+
 const isGroupServed = ({ resources }: Catalogue, group: string): boolean =>
   group === '' || resources.some((one) => one.group === group)
 
 /** Options that every request may have, and that are refused when they cannot be read. */
-function checkQuery({ name }: ResourcePath, query: URLSearchParams): void {
-  const timeout = query.get('timeout')
-  const why = timeout ? whyNoGoDuration(timeout) : undefined
-  if (why) throw new ApiError(badRequest(`invalid timeout specified in the request URL - ${why}`))
-  if (name !== '' && query.get('export') && query.get('export') !== 'false')
-    throw new ApiError(badRequest('the export parameter, deprecated since v1.14, is no longer supported'))
+function checkQuery(info: ResourcePath, query: URLSearchParams): void {
+  if (query.size > 0) {
+    const timeout = query.get('timeout')
+    const why = timeout ? whyNoGoDuration(timeout) : undefined
+    if (why) throw new ApiError(badRequest(`invalid timeout specified in the request URL - ${why}`))
+    if (info.name !== '' && query.get('export') && query.get('export') !== 'false')
+      throw new ApiError(badRequest('the export parameter, deprecated since v1.14, is no longer supported'))
+  }
+  checkName(info)
+}
+
+function checkName({ name }: ResourcePath): void {
   const wrong = pathSegment(name)
   if (name !== '' && wrong.length > 0)
     throw new ApiError(badRequest(`Name parameter invalid: ${goQuote(name)}: ${wrong.join(';')}`))
@@ -137,8 +182,14 @@ function gatewayRequest(
 ): GatewayRequest {
   const bytes = Buffer.isBuffer(body) && (body.length > 0 || verb === 'patch') ? body : undefined
   return {
-    ...{ kind, resource: kind.resource },
-    ...{ subresource, namespace, name, user, requestId, query: searchParams },
+    kind,
+    resource: kind.resource,
+    subresource,
+    namespace,
+    name,
+    user,
+    requestId,
+    query: searchParams,
     // An empty one is none.
     body: bytes && { bytes, contentType: header(raw, 'content-type') || undefined },
     defaultManager: managerOfUserAgent(header(raw, 'user-agent')),
@@ -264,7 +315,9 @@ export function verbOf(
     case 'DELETE':
       return info.name === '' ? 'deletecollection' : 'delete'
     default:
-      return undefined
+      // A proxy takes all methods.
+      if (info.subresource !== 'proxy' || info.name === '') return undefined
+      return method === 'HEAD' ? 'get' : 'connect'
   }
 }
 

@@ -3,12 +3,11 @@ import { gunzipSync } from 'node:zlib'
 import { tooManyRequests } from '@shiplog/api/status'
 import { expect, test } from 'vitest'
 import type { HttpReply, HttpServer } from './fastify-types.ts'
-import { answerJson, answerStatus, encodePayload, warningHeader } from './responses.ts'
+import { answerJson, answerStatus, warningHeader } from './responses.ts'
 
 /** Fastify without a port, which answers as `answer` has it. */
 function serving(answer: (reply: HttpReply) => void): HttpServer {
   const server = Fastify() as unknown as HttpServer
-  server.addHook('onSend', encodePayload)
   server.get('/', async (_, reply) => {
     answer(reply)
     return reply

@@ -1,5 +1,6 @@
 // How an answer goes out: a Status, bytes, a list in pieces, or a stream that Fastify does not hold.
 import type { ServerResponse } from 'node:http'
+import { parseExactJson } from '@shiplog/api/exact-json'
 import type { Status } from '@shiplog/api/status'
 import type { Logger } from '@shiplog/runtime/logger'
 import { frameSink } from '../read/frame-sink.ts'
@@ -29,9 +30,9 @@ export function answerStatus(reply: HttpReply, status: Status): void {
   if (status.details?.retryAfterSeconds) reply.header('retry-after', String(status.details.retryAfterSeconds))
   const accept = reply.request.headers.accept ?? ''
   if (accept.startsWith(protobufMediaType))
-    void reply.code(status.code).header('content-type', protobufMediaType).send(inProtobuf(status))
+    sendBytes(reply.code(status.code).header('content-type', protobufMediaType), inProtobuf(status)!)
   else if (/^application\/yaml\b/.test(accept))
-    void yamlWriter().then((dump) => reply.code(status.code).type(yamlType).send(dump(status)))
+    void yamlWriter().then((dump) => sendBytes(reply.code(status.code).type(yamlType), Buffer.from(dump(status))))
   else answerJson(reply, status.code, status)
 }
 
@@ -42,7 +43,24 @@ export function answerNoPath(reply: HttpReply): void {
 }
 
 export function answerJson(reply: HttpReply, code: number, value: unknown): void {
-  void reply.code(code).header('content-type', jsonType).send(json(value))
+  sendBytes(reply.code(code).header('content-type', jsonType), json(value))
+}
+
+/** Sends a whole body, indented and compressed as the client wants it. */
+export function sendBytes(reply: HttpReply, whole: Buffer): void {
+  const { raw } = reply.request
+  const isIndented = wantsIndentOf(raw) && String(reply.getHeader('content-type')).startsWith(jsonType)
+  const bytes = isIndented ? Buffer.concat([createJsonIndenter().next(whole), newline]) : whole
+  if (bytes.length <= gzipBytesMin || !wantsGzip(raw)) {
+    void reply.send(bytes)
+    return
+  }
+  const vary = reply.getHeader('vary')
+  void reply.headers(vary === undefined ? gzipHeaders : { ...gzipHeaders, vary: `${String(vary)}, ${gzipHeaders.vary}` })
+  gzipped(bytes).then(
+    (packed) => reply.send(packed),
+    (error) => reply.send(error),
+  )
 }
 
 /** RFC 7234 warning: code 299, agent "-", the text quoted. */
@@ -108,12 +126,12 @@ async function sendYaml(
   const dump = await yamlWriter()
   if (parts && (bytes === undefined || bytes > partBytes)) {
     using _room = await deps.outgoing.admit(user.name, heldBytesOfAnswer)
-    const { gzip } = encodingFor(raw)
+    const gzip = wantsGzip(raw)
     const response = takeOver(reply, { 'content-type': yamlType, ...(gzip ? gzipHeaders : {}) })
     await sendTaken(deps, response, yamlPieces(dump, parts()), gzip)
     return
   }
-  void reply.type(yamlType).send(dump(JSON.parse(Buffer.concat([...pieces]).toString('utf8'))))
+  sendBytes(reply.type(yamlType), Buffer.from(dump(parseExactJson(Buffer.concat([...pieces]).toString('utf8')))))
 }
 
 /** A list is made whole first: its length stands before it. */
@@ -126,7 +144,7 @@ async function sendProtobuf(
   using _room = prepared && heldBytes > partBytes ? await deps.outgoing.admit(user.name, heldBytes) : undefined
   const { pieces, bytes } = prepared ? await prepared() : body
   if (bytes !== undefined && bytes <= partBytes) {
-    void reply.header('content-type', protobufMediaType).send(Buffer.concat([...pieces], bytes))
+    sendBytes(reply.header('content-type', protobufMediaType), Buffer.concat([...pieces], bytes))
     return
   }
   const gzip = acceptsGzip(header(raw, 'accept-encoding'))
@@ -143,13 +161,12 @@ async function sendJson(
   { pieces, bytes }: ListBody,
 ): Promise<void> {
   const length = bytes === undefined ? undefined : bytes + newline.length
-  // What is sent at once is indented and compressed by the hook.
   if (length !== undefined && length <= partBytes) {
-    void reply.header('content-type', jsonType).send(Buffer.concat([...pieces, newline], length))
+    sendBytes(reply.header('content-type', jsonType), lineOf(pieces, length))
     return
   }
   using _room = await deps.outgoing.admit(user.name, heldBytesOfAnswer)
-  const { indent, gzip } = encodingFor(raw)
+  const [indent, gzip] = [wantsIndentOf(raw), wantsGzip(raw)]
   const response = takeOver(reply, {
     'content-type': jsonType,
     ...(gzip ? gzipHeaders : {}),
@@ -173,52 +190,27 @@ async function sendTaken(
   }
 }
 
+/** The pieces as one line of `length` bytes. */
+function lineOf(pieces: Iterable<Buffer>, length: number): Buffer {
+  const line = Buffer.allocUnsafe(length)
+  let end = 0
+  for (const piece of pieces) end += piece.copy(line, end)
+  line[end] = newline[0]!
+  return line
+}
+
 function* withNewline(pieces: Iterable<Buffer>): Generator<Buffer> {
   yield* pieces
   yield newline
 }
 
-/** How an answer is written for who reads it. */
-interface Encoding {
-  readonly indent: boolean
-  readonly gzip: boolean
-}
-
 const noQuery = new URLSearchParams()
 
-const encodingFor = (raw: RawRequest): Encoding => ({
-  indent: wantsIndent({
+const wantsIndentOf = (raw: RawRequest): boolean =>
+  wantsIndent({
     query: raw.url?.includes('pretty') ? new URLSearchParams(/\?(.*)$/s.exec(raw.url)?.[1] ?? '') : noQuery,
     userAgent: header(raw, 'user-agent'),
     accept: header(raw, 'accept'),
-  }),
-  gzip: acceptsGzip(header(raw, 'accept-encoding')),
-})
+  })
 
-/**
- * A hook for answers that Fastify holds: indents and compresses them as the client wants. Without a promise where nothing is
- * done: every answer passes here.
- */
-export function encodePayload(
-  request: HttpRequest,
-  reply: HttpReply,
-  payload: unknown,
-  done: (error: Error | null, payload?: unknown) => void,
-): void {
-  if (!Buffer.isBuffer(payload) || payload.length === 0 || reply.statusCode === 304) {
-    done(null, payload)
-    return
-  }
-  const { indent, gzip } = encodingFor(request.raw)
-  const isJson = String(reply.getHeader('content-type')).startsWith(jsonType)
-  const bytes = indent && isJson ? Buffer.concat([createJsonIndenter().next(payload), newline]) : payload
-  if (bytes !== payload) reply.removeHeader('content-length')
-  if (!gzip || bytes.length <= gzipBytesMin) {
-    done(null, bytes)
-    return
-  }
-  reply.removeHeader('content-length')
-  const vary = reply.getHeader('vary')
-  void reply.headers(vary === undefined ? gzipHeaders : { ...gzipHeaders, vary: `${String(vary)}, ${gzipHeaders.vary}` })
-  gzipped(bytes).then((packed) => done(null, packed), done)
-}
+const wantsGzip = (raw: RawRequest): boolean => acceptsGzip(header(raw, 'accept-encoding'))

@@ -1,5 +1,4 @@
 // Streams of a node as answers: plain bytes (a container's log), or the messages of a WebSocket.
-import { ApiError, routeNotFound } from '@shiplog/api/status'
 import type { Channel } from '@shiplog/events/bus/channel'
 import type { StreamAnswer } from '../operations/answer.ts'
 import type { FrameSink } from '../read/watch.ts'
@@ -11,8 +10,6 @@ import { isWebSocketRequest, openWebSocket } from './web-socket.ts'
 import { streamMessages, streamProtocols, webSocketSink } from './web-socket-sink.ts'
 
 export async function serveStream(request: HttpRequest, reply: HttpReply, answer: StreamAnswer): Promise<void> {
-  // Nothing is written back to containers yet: that needs a protocol with channels (v5.channel.k8s.io).
-  if (answer.direction !== 'read') throw new ApiError(routeNotFound())
   const channel = await answer.open(frameSink(reply.raw).closed)
   // As upstream: a pod without a node has no log, not an empty one.
   if (!channel) {

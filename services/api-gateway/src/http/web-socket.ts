@@ -1,6 +1,7 @@
-// WebSocket requests (RFC 6455), which browsers and Java's fabric8 use for watches and logs. A request that asks for one
-// takes the way of every other request through the server, and so meets the same refusals, as ordinary HTTP; only what
-// is served over a WebSocket switches protocols, as late as that.
+// Requests to switch protocols: to a WebSocket (RFC 6455), which browsers and Java's fabric8 use for watches and logs and
+// kubectl for commands in containers, to SPDY/3.1, which older clients use for the latter, and, for proxies, to whatever
+// what stands behind understands. Such a request takes the way of every other through the server, and so meets the same
+// refusals, as ordinary HTTP; only what is served over another protocol switches to it, as late as that.
 import { createRequire } from 'node:module'
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -8,19 +9,21 @@ import { ApiError, badRequest, type Status } from '@shiplog/api/status'
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { HttpServer } from './fastify-types.ts'
 
-/** Clients have nothing to say: a message is read and dropped, one that is longer ends the connection. */
-const receivedBytesMax = 64 * 1024
+/** Most clients have nothing to say: a message is read and dropped, one that is longer ends the connection. */
+const ignoredBytesMax = 64 * 1024
 /** A client that does not answer the end of a WebSocket is cut off. */
 const closeTimeoutMs = 2_000
 
 const bearerPrefix = 'base64url.bearer.authorization.k8s.io.'
 
-interface PendingUpgrade {
+export interface PendingUpgrade {
   readonly request: IncomingMessage
   readonly socket: Duplex
   /** What the client sent after its headers. */
   readonly head: Buffer
   readonly response: ServerResponse
+  /** In lower case: `websocket`, `spdy/3.1`. */
+  readonly protocol: string
 }
 
 export interface OpenWebSocket {
@@ -29,6 +32,7 @@ export interface OpenWebSocket {
 }
 
 const pending = new WeakMap<object, PendingUpgrade>()
+const switched = new WeakSet<object>()
 
 const headerList = (value: string | undefined): string[] =>
   (value ?? '')
@@ -36,19 +40,37 @@ const headerList = (value: string | undefined): string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '')
 
-const asksForWebSocket = ({ method, headers }: IncomingMessage): boolean =>
-  method === 'GET' &&
-  headers.upgrade?.toLowerCase() === 'websocket' &&
-  headerList(headers.connection).some((option) => option.toLowerCase() === 'upgrade')
+const webSocketProtocol = 'websocket'
+
+/** Paths of which more than WebSockets is served. */
+const connectionPath = /^\/api\/.*\/(exec|attach|portforward|proxy)([/?]|$)/
+
+const asksForUpgrade = ({ method, headers, url = '' }: IncomingMessage): boolean =>
+  headers.upgrade !== undefined &&
+  headerList(headers.connection).some((option) => option.toLowerCase() === 'upgrade') &&
+  ((method === 'GET' && headers.upgrade.toLowerCase() === webSocketProtocol) || connectionPath.test(url))
 
 /** Whether a request asks for a WebSocket; how it asks is judged when it gets one. */
-export const isWebSocketRequest = (raw: object): boolean => pending.has(raw)
+export const isWebSocketRequest = (raw: object): boolean => pending.get(raw)?.protocol === webSocketProtocol
 
-/** Has requests for a WebSocket routed like all others. Other upgrades are ignored, as HTTP allows. */
+/** What a request wants to switch to; undefined for one that wants an ordinary answer. */
+export const upgradeOf = (raw: object): PendingUpgrade | undefined => pending.get(raw)
+
+/** Whether the connection of the request has been taken over. */
+export const isSwitched = (raw: object): boolean => switched.has(raw)
+
+/** Takes the connection over: what is sent on it from here on is the caller's. */
+export function takeConnection({ request, socket, response }: PendingUpgrade): Duplex {
+  switched.add(request)
+  response.detachSocket(socket as never)
+  return socket
+}
+
+/** Has requests to switch protocols routed like all others. Where nothing is switched they are ignored, as HTTP allows. */
 export function routeUpgrades(fastify: HttpServer): void {
   // Typed for HTTP/2; the server takes both.
   const routeHttp1 = fastify.routing as unknown as (request: IncomingMessage, response: ServerResponse) => void
-  Object.assign(fastify.server, { shouldUpgradeCallback: asksForWebSocket })
+  Object.assign(fastify.server, { shouldUpgradeCallback: asksForUpgrade })
   fastify.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const response = new ServerResponse(request)
     // Nobody reads from this connection any more: an ordinary answer is its last.
@@ -60,7 +82,7 @@ export function routeUpgrades(fastify: HttpServer): void {
     // A client that is gone is seen by its close.
     socket.on('error', () => undefined)
     response.assignSocket(socket as never)
-    pending.set(request, { request, socket, head, response })
+    pending.set(request, { request, socket, head, response, protocol: request.headers.upgrade!.toLowerCase() })
     routeHttp1(request, response)
   })
 }
@@ -109,6 +131,13 @@ export function checkHandshake(raw: IncomingMessage, known: readonly string[] | 
 /** Loaded with the first WebSocket: a start need not wait for it. */
 const webSockets = (): typeof import('ws') => createRequire(import.meta.url)('ws') as typeof import('ws')
 
+/** A WebSocket as a connection whose bytes are carried by binary messages, wherever they begin and end. */
+export const webSocketDuplex = ({ connection }: OpenWebSocket): Duplex => {
+  const duplex = webSockets().createWebSocketStream(connection)
+  duplex.on('error', () => undefined)
+  return duplex
+}
+
 /** What the ws library knows beside what its types say. */
 type Options = ConstructorParameters<typeof WebSocketServer>[0] & { readonly closeTimeout: number }
 
@@ -118,9 +147,14 @@ type Options = ConstructorParameters<typeof WebSocketServer>[0] & { readonly clo
  */
 export function openWebSocket(
   raw: object,
-  options: { readonly known?: readonly string[]; readonly headers: Readonly<Record<string, string>> },
+  options: {
+    readonly known?: readonly string[]
+    readonly headers: Readonly<Record<string, string>>
+    /** Longest message of a client that has something to say. */
+    readonly receivedBytesMax?: number
+  },
 ): OpenWebSocket {
-  const { request, socket, head, response } = pending.get(raw)!
+  const { request, socket, head } = pending.get(raw)!
   const { known, headers } = options
   const refusal = checkHandshake(request, known)
   if (refusal) throw new ApiError(refusal)
@@ -130,14 +164,14 @@ export function openWebSocket(
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: receivedBytesMax,
+    maxPayload: options.receivedBytesMax ?? ignoredBytesMax,
     closeTimeout: closeTimeoutMs,
     handleProtocols: () => protocol ?? false,
   } as Options)
   server.on('headers', (lines) => {
     for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`)
   })
-  response.detachSocket(socket as never)
+  takeConnection(pending.get(raw)!)
   let connection: WebSocket | undefined
   server.handleUpgrade(request, socket, head, (opened) => (connection = opened))
   // Without a way to ask the client first, it is there at once, or the client is not.

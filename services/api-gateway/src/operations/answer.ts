@@ -4,6 +4,7 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { Channel } from '@shiplog/events/bus/channel'
 import type { FrameSink } from '../read/watch.ts'
 import type { WriteOutcome } from '../request/gateway-request.ts'
+import type { Connection } from '../streaming/connections.ts'
 import type { ListMeta, Presenter } from '../representation/presenter.ts'
 import type { Version } from '../store/version.ts'
 
@@ -44,21 +45,26 @@ export interface WatchAnswer extends Disposable {
   serve(presenter: Presenter, sink: FrameSink): Promise<void>
 }
 
-/** A connection to what stands behind an object. `read`: nothing that the client sends is passed on. */
+/** Bytes that come as long as there are any. */
 export interface StreamAnswer {
   readonly kind: 'stream'
-  readonly direction: 'read' | 'duplex'
   /** Undefined when there is nothing to connect to (yet): an empty answer. Throws ApiError. */
   open(signal: AbortSignal): Promise<Channel | undefined>
 }
 
-export type Answer = ObjectAnswer | ListAnswer | StatusAnswer | WatchAnswer | StreamAnswer
+/** A connection to what runs, in whatever protocol the client speaks. */
+export interface ConnectionAnswer {
+  readonly kind: 'connection'
+  readonly connection: Connection
+}
+
+export type Answer = ObjectAnswer | ListAnswer | StatusAnswer | WatchAnswer | StreamAnswer | ConnectionAnswer
 
 /** The answers of what neither waits nor streams: what the bus and callers of this process are given. */
 export type ValueAnswer = ObjectAnswer | ListAnswer | StatusAnswer
 
 export const isValueAnswer = (answer: Answer): answer is ValueAnswer =>
-  answer.kind !== 'watch' && answer.kind !== 'stream'
+  answer.kind !== 'watch' && answer.kind !== 'stream' && answer.kind !== 'connection'
 
 /** The answer to a write. */
 export function answerOf({ code, sequence, warnings, object, bytes, answer }: WriteOutcome): ObjectAnswer | StatusAnswer {

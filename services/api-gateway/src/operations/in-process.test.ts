@@ -45,6 +45,6 @@ test('is told the Status, not the list, of a collection that was deleted', async
 })
 
 test('is refused a stream', async () => {
-  const client = clientOver({ kind: 'stream', direction: 'read', open: () => Promise.resolve(undefined) })
+  const client = clientOver({ kind: 'stream', open: () => Promise.resolve(undefined) })
   expect(await client.request({ ...pods, verb: 'get', subresource: 'log', name: 'a' })).toMatchObject({ code: 400 })
 })

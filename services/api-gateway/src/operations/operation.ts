@@ -1,10 +1,13 @@
 // One operation: a handler, and what handlers share.
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { ApiError, badRequest, notFound } from '@shiplog/api/status'
+import { groupResourceOf } from '@shiplog/api/schema/schema'
+import { ApiError, badRequest, notFound, routeNotFound } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { checkNamespace } from '@shiplog/domain/decider'
 import type { ServiceAccountTokens } from '../access/service-account-tokens.ts'
+import { nodeMetrics, podMetrics } from '../metrics/metrics-objects.ts'
+import type { UsageSource } from '../metrics/usage-store.ts'
 import type { Reader } from '../read/reader.ts'
 import type { WatchSource } from '../read/watch-source.ts'
 import type { GatewayRequest } from '../request/gateway-request.ts'
@@ -12,6 +15,7 @@ import { parseResourceVersion } from '../request/list-options.ts'
 import type { RequestBodies } from '../request/request-body.ts'
 import type { Kinds } from '../store/kinds.ts'
 import type { Version } from '../store/version.ts'
+import type { Connections } from '../streaming/connections.ts'
 import type { PodLogSource } from '../streaming/pod-logs.ts'
 import type { Writer } from '../write/writer.ts'
 import type { Answer } from './answer.ts'
@@ -31,6 +35,9 @@ export interface OperationDeps {
   readonly reviews: ReviewDeps
   readonly watches: WatchSource
   readonly podLogs: PodLogSource
+  readonly connections: Connections
+  /** What nodes use now; absent where answers are of the past. */
+  readonly usage?: UsageSource
   /** The time that answers are as of. */
   readonly nowMs: () => number
   readonly logIsHealthy: () => boolean
@@ -48,18 +55,33 @@ export function aimedAt<Request extends GatewayRequest>(
   return { ...request, resource, kind: catalogue.kind(resource) }
 }
 
-const isComponentStatus = ({ resource }: GatewayRequest): boolean => resource.resource === 'componentstatuses'
+/** What is made when it is asked for, and read like what is stored. */
+export function computedVersions(deps: OperationDeps, request: GatewayRequest): Version[] | undefined {
+  const { view, nowMs, usage } = deps
+  const { resource, namespace } = request
+  switch (groupResourceOf(resource.group, resource.resource)) {
+    case 'componentstatuses':
+      return componentStatuses(view, deps.logIsHealthy())
+    case 'pods.metrics.k8s.io':
+      return podMetrics({ view, usage: present(usage), nowMs }, namespace)
+    case 'nodes.metrics.k8s.io':
+      return nodeMetrics({ view, usage: present(usage), nowMs })
+    default:
+      return undefined
+  }
+}
 
-/** ComponentStatuses are computed, and read like what is stored. */
-export const computedVersions = ({ view, logIsHealthy }: OperationDeps, request: GatewayRequest): Version[] | undefined =>
-  isComponentStatus(request) ? componentStatuses(view, logIsHealthy()) : undefined
+function present(usage: UsageSource | undefined): UsageSource {
+  if (usage) return usage
+  throw new ApiError({ ...routeNotFound(), message: 'what was used in the past is not known: the log does not hold it' })
+}
 
 /** The object of the URL. */
 export async function readObject(deps: OperationDeps, request: GatewayRequest): Promise<Version> {
   const { resource, namespace, name, query } = request
   const computed = computedVersions(deps, request)
   if (!computed) return await deps.reader.get(resource, namespace, name, parseResourceVersion(query.get('resourceVersion')))
-  const found = computed.find((version) => version.name === name)
+  const found = computed.find((version) => version.name === name && version.namespace === namespace)
   if (!found) throw new ApiError(notFound(resource, name))
   return found
 }

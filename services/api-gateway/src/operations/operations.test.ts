@@ -42,11 +42,24 @@ describe('the table of operations', () => {
     )
   })
 
-  test.each([['exec'], ['attach'], ['portforward'], ['proxy']])('says that pods/%s is not served yet', async (name) => {
-    const request = target('', 'v1', 'pods', name)
-    await expect(operationOf('create', request)({} as never, request as never)).rejects.toMatchObject({
-      status: { code: 404, message: `the subresource ${name} of pods is not served by this version of Shiplog` },
-    })
+  test.each([['exec'], ['attach'], ['portforward'], ['proxy']])('asks admission before pods/%s connects', async (subresource) => {
+    const to = { ...target('', 'v1', 'pods', subresource), namespace: 'a', user: { name: 'u', groups: [] }, query: new URLSearchParams() }
+    const connection = { to: 'container' }
+    const asked: unknown[] = []
+    const deps = {
+      admission: [{ name: 'spy', validate: (attributes: unknown) => asked.push(attributes) }],
+      connections: { find: () => Promise.resolve(connection) },
+    }
+    const answer = await operationOf('create', to)(deps as never, to as never)
+    expect(answer).toEqual({ kind: 'connection', connection })
+    expect(asked).toMatchObject([{ operation: 'CONNECT', resource: 'pods', subresource, name: 'x' }])
+  })
+
+  test('takes any method for a proxy, and no other for a command', () => {
+    expect(refusal('connect', target('', 'v1', 'services', 'proxy'))).toBeUndefined()
+    expect(refusal('delete', target('', 'v1', 'nodes', 'proxy'))).toBeUndefined()
+    expect(refusal('delete', target('', 'v1', 'pods', 'exec'))).toMatchObject({ code: 405 })
+    expect(refusal('connect', target('', 'v1', 'pods', 'exec'))).toMatchObject({ code: 405 })
   })
 
   test('refuses a subresource that the resource has not, and a verb that the subresource has not', () => {

@@ -19,7 +19,7 @@ import {
   updateObject,
   watchObjects,
 } from './objects.ts'
-import type { Operation, OperationDeps } from './operation.ts'
+import { admitSubresource, type Operation, type OperationDeps } from './operation.ts'
 import { answerReview } from './reviews.ts'
 import { requestToken } from './token-request.ts'
 import { getScale, patchScale, updateScale } from './scale.ts'
@@ -43,13 +43,13 @@ const review: Operation = async ({ bodies, reviews }, request) => {
 
 const podLog: Operation = async ({ podLogs }, request) => ({
   kind: 'stream',
-  direction: 'read',
   open: (signal) => podLogs.open(request, signal),
 })
 
-/** A subresource that upstream has and this build does not serve yet. */
-const notServed: Operation = async (_, request) => {
-  throw new ApiError(notServedStatus(request))
+/** Asks who may connect to it, as to write: what runs is changed by it. */
+const connect: Operation = async (deps, request) => {
+  admitSubresource(deps, request, 'CONNECT', undefined)
+  return { kind: 'connection', connection: await deps.connections.find(request) }
 }
 
 type Row = Readonly<Partial<Record<Verb, Operation>>>
@@ -57,8 +57,8 @@ type Row = Readonly<Partial<Record<Verb, Operation>>>
 const reading: Row = { get: getObject, list: listObjects }
 const ofObject: Row = { get: getObject, update: updateObject, patch: patchObject }
 const ofReview: Row = { create: review }
-/** Any method opens the stream. */
-const unserved: Row = { connect: notServed }
+/** Any method opens the connection. */
+const connecting: Row = { connect }
 
 /** By `<resource>.<group>/<subresource>`; `*` is any resource that has no row of its own. */
 const table: Readonly<Record<string, Row>> = {
@@ -80,12 +80,14 @@ const table: Readonly<Record<string, Row>> = {
   'pods/binding': { create: bindPod },
   'pods/eviction': { create: evictPod },
   'pods/log': { connect: podLog },
-  'pods/exec': unserved,
-  'pods/attach': unserved,
-  'pods/portforward': unserved,
-  '*/proxy': unserved,
+  'pods/exec': connecting,
+  'pods/attach': connecting,
+  'pods/portforward': connecting,
+  '*/proxy': connecting,
   'serviceaccounts/token': { create: requestToken },
   componentstatuses: reading,
+  'pods.metrics.k8s.io': reading,
+  'nodes.metrics.k8s.io': reading,
   bindings: { create: createBinding },
   'selfsubjectreviews.authentication.k8s.io': ofReview,
   'tokenreviews.authentication.k8s.io': ofReview,
@@ -110,7 +112,9 @@ export function operationOf(verb: Verb, target: Target): Operation {
   const { resource, subresource } = target
   const known = subresource === '' ? resource : resource.subresources.find(({ name }) => name === subresource)
   if (!known) throw new ApiError(routeNotFound())
-  if (!known.verbs.includes(verb)) throw new ApiError(methodNotAllowed({ group: '', resource: '' }, verb))
+  // What a proxy is asked beyond the verbs that there are (OPTIONS).
+  const isAny = verb === 'connect' && subresource === 'proxy'
+  if (!isAny && !known.verbs.includes(verb)) throw new ApiError(methodNotAllowed({ group: '', resource: '' }, verb))
   const row = rowOf(target)
   const operation = row?.connect ?? row?.[verb]
   if (!operation) throw new ApiError(notServedStatus(target))
@@ -131,7 +135,8 @@ export function createOperations(deps: OperationDeps): Operations {
     nowMs: deps.nowMs,
     async dispatch(verb, request) {
       const operation = operationOf(verb, request)
-      if (writes.has(verb)) checkWriteOptions(verb, request)
+      // What is meant for what runs has options of its own.
+      if (writes.has(verb) && operation !== connect) checkWriteOptions(verb, request)
       return await operation(deps, request)
     },
   }

@@ -1,5 +1,6 @@
 // How versions are shown to one client: in the version it asked for, as an object, a Table row or metadata only.
 // When it asks for the storage version as JSON, nothing is parsed: the stored bytes are the served bytes.
+import { parseObject } from '@shiplog/api/codec'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf } from '@shiplog/api/schema/schema'
 import type { Status } from '@shiplog/api/status'
@@ -87,7 +88,7 @@ export function createPresenter(
   const { resource } = kind
   /** Of bytes that are not the version's own: the object before it, with its number. */
   const parsedBytes = (version: Version, bytes: Buffer): KubeObject =>
-    kind.fromStorage(kind.upgraded(JSON.parse(bytes.toString()) as KubeObject, version.previousSequence))
+    kind.fromStorage(kind.upgraded(parseObject(bytes), version.previousSequence))
   const parsed = (object: KubeObject | Version): KubeObject => inRequestedVersion(kind, object)
   const apiVersion = apiVersionOf(resource.group, resource.version)
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))

@@ -1,6 +1,6 @@
 // Tunnels to what runs on nodes. A node has no port that anybody could dial: the gateway asks the node's agent over the
 // bus, and the agent accepts a channel or refuses. Logs go through it; whatever else a kubelet serves can go the same way.
-import { agentUnreachable, ApiError, badRequest, serviceUnavailable, tooManyRequests } from '@shiplog/api/status'
+import { agentUnreachable, ApiError, badRequest, isApiError, serviceUnavailable, tooManyRequests } from '@shiplog/api/status'
 import {
   encodeTunnelRequest,
   tunnelOpenSubject,
@@ -50,7 +50,7 @@ export function createTunnels(deps: {
         signal,
       })
     } catch (error) {
-      if (isChannelRefused(error)) throw new ApiError(tunnelRefusal(error.refusal, nodeName))
+      if (isChannelRefused(error)) throw Object.assign(new ApiError(tunnelRefusal(error.refusal, nodeName)), { cause: error })
       if (isNoBusAnswer(error)) throw new ApiError(agentUnreachable(nodeName))
       if (stopped.aborted) throw new ApiError(serviceUnavailable('the gateway is stopping'))
       // Nobody hears this any more, but it is no fault.
@@ -83,6 +83,9 @@ export function createTunnels(deps: {
     },
   }
 }
+
+/** Whether it was the agent that said no: clients hear it in the words of a kubelet, which stand in for themselves. */
+export const isRefusedByAgent = (error: unknown): error is ApiError => isApiError(error) && isChannelRefused(error.cause)
 
 /**
  * Brings what comes through a tunnel to a client, no faster than it takes it: a client that does not read stops the

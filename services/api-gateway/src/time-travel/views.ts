@@ -7,7 +7,9 @@ import { createMoments, type Moment } from './moment.ts'
 import { createPastReader, type PastReader } from './reader.ts'
 import type { Outgoing } from '../read/outgoing.ts'
 import { checkPastStart, servePastWatch } from './watch.ts'
+import { type Connections, noConnectionsOfThePast } from '../streaming/connections.ts'
 import { noPodLogsOfThePast, type PodLogSource } from '../streaming/pod-logs.ts'
+import type { UsageSource } from '../metrics/usage-store.ts'
 import type { WatchSource } from '../read/watch-source.ts'
 import type { Reader } from '../read/reader.ts'
 import { fixedKinds, type Kinds } from '../store/kinds.ts'
@@ -19,6 +21,8 @@ export interface OperationSources {
   readonly reader: Reader
   readonly watches: WatchSource
   readonly podLogs: PodLogSource
+  readonly connections: Connections
+  readonly usage?: UsageSource
   readonly nowMs: () => number
 }
 
@@ -72,6 +76,7 @@ export function createPast(deps: {
       reader,
       watches: watchesOf(reader),
       podLogs: noPodLogsOfThePast(String(moment.sequence)),
+      connections: noConnectionsOfThePast(String(moment.sequence)),
       nowMs: () => moment.timeMs,
     })
   }

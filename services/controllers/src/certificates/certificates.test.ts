@@ -146,10 +146,13 @@ describe('approving', () => {
   const asked: string[] = []
   const reviewing = (granted: string) =>
     createReconcileHarness([csrApprovingReconciler], {
-      review: (review) => {
+      answer: ({ resource: asking, body }) => {
+        if (asking !== 'subjectaccessreviews') return undefined
+        const review = body as KubeObject
         const { user, resourceAttributes } = review['spec']
         asked.push(`${user} ${resourceAttributes.subresource}`)
-        return { ...review, status: { allowed: resourceAttributes.subresource === granted } }
+        const status = { allowed: resourceAttributes.subresource === granted }
+        return { ok: true, code: 201, sequence: 0, object: { ...review, status } }
       },
     })
 

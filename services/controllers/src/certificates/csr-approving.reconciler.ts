@@ -3,7 +3,9 @@
 import type { CertificateSigningRequest } from '@shiplog/api/generated/types/certificates-v1'
 import type { SubjectAccessReview } from '@shiplog/api/generated/types/authorization-v1'
 import { requestIn, signerNames, whyNoKubeletClient } from '@shiplog/control-plane/identity/certificate-signer'
-import { type Command, forResource, type Reconciler, settled } from '@shiplog/reconcile/reconciler'
+import type { ApiRequest } from '@shiplog/api/api-client'
+import { forResource, type Observation, type Reconciler, settled } from '@shiplog/reconcile/reconciler'
+import type { ObjectView } from '@shiplog/reconcile/view'
 import { hasCondition, requests, updateRequest } from './csr.ts'
 
 const messages: Readonly<Record<string, string>> = {
@@ -19,7 +21,7 @@ function rightsFor({ spec }: CertificateSigningRequest): string[] {
   return [...(request.commonName === spec.username ? ['selfnodeclient'] : []), 'nodeclient']
 }
 
-const ask = ({ spec }: CertificateSigningRequest, subresource: string): Command => {
+const askFor = ({ spec }: CertificateSigningRequest, subresource: string): ApiRequest => {
   const { username = '', uid, groups = [], extra } = spec
   const resourceAttributes = {
     ...{ group: 'certificates.k8s.io', resource: 'certificatesigningrequests', subresource },
@@ -28,27 +30,43 @@ const ask = ({ spec }: CertificateSigningRequest, subresource: string): Command 
   const asked = { user: username, groups, resourceAttributes, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) }
   const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', metadata: {}, spec: asked }
   const address = { group: 'authorization.k8s.io', version: 'v1', resource: 'subjectaccessreviews' }
-  return { request: { verb: 'create', ...address, body }, asks: true }
+  return { verb: 'create', ...address, body }
 }
 
 export const csrApprovingReconciler: Reconciler = {
   name: 'certificatesigningrequest-approving',
   component: 'certificate-controller',
   resources: [forResource(requests)],
-  reconcile(key, view, { answers = [] }) {
-    const object = view.get(requests, key)
-    if (!object || object.status?.certificate) return settled
-    if (hasCondition(object, 'Approved') || hasCondition(object, 'Denied')) return settled
-    const rights = readable(() => rightsFor(object))
-    if (rights.length === 0) return settled
-    if (answers.length === 0) return { commands: rights.map((right) => ask(object, right)) }
-    const granted = (answers as unknown as SubjectAccessReview[]).find(({ status }) => status?.allowed)
-    const message = messages[granted?.spec.resourceAttributes?.subresource ?? '']
-    if (message === undefined) return settled
+  observe(key, view) {
+    const object = undecided(key, view)
+    const rights = object ? readable(() => rightsFor(object)) : []
+    return object && rights.length > 0 ? grantedTo(object, rights) : undefined
+  },
+  reconcile(key, view, { observed }) {
+    const object = undecided(key, view)
+    const message = messages[String(observed?.['right'])]
+    if (!object || message === undefined) return settled
     const approved = { type: 'Approved', status: 'True', reason: 'AutoApproved', message }
     const status = { ...object.status, conditions: [...(object.status?.conditions ?? []), approved] }
     return { commands: [{ request: updateRequest({ ...object, status }, 'approval') }] }
   },
+}
+
+/** The request while nobody has decided about it. */
+function undecided(key: string, view: ObjectView): CertificateSigningRequest | undefined {
+  const object = view.get(requests, key)
+  if (!object || object.status?.certificate) return undefined
+  return hasCondition(object, 'Approved') || hasCondition(object, 'Denied') ? undefined : object
+}
+
+/** The first of the rights that whoever asks has. */
+function* grantedTo(object: CertificateSigningRequest, rights: readonly string[]): Observation {
+  const answers = yield rights.map((right) => askFor(object, right))
+  for (const [index, answer] of answers.entries()) {
+    if (!answer.ok) throw new Error(`a right could not be reviewed: ${answer.status.message}`)
+    if ((answer.object as unknown as SubjectAccessReview).status?.allowed) return { right: rights[index]! }
+  }
+  return undefined
 }
 
 /** What cannot be read is not decided here. */

@@ -63,8 +63,9 @@ function reconcileCronJob(key: string, view: ObjectView, { nowMs }: ReconcileCon
     events: [],
     requeueAfterMs: undefined,
   }
-  noteJobs(round)
+  // In this order, as upstream: of a Job that goes at once nobody is told that it is complete.
   cleanUp(round)
+  noteJobs(round)
   if (!isBeingDeleted(cronJob)) schedule(round)
   return {
     commands: [...writeStatus(round), ...round.commands],

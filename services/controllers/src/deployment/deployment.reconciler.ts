@@ -582,7 +582,8 @@ function syncRolloutStatus(round: Round): void {
       current?.reason === reasons.newReplicaSetAvailable
     if (!wasComplete) {
       const subject = newest ? `ReplicaSet "${newest.metadata.name}"` : `Deployment "${deployment.metadata.name}"`
-      if (isComplete(deployment, status)) {
+      // Before there is a set of this template nothing is complete, though nothing may be wanted.
+      if (newest && isComplete(deployment, status)) {
         progress(round, {
           type: 'Progressing',
           status: 'True',

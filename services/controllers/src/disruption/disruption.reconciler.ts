@@ -45,20 +45,23 @@ export const disruptionReconciler: Reconciler = {
   ],
   reconcile: (key, view, context) =>
     key.startsWith(podPrefix)
-      ? endStaleDisruption(key.slice(podPrefix.length), view, context)
+      ? reconcilePod(key.slice(podPrefix.length), view, context)
       : reconcileBudget(key, view, context),
 }
 
-/** The budgets that select the pod, or did; and the pod itself when it says that it is being disrupted. */
+/** The budgets that select the pod, or did; and the pod itself when it says that it is being disrupted, or has several. */
 function* keysOfPod(change: ChangeOf<'pods'>, before: Pod | undefined, view: ObjectView): Iterable<string> {
   const pod = change.object
+  let found = 0
   for (const budget of view.list('poddisruptionbudgets.policy', change.namespace)) {
     const selector = compileLabelSelector(budget.spec.selector)
+    if (selector.matches(pod.metadata.labels)) found++
     if (selector.matches(pod.metadata.labels) || (before && selector.matches(before.metadata.labels))) {
       yield keyOfObject(budget)
     }
   }
-  if (!change.deleted && podCondition(pod, 'DisruptionTarget')?.status === 'True') yield podPrefix + keyOfObject(pod)
+  const isDisrupted = podCondition(pod, 'DisruptionTarget')?.status === 'True'
+  if (!change.deleted && (isDisrupted || found > 1)) yield podPrefix + keyOfObject(pod)
 }
 
 function reconcileBudget(key: string, view: ObjectView, { nowMs }: ReconcileContext): ReconcileResult {
@@ -198,11 +201,29 @@ function writeStatus(budget: PodDisruptionBudget, status: PodDisruptionBudgetSta
 
 // ── pods that say that they are being disrupted ──────────────────────────────────────────────────────────────────────
 
-/** A pod whose eviction led to nothing says so again, so that nobody waits for its end. */
-function endStaleDisruption(key: string, view: ObjectView, { nowMs }: ReconcileContext): ReconcileResult {
+function reconcilePod(key: string, view: ObjectView, context: ReconcileContext): ReconcileResult {
   const pod = view.get('pods', key)
-  const condition = pod && podCondition(pod, 'DisruptionTarget')
-  if (!pod || condition?.status !== 'True' || isBeingDeleted(pod) || isFinished(pod)) return settled
+  if (!pod) return settled
+  return { ...endStaleDisruption(pod, context), events: chosenArbitrarily(pod, view) }
+}
+
+/** A pod that several budgets select cannot be evicted: it is told of when it changes. */
+function chosenArbitrarily(pod: Pod, view: ObjectView): EventRecord[] {
+  const { namespace, name, labels } = pod.metadata
+  const budgets = [...view.list('poddisruptionbudgets.policy', namespace)]
+    .filter(({ spec }) => compileLabelSelector(spec.selector).matches(labels))
+    .map(({ metadata }) => metadata.name)
+    .sort()
+  if (budgets.length < 2) return []
+  const named = `${JSON.stringify(namespace)}/${JSON.stringify(name)}`
+  const message = `Pod ${named} matches multiple PodDisruptionBudgets.  Chose ${JSON.stringify(budgets[0])} arbitrarily.`
+  return [{ object: pod, type: 'Warning', reason: 'MultiplePodDisruptionBudgets', message }]
+}
+
+/** A pod whose eviction led to nothing says so again, so that nobody waits for its end. */
+function endStaleDisruption(pod: Pod, { nowMs }: ReconcileContext): ReconcileResult {
+  const condition = podCondition(pod, 'DisruptionTarget')
+  if (condition?.status !== 'True' || isBeingDeleted(pod) || isFinished(pod)) return settled
   if (condition.reason === 'TerminationByKubelet') return settled
   const leftMs = Date.parse(condition.lastTransitionTime ?? '') + staleDisruptionMs - nowMs
   if (leftMs > 0) return { requeueAfterMs: leftMs }

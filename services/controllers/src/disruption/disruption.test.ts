@@ -173,6 +173,25 @@ test('a pod that was to be disrupted and still stands says after two minutes tha
   expect(target()).toMatchObject([{ status: 'False' }])
 })
 
+test('a pod that two budgets select is told of, by the first of them', () => {
+  const h = harness({ becomesReady: () => true })
+  const metadata = (name: string) => ({ name, namespace: 'default' })
+  for (const name of ['b', 'a']) {
+    const spec = { minAvailable: 1, selector: { matchLabels: { app: 'web' } } }
+    const body = { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: metadata(name), spec }
+    h.cluster.must({ verb: 'create', group: 'policy', resource: 'poddisruptionbudgets', namespace: 'default', body })
+  }
+  for (const app of ['web', 'other']) {
+    const body = { metadata: { ...metadata(app), labels: { app } }, spec: { containers: [{ name: 'main', image: 'x' }] } }
+    h.cluster.must({ verb: 'create', ...pods, body: { apiVersion: 'v1', kind: 'Pod', ...body } })
+  }
+  h.settle()
+  const told = new Set(h.events.filter((event) => event.includes('Multiple')))
+  expect([...told]).toEqual([
+    'controllermanager MultiplePodDisruptionBudgets Pod "default"/"web" matches multiple PodDisruptionBudgets.  Chose "a" arbitrarily.',
+  ])
+})
+
 test('two runners agree on what a budget allows, though one is killed', () => {
   const story = {
     reconcilers,

@@ -27,6 +27,8 @@ import {
   selectorOf,
   serviceNameLabel,
   servicesOfPod,
+  triggerTimeOf,
+  withTriggerTime,
 } from '../shared/service-endpoints.ts'
 import { podLabelsIndex } from '../shared/pods-by-label.ts'
 
@@ -130,9 +132,11 @@ function reconcileSlices(service: Service, view: ObjectView): ReconcileResult {
   const namespace = service.metadata.namespace!
   const labels = labelsFor(service)
   const groups = desiredGroups(service, view)
+  const slices = ownSlices(service, view)
+  const time = triggerTime(service, slices, groups, view)
   const commands: Command[] = []
   const kept = new Map<string, { readonly slice: EndpointSlice; readonly endpoints: Endpoint[] }[]>()
-  for (const slice of ownSlices(service, view)) {
+  for (const slice of slices) {
     const key = groupKey(slice.addressType, slice.ports ?? [])
     const group = groups.get(key)
     if (!group) {
@@ -153,23 +157,23 @@ function reconcileSlices(service: Service, view: ObjectView): ReconcileResult {
   }
   let newSlices: { readonly group: Group; readonly endpoints: readonly Endpoint[] }[] = []
   for (const [key, group] of groups) {
-    const slices = kept.get(key) ?? []
+    const ofGroup = kept.get(key) ?? []
     const missing = [...group.endpoints.values()]
     // The fullest first: slices fill up, and the emptiest can go.
-    for (const { endpoints } of [...slices].sort((a, b) => b.endpoints.length - a.endpoints.length)) {
+    for (const { endpoints } of [...ofGroup].sort((a, b) => b.endpoints.length - a.endpoints.length)) {
       endpoints.push(...missing.splice(0, Math.max(0, endpointsPerSliceMax - endpoints.length)))
     }
     const parts: Endpoint[][] = []
     while (missing.length > 0) parts.push(missing.splice(0, endpointsPerSliceMax))
-    if (slices.length === 0 && parts.length === 0) parts.push([])
+    if (ofGroup.length === 0 && parts.length === 0) parts.push([])
     newSlices = [...newSlices, ...parts.map((endpoints) => ({ group, endpoints }))]
-    const filled = slices.filter(({ endpoints }) => endpoints.length > 0)
+    const filled = ofGroup.filter(({ endpoints }) => endpoints.length > 0)
     // One empty slice may stay when the group has no other.
-    const surviving = filled.length > 0 || parts.length > 0 ? filled : slices.slice(0, 1)
-    for (const { slice, endpoints } of slices) {
+    const surviving = filled.length > 0 || parts.length > 0 ? filled : ofGroup.slice(0, 1)
+    for (const { slice, endpoints } of ofGroup) {
       if (!surviving.some((one) => one.slice === slice)) commands.push(deleteSlice(slice))
       else if (!jsonEqual(endpoints, slice.endpoints ?? []) || !jsonEqual(labels, slice.metadata.labels ?? {})) {
-        commands.push(updateSlice(slice, labels, endpoints))
+        commands.push(updateSlice(slice, { labels, annotations: withTriggerTime(slice.metadata.annotations, time) }, endpoints))
       }
     }
   }
@@ -193,6 +197,7 @@ function reconcileSlices(service: Service, view: ObjectView): ReconcileResult {
             generateName: `${service.metadata.name}-`,
             namespace,
             labels,
+            ...(time === undefined ? {} : { annotations: withTriggerTime(undefined, time) }),
             ownerReferences: [controllerReference(service)],
           },
           addressType: group.family,
@@ -203,6 +208,21 @@ function reconcileSlices(service: Service, view: ObjectView): ReconcileResult {
     })
   })
   return { commands }
+}
+
+/** When what is written now was caused: by the Service itself, or by the pods of which something is new. */
+function triggerTime(
+  service: Service,
+  slices: readonly EndpointSlice[],
+  groups: ReadonlyMap<string, Group>,
+  view: ObjectView,
+): string | undefined {
+  if (slices.length === 0) return service.metadata.creationTimestamp
+  const before = new Map(slices.flatMap(({ endpoints }) => (endpoints ?? []).map((one) => [one.targetRef?.uid, one] as const)))
+  const changed = [...groups.values()]
+    .flatMap(({ endpoints }) => [...endpoints])
+    .filter(([uid, endpoint]) => !jsonEqual(before.get(uid) ?? {}, endpoint))
+  return triggerTimeOf(changed.flatMap(([uid]) => (view.byUid(uid)?.object as Pod | undefined) ?? []))
 }
 
 /** In order of their names, so that two runners go through them alike. */
@@ -224,7 +244,7 @@ const deleteSlice = (slice: EndpointSlice): Command => ({
 
 const updateSlice = (
   slice: EndpointSlice,
-  labels: Readonly<Record<string, string>>,
+  metadata: Pick<EndpointSlice['metadata'], 'labels' | 'annotations'>,
   endpoints: readonly Endpoint[],
 ): Command => ({
   request: {
@@ -232,6 +252,6 @@ const updateSlice = (
     ...slicesResource,
     namespace: slice.metadata.namespace!,
     name: slice.metadata.name,
-    body: { ...slice, metadata: { ...slice.metadata, labels }, endpoints },
+    body: { ...slice, metadata: { ...slice.metadata, ...metadata }, endpoints },
   },
 })

@@ -29,6 +29,8 @@ import {
   portsOf,
   selectorOf,
   servicesOfPod,
+  triggerTimeOf,
+  withTriggerTime,
 } from '../shared/service-endpoints.ts'
 import { podLabelsIndex } from '../shared/pods-by-label.ts'
 
@@ -132,6 +134,17 @@ const withoutEmptyName = (port: EndpointPort): EndpointPort => {
   return name ? { name, ...rest } : rest
 }
 
+/** Pods that were not there before, or not in this state. */
+function changedPods(known: Endpoints, placed: readonly Placed[]): readonly Pod[] {
+  const before = new Set<string>()
+  for (const { addresses = [], notReadyAddresses = [] } of known.subsets ?? []) {
+    for (const { ip, targetRef } of addresses) before.add(`${targetRef?.uid} ${ip} true`)
+    for (const { ip, targetRef } of notReadyAddresses) before.add(`${targetRef?.uid} ${ip} false`)
+  }
+  const isKnown = ({ pod, address, ready }: Placed): boolean => before.has(`${pod.metadata.uid} ${address.ip} ${ready}`)
+  return placed.filter((one) => !isKnown(one)).map(({ pod }) => pod)
+}
+
 function reconcileEndpoints(service: Service, known: Endpoints | undefined, view: ObjectView): ReconcileResult {
   const all = placedPods(service, view)
   // Those that are ready first; then by address, so that two runners leave out the same ones.
@@ -145,27 +158,28 @@ function reconcileEndpoints(service: Service, known: Endpoints | undefined, view
   const labels: Record<string, string> = { ...service.metadata.labels, [managedByLabel]: manager }
   delete labels[headlessLabel]
   if (isHeadless(service)) labels[headlessLabel] = ''
-  const annotations = { ...known?.metadata.annotations }
+  const annotations = withTriggerTime(known?.metadata.annotations, undefined)
   delete annotations[overCapacityAnnotation]
   if (kept.length < all.length) annotations[overCapacityAnnotation] = 'truncated'
   const address = { group: '', resource: 'endpoints', namespace: service.metadata.namespace! }
   const { name } = service.metadata
   if (!known) {
-    const metadata = { name, namespace: address.namespace, labels, annotations }
+    const told = withTriggerTime(annotations, service.metadata.creationTimestamp)
+    const metadata = { name, namespace: address.namespace, labels, annotations: told }
     const body = { apiVersion: 'v1', kind: 'Endpoints', metadata, ...(subsets.length > 0 ? { subsets } : {}) }
     return { commands: [{ request: { verb: 'create', ...address, body } }] }
   }
   if (
     jsonEqual(subsets, known.subsets ?? []) &&
     jsonEqual(labels, known.metadata.labels ?? {}) &&
-    jsonEqual(annotations, known.metadata.annotations ?? {})
+    jsonEqual(annotations, withTriggerTime(known.metadata.annotations, undefined))
   ) {
     return settled
   }
   const { subsets: _before, ...rest } = known
   const body = {
     ...rest,
-    metadata: { ...known.metadata, labels, annotations },
+    metadata: { ...known.metadata, labels, annotations: withTriggerTime(annotations, triggerTimeOf(changedPods(known, kept))) },
     ...(subsets.length > 0 ? { subsets } : {}),
   }
   return { commands: [{ request: { verb: 'update', ...address, name, body } }] }

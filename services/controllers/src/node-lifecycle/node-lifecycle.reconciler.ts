@@ -1,12 +1,12 @@
 // Node life cycle: a node whose Lease is no longer renewed becomes Unknown, gets the taints that keep new pods away and
-// drive its pods off after their toleration, and loses them when it is back. Upstream's numbers, reasons and sentences.
-import type { Node, NodeCondition, Pod, PodCondition, Taint } from '@shiplog/api/generated/types/core-v1'
+// drive its pods off after their toleration (taint-eviction does that), and loses them when it is back. Upstream's numbers,
+// reasons and sentences.
+import type { Node, NodeCondition, Pod, Taint } from '@shiplog/api/generated/types/core-v1'
 import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import {
   forResource,
   readsResource,
   settled,
-  watchesResource,
   type Command,
   type ReconcileContext,
   type Reconciler,
@@ -14,11 +14,9 @@ import {
 } from '@shiplog/reconcile/reconciler'
 import { keyOf, type ObjectView } from '@shiplog/reconcile/view'
 import { rfc3339 } from '@shiplog/runtime/clock'
-import { findCondition, setCondition } from '../shared/conditions.ts'
-import { isBeingDeleted } from '../shared/ownership.ts'
+import { findCondition } from '../shared/conditions.ts'
 import { podCondition } from '../shared/pods.ts'
 import { podsByNodeIndex } from '../shared/pods-by-node.ts'
-import { evictionTimeMs } from './taint-eviction.ts'
 
 /** Without a sign of life for so long a node is Unknown (--node-monitor-grace-period). */
 export const nodeGraceMs = 50_000
@@ -57,13 +55,7 @@ export const nodeLifecycleReconciler: Reconciler = {
     forResource('nodes'),
     // A renewal is looked at when the grace period ends; it wakes nobody before.
     readsResource('leases.coordination.k8s.io'),
-    watchesResource('pods', (change, before, view) => {
-      const nodeName = change.object.spec.nodeName
-      if (!nodeName || change.deleted || before?.spec.nodeName === nodeName) return []
-      // A pod that has just been bound matters when something drives pods off its node.
-      const node = view.get('nodes', keyOf('', nodeName))
-      return node && noExecuteTaints(node).length > 0 ? [keyOf('', nodeName)] : []
-    }),
+    readsResource('pods'),
   ],
   reconcile: (key, view, context) => {
     const node = view.get('nodes', key)
@@ -74,8 +66,6 @@ export const nodeLifecycleReconciler: Reconciler = {
 const conditionsOf = (node: Node): readonly NodeCondition[] => node.status.conditions ?? []
 
 const taintsOf = (node: Node): readonly Taint[] => node.spec.taints ?? []
-
-const noExecuteTaints = (node: Node): readonly Taint[] => taintsOf(node).filter((taint) => taint.effect === 'NoExecute')
 
 /**
  * The last sign of life: a renewed Lease, or a status that the kubelet posted. Upstream counts from when it sees a node
@@ -100,18 +90,11 @@ function reconcileNode(node: Node, view: ObjectView, context: ReconcileContext):
   const commands: Command[] = []
   const taints = wantedTaints(node, view, context)
   if (!jsonEqual(taints, taintsOf(node))) commands.push(writeTaints(node, taints))
-  let wakeMs = silent ? undefined : silentFromMs
-  const driving = noExecuteTaints(node)
-  const lost = ready !== undefined && ready.status !== 'True'
-  if (lost || driving.length > 0) {
+  const wakeMs = silent ? undefined : silentFromMs
+  if (ready !== undefined && ready.status !== 'True') {
     for (const pod of view.byIndex(podsByNodeIndex, node.metadata.name)) {
-      const atMs = isBeingDeleted(pod) ? undefined : evictionTimeMs(pod, driving, context.nowMs)
-      const due = atMs !== undefined && atMs <= context.nowMs
-      const command = movePod(pod, lost, due, context)
+      const command = silencePod(pod, context)
       if (command) commands.push(command)
-      // What has been told that it goes, goes in the next round.
-      if (command && due && command.request.verb !== 'delete') wakeMs = context.nowMs
-      else if (atMs !== undefined && !due) wakeMs = Math.min(wakeMs ?? atMs, atMs)
     }
   }
   return {
@@ -225,52 +208,20 @@ const podAddress = (pod: Pod) => ({
   name: pod.metadata.name,
 })
 
-/**
- * A pod on a lost node: nobody can say that it still serves, so Services stop sending there. When its time has come it
- * first says why it goes, and goes in the next round.
- */
-function movePod(pod: Pod, lost: boolean, due: boolean, context: ReconcileContext): Command | undefined {
-  const before: readonly PodCondition[] = pod.status.conditions ?? []
+/** A pod on a lost node: nobody can say that it still serves, so Services stop sending there. */
+function silencePod(pod: Pod, context: ReconcileContext): Command | undefined {
   const ready = podCondition(pod, 'Ready')
-  const silenced = lost && ready?.status === 'True'
-  let conditions = before
-  if (silenced) {
-    conditions = before.map((condition) =>
-      condition === ready ? { ...condition, status: 'False', lastTransitionTime: rfc3339(context.nowMs) } : condition,
-    )
-  }
-  if (due) {
-    const why = {
-      type: 'DisruptionTarget',
-      status: 'True',
-      reason: 'DeletionByTaintManager',
-      message: 'Taint manager: deleting due to NoExecute taint',
-    } as const
-    conditions = setCondition(conditions, why, context.nowMs)
-  }
-  const { namespace, name, uid } = pod.metadata
-  if (conditions !== before) {
-    const request = {
+  if (ready?.status !== 'True') return undefined
+  const conditions = (pod.status.conditions ?? []).map((condition) =>
+    condition === ready ? { ...condition, status: 'False', lastTransitionTime: rfc3339(context.nowMs) } : condition,
+  )
+  return {
+    request: {
       verb: 'update',
       ...podAddress(pod),
       subresource: 'status',
       body: { ...pod, status: { ...pod.status, conditions } },
-    } as const
-    if (!silenced) return { request }
-    return { request, event: { object: pod, type: 'Warning', reason: 'NodeNotReady', message: 'Node is not ready' } }
-  }
-  if (!due) return undefined
-  return {
-    request: {
-      verb: 'delete',
-      ...podAddress(pod),
-      body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } },
     },
-    event: {
-      object: pod,
-      type: 'Normal',
-      reason: 'TaintManagerEviction',
-      message: `Marking for deletion Pod ${namespace}/${name}`,
-    },
+    event: { object: pod, type: 'Warning', reason: 'NodeNotReady', message: 'Node is not ready' },
   }
 }

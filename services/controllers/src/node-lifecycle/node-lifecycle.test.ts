@@ -4,10 +4,11 @@ import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 import { describe, expect, test } from 'vitest'
 import { createReconcileHarness, type ReconcileHarness } from '../testing/reconcile-harness.ts'
 import { nodeGraceMs, nodeLifecycleReconciler } from './node-lifecycle.reconciler.ts'
-import { evictionTimeMs, tolerates } from './taint-eviction.ts'
+import { taintEvictionReconciler } from '../taint-eviction/taint-eviction.reconciler.ts'
+import { evictionTimeMs, tolerates } from '../taint-eviction/tolerations.ts'
 
 const quiet = { withoutNodes: true }
-const harness = (): ReconcileHarness => createReconcileHarness([nodeLifecycleReconciler])
+const harness = (): ReconcileHarness => createReconcileHarness([nodeLifecycleReconciler, taintEvictionReconciler])
 const nodes = { group: '', resource: 'nodes' }
 const leases = { group: 'coordination.k8s.io', resource: 'leases', namespace: 'kube-node-lease' }
 
@@ -114,7 +115,7 @@ describe('a node whose Lease is no longer renewed', () => {
     expect(none['status'].conditions).toContainEqual(
       expect.objectContaining({ type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager' }),
     )
-    expect(h.events).toContain('node-controller TaintManagerEviction Marking for deletion Pod default/none')
+    expect(h.events).toContain('taint-eviction-controller TaintManagerEviction Marking for deletion Pod default/none')
     // Services stop sending to what may be gone.
     const daemon = h.cluster.get('pods', 'default/daemon')!
     expect(daemon.status.conditions![0]).toMatchObject({ type: 'Ready', status: 'False' })
@@ -241,4 +242,28 @@ describe('tolerations', () => {
     expect(evictionTimeMs(pod, taints, 0)).toBe(Date.parse('2026-01-01T00:01:30Z'))
     expect(evictionTimeMs(pod, [...taints, { key: 'c', effect: 'NoExecute' }], 0)).toBe(0)
   })
+})
+
+test('a pod that was to go later and may stay is told of', () => {
+  const h = createReconcileHarness([taintEvictionReconciler])
+  makeNode(h, 'a')
+  makePod(h, 'p', 'a', [seconds(30)])
+  const taint = (taints: object[] | null) =>
+    h.cluster.must({
+      verb: 'patch',
+      ...nodes,
+      name: 'a',
+      patchType: 'application/merge-patch+json',
+      body: { spec: { taints } },
+    })
+  taint([{ key: 'node.kubernetes.io/unreachable', effect: 'NoExecute', timeAdded: rfc3339(h.nowMs()) }])
+  h.settle(quiet)
+  expect(h.events).toEqual([])
+  taint(null)
+  h.settle(quiet)
+  expect(h.events).toEqual(['taint-eviction-controller TaintManagerEviction Cancelling deletion of Pod default/p'])
+  taint([{ key: 'mine', effect: 'NoExecute' }])
+  h.advance(1_000, quiet)
+  expect(h.events.at(-1)).toBe('taint-eviction-controller TaintManagerEviction Marking for deletion Pod default/p')
+  expect(h.secondRun()).toEqual([])
 })

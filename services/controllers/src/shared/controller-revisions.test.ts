@@ -25,3 +25,10 @@ test('another count of collisions gives another name', () => {
   const data = revisionData(recorded[0]!.template)
   expect(revisionHash(data, 1)).not.toBe(revisionHash(data, 0))
 })
+
+test('the stored patch has the bytes that kubectl makes of the template to compare', () => {
+  const template: PodTemplateSpec = { spec: { containers: [{ name: 'b', image: 'a', resources: {} }] }, metadata: { labels: { b: '1', a: '2' } } }
+  expect(JSON.stringify(revisionData(template))).toBe(
+    '{"spec":{"template":{"$patch":"replace","metadata":{"labels":{"a":"2","b":"1"}},"spec":{"containers":[{"image":"a","name":"b","resources":{}}]}}}}',
+  )
+})

@@ -6,7 +6,7 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { CompiledSelector } from '@shiplog/api/selectors'
 import type { Command } from '@shiplog/reconcile/reconciler'
 import { keyOf, type ObjectView } from '@shiplog/reconcile/view'
-import { fnv1, goJson, safeEncode } from './names.ts'
+import { canonicalJson, fnv1, goJson, safeEncode } from './names.ts'
 import { controllerReference, isBeingDeleted, isControlledBy, orphansIndex, setOwnersCommand } from './ownership.ts'
 
 const resource = { group: 'apps', resource: 'controllerrevisions' }
@@ -23,10 +23,12 @@ const prefixCharactersMax = 223
 /** Anything that keeps its templates as ControllerRevisions. */
 export type Revised = KubeObject & { readonly spec: { readonly template: PodTemplateSpec } }
 
-/** What a revision stores: a strategic merge patch that puts its template back. */
-export const revisionData = (template: PodTemplateSpec): JsonObject => ({
-  spec: { template: { ...template, $patch: 'replace' } },
-})
+/**
+ * What a revision stores: a strategic merge patch that puts its template back. Its keys are in order: `kubectl rollout undo`
+ * and others compare bytes to see which revision is the present one.
+ */
+export const revisionData = (template: PodTemplateSpec): JsonObject =>
+  JSON.parse(canonicalJson({ spec: { template: { ...template, $patch: 'replace' } } })) as JsonObject
 
 /** The template that a revision stores. */
 export function templateOf(revision: ControllerRevision): PodTemplateSpec {

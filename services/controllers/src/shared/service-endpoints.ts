@@ -5,7 +5,7 @@ import { jsonEqual } from '@shiplog/api/patch/json-patch'
 import type { ChangeOf } from '@shiplog/reconcile/reconciler'
 import { keyOfObject, type ObjectView } from '@shiplog/reconcile/view'
 import { isBeingDeleted } from './ownership.ts'
-import { isFinished, isReady } from './pods.ts'
+import { isFinished, isReady, podCondition } from './pods.ts'
 import { podsByRarestLabel } from './pods-by-label.ts'
 
 export const serviceNameLabel = 'kubernetes.io/service-name'
@@ -105,6 +105,24 @@ export function portsOf(service: Service, pod: Pod): readonly EndpointPort[] {
 /** The host name under which DNS knows a pod of this Service, if the pod asks for one. */
 export const hostnameOf = (service: Service, pod: Pod): string | undefined =>
   pod.spec.hostname && pod.spec.subdomain === service.metadata.name ? pod.spec.hostname : undefined
+
+/** When what led to the endpoints happened, for those who measure how long that took to arrive. */
+export const triggerTimeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
+
+/** The earliest change among these pods; undefined when nothing is known of any. */
+export function triggerTimeOf(changed: readonly Pod[]): string | undefined {
+  const times = changed.flatMap((pod) => podCondition(pod, 'Ready')?.lastTransitionTime ?? [])
+  return times.length === 0 ? undefined : times.reduce((earliest, time) => (time < earliest ? time : earliest))
+}
+
+/** Annotations with the time, or without one. */
+export function withTriggerTime(
+  annotations: Readonly<Record<string, string>> | undefined,
+  time: string | undefined,
+): Record<string, string> {
+  const { [triggerTimeAnnotation]: _, ...others } = annotations ?? {}
+  return time === undefined ? others : { ...others, [triggerTimeAnnotation]: time }
+}
 
 export const podReference = (pod: Pod): ObjectReference => ({
   kind: 'Pod',

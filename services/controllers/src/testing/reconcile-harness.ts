@@ -1,11 +1,11 @@
 // Runs reconcilers over a fake cluster step by step in one thread, with time in the test's hands. What a round is told and
 // what its answers mean is the controller loop's own (libs/reconcile/src/round.ts); only the waiting is left out. After every round the same key is reconciled again on the same view of the same log position to prove
 // that a second run finds nothing more to do once its commands are in the view.
-import type { ApiResult } from '@shiplog/api/api-client'
+import type { ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { type Command, type EventRecord, type Reconciler, watchesOf } from '@shiplog/reconcile/reconciler'
-import { type Answered, KeyHistories, outcomeOf } from '@shiplog/reconcile/round'
+import { type EventRecord, type Reconciler, watchesOf } from '@shiplog/reconcile/reconciler'
+import { type Answered, KeyHistories, observeNow, outcomeOf } from '@shiplog/reconcile/round'
 import { viewFor } from '@shiplog/reconcile/runner'
 import type { ProjectedView } from '@shiplog/reconcile/view'
 import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
@@ -35,7 +35,7 @@ export interface ReconcileHarness {
 /** Creates a harness at a fixed time. */
 export function createReconcileHarness(
   reconcilers: readonly Reconciler[],
-  options: FakeNodesOptions & { readonly review?: (asked: KubeObject) => KubeObject } = {},
+  options: FakeNodesOptions & { readonly answer?: (request: ApiRequest) => ApiResult | undefined } = {},
 ): ReconcileHarness {
   let nowMs = Date.parse('2026-01-01T00:00:00Z')
   const clock = {
@@ -79,6 +79,9 @@ export function createReconcileHarness(
     events.push(`${component} ${event.reason} ${event.message}`)
   }
 
+  /** The test's word goes before the cluster's. */
+  const answer = (request: ApiRequest): ApiResult => options.answer?.(request) ?? cluster.execute(request)
+
   const round = (): boolean => {
     catchUp()
     const next = woken.entries().next()
@@ -87,22 +90,19 @@ export function createReconcileHarness(
     woken.delete(id)
     timers.delete(id)
     const begun = histories.begin(id)
-    const { failures, usedNameRounds, answers } = begun
-    const result = reconciler.reconcile(key, view, { nowMs, startedMs, failures, usedNameRounds, answers })
+    const { failures, usedNameRounds, memory } = begun
+    const observed = observeNow(reconciler.observe?.(key, view, { nowMs, memory }), answer)
+    const result = reconciler.reconcile(key, view, { nowMs, startedMs, failures, usedNameRounds, observed, memory })
     for (const event of result.events ?? []) note(reconciler.component, event)
-    const answerOf = ({ asks, request }: Command): ApiResult =>
-      asks && options.review
-        ? { ok: true, code: 201, sequence: 0, object: options.review(request.body as KubeObject) }
-        : cluster.execute(request)
-    const answered = (result.commands ?? []).map((command): Answered => [command, answerOf(command)])
+    const answered = (result.commands ?? []).map((command): Answered => [command, answer(command.request)])
     const outcome = outcomeOf(answered)
     for (const event of outcome.events) note(reconciler.component, event)
     for (const used of outcome.usedNames) view.noteDeleted(used.groupResource, used.key, nowMs)
     const metUsedName = outcome.usedNames.length > 0
     histories.conclude(id, begun, outcome.failures, metUsedName)
-    histories.noteAnswers(id, outcome.answers)
+    histories.remember(id, result.memory)
     if (outcome.failures.length > 0) timers.set(id, nowMs + retryMs)
-    else if (metUsedName || outcome.answers.length > 0) wake(reconciler, key)
+    else if (metUsedName) wake(reconciler, key)
     else if (result.requeueAfterMs !== undefined) timers.set(id, nowMs + Math.max(1, result.requeueAfterMs))
     catchUp()
     return true
@@ -141,15 +141,15 @@ export function createReconcileHarness(
     },
     secondRun: () => {
       catchUp()
-      return [...known.values()].flatMap(({ reconciler, key }) =>
-        (reconciler.reconcile(key, view, { nowMs, startedMs, failures: [], usedNameRounds: 0 }).commands ?? [])
-          // A review that is asked again changes nothing.
-          .filter(({ asks }) => !asks)
-          .map(
+      return [...known.values()].flatMap(({ reconciler, key }) => {
+        const { memory } = histories.begin(`${reconciler.name} ${key}`)
+        const observed = observeNow(reconciler.observe?.(key, view, { nowMs, memory }), answer)
+        const context = { nowMs, startedMs, failures: [], usedNameRounds: 0, observed, memory }
+        return (reconciler.reconcile(key, view, context).commands ?? []).map(
           ({ request }) =>
             `${reconciler.name} ${key}: ${request.verb} ${request.resource} ${request.subresource ?? ''}`,
-        ),
-      )
+        )
+      })
     },
   }
 }

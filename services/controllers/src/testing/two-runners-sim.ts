@@ -2,11 +2,11 @@
 // each command arrives come in an order drawn from a seed. One of the two can be killed at any of its commands, before it is
 // sent or after it was stored; another takes its place that knows the cluster as it was at some time past. Whatever happens,
 // the same story must end with the same children. What the runner promises (libs/reconcile) is kept, and nothing more.
-import type { ApiRequest } from '@shiplog/api/api-client'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { ApiRequest, ApiResult } from '@shiplog/api/api-client'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { ObjectChange } from '@shiplog/feed/object-feed'
 import type { Command, Reconciler } from '@shiplog/reconcile/reconciler'
-import { type Answered, KeyHistories, type KeyHistory, outcomeOf } from '@shiplog/reconcile/round'
+import { type Answered, KeyHistories, type KeyHistory, observeNow, outcomeOf } from '@shiplog/reconcile/round'
 import { viewFor } from '@shiplog/reconcile/runner'
 import { createFakeCluster, type FakeCluster } from '@shiplog/testing/fake-cluster'
 import { createFakeNodes, type FakeNodesOptions } from '@shiplog/testing/fake-nodes'
@@ -22,6 +22,8 @@ export interface Story {
   readonly startMs?: number
   /** What people do, each when everything before has come to rest. */
   readonly deeds: readonly ((cluster: FakeCluster) => void)[]
+  /** Answers what an observation asks for in place of the cluster; undefined lets the cluster answer. */
+  readonly answer?: (request: ApiRequest, cluster: FakeCluster) => ApiResult | undefined
   /** How long the cluster runs on after each deed. */
   readonly restMs?: number
 }
@@ -54,6 +56,7 @@ interface Round {
   readonly waiting: Command[]
   readonly answered: Answered[]
   readonly requeueAfterMs: number | undefined
+  readonly memory: JsonObject | undefined
 }
 
 interface World {
@@ -151,9 +154,13 @@ class SimulatedRunner {
     this.#woken.delete(id)
     this.timers.delete(id)
     const begun = this.#histories.begin(id)
-    const { failures, usedNameRounds } = begun
-    const context = { nowMs: this.#world.nowMs, startedMs: this.#startedMs, failures, usedNameRounds }
-    const { commands = [], requeueAfterMs } = work.reconciler.reconcile(work.key, this.#view, context)
+    const { failures, usedNameRounds, memory } = begun
+    const { nowMs, cluster, story } = this.#world
+    const ask = (request: ApiRequest): ApiResult => story.answer?.(request, cluster) ?? cluster.execute(request)
+    const observed = observeNow(work.reconciler.observe?.(work.key, this.#view, { nowMs, memory }), ask)
+    const context = { nowMs, startedMs: this.#startedMs, failures, usedNameRounds, observed, memory }
+    const result = work.reconciler.reconcile(work.key, this.#view, context)
+    const { commands = [], requeueAfterMs } = result
     const name = `${++this.#world.rounds}`
     const round = {
       name,
@@ -163,6 +170,7 @@ class SimulatedRunner {
       waiting: [...commands],
       answered: [],
       requeueAfterMs,
+      memory: result.memory,
     }
     this.#rounds.set(id, round)
     if (commands.length === 0) this.#conclude(id, round)
@@ -182,7 +190,7 @@ class SimulatedRunner {
     if (round.waiting.length === 0) this.#conclude(id, round)
   }
 
-  #conclude(id: string, { work, begun, answered, requeueAfterMs }: Round): void {
+  #conclude(id: string, { work, begun, answered, requeueAfterMs, memory }: Round): void {
     this.#rounds.delete(id)
     const { nowMs, cluster } = this.#world
     const { sequence, failures, usedNames } = outcomeOf(answered)
@@ -190,6 +198,7 @@ class SimulatedRunner {
     const metUsedName = usedNames.length > 0
     this.#awaited.set(id, metUsedName ? cluster.sequence : Math.max(sequence, this.#awaited.get(id) ?? 0))
     this.#histories.conclude(id, begun, failures, metUsedName)
+    this.#histories.remember(id, memory)
     if (failures.length > 0) this.timers.set(id, nowMs + retryMs)
     else if (metUsedName) this.#enqueue(work)
     else if (requeueAfterMs !== undefined) this.timers.set(id, nowMs + Math.max(1, requeueAfterMs))

@@ -48,7 +48,7 @@ const facts = (pod: Pod) => ({
 function process(container: JsonObject, spec: JsonObject = {}, uid = 1_000) {
   const whole = { name: 'main', command: ['run'], ...container }
   const pod = podWith(whole, spec)
-  return processOf({ ...facts(pod), container: whole as unknown as Container, lookup, base: { PATH: '/bin', SHIPLOG_ROOT: '/r' }, uid })
+  return processOf({ ...facts(pod), container: whole as unknown as Container, lookup, base: { PATH: '/bin', SHIPLOG_ROOT: '/r', HOSTNAME: 'web-0' }, uid })
 }
 
 describe('the environment', () => {
@@ -195,7 +195,7 @@ describe('the process', () => {
 describe('volumes', () => {
   const volumes = (...list: JsonObject[]) => {
     const pod = podWith({ command: ['x'], resources: { limits: { cpu: '2' } } }, { volumes: list })
-    return podVolumes(facts(pod), lookup).map((volume) =>
+    return podVolumes(facts(pod), lookup, () => 'a-token').map((volume) =>
       volume.kind === 'files'
         ? {
             ...volume,

@@ -6,11 +6,14 @@ import { fieldValue, type PodFacts, resourceValue } from './field-references.ts'
 import { keysOf, type Lookup, type Reference, type ReferenceKind, bytesAt, wordOf } from './references.ts'
 import { expandVariables } from './variable-expansion.ts'
 
-export interface ProcessInput extends PodFacts {
+export interface EnvironmentInput extends PodFacts {
   readonly container: Container
   readonly lookup: Lookup
-  /** What every container finds; see RealContainers. */
+  /** What every container finds: of processes see RealContainers; of containers, the Services. */
   readonly base: Readonly<Record<string, string>>
+}
+
+export interface ProcessInput extends EnvironmentInput {
   /** The user as whom containers run that name none. */
   readonly uid: number
 }
@@ -55,10 +58,13 @@ export function processOf(input: ProcessInput): ProcessConfig {
     ...userOf(input),
     terminationMessagePath: container.terminationMessagePath || '/dev/termination-log',
     outputAsMessage: container.terminationMessagePolicy === 'FallbackToLogsOnError',
+    ...(container.stdin ? { stdin: true } : {}),
+    ...(container.stdin && container.stdinOnce ? { stdinOnce: true } : {}),
   }
 }
 
-function mountOf(mount: MountSpec, expand: (text: string) => string): VolumeMount {
+/** Throws RuntimeFailure for a part of a volume that cannot be. */
+export function mountOf(mount: MountSpec, expand: (text: string) => string): VolumeMount {
   const subPath = expand(mount.subPathExpr ?? '') || (mount.subPath ?? '')
   if (subPath.includes('$(')) {
     throw configError(`failed to generate subpath for volumeMount "${mount.name}": missing value for a variable`)
@@ -69,9 +75,9 @@ function mountOf(mount: MountSpec, expand: (text: string) => string): VolumeMoun
 }
 
 /** From the sources first, then one by one; later ones see earlier ones and win. */
-function environmentOf(input: ProcessInput): Record<string, string> {
-  const { container, base, pod } = input
-  const env: Record<string, string> = { ...base, HOSTNAME: pod.spec.hostname || pod.metadata.name }
+export function environmentOf(input: EnvironmentInput): Record<string, string> {
+  const { container, base } = input
+  const env: Record<string, string> = { ...base }
   for (const source of container.envFrom ?? []) {
     const prefix = source.prefix ?? ''
     for (const kind of ['configmaps', 'secrets'] as const) {
@@ -101,7 +107,7 @@ function environmentOf(input: ProcessInput): Record<string, string> {
 }
 
 /** Undefined for what is optional and not there. */
-function variableValue(input: ProcessInput, from: EnvVarSource): string | undefined {
+function variableValue(input: EnvironmentInput, from: EnvVarSource): string | undefined {
   if (from.fieldRef) {
     const path = from.fieldRef.fieldPath
     const value = fieldValue(input, path)

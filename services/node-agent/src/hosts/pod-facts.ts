@@ -10,7 +10,7 @@ export const containerSpecsOf = ({ spec }: Pod): (Container | EphemeralContainer
   ...(spec.ephemeralContainers ?? []),
 ]
 
-export const containerSpecOf = ({ pod }: HostedPod, { name, image }: ContainerWork): Container =>
+export const containerSpecOf = ({ pod }: Pick<HostedPod, 'pod'>, { name, image }: ContainerWork): Container =>
   containerSpecsOf(pod).find((container) => container.name === name) ?? { name, image, resources: {} }
 
 export const volumesIn = ({ spec }: Pod): readonly Volume[] => spec.volumes ?? []
@@ -26,3 +26,6 @@ export const factsOf = ({ pod, node, work }: HostedPod): PodFacts => ({
   podIPs: work.podIPs.length > 0 ? work.podIPs : node.internalIPs,
   allocatable: node.capacity,
 })
+
+/** The name that the pod has for itself. */
+export const hostnameOf = ({ metadata, spec }: Pod): string => spec.hostname || metadata.name

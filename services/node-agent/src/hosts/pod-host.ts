@@ -1,6 +1,10 @@
 // What differs between kinds of nodes: how a pod is prepared, started, stopped, judged ready and found again. The agent has
-// one PodHost and asks no further; simulated-host.ts and process-host.ts are the two there are.
+// one PodHost and asks no further: of simulated nodes, of processes of the machine, or of containers in a runtime.
+import type { ApiClient } from '@shiplog/api/api-client'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import type { ObjectFeed } from '@shiplog/feed/object-feed'
+import type { ContainerLogs } from '@shiplog/node/container-logs'
+import type { NodeStreams } from '@shiplog/node/node-streams'
 import type {
   ContainerExit,
   KnownContainer,
@@ -8,8 +12,12 @@ import type {
   SandboxConfig,
   StartedContainer,
 } from '@shiplog/node/container-runtime'
+import type { PodUsage } from '@shiplog/api-client/wire/node-usage'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Logger } from '@shiplog/runtime/logger'
 import type { NodeConfig } from '../node-object.ts'
 import type { ContainerWork, PodWork } from '../pod-work.ts'
+import type { ProbeNetwork } from './probe-call.ts'
 
 /** A pod of the agent, as far as a host needs it. */
 export interface HostedPod {
@@ -39,6 +47,15 @@ export interface PodHostListener {
 }
 
 export interface PodHost {
+  /** As nodeInfo shows it: `containerd://2.1.9`. */
+  readonly version: string
+  /** Where output is kept; absent where containers print nothing. */
+  readonly logs?: ContainerLogs
+  /** The way into running containers; absent where there is none. */
+  readonly streams?: NodeStreams
+  /** The way to addresses of pods and of the node; absent: over the machine's own network. */
+  readonly network?: ProbeNetwork
+
   /** Containers outlive the agent, so the host is asked about every pod, also one that was never reported as started. */
   readonly outlivesAgent: boolean
 
@@ -75,6 +92,8 @@ export interface PodHost {
     config: SandboxConfig,
     known: readonly KnownContainer[],
   ): Promise<RecoveredPod | undefined>
+  /** What these pods use, by uid; those that use nothing yet are left out. */
+  usage(pods: readonly HostedPod[]): Promise<ReadonlyMap<string, PodUsage>>
   /** Removes all pods but these: they went while the agent was away. */
   keepOnly(podUids: ReadonlySet<string>): void
 
@@ -82,5 +101,18 @@ export interface PodHost {
   /** The agent stops, within 3 s. What becomes of containers is the runtime's affair. */
   stop(): Promise<void>
 }
+
+/** What the agent has for its host. */
+export interface PodHostPorts {
+  readonly client: ApiClient
+  readonly feed: ObjectFeed
+  readonly clock: Clock
+  readonly log: Logger
+  /** The annotations of one of the agent's Nodes, as they are now. */
+  annotationsOf(node: string): Readonly<Record<string, string>>
+}
+
+/** A kind of node, said once where an agent is composed. */
+export type PodHostFactory = (ports: PodHostPorts) => PodHost
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

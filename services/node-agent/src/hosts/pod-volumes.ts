@@ -5,10 +5,13 @@ import type {
   DownwardAPIProjection,
   KeyToPath,
   Pod,
+  ServiceAccountTokenProjection,
   Volume,
   VolumeProjection,
 } from '@shiplog/api/generated/types/core-v1'
+import { bytesOf } from '@shiplog/api/quantity'
 import { type PodVolume, RuntimeFailure, type VolumeFile } from '@shiplog/node/container-runtime'
+import type { TokenOf } from './service-account-tokens.ts'
 import { fieldValue, type PodFacts, resourceValue } from './field-references.ts'
 import { keysOf, type Lookup, type Reference, type ReferenceKind, bytesAt, wordOf } from './references.ts'
 
@@ -43,18 +46,46 @@ export function referencesOfVolumes(pod: Pod): Reference[] {
     ])
 }
 
+/** What volumes are like on a kind of node. */
+export interface VolumeStyle {
+  /** `process`, `container`: as messages call it. */
+  readonly nodeKind: string
+  /** Containers run as users of the machine: files belong to the user of the pod, and Secrets are for nobody else's eyes. */
+  readonly ownedByUser: boolean
+  /** Whether there are volumes of images. */
+  readonly images: boolean
+}
+
+export const processVolumes: VolumeStyle = { nodeKind: 'processes', ownedByUser: true, images: false }
+export const containerVolumes: VolumeStyle = { nodeKind: 'containers', ownedByUser: false, images: true }
+
 /** Throws RuntimeFailure with reason FailedMount. */
-export function podVolumes(facts: PodFacts, lookup: Lookup): PodVolume[] {
-  const owner = ownerOf(facts.pod)
+export function podVolumes(
+  facts: PodFacts,
+  lookup: Lookup,
+  tokenOf: TokenOf,
+  style: VolumeStyle = processVolumes,
+): PodVolume[] {
+  const whose = style.ownedByUser ? ownerOf(facts.pod) : groupOf(facts.pod)
   return volumesOf(facts.pod).map((volume) => {
-    const { name } = volume
-    if (volume.emptyDir) return { kind: 'empty', name, ...owner }
-    if (volume.hostPath)
-      return { kind: 'host', name, path: volume.hostPath.path, type: volume.hostPath.type ?? '' }
+    const { name, emptyDir, hostPath, image } = volume
+    if (emptyDir) {
+      const { medium, sizeLimit } = emptyDir
+      const limit = sizeLimit === undefined ? undefined : bytesOf(String(sizeLimit))
+      return {
+        ...{ kind: 'empty', name, ...whose },
+        ...(medium === 'Memory' ? { inMemory: true } : {}),
+        ...(limit === undefined || limit === 0 ? {} : { sizeLimitBytes: limit }),
+      }
+    }
+    if (hostPath) return { kind: 'host', name, path: hostPath.path, type: hostPath.type ?? '' }
+    if (image && style.images) {
+      return { kind: 'image', name, reference: image.reference ?? '', pullPolicy: image.pullPolicy ?? '' }
+    }
     try {
-      const files = filesOf(facts, volume, lookup)
-      const secret = sourcesOf(volume).some((source) => source.secret !== undefined)
-      return { kind: 'files', name, files, secret, ...owner }
+      const files = filesOf({ ...facts, lookup, tokenOf, style }, volume)
+      const secret = style.ownedByUser && sourcesOf(volume).some((source) => source.secret !== undefined)
+      return { kind: 'files', name, files, secret, ...whose }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       throw new RuntimeFailure('FailedMount', `MountVolume.SetUp failed for volume "${name}" : ${reason}`)
@@ -69,36 +100,71 @@ function ownerOf(pod: Pod): { owner?: number } {
   return user === undefined ? {} : { owner: user }
 }
 
-function filesOf(facts: PodFacts, volume: Volume, lookup: Lookup): VolumeFile[] {
+function groupOf({ spec }: Pod): { group?: number } {
+  const group = spec.securityContext?.fsGroup
+  return group === undefined ? {} : { group }
+}
+
+/** The one user as whom all containers run, when there is one. */
+function onlyUserOf({ spec }: Pod): number | undefined {
+  const all = [...(spec.containers ?? []), ...(spec.initContainers ?? [])]
+  const users = new Set(all.map(({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser))
+  return users.size === 1 ? [...users][0] : undefined
+}
+
+interface FileSources extends PodFacts {
+  readonly lookup: Lookup
+  readonly tokenOf: TokenOf
+  readonly style: VolumeStyle
+}
+
+function filesOf(from: FileSources, volume: Volume): VolumeFile[] {
   const sources = sourcesOf(volume)
   if (sources.length === 0 && !volume.projected) {
     const kind = Object.keys(volume).find((field) => field !== 'name') ?? 'nothing'
-    throw new Error(`volumes of type ${kind} do not exist on a node of processes`)
+    throw new Error(`volumes of type ${kind} do not exist on a node of ${from.style.nodeKind}`)
   }
   const files = new Map<string, VolumeFile>()
   for (const source of sources) {
-    const more =
-      source.configMap !== undefined
-        ? objectFiles('configmaps', source.configMap, source.defaultMode, lookup)
-        : source.secret !== undefined
-          ? objectFiles('secrets', source.secret, source.defaultMode, lookup)
-          : source.downwardAPI !== undefined
-            ? downwardFiles(facts, source.downwardAPI, source.defaultMode)
-            : []
-    // There is no API for tokens of service accounts yet: the file stays away.
-    if (more.length === 0 && source.clusterTrustBundle) {
-      throw new Error('volumes of type clusterTrustBundle do not exist on a node of processes')
-    }
+    const more = sourceFiles(from, source)
     for (const file of more) files.set(file.path, file)
   }
   return [...files.values()]
+}
+
+function sourceFiles(from: FileSources, source: Source): VolumeFile[] {
+  const { configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle, defaultMode } = source
+  if (configMap) return objectFiles('configmaps', configMap, defaultMode, from)
+  if (secret) return objectFiles('secrets', secret, defaultMode, from)
+  if (downwardAPI) return downwardFiles(from, downwardAPI, defaultMode)
+  if (serviceAccountToken) return [tokenFile(from, serviceAccountToken, defaultMode)]
+  if (clusterTrustBundle) {
+    throw new Error(`volumes of type clusterTrustBundle do not exist on a node of ${from.style.nodeKind}`)
+  }
+  return []
+}
+
+/** As upstream: for the one user of the pod alone, or for its group, else for everybody in it. */
+function tokenFile(
+  { pod, tokenOf, style }: FileSources,
+  source: ServiceAccountTokenProjection,
+  defaultMode = defaultFileMode,
+): VolumeFile {
+  const content = Buffer.from(tokenOf(source), 'utf8')
+  if (style.ownedByUser) return { path: source.path, content, mode: 0o600 }
+  const owner = onlyUserOf(pod)
+  const narrow = owner !== undefined || pod.spec.securityContext?.fsGroup !== undefined
+  return {
+    ...{ path: source.path, content, mode: narrow ? 0o600 : defaultMode & 0o777 },
+    ...(owner === undefined ? {} : { owner }),
+  }
 }
 
 function objectFiles(
   kind: ReferenceKind,
   source: ConfigMapProjection,
   mode: number | undefined,
-  lookup: Lookup,
+  { lookup, style }: FileSources,
 ): VolumeFile[] {
   const name = source.name ?? ''
   const object = lookup(kind, name)
@@ -106,7 +172,7 @@ function objectFiles(
     if (source.optional === true) return []
     throw new Error(`${wordOf(kind)} "${name}" not found`)
   }
-  const mask = kind === 'secrets' ? ownerBits : 0o777
+  const mask = kind === 'secrets' && style.ownedByUser ? ownerBits : 0o777
   const modeOf = (item?: KeyToPath): number => (item?.mode ?? mode ?? defaultFileMode) & mask
   const { items } = source
   if (items === undefined || items.length === 0) {

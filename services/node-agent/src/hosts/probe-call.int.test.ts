@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { systemClock } from '@shiplog/runtime/clock'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -93,9 +94,69 @@ describe('exec', () => {
   })
 })
 
-test('what this node cannot do fails in words', async () => {
-  expect(await call({ grpc: { port: 1 } })).toEqual({
-    ok: false,
-    message: 'gRPC probes do not exist on a node of processes',
+describe('grpc', () => {
+  /** Answers health questions by the name of the service, as a gRPC server does. */
+  const health = async (statuses: Readonly<Record<string, number>>): Promise<{ port: number; close(): void }> => {
+    const server = createHttp2Server()
+    server.on('stream', (stream: ServerHttp2Stream, headers) => {
+      const parts: Buffer[] = []
+      stream.on('data', (chunk: Buffer) => parts.push(chunk))
+      stream.on('end', () => {
+        const service = Buffer.concat(parts).subarray(7).toString()
+        const status = statuses[service]
+        const known = status !== undefined && headers[':path'] === '/grpc.health.v1.Health/Check'
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': known ? '0' : '5' }))
+        stream.end(known ? Buffer.from([0, 0, 0, 0, 2, 0x08, status]) : undefined)
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return { port: (server.address() as AddressInfo).port, close: () => server.close() }
+  }
+
+  test('a service that serves is healthy, one that does not or is unknown is not', async () => {
+    const server = await health({ '': 1, shop: 1, broken: 2 })
+    try {
+      expect(await call({ grpc: { port: server.port } })).toEqual({ ok: true, message: '' })
+      expect(await call({ grpc: { port: server.port, service: 'shop' } })).toEqual({ ok: true, message: '' })
+      expect(await call({ grpc: { port: server.port, service: 'broken' } })).toEqual({
+        ok: false,
+        message: 'service unhealthy (responded with "NOT_SERVING")',
+      })
+      expect(await call({ grpc: { port: server.port, service: 'nobody' } })).toMatchObject({ ok: false })
+    } finally {
+      server.close()
+    }
+  })
+
+  test('nobody there is a failure', async () => {
+    expect(await call({ grpc: { port: 1 } })).toEqual({
+      ok: false,
+      message: 'error: health rpc probe failed: dial tcp 127.0.0.1:1: connect: connection refused',
+    })
+  })
+})
+
+describe('over another network than the machine’s', () => {
+  test('http and tcp probes go the way they are given', async () => {
+    const asked: string[] = []
+    const network = {
+      dial: (host: string, wanted: number) => {
+        asked.push(`${host}:${wanted}`)
+        return new Promise<Socket>((resolve) => {
+          const socket = connect(port, '127.0.0.1', () => resolve(socket))
+        })
+      },
+    }
+    const other = { podIP: '10.244.9.9', network }
+    expect(await call({ httpGet: { port: 80, path: '/200' } }, other)).toEqual({ ok: true, message: 'body' })
+    expect(await call({ tcpSocket: { port: 81 } }, other)).toEqual({ ok: true, message: '' })
+    expect(asked).toEqual(['10.244.9.9:80', '10.244.9.9:81'])
+    const refused = { ...other, network: { dial: () => Promise.reject(Object.assign(new Error(), { code: 'ECONNREFUSED' })) } }
+    expect(await call({ tcpSocket: { port: 81 } }, refused)).toEqual({
+      ok: false,
+      message: 'dial tcp 10.244.9.9:81: connect: connection refused',
+    })
+    expect(await call({ httpGet: { port: 81 } }, refused)).toMatchObject({ ok: false, message: expect.stringContaining('connection refused') })
   })
 })

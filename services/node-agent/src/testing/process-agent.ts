@@ -8,6 +8,7 @@ import { createProcessRuntime } from '@shiplog/node/process-runtime'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
+import { processHost } from '../hosts/process-host.ts'
 import { createNodeAgent } from '../node-agent.ts'
 import { processNode } from '../node-object.ts'
 
@@ -75,7 +76,7 @@ async function run(directory: string): Promise<void> {
         }
       },
     },
-    runtime: createProcessRuntime({ ...ports, directory, onStop: 'end' }),
+    host: processHost(createProcessRuntime({ ...ports, directory, onStop: 'end' })),
     nodes: { count: 0 },
     extraNodes: [processNode(processNodeName, machine)],
     eventObjects: false,

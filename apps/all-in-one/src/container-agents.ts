@@ -1,0 +1,123 @@
+// The agents of nodes whose pods run in containerd: one an agent, on the bus as its node and as nobody else. Loaded only when
+// such nodes are asked for.
+import { readFileSync } from 'node:fs'
+import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
+import { createBusFeed } from '@shiplog/api-client/bus-feed'
+import type { IpRanges } from '@shiplog/api/ip-address'
+import type { Bus } from '@shiplog/events/bus/bus'
+import { type ContainerdNode, startContainerdNodes, whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
+import { type NodePrograms, provideNodePrograms } from '@shiplog/node/containerd/programs'
+import { createCriClient } from '@shiplog/node/cri/cri-client'
+import { diskBytes, type Machine } from '@shiplog/node/machine'
+import { agentsOfNodes } from '@shiplog/node-agent/agents-of-nodes'
+import { criHost } from '@shiplog/node-agent/hosts/cri/cri-backend'
+import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
+import { containerNode } from '@shiplog/node-agent/node-object'
+import { podRangesOf } from '@shiplog/node-agent/pod-ranges'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Ids } from '@shiplog/runtime/ids'
+import type { Logger } from '@shiplog/runtime/logger'
+import { secretDirectory } from '@shiplog/runtime/secret-files'
+import type { Service } from '@shiplog/runtime/service'
+
+export interface ContainerAgentsDeps {
+  /** Of the service, as kube-system shows it. */
+  readonly name: string
+  readonly count: number
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+  readonly machine: Machine
+  /** Of these nodes alone; made when it is not there. */
+  readonly directory: string
+  readonly podRanges: IpRanges | undefined
+  /** Simulated nodes of the cluster: they come first in the ranges, and are what pods choose when they say nothing. */
+  readonly simulatedNodes: number
+  readonly progress: (line: string) => void
+}
+
+export interface ContainerAgents {
+  readonly service: Service
+  readonly nodes: readonly ContainerdNode[]
+  /** Lets pods reach the API at the address of its Service. */
+  serveApi(port: number, serviceIP: string | undefined): Promise<void>
+}
+
+const nodeNameOf = (index: number): string => `worker-${index}`
+/** Upstream's default. */
+const podsMax = 110
+
+/** Rejects with one line for people where the machine cannot have such nodes. */
+export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<ContainerAgents> {
+  const { bus, clock, ids, machine, directory, progress, count } = deps
+  const why = whyNoContainerdNodes()
+  if (why !== undefined) throw new Error(`--node containerd: ${why}`)
+  const programs: NodePrograms = await provideNodePrograms({ progress })
+  secretDirectory(directory)
+  const configs = Array.from({ length: count }, (_, index) =>
+    containerNode(nodeNameOf(index), { ...machine, diskBytes: diskBytes(directory) }, {
+      podCIDRs: podRangesOf(deps.simulatedNodes + index, podsMax, deps.podRanges),
+      index,
+      isTainted: deps.simulatedNodes > 0,
+    }),
+  )
+  const started = await startContainerdNodes({ directory, nodes: configs, programs, clock })
+  const agents = new Map<string, NodeAgent>()
+  const clients = started.nodes.map(({ criSocket }) => createCriClient(criSocket, clock))
+  for (const [index, config] of configs.entries()) {
+    const node = started.nodes[index]!
+    const log = deps.logger.child({ component: deps.name, node: config.name })
+    const agent = createNodeAgent({
+      ...{ bus, clock, ids, log },
+      name: deps.name,
+      feed: createBusFeed({ bus, clock, ids, log, node: config.name }),
+      client: createBusApiClient({ bus, clock, user: `system:node:${config.name}` }),
+      host: criHost(
+        {
+          client: clients[index]!,
+          runtimeName: 'containerd',
+          runtimeVersion: node.containerdVersion,
+          mounts: { directory: node.directory, holderPid: node.holderPid },
+          cgroupParent: node.cgroupParent,
+          names: { clusterDomain: 'cluster.local', clusterDns: undefined, resolvConf: textOf('/etc/resolv.conf'), hosts: textOf('/etc/hosts') },
+          network: { dial: started.dial },
+        },
+        ids,
+      ),
+      nodes: { count: 0 },
+      extraNodes: [config],
+    })
+    agents.set(config.name, agent)
+  }
+  progress(
+    `nodes ${configs.map(({ name }) => name).join(', ')}: pods run in containerd ${programs.containerdVersion} (${programs.how})`,
+  )
+  const all = agentsOfNodes(agents)
+  let api: Disposable | undefined
+  const service: Service = {
+    ...all,
+    name: deps.name,
+    async stop() {
+      await all.stop()
+      for (const client of clients) client.close()
+      api?.[Symbol.dispose]()
+      await started.stop()
+    },
+  }
+  return {
+    service,
+    nodes: started.nodes,
+    async serveApi(port, serviceIP) {
+      api = await started.serveApi(port, serviceIP)
+    },
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

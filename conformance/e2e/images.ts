@@ -1,0 +1,57 @@
+// The images that Kubernetes' suite runs in its pods, made here under their names: no registry is asked. The suite's own server
+// comes from its Go module; what it calls nginx is the small web server of busybox, on the same port.
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { imageArchive, type ImageConfig, type ImageFile } from '@shiplog/node/containerd/image-archive'
+import { pauseProgram } from '@shiplog/node/containerd/pause-image'
+import { busyboxFiles, searchPath } from '../containers/node-image.ts'
+import { provideUpstream } from '../upstream/provide.ts'
+
+const prefix = 'registry.k8s.io/e2e-test-images'
+
+interface SuiteImage {
+  readonly names: readonly string[]
+  readonly files: readonly ImageFile[]
+  readonly config: ImageConfig
+}
+
+async function suiteImages(progress: (line: string) => void): Promise<SuiteImage[]> {
+  const busybox = await busyboxFiles()
+  const agnhost = await readFile(await provideUpstream('agnhost', progress))
+  const page: ImageFile = { path: 'www/index.html', content: Buffer.from('<title>Welcome to nginx!</title>\n') }
+  return [
+    {
+      names: [`${prefix}/busybox:1.37.0-1`, `${prefix}/busybox:1.36.1-1`, 'docker.io/library/busybox:1'],
+      files: busybox,
+      config: { Cmd: ['sh'], Env: [searchPath] },
+    },
+    {
+      names: [`${prefix}/agnhost:2.63.0`, `${prefix}/agnhost:2.55`],
+      files: [...busybox, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
+      config: { Entrypoint: ['/agnhost'], Cmd: ['pause'], Env: [searchPath] },
+    },
+    {
+      names: [`${prefix}/nginx:1.15-4`, `${prefix}/nginx:1.27-0`],
+      files: [...busybox, page],
+      config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [searchPath] },
+    },
+    { names: [`${prefix}/nonroot:1.5`], files: busybox, config: { Cmd: ['id', '-u'], User: '1234', Env: [searchPath] } },
+    {
+      names: ['registry.k8s.io/pause:3.10.2'],
+      files: [{ path: 'pause', content: pauseProgram(), mode: 0o755 }],
+      config: { Entrypoint: ['/pause'] },
+    },
+  ]
+}
+
+/** Writes the archives into a directory; gives their paths. */
+export async function makeSuiteImages(directory: string, progress: (line: string) => void): Promise<string[]> {
+  const images = await suiteImages(progress)
+  return await Promise.all(
+    images.map(async ({ names, files, config }, index) => {
+      const archive = join(directory, `image-${index}.tar`)
+      await writeFile(archive, imageArchive(names, files, config))
+      return archive
+    }),
+  )
+}

@@ -1,0 +1,75 @@
+// The network of the nodes of one cluster on one machine: a bridge in a namespace of its own, a cable to each node, and
+// routes from each node to the pods of the others. Every step may be done again.
+import { inNamespace } from './holder.ts'
+
+/** Addresses between the nodes: the door has the first, node i the one ten after. */
+export const doorAddress = '172.30.0.1'
+export const apiPort = 6443
+export const nodeAddress = (index: number): string => `172.30.${Math.floor((index + 10) / 256)}.${(index + 10) % 256}`
+const prefixBits = 16
+const bridge = 'nodes0'
+
+export interface NetworkedNode {
+  readonly index: number
+  readonly holderPid: number
+  readonly podCIDRs: readonly string[]
+}
+
+/** For the holder of the network itself. */
+export const prepareBridge: readonly string[] = [
+  'mount --make-rprivate /',
+  'mount -t tmpfs -o mode=0755 tmpfs /run',
+  'ip link set lo up',
+  `ip link add ${bridge} type bridge`,
+  `ip addr add ${doorAddress}/${prefixBits} dev ${bridge}`,
+  `ip link set ${bridge} up`,
+]
+
+const isIpv4 = (cidr: string): boolean => !cidr.includes(':')
+
+/** Connects a node, and tells everybody the way to its pods. */
+export async function connectNode(doorPid: number, node: NetworkedNode, others: readonly NetworkedNode[]): Promise<void> {
+  const { index, holderPid, podCIDRs } = node
+  const address = nodeAddress(index)
+  const routeTo = (cidrs: readonly string[], via: string): string[] =>
+    cidrs.filter(isIpv4).map((cidr) => `ip route replace ${cidr} via ${via}`)
+  await inNamespace(
+    doorPid,
+    'net',
+    [
+      `ip link show n${index} >/dev/null 2>&1 || ip link add n${index} type veth peer name eth0 netns ${holderPid}`,
+      `ip link set n${index} master ${bridge} up`,
+    ].join('\n'),
+  )
+  await inNamespace(
+    holderPid,
+    'net',
+    [
+      'ip link set lo up',
+      `ip addr replace ${address}/${prefixBits} dev eth0`,
+      'ip link set eth0 up',
+      `ip route replace default via ${doorAddress}`,
+      'echo 1 > /proc/sys/net/ipv4/ip_forward',
+      // Else the answer of a pod to another pod of its node does not pass by the rules that changed the question.
+      'if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables; fi',
+      ...others.flatMap((other) => routeTo(other.podCIDRs, nodeAddress(other.index))),
+    ].join('\n'),
+  )
+  await inNamespace(doorPid, 'net', routeTo(podCIDRs, address).join('\n'))
+}
+
+/** In a node: the Service of the API leads to the door. */
+export const apiServiceRules = (serviceIP: string): string =>
+  [
+    'add table ip shiplog-api',
+    'delete table ip shiplog-api',
+    'table ip shiplog-api {',
+    '  chain pods { type nat hook prerouting priority dstnat; policy accept;',
+    `    ip daddr ${serviceIP} tcp dport 443 dnat to ${doorAddress}:${apiPort}`,
+    '  }',
+    '  chain node { type nat hook output priority dstnat; policy accept;',
+    `    ip daddr ${serviceIP} tcp dport 443 dnat to ${doorAddress}:${apiPort}`,
+    '  }',
+    '}',
+    '',
+  ].join('\n')

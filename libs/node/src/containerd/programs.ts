@@ -1,0 +1,196 @@
+// Provides the programs of a node of containers: containerd, runc, the CNI plugins and nft. They are taken from the machine
+// when it has them all; else from the newest packages of its distribution, downloaded through a private apt directory and
+// unpacked into the checkout's cache. Nothing of the system's is touched. What is found is run once before it is believed.
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { access, constants, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { delimiter, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+const root = resolve(import.meta.dirname, '..', '..', '..', '..')
+const defaultCacheDir = join(root, '.cache', 'containerd')
+
+const askTimeoutMs = 20_000
+const fetchTimeoutMs = 300_000
+/** CNI plugins of a machine that has its own. */
+const systemCniDirs = ['/opt/cni/bin', '/usr/lib/cni']
+const cniPlugins = ['bridge', 'host-local', 'loopback', 'portmap']
+
+/** Programs of a node, all checked. */
+export interface NodePrograms {
+  /** Directories to be searched before PATH: containerd looks for its shim there. */
+  readonly path: readonly string[]
+  readonly containerd: string
+  readonly containerdVersion: string
+  readonly runc: string
+  readonly cniDir: string
+  readonly nft: string
+  /** `machine`, `cache` or `packages`. */
+  readonly how: string
+}
+
+export interface ProvideProgramsOptions {
+  /** False: look only, download nothing. Default true. */
+  readonly fetch?: boolean
+  readonly progress?: (line: string) => void
+  readonly cacheDir?: string
+}
+
+/** Finds or downloads them; rejects with one line that says what is missing. */
+export async function provideNodePrograms(options: ProvideProgramsOptions = {}): Promise<NodePrograms> {
+  const cacheDir = options.cacheDir ?? defaultCacheDir
+  const own = await ofMachine()
+  if (own !== undefined) return own
+  const unpacked = join(cacheDir, 'root')
+  const cached = await ofRoot(unpacked, 'cache').catch(() => undefined)
+  if (cached !== undefined) return cached
+  if (options.fetch === false) throw new Error('containerd, runc, CNI plugins and nft are not all there')
+  options.progress?.('downloading containerd, runc, CNI plugins and nft, once: about 50 MB')
+  try {
+    await fetchPackages(cacheDir)
+    return await ofRoot(unpacked, 'packages')
+  } catch (cause) {
+    throw new Error(
+      `containerd, runc, CNI plugins and nft are not all on this machine, and its packages cannot be had: ${messageOf(cause)}`,
+      { cause },
+    )
+  }
+}
+
+/** A statically linked busybox of the same packages: what images of tests are made of. */
+export async function provideBusybox(options: ProvideProgramsOptions = {}): Promise<string> {
+  const cacheDir = options.cacheDir ?? defaultCacheDir
+  const busybox = join(cacheDir, 'root', 'usr', 'bin', 'busybox')
+  if (!existsSync(busybox)) await fetchPackages(cacheDir)
+  return busybox
+}
+
+const messageOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).trim().split('\n').at(-1) ?? ''
+
+async function ofMachine(): Promise<NodePrograms | undefined> {
+  try {
+    const [containerd, runc, nft] = await Promise.all(['containerd', 'runc', 'nft'].map(onPath))
+    const cniDir = systemCniDirs.find((dir) => cniPlugins.every((plugin) => existsSync(join(dir, plugin))))
+    if (containerd === undefined || runc === undefined || nft === undefined || cniDir === undefined) return undefined
+    return await checked({ path: [], containerd, runc, nft, cniDir, how: 'machine' })
+  } catch {
+    return undefined
+  }
+}
+
+async function onPath(name: string): Promise<string | undefined> {
+  for (const dir of [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']) {
+    const path = join(dir || '.', name)
+    if (await access(path, constants.X_OK).then(() => true, () => false)) return path
+  }
+  return undefined
+}
+
+const ofRoot = (unpacked: string, how: string): Promise<NodePrograms> =>
+  checked({
+    path: [join(unpacked, 'usr', 'bin'), join(unpacked, 'usr', 'sbin')],
+    containerd: join(unpacked, 'usr', 'bin', 'containerd'),
+    runc: join(unpacked, 'usr', 'sbin', 'runc'),
+    nft: join(unpacked, 'usr', 'sbin', 'nft'),
+    cniDir: join(unpacked, 'usr', 'lib', 'cni'),
+    how,
+  })
+
+async function checked(programs: Omit<NodePrograms, 'containerdVersion'>): Promise<NodePrograms> {
+  const ask = async (program: string, ...args: string[]): Promise<string> =>
+    (await run(program, args, { timeout: askTimeoutMs })).stdout
+  const [version] = await Promise.all([
+    ask(programs.containerd, '--version'),
+    ask(programs.runc, '--version'),
+    ask(programs.nft, '--version'),
+    ...cniPlugins.map((plugin) => access(join(programs.cniDir, plugin), constants.X_OK)),
+  ])
+  const containerdVersion = /\bv?(\d+\.\d+\.\d+)/.exec(version)?.[1]
+  if (containerdVersion === undefined) throw new Error(`${programs.containerd} does not tell its version`)
+  return { ...programs, containerdVersion }
+}
+
+const packages = ['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'patchelf', 'busybox-static']
+
+/** Downloads and unpacks into `<cacheDir>/root`; another process that does the same at the same time is no harm. */
+async function fetchPackages(cacheDir: string): Promise<void> {
+  await mkdir(cacheDir, { recursive: true })
+  const work = await mkdtemp(join(cacheDir, 'fetch-'))
+  try {
+    const apt = await privateApt(join(work, 'apt'))
+    await apt('-q', 'update')
+    await apt('-q', '-y', '-d', '--no-install-recommends', 'install', ...packages)
+    const archives = join(work, 'apt', 'cache', 'archives')
+    const fresh = join(work, 'root')
+    for (const name of (await readdir(archives)).filter((file) => file.endsWith('.deb')))
+      await run('dpkg', ['-x', join(archives, name), fresh], { timeout: fetchTimeoutMs })
+    // What is linked to the newer C library gets the path of that one: it is where the root will lie.
+    const final = join(cacheDir, 'root')
+    await rm(final, { recursive: true, force: true })
+    await rename(fresh, final)
+    await useOwnLibraries(final)
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+type Apt = (...args: readonly string[]) => Promise<void>
+
+/** An apt whose every directory is private, and which believes that nothing is installed. */
+async function privateApt(dir: string): Promise<Apt> {
+  for (const sub of ['lists/partial', 'cache/archives/partial', 'parts']) await mkdir(join(dir, sub), { recursive: true })
+  await writeFile(join(dir, 'status'), '')
+  await writeFile(join(dir, 'sources'), `${await newestSource()}\n`)
+  await writeFile(
+    join(dir, 'apt.conf'),
+    [
+      `Dir::Etc::sourcelist "${dir}/sources";`,
+      `Dir::Etc::sourceparts "${dir}/parts";`,
+      `Dir::Etc::preferencesparts "${dir}/parts";`,
+      `Dir::State "${dir}";`,
+      `Dir::State::lists "${dir}/lists";`,
+      `Dir::State::status "${dir}/status";`,
+      `Dir::Cache "${dir}/cache";`,
+      'APT::Sandbox::User "root";',
+      'Acquire::Languages "none";',
+      'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";',
+      '#clear APT::Update::Post-Invoke-Success;',
+      '#clear APT::Update::Post-Invoke;',
+      '#clear DPkg::Post-Invoke;',
+      '',
+    ].join('\n'),
+  )
+  const env = { ...process.env, APT_CONFIG: join(dir, 'apt.conf'), DEBIAN_FRONTEND: 'noninteractive' }
+  return async (...args) => void (await run('apt-get', args, { env, timeout: fetchTimeoutMs, maxBuffer: 16 << 20 }))
+}
+
+/** The mirror and the keyring are those of the system's own apt; the release is the one that is always the newest. */
+async function newestSource(): Promise<string> {
+  const { stdout } = await run('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'], {
+    timeout: askTimeoutMs,
+  })
+  const mirror = stdout.split('\n').find((uri) => /\/debian\/?$/.test(uri))
+  if (mirror === undefined) throw new Error('this machine has no mirror of Debian among its package sources')
+  const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
+  await stat(keyring)
+  return `deb [signed-by=${keyring}] ${mirror.trim()} sid main`
+}
+
+const loader = 'usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2'
+
+/** Programs that need a newer C library than the machine's are bound to the one that came with them. */
+async function useOwnLibraries(unpacked: string): Promise<void> {
+  const libraries = join(unpacked, 'usr/lib/x86_64-linux-gnu')
+  const interpreter = join(unpacked, loader)
+  if (!existsSync(interpreter)) throw new Error('only machines with an x86-64 processor get these packages')
+  const patchelf = join(unpacked, 'usr/bin/patchelf')
+  for (const program of ['usr/sbin/runc', 'usr/sbin/nft']) {
+    const path = join(unpacked, program)
+    const args = ['--set-interpreter', interpreter, '--force-rpath', '--set-rpath', libraries, path]
+    await run(interpreter, ['--library-path', libraries, patchelf, ...args], { timeout: askTimeoutMs })
+  }
+}
+
