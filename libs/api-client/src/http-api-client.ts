@@ -66,6 +66,7 @@ function headersOf(request: ApiRequest): Record<string, string> {
     ...(decision === undefined ? {} : { [wireHeader.decision]: asciiJson(decision) }),
     ...(request.onlyNew ? { [wireHeader.onlyNew]: '1' } : {}),
     ...(request.once ? { [wireHeader.once]: onceText(request.once) } : {}),
+    ...(request.once?.also?.length ? { [wireHeader.onceAlso]: request.once.also.join(' ') } : {}),
   }
 }
 

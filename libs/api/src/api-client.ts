@@ -15,6 +15,8 @@ export interface Once {
   readonly matter: string
   readonly round: string
   readonly claim?: Claim
+  /** Other matters that the same request decides, sorted: without claims. */
+  readonly also?: readonly string[]
 }
 
 /**

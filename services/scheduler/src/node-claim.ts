@@ -2,11 +2,42 @@
 // at the same moment, fit beside each other (ApiRequest.once).
 import type { Claim } from '@shiplog/api/api-client'
 import type { NodeInfo } from '@shiplog/scheduling/snapshot/node-info'
-import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
+import { createPodCounts } from '@shiplog/scheduling/counts/pod-counts'
+import type { PodInfo, PodShape } from '@shiplog/scheduling/snapshot/pod-info'
+import type { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import { amountOf } from '@shiplog/scheduling/snapshot/resources'
 
-/** A pod for which a node has to be seen as it is: ports are there or not, there is no quantity of them. */
-export const mayClaim = (pod: PodInfo): boolean => pod.shape.hostPorts.length === 0
+/**
+ * False for a pod for which a node has to be seen as it is: ports are there or not, and so are the pods that it cannot be with.
+ * Whoever binds to the node at the same moment, even a pod that knows nothing of such terms, is in the way then.
+ */
+export const mayClaim = ({ shape }: PodInfo): boolean =>
+  shape.hostPorts.length === 0 && !exclusiveKeys(shape).has(hostname)
+
+const hostname = 'kubernetes.io/hostname'
+
+/** The topology keys by which a pod wants others away, or even. */
+const exclusiveKeys = ({ terms, spread }: PodShape): Set<string> =>
+  new Set([
+    ...(terms?.requiredAnti ?? []).map(({ topologyKey }) => topologyKey),
+    ...spread.filter(({ isHard }) => isHard).map(({ topologyKey }) => topologyKey),
+  ])
+
+/**
+ * The domains larger than a node in which a binding may be at odds with another one that its decision could not see: by what
+ * the pod requires, and by what placed pods require of it. Sorted.
+ */
+export function contestedDomains(pod: PodInfo, node: NodeInfo, snapshot: Snapshot): readonly string[] {
+  const keys = exclusiveKeys(pod.shape)
+  for (const { kind, term } of snapshot.stateOf(createPodCounts).matching(pod)) {
+    if (kind === 'anti') keys.add(term.topologyKey)
+  }
+  keys.delete(hostname)
+  return [...keys]
+    .filter((key) => Object.hasOwn(node.labels, key))
+    .map((key) => `domain/${key}=${node.labels[key]}`)
+    .sort()
+}
 
 /** The claim of a pod that the node does not count yet. */
 export function claimOf(pod: PodInfo, node: NodeInfo, order: number): Claim {

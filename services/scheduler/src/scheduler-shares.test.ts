@@ -1,3 +1,4 @@
+import type { JsonObject } from '@shiplog/api/kube-object'
 import { decidedElsewhere } from '@shiplog/api/status'
 import { systemIds as ids } from '@shiplog/runtime/ids'
 import { silentLogger as log } from '@shiplog/runtime/logger'
@@ -120,5 +121,56 @@ describe('a scheduler with a share of the pods', () => {
     expect(isSeen).toBe(true)
     await expect(scheduler.waitForSequence(9, AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late')
     await scheduler.stop()
+  })
+})
+
+describe('two schedulers at the same moment', () => {
+  const apart = (topologyKey: string) => ({
+    affinity: {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: { matchLabels: { app: 'web' } } }],
+      },
+    },
+  })
+
+  /** Each owns some pods, decides from what it has seen, and sees nothing of the other until both have bound. */
+  async function race(pods: readonly (readonly [name: string, spec: JsonObject])[]) {
+    const clock = createManualClock()
+    const cluster = createFakeCluster(clock)
+    for (const [index, zone] of ['a', 'a', 'b', 'b'].entries()) {
+      cluster.put('nodes', testNode(`n${index}`, { labels: { zone } }))
+    }
+    for (const [name, spec] of pods) cluster.put('pods', testPod(name, { spec, metadata: { labels: { app: 'web' } } }))
+    const schedulers = [0, 1].map((half) => {
+      const owns = (uid: string): boolean => pods.findIndex(([name]) => uid === `uid-${name}`) % 2 === half
+      const client = cluster.client()
+      return createScheduler({ feed: cluster.delayedFeed(() => 50), client, clock, ids, log, shares: { owns } })
+    })
+    const started = Promise.all(schedulers.map((scheduler) => scheduler.start()))
+    await clock.advance(5_000)
+    await started
+    await clock.advance(30_000)
+    await Promise.all(schedulers.map((scheduler) => scheduler.stop()))
+    const placed = pods.flatMap(([name]) => {
+      const node = cluster.get('pods', `default/${name}`)!.spec.nodeName
+      return node ? [{ name, node, zone: cluster.get('nodes', `/${node}`)!.metadata.labels!['zone']! }] : []
+    })
+    const overtaken = cluster.requests.filter(({ request, result }) => request.subresource === 'binding' && !result.ok)
+    return { placed, overtaken: overtaken.length }
+  }
+
+  test('do not put pods that cannot be together into one zone', async () => {
+    const { placed, overtaken } = await race(['p0', 'p1', 'p2', 'p3'].map((name) => [name, apart('zone')] as const))
+    expect(placed.map(({ zone }) => zone).sort()).toEqual(['a', 'b'])
+    expect(overtaken).toBeGreaterThan(0)
+  })
+
+  test('nor next to a pod on the same node that says nothing of it', async () => {
+    const isCareful = (name: string): boolean => Number(name.slice(1)) % 2 === 1
+    const names = Array.from({ length: 12 }, (_, index) => `q${index}`)
+    const { placed } = await race(names.map((name) => [name, isCareful(name) ? apart('kubernetes.io/hostname') : {}] as const))
+    const byNode = [...Map.groupBy(placed, ({ node }) => node).values()].map((pods) => pods.map(({ name }) => name))
+    expect(byNode.filter((pods) => pods.length > 1 && pods.some(isCareful))).toEqual([])
+    expect(placed.length).toBeGreaterThan(3)
   })
 })

@@ -31,7 +31,7 @@ import { type AttemptReports, createAttemptReports } from './attempt-reports.ts'
 import { bind, type BindOutcome } from './binder.ts'
 import { ClusterView } from './cluster-view.ts'
 import { type DecisionContext, decisionRecord } from './decision-record.ts'
-import { claimOf, mayClaim } from './node-claim.ts'
+import { claimOf, contestedDomains, mayClaim } from './node-claim.ts'
 import { clearNominations, evictVictims, nominate, type Preemptor } from './preemption.ts'
 import { anyRevokedInFlight, createPendingBinding, type PendingBinding, type Refusal } from './pending-binding.ts'
 import { bindingRequest } from './pod-messages.ts'
@@ -453,9 +453,11 @@ class KubeScheduler implements Scheduler {
   }
 
   #onceOf({ pod, node: nodeName, number }: PendingBinding): Once {
-    const node = this.#view.snapshot.node(nodeName)
+    const { snapshot } = this.#view
+    const node = snapshot.node(nodeName)
     const claim = node && mayClaim(pod) ? { claim: claimOf(pod, node, number) } : {}
-    return { matter: `node/${nodeName}`, round: this.#epoch, ...claim }
+    const also = node ? contestedDomains(pod, node, snapshot) : []
+    return { matter: `node/${nodeName}`, round: this.#epoch, ...claim, ...(also.length > 0 ? { also } : {}) }
   }
 
   #settle(pending: PendingBinding, queued: QueuedPod, outcome: BindOutcome): void {

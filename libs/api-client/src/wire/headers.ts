@@ -11,6 +11,8 @@ export const wireHeader = {
   onlyNew: 'shiplog-only-new',
   /** `<round> <matter> [<claim as JSON>]`: refused after another round of the matter (see ApiRequest.once). */
   once: 'shiplog-once',
+  /** Other matters of the same round, with blanks between. */
+  onceAlso: 'shiplog-once-also',
   /** In answers: the sequence that the write got, 0 when nothing was written. */
   sequence: 'shiplog-sequence',
 } as const

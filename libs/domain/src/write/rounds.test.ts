@@ -1,6 +1,6 @@
 import { seededRandom } from '@shiplog/testing/seeded-random'
 import { describe, expect, test } from 'vitest'
-import { carriesClaim, claimsRemembered, decideOnce, type GuardRecord, readOnce } from './rounds.ts'
+import { carriesClaim, claimsRemembered, decideOnce, type GuardRecord, mattersOf, readOnce } from './rounds.ts'
 
 /** A guard as the log and the projection keep it. */
 function createGuard() {
@@ -103,6 +103,13 @@ test('the header is read as it was written, and nonsense says nothing', () => {
   const claim = { order: 1, take: { pods: 1 }, room: { pods: 9 } }
   expect(readOnce(`r m ${JSON.stringify(claim)}`)).toEqual({ round: 'r', matter: 'm', claim })
   expect(readOnce('r m')).toEqual({ round: 'r', matter: 'm' })
+  const several = readOnce('r m', 'z a')!
+  expect(several).toEqual({ round: 'r', matter: 'm', also: ['a', 'z'] })
+  expect(mattersOf({ ...several, claim })).toEqual([
+    { round: 'r', matter: 'm', claim },
+    { round: 'r', matter: 'a' },
+    { round: 'r', matter: 'z' },
+  ])
   for (const text of ['', 'r', 'r m {', 'r m {"order":1}', 'r m {"order":1,"take":{"a":"x"},"room":{}}']) {
     expect(readOnce(text)).toBeUndefined()
   }

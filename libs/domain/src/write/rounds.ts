@@ -60,13 +60,21 @@ function fits({ round, claim }: Once, basis: number, recent: readonly GuardRecor
   return Object.keys(claim.take).every((name) => (taken[name] ?? 0) <= (claim.room[name] ?? 0))
 }
 
-/** Reads the header of a request; undefined when it says nothing that can be used. */
-export function readOnce(text: string): Once | undefined {
+/** A request's matters one by one, in the order in which their turns are taken. */
+export const mattersOf = ({ also = [], ...once }: Once): readonly Once[] => [
+  once,
+  ...also.map((matter) => ({ matter, round: once.round })),
+]
+
+/** Reads the headers of a request; undefined when they say nothing that can be used. */
+export function readOnce(text: string, others = ''): Once | undefined {
   const [round, matter, json] = text.split(' ')
   if (!round || !matter) return undefined
-  if (!json) return { round, matter }
+  const matters = others.split(' ').filter(Boolean).sort()
+  const also = matters.length > 0 ? { also: matters } : {}
+  if (!json) return { round, matter, ...also }
   const claim = readClaim(json)
-  return claim && { round, matter, claim }
+  return claim && { round, matter, claim, ...also }
 }
 
 const isAmounts = (value: unknown): value is Readonly<Record<string, number>> =>

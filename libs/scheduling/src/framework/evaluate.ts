@@ -36,7 +36,8 @@ export interface Judges {
  */
 export function judge(judges: Judges, node: NodeInfo, changes?: PodChanges): RejectedNode | undefined {
   const { pod, snapshot } = judges
-  const coming = snapshot.nominations.on(node.name).filter((one) => outranks(one, pod))
+  const nominated = snapshot.nominations.on(node.name)
+  const coming = nominated.length === 0 ? nominated : nominated.filter((one) => outranks(one, pod))
   if (coming.length > 0) {
     const full = node.copy()
     for (const one of coming) full.add(one)

@@ -64,15 +64,13 @@ function nominatedNode(cycle: Cycle): NodeInfo | undefined {
 function choose(cycle: Cycle, feasible: readonly NodeInfo[], evaluated: number, seed: number, ties: TieRule): Decision {
   const totals = scoreNodes(scorersOf(cycle, feasible), feasible)
   const from = podPoint(seed, cycle.pod.uid)
-  const byScore = Map.groupBy(
-    feasible.map((node, index) => ({ name: node.name, point: nodePoint(seed, node.name), score: totals[index]! })),
-    ({ score }) => score,
-  )
   const top: ScoredNode[] = []
-  for (const score of [...byScore.keys()].sort((a, b) => b - a)) {
+  for (const score of [...new Set(totals)].sort((a, b) => b - a)) {
     if (top.length >= topScores) break
-    const tied = orderTies(byScore.get(score)!, from, ties)
-    for (const { name } of tied.slice(0, topScores - top.length)) top.push({ node: name, score })
+    // Only nodes that may be named get a point: it is a hash of the name.
+    const best = feasible.filter((_node, index) => totals[index] === score)
+    const points = best.map(({ name }) => ({ name, point: nodePoint(seed, name) }))
+    for (const { name } of orderTies(points, from, ties).slice(0, topScores - top.length)) top.push({ node: name, score })
   }
   return { node: top[0]!.node, feasible: feasible.length, evaluated, top, failure: undefined }
 }

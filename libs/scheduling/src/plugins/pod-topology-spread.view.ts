@@ -49,8 +49,10 @@ export function groupOf(snapshot: Snapshot, namespace: string, selector: Compile
 const isCounted = (selector: CompiledSelector, { labels }: { readonly labels: PodInfo['labels'] }): boolean =>
   !selector.everything && selector.matches(labels)
 
-export const hasAllKeys = (node: NodeInfo, constraints: readonly SpreadConstraint[]): boolean =>
-  constraints.every(({ topologyKey }) => Object.hasOwn(node.labels, topologyKey))
+export function hasAllKeys(node: NodeInfo, constraints: readonly SpreadConstraint[]): boolean {
+  for (const { topologyKey } of constraints) if (!Object.hasOwn(node.labels, topologyKey)) return false
+  return true
+}
 
 /** Whether the constraint counts what is on the node. */
 export function includes(constraint: SpreadConstraint, pod: PodInfo, node: NodeInfo): boolean {

@@ -21,7 +21,7 @@ export function createNominations(isPlaced: (uid: string) => boolean): Nominatio
     },
     delete: (uid) => void pods.delete(uid),
     on(node) {
-      if (pods.size === 0) return []
+      if (pods.size === 0) return none
       const here = [...pods.values()].filter((pod) => pod.nominatedNode === node && !isPlaced(pod.uid))
       return here.sort((a, b) => (a.uid < b.uid ? -1 : 1))
     },
@@ -31,6 +31,8 @@ export function createNominations(isPlaced: (uid: string) => boolean): Nominatio
     },
   }
 }
+
+const none: readonly PodInfo[] = []
 
 /** Whether a nominated pod's room is kept from another pod: not from one that is more important, or another scheduler's. */
 export const outranks = (nominated: PodInfo, pod: PodInfo): boolean =>

@@ -22,7 +22,7 @@ import type { AllocationChange } from '@shiplog/domain/strategy'
 import { applyBinding } from '@shiplog/domain/subresources/binding'
 import { readScale, writeScale } from '@shiplog/domain/subresources/scale'
 import { checkNoVersion, checkUid, checkVersion } from '@shiplog/domain/write/preconditions'
-import { decideOnce } from '@shiplog/domain/write/rounds'
+import { decideOnce, mattersOf } from '@shiplog/domain/write/rounds'
 import {
   type DecidedWrite,
   mutateCreate,
@@ -228,27 +228,29 @@ function scale(target: Target): ApiResult {
   return written.ok ? { ...written, object: read(written.object) } : written
 }
 
-/** The guard that a fenced request takes with it. Throws when another replica was faster. */
-function fenceOf(target: Target): AllocationChange & { readonly holder?: string } {
+/** The guards that a fenced request takes with it. Throws when another replica was faster. */
+function fenceOf(target: Target): readonly { readonly key: string; readonly holder: string }[] {
   const { request, store, resource } = target
   const { once } = request
-  if (!once) return { take: [], release: [] }
-  const key = `once/${once.matter}`
-  const outcome = decideOnce(once, request.basis ?? 0, store.guard(key))
-  if ('seeFirst' in outcome) throw new ApiError(decidedElsewhere(resource, nameOf(target), outcome.seeFirst))
-  return { take: [key], release: [], holder: outcome.holder }
+  if (!once) return []
+  return mattersOf(once).map((one) => {
+    const key = `once/${one.matter}`
+    const outcome = decideOnce(one, request.basis ?? 0, store.guard(key))
+    if ('seeFirst' in outcome) throw new ApiError(decidedElsewhere(resource, nameOf(target), outcome.seeFirst))
+    return { key, holder: outcome.holder }
+  })
 }
 
 function append(
   { store, groupResource }: Target,
   { event, allocation, charges }: DecidedWrite,
-  fence?: AllocationChange & { readonly holder?: string },
+  fence: ReturnType<typeof fenceOf> = [],
 ): KubeObject {
   const stored = store.record(groupResource, event!)
   for (const charge of charges)
     store.record(charge.groupResource, { object: charge.object, type: `${charge.object.kind}Charged`, deleted: false })
   for (const key of allocation.release) store.setGuard(key, '')
   for (const key of allocation.take) store.setGuard(key, stored.metadata.uid)
-  for (const key of fence?.take ?? []) store.setGuard(key, fence!.holder!)
+  for (const { key, holder } of fence) store.setGuard(key, holder)
   return stored
 }

@@ -12,7 +12,7 @@ export function readTrustedHeaders(
   trusted: boolean,
 ): Pick<GatewayRequest, 'provenance' | 'onlyNew' | 'once'> {
   if (!trusted) return { provenance: traceOf(raw) }
-  const once = readOnce(header(raw, wireHeader.once) ?? '')
+  const once = readOnce(header(raw, wireHeader.once) ?? '', header(raw, wireHeader.onceAlso))
   return {
     provenance: provenanceOf(raw),
     ...(header(raw, wireHeader.onlyNew) === '1' ? { onlyNew: true } : {}),

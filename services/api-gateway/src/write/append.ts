@@ -37,7 +37,7 @@ export interface DecidedEvent {
   /** Other objects that change with it. */
   readonly charged: readonly Charged[]
   /** The guard by which a late replica loses. */
-  readonly fence: Append | undefined
+  readonly fence: readonly Append[]
   readonly basis: DecisionBasis
 }
 
@@ -109,7 +109,7 @@ function groupOf(stream: Stream, versions: SchemaVersions, decided: DecidedEvent
     sealRecord(objectAppend(stream, versions, decided), decided.expected.checksum),
     ...allocation.release.map((key) => guard(key, '')),
     ...allocation.take.map((key) => guard(key, event.object.metadata.uid)),
-    ...(fence ? [fence] : []),
+    ...fence,
   ]
 }
 

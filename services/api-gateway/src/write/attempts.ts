@@ -27,7 +27,7 @@ import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts
 import { dryRunOf } from '../request/request-options.ts'
 import type { SubjectState } from '../store/projection.ts'
 import type { Version } from '../store/version.ts'
-import { decideOnce } from '@shiplog/domain/write/rounds'
+import { decideOnce, mattersOf } from '@shiplog/domain/write/rounds'
 import type { Stream, Streams } from '../store/streams.ts'
 import { append, type Appended, type Charged, type DecidedEvent } from './append.ts'
 import type { DecisionBasis } from './decision-basis.ts'
@@ -206,13 +206,13 @@ function store(
   basis: DecisionBasis,
   {
     decided,
-    fence,
+    fence = [],
     ...rest
   }: {
     readonly subject: string
     readonly decided: DecidedWrite
     readonly expected: SubjectState
-    readonly fence?: Append | undefined
+    readonly fence?: readonly Append[]
   },
 ): Promise<Appended | undefined> {
   const charged = decided.charges.flatMap(
@@ -244,15 +244,17 @@ function chargedOf(
   return { groupResource, object, expected, subject: subjectOf(resource, namespace, name) }
 }
 
-/** The guard that a fenced request takes with it. Throws when another replica was faster. */
-function fenceOf(request: GatewayRequest, name: string, basis: DecisionBasis): Append | undefined {
+/** The guards that a fenced request takes with it. Throws when another replica was faster. */
+function fenceOf(request: GatewayRequest, name: string, basis: DecisionBasis): readonly Append[] {
   const { once, resource, user, requestId } = request
-  if (!once) return undefined
-  const key = onceKey(once.matter)
-  const state = basis.guard(guardSubject(key))
-  const outcome = decideOnce(once, request.provenance.basis ?? 0, state)
-  if ('seeFirst' in outcome) throw new ApiError(decidedElsewhere(resource, name, outcome.seeFirst))
-  return guardAppend(key, outcome.holder, state, { actor: user.name, requestId })
+  if (!once) return []
+  return mattersOf(once).map((one) => {
+    const key = onceKey(one.matter)
+    const state = basis.guard(guardSubject(key))
+    const outcome = decideOnce(one, request.provenance.basis ?? 0, state)
+    if ('seeFirst' in outcome) throw new ApiError(decidedElsewhere(resource, name, outcome.seeFirst))
+    return guardAppend(key, outcome.holder, state, { actor: user.name, requestId })
+  })
 }
 
 /** A deletion answers with the object where it stays (or its kind is shown so), else with a Status. */

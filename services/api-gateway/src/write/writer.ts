@@ -26,6 +26,7 @@ import {
   type Target,
 } from './attempts.ts'
 import { guardSubject, onceKey } from './guards.ts'
+import { mattersOf } from '@shiplog/domain/write/rounds'
 import type { ModifyOptions, Mutation } from './mutation.ts'
 import { asyncAttemptsMax, type Attempt, decideAttemptsMax, untilItStands } from './optimistic.ts'
 import { createPatcher } from './patcher.ts'
@@ -110,10 +111,10 @@ export function createWriter(deps: WriterDeps): Writer {
     return await work()
   }
 
-  /** The subject that a request writes, and the guard that a fenced one moves: whoever has not seen the last comes too late. */
+  /** The subject that a request writes, and the guards that a fenced one moves: whoever has not seen the last comes too late. */
   const subjectsOf = ({ resource, namespace, name, once }: GatewayRequest): string[] => [
     subjectOf(resource, namespace, name),
-    ...(once ? [guardSubject(onceKey(once.matter))] : []),
+    ...(once ? mattersOf(once).map(({ matter }) => guardSubject(onceKey(matter))) : []),
   ]
 
   /** Writes that the same quotas count take their turns at them, before they take their turn at their own subject. */
