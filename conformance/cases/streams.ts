@@ -91,6 +91,25 @@ export const streamCases: readonly Case[] = topic('streams', {
       }
     },
   },
+  'attach-types-into-a-container': {
+    rows: ['D2'],
+    source: `${reference}attach; ${reference}run: -i; ${reference}debug: -i`,
+    async run(t) {
+      const reading = 'read -r line; echo "heard $line"; sleep 0.2; echo wrong >&2; exit 3'
+      await run(t, 'p', { restartPolicy: 'Never', containers: [staying('main', { command: ['sh', '-c', reading], stdin: true })] })
+      const attached = await t.kAll('attach -i p', { stdin: 'typed\n' })
+      has(attached.stdout, 'heard typed')
+      has(attached.stderr, 'wrong')
+      await t.k('wait --for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}=3 pod/p --timeout=30s')
+      await run(t, 'q')
+      has(await t.kFails('attach p'), 'cannot attach a container in a completed pod')
+      const overrides = JSON.stringify({ spec: onProcessNode })
+      const command = ['run', 'r', '-i', '--rm', '--restart=Never', '--image=none', `--overrides=${overrides}`, '--command', '--', 'sh', '-c']
+      has((await t.kAll([...command, 'read -r line; echo "run $line"'], { stdin: 'this\n' })).stdout, 'run this')
+      const debug = ['debug', 'q', '-i', '--image=none', '--container=dbg', '--', 'sh', '-c', 'read -r line; echo "debug $line in $(pwd)"']
+      has((await t.kAll(debug, { stdin: 'this\n' })).stdout, /debug this in .*\/dbg/)
+    },
+  },
   'cp-brings-files-both-ways': {
     rows: ['D2'],
     source: `${reference}cp`,

@@ -386,13 +386,13 @@ func TestListsInChunksAndMetadataAlone(t *testing.T) {
 }
 
 func TestWatches(t *testing.T) {
-	space := namespace(t)
 	watching, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for what, list := range map[string]client.ObjectList{"sites": &SiteList{}, "configmaps": &corev1.ConfigMapList{}} {
 		t.Run(what, func(t *testing.T) {
+			space := namespace(t)
 			changes, err := watching.Watch(t.Context(), list, client.InNamespace(space))
 			if err != nil {
 				t.Fatal(err)

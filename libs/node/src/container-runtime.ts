@@ -104,6 +104,10 @@ export interface ProcessConfig {
   readonly terminationMessagePath: string
   /** When that file is empty and the container failed, the end of its output is the message. */
   readonly outputAsMessage: boolean
+  /** It reads what attached clients type; absent: its input is empty. */
+  readonly stdin?: boolean
+  /** Its input ends when the first client that was attached to it leaves. */
+  readonly stdinOnce?: boolean
 }
 
 export interface VolumeMount {

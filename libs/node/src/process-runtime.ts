@@ -29,6 +29,7 @@ import {
   stateDirectory,
   workDirectory,
 } from './pod-directories.ts'
+import { attachToProcess } from './process-attach.ts'
 import { createProcessStreams } from './process-streams.ts'
 import { createUsageMeter } from './process-usage.ts'
 import { makeNodeDirectory } from './supervisor.ts'
@@ -210,6 +211,8 @@ function startOrder({ directory }: Parts, { config: sandbox, volumes }: Pod, con
     logDirectory: containerLogDirectory(directory, { ...sandbox, uid: podUid }, config.name),
     terminationMessageFile: root.terminationMessageFile,
     outputAsMessage: wanted.outputAsMessage,
+    ...(wanted.stdin ? { stdin: true } : {}),
+    ...(wanted.stdinOnce ? { stdinOnce: true } : {}),
   }
 }
 
@@ -329,7 +332,7 @@ const realContainers = (parts: Parts): RealContainers => {
     streams: createProcessStreams({
       clock: parts.clock,
       placeOf: (containerID) => link.order('place', { containerID }),
-      attach: () => Promise.reject(new RuntimeFailure('AttachFailed', 'this node cannot attach to containers')),
+      attach: (target, options) => attachToProcess(directory, target, options),
     }),
     logDirectory: (pod, container) => containerLogDirectory(directory, pod, container),
   }

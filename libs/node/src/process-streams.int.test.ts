@@ -118,6 +118,59 @@ describe('a command on a terminal', () => {
   })
 })
 
+describe('an attached client', () => {
+  const start = async (script: string, stdinOnce = false): Promise<string> => {
+    attempt += 1
+    const started = await runtime.startContainer('streams-one', {
+      ...{ name: 'typed', image: 'none', role: 'main', attempt, probeDelaySeconds: 0 },
+      process: {
+        command: ['/bin/sh', '-c', script],
+        env: runtime.real!.environment('streams-one', 'typed'),
+        ...{ workingDir: '/', mounts: [], terminationMessagePath: '/dev/termination-log', outputAsMessage: false },
+        ...{ stdin: true, stdinOnce },
+      },
+    })
+    return started.containerID
+  }
+  let attempt = 0
+  const attach = (id: string): Promise<ContainerStream> => runtime.real!.streams.attach({ podUid: 'streams-one', containerID: id }, all)
+
+  test('types into the container and sees what it prints, as do others, until it ends', async () => {
+    const id = await start('while read -r line; do echo "heard $line"; echo "$line" >&2; [ "$line" = end ] && exit 4; done')
+    const [one, other] = await Promise.all([attach(id), attach(id)])
+    const seen = textOf(other.stdout)
+    const wrong = textOf(one.stderr)
+    one.stdin!.write('first\n')
+    one.stdin!.write('end\n')
+    expect(await textOf(one.stdout)).toBe('heard first\nheard end\n')
+    expect([await seen, await wrong]).toEqual(['heard first\nheard end\n', 'first\nend\n'])
+    expect(await one.exit).toEqual({ exitCode: 0 })
+    await expect(attach(id)).rejects.toThrow('container not running')
+  })
+
+  test('leaves the container as it is, and ends its input where that was asked for', async () => {
+    const kept = await start('cat')
+    const left = await attach(kept)
+    left.close()
+    const again = await attach(kept)
+    again.stdin!.end('still there')
+    expect(await textOf(again.stdout)).toBe('still there')
+    const once = await start('cat; echo over', true)
+    const only = await attach(once)
+    const watcher = await runtime.real!.streams.attach({ podUid: 'streams-one', containerID: once }, { ...all, stdin: false })
+    only.close()
+    expect(await textOf(watcher.stdout)).toBe('over\n')
+  })
+
+  test('that does not read makes the container wait, and gets all of it in the end', async () => {
+    const id = await start('read -r _; head -c 5000000 /dev/zero; echo done')
+    const slow = await attach(id)
+    slow.stdin!.write('go\n')
+    await systemClock.sleep(1_000)
+    expect((await textOf(slow.stdout)).length).toBe(5_000_005)
+  })
+})
+
 describe('a connection to a port', () => {
   test('goes to the machine, each side with an end of its own', async () => {
     const server = createServer({ allowHalfOpen: true }, async (socket) => {

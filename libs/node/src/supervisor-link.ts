@@ -90,7 +90,7 @@ export function createSupervisorLink(deps: {
     const deadlineMs = clock.nowMs() + readyTimeoutMs
     let spawnedAtMs = Number.NEGATIVE_INFINITY
     for (;;) {
-      const candidate = await dial(directory)
+      const candidate = await dialSupervisor(directory)
       if (candidate !== undefined) {
         listen(candidate)
         try {
@@ -212,7 +212,7 @@ export function createSupervisorLink(deps: {
 }
 
 /** A connection, or undefined when nobody listens. */
-function dial(directory: string): Promise<Socket | undefined> {
+export function dialSupervisor(directory: string): Promise<Socket | undefined> {
   const path = join(directory, socketName)
   if (!existsSync(path)) return Promise.resolve(undefined)
   // The name of a socket is at most some hundred bytes long; through an open directory any is short enough.

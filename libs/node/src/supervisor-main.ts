@@ -7,6 +7,7 @@ import { DirectoryLocked, lockDirectory, lockHolder } from '@shiplog/runtime/dir
 import { systemClock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import { socketName, supervisorDirectory } from './pod-directories.ts'
+import { attachOrderOf } from './attach-frames.ts'
 import { createSupervisor, makeNodeDirectory } from './supervisor.ts'
 import { lineOf, lineReader, type Order, type Orders, protocolVersion } from './supervisor-protocol.ts'
 
@@ -96,7 +97,15 @@ async function carryOut<Which extends Order>(order: Which, request: unknown): Pr
 }
 
 const server = createServer((socket) => {
+  let attached = false
   const read = lineReader((value) => {
+    const attachment = attachOrderOf(value)
+    if (attachment && agent !== socket) {
+      attached = true
+      socket.removeAllListeners('data')
+      supervisor.attach(attachment, socket)
+      return
+    }
     const { id, order, request } = value as { id: number; order: Order; request: unknown }
     if (order === 'hello') {
       if (agent !== socket) agent?.destroy()
@@ -123,6 +132,7 @@ const server = createServer((socket) => {
   })
   socket.on('error', () => undefined)
   socket.on('close', () => {
+    if (attached) return
     if (agent === socket) agent = undefined
     lastBusyMs = systemClock.nowMs()
   })

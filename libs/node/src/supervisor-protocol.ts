@@ -22,6 +22,10 @@ export interface StartOrder {
   readonly terminationMessageFile: string
   /** When that file is empty and it failed, the end of its output is the message. */
   readonly outputAsMessage: boolean
+  /** It reads what attached clients type; otherwise its input is empty. */
+  readonly stdin?: boolean
+  /** Its input ends when the first client that was attached to it leaves. */
+  readonly stdinOnce?: boolean
 }
 
 export interface Orders {

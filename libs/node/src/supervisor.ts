@@ -4,10 +4,12 @@
 // reads their output: they are found by their records, killed, and reported as ended (supervisor-orphans.ts).
 import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import type { Clock } from '@shiplog/runtime/clock'
 import { startTimeOf } from '@shiplog/runtime/directory-lock'
 import type { Logger } from '@shiplog/runtime/logger'
 import { secretDirectory } from '@shiplog/runtime/secret-files'
+import type { AttachOrder } from './attach-frames.ts'
 import type { ContainerRecord } from './container-records.ts'
 import type { ExecResult } from './container-runtime.ts'
 import { execIn } from './exec-in-container.ts'
@@ -18,6 +20,7 @@ import { createRecordKeeper, type RecordKeeper } from './record-keeper.ts'
 import { launch, type LaunchPlace, startFault } from './process-launch.ts'
 import { isAlive, newRunningProcess, onProcessExit, type RunningProcess } from './running-process.ts'
 import { endOrphans } from './supervisor-orphans.ts'
+import { attachTo } from './supervisor-attach.ts'
 import type { StartOrder } from './supervisor-protocol.ts'
 
 export interface Supervisor {
@@ -25,6 +28,8 @@ export interface Supervisor {
   start(order: StartOrder): Promise<ContainerRecord>
   stop(containerID: string, graceMs: number): void
   exec(containerID: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
+  /** Makes a connection a way into a container. */
+  attach(order: AttachOrder['attach'], socket: Socket): void
   /** Throws when it does not run. */
   placeOf(containerID: string): LaunchPlace
   /** Kills what still runs of a pod and removes what it had on disk; its output and records only with `all`. */
@@ -58,6 +63,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     start: (order) => start(parts, order),
     stop: (containerID, graceMs) => stop(parts, containerID, graceMs),
     exec: (containerID, command, timeoutMs) => exec(parts, containerID, command, timeoutMs),
+    attach: (order, socket) => attachTo(running.get(order.containerID), order, socket, clock),
     placeOf: (containerID) => placeOf(parts, containerID),
     remove: (podUid, all) => remove(parts, podUid, all),
     async end(graceMs) {
@@ -79,7 +85,7 @@ async function start(parts: Parts, order: StartOrder): Promise<ContainerRecord> 
   // On disk before anything runs: a process without a record must not exist.
   records.begin(intent)
   records.forgetOldAttempts(order, (id) => running.has(id))
-  const child = await launch(order.command, order, containerID)
+  const child = await launch(order.command, order, containerID, [order.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'])
   if (child instanceof Error) return records.end(intent, startFault(order.command[0]!, child, clock.nowMs()))
   child.on('error', (err) => log.warn({ err, container: containerID }, 'container process error'))
   const record = { ...intent, pid: child.pid!, processStart: startTimeOf(child.pid!) ?? '' }

@@ -38,6 +38,7 @@ import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-c
 import { pvProtectionReconciler } from './pv-protection/pv-protection.reconciler.ts'
 import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconciler.ts'
 import { replicaSetReconciler, replicationControllerReconciler } from './replica-set/replica-set.reconciler.ts'
+import { resourceClaimReconciler } from './resource-claim/resource-claim.reconciler.ts'
 import { createResourceQuotaReconciler } from './resource-quota/resource-quota.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
@@ -105,6 +106,7 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     ttlAfterFinishedReconciler,
     persistentVolumeBinderReconciler,
     ephemeralVolumeReconciler,
+    resourceClaimReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
     vacProtectionReconciler,

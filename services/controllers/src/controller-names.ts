@@ -9,6 +9,7 @@ const upstreamNames: Readonly<Record<string, string>> = {
   ipaddresses: 'service-cidr-controller',
   nodelifecycle: 'node-lifecycle-controller',
   noexec_taint_node: 'taint-eviction-controller',
+  resource_claim: 'resourceclaim-controller',
   replicationmanager: 'replicationcontroller-controller',
   ttlcontroller: 'ttl-controller',
   vacprotection: 'volumeattributesclass-protection-controller',
@@ -22,7 +23,7 @@ const absent: ReadonlySet<string> = new Set(
   [
     ...['device-taint-eviction', 'kube-apiserver-serving-clustertrustbundle-publisher', 'node-ipam'],
     ...['persistentvolume-attach-detach', 'persistentvolume-expander', 'podcertificaterequest-cleaner'],
-    ...['podgroup-protection', 'resourceclaim', 'resourcepoolstatusrequest', 'selinux-warning'],
+    ...['podgroup-protection', 'resourcepoolstatusrequest', 'selinux-warning'],
     ...['storage-version-migrator', 'storageversion-garbage-collector', 'validatingadmissionpolicy-status'],
     // They are there when there is a key to sign with.
     ...['certificatesigningrequest-signing', 'serviceaccount-token'],

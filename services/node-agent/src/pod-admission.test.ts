@@ -59,13 +59,14 @@ test.each<[what: string, pod: Pod, told: string | undefined]>([
     "PodOSSelectorNodeLabelDoesNotMatch: Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
   ],
 ])('a pod %s', (_what, one, told) => {
-  const why = podRejection(one, node, others)
+  const why = podRejection(one, podNeeds(one), node, others)
   expect(why && `${why.reason}: ${why.message}`).toBe(told)
 })
 
 test('a node takes no more pods than it says', () => {
   const three = [...others, podNeeds(pod({ memory: '1' }))]
-  expect(podRejection(pod({}, { spec: tolerant }), node, three)).toEqual({
+  const one = pod({}, { spec: tolerant })
+  expect(podRejection(one, podNeeds(one), node, three)).toEqual({
     reason: 'OutOfpods',
     message: enough('pods', 1, 3, 3),
   })

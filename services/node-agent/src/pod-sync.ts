@@ -58,7 +58,7 @@ function accept(deps: PodSyncDeps, pod: Pod, node: NodeConfig, sequence: number)
   const nowMs = clock.nowMs()
   const adopted = (statusOf(pod).podIPs ?? []).length > 0
   const entry = newPodEntry(pod, node, sequence, adopted ? adoptPodWork(pod, nowMs) : newPodWork(pod, nowMs))
-  const why = isTerminal(pod) || adopted ? undefined : whyNot(deps, pod, node)
+  const why = isTerminal(pod) || adopted ? undefined : whyNot(deps, entry)
   table.add(entry)
   if (isTerminal(pod)) acceptTerminal(deps, entry)
   else if (why) reject(deps, entry, why)
@@ -67,22 +67,24 @@ function accept(deps: PodSyncDeps, pod: Pod, node: NodeConfig, sequence: number)
 }
 
 /** Pods that an agent has begun to look after, and those that are to go, are not judged (again). */
-function whyNot({ table, nodeOf }: PodSyncDeps, pod: Pod, { name }: NodeConfig): PodRejection | undefined {
-  const node = nodeOf(name)
+function whyNot({ table, nodeOf }: PodSyncDeps, entry: PodEntry): PodRejection | undefined {
+  const { pod } = entry
+  const node = nodeOf(entry.node.name)
   const isJudged = statusOf(pod).startTime !== undefined || pod.metadata.deletionTimestamp !== undefined
   // A Node that says nothing of its size yet was made by somebody else, and the agent has not reported.
   if (isJudged || node?.status?.allocatable === undefined) return undefined
-  return podRejection(pod, node, needsOn(table, name))
+  return podRejection(pod, needsOf(entry), node, needsOn(table, entry.node.name))
 }
 
 /** What the pods of a node take that are not over. */
-function* needsOn(table: PodTable, node: string): Generator<PodInfo> {
-  for (const entry of table.ofNode(node)) {
-    if (entry.work.finished || isTerminal(entry.pod)) continue
-    entry.needs = podNeeds(entry.pod, entry.needs)
-    yield entry.needs
-  }
+function needsOn(table: PodTable, node: string): readonly PodInfo[] {
+  const needs: PodInfo[] = []
+  for (const entry of table.ofNode(node))
+    if (!entry.work.finished && !isTerminal(entry.pod)) needs.push(needsOf(entry))
+  return needs
 }
+
+const needsOf = (entry: PodEntry): PodInfo => (entry.needs = podNeeds(entry.pod, entry.needs))
 
 function reject({ rejected, report }: PodSyncDeps, entry: PodEntry, why: PodRejection): void {
   entry.work.rejection = why

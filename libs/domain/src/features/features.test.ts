@@ -177,8 +177,8 @@ describe('a kind that nothing acts on', () => {
 
 describe('a field that is ignored', () => {
   test('is told of in pods and in what pods are made from', () => {
-    const spec = { resourceClaims: [{ name: 'gpu' }], containers: [{ name: 'a', volumeDevices: [{ name: 'disk' }] }] }
-    const both = [sentenceOf('block-volumes'), sentenceOf('pod-resource-claims')]
+    const spec = { resourceClaims: [{ name: 'gpu' }], os: { name: 'windows' } }
+    const both = [sentenceOf('pod-resource-claims'), sentenceOf('pod-os')]
     expect(told('pods', pod(spec))).toEqual(both)
     expect(told('deployments.apps', deploymentOf(spec))).toEqual(both)
     expect(told('jobs.batch', deploymentOf(spec))).toEqual(both)
@@ -201,7 +201,7 @@ describe('a field that is ignored', () => {
   })
 
   test('is nothing to be told of where it says nothing', () => {
-    expect(told('pods', pod({ resourceClaims: [], runtimeClassName: '' }))).toEqual([])
+    expect(told('pods', pod({ resourceClaims: [], os: {} }))).toEqual([])
     expect(
       told('pods', pod({ hostUsers: false, securityContext: {}, volumes: [{ name: 'a', emptyDir: {} }] })),
     ).toEqual([])

@@ -54,7 +54,6 @@ export const features: readonly Feature[] = [
   ),
   stored('DeviceClasses', 'deviceclasses.resource.k8s.io'),
   stored('ResourceClaims', 'resourceclaims.resource.k8s.io', ': it is never allocated'),
-  stored('ResourceClaimTemplates', 'resourceclaimtemplates.resource.k8s.io', ': no claims are made of it'),
   stored('ResourceSlices', 'resourceslices.resource.k8s.io'),
 
   {
@@ -224,8 +223,8 @@ export const features: readonly Feature[] = [
   {
     id: 'exec',
     state: 'refused',
-    docs: 'kubectl exec, attach, port-forward, cp and proxy to pods on simulated nodes, where nothing runs; kubectl attach everywhere',
-    sentence: 'nothing runs on simulated nodes that one could connect to; attach is not served by any node yet',
+    docs: 'kubectl exec, attach, port-forward, cp and proxy to pods on simulated nodes, where nothing runs',
+    sentence: 'nothing runs on simulated nodes that one could connect to',
   },
   {
     id: 'simulated-nodes',

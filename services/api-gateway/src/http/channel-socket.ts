@@ -27,18 +27,26 @@ export function createChannelSocket({ connection }: OpenWebSocket, nowMs: () => 
   const isBase64 = protocol.includes('base64.')
   const canEnd = protocol.startsWith('v5.')
   const channels = new Map<number, Readable>()
+  const ended = new Set<number>()
   const closed = new AbortController()
   let activeAtMs = nowMs()
+
+  /** Nothing comes on a channel any more, whatever the client says. */
+  function endOf(number: number): void {
+    if (ended.has(number)) return
+    ended.add(number)
+    channels.get(number)?.push(null)
+  }
 
   function onMessage(data: Buffer, isBinary: boolean): void {
     activeAtMs = nowMs()
     const message = decode(data, isBase64 && !isBinary)
     if (!message) return
     const [number, bytes] = message
-    if (canEnd && number === endChannel) channels.get(bytes[0] ?? endChannel)?.push(null)
-    else if (bytes.length > 0) {
+    if (canEnd && number === endChannel) endOf(bytes[0] ?? endChannel)
+    else if (bytes.length > 0 && !ended.has(number)) {
       const channel = channels.get(number)
-      if (channel && !channel.readableEnded && !channel.destroyed && !channel.push(bytes)) connection.pause()
+      if (channel && !channel.destroyed && !channel.push(bytes)) connection.pause()
     }
   }
 
@@ -53,7 +61,7 @@ export function createChannelSocket({ connection }: OpenWebSocket, nowMs: () => 
   connection.on('message', onMessage)
   const end = (): void => {
     closed.abort()
-    for (const channel of channels.values()) channel.push(null)
+    for (const number of channels.keys()) endOf(number)
   }
   connection.on('close', end)
   // What a client does wrong on its side ends its connection and nothing else.

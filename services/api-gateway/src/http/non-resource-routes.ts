@@ -220,8 +220,8 @@ async function latestOf(kinds: Kinds): Promise<Catalogue> {
 /** Nothing of discovery is a row of a Table. */
 function refusalOfDiscovery(path: string, accept: string | undefined): Answer | undefined {
   const asked = /;\s*as=(\w+)/.exec((accept ?? '').split(',').at(-1)!)?.[1]
-  if (!asked || asked === 'APIGroupDiscoveryList') return refusalOf(accept, servableMediaTypes, path !== '/api')
-  return answered(notAcceptable(servableMediaTypes))
+  if (!asked || asked === 'APIGroupDiscoveryList') return refusalOf(accept, servableMediaTypes(false), path !== '/api')
+  return answered(notAcceptable(servableMediaTypes(false)))
 }
 
 const answered = (status: Status): Answer => ({

@@ -14,10 +14,12 @@ import { accessResource } from '../access/resource-access.ts'
 import { selectorsOf } from '../access/selectors.ts'
 import type { StatusAnswer, ValueAnswer, WatchAnswer } from '../operations/answer.ts'
 import type { Operations } from '../operations/operations.ts'
-import { negotiate, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
-import { createPresenter, type ListBody, type Presenter } from '../representation/presenter.ts'
+import { negotiate, protobufMediaType, type Representation, servableMediaTypes } from '../representation/negotiation.ts'
+import { bytesOf, createPresenter, type ListBody, type Presenter } from '../representation/presenter.ts'
+import { createProtobufPresenter, inProtobuf } from '../representation/protobuf-presenter.ts'
 import { whyNoGoDuration } from '../time-travel/go-time.ts'
 import type { GatewayRequest, Verb } from '../request/gateway-request.ts'
+import { turnsOf } from '../read/slices.ts'
 import { findResource } from '../store/kinds.ts'
 import { internalPackageOf } from '../request/request-body.ts'
 import { includeObjectOf } from '../request/list-options.ts'
@@ -29,6 +31,7 @@ import type { ResourcePath } from './request-info.ts'
 import { labelsOf, type RequestLabels, type RequestMetrics } from './request-metrics.ts'
 import { answerNoPath, answerStatus, beginFrames, sendBody, type SendDeps, warn } from './responses.ts'
 import { serveStream } from './stream-answers.ts'
+import { isWebSocketRequest } from './web-socket.ts'
 import { readTrustedHeaders } from './trusted-headers.ts'
 import { isSwitched } from './web-socket.ts'
 
@@ -69,11 +72,14 @@ export async function serveResource(
   request.labels = labels
   const outdated = deprecatedResources.get(`${apiVersionOf(info.group, info.version)}/${info.resource}`)
   warn(reply, outdated ? [outdated] : (kind.custom?.warnings ?? []))
-  const representation = negotiate(header(request.raw, 'accept'))
+  const hasProtobuf = kind.custom === undefined && !isWebSocketRequest(request.raw)
+  const servable = servableMediaTypes(hasProtobuf)
+  const representation = negotiate(header(request.raw, 'accept'), hasProtobuf)
   if (representation.as !== 'object' && !hasMetadata(resource, info.subresource))
-    return answerStatus(reply, notAcceptable(servableMediaTypes))
+    return answerStatus(reply, notAcceptable(servable))
   const trusted = deps.trusted(user)
-  if (verb === 'watch' && representation.yaml) return answerStatus(reply, notAcceptable([servableMediaTypes[0]!]))
+  if (verb === 'watch' && representation.yaml)
+    return answerStatus(reply, notAcceptable(servable.filter((type) => !type.endsWith('yaml'))))
   const presenter = presenterOf(kind, representation, query, operations)
   const answer = await operations
     .dispatch(verb, gatewayRequest(request, kind, info, verb, trusted))
@@ -91,7 +97,7 @@ export async function serveResource(
   const mismatch = mismatchOf(answer.kind, representation, info.subresource === 'scale' ? scaleResource : resource)
   if (mismatch) return answerStatus(reply, mismatch)
   warn(reply, answer.warnings)
-  if (answer.kind === 'watch') return await serveWatch(deps, request, reply, answer, presenter, labels)
+  if (answer.kind === 'watch') return await serveWatch(deps, request, reply, answer, presenter, labels, isInProtobuf(representation))
   reply.code(answer.code)
   if (trusted) reply.header(wireHeader.sequence, String(answer.sequence))
   await sendBody(deps, request, reply, ...bodyOf(answer, representation, presenter, operations.nowMs))
@@ -164,7 +170,7 @@ function mismatchOf(
     kind === 'list'
       ? `PartialObjectMetadata, but the requested object is a list (*${of}.${listKind})`
       : `PartialObjectMetadataList, but the requested object is not a list (*${of}.${name})`
-  return { ...notAcceptable(servableMediaTypes), message: `you requested ${why}` }
+  return { ...notAcceptable(servableMediaTypes(true)), message: `you requested ${why}` }
 }
 
 function gatewayRequest(
@@ -198,10 +204,11 @@ async function serveWatch(
   answer: WatchAnswer,
   presenter: Presenter,
   labels: RequestLabels,
+  isProtobuf: boolean,
 ): Promise<void> {
   using watch = answer
   using _open = beginLongRunning(deps, request, labels)
-  const sink = beginFrames(request, reply)
+  const sink = beginFrames(request, reply, isProtobuf ? protobufWatchType : undefined)
   try {
     await watch.serve(presenter, sink)
   } catch (error) {
@@ -221,7 +228,15 @@ const presenterOf = (
   representation: Representation,
   query: URLSearchParams,
   { nowMs }: Operations,
-): Presenter => createPresenter(kind, representation, { nowMs, includeObject: includeObjectOf(query) })
+): Presenter =>
+  representation.as !== 'table' && representation.protobuf
+    ? createProtobufPresenter(kind, representation, turnsOf({ nowMs }))
+    : createPresenter(kind, representation, { nowMs, includeObject: includeObjectOf(query) })
+
+const protobufWatchType = `${protobufMediaType};stream=watch`
+
+const isInProtobuf = (representation: Representation): boolean =>
+  representation.as !== 'table' && representation.protobuf === true
 
 const whole = (bytes: Buffer): ListBody => ({ pieces: [bytes], bytes: bytes.length })
 
@@ -236,6 +251,10 @@ function bodyOf(
     case 'object':
       return [representation, whole(presenter.object(answer.object, answer.bytes))]
     case 'list':
+      if (presenter.prepared) {
+        const prepared = () => presenter.prepared!(answer.versions, answer.meta)
+        return [representation, { pieces: [], bytes: undefined, prepared, heldBytes: bytesOf(answer.versions) }]
+      }
       return [
         representation,
         {
@@ -246,15 +265,18 @@ function bodyOf(
     case 'status':
       if (representation.as === 'table' && answer.body['kind'] === 'Scale')
         return [representation, whole(scaleTable(answer, nowMs()))]
-      return [
-        { as: 'object', yaml: representation.yaml },
-        whole(Buffer.from(JSON.stringify(shownStatus(answer, representation)))),
-      ]
+      return statusBody(shownStatus(answer, representation), representation)
   }
 }
 
+function statusBody(shown: object, representation: Representation): readonly [Representation, ListBody] {
+  const encoded = isInProtobuf(representation) ? inProtobuf(shown) : undefined
+  if (encoded) return [{ as: 'object', yaml: false, protobuf: true }, whole(encoded)]
+  return [{ as: 'object', yaml: representation.yaml }, whole(Buffer.from(JSON.stringify(shown)))]
+}
+
 /** The metadata alone, of what has some. */
-const shownStatus = ({ body }: StatusAnswer, representation: Representation): unknown =>
+const shownStatus = ({ body }: StatusAnswer, representation: Representation): object =>
   representation.as === 'metadata' && body['kind'] === 'Scale'
     ? { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${representation.version}`, metadata: body['metadata'] }
     : body

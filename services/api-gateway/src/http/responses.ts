@@ -6,7 +6,8 @@ import type { Logger } from '@shiplog/runtime/logger'
 import { frameSink } from '../read/frame-sink.ts'
 import type { Outgoing } from '../read/outgoing.ts'
 import type { FrameSink } from '../read/watch.ts'
-import type { Representation } from '../representation/negotiation.ts'
+import { protobufMediaType, type Representation } from '../representation/negotiation.ts'
+import { inProtobuf } from '../representation/protobuf-presenter.ts'
 import type { ListBody } from '../representation/presenter.ts'
 import { acceptsGzip, gzipBytesMin, gzipHeaders, gzipped, sendGzipped, wantsIndent } from './answer-encoding.ts'
 import { header, type HttpReply, type HttpRequest, type RawRequest, replyHeaders } from './fastify-types.ts'
@@ -27,7 +28,10 @@ export const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(va
 
 export function answerStatus(reply: HttpReply, status: Status): void {
   if (status.details?.retryAfterSeconds) reply.header('retry-after', String(status.details.retryAfterSeconds))
-  if (/^application\/yaml\b/.test(reply.request.headers.accept ?? ''))
+  const accept = reply.request.headers.accept ?? ''
+  if (accept.startsWith(protobufMediaType))
+    sendBytes(reply.code(status.code).header('content-type', protobufMediaType), inProtobuf(status)!)
+  else if (/^application\/yaml\b/.test(accept))
     void yamlWriter().then((dump) => sendBytes(reply.code(status.code).type(yamlType), Buffer.from(dump(status))))
   else answerJson(reply, status.code, status)
 }
@@ -86,8 +90,8 @@ export function beginStream(reply: HttpReply, contentType: string): FrameSink {
 }
 
 /** Begins the answer of a watch: a stream, or the messages of a WebSocket. */
-export function beginFrames(request: HttpRequest, reply: HttpReply): FrameSink {
-  if (!isWebSocketRequest(request.raw)) return beginStream(reply, jsonType)
+export function beginFrames(request: HttpRequest, reply: HttpReply, contentType = jsonType): FrameSink {
+  if (!isWebSocketRequest(request.raw)) return beginStream(reply, contentType)
   const opened = openWebSocket(request.raw, { headers: replyHeaders(reply) })
   reply.hijack()
   return webSocketSink(opened, eventMessages)
@@ -98,7 +102,7 @@ export interface SendDeps {
   readonly logger: Logger
 }
 
-/** Sends an object or a list, as JSON or YAML. */
+/** Sends an object or a list, as JSON, YAML or protobuf. */
 export async function sendBody(
   deps: SendDeps,
   request: HttpRequest,
@@ -106,7 +110,8 @@ export async function sendBody(
   representation: Representation,
   body: ListBody,
 ): Promise<void> {
-  if (representation.yaml) await sendYaml(deps, request, reply, body)
+  if (representation.as !== 'table' && representation.protobuf) await sendProtobuf(deps, request, reply, body)
+  else if (representation.yaml) await sendYaml(deps, request, reply, body)
   else await sendJson(deps, request, reply, body)
 }
 
@@ -127,6 +132,25 @@ async function sendYaml(
     return
   }
   sendBytes(reply.type(yamlType), Buffer.from(dump(parseExactJson(Buffer.concat([...pieces]).toString('utf8')))))
+}
+
+/** A list is made whole first: its length stands before it. */
+async function sendProtobuf(
+  deps: SendDeps,
+  { raw, user }: HttpRequest,
+  reply: HttpReply,
+  { prepared, heldBytes = 0, ...body }: ListBody,
+): Promise<void> {
+  using _room = prepared && heldBytes > partBytes ? await deps.outgoing.admit(user.name, heldBytes) : undefined
+  const { pieces, bytes } = prepared ? await prepared() : body
+  if (bytes !== undefined && bytes <= partBytes) {
+    sendBytes(reply.header('content-type', protobufMediaType), Buffer.concat([...pieces], bytes))
+    return
+  }
+  const gzip = acceptsGzip(header(raw, 'accept-encoding'))
+  const length = gzip || bytes === undefined ? {} : { 'content-length': bytes }
+  const response = takeOver(reply, { 'content-type': protobufMediaType, ...(gzip ? gzipHeaders : {}), ...length })
+  await sendTaken(deps, response, pieces, gzip)
 }
 
 /** Sends JSON that is there in pieces, and a newline after it; `bytes` is the length of the pieces where it is known. */

@@ -2,7 +2,7 @@
 // watchers that want the same frames: each change is encoded once per class and told to every member (watch-class.ts).
 import { oldestWholeSequence } from '@shiplog/events/history/history'
 import type { Clock } from '@shiplog/runtime/clock'
-import { ApiError, expired, type Status, versionTooLarge, versionTooOld } from '@shiplog/api/status'
+import { ApiError, expired, versionTooLarge, versionTooOld } from '@shiplog/api/status'
 import type { ListOptions } from '../request/list-options.ts'
 import { createOutgoing, type Outgoing } from './outgoing.ts'
 import { eventsBetween } from '../store/history.ts'
@@ -10,7 +10,7 @@ import type { Presenter } from '../representation/presenter.ts'
 import type { ResourceTable } from '../store/projection.ts'
 import type { Selection } from '../request/selection.ts'
 import type { Stream } from '../store/streams.ts'
-import { type Version, watchFrame, withResourceVersion } from '../store/version.ts'
+import { type Version, withResourceVersion } from '../store/version.ts'
 import { createMemberClass, type Member, type MemberClass } from './watch-class.ts'
 
 /** Where frames go: an HTTP response, or a test. */
@@ -229,7 +229,7 @@ export function createWatchHub(deps: {
     } catch (error) {
       const status = error instanceof ApiError ? error.status : undefined
       if (!status) throw error
-      sink.write(errorFrame(status))
+      sink.write(presenter.error(status))
     } finally {
       watchers--
       leave()
@@ -273,8 +273,6 @@ function bytesToCatchUp(request: Pick<WatchRequest, 'stream' | 'table' | 'select
   const missed = stream.projection.windowFloor - (resourceVersion ?? stream.projection.applied)
   return missed > 0 ? Math.min(logPageBytes, missed * logEventBytes) : 0
 }
-
-export const errorFrame = (status: Status): Buffer => watchFrame('ERROR', Buffer.from(JSON.stringify(status)))
 
 /** Writes everything up to now, then calls `join` in the same turn, so that no change falls between. */
 async function catchUp(request: WatchRequest, outgoing: Outgoing, join: () => void): Promise<void> {

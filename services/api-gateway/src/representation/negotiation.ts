@@ -1,9 +1,8 @@
-// Content negotiation of answers: plain JSON, Tables, metadata-only objects, YAML. Protobuf answers are a later issue: clients
-// that ask for them list JSON as well, and get it.
+// Content negotiation of answers: plain JSON, Tables, metadata-only objects, YAML, and protobuf for kinds that have it.
 import { ApiError, noRepresentation, notAcceptable } from '@shiplog/api/status'
 
 export type Representation =
-  | { readonly as: 'object'; readonly yaml: boolean }
+  | { readonly as: 'object'; readonly yaml: boolean; readonly protobuf?: true }
   | { readonly as: 'table'; readonly yaml: boolean; readonly version: 'v1' | 'v1beta1' }
   | {
       readonly as: 'metadata'
@@ -11,14 +10,21 @@ export type Representation =
       readonly version: 'v1' | 'v1beta1'
       /** Of one object or of a list: asked for the other, nothing is acceptable. */
       readonly of: 'object' | 'list'
+      readonly protobuf?: true
     }
 
 const versions: readonly unknown[] = ['v1', 'v1beta1']
 
-export const servableMediaTypes = ['application/json', 'application/yaml']
+export const protobufMediaType = 'application/vnd.kubernetes.protobuf'
+
+/** Of kinds that users bring there is no protobuf. */
+export const servableMediaTypes = (hasProtobuf: boolean): readonly string[] => [
+  ...['application/json', 'application/yaml'],
+  ...(hasProtobuf ? [protobufMediaType] : []),
+]
 
 /** Picks the first representation that the Accept header names and that can be served; throws 406 when there is none. */
-export function negotiate(accept: string | undefined): Representation {
+export function negotiate(accept: string | undefined, hasProtobuf: boolean): Representation {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json')
     return { as: 'object', yaml: false }
   let known = false
@@ -29,17 +35,21 @@ export function negotiate(accept: string | undefined): Representation {
     )
     const target = parameter.get('as')
     const yaml = type === 'application/yaml'
-    if (type !== 'application/json' && type !== '*/*' && !yaml) continue
+    const protobuf = hasProtobuf && type === protobufMediaType
+    if (type !== 'application/json' && type !== '*/*' && !yaml && !protobuf) continue
     known = true
-    if (target === undefined) return { as: 'object', yaml }
+    const encoding = protobuf ? ({ yaml, protobuf } as const) : { yaml }
+    if (target === undefined) return { as: 'object', ...encoding }
     if (parameter.get('g') !== 'meta.k8s.io' || !versions.includes(parameter.get('v'))) continue
     // The older version of these forms is the same but for its name.
     const version = parameter.get('v') as 'v1' | 'v1beta1'
-    if (target === 'Table') return { as: 'table', yaml, version }
+    // A Table has no form in protobuf.
+    if (target === 'Table' && !protobuf) return { as: 'table', yaml, version }
     if (target === 'PartialObjectMetadata' || target === 'PartialObjectMetadataList')
-      return { as: 'metadata', yaml, version, of: target === 'PartialObjectMetadata' ? 'object' : 'list' }
+      return { as: 'metadata', ...encoding, version, of: target === 'PartialObjectMetadata' ? 'object' : 'list' }
   }
-  throw new ApiError(known ? notAcceptable(servableMediaTypes) : noRepresentation(servableMediaTypes))
+  const servable = servableMediaTypes(hasProtobuf)
+  throw new ApiError(known ? notAcceptable(servable) : noRepresentation(servable))
 }
 
 function byQuality(accept: string): string[] {

@@ -3,6 +3,7 @@
 import { parseObject } from '@shiplog/api/codec'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf } from '@shiplog/api/schema/schema'
+import type { Status } from '@shiplog/api/status'
 import type { Printer } from '@shiplog/api/tables/printer'
 import { rowOf, tableOf } from '@shiplog/api/tables/tables'
 import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
@@ -23,6 +24,10 @@ export interface ListBody {
   readonly bytes: number | undefined
   /** The same for forms other than JSON. */
   readonly parts?: () => ListParts
+  /** The list made in turns of the event loop, where it must be whole before it is sent. */
+  readonly prepared?: () => Promise<ListBody>
+  /** About what it holds of memory then. */
+  readonly heldBytes?: number
 }
 
 /** A list: its other fields, and the one that holds its entries. */
@@ -42,6 +47,10 @@ export interface Presenter {
   parts(versions: readonly Version[], meta: ListMeta): ListParts
   frame(type: WatchEventType, version: Version, bytes?: Buffer): Buffer
   bookmark(sequence: number, annotations?: Record<string, string>): Buffer
+  /** The frame of a watch that says why it ends. */
+  error(status: Status): Buffer
+  /** A list that is made whole before it is sent, in turns of the event loop. */
+  prepared?(versions: readonly Version[], meta: ListMeta): Promise<ListBody>
 }
 
 /** A Table of objects that together are no larger is made at once. */
@@ -53,7 +62,7 @@ const listEnd = Buffer.from(']}')
 /** What the objects of a list have together; lists of a table are asked for again and again. */
 const bytesOfList = new WeakMap<readonly Version[], number>()
 
-function bytesOf(versions: readonly Version[]): number {
+export function bytesOf(versions: readonly Version[]): number {
   let bytes = bytesOfList.get(versions)
   if (bytes === undefined) {
     bytes = 0
@@ -119,6 +128,7 @@ export function createPresenter(
         return { pieces: piecesOf(head, entries, json), bytes: undefined }
       },
       parts: (versions, meta) => ({ ...tableParts(versions, meta), key: 'rows' }),
+      error: (status) => watchFrame('ERROR', json(status)),
       frame: (type, version, bytes) => {
         const object = bytes ? parsedBytes(version, bytes) : parsed(version)
         return watchFrame(type, table([object], { resourceVersion: object.metadata.resourceVersion }))
@@ -171,6 +181,7 @@ export function createPresenter(
       if (bytes && isServedAsStored(Number.MAX_SAFE_INTEGER)) return bytes
       return isVersion(object) ? one(object) : json(metadataOnly ? asMetadata(object) : parsed(object))
     },
+    error: (status) => watchFrame('ERROR', json(status)),
     parts: (versions, meta) => ({
       fields: {
         kind: metadataOnly ? 'PartialObjectMetadataList' : resource.listKind,

@@ -12,7 +12,6 @@ import type { Presenter } from '../representation/presenter.ts'
 import type { Selection } from '../request/selection.ts'
 import {
   bookmarkIntervalMs,
-  errorFrame,
   type FrameSink,
   framesFor,
   piecesOfFrames,
@@ -80,7 +79,7 @@ export async function servePastWatch(
     if ((await ended.promise) === 'timeout' && options.allowWatchBookmarks) sink.write(presenter.bookmark(at))
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
-    sink.write(errorFrame(error.status))
+    sink.write(presenter.error(error.status))
   } finally {
     stopped.removeEventListener('abort', onClose)
     sink.end()

@@ -58,6 +58,8 @@ export function processOf(input: ProcessInput): ProcessConfig {
     ...userOf(input),
     terminationMessagePath: container.terminationMessagePath || '/dev/termination-log',
     outputAsMessage: container.terminationMessagePolicy === 'FallbackToLogsOnError',
+    ...(container.stdin ? { stdin: true } : {}),
+    ...(container.stdin && container.stdinOnce ? { stdinOnce: true } : {}),
   }
 }
 
