@@ -221,9 +221,6 @@ describe.each(['embedded', 'jetstream'] as const)('a replay of the log %s', (log
     expect(report.failures).toBeGreaterThan(50)
     const { attempts } = await readAttempts(source)
     expect(attempts.filter(({ recorded }) => recorded.preemption).length).toBeGreaterThan(5)
-    const reasons = attempts.map(({ recorded }) => recorded.message).join()
-    expect(reasons).toContain("node(s) didn't match pod anti-affinity rules")
-    expect(reasons).toContain("node(s) didn't match pod topology spread constraints")
   }, 60_000)
 
   test('what was recorded plays no part: a falsified record is found, and only it', async () => {
