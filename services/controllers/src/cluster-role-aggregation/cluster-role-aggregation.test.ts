@@ -13,7 +13,7 @@ test('view, edit and admin gather what is labelled for them, through one another
     if (body['kind'] === 'ClusterRole') h.cluster.must({ verb: 'create', ...roles, body })
   h.settle()
   const rulesOf = (name: string): JsonObject[] => h.cluster.get(groupResource, `/${name}`)!['rules'] as JsonObject[]
-  expect(rulesOf('view')).toEqual(rulesOf('system:aggregate-to-view'))
+  expect(rulesOf('view')).toEqual([...rulesOf('system:aggregate-to-view'), ...rulesOf('system:aggregated-metrics-reader')])
   expect(rulesOf('edit')).toEqual([...rulesOf('system:aggregate-to-edit'), ...rulesOf('view')])
   expect(rulesOf('admin')).toHaveLength(2 + rulesOf('edit').length)
   expect(h.secondRun()).toEqual([])
