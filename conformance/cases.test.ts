@@ -8,7 +8,7 @@ test('there are at least 150 cases, each with an id of its own, rows and a sourc
   expect(new Set(allCases.map((one) => one.id)).size).toBe(allCases.length)
   for (const one of allCases) {
     expect(one.rows.length, one.id).toBeGreaterThan(0)
-    for (const row of one.rows) expect(row, one.id).toMatch(/^[A-H]\d+$/)
+    for (const row of one.rows) expect(row, one.id).toMatch(/^[A-K]\d+$/)
     expect(one.source.length, one.id).toBeGreaterThan(10)
   }
 })

@@ -257,6 +257,36 @@ describe.skipIf(why !== undefined)('pods in containers', () => {
     expect(await messageOf('client')).toBe('across\n1\n')
   }, 150_000)
 
+  test('let kubectl in: commands with input and exit code, files, ports, and somebody who looks over the shoulder', async () => {
+    await apply(
+      pod('open', { containers: [container('mkdir /www; echo page > /www/i; httpd -f -p 8080 -h /www')] }),
+    )
+    await ready('open')
+    const run = (args: readonly string[], stdin = '') =>
+      runCommand(kubectl, ['--kubeconfig', cluster.kubeconfig, ...args], { stdin })
+    const failed = await run(['exec', '-i', 'open', '--', 'sh', '-c', 'cat; echo aside >&2; exit 7'], 'some input\n')
+    expect([failed.code, failed.stdout]).toEqual([7, 'some input\n'])
+    expect(failed.stderr).toContain('aside')
+    const many = await run(['exec', 'open', '--', 'sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x'])
+    expect([many.code, many.stdout.length]).toEqual([0, 3_000_000])
+    expect((await run(['get', '--raw', '/api/v1/namespaces/default/pods/open:8080/proxy/i'])).stdout).toBe('page\n')
+    await k('debug', 'open', '--image', image, '--target', 'main', '-c', 'looks', '--', 'cat', '/proc/1/root/www/i')
+    await eventually(async () => expect(await k('logs', 'open', '-c', 'looks')).toContain('page'))
+  }, 150_000)
+
+  test('are resized while they run', async () => {
+    const sized = (cpu: string): Json => ({ limits: { cpu, memory: '64Mi' }, requests: { cpu, memory: '64Mi' } })
+    await apply(pod('sized', { containers: [container('sleep 600', { resources: sized('200m') })] }))
+    await ready('sized')
+    const quota = (): Promise<string> =>
+      k('exec', 'sized', '--', 'sh', '-c', 'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d" " -f1 /sys/fs/cgroup/cpu.max')
+    expect(await quota()).toBe('20000\n')
+    const patch = JSON.stringify({ spec: { containers: [{ name: 'main', resources: sized('300m') }] } })
+    await k('patch', 'pod', 'sized', '--subresource', 'resize', '-p', patch)
+    await eventually(async () => expect(await quota()).toBe('30000\n'))
+    expect((await get('sized')).status.containerStatuses[0].restartCount).toBe(0)
+  }, 150_000)
+
   test('see changes of what they mount, all at once', async () => {
     await apply(
       { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'live' }, data: { a: '1', b: '1' } },

@@ -9,6 +9,13 @@ import { provideUpstream } from '../upstream/provide.ts'
 
 const prefix = 'registry.k8s.io/e2e-test-images'
 
+/** What hooks of the suite ask of curl, which busybox has none of: the body of one address. */
+const curl: ImageFile = {
+  path: 'usr/bin/curl',
+  content: Buffer.from('#!/bin/sh\nfor address; do :; done\nexec wget -q -O - "$address"\n'),
+  mode: 0o755,
+}
+
 interface SuiteImage {
   readonly names: readonly string[]
   readonly files: readonly ImageFile[]
@@ -27,7 +34,7 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
     },
     {
       names: [`${prefix}/agnhost:2.63.0`, `${prefix}/agnhost:2.55`],
-      files: [...busybox, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
+      files: [...busybox, curl, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
       config: { Entrypoint: ['/agnhost'], Cmd: ['pause'], Env: [searchPath] },
     },
     {

@@ -222,6 +222,20 @@ describe('a peer that counts no windows', () => {
   })
 })
 
+describe('a streaming server of Kubernetes', () => {
+  test('is granted no room, and what it said before it cancelled is read to the end', async () => {
+    const { streams, ours, send, syn, types } = peer({ toKubernetes: true })
+    syn(1)
+    await turns()
+    const text = textOf(streams[0]!.io)
+    for (let part = 0; part < 10; part++) send(1, Buffer.alloc(32 * 1024, 'x'))
+    ours.write(encodeControl({ type: 'rstStream', streamId: 1, status: 5 }))
+    ours.end()
+    expect((await text).length).toBe(10 * 32 * 1024)
+    expect(types()).not.toContain('windowUpdate')
+  })
+})
+
 describe('a hostile peer', () => {
   test.each([
     ['garbage', Buffer.from('GET / HTTP/1.1\r\n\r\n'.repeat(4))],

@@ -67,7 +67,9 @@ test('the cheapest victims go, are told why, and the pod gets their place', asyn
   for (const name of ['cheap-1', 'cheap-2']) cluster.remove('pods', `default/${name}`)
   await clock.advance(2_000)
   await settle()
-  expect(cluster.get('pods', 'default/urgent')!.spec.nodeName).toBe('a')
+  const placed = cluster.get('pods', 'default/urgent')!
+  expect(placed.spec.nodeName).toBe('a')
+  expect(placed.status.nominatedNodeName).toBeUndefined()
   await scheduler.stop()
 })
 

@@ -103,6 +103,29 @@ describe('scheduling', () => {
     await scheduler.stop()
   })
 
+  test('a pod that waits for company goes to it as soon as it is there', async () => {
+    const { cluster, clock, scheduler } = setUp()
+    for (const name of ['a', 'b']) cluster.put('nodes', testNode(name))
+    const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'db' } } }
+    const affinity = { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } }
+    await scheduler.start()
+    cluster.put('pods', testPod('lonely', { spec: { affinity } }))
+    await settle()
+    await clock.advance(10)
+    expect(condition(cluster, 'lonely')).toMatchObject({
+      message: expect.stringContaining("0/2 nodes are available: 2 node(s) didn't match pod affinity rules."),
+    })
+    cluster.put('pods', testPod('stranger', { spec: { nodeName: 'a' } }))
+    await clock.advance(20_000)
+    expect(nodeOf(cluster, 'lonely')).toBeUndefined()
+    cluster.put('pods', testPod('company', { metadata: { labels: { app: 'db' } }, spec: { nodeName: 'b' } }))
+    await clock.advance(2_000)
+    await settle()
+    expect(nodeOf(cluster, 'lonely')).toBe('b')
+    expect(attemptsTotal(scheduler, 'unschedulable')).toBe(1)
+    await scheduler.stop()
+  })
+
   test('assumed pods take room before the feed shows them', async () => {
     const { cluster, scheduler } = setUp()
     cluster.put('nodes', testNode('n'))

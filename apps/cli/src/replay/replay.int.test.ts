@@ -16,6 +16,7 @@ import { explainPod } from './explain-decision.ts'
 import { type HistorySource, logSource } from '../history/history-source.ts'
 import { parseConfiguration } from './replay-configuration.ts'
 import { replayAll } from './replay.ts'
+import { readAttempts } from './replay-attempts.ts'
 
 const attemptsWanted = 2_000
 const nodesMade = 30
@@ -39,6 +40,11 @@ function randomOf(seed: number): (below: number) => number {
     return Math.floor((state / 2 ** 32) * below)
   }
 }
+
+const appOf = (index: number) => ({ matchLabels: { app: `a${index % 5}` } })
+const awayFrom = (labelSelector: object): object => ({
+  requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector }],
+})
 
 /** Pods of all sorts in waves; between them nodes are lost, tainted, cordoned, labelled and made again, pods deleted. */
 async function workload({ gateway }: RunningCluster, firstWave: number, endWave: number): Promise<void> {
@@ -95,6 +101,8 @@ async function workload({ gateway }: RunningCluster, firstWave: number, endWave:
             cpu: `${50 + random(8) * 25}m`,
             memory: `${64 + random(6) * 32}Mi`,
             ...(index % 97 === 0 ? { cpu: '500' } : {}),
+            // The important ones hardly fit beside others.
+            ...(index % 41 === 0 ? { cpu: '3500m' } : {}),
           },
         },
         ...(index % 29 === 0 ? { ports: [{ containerPort: 80, hostPort: 8_080 }] } : {}),
@@ -102,6 +110,16 @@ async function workload({ gateway }: RunningCluster, firstWave: number, endWave:
     ],
     ...(index % 23 === 0 ? { nodeSelector: { disk: index % 46 === 0 ? 'ssd' : 'tape' } } : {}),
     ...(index % 7 === 0 ? { tolerations: [{ key: 'spot', operator: 'Exists' }] } : {}),
+    ...(index % 41 === 0 ? { priorityClassName: 'system-cluster-critical' } : {}),
+    ...(index % 17 === 0
+      ? {
+          topologySpreadConstraints: [
+            { maxSkew: 2, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: appOf(index) },
+            { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway', labelSelector: appOf(index + 1) },
+          ],
+        }
+      : {}),
+    ...(index % 13 === 0 && index % 11 !== 0 ? { affinity: { podAntiAffinity: awayFrom(appOf(index)) } } : {}),
     ...(index % 11 === 0
       ? {
           affinity: {
@@ -131,7 +149,7 @@ async function workload({ gateway }: RunningCluster, firstWave: number, endWave:
           verb: 'create',
           resource: 'pods',
           namespace: 'default',
-          body: { metadata: { name: `p${index}` }, spec: podSpec(index) },
+          body: { metadata: { name: `p${index}`, labels: appOf(index).matchLabels }, spec: podSpec(index) },
         }),
       ),
       ...trouble.map((cause) => cause()),
@@ -201,6 +219,8 @@ describe.each(['embedded', 'jetstream'] as const)('a replay of the log %s', (log
     expect(report.identical).toBe(report.attempts)
     expect(report.attempts).toBeGreaterThanOrEqual(attemptsWanted)
     expect(report.failures).toBeGreaterThan(50)
+    const { attempts } = await readAttempts(source)
+    expect(attempts.filter(({ recorded }) => recorded.preemption).length).toBeGreaterThan(5)
   }, 60_000)
 
   test('what was recorded plays no part: a falsified record is found, and only it', async () => {

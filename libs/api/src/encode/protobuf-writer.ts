@@ -42,9 +42,14 @@ export class ProtobufWriter {
     this.tag(number, 2)
   }
 
-  varint(value: number): void {
+  /** Of what is no whole number, what Go's conversion leaves of it; of none at all, nothing. */
+  varint(given: number): void {
+    const value = Number.isFinite(given) ? Math.trunc(given) : 0
     this.#room(10)
-    if (value < 0) return this.#negative(value)
+    if (value < 0) {
+      this.#negative(value)
+      return
+    }
     let size = 1
     for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++
     this.#at -= size

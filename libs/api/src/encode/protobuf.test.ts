@@ -13,25 +13,25 @@ const encoder = createProtobufEncoder(registry)
 const everything = (definition: Definition, depth: number): JsonObject =>
   Object.fromEntries(
     Object.entries(definition.fields).flatMap(([name, field]) => {
-      const value = field.number === undefined ? undefined : valueOf(field, depth)
+      const value = field.number === undefined ? undefined : fieldValue(field, depth)
       return value === undefined ? [] : [[name, value]]
     }),
   )
 
 let counter = 0
 
-const valueOf = (type: FieldType, depth: number): unknown => {
+const fieldValue = (type: FieldType, depth: number): unknown => {
   counter++
   switch (type.type) {
     case 'ref':
       return depth === 0 ? undefined : everything(registry.definition(type.ref!), depth - 1)
     case 'array': {
-      const item = valueOf(type.items!, depth)
-      return item === undefined ? undefined : [item, valueOf(type.items!, depth)]
+      const item = fieldValue(type.items!, depth)
+      return item === undefined ? undefined : [item, fieldValue(type.items!, depth)]
     }
     case 'map': {
-      const item = valueOf(type.items!, depth)
-      return item === undefined ? undefined : { a: item, 'b/ü': valueOf(type.items!, depth) }
+      const item = fieldValue(type.items!, depth)
+      return item === undefined ? undefined : { a: item, 'b/ü': fieldValue(type.items!, depth) }
     }
     case 'any':
       return depth === 0 ? undefined : anyOf(type.format)
@@ -119,4 +119,10 @@ test('the bytes are those that the wire format says', () => {
   ]
   expect([...bytes]).toEqual(expected)
   expect([...fieldHead(2, 300)]).toEqual([0x12, 0xac, 0x02])
+})
+
+test('numbers that no integer is end in one all the same', () => {
+  const replicas = (value: unknown) =>
+    decodeProtobuf(encoder.object({ apiVersion: 'apps/v1', kind: 'Deployment', spec: { replicas: value } })!, registry)['spec']
+  expect([Infinity, -Infinity, Number.NaN, 1.5, '1e400', 'x'].map(replicas)).toEqual([0, 0, 0, 1, 0, 0].map((value) => ({ replicas: value })))
 })

@@ -101,30 +101,37 @@ export const createProtobufEncoder = (registry: SchemaRegistry): ProtobufEncoder
     switch (type.type) {
       case 'ref':
         if (value !== null) writeMessage(tableOf(type.ref!), value as JsonObject)
-        return writer.close(number, before)
+        writer.close(number, before)
+        return
       case 'any':
         if (type.format !== undefined && type.format.startsWith('schema-')) writeSchemaUnion(type.format, value)
         else {
           writer.text(JSON.stringify(value))
           writer.close(1, before)
         }
-        return writer.close(number, before)
+        writer.close(number, before)
+        return
       case 'array':
         // A list inside of a map or a list is a message of its own.
         writeField(1, type, value)
-        return writer.close(number, before)
+        writer.close(number, before)
+        return
       case 'boolean':
         writer.varint(value ? 1 : 0)
-        return writer.tag(number, 0)
+        writer.tag(number, 0)
+        return
       case 'integer':
         writer.varint(Number(value))
-        return writer.tag(number, 0)
+        writer.tag(number, 0)
+        return
       case 'number':
         writer.double(Number(value))
-        return writer.tag(number, 1)
+        writer.tag(number, 1)
+        return
       default:
         writeText(type.format, value)
-        return writer.close(number, before)
+        writer.close(number, before)
+        return
     }
   }
 
@@ -132,10 +139,12 @@ export const createProtobufEncoder = (registry: SchemaRegistry): ProtobufEncoder
     const before = writer.length
     switch (format) {
       case 'byte':
-        return writer.bytes(Buffer.from(String(value ?? ''), 'base64'))
+        writer.bytes(Buffer.from(String(value ?? ''), 'base64'))
+        return
       case 'quantity':
         writer.text(String(value ?? '0'))
-        return writer.close(1, before)
+        writer.close(1, before)
+        return
       case 'int-or-string':
         if (typeof value === 'string') {
           writer.text(value)
@@ -146,7 +155,8 @@ export const createProtobufEncoder = (registry: SchemaRegistry): ProtobufEncoder
           writer.tag(2, 0)
           writer.varint(0)
         }
-        return writer.tag(1, 0)
+        writer.tag(1, 0)
+        return
       case 'date-time':
       case 'micro-time':
         if (value) writeTime(String(value))

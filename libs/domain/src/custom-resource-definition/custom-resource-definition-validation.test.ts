@@ -1,6 +1,7 @@
 import type { CustomResourceDefinition, JSONSchemaProps } from '@shiplog/api/generated/types/apiextensions-v1'
 import { expect, test } from 'vitest'
 import { definitionOf } from '../testing/custom-resource-definitions.ts'
+import { customResourceDefinitionStrategy } from './custom-resource-definition.strategy.ts'
 import { validateDefinition } from './custom-resource-definition-validation.ts'
 
 /** Two loops over a list that nothing bounds. */
@@ -31,4 +32,20 @@ test('what one expression may cost is not asked again as long as the schema stay
   expect(kept).toContainEqual(expect.stringMatching(total))
   const changed = definitionOf({ schema: described(dear, 'new') })
   expect(messages(changed, definition)).toContainEqual(expect.stringMatching(cost))
+})
+
+test('who writes a format that means nothing is told, once', () => {
+  const schema: JSONSchemaProps = {
+    type: 'object',
+    properties: {
+      good: { type: 'string', format: 'date-time' },
+      number: { type: 'integer', format: 'int32' },
+      odd: { type: 'string', format: 'shiplog-id' },
+      list: { type: 'array', items: { type: 'integer', format: 'double' } },
+    },
+  }
+  const warnings = customResourceDefinitionStrategy.warnings!
+  const definition = definitionOf({ schema })
+  expect(warnings(definition, undefined)).toEqual(['unrecognized format "shiplog-id"', 'unrecognized format "double"'])
+  expect(warnings(definition, definition)).toEqual([])
 })

@@ -5,7 +5,10 @@ import { fillText, immutable, items, section } from '../fields.ts'
 import { validateDefinition } from './custom-resource-definition-validation.ts'
 import { cleanupFinalizer, deletionStages, setCondition } from './definition-status.ts'
 import type { Strategy } from '../strategy.ts'
-import type { CustomResourceDefinition } from '@shiplog/api/generated/types/apiextensions-v1'
+import type { CustomResourceDefinition, JSONSchemaProps } from '@shiplog/api/generated/types/apiextensions-v1'
+import { goQuote } from '@shiplog/api/decode/go-quote'
+import type { Draft } from '@shiplog/api/decoded'
+import { unrecognizedFormats } from '@shiplog/custom-resources/rules/unrecognized-formats'
 
 const setDefaults = (draft: JsonObject): void => {
   const spec = section(draft, 'spec')
@@ -21,6 +24,19 @@ const storageVersions = (spec: JsonObject | undefined): string[] =>
   items(spec?.['versions'])
     .filter((version) => version.storage === true)
     .map((version) => version.name ?? '')
+
+const formatsOf = ({ spec }: Draft<CustomResourceDefinition>): readonly string[] =>
+  items(spec?.versions).flatMap(({ schema }) =>
+    schema?.openAPIV3Schema ? unrecognizedFormats(schema.openAPIV3Schema as JSONSchemaProps) : [],
+  )
+
+/** What was there before is not told again. */
+const formatWarnings = (next: Draft<CustomResourceDefinition>, before?: Draft<CustomResourceDefinition>): readonly string[] => {
+  const known = new Set(before ? formatsOf(before) : [])
+  return formatsOf(next)
+    .filter((format) => !known.has(format))
+    .map((format) => `unrecognized format ${goQuote(format)}`)
+}
 
 export const customResourceDefinitionStrategy: Strategy<CustomResourceDefinition> = {
   anyFinalizers: true,
@@ -48,6 +64,7 @@ export const customResourceDefinitionStrategy: Strategy<CustomResourceDefinition
   validatesAll: true,
   validate: validateDefinition,
   hasExpressions: true,
+  warnings: formatWarnings,
   validateUpdate: (next, before) => [
     ...immutable(next['spec']?.group, before['spec']?.group, 'spec.group'),
     ...immutable(next['spec']?.scope, before['spec']?.scope, 'spec.scope'),

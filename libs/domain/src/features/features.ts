@@ -85,6 +85,13 @@ export const features: readonly Feature[] = [
     sentence: 'no container gets a block device yet: the volume is bound, and nothing more',
   },
   {
+    id: 'scheduler-plugins',
+    state: 'by design',
+    docs: "the scheduler's plugins ImageLocality, NodeVolumeLimits, DynamicResources and GangScheduling",
+    sentence:
+      'the other default plugins of kube-scheduler decide: which images a node has, how many volumes its drivers can attach, resource claims and pod groups do not count',
+  },
+  {
     id: 'pod-resource-claims',
     state: 'ignored',
     docs: 'resource claims of pods (DRA)',

@@ -55,6 +55,8 @@ export const applyBinding = (pod: Draft<Pod>, binding: Decoded<Binding>, context
   const why = failedPrecondition(pod, binding.metadata ?? {}) ?? refusal(pod)
   if (why) throw new ApiError(conflict(resource, name, why))
   section(pod, 'spec').nodeName = binding.target?.name
+  // It is where it was nominated for, or had to go elsewhere (upstream: ClearingNominatedNodeNameAfterBinding).
+  delete section(pod, 'status').nominatedNodeName
   for (const key of ['annotations', 'labels'] as const)
     for (const [entry, value] of entries(binding.metadata?.[key])) section(pod.metadata, key)[entry] = value
   setPodCondition(pod, { type: 'PodScheduled', status: 'True' }, context.nowMs)

@@ -18,6 +18,8 @@ import { prioritySort } from '../plugins/priority-sort.plugin.ts'
 import { schedulingGates } from '../plugins/scheduling-gates.plugin.ts'
 import { taintToleration } from '../plugins/taint-toleration.plugin.ts'
 import { volumeBinding } from '../plugins/volume-binding.plugin.ts'
+import { volumeRestrictions } from '../plugins/volume-restrictions.plugin.ts'
+import { volumeZone } from '../plugins/volume-zone.plugin.ts'
 import { hashText } from './tie-break.ts'
 
 export interface PluginChoice {
@@ -52,7 +54,9 @@ export const defaultConfiguration: SchedulerConfiguration = {
     { name: 'NodeAffinity', weight: 2 },
     { name: 'NodePorts' },
     { name: 'NodeResourcesFit', weight: 1 },
+    { name: 'VolumeRestrictions' },
     { name: 'VolumeBinding' },
+    { name: 'VolumeZone' },
     { name: 'PodTopologySpread', weight: 2 },
     { name: 'InterPodAffinity', weight: 2 },
     { name: 'DefaultPreemption' },
@@ -80,7 +84,9 @@ const factories: Readonly<Record<string, Factory>> = {
   PrioritySort: plain(prioritySort),
   NodeUnschedulable: plain(nodeUnschedulable),
   NodeName: plain(nodeName),
+  VolumeRestrictions: plain(volumeRestrictions),
   VolumeBinding: plain(volumeBinding),
+  VolumeZone: plain(volumeZone),
   TaintToleration: plain(taintToleration),
   NodeAffinity: plain(nodeAffinity),
   NodePorts: plain(nodePorts),

@@ -105,3 +105,59 @@ describe('a pod with claims', () => {
     expect(decide(snapshot, pod)).toContain('pod has unbound immediate PersistentVolumeClaims.')
   })
 })
+
+describe('a claim for one pod at a time', () => {
+  const mine = (): Snapshot => {
+    const snapshot = cluster()
+    volumeOn(snapshot, 'disk', 'a')
+    claim(
+      snapshot,
+      'data',
+      { volumeName: 'disk', accessModes: ['ReadWriteOncePod'] },
+      { annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+    )
+    return snapshot
+  }
+  const other = (priority: number) => {
+    const pod = user('data')
+    return { ...pod, metadata: { ...pod.metadata, name: 'other', uid: 'other' }, spec: { ...pod.spec, priority, nodeName: 'a' } }
+  }
+
+  test('keeps the next pod waiting until that one goes', () => {
+    const snapshot = mine()
+    snapshot.setPod(other(0))
+    expect(decide(snapshot)).toContain(
+      'node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod',
+    )
+    snapshot.removePod('other')
+    expect(decide(snapshot)).toBe('a')
+  })
+
+  test('is had by preemption', () => {
+    const snapshot = mine()
+    snapshot.setPod(other(-1))
+    const { failure } = schedule(snapshot.readPod(user('data')), snapshot, profile, 0)
+    expect(failure!.preemption).toMatchObject({ node: 'a', victims: [{ name: 'other' }] })
+  })
+})
+
+describe('a volume with labels of zones', () => {
+  const zone = 'topology.kubernetes.io/zone'
+  const inZones = (label: string, value: string, nodes: Record<string, Record<string, string>>): string => {
+    const snapshot = new Snapshot()
+    for (const [name, labels] of Object.entries(nodes)) snapshot.setNode(testNode(name, { labels }))
+    put(snapshot, 'persistentvolumes', 'disk', { spec: { capacity: { storage: '1Gi' } } }, { labels: { [label]: value } })
+    boundTo(snapshot, 'data', 'disk')
+    return decide(snapshot)
+  }
+
+  test('is used in one of them only', () => {
+    expect(inZones(zone, 'z1__z2', { far: { [zone]: 'z3' }, near: { [zone]: 'z2' } })).toBe('near')
+    expect(inZones(zone, 'z1', { far: { [zone]: 'z3' } })).toContain('1 node(s) had no available volume zone')
+  })
+
+  test('may have the old labels, and any node will do in a cluster without zones', () => {
+    expect(inZones('failure-domain.beta.kubernetes.io/zone', 'z1', { far: { [zone]: 'z3' }, near: { [zone]: 'z1' } })).toBe('near')
+    expect(inZones(zone, 'z1', { any: {} })).toBe('any')
+  })
+})

@@ -18,7 +18,6 @@ import {
   type Status,
   success,
 } from '@shiplog/api/status'
-import type { AllocationChange } from '@shiplog/domain/strategy'
 import { applyBinding } from '@shiplog/domain/subresources/binding'
 import { readScale, writeScale } from '@shiplog/domain/subresources/scale'
 import { checkNoVersion, checkUid, checkVersion } from '@shiplog/domain/write/preconditions'

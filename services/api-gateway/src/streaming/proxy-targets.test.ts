@@ -76,6 +76,7 @@ describe('a proxied request goes', () => {
     ['services', 'web', ['http', '10.0.0.1:9', ['n', { kind: 'connect', namespace: 'a', pod: 'web', uid: 'uid-web', port: 9 }]]],
     ['services', 'web:82', 'no service port 82 found for service "web"'],
     ['services', 'web:other', 'no endpoints available for service "web:other"'],
+    ['services', 'missing', 'services "missing" not found'],
     ['services', 'none', 'no endpoints available for service "none"'],
     ['nodes', 'n', ['http', 'n:10250', ['n', { kind: 'node', port: 'agent' }]]],
     ['nodes', 'https:n:10250', ['http', 'n:10250', ['n', { kind: 'node', port: 'agent' }]]],

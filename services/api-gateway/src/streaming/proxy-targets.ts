@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream'
 import type { Endpoints, EndpointAddress, EndpointSubset, Pod, Service } from '@shiplog/api/generated/types/core-v1'
 import { goQuote } from '@shiplog/api/decode/go-quote'
-import { ApiError, badRequest, isApiError, serviceUnavailable } from '@shiplog/api/status'
+import { ApiError, badRequest, isApiError, notFound, serviceUnavailable } from '@shiplog/api/status'
 import { createChannelStreams, duplexOf } from '@shiplog/api-client/wire/channel-streams'
 import { connectionStream, type TunnelRequest } from '@shiplog/api-client/wire/tunnel-request'
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
@@ -112,9 +112,7 @@ async function findService(deps: ConnectionDeps, request: GatewayRequest): Promi
     if (!found) throw new ApiError(serviceUnavailable(`no service port ${Number(port)} found for service ${goQuote(name)}`))
     portName = found.name ?? ''
   }
-  const endpoints = builtInCatalogue().resource('', 'v1', 'endpoints')!
-  const { subsets } = (await reader.get(endpoints, namespace, name, undefined)).parse() as unknown as Endpoints
-  const all = subsets ?? []
+  const all = await subsetsOf(deps, request, name)
   if (all.length === 0) throw new ApiError(serviceUnavailable(`no endpoints available for service ${goQuote(name)}`))
   for (const subset of inTurn(all, integer)) {
     const number = subset.ports?.find((one) => (one.name ?? '') === portName)?.port
@@ -122,6 +120,18 @@ async function findService(deps: ConnectionDeps, request: GatewayRequest): Promi
     if (pod && number !== undefined) return toPod(deps, pod, scheme || 'http', number)
   }
   throw new ApiError(serviceUnavailable(`no endpoints available for service ${goQuote(request.name)}`))
+}
+
+/** Of a service without Endpoints is told as of one that is not there. */
+async function subsetsOf({ reader }: ConnectionDeps, request: GatewayRequest, name: string): Promise<readonly EndpointSubset[]> {
+  const endpoints = builtInCatalogue().resource('', 'v1', 'endpoints')!
+  try {
+    const found = (await reader.get(endpoints, request.namespace, name, undefined)).parse() as unknown as Endpoints
+    return found.subsets ?? []
+  } catch (error) {
+    if (isApiError(error) && error.status.code === 404) throw new ApiError(notFound(request.resource, name))
+    throw error
+  }
 }
 
 /** All of them, beginning with any. */

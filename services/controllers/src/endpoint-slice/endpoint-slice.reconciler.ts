@@ -221,7 +221,8 @@ function triggerTime(
   const before = new Map(slices.flatMap(({ endpoints }) => (endpoints ?? []).map((one) => [one.targetRef?.uid, one] as const)))
   const changed = [...groups.values()]
     .flatMap(({ endpoints }) => [...endpoints])
-    .filter(([uid, endpoint]) => !jsonEqual(before.get(uid) ?? {}, endpoint))
+    // That a pod begins to end is no change of its readiness, which is whose time is told.
+    .filter(([uid, endpoint]) => before.get(uid)?.conditions?.serving !== endpoint.conditions?.serving)
   return triggerTimeOf(changed.flatMap(([uid]) => (view.byUid(uid)?.object as Pod | undefined) ?? []))
 }
 

@@ -207,7 +207,7 @@ describe('an autoscaler', () => {
     expect(replicas(h)).toBe(2)
     expect(conditions(h)).toContain('ScalingActive=False AmbiguousSelector')
     expect(told(h)).toContain(
-      'AmbiguousSelector pods by selector app=web are controlled by multiple HPAs: [{again default} {web default}]',
+      'AmbiguousSelector pods by selector app=web are controlled by multiple HPAs: [default/again default/web]',
     )
   })
 

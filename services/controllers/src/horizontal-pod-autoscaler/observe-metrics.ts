@@ -118,7 +118,7 @@ function readingOf(spec: MetricSpec, namespace: string, answer: ApiResult | unde
     return { fault: `unable to get metric ${spec.object.metric.name}: ${kind} on ${namespace} ${name}/${found}` }
   }
   const { name = '', selector } = spec.external?.metric ?? {}
-  const found = itemsOf<MetricValue>(answer, 'external')
+  const found = itemsOf<MetricValue>(answer, 'external', name)
   if (typeof found !== 'string') return { values: found.map(({ value }) => milliOf(value)) }
   return { fault: `unable to get external metric ${namespace}/${name}/${selectorText(selector)}: ${found}` }
 }
@@ -129,18 +129,24 @@ const podReading = ({ value, timestamp, windowSeconds }: MetricValue): PodReadin
   windowSeconds === undefined ? defaultWindowMs : windowSeconds * 1_000,
 ]
 
+type Api = 'resource' | 'custom' | 'external'
+
 /** The items of an answer, or why there are none. */
-function itemsOf<Item>(answer: ApiResult | undefined, api: 'resource' | 'custom' | 'external'): readonly Item[] | string {
+function itemsOf<Item>(answer: ApiResult | undefined, api: Api, metric = ''): readonly Item[] | string {
   if (!answer) return `unable to fetch metrics from ${api} metrics API: the server could not find the requested resource`
-  if (!answer.ok) return `unable to fetch metrics from ${api} metrics API: ${whyNot(answer.status.message ?? '', api)}`
+  if (!answer.ok) return `unable to fetch metrics from ${api} metrics API: ${whyNot(answer.status.message ?? '', api, metric)}`
   const items = ((answer.object as JsonObject)['items'] ?? []) as readonly Item[]
   return items.length > 0 ? items : `no metrics returned from ${api} metrics API`
 }
 
 const notServed = 'the server could not find the requested resource'
 
-const whyNot = (message: string, api: 'resource' | 'custom' | 'external'): string =>
-  api === 'custom' && message === notServed ? `no custom metrics API (${customMetrics.group}) registered` : message
+/** Upstream's clients say it so when nobody serves the API. */
+function whyNot(message: string, api: Api, metric: string): string {
+  if (message !== notServed) return message
+  if (api === 'custom') return `no custom metrics API (${customMetrics.group}) registered`
+  return api === 'external' ? `${notServed} (get ${metric}.${externalMetrics.group})` : message
+}
 
 /** The use of a resource by each pod, or by one container of each. */
 function resourceReading(resource: string, container: string, answer: ApiResult | undefined): Reading {

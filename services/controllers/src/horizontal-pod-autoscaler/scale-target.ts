@@ -89,7 +89,7 @@ function selectorOfCustom(view: ObjectView, groupResource: string, key: string):
   return selector && 'matches' in selector ? selector : undefined
 }
 
-/** The autoscalers, this one among them, that scale some of these pods: `[{a default} {b default}]` when there are several. */
+/** The autoscalers, this one among them, that scale some of these pods, by name; none when it is alone. */
 export function rivals(
   view: ObjectView,
   autoscaler: HorizontalPodAutoscaler,

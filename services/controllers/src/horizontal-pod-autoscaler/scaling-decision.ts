@@ -80,6 +80,6 @@ function podsOfTarget(draft: Draft, view: ObjectView, text: string): readonly Po
   const pods = [...podsByRarestLabel(view, namespace, rarest)].filter(({ metadata }) => selector.matches(metadata.labels))
   const others = rivals(view, autoscaler, pods)
   if (others.length === 0) return pods
-  const named = others.map((name) => `{${name} ${namespace}}`).join(' ')
+  const named = others.map((name) => `${namespace}/${name}`).join(' ')
   return refuse('AmbiguousSelector', 'AmbiguousSelector', `pods by selector ${text} are controlled by multiple HPAs: [${named}]`)
 }

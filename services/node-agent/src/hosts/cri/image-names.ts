@@ -19,8 +19,8 @@ function parse(image: string): ImageName | undefined {
   const groups = reference.exec(image)?.groups
   if (groups === undefined) return undefined
   const { host = '', path = '', tag, digest } = groups as Record<string, string | undefined>
-  // The first part is a registry only when it looks like one.
-  const isHost = /[.:]/.test(host) || host === 'localhost'
+  // The first part is a registry only when it looks like one, or could not be a path.
+  const isHost = /[.:]/.test(host) || host === 'localhost' || host !== host.toLowerCase()
   const whole = isHost || host === '' ? path : `${host}/${path}`
   const registry = isHost ? host : dockerHub
   return { host: registry, path: registry === dockerHub && !whole.includes('/') ? `library/${whole}` : whole, tag, digest }

@@ -1,4 +1,5 @@
 // Security contexts of pods and containers as the runtime wants them told. Pure; refusals are upstream's sentences.
+import { createHash } from 'node:crypto'
 import type { Container, Pod, PodSecurityContext, SeccompProfile, SecurityContext } from '@shiplog/api/generated/types/core-v1'
 import { RuntimeFailure } from '@shiplog/node/container-runtime'
 import type { ContainerSecurityMessage, NamespaceOptionMessage, SandboxConfigMessage, SecurityProfileMessage } from '@shiplog/node/cri/cri-messages'
@@ -17,19 +18,24 @@ const maskedPaths = [
 ]
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
-export function namespaceOptions({ spec }: Pod, targetId?: string): NamespaceOptionMessage {
+export function namespaceOptions({ spec, metadata }: Pod, targetId?: string): NamespaceOptionMessage {
   const pid = spec.hostPID ? 'NODE' : spec.shareProcessNamespace ? 'POD' : 'CONTAINER'
   return {
     network: spec.hostNetwork ? 'NODE' : 'POD',
     ipc: spec.hostIPC ? 'NODE' : 'POD',
     ...(targetId === undefined ? { pid } : { pid: 'TARGET', targetId }),
-    ...(spec.hostUsers === false ? { usernsOptions: userNamespaceOf(spec) } : {}),
+    ...(spec.hostUsers === false ? { usernsOptions: userNamespaceOf(metadata.uid) } : {}),
   }
 }
 
-/** Each pod gets 65,536 ids of its own, told by its uid: far from those of the machine. */
-function userNamespaceOf(_spec: Pod['spec']): NonNullable<NamespaceOptionMessage['usernsOptions']> {
-  const mapping = [{ hostId: 200_000, containerId: 0, length: 65_536 }]
+const idsOfPod = 65_536
+/** Ranges of ids beyond the machine's own. */
+const idRanges = 65_534
+
+/** Each pod gets a range of ids, told by its uid, so that it is the same in every life of the agent. */
+function userNamespaceOf(podUid: string): NonNullable<NamespaceOptionMessage['usernsOptions']> {
+  const range = 1 + (createHash('sha256').update(podUid).digest().readUInt32BE() % idRanges)
+  const mapping = [{ hostId: range * idsOfPod, containerId: 0, length: idsOfPod }]
   return { mode: 'POD', uids: mapping, gids: mapping }
 }
 
