@@ -72,6 +72,7 @@ function playedStreams(): NodeStreams & { open: number; printed: number } {
       if (port === 1) throw new RuntimeFailure('PortForwardFailed', 'connection refused')
       const [data, far] = duplexPair()
       played.open += 1
+      if (port === 2) far.end('bye')
       far.on('data', (bytes: Buffer) => far.write(String(bytes).toUpperCase())).on('end', () => far.end())
       const closed = new Promise<undefined>((resolve) => data.once('close', () => resolve(undefined)))
       void closed.then(() => (played.open -= 1))
@@ -294,6 +295,18 @@ describe.each(kinds)('streams over a bus: %s', (kind) => {
     for (const headers of [{ streamType: 'data' }, { streamType: 'data', port: '0' }, { streamType: 'other', port: '80' }])
       await expect(session.open(headers as Record<string, string>)).rejects.toThrow('refused the stream')
     session.close()
+  })
+
+  test('port-forward: when the port ends first, the connection is over and no fault', async () => {
+    const session = await spdy(world, path('portforward'), 'portforward.k8s.io')
+    const errors = await session.open({ streamType: 'error', port: '2', requestID: '1' })
+    const data = await session.open({ streamType: 'data', port: '2', requestID: '1' })
+    expect([await textOf(data.io), await textOf(errors.io)]).toEqual(['bye', ''])
+    await eventually('its tunnel is closed', () => world.played.open === 0)
+    session.close()
+    const socket = channelClient(world, 'v4.channel.k8s.io', path('portforward?ports=2'))
+    await socket.status
+    expect([socket.text(0).slice(2), socket.text(1).slice(2)]).toEqual(['bye', ''])
   })
 
   test('who leaves in the middle leaves nothing behind', async () => {

@@ -107,24 +107,18 @@ async function forward(connection: PortsConnection, port: number, client: Duplex
     })
     const node = duplexOf(streams, connectionStream)
     node.on('error', () => undefined)
-    await joinHalves(client, node)
+    void passOn(client, node)
+    // Who listens at the port has said all: what the client still has to say interests nobody.
+    if (await passOn(node, client)) channel.close()
     // What went wrong is told after the bytes.
-    await streams.over
+    else await streams.over
+    node.destroy()
+    client.resume()
     closed.removeEventListener('abort', leave)
     return fault
   } catch (error) {
     return isApiError(error) ? (error.status.message ?? 'refused') : 'the connection to the node broke'
   }
-}
-
-/** Connects both directions; The client's stream is ended, and not given up, so that what is left of it is still sent. */
-async function joinHalves(client: Duplex, node: Duplex): Promise<void> {
-  const back = passOn(node, client)
-  const forth = passOn(client, node)
-  await back
-  // Who listens at the port has said all: what the client still has to say interests nobody.
-  node.destroy()
-  await forth
 }
 
 /** One connection for each port of the query, on channels 2n (bytes) and 2n + 1 (what went wrong). */
