@@ -104,7 +104,7 @@ export const createProtobufEncoder = (registry: SchemaRegistry): ProtobufEncoder
         writer.close(number, before)
         return
       case 'any':
-        if (type.format !== undefined && type.format.startsWith('schema-')) writeSchemaUnion(type.format, value)
+        if (type.format?.startsWith('schema-')) writeSchemaUnion(type.format, value)
         else {
           writer.text(JSON.stringify(value))
           writer.close(1, before)
