@@ -2,6 +2,7 @@
 // beside the log. Causes are followed to the first: what somebody asked for. What changed in the object tells `history`, how a
 // scheduler chose tells `explain`.
 import type { JsonObject } from '@shiplog/api/kube-object'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { decodeEnvelope } from '@shiplog/events/envelope'
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
@@ -58,7 +59,8 @@ export async function why(text: string, options: WhyOptions): Promise<number> {
         }
         const reason = reasonOf(kinds, record)
         if (!reason) continue
-        const own = contentOf(source.codec, record)?.['metadata']?.uid
+        const content = contentOf(source.codec, record) as KubeObject | undefined
+        const own = content?.metadata?.uid
         if (options.output === 'text' && own !== uid) say(`${events > 0 ? '\n' : ''}${reason.object}, uid ${own}`)
         uid = own
         events++

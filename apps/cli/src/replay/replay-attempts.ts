@@ -104,17 +104,18 @@ export async function readAttempts(source: HistorySource): Promise<AttemptLog> {
       if (!isAttempt && decision === undefined) continue
       const fields = isAttempt ? contentOf(source.codec, one)! : (JSON.parse(decision!) as JsonObject)
       // Controllers decide about pods as well.
-      if (!isAttempt && fields['scheduler'] === undefined) continue
+      const { scheduler, refused, basis: seen } = fields
+      if (!isAttempt && scheduler === undefined) continue
       const { namespace, name } = addressOf(record.subject)!
       const pod = `${namespace}/${name}`
-      if (fields['refused'] !== undefined) {
+      if (refused !== undefined) {
         const refusal = { ...(fields as unknown as Refusal), pod }
         const ofRun = refusals.get(refusal.run)
         if (ofRun) ofRun.push(refusal)
         else refusals.set(refusal.run, [refusal])
         continue
       }
-      attempts.push(attemptOf(record, fields, fields['basis'] ?? basis ?? 0, pod))
+      attempts.push(attemptOf(record, fields, seen ?? basis ?? 0, pod))
     }
   }
   attempts.sort((a, b) => a.input.basis - b.input.basis || a.input.number - b.input.number)
@@ -123,27 +124,16 @@ export async function readAttempts(source: HistorySource): Promise<AttemptLog> {
 }
 
 function attemptOf(record: DecodedRecord['record'], fields: JsonObject, basis: number, pod: string): Attempt {
+  const { scheduler, run, number, configuration, seed, ties = 1, assumed } = fields
+  const { node, feasible, evaluated, top = [], message, rejections, preemption } = fields
   return {
     sequence: record.sequence,
     timeMs: record.timeMs,
-    input: {
-      scheduler: fields['scheduler'],
-      run: fields['run'],
-      number: fields['number'],
-      configuration: fields['configuration'],
-      seed: fields['seed'],
-      ties: fields['ties'] ?? 1,
-      basis,
-      assumed: fields['assumed'],
-      pod,
-    },
+    input: { scheduler, run, number, configuration, seed, ties, basis, assumed, pod },
     recorded: {
-      node: fields['node'],
-      feasible: fields['feasible'],
-      evaluated: fields['evaluated'],
-      top: fields['top'] ?? [],
-      ...(fields['message'] === undefined ? {} : { message: fields['message'], rejections: fields['rejections'] }),
-      ...(fields['preemption'] === undefined ? {} : { preemption: fields['preemption'] }),
+      ...{ node, feasible, evaluated, top },
+      ...(message === undefined ? {} : { message, rejections }),
+      ...(preemption === undefined ? {} : { preemption }),
     },
   }
 }

@@ -57,10 +57,10 @@ export function decodeUsage(payload: Uint8Array): NodeUsage | undefined {
   } catch {
     return undefined
   }
-  if (!isRecord(value) || !hasTimes(value) || !Array.isArray(value['pods'])) return undefined
-  const { node, pods, atMs, windowMs } = value
+  if (!isRecord(value) || !hasTimes(value)) return undefined
+  const { node, pods, atMs, windowMs } = value as typeof value & { readonly pods?: unknown; readonly node?: unknown }
   if (node !== undefined && !isUsage(node)) return undefined
-  if (!pods.every(isPodUsage)) return undefined
+  if (!Array.isArray(pods) || !pods.every(isPodUsage)) return undefined
   return { pods, atMs, windowMs, ...(node === undefined ? {} : { node }) }
 }
 
@@ -68,13 +68,19 @@ type Fields = Readonly<Record<string, unknown>>
 
 const isRecord = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 const isAmount = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0
-const hasTimes = (value: Fields): value is Fields & { readonly atMs: number; readonly windowMs: number } =>
-  isAmount(value['atMs']) && isAmount(value['windowMs'])
-const isUsage = (value: unknown): value is Omit<ContainerUsage, 'name'> =>
-  isRecord(value) && isAmount(value['cpuNanoCores']) && isAmount(value['memoryWorkingSetBytes'])
-const isPodUsage = (value: unknown): value is PodUsage =>
-  isRecord(value) &&
-  hasTimes(value) &&
-  typeof value['uid'] === 'string' &&
-  Array.isArray(value['containers']) &&
-  value['containers'].every((one) => isUsage(one) && typeof (one as { name?: unknown }).name === 'string')
+const hasTimes = (value: Fields): value is Fields & { readonly atMs: number; readonly windowMs: number } => {
+  const { atMs, windowMs } = value
+  return isAmount(atMs) && isAmount(windowMs)
+}
+const isUsage = (value: unknown): value is Omit<ContainerUsage, 'name'> => {
+  if (!isRecord(value)) return false
+  const { cpuNanoCores, memoryWorkingSetBytes } = value
+  return isAmount(cpuNanoCores) && isAmount(memoryWorkingSetBytes)
+}
+const isPodUsage = (value: unknown): value is PodUsage => {
+  if (!isRecord(value) || !hasTimes(value)) return false
+  const { uid, containers } = value as Fields
+  return typeof uid === 'string' && Array.isArray(containers) && containers.every(isContainerUsage)
+}
+const isContainerUsage = (value: unknown): value is ContainerUsage =>
+  isUsage(value) && typeof (value as { name?: unknown }).name === 'string'

@@ -181,7 +181,7 @@ function runtimeCalls(
       (await call<{ stats: readonly ContainerStatsMessage[] }>('listContainerStats', filtered(labels))).stats,
     events: (onEvent, signal) =>
       new Promise((resolve, reject) => {
-        const open = (client as unknown as Record<string, Streaming>)['getContainerEvents']!
+        const open = (client as unknown as { readonly getContainerEvents: Streaming }).getContainerEvents
         const stream = open.call(client, {})
         const stop = (): void => stream.cancel()
         signal.addEventListener('abort', stop, { once: true })

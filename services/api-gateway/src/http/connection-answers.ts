@@ -3,7 +3,7 @@ import { ApiError, badRequest, isApiError, internalError } from '@shiplog/api/st
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Duplex } from 'node:stream'
-import { createSpdySession } from '@shiplog/spdy/session'
+import { createSpdySession, type SpdySessionOptions } from '@shiplog/spdy/session'
 import type { Connection, ContainerConnection, PortsConnection } from '../streaming/connections.ts'
 import { connectClient } from '../streaming/remote-command.ts'
 import { isRefusedByAgent } from '../streaming/tunnels.ts'
@@ -188,7 +188,7 @@ function readPorts({ ports }: PortsConnection): readonly number[] | string {
 async function servePortSession(
   clock: Clock,
   connection: PortsConnection,
-  open: (onStream: Parameters<typeof createSpdySession>[0]['onStream'] & object) => ReturnType<typeof createSpdySession>,
+  open: (onStream: NonNullable<SpdySessionOptions['onStream']>) => ReturnType<typeof createSpdySession>,
 ): Promise<void> {
   const pairs = servePairs(connection, { clock, closed: () => session.closed })
   const session = open(pairs.onStream)

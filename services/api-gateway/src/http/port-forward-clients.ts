@@ -102,7 +102,8 @@ async function forward(connection: PortsConnection, port: number, client: Duplex
     let fault: string | undefined
     const streams = createChannelStreams(channel, {
       onMessage: (message) => {
-        if (typeof message['fault'] === 'string') fault = message['fault']
+        const { fault: told } = message
+        if (typeof told === 'string') fault = told
       },
     })
     const node = duplexOf(streams, connectionStream)

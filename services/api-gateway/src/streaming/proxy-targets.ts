@@ -165,8 +165,9 @@ async function dial(opening: Promise<Channel>): Promise<Duplex> {
   const connected = Promise.withResolvers<void>()
   const streams = createChannelStreams(channel, {
     onMessage(message) {
-      if (message['connected'] === true) connected.resolve()
-      else if (typeof message['fault'] === 'string') connected.reject(new Error(message['fault']))
+      const { connected: stands, fault } = message
+      if (stands === true) connected.resolve()
+      else if (typeof fault === 'string') connected.reject(new Error(fault))
     },
   })
   const connection = duplexOf(streams, connectionStream)

@@ -44,7 +44,8 @@ export const csrApprovingReconciler: Reconciler = {
   },
   reconcile(key, view, { observed }) {
     const object = undecided(key, view)
-    const message = messages[String(observed?.['right'])]
+    const { right } = (observed ?? {}) as { readonly right?: string }
+    const message = messages[String(right)]
     if (!object || message === undefined) return settled
     const approved = { type: 'Approved', status: 'True', reason: 'AutoApproved', message }
     const status = { ...object.status, conditions: [...(object.status?.conditions ?? []), approved] }

@@ -135,7 +135,7 @@ type Api = 'resource' | 'custom' | 'external'
 function itemsOf<Item>(answer: ApiResult | undefined, api: Api, metric = ''): readonly Item[] | string {
   if (!answer) return `unable to fetch metrics from ${api} metrics API: the server could not find the requested resource`
   if (!answer.ok) return `unable to fetch metrics from ${api} metrics API: ${whyNot(answer.status.message ?? '', api, metric)}`
-  const items = ((answer.object as JsonObject)['items'] ?? []) as readonly Item[]
+  const items = (answer.object as { readonly items?: readonly Item[] }).items ?? []
   return items.length > 0 ? items : `no metrics returned from ${api} metrics API`
 }
 

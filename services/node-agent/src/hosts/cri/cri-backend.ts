@@ -222,12 +222,13 @@ async function configOf(parts: Parts, hosted: HostedPod, container: Container, {
   ])
   const facts = { ...factsOf(hosted), container, lookup, base: serviceEnvironment(services) }
   const directory = podDirectory(node.mounts.directory, hosted.uid)
+  const { memory } = hosted.node.capacity
   const sources = await partsOf(parts, hosted, container, volumes, volumePartsOf(facts))
   return containerConfig({
     ...{ ...facts, attempt, volumes, imageRef: image.id, imageUser: imageUserOf(image) },
     ...targetOf(hosted, container),
     profilesDir: join(node.mounts.directory, 'kubelet', 'seccomp'),
-    memoryCapacityBytes: bytesOf(hosted.node.capacity['memory'] ?? '1Gi'),
+    memoryCapacityBytes: bytesOf(memory ?? '1Gi'),
     terminationFile: terminationFile(directory, container.name, attempt),
     hostsFile: hostsPathOf(parts, hosted.uid),
     sourceOf: (name, index) => sources.get(index) ?? volumeSource(node.mounts.directory, hosted.uid, volumes.get(name)!) ?? '',

@@ -76,7 +76,7 @@ function authsOf({ data }: Pick<Secret, 'data'>): (readonly [place: string, auth
       return {}
     }
   }
-  const auths = (read('.dockerconfigjson')['auths'] ?? {}) as Record<string, DockerAuth>
+  const auths = (read('.dockerconfigjson') as { readonly auths?: Record<string, DockerAuth> }).auths ?? {}
   return [...Object.entries(auths), ...Object.entries(read('.dockercfg') as Record<string, DockerAuth>)].map(
     ([place, auth]) => [place.replace(/^https?:\/\//, '').replace(/\/v[12]\/?$/, '').replace(/\/$/, ''), auth] as const,
   )
