@@ -1,8 +1,7 @@
 // `shiplog why KIND/NAME`: which controller did what to an object, on which basis, from which cause, and what it had observed
 // beside the log. Causes are followed to the first: what somebody asked for. What changed in the object tells `history`, how a
 // scheduler chose tells `explain`.
-import type { JsonObject } from '@shiplog/api/kube-object'
-import type { KubeObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { decodeEnvelope } from '@shiplog/events/envelope'
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
