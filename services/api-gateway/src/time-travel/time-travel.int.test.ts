@@ -2,6 +2,7 @@
 // answers from the log. They must agree at every sequence, whether few objects changed since (looked up one by one) or
 // many (the log's state as a whole).
 import type { ApiClient, ApiRequest } from '@shiplog/api/api-client'
+import type { Status } from '@shiplog/api/status'
 import { compactLog } from '@shiplog/events/integrity/compactor'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
@@ -143,7 +144,11 @@ test('what the log has forgotten is refused, naming the oldest sequence left, to
       closed: closed.signal,
     }
     const hub = createWatchHub({ clock: systemClock, integer: () => 0 })
-    const presenter = { id: 'names', frame: (type: string, { name }: Version) => Buffer.from(`${type} ${name}\n`) }
+    const presenter = {
+      id: 'names',
+      frame: (type: string, { name }: Version) => Buffer.from(`${type} ${name}\n`),
+      error: (status: Status) => Buffer.from(JSON.stringify(status)),
+    }
     const selection: Selection = { namespace: '', everything: true, name: undefined, matches: () => true, id: 'all' }
     const options = { resourceVersion, timeoutSeconds: 1, allowWatchBookmarks: false } as ListOptions
     await hub.serve({
