@@ -323,7 +323,7 @@ export const processCases: readonly Case[] = topic('processes', {
       const { nodeSelector } = onProcessNode
       await t.feed('apply -f -', pod('p', { nodeSelector, containers: [shell('main', 'echo ran')] }))
       await told(t, 'p', 'had untolerated taint(s)')
-      await t.feed('apply -f -', pod('q', { containers: [shell('main', 'echo ran')] }))
+      await t.feed('apply -f -', pod('q', { containers: [shell('main', 'sleep 300')] }))
       await ready(t, 'pod/q')
       lacks(JSON.stringify(await t.get('nodes -l shiplog.dev/runtime=process')), (await t.get('pod q')).spec.nodeName)
     },
