@@ -64,6 +64,8 @@ export interface ClusterOptions {
   readonly tokenAuthFile?: string
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Those that are off by default and wanted. */
+  readonly enabledAdmissionPlugins?: readonly string[]
   /** Where addresses of Services come from, a range or one of each family; default 10.96.0.0/12. */
   readonly serviceRanges?: IpRanges | undefined
   /** Where addresses of pods come from; default 10.244.0.0/16, and beyond when there are many nodes. */
@@ -207,6 +209,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       inspection: guarded.inspection,
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
       ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
+      enabledAdmissionPlugins: options.enabledAdmissionPlugins,
       serviceRanges: options.serviceRanges,
       ...(options.continueTokenLifetimeMs === undefined
         ? {}

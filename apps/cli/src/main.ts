@@ -155,6 +155,14 @@ program
   )
   .addOption(
     new Option(
+      '--enable-admission-plugins <names>',
+      "admission plugins beside those that are on by default, by upstream's names, comma-separated",
+    )
+      .default([], 'none')
+      .argParser((text) => text.split(',').filter((name) => name !== '')),
+  )
+  .addOption(
+    new Option(
       '--controllers <names>',
       "controllers to run, by upstream's names, comma-separated: * is all, -name leaves one out",
     )

@@ -5,7 +5,7 @@ import type { ApiClient } from '@shiplog/api/api-client'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { nodeRestriction } from '@shiplog/domain/admission/node-restriction.plugin'
-import { defaultAdmissionPlugins } from '@shiplog/domain/admission/plugins'
+import { defaultAdmissionPlugins, optionalAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { AdmissionView } from '@shiplog/domain/admission'
 import type { User } from '@shiplog/domain/strategy'
 import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
@@ -94,6 +94,8 @@ export interface ApiGatewayDeps {
   readonly authorizationModes?: readonly AuthorizationMode[] | undefined
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
+  /** Those that are off by default and wanted. */
+  readonly enabledAdmissionPlugins?: readonly string[] | undefined
   /** Where addresses of Services come from; default 10.96.0.0/12. */
   readonly serviceRanges?: IpRanges | undefined
   /** Admission that waits for others: webhooks, policies. */
@@ -162,13 +164,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     grants: { grantsOf: (user, at) => grants.grantsOf(user, at) },
   })
   const disabled = new Set(deps.disabledAdmissionPlugins)
-  const plugins = [...defaultAdmissionPlugins(), ...createSignerChecks(authorizerOver)]
-  for (const name of disabled) {
-    if (!plugins.some((plugin) => plugin.name === name)) {
-      throw new Error(
-        `there is no admission plugin ${name}; there are ${plugins.map((plugin) => plugin.name).join(', ')}`,
-      )
-    }
+  const enabled = deps.enabledAdmissionPlugins ?? []
+  const plugins = [...defaultAdmissionPlugins(enabled), ...createSignerChecks(authorizerOver)]
+  const names = new Set([...plugins.map(({ name }) => name), ...optionalAdmissionPlugins])
+  for (const name of [...disabled, ...enabled]) {
+    if (!names.has(name)) throw new Error(`there is no admission plugin ${name}; there are ${[...names].join(', ')}`)
   }
   const admission = [
     ...plugins.filter((plugin) => !disabled.has(plugin.name)),

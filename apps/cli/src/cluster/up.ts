@@ -20,6 +20,7 @@ export interface UpOptions {
   readonly nodes: number
   readonly tokenAuthFile?: string | undefined
   readonly disableAdmissionPlugins: readonly string[]
+  readonly enableAdmissionPlugins: readonly string[]
   readonly controllers: readonly string[]
   readonly continueTokenLifetime?: number | undefined
   readonly postgres: string
@@ -48,6 +49,7 @@ export async function up(options: UpOptions): Promise<never> {
         podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
         disabledAdmissionPlugins: options.disableAdmissionPlugins,
+        enabledAdmissionPlugins: options.enableAdmissionPlugins,
         controllers: options.controllers,
         ...(options.continueTokenLifetime === undefined
           ? {}

@@ -19,7 +19,7 @@ export const apiServerFlags = {
   'cert-dir': value('Where apiserver.crt and apiserver.key are, or are made. Default /var/run/kubernetes.'),
   'client-ca-file': value('Who shows a certificate of one of these authorities is whom it names.'),
   'disable-admission-plugins': list('Admission plugins to leave out.'),
-  'enable-admission-plugins': list('Those that this server has are on by default.'),
+  'enable-admission-plugins': list('Beside those that are on by default.'),
   'etcd-servers': list('Taken and not asked: the log of this server is its own.'),
   'feature-gates': list('Taken and not looked at: the features of Kubernetes 1.36 that are stable are on.'),
   'runtime-config': list('Taken and not looked at: all stable versions of the API are served.'),
@@ -47,6 +47,8 @@ export interface ApiServerOptions {
   readonly modes: readonly AuthorizationMode[]
   readonly anonymousAuth: boolean
   readonly disabledAdmissionPlugins: readonly string[]
+  /** As they were named, also those that this server does not have. */
+  readonly enabledAdmissionPlugins: readonly string[]
   readonly serviceRanges: IpRanges
   readonly tokenFile: string | undefined
   readonly clientCa: string | undefined
@@ -69,6 +71,7 @@ export function readApiServerOptions(flags: ApiServerFlags, read: (path: string)
     modes: readModes(flags.list('authorization-mode')),
     anonymousAuth: flags.isOn('anonymous-auth') ?? true,
     disabledAdmissionPlugins: flags.list('disable-admission-plugins'),
+    enabledAdmissionPlugins: flags.list('enable-admission-plugins'),
     serviceRanges: parseServiceRanges(flags.value('service-cluster-ip-range') ?? defaultServiceRange),
     tokenFile: readOptional(flags.value('token-auth-file'), read),
     clientCa: readOptional(flags.value('client-ca-file'), read),

@@ -7,6 +7,7 @@ import { openLog } from '@shiplog/all-in-one/open-log'
 import { createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { bootGateway } from '@shiplog/api-gateway/boot'
 import { issueCertificate, newKeyPair } from '@shiplog/control-plane/identity/certificate'
+import { optionalAdmissionPlugins } from '@shiplog/domain/admission/plugins'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock as clock } from '@shiplog/runtime/clock'
@@ -63,6 +64,8 @@ async function start(options: ApiServerOptions, flags: ParsedFlags<typeof apiSer
     anonymousAuth: options.anonymousAuth,
     authorizationModes: options.modes,
     disabledAdmissionPlugins: options.disabledAdmissionPlugins,
+    // Of others nothing is to be turned on: they are on, or are not here.
+    enabledAdmissionPlugins: options.enabledAdmissionPlugins.filter((name) => optionalAdmissionPlugins.includes(name)),
   })
   const boot = bootGateway({ gateway, clock, logger, address, serviceRanges, keepSystemObjects: true })
   await boot.start()

@@ -17,7 +17,8 @@ import type { Decoded, Draft } from '@shiplog/api/decoded'
 import { deviceExpressionProblem } from '../expressions/expression-scope.ts'
 import { byRule, fillText, immutable, items, requiredName, section } from '../fields.ts'
 import { validateAnnotations } from '../metadata-validation.ts'
-import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts'
+import { dns1123Label, dns1123Subdomain } from '../names.ts'
+import { isExtendedResource } from '../pod/extended-resources.ts'
 import { type AdmissionView, lookUp } from '../admission.ts'
 import type { Strategy } from '../strategy.ts'
 import { validateClaimStatusUpdate } from './claim-status-validation.ts'
@@ -218,19 +219,13 @@ export const claimTemplateStrategy: Strategy<ResourceClaimTemplate> = {
   validateUpdate: (next, before) => immutable(next.spec, before.spec, 'spec'),
 }
 
-const isExtendedName = (name: string): boolean =>
-  name.includes('/') &&
-  !name.includes('kubernetes.io/') &&
-  !name.startsWith('requests.') &&
-  qualifiedName(`requests.${name}`).length === 0
-
 const validateClass = (object: Draft<DeviceClass>): StatusCause[] => {
   const spec = object.spec ?? {}
   const extended = spec.extendedResourceName
   return [
     ...validateSelectors(spec.selectors, 'spec.selectors'),
     ...items(spec.config).flatMap((config, index) => validateConfiguration(config, `spec.config[${index}]`)),
-    ...(typeof extended === 'string' && !isExtendedName(extended)
+    ...(typeof extended === 'string' && !isExtendedResource(extended)
       ? [invalidValue('spec.extendedResourceName', extended, 'must be a valid extended resource name')]
       : []),
   ]
