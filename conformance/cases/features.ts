@@ -11,14 +11,6 @@ async function toldOf(t: CaseContext, line: string, manifest?: Any): Promise<str
   return result.stderr.split('\n').filter((text) => text.startsWith('Warning: shiplog:'))
 }
 
-const antiAffinity = {
-  podAntiAffinity: {
-    requiredDuringSchedulingIgnoredDuringExecution: [
-      { labelSelector: { matchLabels: { app: 'web' } }, topologyKey: 'kubernetes.io/hostname' },
-    ],
-  },
-}
-
 export const featureCases: readonly Case[] = topic('features', {
   'a-kind-that-nothing-acts-on-is-told-of': {
     rows: ['A11'],
@@ -38,17 +30,15 @@ export const featureCases: readonly Case[] = topic('features', {
     source,
     async run(t) {
       const manifest = deployment('web', 1)
-      manifest.spec.template.spec.affinity = antiAffinity
+      manifest.spec.template.spec.os = { name: 'windows' }
       const set = await toldOf(t, 'apply --server-side -f -', manifest)
-      assert.deepEqual(set, [
-        'Warning: shiplog: the scheduler ignores podAffinity and podAntiAffinity yet: pods are placed as if it were not there',
-      ])
+      assert.deepEqual(set, ['Warning: shiplog: os.name is ignored yet: the pod runs on a Linux node'])
       assert.deepEqual(await toldOf(t, 'set image deployment/web web=nginx:2'), [])
       assert.deepEqual(await toldOf(t, 'scale deployment/web --replicas=0'), [])
-      const spread = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: {} }
-      const patch = { spec: { template: { spec: { topologySpreadConstraints: [spread] } } } }
+      const claims = [{ name: 'gpu', resourceClaimName: 'gpu' }]
+      const patch = { spec: { template: { spec: { resourceClaims: claims } } } }
       const patched = await toldOf(t, `patch deployment web --type=merge -p ${JSON.stringify(patch)}`)
-      has(patched.join(), 'the scheduler ignores topologySpreadConstraints yet')
+      has(patched.join(), 'nothing allocates resourceClaims yet')
       assert.equal(patched.length, 1)
     },
   },
@@ -57,7 +47,7 @@ export const featureCases: readonly Case[] = topic('features', {
     source: 'a chart full of such objects must not drown its user',
     async run(t) {
       const resourceClaims = ['a', 'b', 'c'].map((name) => ({ name, resourceClaimName: name }))
-      const told = await toldOf(t, 'create -f -', pod('p', { resourceClaims, affinity: antiAffinity }))
+      const told = await toldOf(t, 'create -f -', pod('p', { resourceClaims, os: { name: 'windows' } }))
       assert.equal(told.length, 2, told.join('\n'))
     },
   },

@@ -12,6 +12,8 @@ const unitMs: Readonly<Record<string, number>> = {
 }
 const shape = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/
 
+export const nanosecondsPerMs = 1_000_000
+
 /** Milliseconds; undefined for what is no duration. */
 export function goDurationMs(text: string): number | undefined {
   if (!shape.test(text)) return undefined

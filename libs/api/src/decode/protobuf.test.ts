@@ -348,6 +348,8 @@ describe('every field of every kind', () => {
             return { value: '1970-01-01T00:01:40Z', wire: message(field, number(1, 100)) }
           case 'micro-time':
             return { value: '1970-01-01T00:01:40.000001Z', wire: message(field, number(1, 100), number(2, 1000)) }
+          case 'duration':
+            return { value: '15s', wire: message(field, number(1, 15_000_000_000)) }
           default:
             return { value: 's', wire: text(field, 's') }
         }

@@ -4,6 +4,7 @@
 import { Buffer } from 'node:buffer'
 import { DecodeError, depthMax } from './decode-error.ts'
 import { decodeJson } from './decode-json.ts'
+import { goDurationText, nanosecondsPerMs } from '../go-duration.ts'
 import type { JsonObject } from '../kube-object.ts'
 import type { Definition, Field, FieldType, SchemaRegistry } from '../schema/schema.ts'
 
@@ -210,6 +211,8 @@ class Decoder {
             return this.#time(this.#lengthOf(tag, end), false)
           case 'micro-time':
             return this.#time(this.#lengthOf(tag, end), true)
+          case 'duration':
+            return this.#duration(this.#lengthOf(tag, end))
           default:
             return this.#scalar(type, tag & 7, end)
         }
@@ -266,6 +269,17 @@ class Decoder {
       else this.#skip(tag, end)
     }
     return isString ? text : number
+  }
+
+  /** {1 nanoseconds} */
+  #duration(end: number): string {
+    let nanoseconds = 0
+    while (this.#at < end) {
+      const tag = this.#tag(end)
+      if (tag === 0x08) nanoseconds = this.#varint(end)
+      else this.#skip(tag, end)
+    }
+    return goDurationText(nanoseconds / nanosecondsPerMs)
   }
 
   /** {1 seconds, 2 nanos}; an empty message is "no time". */

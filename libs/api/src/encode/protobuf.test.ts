@@ -71,6 +71,8 @@ const textOf = (format: string | undefined): unknown => {
       return '2026-11-30T20:16:00Z'
     case 'micro-time':
       return '2026-11-30T20:16:00.012345Z'
+    case 'duration':
+      return '1m15s'
     default:
       return counter % 5 === 0 ? `long ${'ü€😀'.repeat(40)}` : `text ${counter}`
   }

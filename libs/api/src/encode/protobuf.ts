@@ -2,6 +2,7 @@
 // around them (runtime.Unknown, lists, watch events). The counterpart of decode/protobuf.ts.
 import { Buffer } from 'node:buffer'
 import { protobufMagic } from '../decode/protobuf.ts'
+import { goDurationMs, nanosecondsPerMs } from '../go-duration.ts'
 import type { JsonObject } from '../kube-object.ts'
 import type { Field, FieldType, SchemaRegistry } from '../schema/schema.ts'
 import { ProtobufWriter } from './protobuf-writer.ts'
@@ -160,6 +161,11 @@ export const createProtobufEncoder = (registry: SchemaRegistry): ProtobufEncoder
       case 'date-time':
       case 'micro-time':
         if (value) writeTime(String(value))
+        return
+      case 'duration':
+        // {1 nanoseconds}
+        writer.varint((goDurationMs(String(value)) ?? 0) * nanosecondsPerMs)
+        writer.tag(1, 0)
         return
       default:
         writer.text(String(value ?? ''))

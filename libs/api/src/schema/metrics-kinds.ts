@@ -12,7 +12,7 @@ const objectMeta = { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.Obj
 const listMeta = { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta', number: 1, always: true } as const
 const quantities = { type: 'map', items: { type: 'string', format: 'quantity' }, required: true } as const
 const time = { type: 'string', format: 'date-time', required: true } as const
-const duration = { type: 'string', required: true, goType: 'v1.Duration' } as const
+const duration = { type: 'string', format: 'duration', required: true, goType: 'v1.Duration' } as const
 
 const listOf = (kind: string): Definition =>
   ({

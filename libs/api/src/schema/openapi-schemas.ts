@@ -136,6 +136,8 @@ const typeSchema = (definition: Definition, name: string, type: FieldType, refs:
           return ref(time)
         case 'micro-time':
           return ref(microTime)
+        case 'duration':
+          return { type: 'string' }
         default:
           return type.format ? { type: 'string', format: type.format } : { type: 'string' }
       }
