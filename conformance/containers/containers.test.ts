@@ -102,14 +102,14 @@ describe.skipIf(why !== undefined)('pods in containers', () => {
           subdomain: 'sub',
           hostAliases: [{ ip: '1.2.3.4', hostnames: ['a.example', 'b.example'] }],
           securityContext: { runAsUser: 1000, runAsGroup: 3000, fsGroup: 2000, supplementalGroups: [777] },
-          initContainers: [container('echo from init > /work/first', { name: 'before', volumeMounts: [{ name: 'work', mountPath: '/work' }] })],
+          initContainers: [container('echo from init > /scratch/first', { name: 'before', volumeMounts: [{ name: 'work', mountPath: '/scratch' }] })],
           containers: [
             container(
               `{ ${[
                 'id -u; id -g; id -G',
-                'cat /work/first /settings/color /all/word',
-                'stat -L -c "%a %g" /work /memory /all/word',
-                'echo part > /part/file; cat /work/parts/whole/file',
+                'cat /scratch/first /settings/color /all/word',
+                'stat -L -c "%a %g" /scratch /memory /all/word',
+                'echo part > /part/file; cat /scratch/parts/whole/file',
                 'grep -c 1.2.3.4 /etc/hosts; hostname -f',
                 'echo $POD $LIMIT $KUBERNETES_SERVICE_PORT $0 $COLOR',
                 'touch /root-is-read-only 2>/dev/null || echo read-only',
@@ -131,7 +131,7 @@ describe.skipIf(why !== undefined)('pods in containers', () => {
                   seccompProfile: { type: 'RuntimeDefault' },
                 },
                 volumeMounts: [
-                  { name: 'work', mountPath: '/work' },
+                  { name: 'work', mountPath: '/scratch' },
                   { name: 'work', mountPath: '/part', subPathExpr: 'parts/$(POD)' },
                   { name: 'memory', mountPath: '/memory' },
                   { name: 'settings', mountPath: '/settings' },

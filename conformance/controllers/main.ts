@@ -5,9 +5,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startBench } from '../src/suite.ts'
 import { runControllers } from '../upstream/component.ts'
-import { differencesOf, type Record as Recorded } from './differences.ts'
+import { differencesOf } from './differences.ts'
 import { createLiveCluster } from './live-cluster.ts'
 import { play } from './play.ts'
+import { type PackedRecords, recordText, unpackRecords } from './record-file.ts'
 import { scenarios } from './scenarios.ts'
 
 const file = join(import.meta.dirname, 'recorded.json')
@@ -27,7 +28,7 @@ const running = await startBench('embedded', [
 const manager = side === 'upstream' ? await runControllers(running.cluster.kubeconfig, controllers.split(','), say) : undefined
 const cluster = await createLiveCluster(running.http)
 await cluster.warmUp()
-const recorded = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Recorded>
+const recorded = unpackRecords(JSON.parse(readFileSync(file, 'utf8')) as PackedRecords)
 let failed = 0
 const queue = [...chosen]
 
@@ -58,7 +59,7 @@ try {
     const known = Object.fromEntries(
       scenarios.flatMap(({ id }) => (recorded[id] ? [[id, recorded[id]]] : [])),
     )
-    writeFileSync(file, `${JSON.stringify(known, null, 1)}\n`)
+    writeFileSync(file, recordText(known))
   }
   say(`${chosen.length - failed} of ${chosen.length}`)
   process.exitCode = failed === 0 ? 0 : 1

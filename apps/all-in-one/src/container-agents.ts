@@ -3,35 +3,21 @@
 import { readFileSync } from 'node:fs'
 import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
 import { createBusFeed } from '@shiplog/api-client/bus-feed'
-import type { IpRanges } from '@shiplog/api/ip-address'
-import type { Bus } from '@shiplog/events/bus/bus'
 import { type ContainerdNode, startContainerdNodes, whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
 import { type NodePrograms, provideNodePrograms } from '@shiplog/node/containerd/programs'
 import { createCriClient } from '@shiplog/node/cri/cri-client'
-import { diskBytes, type Machine } from '@shiplog/node/machine'
+import { diskBytes } from '@shiplog/node/machine'
 import { agentsOfNodes } from '@shiplog/node-agent/agents-of-nodes'
 import { criHost } from '@shiplog/node-agent/hosts/cri/cri-backend'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
 import { containerNode } from '@shiplog/node-agent/node-object'
 import { podRangesOf } from '@shiplog/node-agent/pod-ranges'
-import type { Clock } from '@shiplog/runtime/clock'
-import type { Ids } from '@shiplog/runtime/ids'
-import type { Logger } from '@shiplog/runtime/logger'
 import { secretDirectory } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
+import type { MachineAgentDeps } from './process-agent.ts'
 
-export interface ContainerAgentsDeps {
-  /** Of the service, as kube-system shows it. */
-  readonly name: string
+export interface ContainerAgentsDeps extends MachineAgentDeps {
   readonly count: number
-  readonly bus: Bus
-  readonly clock: Clock
-  readonly ids: Ids
-  readonly logger: Logger
-  readonly machine: Machine
-  /** Of these nodes alone; made when it is not there. */
-  readonly directory: string
-  readonly podRanges: IpRanges | undefined
   /** Simulated nodes of the cluster: they come first in the ranges, and are what pods choose when they say nothing. */
   readonly simulatedNodes: number
   readonly progress: (line: string) => void

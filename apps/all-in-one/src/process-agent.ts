@@ -21,7 +21,8 @@ export interface ProcessAgent {
   readonly nodeName: string
 }
 
-export function createProcessAgent(deps: {
+/** What agents of this machine's own nodes are made from. */
+export interface MachineAgentDeps {
   /** Of the service, as kube-system shows it. */
   readonly name: string
   readonly bus: Bus
@@ -29,10 +30,12 @@ export function createProcessAgent(deps: {
   readonly ids: Ids
   readonly logger: Logger
   readonly machine: Machine
-  /** Of the node alone; made when it is not there. */
+  /** Of its nodes alone; made when it is not there. */
   readonly directory: string
   readonly podRanges: IpRanges | undefined
-}): ProcessAgent {
+}
+
+export function createProcessAgent(deps: MachineAgentDeps): ProcessAgent {
   const { bus, clock, ids, machine, directory } = deps
   secretDirectory(directory)
   const isTaken = (name: string): boolean => name === controlPlaneNodeName || /^node-\d+$/.test(name)
