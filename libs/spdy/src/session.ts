@@ -254,34 +254,49 @@ class Session implements SpdySession {
     this.#activeAtMs = this.#options.clock.nowMs()
     switch (frame.type) {
       case 'synStream':
-        return this.#onSynStream(frame)
+        this.#onSynStream(frame)
+        break
       case 'synReply':
-        return this.#onSynReply(frame)
+        this.#onSynReply(frame)
+        break
       case 'headers':
         // Nothing of Kubernetes says more with them; they must be unpacked all the same.
         this.#readHeaders(frame.block)
         if (frame.fin) this.#streams.get(frame.streamId)?.receiveFin()
-        return
+        break
       case 'rstStream':
-        return this.#onReset(frame.streamId, frame.status)
-      case 'settings': {
-        const initial = frame.settings.get(initialWindowSetting)
-        if (initial === undefined) return
-        this.#sending.allowInitially(initial, this.#streams.values())
-        return this.#flush()
-      }
+        this.#onReset(frame.streamId, frame.status)
+        break
+      case 'settings':
+        this.#onSettings(frame.settings)
+        break
       case 'ping':
-        if (this.#isPeers(frame.id)) return this.#answer(frame)
-        this.#pings.get(frame.id)?.resolve()
-        this.#pings.delete(frame.id)
-        return
+        this.#onPing(frame)
+        break
       case 'goAway':
-        return this.#onGoAway(frame.lastStreamId)
+        this.#onGoAway(frame.lastStreamId)
+        break
       case 'windowUpdate':
         this.#sending.allowMore(frame.streamId === 0 ? 'session' : this.#streams.get(frame.streamId), frame.delta)
-        return this.#flush()
+        this.#flush()
+        break
       case 'unknown':
-        return
+        break
+    }
+  }
+
+  #onSettings(settings: ReadonlyMap<number, number>): void {
+    const initial = settings.get(initialWindowSetting)
+    if (initial === undefined) return
+    this.#sending.allowInitially(initial, this.#streams.values())
+    this.#flush()
+  }
+
+  #onPing(frame: Extract<ControlFrame, { type: 'ping' }>): void {
+    if (this.#isPeers(frame.id)) this.#answer(frame)
+    else {
+      this.#pings.get(frame.id)?.resolve()
+      this.#pings.delete(frame.id)
     }
   }
 
