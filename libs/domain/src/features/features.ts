@@ -28,7 +28,6 @@ const unmountable = [
 ]
 
 const uncalled = ': its webhooks are not called'
-const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
@@ -42,10 +41,6 @@ export const features: readonly Feature[] = [
   stored('APIServices', 'apiservices.apiregistration.k8s.io', ': its group is not served'),
   stored('MutatingWebhookConfigurations', 'mutatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
   stored('ValidatingWebhookConfigurations', 'validatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
-  stored('MutatingAdmissionPolicies', 'mutatingadmissionpolicies.admissionregistration.k8s.io', powerless),
-  stored('MutatingAdmissionPolicyBindings', 'mutatingadmissionpolicybindings.admissionregistration.k8s.io'),
-  stored('ValidatingAdmissionPolicies', 'validatingadmissionpolicies.admissionregistration.k8s.io', powerless),
-  stored('ValidatingAdmissionPolicyBindings', 'validatingadmissionpolicybindings.admissionregistration.k8s.io'),
   stored('FlowSchemas', 'flowschemas.flowcontrol.apiserver.k8s.io', ': requests are not queued by it'),
   stored(
     'PriorityLevelConfigurations',
