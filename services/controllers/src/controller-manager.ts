@@ -35,6 +35,7 @@ import { jobReconciler } from './job/job.reconciler.ts'
 import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
 import { nodeLifecycleReconciler } from './node-lifecycle/node-lifecycle.reconciler.ts'
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.reconciler.ts'
+import { policyStatusReconciler } from './policy-status/policy-status.reconciler.ts'
 import { pvProtectionReconciler } from './pv-protection/pv-protection.reconciler.ts'
 import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconciler.ts'
 import { replicaSetReconciler, replicationControllerReconciler } from './replica-set/replica-set.reconciler.ts'
@@ -99,6 +100,7 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     serviceCidrReconciler,
     ttlReconciler,
     createPodGarbageCollector(),
+    policyStatusReconciler,
     jobReconciler,
     cronJobReconciler,
     disruptionReconciler,
