@@ -18,6 +18,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import { type AuditOptions, openAuditor } from './audit/audit-options.ts'
 import { createAppendHealth } from './write/append-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
 import { createLegacyTokenUse } from './access/legacy-token-use.ts'
@@ -112,6 +113,8 @@ export interface ApiGatewayDeps {
   readonly onStored?: OnStored
   /** The metrics of the process, which /metrics shows; the gateway's alone by default. */
   readonly metrics?: MetricsRegistry
+  /** The audit log; none by default. */
+  readonly audit?: AuditOptions | undefined
 }
 
 export interface ApiGateway extends Service {
@@ -230,6 +233,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     usage,
   })
   metrics.collect(() => storeSamples(streams))
+  const auditor = deps.audit && openAuditor(deps.audit, { clock, logger, metrics })
   const attempts = createSchedulingAttempts({ events: streams.events, ids })
   let port = 0
 
@@ -247,7 +251,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...(deps.inspection ? [inspectionCheck(deps.inspection)] : []),
   ]
 
-  const clientFor = (user: User): ApiClient => createInProcessClient({ operations, attempts, ids }, user)
+  const clientFor = (user: User): ApiClient => createInProcessClient({ operations, attempts, ids, auditor }, user)
   const legacyUse = createLegacyTokenUse({ clientFor, clock, logger })
   const routes = createNonResourceRoutes({
     serviceAccountTokens,
@@ -260,7 +264,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     deps.https &&
     createHttpServer({
       ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock },
-      metrics: requestMetrics,
+      ...{ metrics: requestMetrics, auditor },
       log: deps.log,
       inspection: deps.inspection,
       stopped: closing.signal,
@@ -303,6 +307,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
       stopping.abort()
       await longChecks.close()
+      await auditor?.close()
     },
   }
 }

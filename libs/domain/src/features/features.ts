@@ -125,13 +125,6 @@ export const features: readonly Feature[] = [
     sentence: 'the scheduler counts the new requests; only nodes of containers resize what runs',
   },
   {
-    id: 'pod-security-audit',
-    state: 'ignored',
-    docs: 'the audit mode of Pod Security labels (there is no audit log)',
-    fields: [{ of: 'namespaces', path: 'metadata.labels{pod-security.kubernetes.io/audit}' }],
-    sentence: 'nothing audits by pod-security.kubernetes.io labels yet: there is no audit log',
-  },
-  {
     id: 'conversion-webhooks',
     state: 'ignored',
     docs: 'conversion webhooks of CustomResourceDefinitions (versions differ in nothing but their name)',

@@ -18,6 +18,9 @@ import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
 import type { Kinds } from '../store/kinds.ts'
 import { isTimeless, type Past, pastIsReadOnly, tellsKinds } from '../time-travel/views.ts'
+import { decisionKey, reasonKey } from '../access/resource-access.ts'
+import type { Auditor } from '../audit/auditor.ts'
+import { auditUnauthenticated, beginAudit } from './audit-hook.ts'
 import { authenticate, type AuthenticationDeps } from './authentication-hook.ts'
 import type { HttpReply, HttpRequest, HttpServer } from './fastify-types.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
@@ -31,6 +34,8 @@ export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDe
   readonly past: Past
   readonly routes: NonResourceRoutes
   readonly authorizer: Authorizer
+  /** Absent where nothing is audited. */
+  readonly auditor?: Auditor | undefined
   /** Serves `POST` of an attempt to schedule that failed. */
   readonly recordAttempt: (user: User, body: Buffer | undefined) => Promise<void>
 }
@@ -63,8 +68,10 @@ export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 
 export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): void {
   // Before the body is read: who is refused sends none. Every request passes here: no promise is made where none is needed.
   server.addHook('onRequest', (request, reply, done) => {
-    const proceed = ({ user, warning }: Authenticated): void => {
+    const proceed = (authenticated: Authenticated): void => {
+      const { user, warning } = authenticated
       request.user = user
+      if (deps.auditor) beginAudit(deps.auditor, request, authenticated)
       if (warning !== undefined) warn(reply, [warning])
       try {
         request.resource = request.path.startsWith('/at/') ? undefined : resourcePathOf(request.path)
@@ -77,13 +84,17 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
         serveResource(deps, deps.operations, request.resource, request, reply).catch(done)
       else done()
     }
+    const refuse = (error: Error): void => {
+      if (deps.auditor && isApiError(error) && error.status.code === 401) auditUnauthenticated(deps.auditor, request)
+      done(error)
+    }
     let found: Authenticated | Promise<Authenticated>
     try {
       found = authenticate(deps, request)
     } catch (error) {
-      return done(error as Error)
+      return refuse(error as Error)
     }
-    if (found instanceof Promise) found.then(proceed, done)
+    if (found instanceof Promise) found.then(proceed, refuse)
     else proceed(found)
   })
   const route = (method: readonly string[], url: string, serve: Serve): void =>
@@ -160,9 +171,12 @@ function pastPathOf(path: string): { readonly moment: string; readonly path: str
 }
 
 /** Throws 403 unless the user may do this to a path that is of no resource. */
-function checkPath({ authorizer }: Pick<ApiRouteDeps, 'authorizer'>, { user, method, path }: HttpRequest): void {
+function checkPath({ authorizer }: Pick<ApiRouteDeps, 'authorizer'>, { user, method, path, audit }: HttpRequest): void {
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
-  if (!authorizer.allowsPath(user, verb, path))
+  const { allowed, reason } = authorizer.decidePath(user, verb, path)
+  audit?.annotate(decisionKey, allowed ? 'allow' : 'forbid')
+  audit?.annotate(reasonKey, reason)
+  if (!allowed)
     throw new ApiError(
       forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot ${verb} path "${path}"`),
     )

@@ -2,6 +2,7 @@
 // used of either is the same, so the types of HTTP/2 stand for both.
 import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { User } from '@shiplog/domain/strategy'
+import type { Audit } from '../audit/auditor.ts'
 import type { ResourcePath } from './request-info.ts'
 import type { RequestLabels } from './request-metrics.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
@@ -26,6 +27,8 @@ declare module 'fastify' {
     /** What is counted of it; set once the resource is known. */
     labels: RequestLabels | undefined
     inFlight: Disposable | undefined
+    /** Set where the request is audited. */
+    audit: Audit | undefined
   }
 }
 
