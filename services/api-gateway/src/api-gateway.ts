@@ -44,6 +44,7 @@ import { createMutatingPolicies } from './policies/mutating-policies.ts'
 import { createPermissionAnswers } from './policies/permission-answers.ts'
 import { createPolicyMetrics } from './policies/policy-metrics.ts'
 import { createValidatingPolicies } from './policies/validating-policies.ts'
+import { createFairness } from './fairness/fairness.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { storeSamples } from './store/store-samples.ts'
@@ -113,6 +114,8 @@ export interface ApiGatewayDeps {
   readonly onStored?: OnStored
   /** The metrics of the process, which /metrics shows; the gateway's alone by default. */
   readonly metrics?: MetricsRegistry
+  /** Seats for requests over HTTPS, divided by priority; false: they are served as they come. */
+  readonly fairness?: false | { readonly seats?: number }
   /** The audit log; none by default. */
   readonly audit?: AuditOptions | undefined
 }
@@ -233,6 +236,10 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     usage,
   })
   metrics.collect(() => storeSamples(streams))
+  const fairness =
+    deps.fairness === false
+      ? undefined
+      : createFairness({ view, streams, clock, metrics, isKind: (name) => kinds.current.storage(name) !== undefined, ...deps.fairness })
   const auditor = deps.audit && openAuditor(deps.audit, { clock, logger, metrics })
   const attempts = createSchedulingAttempts({ events: streams.events, ids })
   let port = 0
@@ -264,7 +271,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     deps.https &&
     createHttpServer({
       ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock },
-      ...{ metrics: requestMetrics, auditor },
+      ...{ metrics: requestMetrics, auditor, fairness },
       log: deps.log,
       inspection: deps.inspection,
       stopped: closing.signal,

@@ -27,6 +27,7 @@ import { disruptionReconciler } from './disruption/disruption.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointSliceMirroringReconciler } from './endpoint-slice-mirroring/endpoint-slice-mirroring.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
+import { flowSchemaStatusReconciler } from './flow-schema-status/flow-schema-status.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
 import { ephemeralVolumeReconciler } from './ephemeral-volume/ephemeral-volume.reconciler.ts'
 import { horizontalPodAutoscalerReconciler } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.reconciler.ts'
@@ -101,6 +102,7 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     ttlReconciler,
     createPodGarbageCollector(),
     policyStatusReconciler,
+    flowSchemaStatusReconciler,
     jobReconciler,
     cronJobReconciler,
     disruptionReconciler,

@@ -42,13 +42,19 @@ export async function startHttpsGateway(deps: Partial<ApiGatewayDeps> = {}): Pro
     ...deps,
   })
   await gateway.start()
-  const agent = new Agent({ ca: pki.ca, keepAlive: true, maxSockets: 500 })
+  // Users do not share connections.
+  const agents = new Map<string, Agent>()
+  const agentOf = (token = ''): Agent => {
+    let agent = agents.get(token)
+    if (!agent) agents.set(token, (agent = new Agent({ ca: pki.ca, keepAlive: true, maxSockets: 500 })))
+    return agent
+  }
   const ask = (path: string, { method = 'GET', token, headers = {}, body, signal }: HttpsAsked = {}): Promise<HttpsAnswer> => {
     const { promise, resolve, reject } = Promise.withResolvers<HttpsAnswer>()
     const text = body === undefined ? undefined : JSON.stringify(body)
     const sent = request(
       {
-        ...{ host: '127.0.0.1', port: gateway.port, path, method, agent },
+        ...{ host: '127.0.0.1', port: gateway.port, path, method, agent: agentOf(token) },
         ...(signal ? { signal } : {}),
         headers: {
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -75,7 +81,7 @@ export async function startHttpsGateway(deps: Partial<ApiGatewayDeps> = {}): Pro
     gateway,
     ask,
     async [Symbol.asyncDispose]() {
-      agent.destroy()
+      for (const agent of agents.values()) agent.destroy()
       await gateway.stop()
       await log.close()
       rmSync(directory, { recursive: true, force: true })

@@ -41,12 +41,6 @@ export const features: readonly Feature[] = [
   stored('APIServices', 'apiservices.apiregistration.k8s.io', ': its group is not served'),
   stored('MutatingWebhookConfigurations', 'mutatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
   stored('ValidatingWebhookConfigurations', 'validatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
-  stored('FlowSchemas', 'flowschemas.flowcontrol.apiserver.k8s.io', ': requests are not queued by it'),
-  stored(
-    'PriorityLevelConfigurations',
-    'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
-    ': requests are not queued by it',
-  ),
   stored('DeviceClasses', 'deviceclasses.resource.k8s.io'),
   stored('ResourceClaims', 'resourceclaims.resource.k8s.io', ': it is never allocated'),
   stored('ResourceSlices', 'resourceslices.resource.k8s.io'),

@@ -27,6 +27,10 @@ declare module 'fastify' {
     /** What is counted of it; set once the resource is known. */
     labels: RequestLabels | undefined
     inFlight: Disposable | undefined
+    /** Its place among the requests that are served; given back when it is answered, or long-running. */
+    seat: Disposable | undefined
+    /** The client hung up while the request waited for its seat, or later. */
+    isGone: boolean
     /** Set where the request is audited. */
     audit: Audit | undefined
   }

@@ -228,6 +228,7 @@ async function serveWatch(
 /** What runs as long as its client wants does not count as in flight. */
 function beginLongRunning({ metrics }: ResourceDeps, request: HttpRequest, labels: RequestLabels): Disposable {
   request.inFlight?.[Symbol.dispose]()
+  request.seat?.[Symbol.dispose]()
   return metrics.longRunning(labels)
 }
 

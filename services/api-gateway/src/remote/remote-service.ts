@@ -5,11 +5,13 @@ import { Agent, request } from 'node:https'
 import { dirname, resolve } from 'node:path'
 import { decodeYaml } from '@shiplog/api/decode/decode-yaml'
 import type { JsonObject } from '@shiplog/api/kube-object'
+import { type Clock, systemClock } from '@shiplog/runtime/clock'
 
 export interface RemoteService {
   readonly url: URL
   readonly agent: Agent | PlainAgent
   readonly token?: string
+  readonly clock: Pick<Clock, 'after'>
 }
 
 /** Answers longer than this are not read. */
@@ -31,7 +33,7 @@ interface Kubeconfig {
 }
 
 /** The service that a kubeconfig's current context names. Throws when there is none. */
-export function readRemoteService(file: string): RemoteService {
+export function readRemoteService(file: string, clock: Pick<Clock, 'after'> = systemClock): RemoteService {
   const config = decodeYaml(readFileSync(file, 'utf8')).value as Kubeconfig
   const context = config.contexts?.find(({ name }) => name === config['current-context'])?.context ?? config.contexts?.[0]?.context
   const cluster = config.clusters?.find(({ name }) => name === context?.cluster)?.cluster ?? config.clusters?.[0]?.cluster
@@ -55,7 +57,7 @@ export function readRemoteService(file: string): RemoteService {
   const isPlain = url.protocol === 'http:'
   const token = user['token'] ?? material(user, 'tokenFile')?.toString('utf8').trim()
   return {
-    url,
+    ...{ url, clock },
     agent: isPlain
       ? new PlainAgent(options)
       : new Agent({
@@ -71,8 +73,8 @@ export function readRemoteService(file: string): RemoteService {
 }
 
 /** Posts an object, and reads the one that is answered. Rejects where the service cannot be asked, or does not answer 2xx. */
-export function postJson({ url, agent, token }: RemoteService, body: JsonObject, timeoutMs: number): Promise<JsonObject> {
-  return ask(url, agent, timeoutMs, {
+export function postJson({ url, agent, token, clock }: RemoteService, body: JsonObject, timeoutMs: number): Promise<JsonObject> {
+  return ask({ url, agent, clock }, timeoutMs, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -84,8 +86,10 @@ export function postJson({ url, agent, token }: RemoteService, body: JsonObject,
 }
 
 /** Reads a document. */
-export const getJson = (url: URL, agent: Agent | PlainAgent, timeoutMs: number): Promise<JsonObject> =>
-  ask(url, agent, timeoutMs, { method: 'GET', headers: { accept: 'application/json' } })
+export const getJson = (service: Place, timeoutMs: number): Promise<JsonObject> =>
+  ask(service, timeoutMs, { method: 'GET', headers: { accept: 'application/json' } })
+
+export type Place = Pick<RemoteService, 'url' | 'agent' | 'clock'>
 
 interface Asked {
   readonly method: string
@@ -93,12 +97,11 @@ interface Asked {
   readonly body?: string
 }
 
-function ask(url: URL, agent: Agent | PlainAgent, timeoutMs: number, { method, headers, body }: Asked): Promise<JsonObject> {
+function ask({ url, agent, clock }: Place, timeoutMs: number, { method, headers, body }: Asked): Promise<JsonObject> {
   const { promise, resolve: done, reject } = Promise.withResolvers<JsonObject>()
   const start = url.protocol === 'http:' ? plainRequest : request
   const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
-  const signal = AbortSignal.timeout(timeoutMs)
-  const sent = start(url, { method, agent, headers: { ...headers, ...length }, signal }, (response) => {
+  const sent = start(url, { method, agent, headers: { ...headers, ...length } }, (response) => {
     const pieces: Buffer[] = []
     let size = 0
     response.on('data', (piece: Buffer) => {
@@ -118,7 +121,9 @@ function ask(url: URL, agent: Agent | PlainAgent, timeoutMs: number, { method, h
       }
     })
   })
+  const deadline = clock.after(timeoutMs, () => sent.destroy(new Error(`${method} ${url.href}: no answer within ${timeoutMs} ms`)))
   sent.on('error', reject)
+  sent.on('close', () => deadline[Symbol.dispose]())
   sent.end(body)
   return promise
 }
