@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
+import { readServerFlags, type ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
 import { bootGateway } from '@shiplog/api-gateway/boot'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
@@ -60,6 +61,8 @@ export interface ClusterOptions {
   readonly containerNodes?: number
   /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenAuthFile?: string
+  /** Flags of the API server that name files: audit, authentication, authorization. */
+  readonly serverFlags?: ServerFlags
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
   /** Those that are off by default and wanted. */
@@ -208,6 +211,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
       ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
       enabledAdmissionPlugins: options.enabledAdmissionPlugins,
+      ...readServerFlags(options.serverFlags ?? {}),
       serviceRanges: options.serviceRanges,
       ...(options.continueTokenLifetimeMs === undefined
         ? {}

@@ -1,5 +1,6 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
+import { serverFlags } from '@shiplog/api-gateway/configuration/flag-names'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
@@ -56,6 +57,12 @@ function ranges(read: (text: string) => unknown): (text: string) => string {
   }
 }
 
+/** The API server's own, by kube-apiserver's names. */
+function withServerFlags(command: Command): Command {
+  for (const [name, value, help] of serverFlags) command.addOption(new Option(`--${name} ${value}`, help))
+  return command
+}
+
 const serviceCidrOption = (): Option =>
   new Option(
     '--service-cidr <ranges>',
@@ -104,8 +111,7 @@ Examples:
 Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 failed, and the message says why; 2 wrong usage.`,
   )
 
-program
-  .command('up')
+withServerFlags(program.command('up'))
   .description('start a cluster in this process, and run it until SIGINT or SIGTERM')
   .addOption(dataDirOption())
   .addOption(

@@ -18,6 +18,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import { type AuditOptions, openAuditor } from './audit/audit-options.ts'
 import { createAppendHealth } from './write/append-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
 import { createLegacyTokenUse } from './access/legacy-token-use.ts'
@@ -43,6 +44,7 @@ import { createMutatingPolicies } from './policies/mutating-policies.ts'
 import { createPermissionAnswers } from './policies/permission-answers.ts'
 import { createPolicyMetrics } from './policies/policy-metrics.ts'
 import { createValidatingPolicies } from './policies/validating-policies.ts'
+import { createFairness } from './fairness/fairness.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { storeSamples } from './store/store-samples.ts'
@@ -112,6 +114,10 @@ export interface ApiGatewayDeps {
   readonly onStored?: OnStored
   /** The metrics of the process, which /metrics shows; the gateway's alone by default. */
   readonly metrics?: MetricsRegistry
+  /** Seats for requests over HTTPS, divided by priority; false: they are served as they come. */
+  readonly fairness?: false | { readonly seats?: number }
+  /** The audit log; none by default. */
+  readonly audit?: AuditOptions | undefined
 }
 
 export interface ApiGateway extends Service {
@@ -230,6 +236,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     usage,
   })
   metrics.collect(() => storeSamples(streams))
+  const fairness =
+    deps.fairness === false
+      ? undefined
+      : createFairness({ view, streams, clock, metrics, isKind: (name) => kinds.current.storage(name) !== undefined, ...deps.fairness })
+  const auditor = deps.audit && openAuditor(deps.audit, { clock, logger, metrics })
   const attempts = createSchedulingAttempts({ events: streams.events, ids })
   let port = 0
 
@@ -247,7 +258,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...(deps.inspection ? [inspectionCheck(deps.inspection)] : []),
   ]
 
-  const clientFor = (user: User): ApiClient => createInProcessClient({ operations, attempts, ids }, user)
+  const clientFor = (user: User): ApiClient => createInProcessClient({ operations, attempts, ids, auditor }, user)
   const legacyUse = createLegacyTokenUse({ clientFor, clock, logger })
   const routes = createNonResourceRoutes({
     serviceAccountTokens,
@@ -260,7 +271,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     deps.https &&
     createHttpServer({
       ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock },
-      metrics: requestMetrics,
+      ...{ metrics: requestMetrics, auditor, fairness },
       log: deps.log,
       inspection: deps.inspection,
       stopped: closing.signal,
@@ -303,6 +314,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
       stopping.abort()
       await longChecks.close()
+      await auditor?.close()
     },
   }
 }

@@ -10,6 +10,8 @@ import { run } from '@shiplog/runtime/run'
 import { createApiGateway } from './api-gateway.ts'
 import { defaultIssuer } from '@shiplog/control-plane/identity/token-claims'
 import type { ServiceAccountOptions } from './access/service-account-tokens.ts'
+import { optionName, serverFlags, variableName } from './configuration/flag-names.ts'
+import { readServerFlags, type ServerFlags } from './configuration/server-flags.ts'
 import { guardedGateway } from './guarded-gateway.ts'
 import { markOf } from '@shiplog/events/integrity/guarded-log'
 
@@ -35,10 +37,20 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, metrics, replica, 
     return createApiGateway({
       ...{ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, metrics, https, externalHost: address },
       ...(serviceAccounts ? { serviceAccounts } : {}),
+      ...readServerFlags(flagsFromEnvironment(env)),
     })
   })
   return { service }
 })
+
+/** `SHIPLOG_AUDIT_POLICY_FILE` is `--audit-policy-file`. */
+const flagsFromEnvironment = (env: Environment): ServerFlags =>
+  Object.fromEntries(
+    serverFlags.flatMap(([name]) => {
+      const value = env.optional(variableName(name))
+      return value === undefined ? [] : [[optionName(name), value]]
+    }),
+  )
 
 /** Undefined without a key: then there are no tokens of service accounts. */
 function serviceAccountsFromEnvironment(env: Environment): ServiceAccountOptions | undefined {

@@ -1,5 +1,6 @@
 // `shiplog up`: starts the cluster, says so, and stays until it is asked to stop.
 import { startCluster } from '@shiplog/all-in-one/cluster'
+import type { ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
 import type { LogChoice } from '@shiplog/all-in-one/open-log'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
@@ -8,7 +9,7 @@ import { findNatsServer } from './find-nats-server.ts'
 import { explain } from '../replay/explain.ts'
 import { progress, stayUp } from './stay-up.ts'
 
-export interface UpOptions {
+export interface UpOptions extends ServerFlags {
   readonly dataDir: string
   readonly host: string
   readonly port: number
@@ -48,6 +49,7 @@ export async function up(options: UpOptions): Promise<never> {
         serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),
         podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
+        serverFlags: options,
         disabledAdmissionPlugins: options.disableAdmissionPlugins,
         enabledAdmissionPlugins: options.enableAdmissionPlugins,
         controllers: options.controllers,

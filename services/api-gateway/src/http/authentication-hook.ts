@@ -27,7 +27,8 @@ export function authenticate(deps: AuthenticationDeps, request: HttpRequest): Au
 
 function authenticated({ authorizer }: AuthenticationDeps, request: HttpRequest, found: Authenticated | undefined): Authenticated {
   if (!found) throw new ApiError(unauthorized())
-  return { ...found, user: impersonate(found.user, request.raw.rawHeaders, authorizer, () => actionOf(request)) }
+  const user = impersonate(found.user, request.raw.rawHeaders, authorizer, () => actionOf(request))
+  return user === found.user ? found : { ...found, user, impersonator: found.user }
 }
 
 /** What is asked for, as authorizers see it; undefined for a path that nobody can read. */

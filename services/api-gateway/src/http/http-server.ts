@@ -38,6 +38,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   })
   server.addHook('onResponse', (request, reply, done) => {
     request.inFlight?.[Symbol.dispose]()
+    request.seat?.[Symbol.dispose]()
+    request.audit?.complete(reply.raw.statusCode)
     const { elapsedTime, raw } = reply
     deps.metrics.answered(request.labels ?? labelsOfOther(request.method), raw.statusCode, elapsedTime / 1_000)
     done()
@@ -88,6 +90,9 @@ function newServer({ tls, logger }: HttpServerDeps): HttpServer {
   server.decorateRequest('resource')
   server.decorateRequest('labels')
   server.decorateRequest('inFlight')
+  server.decorateRequest('audit')
+  server.decorateRequest('seat')
+  server.decorateRequest('isGone', false)
   return server
 }
 
