@@ -12,6 +12,7 @@
 import { ApiError, badRequest, forbidden, isApiError, routeNotFound, success } from '@shiplog/api/status'
 import { attemptsPath } from '@shiplog/api-client/wire/headers'
 import type { User } from '@shiplog/domain/strategy'
+import type { Authenticated } from '../access/authentication.ts'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
@@ -60,24 +61,33 @@ export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 
 
 /** Everything that needs credentials. */
 export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): void {
-  // Before the body is read: who is refused sends none.
-  server.addHook('onRequest', async (request, reply) => {
-    const { user, warning } = await authenticate(deps, request)
-    request.user = user
-    if (warning !== undefined) warn(reply, [warning])
-  })
-  // Before the body is read, too: it goes on as it comes.
-  server.addHook('onRequest', async (request, reply) => {
-    const info = /^\/at\//.test(request.path) ? undefined : resourcePathOf(request.path)
-    if (!info || !connects(info)) return undefined
-    await serveResource(deps, deps.operations, info, request, reply)
-    return reply
+  // Before the body is read: who is refused sends none. Every request passes here: no promise is made where none is needed.
+  server.addHook('onRequest', (request, reply, done) => {
+    const proceed = ({ user, warning }: Authenticated): void => {
+      request.user = user
+      if (warning !== undefined) warn(reply, [warning])
+      try {
+        request.resource = request.path.startsWith('/at/') ? undefined : resourcePathOf(request.path)
+      } catch (error) {
+        return done(error as Error)
+      }
+      // Before the body is read, too: it goes on as it comes.
+      if (!request.resource || !connects(request.resource)) return done()
+      serveResource(deps, deps.operations, request.resource, request, reply).catch(done)
+    }
+    let found: Authenticated | Promise<Authenticated>
+    try {
+      found = authenticate(deps, request)
+    } catch (error) {
+      return done(error as Error)
+    }
+    if (found instanceof Promise) found.then(proceed, done)
+    else proceed(found)
   })
   const route = (method: readonly string[], url: string, serve: Serve): void =>
     void server.route({ method: [...method], url, handler: handler(serve) })
   const resources: Serve = async (request, reply) => {
-    const info = resourcePathOf(request.path)
-    if (info) await serveResource(deps, deps.operations, info, request, reply)
+    if (request.resource) await serveResource(deps, deps.operations, request.resource, request, reply)
     else await serveNonResource(deps, deps.operations, request, reply)
   }
   route(methods, '/api/*', resources)

@@ -16,15 +16,18 @@ export interface AuthenticationDeps {
   readonly authorizer: Authorizer
 }
 
-/** Throws 401 for credentials that nobody knows, and for none where anonymous requests are refused. */
-export async function authenticate(
-  { authenticator, authorizer }: AuthenticationDeps,
-  request: HttpRequest,
-): Promise<Authenticated> {
-  const { raw } = request
-  const found = await whoAsks(authenticator, raw)
+/**
+ * Throws 401 for credentials that nobody knows, and for none where anonymous requests are refused. Who shows a certificate is
+ * known at once: no promise is made then.
+ */
+export function authenticate(deps: AuthenticationDeps, request: HttpRequest): Authenticated | Promise<Authenticated> {
+  const found = whoAsks(deps.authenticator, request.raw)
+  return found instanceof Promise ? found.then((later) => authenticated(deps, request, later)) : authenticated(deps, request, found)
+}
+
+function authenticated({ authorizer }: AuthenticationDeps, request: HttpRequest, found: Authenticated | undefined): Authenticated {
   if (!found) throw new ApiError(unauthorized())
-  return { ...found, user: impersonate(found.user, raw.rawHeaders, authorizer, () => actionOf(request)) }
+  return { ...found, user: impersonate(found.user, request.raw.rawHeaders, authorizer, () => actionOf(request)) }
 }
 
 /** What is asked for, as authorizers see it; undefined for a path that nobody can read. */
@@ -41,12 +44,12 @@ function actionOf({ method, path: whole, searchParams }: HttpRequest): Action | 
   }
 }
 
-async function whoAsks(authenticator: Authenticator, raw: RawRequest): Promise<Authenticated | undefined> {
+function whoAsks(authenticator: Authenticator, raw: RawRequest): ReturnType<Authenticator['authenticate']> {
   const authorization = header(raw, 'authorization')
   if (authorization === undefined && isWebSocketRequest(raw)) {
     const { token, invalid } = readProtocols(header(raw, 'sec-websocket-protocol'))
     if (invalid) return undefined
-    if (token !== undefined) return await authenticator.authenticate(raw.socket as TLSSocket, `Bearer ${token}`)
+    if (token !== undefined) return authenticator.authenticate(raw.socket as TLSSocket, `Bearer ${token}`)
   }
-  return await authenticator.authenticate(raw.socket as TLSSocket, authorization)
+  return authenticator.authenticate(raw.socket as TLSSocket, authorization)
 }
