@@ -16,11 +16,8 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { createMetricsRegistry, type MetricSample, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck } from '@shiplog/runtime/service'
-import {
-  createProfile,
-  defaultConfiguration,
-  type SchedulerConfiguration,
-} from '@shiplog/scheduling/framework/configuration'
+import { defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { createProfiles, type Profiles } from '@shiplog/scheduling/framework/profiles'
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
 import { tieRule } from '@shiplog/scheduling/framework/tie-break'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
@@ -41,8 +38,8 @@ export interface SchedulerDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Logger
-  /** Default: upstream's default profile. */
-  readonly configuration?: SchedulerConfiguration
+  /** Each for the pods that name it; default: upstream's default profile. */
+  readonly profiles?: readonly SchedulerConfiguration[]
   /** Which pods (by uid) are this replica's. When absent all are, and nobody else binds: then nodes need no guard. */
   readonly shares?: Shares
   readonly metrics?: MetricsRegistry
@@ -69,8 +66,7 @@ class KubeScheduler implements Scheduler {
   readonly name = 'kube-scheduler'
   readonly #deps: SchedulerDeps
   readonly #logger: Logger
-  readonly #configuration: SchedulerConfiguration
-  readonly #profile
+  readonly #profiles: Profiles
   readonly #run: string
   readonly #metrics: SchedulerMetrics
   readonly #reports: AttemptReports
@@ -89,8 +85,7 @@ class KubeScheduler implements Scheduler {
   constructor(deps: SchedulerDeps) {
     this.#deps = deps
     this.#logger = deps.log.child({ component: this.name })
-    this.#configuration = deps.configuration ?? defaultConfiguration
-    this.#profile = createProfile(this.#configuration)
+    this.#profiles = createProfiles(deps.profiles ?? [defaultConfiguration])
     this.#metrics = createSchedulerMetrics(deps.metrics ?? createMetricsRegistry())
     this.#run = deps.ids.uuid()
     this.#turns = createTurns(deps.clock, () => this.#pump())
@@ -101,7 +96,6 @@ class KubeScheduler implements Scheduler {
       clock,
       logger: this.#logger,
       metrics: this.#metrics,
-      schedulerName: this.#configuration.schedulerName,
       run: this.#run,
       isBusy: () => this.#bindings.isBusy,
     })
@@ -187,9 +181,7 @@ class KubeScheduler implements Scheduler {
 
   #newView(): ClusterView {
     return new ClusterView({
-      profile: this.#profile,
-      schedulerName: this.#configuration.schedulerName,
-      seed: this.#configuration.seed,
+      profiles: this.#profiles,
       nowMs: () => this.#deps.clock.nowMs(),
       onIncoming: (queue, event) => this.#metrics.incoming(queue, event),
     })
@@ -270,8 +262,8 @@ class KubeScheduler implements Scheduler {
   #attempt(queued: QueuedPod): void {
     const { pod } = queued
     const object = this.#view.waiting.get(pod.uid)!
-    const decision = this.#view.index.schedule(pod)
-    const context = this.#decisionContext(++this.#decisions)
+    const decision = this.#view.decide(pod)
+    const context = this.#decisionContext(pod, ++this.#decisions)
     if (decision.failure) {
       this.#giveUp(pod, object, decision, context)
       return
@@ -280,14 +272,15 @@ class KubeScheduler implements Scheduler {
     this.#bindings.begin({ queued, object, node: decision.node!, number: context.number, record })
   }
 
-  #decisionContext(number: number): DecisionContext {
+  #decisionContext({ schedulerName }: PodInfo, number: number): DecisionContext {
+    const { hash, configuration } = this.#profiles.of(schedulerName)!
     const { assumedCount: count, assumedDigest: digest } = this.#view.snapshot
     return {
-      scheduler: this.#configuration.schedulerName,
+      scheduler: schedulerName,
       run: this.#run,
       number,
-      configuration: this.#profile.hash,
-      seed: this.#configuration.seed,
+      configuration: hash,
+      seed: configuration.seed,
       ties: tieRule,
       assumed: { count, openFrom: this.#bindings.openFrom(number), digest },
     }
