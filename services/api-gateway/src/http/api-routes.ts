@@ -69,11 +69,13 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
       try {
         request.resource = request.path.startsWith('/at/') ? undefined : resourcePathOf(request.path)
       } catch (error) {
-        return done(error as Error)
+        done(error as Error)
+        return
       }
       // Before the body is read, too: it goes on as it comes.
-      if (!request.resource || !connects(request.resource)) return done()
-      serveResource(deps, deps.operations, request.resource, request, reply).catch(done)
+      if (request.resource && connects(request.resource))
+        serveResource(deps, deps.operations, request.resource, request, reply).catch(done)
+      else done()
     }
     let found: Authenticated | Promise<Authenticated>
     try {
