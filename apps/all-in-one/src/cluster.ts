@@ -34,7 +34,7 @@ import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
 import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
-import { createScheduler } from '@shiplog/scheduler/scheduler'
+import { createScheduler, type SchedulerDeps } from '@shiplog/scheduler/scheduler'
 import { shareSnapshots } from '@shiplog/events/commit/shared-snapshot'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
 import { writeKubeconfig } from './kubeconfig.ts'
@@ -49,6 +49,8 @@ export interface ClusterOptions {
   readonly dataDir: string
   /** Which controllers run, by upstream's names: `*,-cronjob-controller`; all when absent. */
   readonly controllers?: readonly string[]
+  /** The profiles of the scheduler; upstream's default one when absent. */
+  readonly schedulerProfiles?: NonNullable<SchedulerDeps['profiles']>
   /** 0 takes any free port. */
   readonly port: number
   /** Default 127.0.0.1. */
@@ -275,6 +277,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ids,
       log: logger,
       metrics,
+      ...(options.schedulerProfiles ? { profiles: options.schedulerProfiles } : {}),
     })
     const controllers = createControllerManager({
       feed,

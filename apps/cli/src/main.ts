@@ -177,6 +177,12 @@ withServerFlags(program.command('up'))
   )
   .addOption(
     new Option(
+      '--scheduler-config <file>',
+      'a KubeSchedulerConfiguration: profiles, their plugins, weights and arguments (default: upstream\'s default profile)',
+    ),
+  )
+  .addOption(
+    new Option(
       '--continue-token-lifetime <seconds>',
       'paged lists go on from their snapshot for so long, then 410; upstream: about 300 (default: as long as the log holds it)',
     ).argParser(wholeNumber(86_400)),

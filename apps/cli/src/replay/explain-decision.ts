@@ -3,7 +3,8 @@
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { createProfile, defaultConfiguration, type Profile } from '@shiplog/scheduling/framework/configuration'
+import { defaultConfiguration, type Profile } from '@shiplog/scheduling/framework/configuration'
+import { createProfiles, type Profiles } from '@shiplog/scheduling/framework/profiles'
 import type { NodeInfo } from '@shiplog/scheduling/snapshot/node-info'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { amountOf } from '@shiplog/scheduling/snapshot/resources'
@@ -12,7 +13,7 @@ import { contentOf, isDamaged, ownerOf, say, warnOfDamage } from '../history/his
 import { type HistorySource, type SourceOptions, withHistory } from '../history/history-source.ts'
 import { sequenceOf, targetOf } from '../history/history-target.ts'
 import { type Attempt, createWorld, readAttempts, walkAttempts, worldFilters } from './replay-attempts.ts'
-import { profileFromFile } from './replay-configuration.ts'
+import { profilesFromFile } from './replay-configuration.ts'
 
 export interface ExplainOptions extends SourceOptions {
   readonly namespace?: string | undefined
@@ -56,10 +57,10 @@ export async function explainDecision(text: string, options: ExplainOptions): Pr
   const target = targetOf(builtInCatalogue(), text, options.namespace)
   if (target.resource.resource !== 'pods' || target.name === undefined)
     throw new Error('only decisions about pods can be explained: pod/NAME, please')
-  const profile = options.config === undefined ? createProfile(defaultConfiguration) : profileFromFile(options.config)
+  const profiles = options.config === undefined ? createProfiles([defaultConfiguration]) : profilesFromFile(options.config)
   const explained = await withHistory(options, async (source) => {
     const at = options.at === undefined ? (await source.ends()).newest : await sequenceOf(source, options.at)
-    return await explainPod(source, { namespace: target.namespace, name: target.name! }, at, profile)
+    return await explainPod(source, { namespace: target.namespace, name: target.name! }, at, profiles)
   })
   if (options.output === 'json') say(JSON.stringify(explained))
   else print(explained)
@@ -71,7 +72,7 @@ export async function explainPod(
   source: HistorySource,
   which: { readonly namespace: string; readonly name: string },
   at: number,
-  profile: Profile,
+  profiles: Profiles,
 ): Promise<ExplainedDecision> {
   const key = `${which.namespace}/${which.name}`
   // Decisions that this one assumed may have been recorded after it: all are read.
@@ -91,6 +92,7 @@ export async function explainPod(
       if (one !== attempt) return true
       if ('unknown' in state) why = state.unknown
       else {
+        const profile = profileOf(profiles, state.pod)
         const explanation = explain(state.pod, state.snapshot, profile, attempt.input.seed, attempt.input.ties)
         explained = describe(
           explanation,
@@ -121,9 +123,13 @@ export async function explainPod(
   const object = world.waiting.get(key)
   if (object === undefined) throw new Error(`${key} is not waiting for a node, and no decision about it is recorded`)
   const pod = world.snapshot.readPod(object as Pod)
+  const profile = profileOf(profiles, pod)
   const explanation = explain(pod, world.snapshot, profile, profile.configuration.seed)
   return describe(explanation, pod, (name) => world.snapshot.node(name), profile, object, undefined, at)
 }
+
+/** A scheduler whose name the file does not know is explained by its first profile. */
+const profileOf = (profiles: Profiles, { schedulerName }: PodInfo): Profile => profiles.of(schedulerName) ?? profiles.first
 
 async function lastVersion(
   source: HistorySource,

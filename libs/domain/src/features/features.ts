@@ -76,9 +76,9 @@ export const features: readonly Feature[] = [
   {
     id: 'scheduler-plugins',
     state: 'by design',
-    docs: "the scheduler's plugins ImageLocality, NodeVolumeLimits, DynamicResources and GangScheduling",
+    docs: "the scheduler's plugins DynamicResources and GangScheduling, and extenders",
     sentence:
-      'the other default plugins of kube-scheduler decide: which images a node has, how many volumes its drivers can attach, resource claims and pod groups do not count',
+      'the other default plugins of kube-scheduler decide: resource claims and pod groups do not count; a configuration with extenders is refused',
   },
   {
     id: 'pod-resource-claims',
