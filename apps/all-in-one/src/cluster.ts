@@ -372,6 +372,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       health: service.health(),
       startedAtMs: startedAtMs.get(service.name)!,
       ...(service === logPart && opened.lives ? { lives: opened.lives() } : {}),
+      // What earlier lives left running goes on: it is not to be shown as gone until somebody has looked.
+      ...(dnsOf(service.name)?.isUnknown ? { coming: true } : {}),
     })
     const parts = createComponentPods({
       client: client('system:node-agent', 'system:nodes'),

@@ -51,21 +51,29 @@ export const dnsPrograms = (options: {
 /** A replica as a part of the control plane: started when it answers. */
 export interface DnsReplica extends Service {
   readonly address: string
+  /** It has not been looked at yet, so that nothing is known of it. */
+  readonly isUnknown: boolean
 }
 
 export function dnsReplica(index: number, { dial, clock }: { readonly dial: Dial; readonly clock: Clock }): DnsReplica {
   const address = programAddress(index)
   let isReady = false
+  let isUnknown = true
   let timer: Disposable | undefined
   const look = async (): Promise<void> => {
     isReady = await answersReady(dial, address)
+    if (isReady) isUnknown = false
   }
   return {
     name: index === 0 ? 'kube-dns' : `kube-dns-${index}`,
     address,
+    get isUnknown() {
+      return isUnknown
+    },
     async start() {
       const deadlineMs = clock.nowMs() + readyTimeoutMs
       for (await look(); !isReady && clock.nowMs() < deadlineMs; await look()) await clock.sleep(startPollMs)
+      isUnknown = false
       timer = clock.every(lookMs, () => void look())
     },
     async stop() {
