@@ -14,7 +14,7 @@ import {
   readAttempts,
   resultOf,
   walkAttempts,
-} from './replay-attempts.ts'
+} from '@shiplog/scheduling/replay/recorded-attempts'
 import { profileFromFile } from './replay-configuration.ts'
 
 export interface ReplayOptions extends SourceOptions {

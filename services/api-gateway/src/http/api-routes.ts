@@ -2,9 +2,11 @@
 // authenticates first:
 //
 //   request ─ head limits, audit id ─┬─ /healthz /livez /readyz ──────────────────────────────── text
+//                                    ├─ /dashboard … ─────────────────────────────────────────── files and sessions of browsers
 //                                    └─ authenticate ─┬─ /at/<moment>/… ─ read-only, moment ─┐
 //                                       (401)         ├─ /api/… /apis/… ────────────────────┴─ resource ─ dispatch ─ answer
-//                                                     ├─ /shiplog/v1/… ─ authorize path ──────── the log itself
+//                                                     ├─ /shiplog/v1/… ─ authorize path ──────── the log itself, SQL
+//                                                     ├─ /shiplog/v1/… ─ authorize object ────── history, deletions, decisions
 //                                                     └─ anything else ─ authorize path ──────── discovery, OpenAPI, metrics, 404
 //
 // Which resources there are is not known when routes are made (custom resources come and go), so the paths of resources
@@ -13,6 +15,8 @@ import { ApiError, badRequest, forbidden, isApiError, routeNotFound, success } f
 import { attemptsPath } from '@shiplog/api-client/wire/headers'
 import type { User } from '@shiplog/domain/strategy'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
+import { type BrowserDeps, browserRoutes } from '../browser/browser-routes.ts'
+import { checkSessionUse } from '../browser/page-requests.ts'
 import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
 import type { Kinds } from '../store/kinds.ts'
@@ -30,6 +34,7 @@ export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDe
   readonly past: Past
   readonly routes: NonResourceRoutes
   readonly authorizer: Authorizer
+  readonly browser: BrowserDeps
   /** Serves `POST` of an attempt to schedule that failed. */
   readonly recordAttempt: (user: User, body: Buffer | undefined) => Promise<void>
 }
@@ -62,7 +67,8 @@ export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 
 export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): void {
   // Before the body is read: who is refused sends none.
   server.addHook('onRequest', async (request, reply) => {
-    const { user, warning } = await authenticate(deps, request)
+    const { user, warning, session } = await authenticate(deps, request)
+    if (session) checkSessionUse(session, user, request)
     request.user = user
     if (warning !== undefined) warn(reply, [warning])
   })
@@ -94,6 +100,12 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
     route(methods, path, async (request, reply) => {
       checkPath(deps, request)
       await serve(deps, request, reply)
+    })
+  }
+  for (const { path, isChecked, serve } of browserRoutes(deps.browser)) {
+    route(methods, path, async (request, reply) => {
+      if (isChecked) checkPath(deps, request)
+      await serve(request, reply)
     })
   }
   server.setNotFoundHandler(handler((request, reply) => serveNonResource(deps, deps.operations, request, reply)))

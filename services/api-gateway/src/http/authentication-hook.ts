@@ -1,7 +1,11 @@
-// Who asks: by client certificate, bearer token, or the subprotocol of a WebSocket; then whom they impersonate.
+// Who asks: by the session of the dashboard's page, client certificate, bearer token, or the subprotocol of a WebSocket; then
+// whom they impersonate.
 import type { TLSSocket } from 'node:tls'
 import { ApiError, unauthorized } from '@shiplog/api/status'
 import type { Authenticated, Authenticator } from '../access/authentication.ts'
+import { refuseForeignPage, sessionOfPage } from '../browser/page-requests.ts'
+import { userOfSession } from '../browser/session-routes.ts'
+import type { Session, Sessions } from '../browser/sessions.ts'
 import { type Action, impersonate } from '../access/impersonation.ts'
 import { selectorsOf } from '../access/selectors.ts'
 import { parsePastPath } from '../time-travel/moment.ts'
@@ -14,17 +18,27 @@ import { isWebSocketRequest, readProtocols } from './web-socket.ts'
 export interface AuthenticationDeps {
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
+  /** Of the dashboard's pages. */
+  readonly sessions: Sessions
 }
 
 /** Throws 401 for credentials that nobody knows, and for none where anonymous requests are refused. */
 export async function authenticate(
-  { authenticator, authorizer }: AuthenticationDeps,
+  { authenticator, authorizer, sessions }: AuthenticationDeps,
   request: HttpRequest,
-): Promise<Authenticated> {
+): Promise<Authenticated & { readonly session?: Session }> {
   const { raw } = request
-  const found = await whoAsks(authenticator, raw)
+  const session = sessionOfPage(sessions, raw)
+  if (!session) refuseForeignPage(request)
+  const found = session ? await whoseSession(authenticator, session) : await whoAsks(authenticator, raw)
   if (!found) throw new ApiError(unauthorized())
-  return { ...found, user: impersonate(found.user, raw.rawHeaders, authorizer, () => actionOf(request)) }
+  const user = impersonate(found.user, raw.rawHeaders, authorizer, () => actionOf(request))
+  return { ...found, user, ...(session ? { session } : {}) }
+}
+
+async function whoseSession(authenticator: Authenticator, session: Session): Promise<Authenticated | undefined> {
+  const user = await userOfSession(authenticator, session)
+  return user && { user }
 }
 
 /** What is asked for, as authorizers see it; undefined for a path that nobody can read. */
