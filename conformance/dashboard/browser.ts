@@ -39,7 +39,7 @@ export async function visitorOf(browser: Browser, { dark = false, width = 1440, 
   const complaints: string[] = []
   page.on('console', (message) => {
     // An answer that refuses is an answer: what it says is the page's to show.
-    if (message.type() === 'error' && !/Failed to load resource: the server responded/.test(message.text())) complaints.push(message.text())
+    if (message.type() === 'error' && !/Failed to load resource: the server responded/.test(message.text())) complaints.push(`${message.text()} (${message.location().url}:${message.location().lineNumber}) at ${page.url()}`)
   })
   page.on('pageerror', (error) => complaints.push(String(error)))
   return { context, page, complaints }

@@ -8,7 +8,7 @@ import type { AnyObject } from '../data/actions.ts'
 import { proof } from '../data/api.ts'
 import { useRight } from '../data/rights.ts'
 import { CopyText } from '../parts/copy.tsx'
-import { documentForTerminal } from '../parts/sheet-styles.ts'
+import { withSheetStyles } from '../parts/sheet-styles.ts'
 import type { TabProps } from './object.tsx'
 
 const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 } as const
@@ -55,7 +55,6 @@ function Screen({ namespace, name, container, shell }: ScreenProps) {
   useEffect(() => {
     const style = getComputedStyle(document.documentElement)
     const terminal = new Terminal({
-      documentOverride: documentForTerminal(),
       fontFamily: style.getPropertyValue('--mono'),
       fontSize: 13,
       screenReaderMode: true,
@@ -63,7 +62,7 @@ function Screen({ namespace, name, container, shell }: ScreenProps) {
     })
     const fit = new FitAddon()
     terminal.loadAddon(fit)
-    terminal.open(host.current!)
+    withSheetStyles(() => terminal.open(host.current!))
     fit.fit()
     const end = connect(terminal, { namespace, name, container, shell })
     const onResize = new ResizeObserver(() => fit.fit())

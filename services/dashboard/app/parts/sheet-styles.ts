@@ -1,18 +1,19 @@
-// xterm writes its styles into <style> elements, which the page's policy refuses. It takes the document that it makes elements
-// with as an option: of this one, style elements hand what is written into them to constructed sheets, which are allowed.
+// xterm writes its styles into <style> elements, which the page's policy refuses. While it opens, those that it makes are
+// elements that hand what is written into them to constructed sheets, which are allowed.
 
-export function documentForTerminal(): Document {
-  return new Proxy(document, {
-    get(target, name) {
-      if (name === 'createElement') return (tag: string) => (tag === 'style' ? styleElement() : target.createElement(tag))
-      const value = Reflect.get(target, name, target) as unknown
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
+export function withSheetStyles(open: () => void): void {
+  const create = document.createElement.bind(document) as (tag: string, options?: ElementCreationOptions) => HTMLElement
+  const instead = (tag: string, options?: ElementCreationOptions): HTMLElement => (tag === 'style' ? styleElement(create('span')) : create(tag, options))
+  Object.defineProperty(document, 'createElement', { value: instead, configurable: true })
+  try {
+    open()
+  } finally {
+    // That of the prototype again.
+    Reflect.deleteProperty(document, 'createElement')
+  }
 }
 
-function styleElement(): HTMLElement {
-  const element = document.createElement('span')
+function styleElement(element: HTMLElement): HTMLElement {
   element.hidden = true
   const sheet = new CSSStyleSheet()
   document.adoptedStyleSheets.push(sheet)
