@@ -139,7 +139,8 @@ export const textBans: readonly Ban[] = [
   { pattern: /^\s*(export\s+)?(declare\s+)?(const\s+)?enum\s+\w/m, what: 'enum', fix: 'a union of string literals' },
   { pattern: /^\s*(export\s+)?(declare\s+)?namespace\s+\w/m, what: 'namespace', fix: 'a module' },
   {
-    pattern: /constructor\([^)]*\b(private|public|protected|readonly)\s/,
+    // Not within the type of a parameter.
+    pattern: /constructor\(([^)]*,)?\s*(private|public|protected|readonly)\s+\w+\s*[?:=,)]/,
     what: 'a parameter property',
     fix: 'a field, assigned in the constructor',
   },

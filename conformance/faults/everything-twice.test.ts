@@ -14,6 +14,7 @@ import type { Service } from '@shiplog/runtime/service'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
 import { laggingLog } from '@shiplog/testing/lagging-log'
 import { seededRandom } from '@shiplog/testing/seeded-random'
+import { eventually } from '@shiplog/testing/eventually'
 import { describe, expect, test } from 'vitest'
 import { must, startGateway } from './gateways.ts'
 import { type LogKind, openRealLog } from './real-log.ts'
@@ -91,13 +92,8 @@ describe.each<LogKind>(['embedded', 'jetstream'])('two managers and two schedule
         const result = await must(client, { verb: 'list', group, resource, namespace: 'default' })
         return (result.object as any).items
       }
-      const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
-        const endMs = Date.now() + settleTimeoutMs
-        while (!(await holds())) {
-          if (Date.now() > endMs) throw new Error(`not within ${settleTimeoutMs} ms: ${what}`)
-          await systemClock.sleep(50)
-        }
-      }
+      const until = (what: string, holds: () => Promise<boolean>): Promise<true> =>
+        eventually(what, holds, { withinMs: settleTimeoutMs, everyMs: 50 })
       await until('the service account', async () => (await list('', 'serviceaccounts')).length === 1)
       await must(client, {
         verb: 'create',

@@ -5,8 +5,6 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { bootGateway } from '@shiplog/api-gateway/boot'
-import type { ApiClient } from '@shiplog/api/api-client'
-import type { Service as ServiceObject } from '@shiplog/api/generated/types/core-v1'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
@@ -17,7 +15,7 @@ import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
-import { doorAddress } from '@shiplog/node/containerd/network'
+import { apiPort, doorAddress } from '@shiplog/node/containerd/network'
 import { thisMachine } from '@shiplog/node/machine'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import { simulatedHost } from '@shiplog/node-agent/hosts/simulated-host'
@@ -233,7 +231,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       gateway,
       clock,
       logger: logger.child({ component: 'kube-apiserver' }),
-      address: advertisedAddress(host),
+      ...(containerNodes > 0 ? { address: doorAddress, port: apiPort } : { address: advertisedAddress(host) }),
       serviceRanges: options.serviceRanges,
       guarded,
       keepSystemObjects: true,
@@ -324,10 +322,11 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         ...{ bus, clock, ids, logger, machine: facts, podRanges, progress },
         directory: containersDirectory(dataDir),
         simulatedNodes: options.simulatedNodes,
+        ...{ feed, metrics },
       })
       undo.push(['container nodes', () => agents.service.stop()])
-      await agents.serveApi(gateway.port, await addressOfApi(client('system:node-agent', 'system:nodes')))
-      services.push(agents.service)
+      await agents.serveApi(gateway.port)
+      services.push(agents.service, agents.proxy)
     } else if (existsSync(containersDirectory(dataDir))) {
       const { endContainerdNodes } = await import('@shiplog/node/containerd/containerd-nodes')
       await endContainerdNodes(containersDirectory(dataDir), clock)
@@ -395,12 +394,6 @@ async function dashboardFiles(): Promise<string> {
 
 /** Where containers of pods and all that belongs to them are kept. */
 const containersDirectory = (dataDir: string): string => join(dataDir, 'containers')
-
-/** The address of the API's own Service. */
-async function addressOfApi(client: ApiClient): Promise<string | undefined> {
-  const found = await client.request({ verb: 'get', group: '', resource: 'services', namespace: 'default', name: 'kubernetes' })
-  return found.ok ? (found.object as ServiceObject).spec?.clusterIP : undefined
-}
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
 

@@ -5,12 +5,11 @@ import { join } from 'node:path'
 import type { ApiClient } from '@shiplog/api/api-client'
 import { type IpRanges, parseIpRanges } from '@shiplog/api/ip-address'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
-import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
+import { eventually } from '@shiplog/testing/eventually'
 import { afterEach, expect, test } from 'vitest'
 import { type RunningCluster, startCluster } from './cluster.ts'
 
-const [pauseMs, attemptsMax] = [50, 400]
 const running: RunningCluster[] = []
 const directories: string[] = []
 const services = { group: '', resource: 'services', namespace: 'default' }
@@ -41,14 +40,6 @@ async function must(client: ApiClient, request: Parameters<ApiClient['request']>
   return result.object as unknown as KubeObject
 }
 
-async function eventually<Value>(look: () => Promise<Value | undefined>): Promise<Value> {
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const found = await look()
-    if (found !== undefined) return found
-    await systemClock.sleep(pauseMs)
-  }
-  throw new Error('it did not come about')
-}
 
 const web = (policy?: string): JsonObject => ({
   metadata: { name: 'web', labels: { app: 'web' } },

@@ -23,6 +23,7 @@ import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { systemIds as ids } from '@shiplog/runtime/ids'
 import { silentLogger as log } from '@shiplog/runtime/logger'
 import { createScheduler } from '@shiplog/scheduler/scheduler'
+import { eventually } from '@shiplog/testing/eventually'
 import { describe, expect, test } from 'vitest'
 
 const nodesCount = 8
@@ -143,13 +144,8 @@ class Witness {
   running = (): number => [...this.pods.values()].filter((pod) => pod['status']?.phase === 'Running').length
 }
 
-async function until(what: string, holds: () => boolean, limitMs = deadlineMs): Promise<void> {
-  const endMs = systemClock.nowMs() + limitMs
-  while (!holds()) {
-    if (systemClock.nowMs() > endMs) throw new Error(`not within ${limitMs} ms: ${what}`)
-    await systemClock.sleep(20)
-  }
-}
+const until = (what: string, holds: () => boolean, withinMs = deadlineMs): Promise<true> =>
+  eventually(what, holds, { withinMs, everyMs: 20 })
 
 interface OpenLog {
   readonly log: ClusterLog

@@ -11,6 +11,7 @@ import { type ApiConnection, createApiConnection } from '@shiplog/api-client/api
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { provideNatsServer } from '@shiplog/nats-server/nats-binary'
 import { systemClock as clock } from '@shiplog/runtime/clock'
+import { eventually } from '@shiplog/testing/eventually'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeComponentFiles } from './component-files.ts'
 
@@ -117,18 +118,11 @@ const health = async (name: string, path: string): Promise<{ readonly ok: boolea
   }
 }
 
-async function until<T>(what: string, limitMs: number, look: () => Promise<T | undefined | false>): Promise<T> {
-  const deadlineMs = clock.nowMs() + limitMs
-  for (;;) {
-    const found = await look().catch(() => undefined)
-    if (found) return found
-    if (clock.nowMs() > deadlineMs) {
-      const told = [...processes].map(([name, { output }]) => `── ${name}\n${output.slice(-1_500)}`).join('\n')
-      throw new Error(`not within ${limitMs} ms: ${what}\n${told}`)
-    }
-    await clock.sleep(100)
-  }
-}
+const told = (): string =>
+  [...processes].map(([name, { output }]) => `── ${name}\n${output.slice(-1_500)}`).join('\n')
+
+const until = <T>(what: string, withinMs: number, look: () => Promise<T | undefined | false>) =>
+  eventually<T | undefined | false>(what, look, { withinMs, everyMs: 100, details: told })
 
 const list = async (resource: string, group = '', namespace = 'default'): Promise<KubeObject[]> => {
   const result = await admin.request({ verb: 'list', group, resource, namespace })

@@ -43,11 +43,22 @@ export interface CallNode extends Base {
 export interface ListNode extends Base {
   readonly kind: 'list'
   readonly elements: readonly Node[]
+  /** Which of them are optional values, and left out where there is none. */
+  readonly maybe?: ReadonlySet<number>
 }
 
 export interface MapNode extends Base {
   readonly kind: 'map'
   readonly entries: readonly (readonly [key: Node, value: Node])[]
+  readonly maybe?: ReadonlySet<number>
+}
+
+/** `Object.spec{replicas: 1}`. */
+export interface MessageNode extends Base {
+  readonly kind: 'message'
+  readonly name: string
+  readonly fields: readonly { readonly name: string; readonly value: Node; readonly at: number }[]
+  readonly maybe?: ReadonlySet<number>
 }
 
 export interface ComprehensionNode extends Base {
@@ -62,7 +73,7 @@ export interface ComprehensionNode extends Base {
   readonly result: Node
 }
 
-export type Node = LiteralNode | IdentNode | SelectNode | CallNode | ListNode | MapNode | ComprehensionNode
+export type Node = LiteralNode | IdentNode | SelectNode | CallNode | ListNode | MapNode | MessageNode | ComprehensionNode
 
 export const childrenOf = (node: Node): readonly Node[] => {
   switch (node.kind) {
@@ -74,6 +85,8 @@ export const childrenOf = (node: Node): readonly Node[] => {
       return node.elements
     case 'map':
       return node.entries.flat()
+    case 'message':
+      return node.fields.map(({ value }) => value)
     case 'comprehension':
       return [node.range, node.init, node.condition, node.step, node.result]
     default:

@@ -1,6 +1,6 @@
 // Types of an expression: each name is declared, each call has an overload, each field exists. Errors are in the words of
 // the reference implementation (cel-go).
-import { type CallNode, childrenOf, type ComprehensionNode, type ListNode, type MapNode, type Node, type SelectNode } from './ast.ts'
+import { type CallNode, childrenOf, type ComprehensionNode, type ListNode, type MapNode, type MessageNode, type Node, type SelectNode } from './ast.ts'
 import { declarations, type Overload } from './declarations.ts'
 import {
   areAssignable,
@@ -38,7 +38,12 @@ interface Scope {
   readonly outer?: Scope | undefined
 }
 
+/** The types of messages by their names. */
+export type MessageTypes = (name: string) => Type | undefined
+
 interface Run {
+  /** Absent where no messages may be written. */
+  readonly messages: MessageTypes | undefined
   readonly problems: CheckProblem[]
   readonly bindings: Bindings
   scope: Scope
@@ -62,8 +67,12 @@ const typeValues: ReadonlyMap<string, Type> = new Map<string, Type>([
 ])
 
 /** Fills in the types of all nodes; the problems, if any. */
-export const check = (node: Node, variables: ReadonlyMap<string, Type>): readonly CheckProblem[] => {
-  const run: Run = { problems: [], bindings: new Bindings(), scope: { variables } }
+export const check = (
+  node: Node,
+  variables: ReadonlyMap<string, Type>,
+  messages?: MessageTypes,
+): readonly CheckProblem[] => {
+  const run: Run = { messages, problems: [], bindings: new Bindings(), scope: { variables } }
   typeNode(node, run)
   run.problems.sort((a, b) => a.at - b.at)
   if (run.problems.length === 0) close(node, run)
@@ -97,6 +106,8 @@ const find = (node: Node, run: Run): Type => {
       return listType(node, run)
     case 'map':
       return mapType(node, run)
+    case 'message':
+      return messageType(node, run)
     case 'comprehension':
       return comprehensionType(node, run)
   }
@@ -186,7 +197,9 @@ const callType = (node: CallNode, run: Run): Type => {
   }
   const functions = declarations()
   const prefix = node.target && qualified(node.target)
-  if (prefix !== undefined && functions.has(`${prefix}.${node.name}`) && !variable(prefix.split('.')[0]!, run)) {
+  // Functions for patches are known where patches are written.
+  const isKnown = functions.has(`${prefix}.${node.name}`) && (prefix !== 'jsonpatch' || run.messages !== undefined)
+  if (prefix !== undefined && isKnown && !variable(prefix.split('.')[0]!, run)) {
     node.name = `${prefix}.${node.name}`
     node.target = undefined
   }
@@ -249,18 +262,45 @@ const join = (run: Run, at: number, before: Type | undefined, next: Type): Type 
 
 const listType = (node: ListNode, run: Run): Type => {
   let item: Type | undefined
-  for (const element of node.elements) item = join(run, element.at, item, typeNode(element, run))
+  for (const [index, element] of node.elements.entries())
+    item = join(run, element.at, item, heldType(element, node.maybe?.has(index), run))
   return listOf(item ?? run.bindings.fresh())
 }
 
 const mapType = (node: MapNode, run: Run): Type => {
   let key: Type | undefined
   let value: Type | undefined
-  for (const [keyNode, valueNode] of node.entries) {
+  for (const [index, [keyNode, valueNode]] of node.entries.entries()) {
     key = join(run, keyNode.at, key, typeNode(keyNode, run))
-    value = join(run, valueNode.at, value, typeNode(valueNode, run))
+    value = join(run, valueNode.at, value, heldType(valueNode, node.maybe?.has(index), run))
   }
   return mapOf(key ?? run.bindings.fresh(), value ?? run.bindings.fresh())
+}
+
+/** The type of an entry; of what an optional one holds. */
+const heldType = (node: Node, isMaybe: boolean | undefined, run: Run): Type => {
+  const type = run.bindings.substitute(typeNode(node, run), false)
+  if (!isMaybe) return type
+  if (isOptional(type)) return type.params[0]!
+  if (type.kind !== 'dyn' && type.kind !== 'error')
+    fail(run, node.at, `expected type 'optional_type(${formatType(type)})' but found '${formatType(type)}'`)
+  return dyn
+}
+
+const messageType = (node: MessageNode, run: Run): Type => {
+  const type = run.messages?.(node.name)
+  if (!type) {
+    for (const { value } of node.fields) typeNode(value, run)
+    return undeclared(run, node.at, node.name)
+  }
+  for (const [index, { name, value, at }] of node.fields.entries()) {
+    const found = heldType(value, node.maybe?.has(index), run)
+    const wanted = type.fieldOf?.(name)
+    if (!wanted) fail(run, at, `undefined field '${name}'`)
+    else if (!isAssignable(run.bindings, found, wanted))
+      fail(run, at, `expected type of field '${name}' is '${formatType(wanted)}' but provided type is '${formatType(run.bindings.substitute(found, false))}'`)
+  }
+  return type
 }
 
 const comprehensionType = (node: ComprehensionNode, run: Run): Type => {

@@ -168,6 +168,7 @@ error | Decision . decision_error() -> string
 allowed | Decision . decision_allowed() -> bool
 reason | Decision . decision_reason() -> string
 semver | string_to_semver(string) -> Semver | string_bool_to_semver(string, bool) -> Semver
+jsonpatch.escapeKey | jsonpatch_escapeKey_string(string) -> string
 isSemver | is_semver_string(string) -> bool | is_semver_string_bool(string, bool) -> bool
 major | Semver . semver_major() -> int
 minor | Semver . semver_minor() -> int

@@ -2,13 +2,12 @@
 // cel-go's checker/cost.go and Kubernetes' library/cost.go: which rules a CustomResourceDefinition may have depends on them.
 import type { CallNode, ComprehensionNode, Node } from './ast.ts'
 import { accumulatorName } from './macros.ts'
-import { listCost, mapCost, patternFactor, traversal } from './run-cost.ts'
+import { authorizationCost, listCost, mapCost, messageCost, patternFactor, traversal } from './run-cost.ts'
 import { isSameType, type Type } from './types.ts'
 
 /** Beyond 64 bits everything is one. */
 const unlimited = 2 ** 64
 const namedFormatSizeMax = 128
-const authorizationCost = 350_000
 
 export interface Size {
   readonly min: number
@@ -68,6 +67,8 @@ const cost = (node: Node, run: Run): Size => {
       return listLiteralCost(node, run)
     case 'map':
       return mapLiteralCost(node, run)
+    case 'message':
+      return node.fields.reduce((sum, { value }) => plus(sum, cost(value, run)), fixed(messageCost))
     case 'comprehension':
       return isBind(node) ? bindCost(node, run) : loopCost(node, run)
   }
@@ -389,6 +390,7 @@ const kubernetesCost = (node: CallNode, overload: string, run: Run): CallEstimat
     case 'lastIndexOf':
       return target && { cost: walkCost(target, run) }
     case 'url':
+    case 'jsonpatch.escapeKey':
       return { cost: scaled(size(a, run), traversal), size: size(a, run) }
     case 'lowerAscii':
     case 'upperAscii':

@@ -1,6 +1,7 @@
 // Checked expressions as functions: compiled once, run often, and never longer than their cost allows.
-import type { CallNode, ComprehensionNode, MapNode, Node, SelectNode } from './ast.ts'
+import type { CallNode, ComprehensionNode, ListNode, MapNode, MessageNode, Node, SelectNode } from './ast.ts'
 import { addressFunctions } from './functions/addresses.ts'
+import { authorizerFunctions } from './functions/authorizer.ts'
 import type { Functions, Work } from './functions/arguments.ts'
 import { arithmeticFunctions } from './functions/arithmetic.ts'
 import { collectionFunctions, index, optionalIndex } from './functions/collections.ts'
@@ -10,7 +11,7 @@ import { kubernetesFunctions } from './functions/kubernetes.ts'
 import { textFunctions } from './functions/texts.ts'
 import { timeFunctions } from './functions/times.ts'
 import { spendSteps } from './meter.ts'
-import { costOf, listCost, mapCost } from './run-cost.ts'
+import { costOf, listCost, mapCost, messageCost } from './run-cost.ts'
 import {
   charactersOf,
   compare,
@@ -22,6 +23,7 @@ import {
   keyOf,
   listFrom,
   mapFrom,
+  Message,
   none,
   noSuchOverload,
   Opaque,
@@ -60,6 +62,7 @@ const functions: Functions = {
   ...addressFunctions,
   ...kubernetesFunctions,
   ...collectionFunctions,
+  ...authorizerFunctions,
   '_==_': ([a, b]) => equals(a!, b!),
   '_!=_': ([a, b]) => !equals(a!, b!),
   '_<_': ([a, b]) => compare(a!, b!) < 0,
@@ -119,9 +122,11 @@ const compile = (node: Node, scope: Scope): Step => {
     case 'call':
       return callStep(node, scope)
     case 'list':
-      return listStep(node.elements.map((one) => compile(one, scope)))
+      return listStep(node, scope)
     case 'map':
       return mapStep(node, scope)
+    case 'message':
+      return messageStep(node, scope)
     case 'comprehension':
       return loopStep(node, scope)
   }
@@ -154,6 +159,7 @@ const identStep = (node: Extract<Node, { kind: 'ident' }>, scope: Scope): Step =
 
 const fieldOf = (holder: Value, field: string): Value | undefined => {
   if (typeof holder === 'object' && holder !== null && isMap(holder)) return holder.get(field)
+  if (holder instanceof Opaque && holder.fieldOf) return holder.fieldOf(field)
   throw noSuchOverload()
 }
 
@@ -189,18 +195,43 @@ const optionalField = (holder: Value, field: string): Value => {
   return value === undefined ? none : new Optional(value)
 }
 
-const listStep =
-  (elements: readonly Step[]): Step =>
-  (run) => {
+const listStep = (node: ListNode, scope: Scope): Step => {
+  const elements = node.elements.map((one) => compile(one, scope))
+  const { maybe } = node
+  return (run) => {
     const items = elements.map((element) => element(run))
     charge(run, listCost)
-    return listFrom(items)
+    return listFrom(maybe ? items.flatMap((item, index) => (maybe.has(index) ? heldIn(item) : [item])) : items)
   }
+}
+
+/** What an optional entry comes to: itself, or nothing. */
+const heldIn = (value: Value): readonly Value[] => {
+  if (!(value instanceof Optional)) throw noSuchOverload()
+  return value.value === undefined ? [] : [value.value]
+}
+
+const messageStep = ({ name, fields, maybe }: MessageNode, scope: Scope): Step => {
+  const steps = fields.map(({ name: field, value }) => [field, compile(value, scope)] as const)
+  return (run) => {
+    const made = new Map<string, Value>()
+    for (const [index, [field, step]] of steps.entries()) {
+      const value = step(run)
+      for (const held of maybe?.has(index) ? heldIn(value) : [value]) made.set(field, held)
+    }
+    charge(run, messageCost)
+    return new Message(name, made)
+  }
+}
 
 const mapStep = (node: MapNode, scope: Scope): Step => {
   const entries = node.entries.map(([key, value]) => [compile(key, scope), compile(value, scope)] as const)
+  const { maybe } = node
   return (run) => {
-    const made = entries.map(([key, value]): [Value, Value] => [key(run), value(run)])
+    const all = entries.map(([key, value]): [Value, Value] => [key(run), value(run)])
+    const made = maybe
+      ? all.flatMap(([key, value], index) => (maybe.has(index) ? heldIn(value) : [value]).map((held): [Value, Value] => [key, held]))
+      : all
     charge(run, mapCost)
     const seen = new Set<string>()
     for (const [key] of made) {

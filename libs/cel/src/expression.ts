@@ -1,6 +1,6 @@
 // An expression from its text to a program, with all that can be known before it runs.
 import { anyNode, type Node } from './ast.ts'
-import { check } from './check.ts'
+import { check, type MessageTypes } from './check.ts'
 import { estimateCost, type SizeOf } from './estimate.ts'
 import { compileProgram, type Program } from './evaluate.ts'
 import { spendSteps } from './meter.ts'
@@ -28,6 +28,8 @@ export interface BadExpression {
 export interface Environment {
   readonly variables: ReadonlyMap<string, Type>
   readonly sizeOf: SizeOf
+  /** Messages that may be written; none by default. */
+  readonly messages?: MessageTypes
 }
 
 export const isBadExpression = (one: Expression | BadExpression): one is BadExpression => 'problem' in one
@@ -35,12 +37,12 @@ export const isBadExpression = (one: Expression | BadExpression): one is BadExpr
 /** Reading, checking and pricing an expression, for each character of it. */
 const stepsOfCharacter = 300
 
-export const compileExpression = (text: string, { variables, sizeOf }: Environment): Expression | BadExpression => {
+export const compileExpression = (text: string, { variables, sizeOf, messages }: Environment): Expression | BadExpression => {
   spendSteps(text.length * stepsOfCharacter)
   const parsed = parse(text)
   if ('problem' in parsed) return { problem: sourceError(text, parsed.at, parsed.problem) }
   const { node } = parsed
-  const checked = check(node, variables)
+  const checked = check(node, variables, messages)
   const problems = checked.length > 0 ? checked : literalProblems(node)
   if (problems.length > 0)
     return { problem: problems.map(({ message, at }) => sourceError(text, at, message)).join('\n') }

@@ -5,6 +5,9 @@ import { costSize, isList, isMap, itemsOf, Opaque, type Value } from './values.t
 
 export const listCost = 10
 export const mapCost = 30
+export const messageCost = 40
+/** Asking an authorizer is priced as what it is: a look at all the roles. */
+export const authorizationCost = 350_000
 export const traversal = 0.1
 export const patternFactor = 0.25
 
@@ -47,7 +50,7 @@ const validation: Cost = ([format, given]) =>
 
 const costs: ReadonlyMap<string, Cost> = new Map<string, Cost>([
   ...['isSorted', 'sum', 'max', 'min', 'indexOf', 'lastIndexOf'].map((name): [string, Cost] => [name, through]),
-  ...['url', 'lowerAscii', 'upperAscii', 'substring', 'trim', 'cidr', 'isIP', 'isCIDR'].map((name): [string, Cost] => [name, text]),
+  ...['url', 'jsonpatch.escapeKey', 'lowerAscii', 'upperAscii', 'substring', 'trim', 'cidr', 'isIP', 'isCIDR'].map((name): [string, Cost] => [name, text]),
   ...['quantity', 'isQuantity', 'semver', 'isSemver', 'startsWith', 'endsWith', 'strings.quote'].map((name): [string, Cost] => [name, text]),
   ['replace', twice],
   ['split', twice],
@@ -59,6 +62,7 @@ const costs: ReadonlyMap<string, Cost> = new Map<string, Cost>([
   ['ip', (args, result) => (args[0] instanceof Opaque ? 1 : text(args, result))],
   ['containsIP', contains],
   ['containsCIDR', (args, result) => contains(args, result) + Math.ceil(size(args[0]) * traversal) + 1],
+  ['check', () => authorizationCost],
   ['validate', validation],
   ['_==_', smaller],
   ['_!=_', smaller],

@@ -45,9 +45,12 @@ export const none = new Optional(undefined)
 export class Opaque {
   readonly type: string
   readonly held: unknown
-  constructor(type: string, held: unknown) {
+  /** Fields that it shows, if any. */
+  readonly fieldOf: ((name: string) => Value | undefined) | undefined
+  constructor(type: string, held: unknown, fieldOf?: (name: string) => Value | undefined) {
     this.type = type
     this.held = held
+    this.fieldOf = fieldOf
   }
 }
 
@@ -169,6 +172,23 @@ export const mapFrom = (entries: Iterable<readonly [Value, Value]>): MapValue =>
   }
 }
 
+/** A message as an expression has written it: `Object.spec{replicas: 1}`. */
+export class Message implements MapValue {
+  readonly kind = 'map'
+  readonly isObject = true
+  readonly name: string
+  readonly fields: ReadonlyMap<string, Value>
+  constructor(name: string, fields: ReadonlyMap<string, Value>) {
+    this.name = name
+    this.fields = fields
+  }
+  get size(): number {
+    return this.fields.size
+  }
+  get = (key: Value): Value | undefined => (typeof key === 'string' ? this.fields.get(key) : undefined)
+  keys = (): Iterable<Value> => this.fields.keys()
+}
+
 /** Whether two values are the same; of different types they are not, but for numbers. */
 export const equals = (a: Value, b: Value): boolean => {
   spendSteps(comparisonSteps)
@@ -176,6 +196,8 @@ export const equals = (a: Value, b: Value): boolean => {
   if (typeof a === 'bigint' || typeof a === 'number' || a instanceof Uint) return isNumber(b) && compareNumbers(a, b) === 0
   if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return false
   if (isList(a)) return isList(b) && equalLists(a, b)
+  if (a instanceof Message || b instanceof Message)
+    return a instanceof Message && b instanceof Message && a.name === b.name && equalMaps(a, b)
   if (isMap(a)) return isMap(b) && equalMaps(a, b)
   if (a instanceof Optional && b instanceof Optional)
     return a.value === undefined || b.value === undefined ? a.value === b.value : equals(a.value, b.value)
@@ -260,6 +282,7 @@ export const typeNameOf = (value: Value): string => {
   }
   if (value === null) return 'null_type'
   if (isList(value)) return 'list'
+  if (value instanceof Message) return value.name
   if (isMap(value)) return 'map'
   if (value instanceof Uint) return 'uint'
   if (value instanceof Uint8Array) return 'bytes'

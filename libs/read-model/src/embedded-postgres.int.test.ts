@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
+import { eventually } from '@shiplog/testing/eventually'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createPool } from './database.ts'
 import { startEmbeddedPostgres } from './embedded-postgres.ts'
@@ -31,23 +32,14 @@ async function ask(url: string, query: string): Promise<any> {
 }
 
 /** Asks until the answer is as expected, or time is up. */
-async function eventually(how: () => Promise<boolean>): Promise<boolean> {
-  const end = performance.now() + 40_000
-  while (performance.now() < end) {
-    if (await how().catch(() => false)) return true
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  return false
-}
+const patiently = { withinMs: 40_000, everyMs: 50 }
 
 test('keeps what it holds over stops and kills, and comes back by itself', async () => {
   const first = await start()
   await ask(first.adminUrl, 'create table kept (n int)')
   const { pid } = await ask(first.adminUrl, `select split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int as pid`)
   process.kill(pid, 'SIGKILL')
-  expect(await eventually(async () => (await ask(first.adminUrl, 'select count(*)::int as n from kept')).n === 0)).toBe(
-    true,
-  )
+  await eventually(async () => (await ask(first.adminUrl, 'select count(*)::int as n from kept')).n === 0, patiently)
   await first.stop()
   await expect(ask(first.adminUrl, 'select 1')).rejects.toThrow()
   const second = await start()
@@ -75,14 +67,14 @@ test('ends when the process that started it is killed', async () => {
   )
   expect((await ask(url, 'select 1 as one')).one).toBe(1)
   holder.kill('SIGKILL')
-  expect(
-    await eventually(() =>
+  await eventually(
+    () =>
       ask(url, 'select 1').then(
         () => false,
         () => true,
       ),
-    ),
-  ).toBe(true)
+    patiently,
+  )
 }, 90_000)
 
 test('whose home is removed while it runs is made anew, with what it must be given, and takes nobody along', async () => {
@@ -99,7 +91,7 @@ test('whose home is removed while it runs is made anew, with what it must be giv
     },
   })
   rmSync(postgresHome(dataDir), { recursive: true })
-  expect(await eventually(async () => prepared === 2 && server.lives().running)).toBe(true)
+  await eventually(async () => prepared === 2 && server.lives().running, patiently)
   expect((await ask(server.adminUrl, 'select count(*)::int as n from prepared')).n).toBe(0)
   expect(server.lives().restarts).toBeGreaterThan(0)
   expect(ends.length).toBeGreaterThan(0)

@@ -16,8 +16,10 @@ import {
   type HeaderLimits,
   type Headers,
 } from './header-block.ts'
+import { Receiving } from './receiving.ts'
+import { Sending } from './sending.ts'
 import { goAwayStatus, resetStatus, SpdyProtocolError } from './spdy-error.ts'
-import { createStream, initialWindowBytes, type SpdyStream, type StreamLink, type StreamState } from './stream.ts'
+import { createStream, type SpdyStream, type StreamLink, type StreamState } from './stream.ts'
 
 export interface SpdyLimits extends HeaderLimits {
   /** Streams that the peer may have open at once; one more is refused. */
@@ -76,325 +78,321 @@ export interface SpdySession {
   readonly streams: number
 }
 
-interface WaitingData {
-  readonly stream: StreamState
-  bytes: Buffer
-  readonly sent: (error?: Error) => void
-}
-
 /** A peer that has got the end of a session closes the connection within this time, or it is closed under it. */
 const closeTimeoutMs = 5_000
 
-export function createSpdySession(options: SpdySessionOptions): SpdySession {
-  const { socket, role, clock, onStream } = options
-  const grantsRoom = options.toKubernetes !== true
-  const limits: SpdyLimits = { ...defaultLimits, ...options.limits }
-  const pack = createHeaderPacker()
-  const unpack = createHeaderUnpacker(limits)
-  const streams = new Map<number, StreamState>()
-  const opening = new Map<number, PromiseWithResolvers<SpdyStream>>()
-  const pings = new Map<number, PromiseWithResolvers<void>>()
-  const closed = new AbortController()
-  let nextId = role === 'client' ? 1 : 2
-  let nextPing = role === 'client' ? 1 : 2
-  let lastPeerId = 0
-  let goneAway = false
-  let closing = false
-  let activeAtMs = clock.nowMs()
+export const createSpdySession = (options: SpdySessionOptions): SpdySession => new Session(options)
 
-  // Flow control of what we send.
-  let peerCounts = false
-  let initialAllowed = initialWindowBytes
-  let sentBytes = 0
-  let allowedBytes = initialWindowBytes
-  const waiting: WaitingData[] = []
+type SynStream = Extract<ControlFrame, { type: 'synStream' }>
 
-  // Flow control of what we receive.
-  let queuedBytes = 0
-  const full = new Set<StreamState>()
-  let ungranted = 0
-  let paused = false
+class Session implements SpdySession {
+  readonly #options: SpdySessionOptions
+  readonly #limits: SpdyLimits
+  readonly #grantsRoom: boolean
+  readonly #pack = createHeaderPacker()
+  readonly #unpack: (block: Buffer) => Buffer
+  readonly #streams = new Map<number, StreamState>()
+  readonly #opening = new Map<number, PromiseWithResolvers<SpdyStream>>()
+  readonly #pings = new Map<number, PromiseWithResolvers<void>>()
+  readonly #closed = new AbortController()
+  readonly #sending: Sending
+  readonly #receiving: Receiving
+  #nextId: number
+  #nextPing: number
+  #lastPeerId = 0
+  #isGoneAway = false
+  #isClosing = false
+  #activeAtMs: number
 
-  const isOver = (): boolean => closed.signal.aborted
-  const isPeers = (id: number): boolean => id % 2 === (role === 'server' ? 1 : 0)
+  constructor(options: SpdySessionOptions) {
+    const { socket, role, clock } = options
+    this.#options = options
+    this.#grantsRoom = options.toKubernetes !== true
+    this.#limits = { ...defaultLimits, ...options.limits }
+    this.#unpack = createHeaderUnpacker(this.#limits)
+    this.#nextId = this.#nextPing = role === 'client' ? 1 : 2
+    this.#activeAtMs = clock.nowMs()
+    this.#sending = new Sending({
+      isOpen: (stream) => this.#streams.get(stream.id) === stream,
+      mayWrite: () => !socket.writableNeedDrain,
+      transmit: (stream, bytes) => this.#transmit(stream, bytes),
+    })
+    this.#receiving = new Receiving(socket, this.#limits)
+    this.#listen()
+  }
 
-  function write(bytes: Buffer): void {
-    if (!isOver() && !socket.writableEnded) socket.write(bytes)
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
+  get activeAtMs(): number {
+    return this.#activeAtMs
+  }
+
+  get streams(): number {
+    return this.#streams.size
+  }
+
+  open(headers: Readonly<Record<string, string>>): Promise<SpdyStream> {
+    if (this.#isOver || this.#isClosing || this.#isGoneAway)
+      return Promise.reject(new Error('the session takes no more streams'))
+    const id = this.#nextId
+    this.#nextId += 2
+    const map: Headers = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), [value]]))
+    this.#add(createStream(id, map, this.#link, { ours: false, theirs: false }))
+    const asked = Promise.withResolvers<SpdyStream>()
+    this.#opening.set(id, asked)
+    const block = this.#pack(encodeHeaders(map))
+    this.#write(encodeControl({ type: 'synStream', streamId: id, fin: false, unidirectional: false, block }))
+    return asked.promise
+  }
+
+  ping(): Promise<void> {
+    if (this.#isOver) return Promise.reject(this.#closed.signal.reason as Error)
+    const asked = Promise.withResolvers<void>()
+    this.#pings.set(this.#nextPing, asked)
+    this.#write(encodeControl({ type: 'ping', id: this.#nextPing }))
+    this.#nextPing += 2
+    return asked.promise
+  }
+
+  close(): void {
+    if (this.#isOver || this.#isClosing) return
+    this.#isClosing = true
+    this.#endWhenSent()
+    this.#options.clock.after(closeTimeoutMs, this.#connectionEnded)
+  }
+
+  destroy(reason = new Error('the session was given up')): void {
+    this.#end(reason)
+  }
+
+  #listen(): void {
+    const { socket, head } = this.#options
+    const handler = {
+      onControl: (frame: ControlFrame) => this.#onControl(frame),
+      onData: (streamId: number, bytes: Buffer, fin: boolean) => this.#onData(streamId, bytes, fin),
+    }
+    const read = createFrameReader(handler, this.#limits.controlBytesMax)
+    if (head && head.length > 0) socket.unshift(head)
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#isOver) return
+      try {
+        read(chunk)
+      } catch (error) {
+        this.#end(error as Error)
+      }
+    })
+    socket.on('drain', () => this.#flush())
+    socket.on('error', (error: Error) => this.#end(error))
+    socket.on('end', this.#connectionEnded)
+    socket.on('close', this.#connectionEnded)
+  }
+
+  readonly #connectionEnded = (): void => this.#end(new Error('the connection was closed'))
+
+  get #isOver(): boolean {
+    return this.#closed.signal.aborted
+  }
+
+  #isPeers(id: number): boolean {
+    return id % 2 === (this.#options.role === 'server' ? 1 : 0)
+  }
+
+  #add(stream: StreamState): void {
+    stream.allowedBytes = this.#sending.initialAllowed
+    this.#streams.set(stream.id, stream)
+  }
+
+  #write(bytes: Buffer): void {
+    const { socket } = this.#options
+    if (!this.#isOver && !socket.writableEnded) socket.write(bytes)
   }
 
   /** What the peer has made us say. */
-  function answer(frame: Parameters<typeof encodeControl>[0]): void {
-    if (socket.writableLength > limits.answersBytesMax) {
-      end(new SpdyProtocolError('the peer does not read what it asked for'))
-    } else write(encodeControl(frame))
+  #answer(frame: Parameters<typeof encodeControl>[0]): void {
+    if (this.#options.socket.writableLength > this.#limits.answersBytesMax) {
+      this.#end(new SpdyProtocolError('the peer does not read what it asked for'))
+    } else this.#write(encodeControl(frame))
   }
 
-  /** How much of so many bytes may be sent on a stream. */
-  const roomFor = (stream: StreamState, length: number): number =>
-    peerCounts ? Math.min(length, allowedBytes - sentBytes, stream.allowedBytes - stream.sentBytes) : length
-
-  function transmit(stream: StreamState, bytes: Buffer): void {
-    stream.sentBytes += bytes.length
-    sentBytes += bytes.length
-    activeAtMs = clock.nowMs()
+  #transmit(stream: StreamState, bytes: Buffer): void {
+    const { socket, clock } = this.#options
+    this.#activeAtMs = clock.nowMs()
     socket.cork()
-    write(dataHead(stream.id, bytes.length, false))
-    write(bytes)
+    this.#write(dataHead(stream.id, bytes.length, false))
+    this.#write(bytes)
     socket.uncork()
   }
 
-  /** Sends what waits and may be sent, in order; a stream without window lets others pass. */
-  function flush(): void {
-    for (let index = 0; index < waiting.length && !socket.writableNeedDrain; ) {
-      const next = waiting[index]!
-      const isClosed = streams.get(next.stream.id) !== next.stream
-      const room = isClosed ? 0 : roomFor(next.stream, next.bytes.length)
-      if (room > 0) transmit(next.stream, next.bytes.subarray(0, room))
-      if (room > 0 && room < next.bytes.length) next.bytes = next.bytes.subarray(room)
-      else if (room > 0 || isClosed) {
-        waiting.splice(index, 1)
-        next.sent(isClosed ? new Error('the stream is closed') : undefined)
-      } else index += 1
-    }
-    if (closing) endWhenSent()
+  #flush(): void {
+    this.#sending.flush()
+    if (this.#isClosing) this.#endWhenSent()
   }
 
-  const link: StreamLink = {
-    send(stream, bytes, sent) {
-      if (isOver()) sent(closed.signal.reason as Error)
-      else {
-        waiting.push({ stream, bytes, sent })
-        flush()
-      }
+  /** What its streams ask of the session. */
+  readonly #link: StreamLink = {
+    send: (stream, bytes, sent) => {
+      if (this.#isOver) return sent(this.#closed.signal.reason as Error)
+      this.#sending.add(stream, bytes, sent)
+      this.#flush()
     },
-    sendFin: ({ id }) => write(dataHead(id, 0, true)),
-    sendReset({ id }, status) {
-      answer({ type: 'rstStream', streamId: id, status })
+    sendFin: ({ id }) => this.#write(dataHead(id, 0, true)),
+    sendReset: ({ id }, status) => this.#answer({ type: 'rstStream', streamId: id, status }),
+    taken: (stream, bytes, grant) => {
+      if (grant > 0 && this.#grantsRoom) this.#answer({ type: 'windowUpdate', streamId: stream.id, delta: grant })
+      this.#receiving.taken(stream, bytes)
     },
-    taken(stream, bytes, grant) {
-      queuedBytes -= bytes
-      if (grant > 0 && grantsRoom) answer({ type: 'windowUpdate', streamId: stream.id, delta: grant })
-      pace(stream)
-    },
-    over(stream) {
-      if (streams.get(stream.id) === stream) streams.delete(stream.id)
-      full.delete(stream)
-      flush()
+    over: (stream) => {
+      if (this.#streams.get(stream.id) === stream) this.#streams.delete(stream.id)
+      this.#receiving.over(stream)
+      this.#flush()
     },
   }
 
-  /** Reads the connection only while what it brings has room. */
-  function pace(changed: StreamState): void {
-    if (changed.queuedBytes > limits.streamQueueBytesMax) full.add(changed)
-    else full.delete(changed)
-    const isFull = !isOver() && (full.size > 0 || queuedBytes > limits.queueBytesMax)
-    if (isFull === paused) return
-    paused = isFull
-    if (isFull) socket.pause()
-    else socket.resume()
-  }
-
-  function onControl(frame: ControlFrame): void {
-    activeAtMs = clock.nowMs()
+  #onControl(frame: ControlFrame): void {
+    this.#activeAtMs = this.#options.clock.nowMs()
     switch (frame.type) {
       case 'synStream':
-        onSynStream(frame)
-        return
-      case 'synReply': {
-        readHeaders(frame.block)
-        const stream = streams.get(frame.streamId)
-        const asked = opening.get(frame.streamId)
-        opening.delete(frame.streamId)
-        if (stream && asked) asked.resolve(stream)
-        if (frame.fin) stream?.receiveFin()
-        return
-      }
+        this.#onSynStream(frame)
+        break
+      case 'synReply':
+        this.#onSynReply(frame)
+        break
       case 'headers':
         // Nothing of Kubernetes says more with them; they must be unpacked all the same.
-        readHeaders(frame.block)
-        if (frame.fin) streams.get(frame.streamId)?.receiveFin()
-        return
-      case 'rstStream': {
-        const asked = opening.get(frame.streamId)
-        opening.delete(frame.streamId)
-        asked?.reject(new Error(`the peer refused the stream with status ${frame.status}`))
-        const reset = streams.get(frame.streamId)
-        if (!grantsRoom && frame.status === resetStatus.cancel) reset?.receiveFin()
-        else reset?.receiveReset(frame.status)
-        return
-      }
+        this.#readHeaders(frame.block)
+        if (frame.fin) this.#streams.get(frame.streamId)?.receiveFin()
+        break
+      case 'rstStream':
+        this.#onReset(frame.streamId, frame.status)
+        break
       case 'settings':
-        onSettings(frame.settings)
-        return
+        this.#onSettings(frame.settings)
+        break
       case 'ping':
-        if (isPeers(frame.id)) answer(frame)
-        else {
-          pings.get(frame.id)?.resolve()
-          pings.delete(frame.id)
-        }
-        return
+        this.#onPing(frame)
+        break
       case 'goAway':
-        goneAway = true
-        for (const [id, asked] of opening) {
-          if (id <= frame.lastStreamId) continue
-          opening.delete(id)
-          asked.reject(new Error('the peer takes no more streams'))
-          streams.get(id)?.abandon(new Error('the peer takes no more streams'))
-        }
-        return
+        this.#onGoAway(frame.lastStreamId)
+        break
       case 'windowUpdate':
-        onWindowUpdate(frame.streamId, frame.delta)
-        return
+        this.#sending.allowMore(frame.streamId === 0 ? 'session' : this.#streams.get(frame.streamId), frame.delta)
+        this.#flush()
+        break
       case 'unknown':
-        return
+        break
     }
   }
 
-  const readHeaders = (block: Buffer): Headers => decodeHeaders(unpack(block), limits)
+  #onSettings(settings: ReadonlyMap<number, number>): void {
+    const initial = settings.get(initialWindowSetting)
+    if (initial === undefined) return
+    this.#sending.allowInitially(initial, this.#streams.values())
+    this.#flush()
+  }
 
-  function onSynStream({ streamId, fin, unidirectional, block }: Extract<ControlFrame, { type: 'synStream' }>): void {
+  #onPing(frame: Extract<ControlFrame, { type: 'ping' }>): void {
+    if (this.#isPeers(frame.id)) this.#answer(frame)
+    else {
+      this.#pings.get(frame.id)?.resolve()
+      this.#pings.delete(frame.id)
+    }
+  }
+
+  #readHeaders(block: Buffer): Headers {
+    return decodeHeaders(this.#unpack(block), this.#limits)
+  }
+
+  #onSynStream({ streamId, fin, unidirectional, block }: SynStream): void {
     // Always unpacked: the next block refers to it.
-    const headers = readHeaders(block)
-    if (!isPeers(streamId) || streamId <= lastPeerId) throw new SpdyProtocolError(`stream ${streamId} is out of order`)
-    lastPeerId = streamId
-    if (!onStream || closing || streams.size >= limits.streamsMax) {
-      answer({ type: 'rstStream', streamId, status: resetStatus.refusedStream })
+    const headers = this.#readHeaders(block)
+    if (!this.#isPeers(streamId) || streamId <= this.#lastPeerId)
+      throw new SpdyProtocolError(`stream ${streamId} is out of order`)
+    this.#lastPeerId = streamId
+    const { onStream } = this.#options
+    if (!onStream || this.#isClosing || this.#streams.size >= this.#limits.streamsMax) {
+      this.#answer({ type: 'rstStream', streamId, status: resetStatus.refusedStream })
       return
     }
-    const stream = createStream(streamId, headers, link, { ours: unidirectional, theirs: fin })
-    stream.allowedBytes = initialAllowed
-    streams.set(streamId, stream)
+    const stream = createStream(streamId, headers, this.#link, { ours: unidirectional, theirs: fin })
+    this.#add(stream)
     try {
       onStream(stream)
-      if (streams.get(streamId) === stream) answer({ type: 'synReply', streamId, fin: false, block: pack(encodeHeaders(new Map())) })
+      if (this.#streams.get(streamId) !== stream) return
+      this.#answer({ type: 'synReply', streamId, fin: false, block: this.#pack(encodeHeaders(new Map())) })
     } catch {
       stream.reset(resetStatus.refusedStream)
     }
   }
 
-  function onSettings(settings: ReadonlyMap<number, number>): void {
-    const initial = settings.get(initialWindowSetting)
-    if (initial === undefined) return
-    peerCounts = true
-    for (const stream of streams.values()) stream.allowedBytes += initial - initialAllowed
-    initialAllowed = initial
-    flush()
+  #onSynReply({ streamId, fin, block }: Extract<ControlFrame, { type: 'synReply' }>): void {
+    this.#readHeaders(block)
+    const stream = this.#streams.get(streamId)
+    const asked = this.#opening.get(streamId)
+    this.#opening.delete(streamId)
+    if (stream && asked) asked.resolve(stream)
+    if (fin) stream?.receiveFin()
   }
 
-  function onWindowUpdate(streamId: number, delta: number): void {
-    peerCounts = true
-    if (streamId === 0) allowedBytes += delta
-    else {
-      const stream = streams.get(streamId)
-      if (stream) stream.allowedBytes += delta
+  #onReset(streamId: number, status: number): void {
+    const asked = this.#opening.get(streamId)
+    this.#opening.delete(streamId)
+    asked?.reject(new Error(`the peer refused the stream with status ${status}`))
+    const reset = this.#streams.get(streamId)
+    if (!this.#grantsRoom && status === resetStatus.cancel) reset?.receiveFin()
+    else reset?.receiveReset(status)
+  }
+
+  #onGoAway(lastStreamId: number): void {
+    this.#isGoneAway = true
+    for (const [id, asked] of this.#opening) {
+      if (id <= lastStreamId) continue
+      this.#opening.delete(id)
+      asked.reject(new Error('the peer takes no more streams'))
+      this.#streams.get(id)?.abandon(new Error('the peer takes no more streams'))
     }
-    flush()
   }
 
-  /**
-   * The window of the session is given back with what arrives: a stream that nobody reads is not to stop the others. What
-   * all of them may keep is bounded by not reading the connection.
-   */
-  function grantToSession(bytes: number): void {
-    ungranted += bytes
-    if (ungranted < initialWindowBytes / 2 || !grantsRoom) return
-    answer({ type: 'windowUpdate', streamId: 0, delta: ungranted })
-    ungranted = 0
-  }
-
-  function onData(streamId: number, bytes: Buffer, fin: boolean): void {
-    activeAtMs = clock.nowMs()
-    grantToSession(bytes.length)
-    const stream = streams.get(streamId)
+  #onData(streamId: number, bytes: Buffer, fin: boolean): void {
+    this.#activeAtMs = this.#options.clock.nowMs()
+    const room = this.#receiving.roomToGrant(bytes.length)
+    if (room > 0 && this.#grantsRoom) this.#answer({ type: 'windowUpdate', streamId: 0, delta: room })
+    const stream = this.#streams.get(streamId)
     if (!stream) {
-      const wasNever = isPeers(streamId) ? streamId > lastPeerId : streamId >= nextId
+      const wasNever = this.#isPeers(streamId) ? streamId > this.#lastPeerId : streamId >= this.#nextId
       if (wasNever) throw new SpdyProtocolError(`data on stream ${streamId}, which was never opened`)
       // It was on its way when the stream was closed.
       return
     }
-    if (bytes.length > 0) {
-      queuedBytes += bytes.length
-      if (!stream.receive(bytes)) queuedBytes -= bytes.length
-    }
+    if (bytes.length > 0) this.#receiving.receive(stream, bytes)
     if (fin) stream.receiveFin()
-    if (streams.get(streamId) === stream) pace(stream)
+    if (this.#streams.get(streamId) === stream) this.#receiving.pace(stream)
   }
 
-  function endWhenSent(): void {
-    if (waiting.length > 0 || isOver() || socket.writableEnded) return
-    write(encodeControl({ type: 'goAway', lastStreamId: lastPeerId, status: goAwayStatus.ok }))
+  #endWhenSent(): void {
+    const { socket } = this.#options
+    if (this.#sending.isWaiting || this.#isOver || socket.writableEnded) return
+    this.#write(encodeControl({ type: 'goAway', lastStreamId: this.#lastPeerId, status: goAwayStatus.ok }))
     socket.end()
   }
 
-  function end(reason: Error): void {
-    if (isOver()) return
-    if (reason instanceof SpdyProtocolError && !socket.writableEnded) {
-      socket.write(encodeControl({ type: 'goAway', lastStreamId: lastPeerId, status: goAwayStatus.protocolError }))
+  #end(reason: Error): void {
+    if (this.#isOver) return
+    const { socket, clock } = this.#options
+    const isProtocolError = reason instanceof SpdyProtocolError
+    if (isProtocolError && !socket.writableEnded) {
+      socket.write(encodeControl({ type: 'goAway', lastStreamId: this.#lastPeerId, status: goAwayStatus.protocolError }))
     }
-    closed.abort(reason)
-    for (const asked of [...opening.values(), ...pings.values()]) asked.reject(reason)
-    opening.clear()
-    pings.clear()
-    for (const { sent } of waiting.splice(0)) sent(reason)
-    for (const stream of [...streams.values()]) stream.abandon(reason)
-    if (reason instanceof SpdyProtocolError && !socket.destroyed) {
+    this.#closed.abort(reason)
+    for (const asked of [...this.#opening.values(), ...this.#pings.values()]) asked.reject(reason)
+    this.#opening.clear()
+    this.#pings.clear()
+    this.#sending.end(reason)
+    for (const stream of [...this.#streams.values()]) stream.abandon(reason)
+    if (isProtocolError && !socket.destroyed) {
       socket.end()
       clock.after(closeTimeoutMs, () => socket.destroy())
     } else socket.destroy()
-  }
-
-  const read = createFrameReader({ onControl, onData }, limits.controlBytesMax)
-  function onBytes(chunk: Buffer): void {
-    if (isOver()) return
-    try {
-      read(chunk)
-    } catch (error) {
-      end(error as Error)
-    }
-  }
-  if (options.head && options.head.length > 0) socket.unshift(options.head)
-  const theEnd = (): void => end(new Error('the connection was closed'))
-  socket.on('data', onBytes)
-  socket.on('drain', flush)
-  socket.on('error', (error: Error) => end(error))
-  socket.on('end', theEnd)
-  socket.on('close', theEnd)
-
-  return {
-    open(headers) {
-      if (isOver() || closing || goneAway) return Promise.reject(new Error('the session takes no more streams'))
-      const id = nextId
-      nextId += 2
-      const map: Headers = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), [value]]))
-      const stream = createStream(id, map, link, { ours: false, theirs: false })
-      stream.allowedBytes = initialAllowed
-      streams.set(id, stream)
-      const asked = Promise.withResolvers<SpdyStream>()
-      opening.set(id, asked)
-      write(encodeControl({ type: 'synStream', streamId: id, fin: false, unidirectional: false, block: pack(encodeHeaders(map)) }))
-      return asked.promise
-    },
-    ping() {
-      if (isOver()) return Promise.reject(closed.signal.reason as Error)
-      const asked = Promise.withResolvers<void>()
-      pings.set(nextPing, asked)
-      write(encodeControl({ type: 'ping', id: nextPing }))
-      nextPing += 2
-      return asked.promise
-    },
-    close() {
-      if (isOver() || closing) return
-      closing = true
-      endWhenSent()
-      clock.after(closeTimeoutMs, theEnd)
-    },
-    destroy: (reason = new Error('the session was given up')) => end(reason),
-    closed: closed.signal,
-    get activeAtMs() {
-      return activeAtMs
-    },
-    get streams() {
-      return streams.size
-    },
   }
 }

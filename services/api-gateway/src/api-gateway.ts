@@ -41,6 +41,10 @@ import { createLongChecks } from './long-checks/long-checks.ts'
 import { createEscalationCheck } from './access/escalation.ts'
 import { createSessions } from './browser/sessions.ts'
 import type { SqlSource } from './browser/sql-route.ts'
+import { createMutatingPolicies } from './policies/mutating-policies.ts'
+import { createPermissionAnswers } from './policies/permission-answers.ts'
+import { createPolicyMetrics } from './policies/policy-metrics.ts'
+import { createValidatingPolicies } from './policies/validating-policies.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { storeSamples } from './store/store-samples.ts'
@@ -128,6 +132,9 @@ export interface ApiGateway extends Service {
 /** As whom it does what nobody asked for. */
 const ownUser: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 
+/** Admission that stands outside of the stages: it can be switched off like the rest. */
+const asyncPluginNames = ['MutatingAdmissionPolicy', 'ValidatingAdmissionPolicy']
+
 /** Longest time that open requests get to end at a stop. */
 const closeTimeoutMs = 2_000
 
@@ -172,7 +179,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const disabled = new Set(deps.disabledAdmissionPlugins)
   const enabled = deps.enabledAdmissionPlugins ?? []
   const plugins = [...defaultAdmissionPlugins(enabled), ...createSignerChecks(authorizerOver)]
-  const names = new Set([...plugins.map(({ name }) => name), ...optionalAdmissionPlugins])
+  const names = new Set([...plugins.map(({ name }) => name), ...optionalAdmissionPlugins, ...asyncPluginNames])
   for (const name of [...disabled, ...enabled]) {
     if (!names.has(name)) throw new Error(`there is no admission plugin ${name}; there are ${[...names].join(', ')}`)
   }
@@ -185,11 +192,22 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const reader = createReader(streams, { nowMs, continueTokenLifetimeMs: deps.continueTokenLifetimeMs })
   const bodies = createRequestBodies(builtInCatalogue())
   const longChecks = createLongChecks({ clock })
+  const policyDeps = {
+    ...{ view, streams, nowMs, inPlace: true },
+    catalogue: () => kinds.current,
+    makeLongCheck: longChecks.make,
+    ask: createPermissionAnswers(authorizer),
+  }
+  // In upstream's order; quotas are charged after all of them (write/attempts.ts).
+  const asyncAdmission = [
+    createMutatingPolicies({ ...policyDeps, metrics: createPolicyMetrics(metrics, 'mutating') }),
+    createValidatingPolicies({ ...policyDeps, metrics: createPolicyMetrics(metrics, 'validating') }),
+    ...(deps.asyncAdmission ?? []),
+  ].filter((plugin) => !disabled.has(plugin.name))
   const writer = createWriter({
-    ...{ bodies, streams, admission, view, clock, ids },
+    ...{ bodies, streams, admission, asyncAdmission, view, clock, ids },
     makeLongCheck: longChecks.make,
     serviceRanges: deps.serviceRanges,
-    ...(deps.asyncAdmission ? { asyncAdmission: deps.asyncAdmission } : {}),
   })
   const operationsOver = (sources: OperationSources): Operations =>
     createOperations({

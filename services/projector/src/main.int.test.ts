@@ -15,6 +15,7 @@ import { createPostgresReadModel } from '@shiplog/read-model/postgres-read-model
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
+import { eventually } from '@shiplog/testing/eventually'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createProjector } from './projector.ts'
 import { caughtUp, dump } from './testing/dump.ts'
@@ -68,16 +69,12 @@ function start(): Process {
   return started
 }
 
-async function until(what: string, look: () => Promise<boolean>): Promise<void> {
-  const endMs = clock.nowMs() + limitMs
-  for (;;) {
-    if (await look().catch(() => false)) return
-    if (clock.nowMs() > endMs) {
-      throw new Error(`not within ${limitMs} ms: ${what}\n${processes.map(({ output }) => output).join('\n──\n')}`)
-    }
-    await clock.sleep(50)
-  }
-}
+const until = (what: string, look: () => Promise<boolean>): Promise<true> =>
+  eventually(what, look, {
+    withinMs: limitMs,
+    everyMs: 50,
+    details: () => processes.map(({ output }) => output).join('\n──\n'),
+  })
 
 async function kill({ child, exited }: Process): Promise<void> {
   child.kill('SIGKILL')

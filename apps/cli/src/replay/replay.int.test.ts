@@ -196,11 +196,11 @@ describe.each(['embedded', 'jetstream'] as const)('a replay of the log %s', (log
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'shiplog-replay-'))
     cluster = await start(join(directory, 'data'), log)
-    await workload(cluster, 0, 14)
+    await workload(cluster, 0, 11)
     // Another life of the scheduler, which numbers its decisions anew.
     await cluster.stop()
     cluster = await start(join(directory, 'data'), log)
-    await workload(cluster, 14, 24)
+    await workload(cluster, 11, 18)
     source = logSource(cluster.log.events, () => Promise.resolve())
   }, 180_000)
 

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { servedBytes } from '@shiplog/api/codec'
 import { decodeRecordLine } from '@shiplog/events/history/record-lines'
 import { objectSubject } from '@shiplog/events/subjects'
+import { eventually } from '@shiplog/testing/eventually'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
 /** Every question is a process of its own: on a busy machine that takes its time. */
@@ -67,13 +68,8 @@ function api(method: string, path: string, body?: object): Promise<{ code: numbe
   })
 }
 
-async function until(what: string, how: () => Promise<boolean> | boolean): Promise<void> {
-  const end = performance.now() + 30_000
-  while (!(await how())) {
-    if (performance.now() > end) throw new Error(`not so within 30 s: ${what}; ${said}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-}
+const until = (what: string, how: () => Promise<boolean> | boolean): Promise<true> =>
+  eventually(what, how, { everyMs: 100, details: () => said })
 
 const container = { name: 'c', image: 'nginx:1', resources: { requests: { cpu: '250m', memory: '64Mi' } } }
 const labels = { app: 'web' }

@@ -113,6 +113,7 @@ const expressionOf = (pattern: string, whole: string, work: Work, problem: (deta
 const illegal = (detail: string): string => `Illegal regex: ${detail}`
 
 export const textFunctions: Functions = {
+  'jsonpatch.escapeKey': ([key]) => text(key).replaceAll('~', '~0').replaceAll('/', '~1'),
   charAt: ([whole, at]) => charAt(text(whole), integer(at)),
   lowerAscii: ([whole]) => text(whole).replace(/[A-Z]/g, (one) => one.toLowerCase()),
   upperAscii: ([whole]) => text(whole).replace(/[a-z]/g, (one) => one.toUpperCase()),

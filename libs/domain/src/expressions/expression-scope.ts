@@ -82,6 +82,14 @@ export const deviceScope: ExpressionScope = new Map([
   ],
 ])
 
+const jsonPatch = objectOf('JSONPatch', (field) =>
+  ['op', 'path', 'from'].includes(field) ? string : field === 'value' ? dyn : undefined,
+)
+
+/** Messages that mutations are written with: of objects every field may be written, what they are is checked with the object. */
+export const patchMessages = (name: string): Type | undefined =>
+  name === 'JSONPatch' ? jsonPatch : /^Object(\.|$)/.test(name) ? objectOf(name, () => dyn) : undefined
+
 /** A policy's own variables; an expression knows those that stand before it. */
 export const withComposed = (scope: ExpressionScope, composed: ReadonlyMap<string, Type>): ExpressionScope =>
   new Map([...scope, ['variables', objectOf('kubernetes.variables', (name) => composed.get(name))]])
@@ -92,16 +100,22 @@ export const without = (scope: ExpressionScope, name: string): ExpressionScope =
 export type Checked = { readonly type: Type; readonly maxCost: number } | { readonly problem: string }
 
 /** What an expression comes to, or why it is refused. */
-export const checkExpression = (text: string, scope: ExpressionScope): Checked => {
+export const checkExpression = (
+  text: string,
+  scope: ExpressionScope,
+  messages?: (name: string) => Type | undefined,
+): Checked => {
   const { compileExpression, isBadExpression } = expressions()
-  const compiled = compileExpression(text, { variables: scope, sizeOf: () => undefined })
+  const compiled = compileExpression(text, { variables: scope, sizeOf: () => undefined, ...(messages ? { messages } : {}) })
   if (isBadExpression(compiled)) return { problem: `compilation failed: ${compiled.problem}` }
   const { type, maxCost, programProblem } = compiled
   return programProblem === undefined ? { type, maxCost } : { problem: `program instantiation failed: ${programProblem}` }
 }
 
 /** What an expression may be asked to come to. */
-export type ExpressionKind = 'bool' | 'string' | 'null_type'
+export type ExpressionKind = 'bool' | 'string' | 'null_type' | 'Object' | 'list(JSONPatch)'
+
+const isOfKind = (type: Type, kind: ExpressionKind): boolean => type.kind === kind || formatType(type) === kind
 
 const shownKind = (kind: ExpressionKind): string => (kind === 'null_type' ? 'null' : kind)
 
@@ -111,9 +125,10 @@ export const expressionProblem = (
   scope: ExpressionScope,
   wanted: readonly ExpressionKind[] | undefined,
 ): string | undefined => {
-  const checked = checkExpression(text, scope)
+  const isMutation = wanted?.some((kind) => kind === 'Object' || kind === 'list(JSONPatch)')
+  const checked = checkExpression(text, scope, isMutation ? patchMessages : undefined)
   if ('problem' in checked) return checked.problem
-  if (!wanted || (wanted as readonly string[]).includes(checked.type.kind)) return undefined
+  if (!wanted || wanted.some((kind) => isOfKind(checked.type, kind))) return undefined
   const shown = wanted.map(shownKind)
   return shown.length > 1
     ? `must evaluate to one of [${shown.join(' ')}] but got ${formatType(checked.type)}`

@@ -28,7 +28,6 @@ const unmountable = [
 ]
 
 const uncalled = ': its webhooks are not called'
-const powerless = ': this one admits, refuses and changes nothing'
 
 export const features: readonly Feature[] = [
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
@@ -42,10 +41,6 @@ export const features: readonly Feature[] = [
   stored('APIServices', 'apiservices.apiregistration.k8s.io', ': its group is not served'),
   stored('MutatingWebhookConfigurations', 'mutatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
   stored('ValidatingWebhookConfigurations', 'validatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
-  stored('MutatingAdmissionPolicies', 'mutatingadmissionpolicies.admissionregistration.k8s.io', powerless),
-  stored('MutatingAdmissionPolicyBindings', 'mutatingadmissionpolicybindings.admissionregistration.k8s.io'),
-  stored('ValidatingAdmissionPolicies', 'validatingadmissionpolicies.admissionregistration.k8s.io', powerless),
-  stored('ValidatingAdmissionPolicyBindings', 'validatingadmissionpolicybindings.admissionregistration.k8s.io'),
   stored('FlowSchemas', 'flowschemas.flowcontrol.apiserver.k8s.io', ': requests are not queued by it'),
   stored(
     'PriorityLevelConfigurations',
@@ -153,21 +148,6 @@ export const features: readonly Feature[] = [
     sentence: 'nothing provides load balancers yet: EXTERNAL-IP stays <pending>',
   },
   {
-    id: 'traffic-policies',
-    state: 'ignored',
-    docs: 'session affinity and traffic policies of Services',
-    fields: [
-      service('spec.sessionAffinity', ['ClientIP']),
-      service('spec.internalTrafficPolicy', ['Local']),
-      service('spec.externalTrafficPolicy', ['Local']),
-      service('spec.trafficDistribution'),
-      service('spec.externalIPs'),
-      service('metadata.annotations{service.kubernetes.io/topology-mode}'),
-    ],
-    sentence:
-      'nothing routes traffic of Services yet, so session affinity, traffic policies and external addresses change nothing',
-  },
-  {
     id: 'process-volumes',
     state: 'ignored',
     docs: 'volumes of a network or a CSI driver on nodes of processes (the pod waits with FailedMount)',
@@ -236,8 +216,9 @@ export const features: readonly Feature[] = [
   {
     id: 'service-traffic',
     state: 'by design',
-    docs: 'addresses of Services lead nowhere',
-    sentence: 'there is no DNS and no proxy: a Service has addresses, ports and endpoints, and no traffic flows',
+    docs: 'addresses of Services lead nowhere but on nodes of containers',
+    sentence:
+      'only nodes of containers have a proxy: elsewhere a Service has addresses, ports and endpoints, and no traffic flows',
   },
   {
     id: 'container-nodes',

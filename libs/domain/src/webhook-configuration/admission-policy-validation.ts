@@ -1,6 +1,10 @@
 // Admission policies: rules that the API server itself would ask, written as expressions.
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '@shiplog/api/field-errors'
 import type {
+  MutatingAdmissionPolicyBindingSpec,
+  MutatingAdmissionPolicySpec,
+  Mutation,
+  NamedRuleWithOperations,
   ParamKind,
   ParamRef,
   ValidatingAdmissionPolicyBindingSpec,
@@ -31,6 +35,9 @@ import {
 const failurePolicies = ['Fail', 'Ignore']
 const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge']
 const actions = ['Audit', 'Deny', 'Warn']
+const mutableOperations = ['*', 'CONNECT', 'CREATE', 'UPDATE']
+const reinvocationPolicies = ['IfNeeded', 'Never']
+const patchTypes = ['ApplyConfiguration', 'JSONPatch']
 const notFoundActions = ['Deny', 'Allow']
 const auditAnnotationsMax = 20
 const valueExpressionBytesMax = 5 * 1024
@@ -62,7 +69,7 @@ const validateParamKind = (kind: Decoded<ParamKind> | undefined, field: string):
 
 /** Each variable may use those before it; gives the scope of what comes after all of them. */
 const validateVariables = (
-  spec: Decoded<ValidatingAdmissionPolicySpec>,
+  spec: PolicySpec,
   scope: ExpressionScope,
 ): { causes: StatusCause[]; scope: ExpressionScope } => {
   const causes: StatusCause[] = []
@@ -147,7 +154,10 @@ const validateFailurePolicy = (policy: string | undefined): StatusCause[] =>
       ? []
       : [notSupported('spec.failurePolicy', policy, failurePolicies)]
 
-const validateConstraints = (spec: Decoded<ValidatingAdmissionPolicySpec>): StatusCause[] => {
+/** What both kinds of policies have in common. */
+type PolicySpec = Decoded<Pick<ValidatingAdmissionPolicySpec, 'matchConstraints' | 'paramKind' | 'variables'>>
+
+const validateConstraints = (spec: PolicySpec): StatusCause[] => {
   const at = 'spec.matchConstraints'
   const match = spec.matchConstraints
   if (!match) return [required(at)]
@@ -157,7 +167,7 @@ const validateConstraints = (spec: Decoded<ValidatingAdmissionPolicySpec>): Stat
   ]
 }
 
-const scopeOf = (spec: Decoded<ValidatingAdmissionPolicySpec>): ExpressionScope =>
+const scopeOf = (spec: PolicySpec): ExpressionScope =>
   spec.paramKind ? parameterScope : requestScope
 
 /** A ValidatingAdmissionPolicy. */
@@ -182,11 +192,67 @@ export const validateAdmissionPolicy = (spec: Decoded<ValidatingAdmissionPolicyS
   ]
 }
 
-/** A MutatingAdmissionPolicy: its mutations are expressions of a form that nothing here reads yet. */
-export const validateMutatingPolicy = (spec: Decoded<ValidatingAdmissionPolicySpec>): StatusCause[] => [
-  ...validateParamKind(spec.paramKind, 'spec.paramKind'),
-  ...validateConstraints(spec),
-  ...validateMatchConditions(spec.matchConditions, scopeOf(spec), 'spec.matchConditions'),
+/** What is deleted cannot be changed. */
+const validateMutableOperations = (
+  rules: Decoded<NamedRuleWithOperations[]> | undefined,
+  field: string,
+): StatusCause[] =>
+  items(rules).flatMap((rule) =>
+    items(rule.operations)
+      .filter((operation) => !mutableOperations.includes(operation))
+      .map((operation) => notSupported(field, operation, mutableOperations)),
+  )
+
+const validateMutation = (mutation: Decoded<Mutation>, scope: ExpressionScope, at: string): StatusCause[] => {
+  const { patchType, applyConfiguration, jsonPatch } = mutation
+  if (!patchType) return [required(`${at}.patchType`)]
+  if (!patchTypes.includes(patchType)) return [notSupported(`${at}.patchType`, patchType, patchTypes)]
+  const isJsonPatch = patchType === 'JSONPatch'
+  const [wanted, other] = isJsonPatch ? [jsonPatch, applyConfiguration] : [applyConfiguration, jsonPatch]
+  const [field, otherField] = isJsonPatch ? ['jsonPatch', 'applyConfiguration'] : ['applyConfiguration', 'jsonPatch']
+  const place = `${at}.${field}`
+  const expression = (wanted?.expression ?? '').trim()
+  return [
+    ...(wanted === undefined
+      ? [required(place, `must be specified when patchType is ${patchType}`)]
+      : expression === ''
+        ? [required(`${place}.expression`)]
+        : validateExpression(expression, scope, [isJsonPatch ? 'list(JSONPatch)' : 'Object'], `${place}.expression`)),
+    ...(other === undefined
+      ? []
+      : [invalidValue(`${at}.${otherField}`, `{${otherField}}`, `must not be specified when patchType is ${patchType}`)]),
+  ]
+}
+
+/** A MutatingAdmissionPolicy. */
+export const validateMutatingPolicy = (spec: Decoded<MutatingAdmissionPolicySpec>): StatusCause[] => {
+  const scope = scopeOf(spec)
+  const variables = validateVariables(spec, scope)
+  const mutations = items(spec.mutations)
+  const { reinvocationPolicy } = spec
+  return [
+    ...validateFailurePolicy(spec.failurePolicy),
+    ...validateParamKind(spec.paramKind, 'spec.paramKind'),
+    ...validateConstraints(spec),
+    ...validateMutableOperations(spec.matchConstraints?.resourceRules, 'spec.matchConstraints.resourceRules.operations'),
+    ...validateMatchConditions(spec.matchConditions, scope, 'spec.matchConditions'),
+    ...variables.causes,
+    ...(mutations.length === 0 ? [required('spec.mutations', 'mutations must contain at least one item')] : []),
+    ...mutations.flatMap((mutation, index) => validateMutation(mutation, variables.scope, `spec.mutations[${index}]`)),
+    ...(!reinvocationPolicy
+      ? [required('spec.reinvocationPolicy')]
+      : reinvocationPolicies.includes(reinvocationPolicy)
+        ? []
+        : [notSupported('spec.reinvocationPolicy', reinvocationPolicy, reinvocationPolicies)]),
+  ]
+}
+
+/** A MutatingAdmissionPolicyBinding. */
+export const validateMutatingBinding = (spec: Decoded<MutatingAdmissionPolicyBindingSpec>): StatusCause[] => [
+  ...(spec.policyName ? byRule(dns1123Subdomain, spec.policyName, 'spec.policyName') : [required('spec.policyName')]),
+  ...validateParamRef(spec.paramRef, 'spec.paramRef'),
+  ...validateMatchResources(spec.matchResources, 'spec.matchResources'),
+  ...validateMutableOperations(spec.matchResources?.resourceRules, 'spec.matchResources.resourceRules.operations'),
 ]
 
 const validateParamRef = (reference: Decoded<ParamRef> | undefined, field: string): StatusCause[] => {

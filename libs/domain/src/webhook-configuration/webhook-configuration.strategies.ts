@@ -4,12 +4,14 @@ import type {
   MatchResources,
   MutatingAdmissionPolicy,
   MutatingAdmissionPolicyBinding,
+  MutatingAdmissionPolicySpec,
   MutatingWebhook,
   MutatingWebhookConfiguration,
   NamedRuleWithOperations,
   ServiceReference,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
+  ValidatingAdmissionPolicySpec,
   ValidatingWebhookConfiguration,
 } from '@shiplog/api/generated/types/admissionregistration-v1'
 import { validateLabelSelector } from '@shiplog/api/selectors'
@@ -20,6 +22,7 @@ import { dns1035Label, dns1123Subdomain, portNumber } from '../names.ts'
 import { forTwin, type Strategy } from '../strategy.ts'
 import {
   validateAdmissionPolicy,
+  validateMutatingBinding,
   validateMutatingPolicy,
   validatePolicyBinding,
 } from './admission-policy-validation.ts'
@@ -179,38 +182,45 @@ const setMatchDefaults = (match: Decoded<MatchResources> | undefined): void => {
   setRules(match.excludeResourceRules)
 }
 
-const policy = (mutating: boolean): Strategy<ValidatingAdmissionPolicy> => ({
-  hasGeneration: true,
-  allowUnconditionalUpdate: false,
-  anyFinalizers: true,
-  validatesAll: !mutating,
-  setDefaults: (draft) => {
-    const spec = section(draft, 'spec')
-    fill(spec, 'failurePolicy', 'Fail')
-    setMatchDefaults(spec.matchConstraints)
-  },
-  hasExpressions: true,
-  validate: (object) =>
-    mutating
-      ? validateMutatingPolicy(object.spec ?? {})
-      : validateAdmissionPolicy(object.spec ?? {}, object.metadata.name),
-  validateStatusUpdate: ({ status }) => (mutating ? [] : validatePolicyStatus(status)),
-})
+const setPolicyDefaults = (spec: Decoded<ValidatingAdmissionPolicySpec | MutatingAdmissionPolicySpec>): void => {
+  fill(spec, 'failurePolicy', 'Fail')
+  setMatchDefaults(spec.matchConstraints)
+}
 
-const policyBinding = (mutating: boolean): Strategy<ValidatingAdmissionPolicyBinding> => ({
-  hasGeneration: true,
-  allowUnconditionalUpdate: false,
-  anyFinalizers: true,
-  validatesAll: !mutating,
+const common = { hasGeneration: true, allowUnconditionalUpdate: false, anyFinalizers: true, validatesAll: true } as const
+
+const validatingPolicy: Strategy<ValidatingAdmissionPolicy> = {
+  ...common,
+  setDefaults: (draft) => setPolicyDefaults(section(draft, 'spec')),
+  hasExpressions: true,
+  validate: (object) => validateAdmissionPolicy(object.spec ?? {}, object.metadata.name),
+  validateStatusUpdate: ({ status }) => validatePolicyStatus(status),
+}
+
+const mutatingPolicy: Strategy<MutatingAdmissionPolicy> = {
+  ...common,
+  setDefaults: (draft) => setPolicyDefaults(section(draft, 'spec')),
+  hasExpressions: true,
+  validate: (object) => validateMutatingPolicy(object.spec ?? {}),
+}
+
+const validatingBinding: Strategy<ValidatingAdmissionPolicyBinding> = {
+  ...common,
   setDefaults: (draft) => setMatchDefaults(draft.spec?.matchResources),
-  validate: (object) => (mutating ? [] : validatePolicyBinding(object.spec ?? {})),
-})
+  validate: (object) => validatePolicyBinding(object.spec ?? {}),
+}
+
+const mutatingBinding: Strategy<MutatingAdmissionPolicyBinding> = {
+  ...common,
+  setDefaults: (draft) => setMatchDefaults(draft.spec?.matchResources),
+  validate: (object) => validateMutatingBinding(object.spec ?? {}),
+}
 
 export const mutatingWebhookConfigurationStrategy = webhookConfiguration(true)
 export const validatingWebhookConfigurationStrategy = forTwin<ValidatingWebhookConfiguration>(
   webhookConfiguration(false),
 )
-export const admissionPolicyStrategy = policy(false)
-export const mutatingAdmissionPolicyStrategy = forTwin<MutatingAdmissionPolicy>(policy(true))
-export const admissionPolicyBindingStrategy = policyBinding(false)
-export const mutatingAdmissionPolicyBindingStrategy = forTwin<MutatingAdmissionPolicyBinding>(policyBinding(true))
+export const admissionPolicyStrategy = validatingPolicy
+export const mutatingAdmissionPolicyStrategy = mutatingPolicy
+export const admissionPolicyBindingStrategy = validatingBinding
+export const mutatingAdmissionPolicyBindingStrategy = mutatingBinding

@@ -5,6 +5,8 @@ import { inTurn } from '@shiplog/cel/meter'
 import type { CustomResourceSubresourceScale, JSONSchemaProps } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
+import type { PolicyQuestion } from '../policy/evaluate-policy.ts'
+import type { KnownAnswers } from './policy-check.ts'
 
 /** All that the judgement depends on, as JSON. */
 export type LongCheckInput =
@@ -23,6 +25,12 @@ export type LongCheckInput =
       readonly groupResource: string
       readonly object: KubeObject
       readonly before?: KubeObject | undefined
+    }
+  | {
+      /** A question to an admission policy (policy-check.ts). */
+      readonly of: 'policy'
+      readonly question: PolicyQuestion
+      readonly known: KnownAnswers
     }
 
 export interface LongCheck {

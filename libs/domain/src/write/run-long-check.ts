@@ -4,6 +4,7 @@ import type { StatusCause } from '@shiplog/api/status'
 import { customSchema, type CustomSchema } from '../custom-resource/custom-schema.ts'
 import { strategyFor } from '../strategies.ts'
 import type { LongCheckInput } from './long-check.ts'
+import { runPolicyCheck } from './policy-check.ts'
 
 const schemas = new WeakMap<JSONSchemaProps, CustomSchema>()
 
@@ -13,7 +14,13 @@ const schemaOf = (props: JSONSchemaProps): CustomSchema => {
   return schema
 }
 
-export const runLongCheck = (input: LongCheckInput): readonly StatusCause[] =>
-  input.of === 'resource'
-    ? schemaOf(input.schema).validate(input.object, input)
-    : (strategyFor(input.groupResource).validate?.(input.object, input.before) ?? [])
+export const runLongCheck = (input: LongCheckInput): readonly StatusCause[] => {
+  switch (input.of) {
+    case 'resource':
+      return schemaOf(input.schema).validate(input.object, input)
+    case 'built-in':
+      return strategyFor(input.groupResource).validate?.(input.object, input.before) ?? []
+    case 'policy':
+      return runPolicyCheck(input)
+  }
+}

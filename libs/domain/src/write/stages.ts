@@ -44,6 +44,8 @@ export interface Write {
   readonly admission: readonly AdmissionPlugin[]
   readonly reader: AdmissionView
   readonly held: Allocations
+  /** Others judge the write after these stages: what it is charged to is settled after them, by `chargesOf`. */
+  readonly chargesLater?: boolean
 }
 
 /** What was decided: what is to be appended, and what goes with it. */
@@ -98,7 +100,7 @@ export function* settleCreateSteps(
   if (decision.kind === 'refused') throw new ApiError(decision.status)
   const attributes = attributesOf(write, 'CREATE', draft.metadata.name, draft, undefined)
   admit(write, 'validate', attributes)
-  const charges = options.isTaken ? [] : charge(write, attributes)
+  const charges = options.isTaken || write.chargesLater ? [] : charge(write, attributes)
   const event = decision.kind === 'event' ? decision.event : undefined
   return { event, allocation, charges, warnings: allWarnings(write, attributes) }
 }
@@ -128,7 +130,7 @@ export function* settleUpdateSteps(write: Write, draft: KubeObject, before: Kube
   const event = decision.kind === 'event' ? decision.event : write.isOutdated ? storedAnew(kind, draft) : undefined
   if (!event) return { ...nothingElse, warnings }
   if (event.deleted) return { event, allocation: released(write, before), charges: [], warnings }
-  return { event, allocation: changed, charges: charge(write, attributes), warnings }
+  return { event, allocation: changed, charges: write.chargesLater ? [] : charge(write, attributes), warnings }
 }
 
 const storedAnew = ({ info }: Kind, object: KubeObject): ObjectEvent => ({
@@ -200,6 +202,13 @@ export const attributesOf = (
 function admit({ admission, reader }: Write, phase: 'admit' | 'validate', attributes: AdmissionAttributes): void {
   for (const plugin of admission) plugin[phase]?.(attributes, reader)
 }
+
+/** Mutating admission once more, after others have changed the draft. */
+export const admitAgain = (write: Write, attributes: AdmissionAttributes): void => admit(write, 'admit', attributes)
+
+/** What else changes with a decided write that others have judged. */
+export const chargesOf = (write: Write, attributes: AdmissionAttributes, decided: DecidedWrite): readonly Charge[] =>
+  decided.event && !decided.event.deleted ? charge(write, attributes) : []
 
 /** What else changes with the write. */
 const charge = (write: Write, attributes: AdmissionAttributes): readonly Charge[] =>

@@ -28,6 +28,8 @@ export interface NodePrograms {
   readonly runc: string
   readonly cniDir: string
   readonly nft: string
+  /** Forgets connections; a machine may have none. */
+  readonly conntrack: string | undefined
   /** `machine`, `cache` or `packages`. */
   readonly how: string
 }
@@ -73,10 +75,10 @@ const messageOf = (error: unknown): string =>
 
 async function ofMachine(): Promise<NodePrograms | undefined> {
   try {
-    const [containerd, runc, nft] = await Promise.all(['containerd', 'runc', 'nft'].map(onPath))
+    const [containerd, runc, nft, conntrack] = await Promise.all(['containerd', 'runc', 'nft', 'conntrack'].map(onPath))
     const cniDir = systemCniDirs.find((dir) => cniPlugins.every((plugin) => existsSync(join(dir, plugin))))
     if (containerd === undefined || runc === undefined || nft === undefined || cniDir === undefined) return undefined
-    return await checked({ path: [], containerd, runc, nft, cniDir, how: 'machine' })
+    return await checked({ path: [], containerd, runc, nft, conntrack, cniDir, how: 'machine' })
   } catch {
     return undefined
   }
@@ -96,6 +98,7 @@ const ofRoot = (unpacked: string, how: string): Promise<NodePrograms> =>
     containerd: join(unpacked, 'usr', 'bin', 'containerd'),
     runc: join(unpacked, 'usr', 'sbin', 'runc'),
     nft: join(unpacked, 'usr', 'sbin', 'nft'),
+    conntrack: join(unpacked, 'usr', 'sbin', 'conntrack'),
     cniDir: join(unpacked, 'usr', 'lib', 'cni'),
     how,
   })
@@ -107,6 +110,7 @@ async function checked(programs: Omit<NodePrograms, 'containerdVersion'>): Promi
     ask(programs.containerd, '--version'),
     ask(programs.runc, '--version'),
     ask(programs.nft, '--version'),
+    ...(programs.conntrack === undefined ? [] : [ask(programs.conntrack, '--version')]),
     ...cniPlugins.map((plugin) => access(join(programs.cniDir, plugin), constants.X_OK)),
   ])
   const containerdVersion = /\bv?(\d+\.\d+\.\d+)/.exec(version)?.[1]
@@ -114,7 +118,7 @@ async function checked(programs: Omit<NodePrograms, 'containerdVersion'>): Promi
   return { ...programs, containerdVersion }
 }
 
-const packages = ['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'patchelf', 'busybox-static']
+const packages = ['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'conntrack', 'patchelf', 'busybox-static']
 
 /** Downloads and unpacks into `<cacheDir>/root`; another process that does the same at the same time is no harm. */
 async function fetchPackages(cacheDir: string): Promise<void> {
@@ -158,7 +162,7 @@ async function useOwnLibraries(unpacked: string): Promise<void> {
   const interpreter = join(unpacked, loader)
   if (!existsSync(interpreter)) throw new Error('only machines with an x86-64 processor get these packages')
   const patchelf = join(unpacked, 'usr/bin/patchelf')
-  for (const program of ['usr/sbin/runc', 'usr/sbin/nft']) {
+  for (const program of ['usr/sbin/runc', 'usr/sbin/nft', 'usr/sbin/conntrack']) {
     const path = join(unpacked, program)
     const args = ['--set-interpreter', interpreter, '--force-rpath', '--set-rpath', libraries, path]
     await run(interpreter, ['--library-path', libraries, patchelf, ...args], { timeout: askTimeoutMs })

@@ -47,5 +47,14 @@ function put(values: Map<string, Set<NodeInfo>>, topologyKey: string, node: Node
   else values.set(value, new Set([node]))
 }
 
+/** A key with more values than this is one of many domains: what is counted in them tells nodes apart, and not the values. */
+export const valuesMax = 128
+
+export function distinctValues(snapshot: Snapshot, topologyKey: string): number {
+  const values = new Set<string | undefined>()
+  for (const { labels } of snapshot.nodes()) values.add(labels[topologyKey])
+  return values.size
+}
+
 /** The domains of a snapshot: `snapshot.stateOf(createNodeDomains)`. */
 export const createNodeDomains = (snapshot: Snapshot): NodeDomains => new NodeDomains(snapshot)

@@ -33,13 +33,22 @@ export type PreFilterResult =
   | { readonly rejected: string }
   | { readonly filter: CycleFilter }
 
-/** Judges nodes over many decisions about pods that are alike for the plugin. */
-export interface Tracker {
-  readonly filter?: CycleFilter
-  readonly score?: (node: NodeInfo) => number
-  /** The nodes that are judged differently than at the last call; undefined: all may be. */
-  changed(): Iterable<NodeInfo> | undefined
-  /** Once false, another tracker has to be made. */
+/**
+ * Judges nodes over many decisions about pods that are alike for the plugin. Nodes that it cannot tell apart form a class, which is
+ * a small number; what it says of classes may change with every decision, and costs nothing for each of their nodes.
+ */
+export interface NodeClassifier {
+  /** Takes in what has changed about the node, and says which class it is in by now. */
+  classOf(node: NodeInfo): number
+  /** Nodes whose class may have changed together with others, since the last call; undefined: all. */
+  moved(): Iterable<NodeInfo> | undefined
+  /** The filter: which classes pass, as of now. */
+  judge(): (nodeClass: number) => boolean
+  /** Whether it has a score. */
+  readonly scores: boolean
+  /** Raw scores as of now; `sizes`: how many nodes pass all filters, of each class that has some. */
+  score(sizes: ReadonlyMap<number, number>): (nodeClass: number) => number
+  /** Once false, another classifier has to be made. */
   readonly isCurrent: boolean
 }
 
@@ -94,8 +103,8 @@ export interface Plugin {
    * means nothing at all. Undefined: such a pod is decided alone (upstream: unsignable).
    */
   readonly sign?: (pod: PodInfo, snapshot: Snapshot) => string | undefined
-  /** For pods with a sign that is not empty. */
-  readonly track?: (pod: PodInfo, snapshot: Snapshot) => Tracker
+  /** For pods with a sign that is not empty. Undefined: such pods are decided alone, too. */
+  readonly classify?: (pod: PodInfo, snapshot: Snapshot) => NodeClassifier | undefined
   /** Makes room for a pod that fits nowhere. */
   readonly postFilter?: (question: PostFilterQuestion) => PostFilterResult
   /** Whether the event may help a pod that this plugin rejected (upstream: queueing hint). */

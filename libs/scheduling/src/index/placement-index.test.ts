@@ -7,6 +7,8 @@ import { createPlacementIndex } from './placement-index.ts'
 import { RankSet } from './rank-set.ts'
 import { schedule } from '../framework/schedule.ts'
 import { Snapshot } from '../snapshot/snapshot.ts'
+import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import { createDice, randomNode, randomPod } from '../testing/generated-cluster.ts'
 import { testNode, testPod } from '../testing/test-objects.ts'
 
 const zones = ['a', 'b', 'c']
@@ -65,6 +67,14 @@ const podOf = (name: string, kind: number) => {
   })
 }
 
+/** What default constraints find out their selector from. */
+const ownerOf = (kind: 'services' | 'replicasets.apps') => ({
+  apiVersion: kind === 'services' ? 'v1' : 'apps/v1',
+  kind: kind === 'services' ? 'Service' : 'ReplicaSet',
+  metadata: { name: 'set', namespace: 'default', uid: kind, creationTimestamp: '2026-11-30T00:00:00Z' },
+  spec: { selector: kind === 'services' ? { app: 'web' } : { matchLabels: { app: 'web' } } },
+})
+
 const step = fc.oneof(
   { weight: 10, arbitrary: fc.record({ do: fc.constant('pod' as const), which: fc.nat(23) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('node' as const), which: fc.nat(9), kind: fc.nat(100) }) },
@@ -112,6 +122,66 @@ describe('placement index', () => {
     )
     expect(decided).toBeGreaterThan(500)
     expect(failed).toBeGreaterThan(50)
+  })
+
+  test('decides exactly as the plain path with every feature mixed: constraints of spread, affinity, owners, namespaces', () => {
+    const profile = createProfile(defaultConfiguration)
+    let decided = 0
+    let spread = 0
+    for (let seed = 0; seed < 60; seed++) {
+      const dice = createDice(seed)
+      const snapshot = new Snapshot()
+      for (const kind of ['services', 'replicasets.apps'] as const) snapshot.objects.apply(kind, ownerOf(kind), false)
+      const index = createPlacementIndex(snapshot, profile, seed)
+      const nodes = 3 + dice.roll(12)
+      for (let node = 0; node < nodes; node++) snapshot.setNode(randomNode(dice, `n${node}`))
+      // Pods of few kinds, so that an index is used many times.
+      const kinds = Array.from({ length: 6 }, (_, kind) => randomPod(dice, `kind-${kind}`))
+      const placed: Pod[] = []
+      for (let number = 0; number < 120; number++) {
+        const [gone] = placed.length > 0 && dice.once(4) ? placed.splice(dice.roll(placed.length), 1) : []
+        if (gone) snapshot.removePod(gone.metadata.uid)
+        if (dice.once(12)) snapshot.setNode(randomNode(dice, `n${dice.roll(nodes + 1)}`))
+        if (dice.once(40)) snapshot.removeNode(`n${dice.roll(nodes)}`)
+        const kind = dice.pick(kinds)
+        const object = { ...kind, metadata: { ...kind.metadata, name: `p${number}`, uid: `uid-p${number}` } }
+        const pod = snapshot.readPod(object)
+        const decision = index.schedule(pod)
+        expect(decision, `seed ${seed}, pod ${number}`).toEqual(schedule(pod, snapshot, profile, seed))
+        if (decision.node === undefined) continue
+        decided++
+        if (pod.shape.spread.length > 0 || pod.controller !== '') spread++
+        snapshot.assume(pod, decision.node)
+        placed.push(object)
+      }
+    }
+    expect(decided).toBeGreaterThan(2_000)
+    expect(spread).toBeGreaterThan(800)
+  })
+
+  test.each([
+    { title: 'hard, by host', nodes: 300, constraint: { topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'DoNotSchedule', maxSkew: 1 } },
+    { title: 'hard, by rack of many', nodes: 300, constraint: { topologyKey: 'rack', whenUnsatisfiable: 'DoNotSchedule', maxSkew: 2 } },
+    { title: 'soft, by rack of many', nodes: 300, constraint: { topologyKey: 'rack', whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 2 } },
+  ])('spreads exactly as the plain path over many domains: $title', ({ nodes, constraint }) => {
+    const profile = createProfile(defaultConfiguration)
+    const snapshot = new Snapshot()
+    const index = createPlacementIndex(snapshot, profile, 1)
+    for (let node = 0; node < nodes; node++) {
+      const labels = node % 17 === 3 ? {} : { rack: `r${node % 150}` }
+      snapshot.setNode(testNode(`n${node}`, { labels, allocatable: { cpu: '1', memory: '2Gi', pods: '3' } }))
+    }
+    const labels = { app: 'web' }
+    const topologySpreadConstraints = [{ ...constraint, labelSelector: { matchLabels: labels } }]
+    const names: string[] = []
+    for (let number = 0; number < 350; number++) {
+      const pod = snapshot.readPod(testPod(`p${number}`, { metadata: { labels }, spec: { topologySpreadConstraints } }))
+      const decision = index.schedule(pod)
+      expect(decision, `pod ${number}`).toEqual(schedule(pod, snapshot, profile, 1))
+      if (decision.node) snapshot.assume(pod, decision.node)
+      names.push(pod.uid)
+      if (number % 5 === 4) snapshot.removePod(names[Math.trunc(number / 3)]!)
+    }
   })
 
   test('ties depend on the seed and the uid, and spread over the nodes', () => {
@@ -185,8 +255,8 @@ test('a rank set finds the first member at or after a rank', () => {
       const members = [...new Set(added)].filter((rank) => !deleted.includes(rank)).sort((a, b) => a - b)
       expect(set.size).toBe(members.length)
       expect(set.next(from)).toBe(members.find((rank) => rank >= from) ?? -1)
-      expect(members.map((_, place) => set.at(place))).toEqual(members)
-      expect(set.at(members.length)).toBe(-1)
+      expect(members.map((_, place) => RankSet.at([set], place))).toEqual(members)
+      expect(RankSet.at([set], members.length)).toBe(-1)
     }),
   )
 })

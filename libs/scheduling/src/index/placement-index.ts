@@ -7,6 +7,7 @@ import { type Decision, schedule } from '../framework/schedule.ts'
 import { podPoint } from '../framework/tie-break.ts'
 import type { PodInfo } from '../snapshot/pod-info.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { type Classification, CombinedClasses } from './combined-classes.ts'
 import { buildOrder, type Order, ShapeIndex } from './shape-index.ts'
 
 export interface PlacementIndex {
@@ -56,13 +57,19 @@ export function createPlacementIndex(snapshot: Snapshot, profile: Profile, seed:
     return decision
   }
 
-  const indexFor = (pod: PodInfo, key: string, signed: readonly Plugin[]): ShapeIndex => {
+  /** Undefined when a plugin cannot follow pods like this one. */
+  const indexFor = (pod: PodInfo, key: string, signed: readonly Plugin[]): ShapeIndex | undefined => {
     const nodes = currentOrder()
     let index = shapes.get(key)
     if (index?.isCurrent) shapes.delete(key)
     else {
-      const trackers = signed.map((plugin) => ({ plugin, tracker: plugin.track!(pod, snapshot) }))
-      index = new ShapeIndex(pod, profile, nodes, trackers)
+      const classifications: Classification[] = []
+      for (const plugin of signed) {
+        const classifier = plugin.classify!(pod, snapshot)
+        if (classifier === undefined) return undefined
+        classifications.push({ plugin, classifier })
+      }
+      index = new ShapeIndex(pod, profile, nodes, new CombinedClasses(profile, classifications))
       if (shapes.size >= shapesIndexedMax(nodes.nodes.length)) shapes.delete(shapes.keys().next().value!)
     }
     shapes.set(key, index)
@@ -75,6 +82,7 @@ export function createPlacementIndex(snapshot: Snapshot, profile: Profile, seed:
       // What nominated pods keep from others is not indexed.
       if (sign === undefined || snapshot.nominations.concern(pod)) return schedule(pod, snapshot, profile, seed)
       const index = indexFor(pod, sign.key, sign.signed)
+      if (index === undefined) return schedule(pod, snapshot, profile, seed)
       index.refresh(snapshot)
       if (index.feasible === 0) return failed(pod, sign.key)
       const top = index.best(podPoint(seed, pod.uid))
@@ -92,7 +100,7 @@ function signOf(pod: PodInfo, snapshot: Snapshot, profile: Profile) {
     const sign = plugin.sign?.(pod, snapshot)
     if (sign === undefined) return undefined
     if (sign === '') continue
-    if (plugin.track === undefined) return undefined
+    if (plugin.classify === undefined) return undefined
     key = `${key} ${plugin.name} ${sign}`
     signed.push(plugin)
   }

@@ -38,14 +38,20 @@ export class RankSet {
     this.#size--
   }
 
-  /** The member in the nth place (from 0), or -1. */
-  at(place: number): number {
-    if (place >= this.#size) return -1
+  /** Of disjoint sets of one capacity together: the member in the nth place (from 0), or -1. */
+  static at(sets: readonly RankSet[], place: number): number {
+    if (place >= sizeOf(sets)) return -1
     let left = place
     let block = 0
-    while (left >= this.#counts[block]!) left -= this.#counts[block++]!
+    for (; ; block++) {
+      let here = 0
+      for (const set of sets) here += set.#counts[block]!
+      if (left < here) break
+      left -= here
+    }
     for (let word = block << 5; ; word++) {
-      let bits = this.#words[word]!
+      let bits = 0
+      for (const set of sets) bits |= set.#words[word]!
       const here = countBits(bits)
       if (left >= here) {
         left -= here
@@ -72,6 +78,23 @@ export class RankSet {
     }
     return -1
   }
+}
+
+/** Of disjoint sets together: how many members. */
+export function sizeOf(sets: readonly RankSet[]): number {
+  let size = 0
+  for (const set of sets) size += set.size
+  return size
+}
+
+/** Of several sets together: the first member that is at least `from`, or -1. */
+export function nextMember(sets: readonly RankSet[], from: number): number {
+  let first = -1
+  for (const set of sets) {
+    const rank = set.next(from)
+    if (rank >= 0 && (first < 0 || rank < first)) first = rank
+  }
+  return first
 }
 
 const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits)

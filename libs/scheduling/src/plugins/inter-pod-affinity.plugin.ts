@@ -1,12 +1,12 @@
 // InterPodAffinity: affinity and anti-affinity between pods, required and preferred, of the pod to be placed and of those
 // that are placed already.
 import type { ClusterEvent, Plugin } from '../framework/framework.ts'
-import { createNodeDomains } from '../counts/node-domains.ts'
 import { createPodCounts } from '../counts/pod-counts.ts'
 import { scoreMax } from '../framework/framework.ts'
 import type { PodInfo } from '../snapshot/pod-info.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type AffinityTerm, selects } from './affinity-terms.ts'
+import { AffinityClasses } from './inter-pod-affinity.classes.ts'
 import { type AffinityArguments, AffinityView } from './inter-pod-affinity.view.ts'
 
 export const defaultAffinityArguments: AffinityArguments = {
@@ -28,18 +28,7 @@ export const createInterPodAffinity = (options: AffinityArguments): Plugin => ({
   normalize: (raw, { lowest, highest }) =>
     highest === lowest ? 0 : Math.trunc(scoreMax * ((raw - lowest) / (highest - lowest))),
   sign: (pod, snapshot) => signOf(pod, snapshot),
-  track: (pod, snapshot) => {
-    const view = new AffinityView(pod, snapshot, options)
-    const domains = snapshot.stateOf(createNodeDomains)
-    return {
-      filter: view.filter,
-      ...(view.scores ? { score: view.score } : {}),
-      changed: view.createFollower((topologyKey, value) => domains.in(topologyKey, value)),
-      get isCurrent() {
-        return view.isCurrent
-      },
-    }
-  },
+  classify: (pod, snapshot) => new AffinityClasses(new AffinityView(pod, snapshot, options), snapshot),
   wakes,
   wakesByLabels: true,
 })

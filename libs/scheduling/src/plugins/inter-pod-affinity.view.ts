@@ -23,7 +23,7 @@ const selectionOf = (terms: readonly AffinityTerm[], home: string, labelsOf: Nam
   dependsOnNamespaces: terms.some(({ namespaceSelector }) => namespaceSelector && !namespaceSelector.everything),
 })
 
-interface Weighted {
+export interface Weighted {
   readonly domains: Domains
   readonly weight: number
 }
@@ -37,13 +37,13 @@ export class AffinityView {
   readonly #pod: PodInfo
   readonly #counts: PodCounts
   readonly #labelsOf: NamespaceLabels
-  readonly #required: readonly Domains[]
+  readonly required: readonly Domains[]
   readonly #anti: readonly { readonly term: AffinityTerm; readonly domains: Domains }[]
   readonly #existing: readonly CarriedTerm[]
-  readonly #weighted: readonly Weighted[]
+  readonly weighted: readonly Weighted[]
   readonly #groups: PodGroup[] = []
   /** Whether the pod would be selected by its own terms: the first of a group may go anywhere. */
-  readonly #selectsItself: boolean
+  readonly selectsItself: boolean
 
   constructor(pod: PodInfo, snapshot: Snapshot, options: AffinityArguments) {
     this.#pod = pod
@@ -51,13 +51,13 @@ export class AffinityView {
     this.#labelsOf = (namespace) => snapshot.objects.namespaceLabels(namespace)
     const { required = [], requiredAnti = [], preferred = [] } = pod.shape.terms ?? {}
     const all = required.length === 0 ? undefined : this.#groupOf(required)
-    this.#required = required.map(({ topologyKey }) => all!.by(topologyKey))
-    this.#selectsItself = required.every((term) => selects(term, pod.namespace, pod, this.#labelsOf, false))
+    this.required = required.map(({ topologyKey }) => all!.by(topologyKey))
+    this.selectsItself = required.every((term) => selects(term, pod.namespace, pod, this.#labelsOf, false))
     this.#anti = requiredAnti.map((term) => ({ term, domains: this.#groupOf([term]).by(term.topologyKey) }))
     const matching = this.#counts.matching(pod)
     this.#existing = matching.filter(({ kind }) => kind === 'anti')
     const ignoresOthers = options.ignorePreferredTermsOfExistingPods && preferred.length === 0
-    this.#weighted = [
+    this.weighted = [
       ...preferred.map((term) => ({ domains: this.#groupOf([term]).by(term.topologyKey), weight: term.weight })),
       ...(ignoresOthers ? [] : matching.flatMap((carried) => weightedBy(carried, options))),
     ]
@@ -65,11 +65,16 @@ export class AffinityView {
 
   /** Upstream: Skip. It depends on pods that are placed, so that then the terms of nominated pods are not looked at either. */
   get filters(): boolean {
-    return this.#required.length > 0 || this.#anti.length > 0 || this.#existing.some(({ domains }) => domains.total > 0)
+    return this.required.length > 0 || this.#anti.length > 0 || this.#existing.some(({ domains }) => domains.total > 0)
+  }
+
+  /** Where a node must not be, if anything is counted there. */
+  get forbidding(): readonly Domains[] {
+    return [...this.#anti.map(({ domains }) => domains), ...this.#existing.map(({ domains }) => domains)]
   }
 
   get scores(): boolean {
-    return this.#weighted.length > 0
+    return this.weighted.length > 0
   }
 
   readonly filter = (node: NodeInfo, changes?: PodChanges): Rejection | undefined => {
@@ -88,41 +93,13 @@ export class AffinityView {
 
   readonly score = (node: NodeInfo): number => {
     let sum = 0
-    for (const { domains, weight } of this.#weighted) sum += domains.at(node) * weight
+    for (const { domains, weight } of this.weighted) sum += domains.at(node) * weight
     return sum
-  }
-
-  /** Follows the counters: which nodes are judged differently than at the last call, or undefined for all. */
-  createFollower(nodesIn: (topologyKey: string, value: string) => Iterable<NodeInfo>) {
-    const logs = [
-      ...[...this.#required, ...this.#anti.map(({ domains }) => domains), ...this.#existing.map(({ domains }) => domains)]
-        .map((domains) => ({ domains, log: domains.transitions })),
-      ...this.#weighted.map(({ domains }) => ({ domains, log: domains.changes })),
-    ].map((one) => ({ ...one, seen: one.log.count }))
-    let wereNone = this.#areNone()
-    return (): Set<NodeInfo> | undefined => {
-      const areNone = this.#areNone()
-      let isAll = areNone !== wereNone
-      wereNone = areNone
-      const nodes = new Set<NodeInfo>()
-      for (const one of logs) {
-        if (one.log.count === one.seen) continue
-        const values = one.log.since(one.seen)
-        one.seen = one.log.count
-        if (values === undefined) isAll = true
-        else for (const value of values) for (const node of nodesIn(one.domains.topologyKey, value)) nodes.add(node)
-      }
-      return isAll ? undefined : nodes
-    }
   }
 
   /** False once its counters are not kept any more. */
   get isCurrent(): boolean {
     return !this.#groups.some(({ isDropped }) => isDropped)
-  }
-
-  #areNone(): boolean {
-    return this.#required.every(({ total }) => total === 0)
   }
 
   #groupOf(terms: readonly AffinityTerm[]): PodGroup {
@@ -132,18 +109,18 @@ export class AffinityView {
   }
 
   #satisfiesAffinity(node: NodeInfo, changes: PodChanges | undefined): boolean {
-    if (this.#required.length === 0) return true
+    if (this.required.length === 0) return true
     const { required } = this.#pod.shape.terms!
     const delta = this.#changed(required, changes)
     let exist = true
     let total = 0
-    for (const domains of this.#required) {
+    for (const domains of this.required) {
       if (!Object.hasOwn(node.labels, domains.topologyKey)) return false
       if (domains.at(node) + delta <= 0) exist = false
       total += domains.total + delta
     }
     // The first pod of a group that wants to be together may go anywhere.
-    return exist || (total === 0 && this.#selectsItself)
+    return exist || (total === 0 && this.selectsItself)
   }
 
   /** How many more of the pods that all these terms select are on the node that is tried out. */

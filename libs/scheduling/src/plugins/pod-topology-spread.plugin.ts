@@ -4,6 +4,7 @@ import type { PodInfo } from '../snapshot/pod-info.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { defaultSelector } from './default-selector.ts'
 import { type BoundConstraint, bindConstraint, hasAllKeys, spreadFilter, spreadScore, unjudged } from './pod-topology-spread.view.ts'
+import { createSpreadClasses } from './pod-topology-spread.classes.ts'
 import { compileConstraint, type SpreadConstraint } from './spread-constraints.ts'
 
 export interface SpreadArguments {
@@ -24,6 +25,8 @@ export function createPodTopologySpread({ defaultingType, defaultConstraints }: 
   const isSystem = defaultingType === 'System'
   const defaults = (isSystem ? systemConstraints : defaultConstraints).map(compileConstraint)
   const constraintsOf = (pod: PodInfo, snapshot: Snapshot) => bind(pod, snapshot, defaults)
+  // Nodes without a zone still get an even share of pods by the defaults of the system.
+  const requiresAll = ({ shape }: PodInfo): boolean => shape.spread.length > 0 || !isSystem
   return {
     name: 'PodTopologySpread',
     preFilter: (pod, snapshot) => {
@@ -32,19 +35,26 @@ export function createPodTopologySpread({ defaultingType, defaultConstraints }: 
     },
     preScore: (pod, snapshot, feasible) => {
       const soft = constraintsOf(pod, snapshot).filter(({ isHard }) => !isHard)
-      if (soft.length === 0) return undefined
-      // Nodes without a zone still get an even share of pods by the defaults of the system.
-      const requiresAll = pod.shape.spread.length > 0 || !isSystem
-      return spreadScore(pod, snapshot, soft, requiresAll, feasible)
+      return soft.length === 0 ? undefined : spreadScore(pod, snapshot, soft, requiresAll(pod), feasible)
     },
     normalize: (raw, { lowest, highest }) =>
       highest === 0 ? scoreMax : Math.trunc((scoreMax * (highest + lowest - raw)) / highest),
     unjudged,
-    // Where pods of the kind are changes with every decision, and with it every node's verdict: such pods are decided alone.
-    sign: (pod, snapshot) => (constraintsOf(pod, snapshot).length === 0 ? '' : undefined),
+    sign: (pod, snapshot) => signOf(pod, constraintsOf(pod, snapshot)),
+    classify: (pod, snapshot) => createSpreadClasses(pod, snapshot, constraintsOf(pod, snapshot), requiresAll(pod)),
     wakes,
     wakesByLabels: true,
   }
+}
+
+/** What the constraints, which are part of the pod's shape or the same for all, mean for this pod. */
+function signOf(pod: PodInfo, constraints: readonly BoundConstraint[]): string {
+  if (constraints.length === 0) return ''
+  const selected = constraints.map(({ selector }) => [
+    selector.everything || selector.nothing ? '' : selector.requirements,
+    selector.matches(pod.labels),
+  ])
+  return JSON.stringify([pod.namespace, selected])
 }
 
 /** The pod's own constraints, or the defaults with a selector of their own. */

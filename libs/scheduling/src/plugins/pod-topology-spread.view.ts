@@ -9,7 +9,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts'
 import type { SpreadConstraint } from './spread-constraints.ts'
 import { isTolerated } from './tolerations.ts'
 
-const hostname = 'kubernetes.io/hostname'
+export const hostname = 'kubernetes.io/hostname'
 const reason = "node(s) didn't match pod topology spread constraints"
 const mismatch: Rejection = { reasons: [reason], resolvable: true }
 const missingLabel: Rejection = { reasons: [`${reason} (missing required label)`], resolvable: false }

@@ -8,8 +8,11 @@ import type { ServiceAccountAuthenticator, TokenVerdict } from './service-accoun
 import type { Lookup } from './service-account-tokens.ts'
 
 export interface Authenticator {
-  /** Undefined when nobody could be recognised. `invalid` credentials are never taken for anonymous. */
-  authenticate(socket: TLSSocket, authorization: string | undefined): Promise<Authenticated | undefined>
+  /** Undefined when nobody could be recognised. `invalid` credentials are never taken for anonymous. No promise where none is needed. */
+  authenticate(
+    socket: TLSSocket,
+    authorization: string | undefined,
+  ): Authenticated | undefined | Promise<Authenticated | undefined>
   /** For one of these audiences; for the API server's own by default. */
   authenticateToken(token: string, audiences?: readonly string[]): Promise<TokenVerdict>
 }
@@ -78,14 +81,11 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
 
   return {
     authenticateToken: byToken,
-    async authenticate(socket, authorization) {
+    authenticate(socket, authorization) {
       const { user, endMs, isShown } = certificateOf(socket)
       if (user && deps.nowMs() < endMs) return { user }
       const token = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1]
-      if (token !== undefined) {
-        const verdict = await byToken(token)
-        return 'error' in verdict ? undefined : verdict
-      }
+      if (token !== undefined) return byToken(token).then((verdict) => ('error' in verdict ? undefined : verdict))
       // Who shows a certificate that nobody trusts is not nobody. A header of another scheme is not looked at.
       return isShown || deps.anonymous === false ? undefined : { user: anonymous }
     },

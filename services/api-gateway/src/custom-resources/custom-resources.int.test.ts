@@ -8,7 +8,7 @@ import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type ApiGateway, createApiGateway } from '../api-gateway.ts'
 
 const admin = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
@@ -43,17 +43,8 @@ async function must(client: ApiClient, request: ApiRequest): Promise<Extract<Api
   return result
 }
 
-async function eventually<Value>(check: () => Promise<Value>, timeoutMs = 5_000): Promise<Value> {
-  const endMs = performance.now() + timeoutMs
-  for (;;) {
-    try {
-      return await check()
-    } catch (error) {
-      if (performance.now() > endMs) throw error
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
-  }
-}
+/** Until the assertions hold. */
+const holds = (check: () => Promise<void>, timeout = 5_000): Promise<void> => vi.waitFor(check, { timeout, interval: 10 })
 
 const sent = (crd: CustomResourceDefinition): JsonObject => {
   const { status: _, metadata, ...rest } = crd
@@ -70,7 +61,7 @@ const conditionsOf = async (client: ApiClient, name: string): Promise<Record<str
 }
 
 const established = (client: ApiClient, name: string) =>
-  eventually(async () => {
+  holds(async () => {
     expect(await conditionsOf(client, name)).toMatchObject({ Established: 'True InitialNamesAccepted' })
   }, establishMs)
 
@@ -92,7 +83,7 @@ describe('a definition', () => {
     const { object: read } = await must(first, { verb: 'get', ...widgets, name: 'a' })
     expect(read).toMatchObject({ kind: 'Widget', spec: { x: 1 }, metadata: { generation: 1 } })
     await must(second, { verb: 'delete', ...definitions, name: 'widgets.example.com' })
-    await eventually(async () => {
+    await holds(async () => {
       const gone = await first.request({ verb: 'get', ...definitions, name: 'widgets.example.com' })
       expect(gone.ok).toBe(false)
     })
@@ -111,7 +102,7 @@ describe('a definition', () => {
     held['metadata'].finalizers = ['example.com/hold']
     await must(first, { verb: 'create', ...gadgets, body: held })
     await must(first, { verb: 'delete', ...definitions, name: 'gadgets.example.com' })
-    await eventually(async () => {
+    await holds(async () => {
       expect(await conditionsOf(first, 'gadgets.example.com')).toMatchObject({ Terminating: 'True InstanceDeletionInProgress' })
     })
     const late = await second.request({ verb: 'create', ...gadgets, body: object('Gadget', 'late') })
@@ -125,7 +116,7 @@ describe('a definition', () => {
     }).catch((error: Error) => {
       throw new Error(`the finalizer cannot be taken away: ${error.message}`)
     })
-    await eventually(async () => {
+    await holds(async () => {
       expect((await first.request({ verb: 'get', ...definitions, name: 'gadgets.example.com' })).ok).toBe(false)
     })
   })
@@ -136,7 +127,7 @@ describe('a definition', () => {
     const rival = definitionOf({ kind: 'Pear' })
     rival.spec.names.kind = 'Apple'
     await define(second, rival)
-    await eventually(async () => {
+    await holds(async () => {
       expect(await conditionsOf(first, 'pears.example.com')).toMatchObject({
         NamesAccepted: 'False KindConflict',
         Established: 'False NotAccepted',
@@ -176,7 +167,7 @@ describe('versions and schemas', () => {
     crd.spec.versions = [version('v1', false, { a }), version('v2', true, { a, b })]
     await must(first, { verb: 'update', ...definitions, name: 'things.example.com', body: crd as unknown as JsonObject })
     for (const client of [first, second]) {
-      await eventually(async () => {
+      await holds(async () => {
         expect(await read(client, 'v2')).toMatchObject({ apiVersion: 'example.com/v2', spec: { a: '1', b: 7 } })
       })
       expect((await read(client, 'v1'))['spec']).toEqual({ a: '1' })
@@ -218,7 +209,7 @@ describe('versions and schemas', () => {
       query: { fieldManager: 'tester' },
       body: applied,
     })
-    await eventually(async () => {
+    await holds(async () => {
       const { object: read } = await must(first, { verb: 'get', ...meters, name: 'm' })
       expect(read['spec']).toEqual({ count: largest, filled: odd, note: 'y' })
     })

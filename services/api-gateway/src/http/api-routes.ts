@@ -21,7 +21,7 @@ import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
 import type { Kinds } from '../store/kinds.ts'
 import { isTimeless, type Past, pastIsReadOnly, tellsKinds } from '../time-travel/views.ts'
-import { authenticate, type AuthenticationDeps } from './authentication-hook.ts'
+import { authenticate, type AuthenticatedRequest, type AuthenticationDeps } from './authentication-hook.ts'
 import type { HttpReply, HttpRequest, HttpServer } from './fastify-types.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
 import { eventsPath, logPath, type RawLogDeps, serveLogDescription, serveRawEvents } from './raw-log-routes.ts'
@@ -65,25 +65,36 @@ export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 
 
 /** Everything that needs credentials. */
 export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): void {
-  // Before the body is read: who is refused sends none.
-  server.addHook('onRequest', async (request, reply) => {
-    const { user, warning, session } = await authenticate(deps, request)
-    if (session) checkSessionUse(session, user, request)
-    request.user = user
-    if (warning !== undefined) warn(reply, [warning])
-  })
-  // Before the body is read, too: it goes on as it comes.
-  server.addHook('onRequest', async (request, reply) => {
-    const info = /^\/at\//.test(request.path) ? undefined : resourcePathOf(request.path)
-    if (!info || !connects(info)) return undefined
-    await serveResource(deps, deps.operations, info, request, reply)
-    return reply
+  // Before the body is read: who is refused sends none. Every request passes here: no promise is made where none is needed.
+  server.addHook('onRequest', (request, reply, done) => {
+    const proceed = ({ user, warning, session }: AuthenticatedRequest): void => {
+      request.user = user
+      if (warning !== undefined) warn(reply, [warning])
+      try {
+        if (session) checkSessionUse(session, user, request)
+        request.resource = request.path.startsWith('/at/') ? undefined : resourcePathOf(request.path)
+      } catch (error) {
+        done(error as Error)
+        return
+      }
+      // Before the body is read, too: it goes on as it comes.
+      if (request.resource && connects(request.resource))
+        serveResource(deps, deps.operations, request.resource, request, reply).catch(done)
+      else done()
+    }
+    let found: AuthenticatedRequest | Promise<AuthenticatedRequest>
+    try {
+      found = authenticate(deps, request)
+    } catch (error) {
+      return done(error as Error)
+    }
+    if (found instanceof Promise) found.then(proceed, done)
+    else proceed(found)
   })
   const route = (method: readonly string[], url: string, serve: Serve): void =>
     void server.route({ method: [...method], url, handler: handler(serve) })
   const resources: Serve = async (request, reply) => {
-    const info = resourcePathOf(request.path)
-    if (info) await serveResource(deps, deps.operations, info, request, reply)
+    if (request.resource) await serveResource(deps, deps.operations, request.resource, request, reply)
     else await serveNonResource(deps, deps.operations, request, reply)
   }
   route(methods, '/api/*', resources)

@@ -22,23 +22,29 @@ export interface AuthenticationDeps {
   readonly sessions: Sessions
 }
 
-/** Throws 401 for credentials that nobody knows, and for none where anonymous requests are refused. */
-export async function authenticate(
-  { authenticator, authorizer, sessions }: AuthenticationDeps,
+export type AuthenticatedRequest = Authenticated & { readonly session?: Session }
+
+/**
+ * Throws 401 for credentials that nobody knows, and for none where anonymous requests are refused. Who shows a certificate is
+ * known at once: no promise is made then.
+ */
+export function authenticate(
+  deps: AuthenticationDeps,
   request: HttpRequest,
-): Promise<Authenticated & { readonly session?: Session }> {
-  const { raw } = request
-  const session = sessionOfPage(sessions, raw)
-  if (!session) refuseForeignPage(request)
-  const found = session ? await whoseSession(authenticator, session) : await whoAsks(authenticator, raw)
-  if (!found) throw new ApiError(unauthorized())
-  const user = impersonate(found.user, raw.rawHeaders, authorizer, () => actionOf(request))
-  return { ...found, user, ...(session ? { session } : {}) }
+): AuthenticatedRequest | Promise<AuthenticatedRequest> {
+  const { authenticator, sessions } = deps
+  const session = sessionOfPage(sessions, request.raw)
+  if (session) {
+    return userOfSession(authenticator, session).then((user) => ({ ...authenticated(deps, request, user && { user }), session }))
+  }
+  refuseForeignPage(request)
+  const found = whoAsks(authenticator, request.raw)
+  return found instanceof Promise ? found.then((later) => authenticated(deps, request, later)) : authenticated(deps, request, found)
 }
 
-async function whoseSession(authenticator: Authenticator, session: Session): Promise<Authenticated | undefined> {
-  const user = await userOfSession(authenticator, session)
-  return user && { user }
+function authenticated({ authorizer }: AuthenticationDeps, request: HttpRequest, found: Authenticated | undefined): Authenticated {
+  if (!found) throw new ApiError(unauthorized())
+  return { ...found, user: impersonate(found.user, request.raw.rawHeaders, authorizer, () => actionOf(request)) }
 }
 
 /** What is asked for, as authorizers see it; undefined for a path that nobody can read. */
@@ -55,12 +61,12 @@ function actionOf({ method, path: whole, searchParams }: HttpRequest): Action | 
   }
 }
 
-async function whoAsks(authenticator: Authenticator, raw: RawRequest): Promise<Authenticated | undefined> {
+function whoAsks(authenticator: Authenticator, raw: RawRequest): ReturnType<Authenticator['authenticate']> {
   const authorization = header(raw, 'authorization')
   if (authorization === undefined && isWebSocketRequest(raw)) {
     const { token, invalid } = readProtocols(header(raw, 'sec-websocket-protocol'))
     if (invalid) return undefined
-    if (token !== undefined) return await authenticator.authenticate(raw.socket as TLSSocket, `Bearer ${token}`)
+    if (token !== undefined) return authenticator.authenticate(raw.socket as TLSSocket, `Bearer ${token}`)
   }
-  return await authenticator.authenticate(raw.socket as TLSSocket, authorization)
+  return authenticator.authenticate(raw.socket as TLSSocket, authorization)
 }

@@ -2,6 +2,7 @@
 // used of either is the same, so the types of HTTP/2 stand for both.
 import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { User } from '@shiplog/domain/strategy'
+import type { ResourcePath } from './request-info.ts'
 import type { RequestLabels } from './request-metrics.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
 
@@ -18,6 +19,8 @@ declare module 'fastify' {
     /** The path without `/at/<moment>`, as it was sent. */
     path: string
     searchParams: URLSearchParams
+    /** What the path names of the present; set by the authentication hook. */
+    resource: ResourcePath | undefined
     /** Who asks; set by the authentication hook. */
     user: User
     /** What is counted of it; set once the resource is known. */

@@ -87,6 +87,7 @@ function newServer({ tls, logger }: HttpServerDeps): HttpServer {
   server.decorateRequest('path', '')
   server.decorateRequest('searchParams')
   server.decorateRequest('user')
+  server.decorateRequest('resource')
   server.decorateRequest('labels')
   server.decorateRequest('inFlight')
   return server

@@ -19,29 +19,38 @@ const namespaceSubresources = new Set(['status', 'finalize'])
 /** Undefined when the path is not of a resource (`/version`, `/apis/apps/v1`); throws URIError on broken escapes. */
 export function parseResourcePath(path: string): ResourcePath | undefined {
   // Decoded first, as upstream: an escaped slash is a slash.
-  const parts = (path.includes('%') ? decodeURIComponent(path) : path).split('/').filter((part) => part !== '')
-  let group = ''
-  let rest: string[]
-  if (parts[0] === 'api' && parts.length >= 3) {
-    rest = parts.slice(1)
-  } else if (parts[0] === 'apis' && parts.length >= 4) {
-    group = parts[1]!
-    rest = parts.slice(2)
-  } else {
-    return undefined
-  }
-  const version = rest.shift()!
-  const watch = rest[0] === 'watch'
-  if (watch) rest.shift()
+  const parts = partsOf(path.includes('%') ? decodeURIComponent(path) : path)
+  const isCore = parts[0] === 'api'
+  if (!isCore && parts[0] !== 'apis') return undefined
+  let at = isCore ? 1 : 2
+  if (parts.length < at + 2) return undefined
+  const group = isCore ? '' : parts[1]!
+  const version = parts[at++]!
+  const watch = parts[at] === 'watch'
+  if (watch) at++
   let namespace = ''
-  if (rest[0] === 'namespaces' && rest.length > 1) {
-    const isNamespaceItself = rest.length === 2 || (rest.length === 3 && namespaceSubresources.has(rest[2]!))
+  const behind = parts.length - at
+  if (parts[at] === 'namespaces' && behind > 1) {
+    const isNamespaceItself = behind === 2 || (behind === 3 && namespaceSubresources.has(parts[at + 2]!))
     if (!isNamespaceItself) {
-      namespace = rest[1]!
-      rest = rest.slice(2)
+      namespace = parts[at + 1]!
+      at += 2
     }
   }
-  const [resource, name = '', subresource = '', ...more] = rest
+  const resource = parts[at]
   if (!resource) return undefined
-  return { group, version, resource, name, subresource, rest: more.join('/'), namespace, watch }
+  const rest = parts.length > at + 3 ? parts.slice(at + 3).join('/') : ''
+  return { group, version, resource, name: parts[at + 1] ?? '', subresource: parts[at + 2] ?? '', rest, namespace, watch }
+}
+
+/** What stands between slashes; nothing between two of them counts for nothing. Every request comes here. */
+function partsOf(path: string): readonly string[] {
+  const parts: string[] = []
+  for (let from = 0; from < path.length; ) {
+    const slash = path.indexOf('/', from)
+    const end = slash < 0 ? path.length : slash
+    if (end > from) parts.push(path.slice(from, end))
+    from = end + 1
+  }
+  return parts
 }

@@ -102,17 +102,20 @@ export interface SendDeps {
   readonly logger: Logger
 }
 
-/** Sends an object or a list, as JSON, YAML or protobuf. */
-export async function sendBody(
+/** Sends an object or a list, as JSON, YAML or protobuf. A small answer in JSON goes out at once. */
+export function sendBody(
   deps: SendDeps,
   request: HttpRequest,
   reply: HttpReply,
   representation: Representation,
   body: ListBody,
-): Promise<void> {
-  if (representation.as !== 'table' && representation.protobuf) await sendProtobuf(deps, request, reply, body)
-  else if (representation.yaml) await sendYaml(deps, request, reply, body)
-  else await sendJson(deps, request, reply, body)
+): Promise<void> | undefined {
+  if (representation.as !== 'table' && representation.protobuf) return sendProtobuf(deps, request, reply, body)
+  if (representation.yaml) return sendYaml(deps, request, reply, body)
+  const { pieces, bytes } = body
+  if (bytes === undefined || bytes >= partBytes) return sendJson(deps, request, reply, body)
+  sendBytes(reply.header('content-type', jsonType), lineOf(pieces, bytes + newline.length))
+  return undefined
 }
 
 const yamlType = 'application/yaml'
@@ -160,17 +163,12 @@ async function sendJson(
   reply: HttpReply,
   { pieces, bytes }: ListBody,
 ): Promise<void> {
-  const length = bytes === undefined ? undefined : bytes + newline.length
-  if (length !== undefined && length <= partBytes) {
-    sendBytes(reply.header('content-type', jsonType), lineOf(pieces, length))
-    return
-  }
   using _room = await deps.outgoing.admit(user.name, heldBytesOfAnswer)
   const [indent, gzip] = [wantsIndentOf(raw), wantsGzip(raw)]
   const response = takeOver(reply, {
     'content-type': jsonType,
     ...(gzip ? gzipHeaders : {}),
-    ...(length === undefined || gzip || indent ? {} : { 'content-length': length }),
+    ...(bytes === undefined || gzip || indent ? {} : { 'content-length': bytes + newline.length }),
   })
   await sendTaken(deps, response, withNewline(indent ? indentedPieces(pieces) : pieces), gzip)
 }

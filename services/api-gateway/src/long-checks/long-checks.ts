@@ -61,7 +61,7 @@ export function createLongChecks({ clock, timeoutMs = longCheckTimeoutMs }: Long
   }
 
   const questionOf = (input: LongCheckInput): Question => {
-    if (input.of === 'built-in') return { input: JSON.stringify(input), forget: false }
+    if (input.of !== 'resource') return { input: JSON.stringify(input), forget: false }
     const { schema, ...rest } = input
     const number = numberOf(schema)
     const forget = told.size >= schemasMax

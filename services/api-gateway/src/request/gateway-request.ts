@@ -38,6 +38,8 @@ export interface GatewayRequest {
   /** The field manager of a write that names none. */
   readonly defaultManager: string
   readonly requestId: string
+  /** Adds to what the audit log says of the request; absent where nothing is audited. */
+  readonly annotate?: (key: string, value: string) => void
   readonly provenance: Provenance
   /** Create only: refuse a name that an object had before (see ApiRequest.onlyNew). */
   readonly onlyNew?: boolean

@@ -8,9 +8,11 @@ import type { AdmissionAttributes, AdmissionPlugin, Charge } from '@shiplog/doma
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
 import type { DecisionContext } from '@shiplog/domain/strategy'
-import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
+import { type AdmissionNotes, type AsyncAdmissionPlugin, createAdmissionNotes } from '@shiplog/domain/write/async-admission'
 import {
+  admitAgain,
   attributesOf,
+  chargesOf,
   type DecidedWrite,
   mutateCreate,
   mutateUpdate,
@@ -29,6 +31,7 @@ import type { SubjectState } from '../store/projection.ts'
 import type { Version } from '../store/version.ts'
 import { decideOnce, mattersOf } from '@shiplog/domain/write/rounds'
 import type { Stream, Streams } from '../store/streams.ts'
+import { askedWrite } from './asked-write.ts'
 import { append, type Appended, type Charged, type DecidedEvent } from './append.ts'
 import type { DecisionBasis } from './decision-basis.ts'
 import { alreadyStamped, stampFor } from './field-ownership.ts'
@@ -78,20 +81,21 @@ export async function attemptCreate(
   const stamp = prepared.managed ? alreadyStamped : stampFor(request, undefined, write.context.nowMs)
   const { generated } = mutateCreate(write, draft, stamp)
   const { name } = draft.metadata
-  if (isAsync(target)) await mutateAsync(target, attributesOf(write, 'CREATE', name, draft, undefined))
+  const attributes = attributesOf(write, 'CREATE', name, draft, undefined)
+  const notes = createAdmissionNotes()
+  if (isAsked(target)) await mutateAsync(write, target, attributes, notes)
   const subject = subjectOf(request.resource, request.namespace, name)
   const isTaken = basis.current(groupResource, request.namespace, name) !== undefined
   const tombstone = basis.tombstone(subject)
-  const decided = await settledBy(settleCreateSteps(write, draft, { isTaken }), deps.makeLongCheck)
+  const settled = await settledBy(settleCreateSteps(write, draft, { isTaken }), deps.makeLongCheck)
+  const later = isAsked(target) ? await validateAsync(target, attributes, notes) : []
   if (isTaken) return { stored: false, result: { taken: name, generated } }
+  const decided = isAsked(target) ? { ...settled, charges: chargesOf(write, attributes, settled) } : settled
   if (tombstone && request.onlyNew) throw new ApiError(nameUsedBefore(request.resource, name))
   const seen = basisOf(target)
   if (tombstone && seen !== undefined && tombstone.sequence > seen) {
     throw new ApiError(decidedElsewhere(request.resource, name, tombstone.sequence))
   }
-  const later = isAsync(target)
-    ? await validateAsync(target, attributesOf(write, 'CREATE', name, draft, undefined))
-    : []
   const warnings = [...prepared.warnings, ...decided.warnings, ...later]
   if (write.dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings } }
   const appended = await store(deps, target, basis, { subject, decided, expected: tombstone ?? unused })
@@ -122,9 +126,12 @@ export async function attemptModify(
   const { draft, managed } = mutate(before, kind)
   checkVersion(resource, kind, before, draft)
   mutateUpdate(write, draft, before, managed ? alreadyStamped : stampFor(request, before, write.context.nowMs))
-  if (isAsync(target)) await mutateAsync(target, attributesOf(write, 'UPDATE', name, draft, before))
-  const decided = await settledBy(settleUpdateSteps(write, draft, before), deps.makeLongCheck)
-  const later = isAsync(target) ? await validateAsync(target, attributesOf(write, 'UPDATE', name, draft, before)) : []
+  const attributes = attributesOf(write, 'UPDATE', name, draft, before)
+  const notes = createAdmissionNotes()
+  if (isAsked(target)) await mutateAsync(write, target, attributes, notes)
+  const settled = await settledBy(settleUpdateSteps(write, draft, before), deps.makeLongCheck)
+  const later = isAsked(target) ? await validateAsync(target, attributes, notes) : []
+  const decided = isAsked(target) ? { ...settled, charges: chargesOf(write, attributes, settled) } : settled
   const warnings = [...decided.warnings, ...later]
   if (!decided.event) return { stored: false, result: { code, object: before, sequence: 0, warnings } }
   if (write.dryRun) {
@@ -151,8 +158,8 @@ export async function attemptDelete(
   const write = { ...writeOf(deps, target, basis), dryRun: command.dryRun }
   const { before } = beforeOf(request, version)
   const decided = settleDelete(write, before, command)
-  const later = isAsync(target)
-    ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before))
+  const later = isAsked(target)
+    ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before), createAdmissionNotes())
     : []
   const warnings = [...decided.warnings, ...later]
   if (!decided.event) return { stored: false, result: { code: 200, object: before, sequence: 0, warnings } }
@@ -174,7 +181,7 @@ function beforeOf({ kind }: GatewayRequest, version: Version): { before: KubeObj
 
 const unused: SubjectState = { sequence: 0, checksum: '' }
 
-const writeOf = (deps: AttemptDeps, { request, kind }: Target, basis: DecisionBasis): Write => ({
+const writeOf = (deps: AttemptDeps, { request, kind, asyncAdmission }: Target, basis: DecisionBasis): Write => ({
   kind,
   requested: request.resource,
   subresource: request.subresource,
@@ -184,20 +191,45 @@ const writeOf = (deps: AttemptDeps, { request, kind }: Target, basis: DecisionBa
   admission: deps.admission,
   reader: basis,
   held: basis,
+  chargesLater: asyncAdmission.length > 0,
 })
 
-/** Whether the write waits for others. */
-export const isAsync = ({ asyncAdmission }: Target): boolean => asyncAdmission.length > 0
+/** Whether others have a say in the write. */
+const isAsked = ({ asyncAdmission }: Target): boolean => asyncAdmission.length > 0
 
-async function mutateAsync({ asyncAdmission, kind }: Target, attributes: AdmissionAttributes): Promise<void> {
-  for (const plugin of asyncAdmission) await plugin.mutate?.(attributes)
-  // What others filled in may ask for defaults of its own.
-  kind.strategy.setDefaults?.(attributes.object!)
+/** Whether the write waits for somebody outside of this process. */
+export const waitsForOthers = ({ asyncAdmission }: Target): boolean => asyncAdmission.some((plugin) => !plugin.inPlace)
+
+/** All who may change the draft, one after another; once more when one of them asks for it. */
+async function mutateAsync(
+  write: Write,
+  target: Target,
+  attributes: AdmissionAttributes,
+  notes: AdmissionNotes,
+): Promise<void> {
+  const memory = new Map<string, unknown>()
+  for (const isSecond of [false, true]) {
+    let isWanted = false
+    const reinvocation = { isSecond, memory, request: () => void (isWanted = true) }
+    const asked = askedWrite(target.request, attributes, reinvocation, notes)
+    for (const plugin of target.asyncAdmission) await plugin.mutate?.(asked)
+    // What others filled in may ask for defaults of its own.
+    target.kind.strategy.setDefaults?.(attributes.object!)
+    if (isSecond || !isWanted) return
+    admitAgain(write, attributes)
+  }
 }
 
-async function validateAsync({ asyncAdmission }: Target, attributes: AdmissionAttributes): Promise<readonly string[]> {
-  const warnings = await Promise.all(asyncAdmission.map((plugin) => plugin.validate?.(attributes)))
-  return warnings.flatMap((some) => some ?? [])
+async function validateAsync(
+  { asyncAdmission, request }: Target,
+  attributes: AdmissionAttributes,
+  notes: AdmissionNotes,
+): Promise<readonly string[]> {
+  const asked = askedWrite(request, attributes, { isSecond: false, memory: new Map(), request: () => undefined }, notes)
+  const warnings = [...notes.warnings]
+  for (const plugin of asyncAdmission) warnings.push(...((await plugin.validate?.(asked)) ?? []))
+  for (const [key, value] of notes.annotations) request.annotate?.(key, value)
+  return warnings
 }
 
 function store(

@@ -7,7 +7,7 @@ import { alreadyExists, ApiError, conflict, generateNameConflict, notFound, warn
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
 import type { DecisionContext } from '@shiplog/domain/strategy'
-import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
+import type { AdmissionAim, AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
@@ -21,9 +21,9 @@ import {
   attemptModify,
   type CreateDraft,
   groupResourceOfStorage,
-  isAsync,
   subjectOf,
   type Target,
+  waitsForOthers,
 } from './attempts.ts'
 import { guardSubject, onceKey } from './guards.ts'
 import { mattersOf } from '@shiplog/domain/write/rounds'
@@ -99,11 +99,11 @@ export function createWriter(deps: WriterDeps): Writer {
     attempt: Attempt<Result>,
   ): Promise<Result> {
     const { request, stream } = target
-    const attemptsMax = isAsync(target) ? asyncAttemptsMax : decideAttemptsMax
+    const attemptsMax = waitsForOthers(target) ? asyncAttemptsMax : decideAttemptsMax
     const tooMany = (): ApiError =>
       new ApiError(conflict(request.resource, request.name, 'too many writers at once, please try again'))
     let work = (): Promise<Result> => untilItStands({ streams, stream, view, attemptsMax, tooMany }, attempt)
-    if (isAsync(target)) return await work()
+    if (waitsForOthers(target)) return await work()
     for (const subject of subjects) {
       const inner = work
       work = () => locks.exclusively(subject, inner)
@@ -200,7 +200,8 @@ const aimOf = (
   request: GatewayRequest,
   { info }: Kind,
   operation: AdmissionAttributes['operation'],
-): Omit<AdmissionAttributes, 'object' | 'before' | 'name'> => ({
+): AdmissionAim => ({
+  kind: request.kind,
   operation,
   group: info.group,
   resource: info.resource,
