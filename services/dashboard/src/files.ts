@@ -10,7 +10,8 @@ const workspace = resolve(import.meta.dirname, '..')
 const cache = resolve(workspace, '..', '..', '.cache', 'dashboard')
 /** What the built files depend on, beside the installed packages. */
 const sources = ['app', 'src', 'index.html', 'package.json']
-const builtBeside = resolve(import.meta.dirname, 'dashboard')
+/** In a bundle: beside its entries, or above its chunks. */
+const builtBeside = ['dashboard', '../dashboard'].map((place) => resolve(import.meta.dirname, place))
 
 let providing: Promise<string> | undefined
 
@@ -24,7 +25,8 @@ export function provideDashboard(): Promise<string> {
 }
 
 async function provide(): Promise<string> {
-  if (existsSync(join(builtBeside, 'index.html'))) return builtBeside
+  const built = builtBeside.find((place) => existsSync(join(place, 'assets')))
+  if (built) return built
   const directory = join(cache, await hashOfSources())
   if (existsSync(join(directory, 'index.html'))) return directory
   await mkdir(cache, { recursive: true })

@@ -1,9 +1,9 @@
 // Places of boxes: columns from left to right, and in each column an order in which few lines cross.
 import type { Graph, GraphEdge, GraphNode } from './graph.ts'
 
-export const boxWidth = 172
+export const boxWidth = 168
 export const boxHeight = 36
-const columnGap = 34
+const columnGap = 28
 const rowGap = 10
 const margin = 12
 const sweeps = 4

@@ -41,7 +41,7 @@ function curve(from: Box, to: Box): string {
   return `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`
 }
 
-const nameCharacters = 21
+const nameCharacters = 20
 
 function BoxView({ box: { x, y, node } }: { readonly box: Box }) {
   const { title, kind, tone, place } = node

@@ -34,6 +34,8 @@ interface Props {
 const rowHeight = 30
 const checkWidth = 34
 const characterWidth = 7.1
+/** Names stand in a heavier weight. */
+const nameCharacterWidth = 7.9
 const sampleRows = 150
 const nameCharactersMax = 62
 const cellCharactersMax = 40
@@ -173,7 +175,7 @@ function useWidths(columns: readonly ShownColumn[], rows: readonly ShownRow[]): 
     )
     const isName = column?.name === 'Name'
     const dot = /^(Status|Phase|Type)$/.test(title) ? dotWidth : 0
-    const width = Math.round(Math.min(isName ? nameCharactersMax : cellCharactersMax, longest) * characterWidth) + cellPadding + dot
+    const width = Math.round(Math.min(isName ? nameCharactersMax : cellCharactersMax, longest) * (isName ? nameCharacterWidth : characterWidth)) + cellPadding + dot
     return `${isName ? Math.max(width, nameWidthMin) : width}px`
   })
   return `${checkWidth}px ${widths.join(' ')} minmax(0, 1fr)`
