@@ -336,6 +336,19 @@ test('who may little is shown little, and told why', async () => {
   await remove.click({ force: true })
   expect(await joe.page.getByRole('dialog').count()).toBe(0)
   expect(await k('auth', 'can-i', 'delete', 'deployments', '-n', namespace, '--as', 'joe').catch(() => 'no\n')).toContain('no')
+  const asked = await joe.page.evaluate(async (paths) => {
+    const proof = localStorage.getItem('shiplog-proof')!
+    return await Promise.all(paths.map(async (path) => (await fetch(path, { headers: { 'shiplog-session-proof': proof } })).status))
+  }, [
+    `/shiplog/v1/history?resource=configmaps&namespace=${namespace}&name=kept`,
+    `/shiplog/v1/history?resource=secrets&namespace=${namespace}&name=any`,
+    `/shiplog/v1/deleted?resource=configmaps&namespace=${namespace}`,
+    '/shiplog/v1/deleted?resource=configmaps',
+    `/shiplog/v1/explain?namespace=${namespace}&name=huge`,
+    '/shiplog/v1/timeline?marks=5',
+    '/shiplog/v1/events',
+  ])
+  expect(asked).toEqual([200, 403, 200, 403, 403, 200, 403])
   await joe.page.goto(to('/sql'))
   await joe.page.getByRole('button', { name: /^Run/ }).click()
   await poll(() => joe.page.getByRole('alert').textContent()).toContain('cannot post path')

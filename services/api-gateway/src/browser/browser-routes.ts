@@ -5,7 +5,7 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { HttpReply, HttpRequest, HttpServer } from '../http/fastify-types.ts'
 import { type AssetDeps, assetRoutes } from './asset-routes.ts'
 import { createExplainRoute, explainPath } from './explain-route.ts'
-import { deletedPath, historyPath, type PastRouteDeps, serveDeleted, serveHistory, serveTimeline, timelinePath } from './past-routes.ts'
+import { createTimelineRoute, deletedPath, historyPath, type PastRouteDeps, serveDeleted, serveHistory, timelinePath } from './past-routes.ts'
 import { answerLink, linksPath, type SessionDeps, sessionRoutes } from './session-routes.ts'
 import { serveSql, sqlPath, type SqlSource } from './sql-route.ts'
 
@@ -33,14 +33,17 @@ export const browserRoutes = (deps: BrowserDeps): readonly BrowserRoute[] => [
   { path: linksPath, isChecked: false, serve: (request, reply) => answerLink(deps, request, reply) },
   { path: historyPath, isChecked: false, serve: (request, reply) => serveHistory(deps, request, reply) },
   { path: deletedPath, isChecked: false, serve: (request, reply) => serveDeleted(deps, request, reply) },
-  { path: timelinePath, isChecked: false, serve: (request, reply) => serveTimelineTo(deps, request, reply) },
+  { path: timelinePath, isChecked: false, serve: forKnown(createTimelineRoute(deps)) },
   { path: explainPath, isChecked: false, serve: createExplainRoute(deps) },
   { path: sqlPath, isChecked: true, serve: (request, reply) => serveSql(deps.sql, request, reply) },
 ]
 
-/** How the log grew is told to everybody who is known. */
-async function serveTimelineTo(deps: BrowserDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
-  if (request.user.groups.includes('system:unauthenticated'))
-    throw new ApiError(forbidden({ group: '', resource: '' }, '', `User "${request.user.name}" cannot get path "${timelinePath}"`))
-  await serveTimeline(deps, request, reply)
-}
+/** For everybody who is somebody. */
+const forKnown =
+  (serve: BrowserRoute['serve']): BrowserRoute['serve'] =>
+  (request, reply) => {
+    const { user, path } = request
+    if (user.groups.includes('system:unauthenticated'))
+      throw new ApiError(forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot get path "${path}"`))
+    return serve(request, reply)
+  }

@@ -38,13 +38,20 @@ export function cookieOf(raw: RawRequest): string | undefined {
 
 const hostOf = (raw: RawRequest): string => header(raw, ':authority') ?? header(raw, 'host') ?? ''
 
-/** False when a browser says that another origin's page asks. Who says nothing is no browser. */
+/**
+ * False when a browser says that another origin's page asks. It knows best: what stands between (`kubectl proxy`) has another
+ * name than this server. Who says nothing is no browser.
+ */
 export function isOfOwnOrigin(raw: RawRequest): boolean {
   const site = header(raw, 'sec-fetch-site')
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') return false
+  if (site !== undefined) return site === 'same-origin' || site === 'none'
   const origin = header(raw, 'origin')
   return origin === undefined || origin.toLowerCase() === `https://${hostOf(raw).toLowerCase()}`
 }
+
+/** Whether a browser itself is to show the answer as a page, of this server's origin. */
+export const isShownByBrowser = (raw: RawRequest): boolean =>
+  header(raw, 'sec-fetch-dest') !== undefined && header(raw, 'x-forwarded-for') === undefined
 
 /**
  * The session that the dashboard's page asks in; undefined for requests that are none of its. Throws 401 when there was

@@ -27,6 +27,9 @@ const versionsMax = 500
 const changesMax = 200
 const deletedMax = 500
 const marksMax = 400
+const marksDefault = 100
+/** How far back deletions are looked for. */
+const deletedRecordsMax = 500_000
 
 export interface PastRouteDeps {
   readonly events: EventLog
@@ -136,7 +139,8 @@ export async function serveDeleted(deps: PastRouteDeps, request: HttpRequest, re
   const filter = resourceFilter(asked.storedGroup, asked.resource)
   const subject = asked.namespace === '' ? filter : filter.replace(/>$/, `${encodeToken(asked.namespace)}.*`)
   const deleted = new Map<string, object>()
-  for await (const records of deps.events.read({ subjects: [subject] })) {
+  const from = Math.max(1, (await deps.events.lastSequence()) - deletedRecordsMax)
+  for await (const records of deps.events.read({ subjects: [subject], from })) {
     for (const { subject: key, headers, sequence, timeMs } of records) {
       deleted.delete(key)
       if (headers[eventHeader.deleted] !== '1') continue
@@ -149,23 +153,40 @@ export async function serveDeleted(deps: PastRouteDeps, request: HttpRequest, re
   answerJson(reply, 200, { items: [...deleted.values()].reverse() })
 }
 
+/** When records were stored does not change: of the marks that were asked for it is known. */
+const timesKnownMax = 20_000
+
 /**
  * How far the log reaches, and sequences evenly spread with the times at which they were stored: where many lie close
- * together, much happened. It tells how much, and nothing of what.
+ * together, much happened. It tells how much, and nothing of what. Marks lie on round numbers: while the log grows most of
+ * them stay, and are not looked up again.
  */
-export async function serveTimeline(deps: PastRouteDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
-  const wanted = Math.min(marksMax, Math.max(2, Number(request.searchParams.get('marks') ?? 100) || 100))
-  const { events } = deps
-  const [oldest, newest] = await Promise.all([oldestWholeSequence(events), events.lastSequence()])
-  const from = Math.max(oldest, Number(request.searchParams.get('from') ?? oldest) || oldest)
-  const to = Math.min(newest, Number(request.searchParams.get('to') ?? newest) || newest)
-  if (from > to) throw new ApiError(expired(`the log reaches from ${oldest} to ${newest}`))
-  const count = Math.min(wanted, to - from + 1)
-  const marks: { readonly sequence: number; readonly time: string }[] = []
-  for (let i = 0; i < count; i++) {
-    const sequence = count === 1 ? to : from + Math.round((i * (to - from)) / (count - 1))
+export function createTimelineRoute({ events }: Pick<PastRouteDeps, 'events'>): (request: HttpRequest, reply: HttpReply) => Promise<void> {
+  const known = new Map<number, { readonly sequence: number; readonly time: string } | undefined>()
+  async function markAt(sequence: number): Promise<{ readonly sequence: number; readonly time: string } | undefined> {
+    if (known.has(sequence)) return known.get(sequence)
     const record = await recordUpTo(events, sequence)
-    if (record) marks.push({ sequence, time: new Date(record.timeMs).toISOString() })
+    const mark = record && { sequence, time: new Date(record.timeMs).toISOString() }
+    if (known.size >= timesKnownMax) known.delete(known.keys().next().value!)
+    known.set(sequence, mark)
+    return mark
   }
-  answerJson(reply, 200, { oldest, newest, marks })
+  return async ({ searchParams }, reply) => {
+    const [oldest, newest] = await Promise.all([oldestWholeSequence(events), events.lastSequence()])
+    const number = (name: string, or: number): number => Number(searchParams.get(name) ?? or) || or
+    const wanted = Math.min(marksMax, Math.max(2, number('marks', marksDefault)))
+    const [from, to] = [Math.max(oldest, number('from', oldest)), Math.min(newest, number('to', newest))]
+    if (from > to) throw new ApiError(expired(`the log reaches from ${oldest} to ${newest}`))
+    const marks = await Promise.all(roundMarks(from, to, wanted).map(markAt))
+    answerJson(reply, 200, { oldest, newest, marks: marks.filter((mark) => mark !== undefined) })
+  }
+}
+
+/** Both ends, and multiples of a power of two between them; about so many. */
+export function roundMarks(from: number, to: number, wanted: number): number[] {
+  const step = 2 ** Math.max(0, Math.ceil(Math.log2((to - from) / wanted)))
+  const marks = [from]
+  for (let mark = Math.ceil((from + 1) / step) * step; mark < to; mark += step) marks.push(mark)
+  if (to > from) marks.push(to)
+  return marks
 }

@@ -100,6 +100,8 @@ describe('a request of a page', () => {
     expect(isOfOwnOrigin(raw({}))).toBe(true)
     expect(isOfOwnOrigin(raw({ origin: 'null' }))).toBe(false)
     expect(isOfOwnOrigin(raw({ origin: 'http://cluster:6443' }))).toBe(false)
+    // Through `kubectl proxy` the page is of its origin.
+    expect(isOfOwnOrigin(raw({ origin: 'http://127.0.0.1:8001', 'sec-fetch-site': 'same-origin' }))).toBe(true)
   })
 })
 

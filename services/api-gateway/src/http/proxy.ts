@@ -13,7 +13,7 @@ import { passOn } from '@shiplog/api-client/wire/channel-streams'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { ProxyTarget } from '../streaming/proxy-targets.ts'
 import { isRefusedByAgent } from '../streaming/tunnels.ts'
-import { proofHeader, withoutSession } from '../browser/page-requests.ts'
+import { isShownByBrowser, proofHeader, withoutSession } from '../browser/page-requests.ts'
 import { header, type HttpReply, type HttpRequest, type RawRequest, replyHeaders } from './fastify-types.ts'
 import { joinPaths, type LinkRewriter, rewriteHtml, rewriteUrl } from './proxy-links.ts'
 import type { ResourcePath } from './request-info.ts'
@@ -206,7 +206,7 @@ function hasBody(raw: RawRequest): boolean {
 async function passAnswer({ reply, links, request, logger }: Proxied, response: IncomingMessage): Promise<void> {
   const headers = answerHeaders(response, links)
   // In a browser a page of what stands behind would be of this origin, the dashboard's: it gets one of its own.
-  if (header(request.raw, 'sec-fetch-dest') !== undefined) headers.set('content-security-policy', sandboxOf(headers))
+  if (isShownByBrowser(request.raw)) headers.set('content-security-policy', sandboxOf(headers))
   const isPage = /^text\/html\s*(;|$)/i.test(response.headers['content-type'] ?? '') && response.headers.location === undefined
   const hasContent = request.method !== 'HEAD' && response.statusCode !== 204 && response.statusCode !== 304
   const page = isPage && hasContent ? await readPage(response) : undefined

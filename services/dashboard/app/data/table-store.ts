@@ -59,6 +59,9 @@ const tableType = 'application/json;as=Table;v=v1;g=meta.k8s.io'
 const firstPageRows = 200
 const pageRows = 1_000
 const tellEveryMs = 150
+/** Of a large table every telling costs some milliseconds. */
+const tellLargeEveryMs = 500
+const largeRows = 5_000
 const retryMs = 2_000
 
 export interface TableOptions {
@@ -82,7 +85,7 @@ export function openTable(options: TableOptions): TableStore {
     state = { ...state, rows: rows.slice(), revision: state.revision + 1 }
     for (const listener of listeners) listener()
   }
-  const soon = (): void => void (timer ??= window.setTimeout(tell, tellEveryMs))
+  const soon = (): void => void (timer ??= window.setTimeout(tell, rows.length > largeRows ? tellLargeEveryMs : tellEveryMs))
   const set = (part: Partial<TableState>): void => {
     state = { ...state, ...part }
     window.clearTimeout(timer)

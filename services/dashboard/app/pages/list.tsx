@@ -114,9 +114,18 @@ function columnsOf(columns: readonly Column[], hasNamespace: boolean, wide: Read
   return hasNamespace ? [{ title: 'Namespace', index: -1 }, ...shown] : shown
 }
 
+const plainRows = new WeakMap<Row, ShownRow>()
+
+/** A row without a change, made once. */
+function plain(row: Row): ShownRow {
+  let shown = plainRows.get(row)
+  if (!shown) plainRows.set(row, (shown = { row }))
+  return shown
+}
+
 /** What is different from the moment before, when there is one. */
 function compare(now: TableState, before: TableState | undefined): readonly ShownRow[] {
-  if (!before) return now.rows.map((row) => ({ row }))
+  if (!before) return now.rows.map(plain)
   const old = new Map(before.rows.map((row) => [row.key, row]))
   const found: ShownRow[] = []
   for (const row of now.rows) {

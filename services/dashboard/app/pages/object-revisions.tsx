@@ -76,7 +76,8 @@ function RollBack({ kind, namespace, name, object, set, onClose }: TabProps & { 
   const template = templateOf(set)
   const run = (): void => {
     const body = [
-      { op: 'test', path: '/metadata/resourceVersion', value: object.metadata.resourceVersion },
+      // What was previewed: the status may have changed since, the spec may not.
+      { op: 'test', path: '/metadata/generation', value: object.metadata.generation },
       { op: 'replace', path: '/spec/template', value: template },
     ]
     askJson(objectPath(kind, namespace, name), { method: 'PATCH', type: 'application/json-patch+json', body }).then(() => {

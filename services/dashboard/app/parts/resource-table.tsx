@@ -1,6 +1,6 @@
 // A table of many rows, of which only those are drawn that can be seen. Columns and cells are the server's.
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type KeyboardEvent, useEffect, useRef } from 'react'
+import { type KeyboardEvent, memo, useCallback, useEffect, useRef } from 'react'
 import type { Column, Row } from '../data/table-store.ts'
 import { Link } from './link.tsx'
 import { Moment } from './moment.tsx'
@@ -49,11 +49,14 @@ export function ResourceTable({ columns, rows, selected, onSelect, sort, onSort,
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 12 })
   const widths = useWidths(columns, rows)
   useEffect(() => scroller.current?.style.setProperty('--columns', widths), [widths])
-  const toggle = (key: string): void => {
-    const next = new Set(selected)
+  // The same function all along: rows that did not change are not drawn again.
+  const choice = useRef({ selected, onSelect })
+  choice.current = { selected, onSelect }
+  const toggle = useCallback((key: string): void => {
+    const next = new Set(choice.current.selected)
     if (!next.delete(key)) next.add(key)
-    onSelect(next)
-  }
+    choice.current.onSelect(next)
+  }, [])
   const isAll = rows.length > 0 && selected.size >= rows.length
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
@@ -85,7 +88,7 @@ export function ResourceTable({ columns, rows, selected, onSelect, sort, onSort,
               {...{ row, change, columns, nowMs, start, at }}
               href={hrefOf(row, change)}
               isSelected={selected.has(row.key)}
-              onToggle={() => toggle(row.key)}
+              onToggle={toggle}
             />
           )
         })}
@@ -101,16 +104,16 @@ interface RowProps extends Pick<Props, 'columns' | 'nowMs'> {
   readonly at: number
   readonly href: string
   readonly isSelected: boolean
-  readonly onToggle: () => void
+  readonly onToggle: (key: string) => void
 }
 
-function TableRow({ row, change, columns, nowMs, start, at, href, isSelected, onToggle }: RowProps) {
+const TableRow = memo(function TableRow({ row, change, columns, nowMs, start, at, href, isSelected, onToggle }: RowProps) {
   const isFresh = row.touchedMs > 0 && Date.now() - row.touchedMs < flashMs
   const classes = ['table-row', change, isFresh ? 'fresh' : '', isSelected ? 'selected' : '', row.isLeaving ? 'leaving' : '']
   return (
     <div role="row" className={classes.filter(Boolean).join(' ')} style={{ transform: `translateY(${start}px)` }} aria-rowindex={at + 2}>
       <span role="cell" className="check-cell">
-        <input type="checkbox" aria-label={`Select ${row.name}`} checked={isSelected} onChange={onToggle} />
+        <input type="checkbox" aria-label={`Select ${row.name}`} checked={isSelected} onChange={() => onToggle(row.key)} />
       </span>
       {columns.map(({ index, title, column }) => (
         <span role="cell" key={index} className={cellClass(column, index)}>
@@ -127,7 +130,7 @@ function TableRow({ row, change, columns, nowMs, start, at, href, isSelected, on
       ))}
     </div>
   )
-}
+})
 
 const cellClass = (column: Column | undefined, index: number): string | undefined =>
   index === -1 ? 'namespace-cell' : column?.type === 'integer' || column?.type === 'number' ? 'number' : undefined
