@@ -161,17 +161,18 @@ const timesKnownMax = 20_000
  * together, much happened. It tells how much, and nothing of what. Marks lie on round numbers: while the log grows most of
  * them stay, and are not looked up again.
  */
-export function createTimelineRoute({ events }: Pick<PastRouteDeps, 'events'>): (request: HttpRequest, reply: HttpReply) => Promise<void> {
+export function createTimelineRoute(deps: Pick<PastRouteDeps, 'events'>): (request: HttpRequest, reply: HttpReply) => Promise<void> {
   const known = new Map<number, { readonly sequence: number; readonly time: string } | undefined>()
   async function markAt(sequence: number): Promise<{ readonly sequence: number; readonly time: string } | undefined> {
     if (known.has(sequence)) return known.get(sequence)
-    const record = await recordUpTo(events, sequence)
+    const record = await recordUpTo(deps.events, sequence)
     const mark = record && { sequence, time: new Date(record.timeMs).toISOString() }
     if (known.size >= timesKnownMax) known.delete(known.keys().next().value!)
     known.set(sequence, mark)
     return mark
   }
   return async ({ searchParams }, reply) => {
+    const { events } = deps
     const [oldest, newest] = await Promise.all([oldestWholeSequence(events), events.lastSequence()])
     const number = (name: string, or: number): number => Number(searchParams.get(name) ?? or) || or
     const wanted = Math.min(marksMax, Math.max(2, number('marks', marksDefault)))

@@ -43,10 +43,11 @@ const nameWidthMin = 200
 const cellPadding = 34
 const dotWidth = 14
 const flashMs = 1_600
+const estimateSize = (): number => rowHeight
 
 export function ResourceTable({ columns, rows, selected, onSelect, sort, onSort, hrefOf, nowMs, label }: Props) {
   const scroller = useRef<HTMLDivElement>(null)
-  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 12 })
+  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize, overscan: 12, useFlushSync: false })
   const widths = useWidths(columns, rows)
   useEffect(() => scroller.current?.style.setProperty('--columns', widths), [widths])
   // The same function all along: rows that did not change are not drawn again.
