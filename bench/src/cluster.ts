@@ -40,6 +40,8 @@ export async function startCluster(options: {
   readonly log: LogKind
   readonly simulatedNodes?: number
   readonly profile?: boolean
+  /** More flags of `shiplog up`. */
+  readonly flags?: readonly string[]
   /** A directory of the caller's own, which is kept; by default one that goes with the cluster. */
   readonly directory?: string
   /** Another checkout whose program is started; by default this one. */
@@ -63,6 +65,7 @@ export async function startCluster(options: {
       join(root, 'apps', 'cli', 'src', 'main.ts'),
       ...['up', '--data-dir', join(directory, 'data'), '--port', '0', '--log', options.log, '--postgres', 'off'],
       ...['--simulated-nodes', String(options.simulatedNodes ?? 3)],
+      ...(options.flags ?? []),
     ],
     {
       cwd: root,

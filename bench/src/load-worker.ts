@@ -73,7 +73,7 @@ async function create(job: CreateJob, open: readonly ApiConnection[]): Promise<L
         const wait = begun + (number * 1_000) / job.perSecond - nowMs()
         if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
       }
-      const body = job.body.replace(nameMark, nameOf(job.prefix, number)).replace(sentMark, sentDigits())
+      const body = job.body.replaceAll(nameMark, nameOf(job.prefix, number)).replace(sentMark, sentDigits())
       await timed(connection, post(job.credentials, job.path, body), tally)
     }
   }

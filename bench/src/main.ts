@@ -1,6 +1,6 @@
 // `npm run bench`: the figures of this project on this machine, in one run. Parts run alone by name:
 //
-//   npm run bench                              all parts but restart, crowd, soak, replicas and peer
+//   npm run bench                              all parts but restart, crowd, soak, replicas, peer and controllers
 //   npm run bench -- creates gets              two of them
 //   npm run bench -- creates --log embedded    on one log
 //   npm run bench -- pods --profile            and where the server's time goes, function by function
@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util'
 import type { LogKind } from './cluster.ts'
 import type { Part } from './part.ts'
 import { coldStart } from './parts/cold-start.ts'
+import { controllers } from './parts/controllers.ts'
 import { creates } from './parts/creates.ts'
 import { crowd } from './parts/crowd.ts'
 import { authorization } from './parts/authorization.ts'
@@ -28,9 +29,9 @@ import { sql } from './parts/sql.ts'
 import { watches } from './parts/watches.ts'
 import { table } from './report.ts'
 
-const parts: readonly Part[] = [creates, gets, authorization, lists, past, watches, coldStart, idle, pods, sql, restart, crowd, soak, replicas, peer]
-/** They take minutes (`peer` builds upstream's control plane when it runs first): only when they are asked for. */
-const onRequest: readonly Part[] = [restart, crowd, soak, replicas, peer]
+const parts: readonly Part[] = [creates, gets, authorization, lists, past, watches, coldStart, idle, pods, sql, restart, crowd, soak, replicas, peer, controllers]
+/** They take minutes (`peer` and `controllers` build upstream's programs when they run first): only when they are asked for. */
+const onRequest: readonly Part[] = [restart, crowd, soak, replicas, peer, controllers]
 
 const usage = `npm run bench -- [part …] [--log embedded|jetstream] [--repeat N] [--profile]
 

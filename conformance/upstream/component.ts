@@ -90,10 +90,11 @@ export async function runControllers(
   kubeconfig: string,
   controllers: readonly string[],
   progress: (line: string) => void,
+  flags: readonly string[] = [],
 ): Promise<UpstreamComponent> {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
   return withFiles(await provideUpstream('kube-controller-manager', progress), (file) => [
-    ...['--kubeconfig', kubeconfig, '--controllers', controllers.join(',')],
+    ...['--kubeconfig', kubeconfig, '--controllers', controllers.join(','), ...flags],
     ...['--leader-elect-resource-name', 'upstream-controller-manager', '--secure-port', '0'],
     ...[
       '--service-account-private-key-file',

@@ -6,8 +6,6 @@ import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { readServerFlags, type ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
 import { bootGateway } from '@shiplog/api-gateway/boot'
-import type { ApiClient } from '@shiplog/api/api-client'
-import type { Service as ServiceObject } from '@shiplog/api/generated/types/core-v1'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
@@ -18,7 +16,7 @@ import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
-import { doorAddress } from '@shiplog/node/containerd/network'
+import { apiPort, doorAddress } from '@shiplog/node/containerd/network'
 import { thisMachine } from '@shiplog/node/machine'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import { simulatedHost } from '@shiplog/node-agent/hosts/simulated-host'
@@ -36,7 +34,7 @@ import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
 import { shiplogVersion } from '@shiplog/runtime/version'
 import { createControllerManager } from '@shiplog/controllers/controller-manager'
-import { createScheduler } from '@shiplog/scheduler/scheduler'
+import { createScheduler, type SchedulerDeps } from '@shiplog/scheduler/scheduler'
 import { shareSnapshots } from '@shiplog/events/commit/shared-snapshot'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
 import { writeKubeconfig } from './kubeconfig.ts'
@@ -51,6 +49,8 @@ export interface ClusterOptions {
   readonly dataDir: string
   /** Which controllers run, by upstream's names: `*,-cronjob-controller`; all when absent. */
   readonly controllers?: readonly string[]
+  /** The profiles of the scheduler; upstream's default one when absent. */
+  readonly schedulerProfiles?: NonNullable<SchedulerDeps['profiles']>
   /** 0 takes any free port. */
   readonly port: number
   /** Default 127.0.0.1. */
@@ -85,6 +85,8 @@ export interface ClusterOptions {
   readonly ids?: Ids
   /** `auto`, `off` (the default) or the URL of a PostgreSQL; see postgres.ts. */
   readonly postgres?: string
+  /** Whether the dashboard is served, at /dashboard; it is built where that was not done yet. Default false. */
+  readonly dashboard?: boolean
   /** Delays of the simulated containers; all 0 by default. */
   readonly runtime?: Omit<SimulatedRuntimeOptions, 'clock' | 'ids'>
 }
@@ -221,6 +223,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
+      dashboard: options.dashboard === true ? dashboardFiles : undefined,
+      sql: sql.reader,
       https: { host, port: options.port, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
       externalHost: advertisedAddress(host),
       serviceAccounts: {
@@ -233,7 +237,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       gateway,
       clock,
       logger: logger.child({ component: 'kube-apiserver' }),
-      address: advertisedAddress(host),
+      ...(containerNodes > 0 ? { address: doorAddress, port: apiPort } : { address: advertisedAddress(host) }),
       serviceRanges: options.serviceRanges,
       guarded,
       keepSystemObjects: true,
@@ -249,6 +253,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const kubeconfig = join(dataDir, 'kubeconfig')
     writeKubeconfig(kubeconfig, { server: url, ca: pki.ca, ...pki.admin })
     progress(`API: ${url}`)
+    if (options.dashboard === true) progress(`dashboard: ${url}/dashboard; npx shiplog dashboard signs you in`)
 
     const feed: LogObjectFeed = createObjectFeed(log, options.codec ? { codec: options.codec } : {})
     undo.push(['feed', () => feed.stop()])
@@ -277,6 +282,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ids,
       log: logger,
       metrics,
+      ...(options.schedulerProfiles ? { profiles: options.schedulerProfiles } : {}),
     })
     const controllers = createControllerManager({
       feed,
@@ -323,10 +329,11 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         ...{ bus, clock, ids, logger, machine: facts, podRanges, progress },
         directory: containersDirectory(dataDir),
         simulatedNodes: options.simulatedNodes,
+        ...{ feed, metrics },
       })
       undo.push(['container nodes', () => agents.service.stop()])
-      await agents.serveApi(gateway.port, await addressOfApi(client('system:node-agent', 'system:nodes')))
-      services.push(agents.service)
+      await agents.serveApi(gateway.port)
+      services.push(agents.service, agents.proxy)
     } else if (existsSync(containersDirectory(dataDir))) {
       const { endContainerdNodes } = await import('@shiplog/node/containerd/containerd-nodes')
       await endContainerdNodes(containersDirectory(dataDir), clock)
@@ -380,18 +387,20 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     sql.begin(log, guarded.inspection)
     undo.push(['postgres', () => sql.stop()])
+    // Nobody waits for it; whoever opens it first is told when it fails.
+    if (options.dashboard === true) void dashboardFiles().catch(() => undefined)
     return { url, port: gateway.port, kubeconfig, dataDir, logDescription: description, gateway, log, stop }
   }
 }
 
+/** Loaded when it is wanted: a start need not wait for it. */
+async function dashboardFiles(): Promise<string> {
+  const { provideDashboard } = await import('@shiplog/dashboard/files')
+  return await provideDashboard()
+}
+
 /** Where containers of pods and all that belongs to them are kept. */
 const containersDirectory = (dataDir: string): string => join(dataDir, 'containers')
-
-/** The address of the API's own Service. */
-async function addressOfApi(client: ApiClient): Promise<string | undefined> {
-  const found = await client.request({ verb: 'get', group: '', resource: 'services', namespace: 'default', name: 'kubernetes' })
-  return found.ok ? (found.object as ServiceObject).spec?.clusterIP : undefined
-}
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
 

@@ -3,6 +3,10 @@
 import { readFileSync } from 'node:fs'
 import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
 import { createBusFeed } from '@shiplog/api-client/bus-feed'
+import type { ObjectFeed } from '@shiplog/feed/object-feed'
+import { createFlowTable } from '@shiplog/kube-proxy/flow-table'
+import { createKubeProxy, type ProxyNode } from '@shiplog/kube-proxy/kube-proxy'
+import { createNft } from '@shiplog/kube-proxy/nft/nft'
 import { type ContainerdNode, startContainerdNodes, whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
 import { type NodePrograms, provideNodePrograms } from '@shiplog/node/containerd/programs'
 import { createCriClient } from '@shiplog/node/cri/cri-client'
@@ -12,6 +16,7 @@ import { criHost } from '@shiplog/node-agent/hosts/cri/cri-backend'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
 import { containerNode } from '@shiplog/node-agent/node-object'
 import { podRangesOf } from '@shiplog/node-agent/pod-ranges'
+import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import { secretDirectory } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
 import type { MachineAgentDeps } from './process-agent.ts'
@@ -21,13 +26,17 @@ export interface ContainerAgentsDeps extends MachineAgentDeps {
   /** Simulated nodes of the cluster: they come first in the ranges, and are what pods choose when they say nothing. */
   readonly simulatedNodes: number
   readonly progress: (line: string) => void
+  /** What the proxy of the nodes reads, and where it counts. */
+  readonly feed: ObjectFeed
+  readonly metrics: MetricsRegistry
 }
 
 export interface ContainerAgents {
   readonly service: Service
+  readonly proxy: Service
   readonly nodes: readonly ContainerdNode[]
-  /** Lets pods reach the API at the address of its Service. */
-  serveApi(port: number, serviceIP: string | undefined): Promise<void>
+  /** Lets nodes and pods reach the API. */
+  serveApi(port: number): Promise<void>
 }
 
 const nodeNameOf = (index: number): string => `worker-${index}`
@@ -93,10 +102,22 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
   }
   return {
     service,
+    proxy: createKubeProxy({
+      ...{ feed: deps.feed, clock, metrics: deps.metrics, log: deps.logger },
+      nodes: started.nodes.map((node) => proxyNode(node, programs)),
+    }),
     nodes: started.nodes,
-    async serveApi(port, serviceIP) {
-      api = await started.serveApi(port, serviceIP)
+    async serveApi(port) {
+      api = await started.serveApi(port)
     },
+  }
+}
+
+function proxyNode({ name, holderPid: namespacePid }: ContainerdNode, { nft, conntrack }: NodePrograms): ProxyNode {
+  return {
+    name,
+    filter: createNft({ nft, namespacePid }),
+    ...(conntrack === undefined ? {} : { flows: createFlowTable({ conntrack, namespacePid }) }),
   }
 }
 

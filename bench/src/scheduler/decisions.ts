@@ -1,14 +1,12 @@
 // Decisions per second of the scheduling core alone, on upstream's workloads; reading the pod and counting it on its node are
 // included, the API is not. Beside it the same decisions by the plain path, which looks at every node for every pod.
-//
-//   npm run bench:scheduler [-- Workload …]
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
 import { schedule } from '@shiplog/scheduling/framework/schedule'
 import { createPlacementIndex } from '@shiplog/scheduling/index/placement-index'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import { formatNumber } from '../report.ts'
-import { type Workload, workloads } from './workloads.ts'
+import type { Workload } from './workloads.ts'
 
 const plainDecisions = 100
 const profile = createProfile(defaultConfiguration)
@@ -35,7 +33,8 @@ function measure(pods: readonly Pod[], decide: (pod: Pod) => void): number {
   return pods.length / (Number(process.hrtime.bigint() - started) / 1e9)
 }
 
-function run(workload: Workload): readonly string[] {
+/** A line of cells: see main.ts. */
+export function decisionsPerSecond(workload: Workload): readonly string[] {
   const { snapshot, index } = fill(workload)
   const pods = Array.from({ length: workload.measured }, (_, number) => fresh(workload.measuredPod(number)))
   let unplaced = 0
@@ -50,10 +49,3 @@ function run(workload: Workload): readonly string[] {
   const { name, threshold } = workload
   return [name, ...[fast, plain, threshold, fast / threshold].map(formatNumber), unplaced === 0 ? '' : `${unplaced} unplaced`]
 }
-
-const asked = process.argv.slice(2)
-const chosen = asked.length === 0 ? workloads : workloads.filter(({ name }) => asked.includes(name))
-if (chosen.length < asked.length) throw new Error(`workloads: ${workloads.map(({ name }) => name).join(', ')}`)
-const heading = ['decisions per second, 5,000 nodes', 'core', 'plain path', 'upstream asks', 'core/asked', '']
-for (const line of [heading, ...chosen.map(run)])
-  console.log(line.map((cell, column) => (column === 0 ? cell.padEnd(40) : cell.padStart(14))).join(''))

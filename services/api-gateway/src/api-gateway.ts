@@ -44,6 +44,8 @@ import { serveBusFeeds } from './bus/feeds.ts'
 import { keepDefinitions } from './custom-resources/definition-keeper.ts'
 import { createLongChecks } from './long-checks/long-checks.ts'
 import { createEscalationCheck } from './access/escalation.ts'
+import { createSessions } from './browser/sessions.ts'
+import type { SqlSource } from './browser/sql-route.ts'
 import { createMutatingPolicies } from './policies/mutating-policies.ts'
 import { createPermissionAnswers } from './policies/permission-answers.ts'
 import { createPolicyMetrics } from './policies/policy-metrics.ts'
@@ -116,6 +118,10 @@ export interface ApiGatewayDeps {
   readonly outgoingLimits?: OutgoingLimits
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
+  /** Gives the directory of the dashboard's files; without it there is no /dashboard. */
+  readonly dashboard?: (() => Promise<string>) | undefined
+  /** Whom the dashboard's SQL console asks. */
+  readonly sql?: SqlSource | undefined
   /** The metrics of the process, which /metrics shows; the gateway's alone by default. */
   readonly metrics?: MetricsRegistry
   /** Who vouches for users by JSON Web Tokens. */
@@ -252,6 +258,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       : createFairness({ view, streams, clock, metrics, isKind: (name) => kinds.current.storage(name) !== undefined, ...deps.fairness })
   const auditor = deps.audit && openAuditor(deps.audit, { clock, logger, metrics })
   const attempts = createSchedulingAttempts({ events: streams.events, ids })
+  const sessions = createSessions({ nowMs })
   let port = 0
 
   const health = (): HealthCheck[] => [
@@ -282,6 +289,12 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     createHttpServer({
       ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock },
       ...{ metrics: requestMetrics, auditor, fairness },
+      sessions,
+      browser: {
+        ...{ sessions, authenticator, authorizer, kinds, logger, clock },
+        ...{ events: deps.log.events, inspection: deps.inspection, codec: deps.codec },
+        ...{ dashboard: deps.dashboard, sql: deps.sql },
+      },
       log: deps.log,
       inspection: deps.inspection,
       stopped: closing.signal,

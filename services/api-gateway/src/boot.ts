@@ -21,6 +21,8 @@ export interface BootOptions {
   readonly logger: Logger
   /** The IP address by which pods reach this API server. */
   readonly address: string
+  /** The port by which they do; the gateway's own by default. */
+  readonly port?: number | undefined
   readonly serviceRanges?: IpRanges | undefined
   /** Where the other gateways serve now, given where the Endpoints show API servers. */
   readonly others?: (shown: readonly ApiServerPlace[]) => readonly ApiServerPlace[]
@@ -45,7 +47,7 @@ export function bootGateway(options: BootOptions): Boot {
   const { gateway, clock, logger, address, serviceRanges, others, guarded } = options
   const client = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
   // The port is known once the gateway listens.
-  const objects = () => ({ client, clock, address, port: gateway.port, serviceRanges, ...(others ? { others } : {}) })
+  const objects = () => ({ client, clock, address, port: options.port ?? gateway.port, serviceRanges, ...(others ? { others } : {}) })
   let kept: KeptSystemObjects | undefined
   return {
     client,

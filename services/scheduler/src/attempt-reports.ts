@@ -23,7 +23,6 @@ export interface AttemptReportsDeps {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: SchedulerMetrics
-  readonly schedulerName: string
   /** One life of this scheduler. */
   readonly run: string
   /** While true, Event objects give way to bindings. */
@@ -63,8 +62,7 @@ export interface AttemptReports {
 }
 
 export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
-  const { client, clock, metrics, schedulerName, run } = deps
-  const reporter = { controller: schedulerName, instance: `${schedulerName}-${run}` }
+  const { client, clock, metrics, run } = deps
   const onError = (err: unknown): void => deps.logger.warn({ err }, 'failed to deliver report')
   /** Conditions and records of attempts: what people and replays need. */
   const reports = createOutbox({ clock, waveMax: 256, waitingMax: 50_000, lingerMs: reportLingerMs, onError })
@@ -80,23 +78,24 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
   let noteNumber = 0
 
   const recordAttempt = (pod: PodInfo, record: JsonObject): Promise<void> =>
-    client.recordAttempt({ scheduler: schedulerName, namespace: pod.namespace, pod: pod.name, record })
+    client.recordAttempt({ scheduler: pod.schedulerName, namespace: pod.namespace, pod: pod.name, record })
 
-  function note(about: Parameters<typeof eventRequest>[0], what: PodNote): void {
+  function note({ schedulerName }: PodInfo, about: Parameters<typeof eventRequest>[0], what: PodNote): void {
+    const reporter = { controller: schedulerName, instance: `${schedulerName}-${run}` }
     const request = eventRequest(about, what, { ...reporter, nowMs: clock.nowMs(), unique: noteNumber++ })
     const put = notes.put(`${about.uid} ${what.reason}`, () => client.request(request))
     if (!put) metrics.eventDiscarded()
   }
 
-  function count(result: AttemptResult, startedMs: number): void {
+  function count({ schedulerName }: PodInfo, result: AttemptResult, startedMs: number): void {
     metrics.attempt(result, schedulerName, (clock.nowMs() - startedMs) / 1000)
   }
 
   return {
     scheduled({ pod, object, node, startedMs }, queued) {
-      count('scheduled', startedMs)
+      count(pod, 'scheduled', startedMs)
       metrics.scheduled(queued.attempts, (clock.nowMs() - queued.enqueuedMs) / 1000)
-      note(object.metadata, {
+      note(pod, object.metadata, {
         type: 'Normal',
         reason: 'Scheduled',
         action: 'Binding',
@@ -106,10 +105,10 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
 
     overtaken: () => metrics.overtaken(),
 
-    failed: ({ startedMs }) => count('error', startedMs),
+    failed: ({ pod, startedMs }) => count(pod, 'error', startedMs),
 
-    noteRejection({ object }, why) {
-      note(object.metadata, {
+    noteRejection({ pod, object }, why) {
+      note(pod, object.metadata, {
         type: 'Warning',
         reason: 'FailedScheduling',
         action: 'Scheduling',
@@ -118,14 +117,14 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
     },
 
     recordRefusal({ pod, node, number }, why, forgotten) {
-      const record = { scheduler: schedulerName, run, number, node, refused: why, ...forgotten }
+      const record = { scheduler: pod.schedulerName, run, number, node, refused: why, ...forgotten }
       reports.put(`refused/${pod.uid}/${number}`, () => recordAttempt(pod, record))
     },
 
     unschedulable(pod, object, { message, clearsNomination }, record, reported) {
       const { uid } = pod
       const nowMs = clock.nowMs()
-      count('unschedulable', nowMs)
+      count(pod, 'unschedulable', nowMs)
       const clears = clearsNomination && pod.nominatedNode !== ''
       const isKnown = reported.get(uid) === message && !clears
       const request = unschedulableRequest(object, message, nowMs, clears ? '' : undefined)
@@ -145,18 +144,18 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
       })
       if (!put) reported.delete(uid)
       reports.put(`attempt/${uid}`, () => recordAttempt(pod, record))
-      note(object.metadata, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
+      note(pod, object.metadata, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
     },
 
     preempting({ pod, object, message, preemption }, record) {
-      count('unschedulable', clock.nowMs())
+      count(pod, 'unschedulable', clock.nowMs())
       metrics.preempting(preemption.victims.length)
       reports.put(`attempt/${pod.uid}`, () => recordAttempt(pod, record))
-      note(object.metadata, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
+      note(pod, object.metadata, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
     },
 
     preempted(victim, { pod, preemption }) {
-      note(victim, {
+      note(pod, victim, {
         type: 'Normal',
         reason: 'Preempted',
         action: 'Preempting',

@@ -1,7 +1,8 @@
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { ObjectChange } from '@shiplog/feed/object-feed'
-import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { createProfiles } from '@shiplog/scheduling/framework/profiles'
 import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 import { expect, test } from 'vitest'
 import { ClusterView } from './cluster-view.ts'
@@ -9,9 +10,8 @@ import { ClusterView } from './cluster-view.ts'
 const mine = (): boolean => true
 
 function view(): ClusterView {
-  const { schedulerName, seed } = defaultConfiguration
-  const profile = createProfile(defaultConfiguration)
-  return new ClusterView({ profile, schedulerName, seed, nowMs: () => 0, onIncoming: () => undefined })
+  const profiles = createProfiles([defaultConfiguration])
+  return new ClusterView({ profiles, nowMs: () => 0, onIncoming: () => undefined })
 }
 
 const change = (object: Node): ObjectChange => ({ object: object as KubeObject, deleted: false }) as ObjectChange
@@ -42,7 +42,7 @@ test('a bound pod leaves the queue and takes room; deleted, it frees the room fo
   expect(cluster.queue.depths().active).toBe(0)
   cluster.applyWaitingPod(waiting('q'), mine)
   const { pod } = cluster.queue.pop()!
-  const { failure } = cluster.index.schedule(pod)
+  const { failure } = cluster.decide(pod)
   expect(failure?.plugins).toEqual(['NodeResourcesFit'])
   cluster.queue.fail(pod.uid, failure!.plugins)
   cluster.applySettledPod(bound, true)

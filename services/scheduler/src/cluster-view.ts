@@ -2,16 +2,16 @@
 // A feed that has to be followed anew begins with a new view.
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { ObjectChange } from '@shiplog/feed/object-feed'
-import type { Profile } from '@shiplog/scheduling/framework/configuration'
-import { createPlacementIndex } from '@shiplog/scheduling/index/placement-index'
+import type { Profiles } from '@shiplog/scheduling/framework/profiles'
+import type { Decision } from '@shiplog/scheduling/framework/schedule'
+import { createPlacementIndex, type PlacementIndex } from '@shiplog/scheduling/index/placement-index'
+import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import { isVolumeResource } from '@shiplog/scheduling/volumes/volumes'
 import { createSchedulingQueue } from './scheduling-queue.ts'
 
 export interface ClusterViewOptions {
-  readonly profile: Profile
-  readonly schedulerName: string
-  readonly seed: number
+  readonly profiles: Profiles
   readonly nowMs: () => number
   /** Told of every entry into the queue, with upstream's labels. */
   readonly onIncoming: (queue: string, event: string) => void
@@ -19,9 +19,8 @@ export interface ClusterViewOptions {
 
 export class ClusterView {
   readonly snapshot = new Snapshot()
-  readonly index
   readonly queue
-  /** All pods of this scheduler's name that wait for a node, also those of other replicas. */
+  /** All pods of this scheduler's names that wait for a node, also those of other replicas. */
   readonly waiting = new Map<string, Pod>()
   /** The message of the last failure that was reported, by pod. */
   readonly reported = new Map<string, string>()
@@ -29,12 +28,24 @@ export class ClusterView {
   readonly overtaken = new Map<string, number>()
   sequence = 0
   synced = false
-  readonly #schedulerName: string
+  readonly #profiles: Profiles
+  /** By the name of the profile. */
+  readonly #indexes: ReadonlyMap<string, PlacementIndex>
 
-  constructor({ profile, schedulerName, seed, nowMs, onIncoming }: ClusterViewOptions) {
-    this.#schedulerName = schedulerName
-    this.index = createPlacementIndex(this.snapshot, profile, seed)
-    this.queue = createSchedulingQueue({ profile, nowMs, onIncoming })
+  constructor({ profiles, nowMs, onIncoming }: ClusterViewOptions) {
+    this.#profiles = profiles
+    this.#indexes = new Map(
+      profiles.all.map((profile) => {
+        const { schedulerName, seed } = profile.configuration
+        return [schedulerName, createPlacementIndex(this.snapshot, profile, seed)]
+      }),
+    )
+    this.queue = createSchedulingQueue({ profiles, nowMs, onIncoming })
+  }
+
+  /** Decides about a pod of one of the profiles. */
+  decide(pod: PodInfo): Decision {
+    return this.#indexes.get(pod.schedulerName)!.schedule(pod)
   }
 
   applyNode({ deleted, object }: ObjectChange): void {
@@ -79,7 +90,7 @@ export class ClusterView {
     }
     const pod = this.snapshot.readPod(object)
     this.snapshot.nominations.set(pod)
-    if (pod.schedulerName !== this.#schedulerName) return
+    if (this.#profiles.of(pod.schedulerName) === undefined) return
     this.waiting.set(uid, object)
     if (mayDecide(uid)) this.queue.set(pod)
   }

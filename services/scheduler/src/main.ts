@@ -9,9 +9,12 @@ import { startHeartbeat } from '@shiplog/control-plane/leases/heartbeat'
 import { createReplica, replicaIdLength } from '@shiplog/replicas/replica'
 import { nameSuffix } from '@shiplog/runtime/ids'
 import { run } from '@shiplog/runtime/run'
+import { defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { parseConfigurationFile } from '@shiplog/scheduling/framework/configuration-file'
 import { createScheduler } from './scheduler.ts'
 
 const name = 'kube-scheduler'
+const unconfigured = { profiles: [defaultConfiguration], notices: [] }
 
 await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals, signal, onStop }) => {
   const events = await openLogFromEnvironment({ env, clock, logger: log, signal, name, readOnly: true })
@@ -22,6 +25,9 @@ await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals,
   const client = meteredClient(createHttpApiClient({ connection, clock }), { metrics, clock, host })
   const { end } = startHeartbeat({ client, clock, log, component: name, replica, holder: ids.uuid(), vitals })
   onStop(end)
+  const file = env.optionalFile('SHIPLOG_SCHEDULER_CONFIG')
+  const { profiles, notices } = file === undefined ? unconfigured : parseConfigurationFile(file)
+  for (const notice of notices) log.warn({ notice }, 'scheduler configuration')
   const feed = createObjectFeed(events)
   onStop(() => feed.stop())
   const service = createReplica({
@@ -30,7 +36,7 @@ await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals,
     log,
     component: name,
     id: nameSuffix(ids, replicaIdLength),
-    create: (fenced, shares) => createScheduler({ feed, client: fenced, shares, clock, ids, log, metrics }),
+    create: (fenced, shares) => createScheduler({ feed, client: fenced, shares, clock, ids, log, metrics, profiles }),
   })
   return { service, metrics: () => [...service.metrics(), ...service.worker.metrics()] }
 })

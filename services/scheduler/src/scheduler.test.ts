@@ -22,7 +22,7 @@ const ids: Ids = { uuid: () => '11111111-2222-4333-8444-555555555555', integer: 
 
 const metricsOf = new WeakMap<object, MetricsRegistry>()
 
-function setUp(options: { configuration?: SchedulerConfiguration; cluster?: FakeCluster } = {}) {
+function setUp(options: { profiles?: readonly SchedulerConfiguration[]; cluster?: FakeCluster } = {}) {
   const clock = createManualClock()
   const cluster = options.cluster ?? createFakeCluster(clock)
   const metrics = createMetricsRegistry()
@@ -33,7 +33,7 @@ function setUp(options: { configuration?: SchedulerConfiguration; cluster?: Fake
     ids,
     log: silentLogger,
     metrics,
-    ...(options.configuration ? { configuration: options.configuration } : {}),
+    ...(options.profiles ? { profiles: options.profiles } : {}),
   })
   metricsOf.set(scheduler, metrics)
   return { cluster, clock, scheduler }
@@ -103,6 +103,28 @@ describe('scheduling', () => {
     await scheduler.stop()
   })
 
+  test('each profile decides about the pods that name it, in its own way', async () => {
+    const packing = {
+      ...defaultConfiguration,
+      schedulerName: 'packing',
+      plugins: defaultConfiguration.plugins.map((choice) =>
+        choice.name === 'NodeResourcesFit' ? { ...choice, args: { strategy: 'MostAllocated' }, weight: 50 } : choice,
+      ),
+    }
+    const { cluster, clock, scheduler } = setUp({ profiles: [defaultConfiguration, packing] })
+    for (const name of ['a', 'b']) cluster.put('nodes', testNode(name))
+    cluster.put('pods', testPod('there', { requests: { cpu: '1', memory: '1Gi' }, spec: { nodeName: 'a' } }))
+    await scheduler.start()
+    for (const schedulerName of ['default-scheduler', 'packing', 'nobody'])
+      cluster.put('pods', testPod(`of-${schedulerName}`, { spec: { schedulerName } }))
+    await settle()
+    await clock.advance(100)
+    expect(['default-scheduler', 'packing', 'nobody'].map((name) => nodeOf(cluster, `of-${name}`))).toEqual(['b', 'a', undefined])
+    expect(new Set(bindingsOf(cluster).map(({ request }) => decisionOf(request)['configuration'])).size).toBe(2)
+    expect(cluster.list('events').map(({ reportingComponent }) => reportingComponent).sort()).toEqual(['default-scheduler', 'packing'])
+    await scheduler.stop()
+  })
+
   test('a pod that waits for company goes to it as soon as it is there', async () => {
     const { cluster, clock, scheduler } = setUp()
     for (const name of ['a', 'b']) cluster.put('nodes', testNode(name))
@@ -148,7 +170,7 @@ describe('scheduling', () => {
 
   test('a run with the same input and seed decides the same, with another seed it does not', async () => {
     const run = async (seed: number) => {
-      const { cluster, scheduler } = setUp({ configuration: { ...defaultConfiguration, seed } })
+      const { cluster, scheduler } = setUp({ profiles: [{ ...defaultConfiguration, seed }] })
       for (let node = 0; node < 30; node++) cluster.put('nodes', testNode(`n${node}`))
       for (let pod = 0; pod < 40; pod++) cluster.put('pods', testPod(`p${pod}`))
       await scheduler.start()
@@ -164,7 +186,7 @@ describe('scheduling', () => {
 
   test('every recorded decision can be computed again from the log and the record', async () => {
     const configuration = { ...defaultConfiguration, seed: 5 }
-    const { cluster, scheduler, clock } = setUp({ configuration })
+    const { cluster, scheduler, clock } = setUp({ profiles: [configuration] })
     for (let node = 0; node < 7; node++) cluster.put('nodes', testNode(`n${node}`))
     const seen = new Set<string>()
     onBinding(cluster, ({ name }) => {

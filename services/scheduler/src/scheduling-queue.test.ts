@@ -1,4 +1,5 @@
-import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { createProfiles } from '@shiplog/scheduling/framework/profiles'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import { testNode, testPod } from '@shiplog/scheduling/testing/test-objects'
 import { describe, expect, test } from 'vitest'
@@ -7,7 +8,7 @@ import { createSchedulingQueue, unschedulableFlushMs } from './scheduling-queue.
 function setUp() {
   let nowMs = 0
   const snapshot = new Snapshot()
-  const queue = createSchedulingQueue({ profile: createProfile(defaultConfiguration), nowMs: () => nowMs })
+  const queue = createSchedulingQueue({ profiles: createProfiles([defaultConfiguration]), nowMs: () => nowMs })
   const add = (name: string, options: Parameters<typeof testPod>[1] = {}) =>
     queue.set(snapshot.readPod(testPod(name, options)))
   return {

@@ -3,6 +3,7 @@
 // (may not be scheduled yet). Time is an argument of the clock given; nothing here waits.
 import type { Profile } from '@shiplog/scheduling/framework/configuration'
 import type { ClusterEvent, QueueOrder } from '@shiplog/scheduling/framework/framework'
+import type { Profiles } from '@shiplog/scheduling/framework/profiles'
 import type { PodInfo, PodShape } from '@shiplog/scheduling/snapshot/pod-info'
 import { Heap } from './heap.ts'
 
@@ -54,7 +55,7 @@ export interface SchedulingQueue {
 export const unschedulableFlushMs = 5 * 60_000
 
 export interface SchedulingQueueOptions {
-  readonly profile: Profile
+  readonly profiles: Profiles
   readonly nowMs: () => number
   /** Told of every entry into active, backoff, unschedulable or gated, and why: upstream's event labels. */
   readonly onIncoming?: (place: Place, event: string) => void
@@ -90,9 +91,9 @@ interface Entry {
 }
 
 export function createSchedulingQueue(options: SchedulingQueueOptions): SchedulingQueue {
-  const { profile, nowMs } = options
-  const { podInitialBackoffSeconds, podMaxBackoffSeconds } = profile.configuration
-  const order = profile.plugins.find((plugin) => plugin.queueSort)!.queueSort!
+  const { profiles, nowMs } = options
+  const { podInitialBackoffSeconds, podMaxBackoffSeconds } = profiles.first.configuration
+  const order = profiles.first.plugins.find((plugin) => plugin.queueSort)!.queueSort!
   const items = new Map<string, Item>()
   const groups = new Map<PodShape, Map<string, Group>>()
   const counts: Record<Place, number> = { active: 0, backoff: 0, unschedulable: 0, gated: 0, scheduling: 0 }
@@ -129,8 +130,8 @@ export function createSchedulingQueue(options: SchedulingQueueOptions): Scheduli
   }
 
   function joinGroup(item: Item, plugins: readonly string[]): void {
-    const byLabels = plugins.some((name) => profile.byName.get(name)?.wakesByLabels)
-    const key = `${plugins.join(' ')}${byLabels ? ` ${item.pod.labelKey}` : ''}`
+    const byLabels = plugins.some((name) => profileOf(item.pod).byName.get(name)?.wakesByLabels)
+    const key = `${item.pod.schedulerName} ${plugins.join(' ')}${byLabels ? ` ${item.pod.labelKey}` : ''}`
     let ofShape = groups.get(item.pod.shape)
     if (ofShape === undefined) groups.set(item.pod.shape, (ofShape = new Map()))
     let group = ofShape.get(key)
@@ -139,7 +140,10 @@ export function createSchedulingQueue(options: SchedulingQueueOptions): Scheduli
     item.group = group
   }
 
-  const isGated = (pod: PodInfo): boolean => profile.plugins.some((plugin) => plugin.preEnqueue?.(pod) !== undefined)
+  const profileOf = (pod: PodInfo): Profile => profiles.of(pod.schedulerName) ?? profiles.first
+
+  const isGated = (pod: PodInfo): boolean =>
+    profileOf(pod).plugins.some((plugin) => plugin.preEnqueue?.(pod) !== undefined)
 
   const ready = (item: Item, event: string): void => move(item, item.readyAtMs <= nowMs() ? 'active' : 'backoff', event)
 
@@ -255,7 +259,7 @@ export function createSchedulingQueue(options: SchedulingQueueOptions): Scheduli
       for (const ofShape of [...groups.values()]) {
         for (const group of [...ofShape.values()]) {
           const [sample] = group.items.values()
-          if (sample === undefined || !mayHelp(profile, group.plugins, sample.pod, event)) continue
+          if (sample === undefined || !mayHelp(profileOf(sample.pod), group.plugins, sample.pod, event)) continue
           for (const item of [...group.items.values()]) ready(item, event.type)
         }
       }

@@ -7,6 +7,7 @@ import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { createPinoLogger, type LogLevel } from '@shiplog/runtime/pino-logger'
 import { findNatsServer } from './find-nats-server.ts'
 import { explain } from '../replay/explain.ts'
+import { readProfiles } from '../replay/replay-configuration.ts'
 import { progress, stayUp } from './stay-up.ts'
 
 export interface UpOptions extends ServerFlags {
@@ -23,8 +24,11 @@ export interface UpOptions extends ServerFlags {
   readonly disableAdmissionPlugins: readonly string[]
   readonly enableAdmissionPlugins: readonly string[]
   readonly controllers: readonly string[]
+  /** A KubeSchedulerConfiguration. */
+  readonly schedulerConfig?: string | undefined
   readonly continueTokenLifetime?: number | undefined
   readonly postgres: string
+  readonly dashboard: boolean
   readonly serviceCidr?: string
   readonly podCidr?: string
   readonly logLevel: LogLevel
@@ -35,6 +39,7 @@ const defaultSimulatedNodes = 3
 /** Ends the process: 0 after a signal, 1 when the cluster could not be started. */
 export async function up(options: UpOptions): Promise<never> {
   const logger = createPinoLogger({ level: options.logLevel, name: 'shiplog' })
+  const schedulerProfiles = options.schedulerConfig === undefined ? undefined : readProfiles(options.schedulerConfig, progress)
   return await stayUp(
     () =>
       startCluster({
@@ -46,6 +51,7 @@ export async function up(options: UpOptions): Promise<never> {
         processNode: options.node.includes('process'),
         containerNodes: options.node.includes('containerd') ? options.nodes : 0,
         postgres: options.postgres,
+        dashboard: options.dashboard,
         serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),
         podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
@@ -53,6 +59,7 @@ export async function up(options: UpOptions): Promise<never> {
         disabledAdmissionPlugins: options.disableAdmissionPlugins,
         enabledAdmissionPlugins: options.enableAdmissionPlugins,
         controllers: options.controllers,
+        ...(schedulerProfiles === undefined ? {} : { schedulerProfiles }),
         ...(options.continueTokenLifetime === undefined
           ? {}
           : { continueTokenLifetimeMs: options.continueTokenLifetime * 1_000 }),

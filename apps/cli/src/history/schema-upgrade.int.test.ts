@@ -11,10 +11,11 @@ import type { ApiRequest } from '@shiplog/api/api-client'
 import { createSchemaVersions } from '@shiplog/api/codec'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { createRecordCodec, type RecordCodec } from '@shiplog/feed/record-codec'
-import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { createProfiles } from '@shiplog/scheduling/framework/profiles'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { explainPod } from '../replay/explain-decision.ts'
+import { explainPod } from '@shiplog/scheduling/replay/explain-decision'
 import { history } from './history.ts'
 import { type HistorySource, logSource } from './history-source.ts'
 import { replayAll } from '../replay/replay.ts'
@@ -141,8 +142,8 @@ describe('a pod of the first schema version is read as one of the second', () =>
     expect(report).toMatchObject({ different: [], unknown: [], damages: [] })
     expect(report.attempts).toBeGreaterThan(0)
     const at = await cluster.log.events.lastSequence()
-    const profile = createProfile(defaultConfiguration)
-    const explained = await explainPod(source, { namespace: 'default', name: 'aged' }, at, profile)
+    const profiles = createProfiles([defaultConfiguration])
+    const explained = await explainPod(source, { namespace: 'default', name: 'aged' }, at, profiles)
     expect(explained).toMatchObject({ node: 'node-1', asRecorded: true })
     expect(explained.required).toEqual({ nodeSelector: { 'kubernetes.io/hostname': 'node-1' } })
   })

@@ -9,14 +9,15 @@ import { header } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
 import { decodeRecord } from '@shiplog/feed/record-codec'
 import { silentLogger } from '@shiplog/runtime/logger'
-import { createProfile, defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
+import { defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findNatsServer } from '../cluster/find-nats-server.ts'
-import { explainPod } from './explain-decision.ts'
+import { explainPod } from '@shiplog/scheduling/replay/explain-decision'
 import { type HistorySource, logSource } from '../history/history-source.ts'
-import { parseConfiguration } from './replay-configuration.ts'
+import { parseConfigurationFile } from '@shiplog/scheduling/framework/configuration-file'
+import { createProfiles } from '@shiplog/scheduling/framework/profiles'
 import { replayAll } from './replay.ts'
-import { readAttempts } from './replay-attempts.ts'
+import { readAttempts } from '@shiplog/scheduling/replay/recorded-attempts'
 
 const attemptsWanted = 2_000
 const nodesMade = 30
@@ -246,10 +247,10 @@ describe.each(['embedded', 'jetstream'] as const)('a replay of the log %s', (log
   }, 60_000)
 
   test('another configuration lists exactly the decisions that differ', async () => {
-    const nothingNew = createProfile(parseConfiguration(JSON.stringify(defaultConfiguration)))
+    const nothingNew = createProfiles(parseConfigurationFile(JSON.stringify(defaultConfiguration)).profiles)
     expect(await replayAll(source, nothingNew)).toMatchObject({ different: [], sameChoice: 0, unknown: [] })
 
-    const packing = createProfile(parseConfiguration('plugins: [{name: NodeResourcesBalancedAllocation, weight: 40}]'))
+    const packing = createProfiles(parseConfigurationFile('plugins: [{name: NodeResourcesBalancedAllocation, weight: 40}]').profiles)
     const report = await replayAll(source, packing)
     expect(report.unknown).toEqual([])
     expect(report.different.length).toBeGreaterThan(0)

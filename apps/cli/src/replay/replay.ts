@@ -2,6 +2,7 @@
 // another configuration, which decisions would have been different.
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { createProfile, defaultConfiguration, type Profile } from '@shiplog/scheduling/framework/configuration'
+import type { Profiles } from '@shiplog/scheduling/framework/profiles'
 import { schedule } from '@shiplog/scheduling/framework/schedule'
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
 import { damageJson, damageLine, say, warnOfDamage } from '../history/history-records.ts'
@@ -14,8 +15,8 @@ import {
   readAttempts,
   resultOf,
   walkAttempts,
-} from './replay-attempts.ts'
-import { profileFromFile } from './replay-configuration.ts'
+} from '@shiplog/scheduling/replay/recorded-attempts'
+import { profilesFromFile } from './replay-configuration.ts'
 
 export interface ReplayOptions extends SourceOptions {
   readonly config?: string | undefined
@@ -43,8 +44,8 @@ export interface ReplayReport {
 
 /** Gives the exit code: 0 as recorded, 1 when something differs or cannot be recomputed. */
 export async function replay(options: ReplayOptions): Promise<number> {
-  const other = options.config === undefined ? undefined : profileFromFile(options.config)
-  const report = await withHistory(options, (source) => replayAll(source, other))
+  const others = options.config === undefined ? undefined : profilesFromFile(options.config)
+  const report = await withHistory(options, (source) => replayAll(source, others))
   warnOfDamage(report.damages)
   if (options.output === 'json') {
     const { different, unknown, damages } = report
@@ -56,12 +57,12 @@ export async function replay(options: ReplayOptions): Promise<number> {
         damages: damages.map(damageJson),
       }),
     )
-  } else print(report, other)
+  } else print(report, others !== undefined)
   return report.different.length + report.unknown.length === 0 ? 0 : 1
 }
 
-/** Recomputes everything; without a profile each attempt under the configuration that it was made with. */
-export async function replayAll(source: HistorySource, other?: Profile): Promise<ReplayReport> {
+/** Recomputes everything; without profiles each attempt under the configuration that it was made with. */
+export async function replayAll(source: HistorySource, others?: Profiles): Promise<ReplayReport> {
   const own = createProfile(defaultConfiguration)
   const log = await readAttempts(source)
   const damages = log.damages
@@ -71,6 +72,8 @@ export async function replayAll(source: HistorySource, other?: Profile): Promise
   let sameChoice = 0
   await walkAttempts(source, log, (attempt, state) => {
     const recordedWith = attempt.input.configuration
+    // A scheduler whose name the file does not know is tried under its first profile.
+    const other = others && (others.of(attempt.input.scheduler) ?? others.first)
     if ('unknown' in state) unknown.push({ attempt, why: state.unknown })
     else if (!other && recordedWith !== own.hash)
       unknown.push({ attempt, why: `it was made with another configuration, ${recordedWith}` })
@@ -126,7 +129,7 @@ const outcome = ({ node, top, message, preemption }: AttemptResult): string => {
   return `nowhere (${message ?? ''})${victims}`
 }
 
-function print(report: ReplayReport, other: Profile | undefined): void {
+function print(report: ReplayReport, isOther: boolean): void {
   const { attempts, failures, identical, sameChoice, different, unknown, damages } = report
   for (const damaged of damages) say(damageLine(builtInCatalogue(), damaged))
   for (const { attempt, recomputed } of different) {
@@ -142,7 +145,7 @@ function print(report: ReplayReport, other: Profile | undefined): void {
   const parts = [
     `${attempts} attempts (${failures} found no node)`,
     `${identical} identical`,
-    ...(other ? [`${sameChoice} with the same choice for other reasons`] : []),
+    ...(isOther ? [`${sameChoice} with the same choice for other reasons`] : []),
     `${different.length} different`,
     ...(unknown.length > 0 ? [`${unknown.length} cannot be computed again`] : []),
   ]

@@ -107,9 +107,10 @@ const used: Readonly<Record<string, { readonly of: string; readonly at: string; 
   'core.v1.ServiceSpec': {
     of: 'services',
     at: 'spec.',
-    fields: `allocateLoadBalancerNodePorts clusterIP clusterIPs externalName healthCheckNodePort ipFamilies ipFamilyPolicy
-      loadBalancerClass loadBalancerIP loadBalancerSourceRanges ports publishNotReadyAddresses selector sessionAffinityConfig
-      type`,
+    fields: `allocateLoadBalancerNodePorts clusterIP clusterIPs externalIPs externalName externalTrafficPolicy
+      healthCheckNodePort internalTrafficPolicy ipFamilies ipFamilyPolicy loadBalancerClass loadBalancerIP
+      loadBalancerSourceRanges ports publishNotReadyAddresses selector sessionAffinity sessionAffinityConfig
+      trafficDistribution type`,
   },
   'apps.v1.DeploymentSpec': {
     of: 'deployments.apps',

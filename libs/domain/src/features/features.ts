@@ -76,9 +76,9 @@ export const features: readonly Feature[] = [
   {
     id: 'scheduler-plugins',
     state: 'by design',
-    docs: "the scheduler's plugins ImageLocality, NodeVolumeLimits, DynamicResources and GangScheduling",
+    docs: "the scheduler's plugins DynamicResources and GangScheduling, and extenders",
     sentence:
-      'the other default plugins of kube-scheduler decide: which images a node has, how many volumes its drivers can attach, resource claims and pod groups do not count',
+      'the other default plugins of kube-scheduler decide: resource claims and pod groups do not count; a configuration with extenders is refused',
   },
   {
     id: 'pod-resource-claims',
@@ -133,21 +133,6 @@ export const features: readonly Feature[] = [
     docs: 'load balancers',
     fields: [service('spec.type', ['LoadBalancer'])],
     sentence: 'nothing provides load balancers yet: EXTERNAL-IP stays <pending>',
-  },
-  {
-    id: 'traffic-policies',
-    state: 'ignored',
-    docs: 'session affinity and traffic policies of Services',
-    fields: [
-      service('spec.sessionAffinity', ['ClientIP']),
-      service('spec.internalTrafficPolicy', ['Local']),
-      service('spec.externalTrafficPolicy', ['Local']),
-      service('spec.trafficDistribution'),
-      service('spec.externalIPs'),
-      service('metadata.annotations{service.kubernetes.io/topology-mode}'),
-    ],
-    sentence:
-      'nothing routes traffic of Services yet, so session affinity, traffic policies and external addresses change nothing',
   },
   {
     id: 'process-volumes',
@@ -218,8 +203,9 @@ export const features: readonly Feature[] = [
   {
     id: 'service-traffic',
     state: 'by design',
-    docs: 'addresses of Services lead nowhere',
-    sentence: 'there is no DNS and no proxy: a Service has addresses, ports and endpoints, and no traffic flows',
+    docs: 'addresses of Services lead nowhere but on nodes of containers',
+    sentence:
+      'only nodes of containers have a proxy: elsewhere a Service has addresses, ports and endpoints, and no traffic flows',
   },
   {
     id: 'container-nodes',

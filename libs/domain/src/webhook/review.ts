@@ -79,32 +79,43 @@ export interface ReviewAnswer {
   readonly auditAnnotations: Readonly<Record<string, string>>
 }
 
+/** A response once its shape is checked. */
+interface Response {
+  readonly uid?: string | null
+  readonly allowed?: boolean | null
+  readonly patch?: string | null
+  readonly patchType?: string | null
+  readonly status?: Partial<Status> | null
+  readonly warnings?: readonly string[] | null
+  readonly auditAnnotations?: Readonly<Record<string, string>> | null
+}
+
 /** An answer, or what is wrong with it, in upstream's words. */
 export function readReview(
-  answer: JsonObject,
+  answer: { readonly response?: Response | null } & JsonObject,
   { version, uid, mutating }: { readonly version: ReviewVersion; readonly uid: string; readonly mutating: boolean },
 ): ReviewAnswer | { readonly problem: string } {
-  const response = answer['response'] as JsonObject | null | undefined
+  const { response } = answer
   if (response === null || response === undefined) return { problem: 'webhook response was absent' }
-  const patch = Buffer.from(String(response['patch'] ?? ''), 'base64')
-  const patchType = response['patchType'] as string | null | undefined
+  const { patchType } = response
+  const patch = Buffer.from(String(response.patch ?? ''), 'base64')
   const problem =
     whyMisshapen(response) ??
     // Of the old version nothing was ever verified.
     (version === 'v1' ? (whyNotOurs(answer, response, uid) ?? whyNoPatch(patch, patchType, mutating)) : undefined)
   if (problem !== undefined) return { problem }
   return {
-    allowed: response['allowed'] === true,
+    allowed: response.allowed === true,
     patch: mutating && patch.length > 0 ? patch : undefined,
     patchType: version === 'v1beta1' ? 'JSONPatch' : (patchType ?? ''),
-    result: (response['status'] as Partial<Status> | null | undefined) ?? undefined,
-    warnings: (response['warnings'] as string[] | null | undefined) ?? [],
-    auditAnnotations: (response['auditAnnotations'] as Record<string, string> | null | undefined) ?? {},
+    result: response.status ?? undefined,
+    warnings: response.warnings ?? [],
+    auditAnnotations: response.auditAnnotations ?? {},
   }
 }
 
-function whyNotOurs(answer: JsonObject, response: JsonObject, uid: string): string | undefined {
-  const given = String(response['uid'] ?? '')
+function whyNotOurs(answer: JsonObject, response: Response, uid: string): string | undefined {
+  const given = String(response.uid ?? '')
   if (given !== uid) return `expected response.uid=${goQuote(uid)}, got ${goQuote(given)}`
   const { kind = '', apiVersion = '' } = answer
   if (kind === 'AdmissionReview' && apiVersion === 'admission.k8s.io/v1') return undefined
@@ -126,10 +137,10 @@ function whyNoPatch(patch: Buffer, type: string | null | undefined, mutating: bo
 const shapes = { uid: 'string', allowed: 'boolean', patch: 'string', patchType: 'string', status: 'object' } as const
 
 /** The first field that is not of its type. */
-function whyMisshapen(response: JsonObject): string | undefined {
+function whyMisshapen(response: Response): string | undefined {
   if (typeof response !== 'object' || Array.isArray(response)) return misread('response', response)
   for (const [field, type] of Object.entries(shapes)) {
-    const value: unknown = response[field]
+    const value: unknown = response[field as keyof typeof shapes]
     if (value !== undefined && value !== null && (typeof value !== type || Array.isArray(value)))
       return misread(`response.${field}`, value)
   }

@@ -9,8 +9,8 @@ import { promisify } from 'node:util'
 import type { Clock } from '@shiplog/runtime/clock'
 import { containerdConfig, containerdSocket, podNetwork } from './containerd-config.ts'
 import { createDial, type Dial, doorIsOpen, letIn } from './door.ts'
-import { endHolder, findHolder, holders, inNamespace, startHolder } from './holder.ts'
-import { apiPort, apiServiceRules, connectNode, doorAddress, nodeAddress, type NetworkedNode, prepareBridge } from './network.ts'
+import { endHolder, findHolder, holders, startHolder } from './holder.ts'
+import { apiPort, connectNode, doorAddress, nodeAddress, type NetworkedNode, prepareBridge } from './network.ts'
 import { pauseArchive } from './pause-image.ts'
 import type { NodePrograms } from './programs.ts'
 
@@ -53,8 +53,8 @@ export interface ContainerdNodes {
   readonly nodes: readonly ContainerdNode[]
   /** Connects to an address of a node or of a pod. */
   readonly dial: Dial
-  /** Inside, the API is at `https://172.30.0.1:6443` and at the address of its Service. */
-  serveApi(port: number, serviceIP: string | undefined): Promise<Disposable>
+  /** Inside, the API is at `https://172.30.0.1:6443`, where the endpoint of its Service is. */
+  serveApi(port: number): Promise<Disposable>
   /** Ends everything that runs in the nodes, at once, and removes what that leaves. */
   stop(): Promise<void>
 }
@@ -87,7 +87,7 @@ export async function startContainerdNodes(options: ContainerdNodesOptions): Pro
   return {
     nodes: started,
     dial: createDial(doorPid),
-    serveApi: (port, serviceIP) => serveApi(doorPid, started, options.programs, port, serviceIP),
+    serveApi: (port) => letIn(doorPid, port),
     stop: () => endContainerdNodes(directory, clock),
   }
 }
@@ -254,21 +254,4 @@ async function containerdAnswers(node: ContainerdNode, { clock, programs }: Cont
       await clock.sleep(pollMs)
     }
   }
-}
-
-async function serveApi(
-  doorPid: number,
-  nodes: readonly ContainerdNode[],
-  { nft }: NodePrograms,
-  port: number,
-  serviceIP: string | undefined,
-): Promise<Disposable> {
-  if (serviceIP !== undefined) {
-    for (const { holderPid, directory } of nodes) {
-      const rules = join(directory, 'api-service.nft')
-      writeFileSync(rules, apiServiceRules(serviceIP))
-      await inNamespace(holderPid, 'net', `'${nft}' -f '${rules}'`)
-    }
-  }
-  return await letIn(doorPid, port)
 }

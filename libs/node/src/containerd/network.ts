@@ -57,19 +57,3 @@ export async function connectNode(doorPid: number, node: NetworkedNode, others: 
   )
   await inNamespace(doorPid, 'net', routeTo(podCIDRs, address).join('\n'))
 }
-
-/** In a node: the Service of the API leads to the door. */
-export const apiServiceRules = (serviceIP: string): string =>
-  [
-    'add table ip shiplog-api',
-    'delete table ip shiplog-api',
-    'table ip shiplog-api {',
-    '  chain pods { type nat hook prerouting priority dstnat; policy accept;',
-    `    ip daddr ${serviceIP} tcp dport 443 dnat to ${doorAddress}:${apiPort}`,
-    '  }',
-    '  chain node { type nat hook output priority dstnat; policy accept;',
-    `    ip daddr ${serviceIP} tcp dport 443 dnat to ${doorAddress}:${apiPort}`,
-    '  }',
-    '}',
-    '',
-  ].join('\n')

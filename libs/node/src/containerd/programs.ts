@@ -3,9 +3,10 @@
 // unpacked into the checkout's cache. Nothing of the system's is touched. What is found is run once before it is believed.
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { access, constants, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { privateApt } from '../private-apt.ts'
 
 const run = promisify(execFile)
 
@@ -27,6 +28,8 @@ export interface NodePrograms {
   readonly runc: string
   readonly cniDir: string
   readonly nft: string
+  /** Forgets connections; a machine may have none. */
+  readonly conntrack: string | undefined
   /** `machine`, `cache` or `packages`. */
   readonly how: string
 }
@@ -72,10 +75,10 @@ const messageOf = (error: unknown): string =>
 
 async function ofMachine(): Promise<NodePrograms | undefined> {
   try {
-    const [containerd, runc, nft] = await Promise.all(['containerd', 'runc', 'nft'].map(onPath))
+    const [containerd, runc, nft, conntrack] = await Promise.all(['containerd', 'runc', 'nft', 'conntrack'].map(onPath))
     const cniDir = systemCniDirs.find((dir) => cniPlugins.every((plugin) => existsSync(join(dir, plugin))))
     if (containerd === undefined || runc === undefined || nft === undefined || cniDir === undefined) return undefined
-    return await checked({ path: [], containerd, runc, nft, cniDir, how: 'machine' })
+    return await checked({ path: [], containerd, runc, nft, conntrack, cniDir, how: 'machine' })
   } catch {
     return undefined
   }
@@ -95,6 +98,7 @@ const ofRoot = (unpacked: string, how: string): Promise<NodePrograms> =>
     containerd: join(unpacked, 'usr', 'bin', 'containerd'),
     runc: join(unpacked, 'usr', 'sbin', 'runc'),
     nft: join(unpacked, 'usr', 'sbin', 'nft'),
+    conntrack: join(unpacked, 'usr', 'sbin', 'conntrack'),
     cniDir: join(unpacked, 'usr', 'lib', 'cni'),
     how,
   })
@@ -106,6 +110,7 @@ async function checked(programs: Omit<NodePrograms, 'containerdVersion'>): Promi
     ask(programs.containerd, '--version'),
     ask(programs.runc, '--version'),
     ask(programs.nft, '--version'),
+    ...(programs.conntrack === undefined ? [] : [ask(programs.conntrack, '--version')]),
     ...cniPlugins.map((plugin) => access(join(programs.cniDir, plugin), constants.X_OK)),
   ])
   const containerdVersion = /\bv?(\d+\.\d+\.\d+)/.exec(version)?.[1]
@@ -113,14 +118,14 @@ async function checked(programs: Omit<NodePrograms, 'containerdVersion'>): Promi
   return { ...programs, containerdVersion }
 }
 
-const packages = ['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'patchelf', 'busybox-static']
+const packages = ['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'conntrack', 'patchelf', 'busybox-static']
 
 /** Downloads and unpacks into `<cacheDir>/root`; another process that does the same at the same time is no harm. */
 async function fetchPackages(cacheDir: string): Promise<void> {
   await mkdir(cacheDir, { recursive: true })
   const work = await mkdtemp(join(cacheDir, 'fetch-'))
   try {
-    const apt = await privateApt(join(work, 'apt'))
+    const apt = await privateApt(join(work, 'apt'), await newestSource())
     await apt('-q', 'update')
     await apt('-q', '-y', '-d', '--no-install-recommends', 'install', ...packages)
     const archives = join(work, 'apt', 'cache', 'archives')
@@ -135,36 +140,6 @@ async function fetchPackages(cacheDir: string): Promise<void> {
   } finally {
     await rm(work, { recursive: true, force: true })
   }
-}
-
-type Apt = (...args: readonly string[]) => Promise<void>
-
-/** An apt whose every directory is private, and which believes that nothing is installed. */
-async function privateApt(dir: string): Promise<Apt> {
-  for (const sub of ['lists/partial', 'cache/archives/partial', 'parts']) await mkdir(join(dir, sub), { recursive: true })
-  await writeFile(join(dir, 'status'), '')
-  await writeFile(join(dir, 'sources'), `${await newestSource()}\n`)
-  await writeFile(
-    join(dir, 'apt.conf'),
-    [
-      `Dir::Etc::sourcelist "${dir}/sources";`,
-      `Dir::Etc::sourceparts "${dir}/parts";`,
-      `Dir::Etc::preferencesparts "${dir}/parts";`,
-      `Dir::State "${dir}";`,
-      `Dir::State::lists "${dir}/lists";`,
-      `Dir::State::status "${dir}/status";`,
-      `Dir::Cache "${dir}/cache";`,
-      'APT::Sandbox::User "root";',
-      'Acquire::Languages "none";',
-      'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";',
-      '#clear APT::Update::Post-Invoke-Success;',
-      '#clear APT::Update::Post-Invoke;',
-      '#clear DPkg::Post-Invoke;',
-      '',
-    ].join('\n'),
-  )
-  const env = { ...process.env, APT_CONFIG: join(dir, 'apt.conf'), DEBIAN_FRONTEND: 'noninteractive' }
-  return async (...args) => void (await run('apt-get', args, { env, timeout: fetchTimeoutMs, maxBuffer: 16 << 20 }))
 }
 
 /** The mirror and the keyring are those of the system's own apt; the release is the one that is always the newest. */
@@ -187,7 +162,7 @@ async function useOwnLibraries(unpacked: string): Promise<void> {
   const interpreter = join(unpacked, loader)
   if (!existsSync(interpreter)) throw new Error('only machines with an x86-64 processor get these packages')
   const patchelf = join(unpacked, 'usr/bin/patchelf')
-  for (const program of ['usr/sbin/runc', 'usr/sbin/nft']) {
+  for (const program of ['usr/sbin/runc', 'usr/sbin/nft', 'usr/sbin/conntrack']) {
     const path = join(unpacked, program)
     const args = ['--set-interpreter', interpreter, '--force-rpath', '--set-rpath', libraries, path]
     await run(interpreter, ['--library-path', libraries, patchelf, ...args], { timeout: askTimeoutMs })

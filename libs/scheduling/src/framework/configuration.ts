@@ -3,6 +3,7 @@
 import type { Plugin } from './framework.ts'
 import { createDefaultPreemption, defaultPreemptionArguments } from '../plugins/default-preemption.plugin.ts'
 import { createInterPodAffinity, defaultAffinityArguments } from '../plugins/inter-pod-affinity.plugin.ts'
+import { imageLocality } from '../plugins/image-locality.plugin.ts'
 import { nodeAffinity } from '../plugins/node-affinity.plugin.ts'
 import { nodeName } from '../plugins/node-name.plugin.ts'
 import { nodePorts } from '../plugins/node-ports.plugin.ts'
@@ -12,6 +13,7 @@ import {
 } from '../plugins/node-resources-balanced-allocation.plugin.ts'
 import { createNodeResourcesFit, defaultFitArguments } from '../plugins/node-resources-fit.plugin.ts'
 import { nodeUnschedulable } from '../plugins/node-unschedulable.plugin.ts'
+import { nodeVolumeLimits } from '../plugins/node-volume-limits.plugin.ts'
 import { createPodTopologySpread, defaultSpreadArguments } from '../plugins/pod-topology-spread.plugin.ts'
 import type { PodInfo, PodShape } from '../snapshot/pod-info.ts'
 import { prioritySort } from '../plugins/priority-sort.plugin.ts'
@@ -22,12 +24,18 @@ import { volumeRestrictions } from '../plugins/volume-restrictions.plugin.ts'
 import { volumeZone } from '../plugins/volume-zone.plugin.ts'
 import { hashText } from './tie-break.ts'
 
+/** Upstream's extension points, as far as plugins here have them. */
+export const extensionPoints = ['preEnqueue', 'queueSort', 'preFilter', 'filter', 'postFilter', 'preScore', 'score'] as const
+export type ExtensionPoint = (typeof extensionPoints)[number]
+
 export interface PluginChoice {
   readonly name: string
   /** For plugins that score. */
   readonly weight?: number
   /** In place of the plugin's default arguments, those that are given. */
   readonly args?: Readonly<Record<string, unknown>>
+  /** Points at which it says nothing. */
+  readonly without?: readonly ExtensionPoint[]
 }
 
 export interface SchedulerConfiguration {
@@ -55,12 +63,14 @@ export const defaultConfiguration: SchedulerConfiguration = {
     { name: 'NodePorts' },
     { name: 'NodeResourcesFit', weight: 1 },
     { name: 'VolumeRestrictions' },
+    { name: 'NodeVolumeLimits' },
     { name: 'VolumeBinding' },
     { name: 'VolumeZone' },
     { name: 'PodTopologySpread', weight: 2 },
     { name: 'InterPodAffinity', weight: 2 },
     { name: 'DefaultPreemption' },
     { name: 'NodeResourcesBalancedAllocation', weight: 1 },
+    { name: 'ImageLocality', weight: 1 },
   ],
   podInitialBackoffSeconds: 1,
   podMaxBackoffSeconds: 10,
@@ -84,6 +94,8 @@ const factories: Readonly<Record<string, Factory>> = {
   PrioritySort: plain(prioritySort),
   NodeUnschedulable: plain(nodeUnschedulable),
   NodeName: plain(nodeName),
+  ImageLocality: plain(imageLocality),
+  NodeVolumeLimits: plain(nodeVolumeLimits),
   VolumeRestrictions: plain(volumeRestrictions),
   VolumeBinding: plain(volumeBinding),
   VolumeZone: plain(volumeZone),
@@ -131,7 +143,9 @@ export interface Profile {
 
 /** Builds a profile; unknown plugin names and a second or missing queue order are errors. */
 export function createProfile(configuration: SchedulerConfiguration): Profile {
-  const plugins = configuration.plugins.map((choice) => factoryOf(choice.name).create(argumentsOf(choice)))
+  const plugins = configuration.plugins.map((choice) =>
+    silenced(factoryOf(choice.name).create(argumentsOf(choice)), choice.without ?? []),
+  )
   if (plugins.filter((plugin) => plugin.queueSort).length !== 1) {
     throw new Error('exactly one queue sort plugin is required')
   }
@@ -163,10 +177,25 @@ export function createProfile(configuration: SchedulerConfiguration): Profile {
   }
 }
 
+/** A plugin that says nothing at some points; what judges many decisions at once would speak at all of them. */
+function silenced(plugin: Plugin, points: readonly ExtensionPoint[]): Plugin {
+  if (points.length === 0) return plugin
+  const silent: { -readonly [Key in keyof Plugin]: Plugin[Key] } = { ...plugin }
+  const gone = new Set<string>(points)
+  // What a filter or a score is made by says nothing without it.
+  if (gone.has('filter')) gone.add('preFilter')
+  if (gone.has('score')) gone.add('preScore')
+  for (const key of [...gone, 'classify'] as (keyof Plugin)[]) delete silent[key]
+  return silent
+}
+
 /** Sixteen hexadecimal digits over what decisions depend on; back-off times and names do not matter. */
 export function configurationHash(configuration: SchedulerConfiguration): string {
   const text = JSON.stringify(
-    configuration.plugins.map((choice) => [choice.name, choice.weight ?? 1, sorted(argumentsOf(choice))]),
+    configuration.plugins.map((choice) => [
+      ...[choice.name, choice.weight ?? 1, sorted(argumentsOf(choice))],
+      ...(choice.without?.length ? [choice.without.toSorted()] : []),
+    ]),
   )
   return [1, 2].map((seed) => hashText(seed, text).toString(16).padStart(8, '0')).join('')
 }

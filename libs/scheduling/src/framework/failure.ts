@@ -39,7 +39,7 @@ export function explainFailure(cycle: Cycle, rejected: readonly RejectedNode[], 
     restricting = refused.restricting
     counts.add(restricting[0]!, `node(s) didn't satisfy plugin(s) [${restricting.join(' ')}]`, absent)
   }
-  const { message, preemption, clearsNomination } = makeRoom(cycle, rejected, seed)
+  const { message, preemption, clearsNomination } = preFilter === undefined ? makeRoom(cycle, rejected, seed) : noRoom
   return {
     message: fitError({ nodes, preFilter, reasons: counts.byReason(), postFilter: message }),
     plugins: [...new Set([...counts.plugins(), ...restricting])].sort(),
@@ -48,6 +48,9 @@ export function explainFailure(cycle: Cycle, rejected: readonly RejectedNode[], 
     clearsNomination,
   }
 }
+
+/** What is said, upstream, when a pre-filter ended the decision: DynamicResources looks for what its own would have left. */
+const noRoom = { message: 'not found', preemption: undefined, clearsNomination: false }
 
 /** DynamicResources speaks first upstream; the pods here have no claims. */
 const claims = 'no new claims to deallocate'

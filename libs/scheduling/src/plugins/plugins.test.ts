@@ -1,12 +1,13 @@
 // Each plugin's verdicts and scores against upstream's rules.
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { describe, expect, test } from 'vitest'
 import { createProfile, defaultConfiguration, type PluginChoice } from '../framework/configuration.ts'
 import { createPodReader } from '../snapshot/pod-info.ts'
 import { podResources } from '../snapshot/resources.ts'
 import { explain } from '../framework/explain.ts'
 import { schedule } from '../framework/schedule.ts'
+import { createPlacementIndex } from '../index/placement-index.ts'
 import { Snapshot } from '../snapshot/snapshot.ts'
 import { testNode, testPod } from '../testing/test-objects.ts'
 
@@ -152,11 +153,14 @@ describe('NodeResourcesFit', () => {
 })
 
 describe('NodeResourcesBalancedAllocation', () => {
-  test('takes half the distance of the fractions from 100', () => {
+  test('is 75, and half of what the balance becomes better or worse by', () => {
     const node = testNode('n', { allocatable: { cpu: '10000m', memory: '20000' } })
     const pod = testPod('p', { requests: { cpu: '3000m', memory: '5000' } })
     const there = bound('b', 'n', { cpu: '3000m', memory: '5000' })
-    expect(scores('NodeResourcesBalancedAllocation', pod, [node], [there])).toEqual([95]) // |0.6 - 0.5| / 2
+    expect(scores('NodeResourcesBalancedAllocation', pod, [node], [there])).toEqual([74]) // 50 + (50 + 95 - 97) / 2
+    const uneven = bound('b', 'n', { cpu: '5000m', memory: '0' })
+    const balancing = testPod('p', { requests: { cpu: '0', memory: '10000' } })
+    expect(scores('NodeResourcesBalancedAllocation', balancing, [node], [uneven])).toEqual([87]) // 50 + (50 + 100 - 75) / 2
   })
 
   test('says nothing of pods without requests', () => {
@@ -262,7 +266,7 @@ describe('NodeAffinity', () => {
     )
     const conflict = named('b', { key: 'metadata.name', operator: 'In', values: ['c'] })
     expect(schedule(conflict, snapshot, profile, 0).failure?.message).toBe(
-      '0/3 nodes are available: pod affinity terms conflict. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.',
+      '0/3 nodes are available: pod affinity terms conflict. not found',
     )
   })
 
@@ -380,4 +384,91 @@ describe('the sentence of a failure', () => {
 test('a configuration with an unknown plugin or without an order is refused', () => {
   expect(() => createProfile({ ...defaultConfiguration, plugins: [{ name: 'constructor' }] })).toThrow('is not known')
   expect(() => createProfile({ ...defaultConfiguration, plugins: [] })).toThrow('queue sort')
+})
+
+describe('ImageLocality', () => {
+  const mebi = 1024 * 1024
+  const withImages = (name: string, images: Readonly<Record<string, number>>): Node => {
+    const node = testNode(name)
+    const list = Object.entries(images).map(([image, size]) => ({ names: [image], sizeBytes: size * mebi }))
+    return { ...node, status: { ...node.status, images: list } }
+  }
+  const using = (...images: string[]): Pod =>
+    testPod('p', { spec: { containers: images.map((image, index) => ({ name: `c${index}`, image })) } })
+
+  test('the size of what is there counts, by the share of nodes that have it', () => {
+    const nodes = [withImages('a', { 'web:1': 800, 'db:latest': 500 }), withImages('b', { 'web:1': 800 })]
+    expect(scores('ImageLocality', using('web:1'), nodes)).toEqual([79, 79]) // (800 - 23) / (1000 - 23)
+    expect(scores('ImageLocality', using('db'), nodes)).toEqual([23, 0]) // (500 / 2 - 23) / 977
+    expect(scores('ImageLocality', using('web:1', 'db'), nodes)).toEqual([51, 39]) // of 2000 - 23
+  })
+
+  test('what is smaller than 23Mi says nothing, and larger than 1000Mi no more than that', () => {
+    expect(scores('ImageLocality', using('small:1'), [withImages('a', { 'small:1': 20 })])).toEqual([0])
+    expect(scores('ImageLocality', using('huge:1'), [withImages('a', { 'huge:1': 9_000 })])).toEqual([100])
+  })
+
+  test('a node that reports other images is another choice', () => {
+    const snapshot = new Snapshot()
+    for (const name of ['a', 'b']) snapshot.setNode(withImages(name, {}))
+    const profile = createProfile(defaultConfiguration)
+    const index = createPlacementIndex(snapshot, profile, 0)
+    for (const name of ['a', 'b', 'a']) {
+      for (const one of ['a', 'b']) snapshot.setNode(withImages(one, one === name ? { 'web:1': 900 } : {}))
+      const pod = read(using('web:1'))
+      expect(index.schedule(pod)).toMatchObject({ node: name })
+      expect(index.schedule(pod)).toEqual(schedule(pod, snapshot, profile, 0))
+    }
+  })
+})
+
+describe('NodeVolumeLimits', () => {
+  const meta = (name: string, more: JsonObject = {}) => ({ name, uid: name, creationTimestamp: '2026-01-01T00:00:00Z', ...more })
+  const apply = (snapshot: Snapshot, groupResource: string, object: JsonObject): void =>
+    snapshot.objects.apply(groupResource, object as unknown as KubeObject, false)
+  const cluster = (limit: number): Snapshot => {
+    const snapshot = new Snapshot()
+    snapshot.setNode(testNode('n'))
+    apply(snapshot, 'csinodes.storage.k8s.io', { metadata: meta('n'), spec: { drivers: [{ name: 'd', nodeID: 'n', allocatable: { count: limit } }] } })
+    for (const name of ['v0', 'v1', 'v2']) {
+      apply(snapshot, 'persistentvolumes', { metadata: meta(name), spec: { csi: { driver: 'd', volumeHandle: name } } })
+      apply(snapshot, 'persistentvolumeclaims', {
+        metadata: meta(name, { namespace: 'default', annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } }),
+        spec: { volumeName: name },
+      })
+    }
+    return snapshot
+  }
+  const using = (name: string, claims: readonly string[], nodeName?: string): Pod =>
+    testPod(name, {
+      spec: {
+        ...(nodeName ? { nodeName } : {}),
+        volumes: claims.map((claimName) => ({ name: claimName, persistentVolumeClaim: { claimName } })),
+      },
+    })
+  const profile = createProfile(defaultConfiguration)
+  const message = (snapshot: Snapshot, ...claims: string[]): string | undefined =>
+    schedule(read(using('p', claims)), snapshot, profile, 0).failure?.message
+  const full = '0/1 nodes are available: 1 node(s) exceed max volume count.'
+
+  test('counts the volumes of pods once each, and those of the new pod', () => {
+    const snapshot = cluster(2)
+    snapshot.setPod(using('a', ['v0'], 'n'))
+    snapshot.setPod(using('b', ['v0'], 'n'))
+    expect(message(snapshot, 'v1')).toBeUndefined()
+    expect(message(snapshot, 'v1', 'v2')).toContain(full)
+    expect(message(snapshot, 'v0', 'v1')).toBeUndefined()
+  })
+
+  test('counts what is attached besides, and knows no limit where the CSINode names none', () => {
+    const snapshot = cluster(1)
+    expect(message(snapshot, 'v1')).toBeUndefined()
+    apply(snapshot, 'volumeattachments.storage.k8s.io', {
+      metadata: meta('va'),
+      spec: { attacher: 'd', nodeName: 'n', source: { persistentVolumeName: 'v2' } },
+    })
+    expect(message(snapshot, 'v1')).toContain(full)
+    apply(snapshot, 'csinodes.storage.k8s.io', { metadata: meta('n'), spec: { drivers: [{ name: 'd', nodeID: 'n' }] } })
+    expect(message(snapshot, 'v1', 'v0')).toBeUndefined()
+  })
 })

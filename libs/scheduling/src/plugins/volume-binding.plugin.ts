@@ -12,6 +12,7 @@ const bindCompleted = 'pv.kubernetes.io/bind-completed'
 
 const rejection = (reason: string): Rejection => ({ reasons: [reason], resolvable: false })
 const wrongNode = rejection("node(s) didn't match PersistentVolume's node affinity")
+const noSuchVolume = rejection('node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)')
 const noVolume = rejection("node(s) didn't find available persistent volumes to bind")
 
 export const volumeBinding: Plugin = {
@@ -58,7 +59,7 @@ function judge(pod: PodInfo, volumes: Volumes): PreFilterResult | undefined {
       continue
     }
     const volume = volumes.volume(volumeName)
-    if (!volume) return { rejected: 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)' }
+    if (!volume) return { filter: () => noSuchVolume }
     bound.push(volume)
   }
   const restricting = bound.filter(({ spec }) => spec.nodeAffinity?.required)

@@ -64,7 +64,7 @@ describe('a pod with claims', () => {
     claim(snapshot, 'data', { volumeName: 'v' })
     expect(decide(snapshot)).toContain('pod has unbound immediate PersistentVolumeClaims.')
     boundTo(snapshot, 'data', 'v')
-    expect(decide(snapshot)).toContain('node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s).')
+    expect(decide(snapshot)).toContain('persistentvolume "v" not found.')
     claim(snapshot, 'data', {}, { deletionTimestamp: '2026-01-01T00:00:00Z' })
     expect(decide(snapshot)).toContain('persistentvolumeclaim "data" is being deleted.')
     put(snapshot, 'persistentvolumeclaims', 'data', { spec: { volumeName: 'v' }, status: { phase: 'Lost' } })

@@ -4,6 +4,8 @@ import type { Plugin, PreFilterResult, Rejection } from '../framework/framework.
 import type { NodeInfo } from '../snapshot/node-info.ts'
 import type { PodInfo } from '../snapshot/pod-info.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { classOf, waitsForConsumer } from '../volumes/matching.ts'
+import type { Volumes } from '../volumes/volumes.ts'
 
 const rejection: Rejection = { reasons: ['node(s) had no available volume zone'], resolvable: false }
 
@@ -37,15 +39,28 @@ const zonesOf = ({ metadata: { labels = {} } }: PersistentVolume): readonly Volu
     return values === undefined || values.includes('') ? [] : [{ label, values }]
   })
 
-/** Claims that are missing or unbound are VolumeBinding's matter. */
 function preFilter(pod: PodInfo, { objects: { volumes } }: Snapshot): PreFilterResult | undefined {
-  const zones = pod.claims.flatMap(({ name, isEphemeral }) => {
-    const volumeName = isEphemeral ? undefined : volumes.claim(pod.namespace, name)?.spec.volumeName
-    const volume = volumeName ? volumes.volume(volumeName) : undefined
-    return volume ? zonesOf(volume) : []
-  })
+  const zones: VolumeZones[] = []
+  for (const { name, isEphemeral } of pod.claims) {
+    if (isEphemeral) continue
+    const found = volumeOf(pod.namespace, name, volumes)
+    if (typeof found === 'string') return { rejected: found }
+    if (found !== undefined) zones.push(...zonesOf(found))
+  }
   if (zones.length === 0) return undefined
   return { filter: (node) => (isInZones(node, zones) ? undefined : rejection) }
+}
+
+/** The claim's volume; undefined while it waits for its pod's node; or why there is none. Mostly VolumeBinding says so before. */
+function volumeOf(namespace: string, name: string, volumes: Volumes): PersistentVolume | string | undefined {
+  const claim = volumes.claim(namespace, name)
+  if (claim === undefined) return `persistentvolumeclaim "${name}" not found`
+  const { volumeName } = claim.spec
+  if (volumeName) return volumes.volume(volumeName) ?? `persistentvolume "${volumeName}" not found`
+  const className = classOf(claim)
+  if (className === '') return 'PersistentVolumeClaim had no pv name and storageClass name'
+  if (volumes.storageClass(className) === undefined) return `storageclass.storage.k8s.io "${className}" not found`
+  return waitsForConsumer(volumes, claim) ? undefined : 'PersistentVolume had no name'
 }
 
 /** A node without any such label is in a cluster of one zone. */

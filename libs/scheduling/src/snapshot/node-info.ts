@@ -1,5 +1,5 @@
 // A node as the scheduler sees it: what it offers, what its pods take. Kept up to date by addition and subtraction.
-import type { Node } from '@shiplog/api/generated/types/core-v1'
+import type { ContainerImage, Node } from '@shiplog/api/generated/types/core-v1'
 import { type HostPort, type PodInfo, sameLabels } from './pod-info.ts'
 import { amountOf, type Resources, readAmounts, toResources } from './resources.ts'
 import type { Taint } from '../plugins/tolerations.ts'
@@ -12,6 +12,8 @@ export interface NodeDifference {
   readonly unschedulable: boolean
 }
 
+const noImages: ReadonlyMap<string, number> = new Map()
+
 const anyAddress = '0.0.0.0'
 
 export class NodeInfo {
@@ -21,6 +23,9 @@ export class NodeInfo {
   labels: Readonly<Record<string, string>> = {}
   taints: readonly Taint[] = []
   unschedulable = false
+  /** Its container images by name, in bytes. */
+  images: ReadonlyMap<string, number> = noImages
+  #imageList: readonly ContainerImage[] | undefined
   allocatable: Resources = toResources(new Map())
   /** allocatable.pods. */
   podsMax = 0
@@ -41,8 +46,15 @@ export class NodeInfo {
     this.slot = slot
   }
 
+  /** Whether the Node object lists the images that are known here. */
+  listsSameImages({ status }: Node): boolean {
+    const list = status?.images
+    return list === this.#imageList || JSON.stringify(list ?? []) === JSON.stringify(this.#imageList ?? [])
+  }
+
   /** Takes over a Node object and tells what changed. */
-  update({ metadata, spec, status }: Node): NodeDifference {
+  update(object: Node): NodeDifference {
+    const { metadata, spec, status } = object
     // A node that reports capacity alone offers all of it (upstream's API server defaults allocatable the same way).
     const offered = readAmounts(status?.allocatable ?? status?.capacity)
     const allocatable = toResources(offered)
@@ -61,6 +73,8 @@ export class NodeInfo {
     this.labels = labels
     this.taints = taints
     this.unschedulable = unschedulable
+    this.images = this.listsSameImages(object) ? this.images : readImages(status?.images)
+    this.#imageList = status?.images
     return difference
   }
 
@@ -121,6 +135,7 @@ export class NodeInfo {
     copy.labels = this.labels
     copy.taints = this.taints
     copy.unschedulable = this.unschedulable
+    copy.images = this.images
     copy.allocatable = this.allocatable
     copy.podsMax = this.podsMax
     for (const pod of this.pods.values()) copy.add(pod)
@@ -161,4 +176,13 @@ function sameResources(a: Resources, b: Resources): boolean {
   if ((a.scalars?.size ?? 0) !== (b.scalars?.size ?? 0)) return false
   for (const [name, amount] of a.scalars ?? []) if (b.scalars?.get(name) !== amount) return false
   return true
+}
+
+function readImages(list: readonly ContainerImage[] | undefined): ReadonlyMap<string, number> {
+  if (!list?.length) return noImages
+  const images = new Map<string, number>()
+  for (const { names, sizeBytes } of list) {
+    for (const name of names ?? []) if (!images.has(name)) images.set(name, Number(sizeBytes ?? 0))
+  }
+  return images
 }

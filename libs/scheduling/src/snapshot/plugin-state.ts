@@ -4,9 +4,9 @@ import type { PodInfo } from './pod-info.ts'
 
 /** Told of every pod that comes to a node or leaves it, bound or assumed. Pods of nodes that do not exist count nowhere. */
 export interface PluginState {
-  /** With its pods. Also after its labels changed: the node was removed before. */
+  /** With its pods. Also after its labels or images changed: the node was removed before. */
   nodeAdded(node: NodeInfo): void
-  /** With its pods and the labels that it had. */
+  /** With its pods and the labels and images that it had. */
   nodeRemoved(node: NodeInfo): void
   podAdded(pod: PodInfo, node: NodeInfo): void
   podRemoved(pod: PodInfo, node: NodeInfo): void

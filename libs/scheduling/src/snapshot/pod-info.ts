@@ -52,6 +52,10 @@ export interface PodInfo {
   readonly startedMs: number | undefined
   /** status.nominatedNodeName: where victims make room for it. */
   readonly nominatedNode: string
+  /** The images of its containers and volumes, by full name, each as often as it is used. */
+  readonly images: readonly string[]
+  /** How many containers it has, with those that run before the others. */
+  readonly containers: number
   /** What it belongs to, as `ReplicaSet/web-7d4`; '' when nothing controls it. */
   readonly controller: string
   readonly shape: PodShape
@@ -115,6 +119,15 @@ function claimsOf({ metadata, spec }: Pod): readonly PodClaim[] {
   })
 }
 
+/** An image without a tag is its latest. */
+const fullImageName = (name: string): string => (name.lastIndexOf(':') <= name.lastIndexOf('/') ? `${name}:latest` : name)
+
+const imagesOf = ({ containers, initContainers, volumes }: PodSpec): readonly string[] => [
+  ...(initContainers ?? []).map(({ image }) => fullImageName(image ?? '')),
+  ...(containers ?? []).map(({ image }) => fullImageName(image ?? '')),
+  ...(volumes ?? []).flatMap(({ image }) => (image?.reference ? [fullImageName(image.reference)] : [])),
+]
+
 /** Reads pods, compiling each shape once. */
 export type PodReader = (pod: Pod) => PodInfo
 
@@ -148,6 +161,8 @@ export function createPodReader(): PodReader {
       labelKey: `${pod.metadata.namespace ?? ''} ${JSON.stringify(pod.metadata.labels ?? noLabels)}`,
       nominatedNode: pod.status?.nominatedNodeName ?? '',
       controller: controllerOf(pod),
+      images: imagesOf(spec),
+      containers: (spec.initContainers?.length ?? 0) + (spec.containers?.length ?? 0),
       shape,
     }
   }

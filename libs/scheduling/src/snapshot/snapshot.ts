@@ -119,11 +119,14 @@ export class Snapshot {
     const { name } = object.metadata
     const present = this.#nodes.get(name)
     if (present !== undefined) {
-      const moves = !sameLabels(object.metadata.labels ?? {}, present.labels)
+      const hasSameImages = present.listsSameImages(object)
+      const moves = !hasSameImages || !sameLabels(object.metadata.labels ?? {}, present.labels)
       if (moves) for (const state of this.#states.values()) state.nodeRemoved(present)
       const difference = present.update(object)
       if (moves) for (const state of this.#states.values()) state.nodeAdded(present)
       if (!difference.allocatable && !difference.labels && !difference.taints && !difference.unschedulable) {
+        // Images make no pod fit that did not.
+        if (!hasSameImages) this.#mark(present)
         return { type: 'unchanged' }
       }
       this.#mark(present)

@@ -22,6 +22,12 @@ export const namespaceNames = ['default', 'east', 'west']
 const zoneKey = 'topology.kubernetes.io/zone'
 const hostKey = 'kubernetes.io/hostname'
 const apps = ['web', 'db', 'cache']
+const mebi = 1024 * 1024
+const imageSizes = { 'web:1': 300 * mebi, 'db:1': 900 * mebi, 'cache:1': 2_000 * mebi } as const
+const images = Object.keys(imageSizes) as (keyof typeof imageSizes)[]
+/** Claims that are bound to volumes of one driver. */
+export const claimNames = ['c0', 'c1', 'c2', 'c3', 'c4']
+export const csiDriver = 'csi.test'
 
 export function randomNode(dice: Dice, name: string): Node {
   const labels: Record<string, string> = {
@@ -30,7 +36,7 @@ export function randomNode(dice: Dice, name: string): Node {
     disk: dice.pick(['ssd', 'hdd']),
   }
   const effect = dice.pick(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])
-  return testNode(name, {
+  const node = testNode(name, {
     labels,
     spec: {
       ...(dice.once(15) ? { unschedulable: true } : {}),
@@ -38,6 +44,8 @@ export function randomNode(dice: Dice, name: string): Node {
     },
     allocatable: { cpu: String(1 + dice.roll(3)), memory: `${2 + dice.roll(4)}Gi`, pods: String(2 + dice.roll(6)) },
   })
+  const held = images.filter(() => dice.once(3)).map((image) => ({ names: [image], sizeBytes: imageSizes[image] }))
+  return { ...node, status: { ...node.status, images: held } }
 }
 
 export const randomLabels = (dice: Dice): Record<string, string> =>
@@ -94,7 +102,7 @@ const minDomains = (dice: Dice, constraint: TopologySpreadConstraint): TopologyS
 
 export function randomPod(dice: Dice, name: string): Pod {
   const labels = randomLabels(dice)
-  return testPod(name, {
+  const pod = testPod(name, {
     requests: dice.pick<JsonObject>([{ cpu: '100m', memory: '200Mi' }, { cpu: '500m', memory: '1Gi' }, { cpu: '900m' }, {}, { cpu: '9' }]),
     metadata: {
       namespace: dice.pick(namespaceNames),
@@ -114,8 +122,11 @@ export function randomPod(dice: Dice, name: string): Pod {
             ) as unknown as JsonObject[],
           }
         : {}),
+      ...(dice.once(10) ? { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: dice.pick(claimNames) } }] } : {}),
       ...(dice.once(6) ? { nodeSelector: { disk: 'ssd' } } : {}),
       ...(dice.once(4) ? { tolerations: [{ key: 'gpu', operator: 'Exists' }] } : {}),
     },
   })
+  const [container] = pod.spec.containers!
+  return { ...pod, spec: { ...pod.spec, containers: [{ ...container!, image: dice.pick(images) }] } }
 }

@@ -8,7 +8,7 @@ import { explain } from '../framework/explain.ts'
 import { type Decision, schedule } from '../framework/schedule.ts'
 import { createPlacementIndex } from '../index/placement-index.ts'
 import { Snapshot } from '../snapshot/snapshot.ts'
-import { createDice, type Dice, namespaceNames, randomLabels, randomNode, randomPod } from './generated-cluster.ts'
+import { claimNames, createDice, csiDriver, type Dice, namespaceNames, randomLabels, randomNode, randomPod } from './generated-cluster.ts'
 import { consultOracle, type OracleCluster, type OracleVerdict } from './oracle.ts'
 
 export interface OracleTally {
@@ -40,6 +40,7 @@ class ClusterLife {
   readonly #services: Service[] = []
   readonly #replicaSets: ReplicaSet[] = []
   readonly #budgets: PodDisruptionBudget[] = []
+  readonly #volumeLimits = new Map<string, number>()
 
   constructor(seed: number, nodesMax: number) {
     this.#seed = seed
@@ -49,6 +50,7 @@ class ClusterLife {
     for (let node = 0; node < nodes; node++) this.#setNode(`n${node}`)
     for (const name of namespaceNames.slice(0, 2)) this.#setNamespace(name)
     this.#addOwners()
+    this.#addVolumes()
   }
 
   step(step: number, tally: OracleTally): void {
@@ -152,6 +154,7 @@ class ClusterLife {
       services: this.#services,
       replicaSets: this.#replicaSets,
       budgets: this.#budgets,
+      volumeLimits: this.#volumeLimits,
     }
   }
 
@@ -203,6 +206,26 @@ class ClusterLife {
       } as unknown as PodDisruptionBudget
       this.#budgets.push(budget)
       this.#apply('poddisruptionbudgets.policy', budget)
+    }
+  }
+
+  /** Every claim has a volume of one driver, and most nodes attach few of them. */
+  #addVolumes(): void {
+    const meta = (name: string, more: object = {}) => ({ name, uid: name, creationTimestamp: '2026-01-01T00:00:00Z', ...more })
+    const apply = (groupResource: string, object: unknown): void => this.#apply(groupResource, object as KubeObject)
+    for (const namespace of namespaceNames) {
+      for (const name of claimNames) {
+        const volumeName = `${namespace}-${name}`
+        apply('persistentvolumes', { metadata: meta(volumeName), spec: { csi: { driver: csiDriver, volumeHandle: volumeName } } })
+        const annotations = { 'pv.kubernetes.io/bind-completed': 'yes' }
+        apply('persistentvolumeclaims', { metadata: meta(name, { namespace, annotations }), spec: { volumeName } })
+      }
+    }
+    for (const name of this.#nodes.keys()) {
+      if (this.#dice.once(4)) continue
+      const count = this.#dice.roll(3)
+      this.#volumeLimits.set(name, count)
+      apply('csinodes.storage.k8s.io', { metadata: meta(name), spec: { drivers: [{ name: csiDriver, nodeID: name, allocatable: { count } }] } })
     }
   }
 

@@ -19,6 +19,7 @@ test(`${seeds} clusters of up to 40 nodes, all features mixed, are decided as th
     "node(s) didn't match pod topology spread constraints (missing required label)",
     'Insufficient cpu',
     'Too many pods',
+    'node(s) exceed max volume count',
   ])
     expect(tally.reasons).toContain(reason)
 })

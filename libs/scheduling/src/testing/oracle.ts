@@ -16,6 +16,8 @@ export interface OracleCluster {
   readonly services: readonly Service[]
   readonly replicaSets: readonly ReplicaSet[]
   readonly budgets: readonly PodDisruptionBudget[]
+  /** How many volumes a node attaches; nodes without a limit are missing. Every claim has a volume of its own. */
+  readonly volumeLimits: ReadonlyMap<string, number>
 }
 
 export interface OracleVerdict {
@@ -117,7 +119,7 @@ function filter(cluster: OracleCluster, placed: Placed, pod: Pod, node: Node): V
   if (node.spec?.unschedulable) return no('node(s) were unschedulable', false)
   if (repelling(pod, node)) return no('node(s) had untolerated taint(s)', false)
   if (!inSelector(pod, node)) return no("node(s) didn't match Pod's node affinity/selector", false)
-  return fit(placed, pod, node) ?? spreads(cluster, placed, pod, node) ?? affine(cluster, placed, pod, node)
+  return fit(placed, pod, node) ?? attaches(cluster, placed, pod, node) ?? spreads(cluster, placed, pod, node) ?? affine(cluster, placed, pod, node)
 }
 
 function fit(placed: Placed, pod: Pod, node: Node): Verdict | undefined {
@@ -133,6 +135,17 @@ function fit(placed: Placed, pod: Pod, node: Node): Verdict | undefined {
     if (wanted[name] > room[name]) resolvable = false
   }
   return reasons.length > 0 ? { reasons, resolvable } : undefined
+}
+
+const volumesOf = (pod: Pod): readonly string[] =>
+  (pod.spec.volumes ?? []).map(({ persistentVolumeClaim }) => `${namespaceOf(pod)}/${persistentVolumeClaim!.claimName}`)
+
+function attaches(cluster: OracleCluster, placed: Placed, pod: Pod, node: Node): Verdict | undefined {
+  const limit = cluster.volumeLimits.get(node.metadata.name) ?? Number.POSITIVE_INFINITY
+  const present = new Set(onNode(placed, node).flatMap(volumesOf))
+  const isNew = volumesOf(pod).some((one) => !present.has(one))
+  const exceeds = isNew && new Set([...present, ...volumesOf(pod)]).size > limit
+  return exceeds ? { reasons: ['node(s) exceed max volume count'], resolvable: true } : undefined
 }
 
 // ── Affinity ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -335,9 +348,19 @@ function totalsOf(cluster: OracleCluster, pod: Pod, feasible: readonly Node[]): 
       const highest = Math.max(0, ...judged)
       const even =
         raw === undefined ? 0 : highest === 0 ? 100 : Math.trunc((100 * (highest + Math.min(...judged) - raw)) / highest)
-      return [node.metadata.name, 3 * taints + 2 * even + 2 * near + allocation(cluster, pod, node)]
+      return [node.metadata.name, 3 * taints + 2 * even + 2 * near + allocation(cluster, pod, node) + imagesThere(cluster, pod, node)]
     }),
   )
+}
+
+/** ImageLocality, for pods of one container. */
+function imagesThere({ nodes }: OracleCluster, pod: Pod, node: Node): number {
+  const sizeOn = (one: Node): number | undefined =>
+    one.status!.images!.find(({ names }) => names!.includes(pod.spec.containers![0]!.image!))?.sizeBytes
+  const size = sizeOn(node)
+  if (size === undefined) return 0
+  const counted = Math.trunc(size * (nodes.filter((one) => sizeOn(one) !== undefined).length / nodes.length))
+  return Math.trunc((100 * (Math.min(Math.max(counted, 23 * mebi), 1000 * mebi) - 23 * mebi)) / (977 * mebi))
 }
 
 /** NodeResourcesFit (LeastAllocated) and NodeResourcesBalancedAllocation. */
@@ -352,9 +375,12 @@ function allocation(cluster: OracleCluster, pod: Pod, node: Node): number {
       2,
   )
   if (wanted.cpu === 0 && wanted.memory === 0) return least
-  const cpu = Math.min(1, (sum(here, 'cpu') + wanted.cpu) / room.cpu)
-  const memory = Math.min(1, (sum(here, 'memory') + wanted.memory) / room.memory)
-  return least + Math.trunc((1 - Math.abs((cpu - memory) / 2)) * 100)
+  const balance = (added: { readonly cpu: number; readonly memory: number }): number => {
+    const cpu = Math.min(1, (sum(here, 'cpu') + added.cpu) / room.cpu)
+    const memory = Math.min(1, (sum(here, 'memory') + added.memory) / room.memory)
+    return Math.trunc((1 - Math.abs((cpu - memory) / 2)) * 100)
+  }
+  return least + 50 + Math.trunc((50 + balance(wanted) - balance({ cpu: 0, memory: 0 })) / 2)
 }
 
 // ── Decisions ────────────────────────────────────────────────────────────────────────────────────────────────────

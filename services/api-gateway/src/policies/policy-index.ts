@@ -91,12 +91,14 @@ const mayMatch = ({ matchConstraints }: PolicySpec, places: readonly ResourceInf
     places.some((place) => ruleMatches({ ...rule, scope: '*' }, place, aim)),
   )
 
+type Binding = KubeObject & { readonly spec: BindingSpec }
+
 function boundPolicies(policies: readonly KubeObject[], bindings: readonly KubeObject[]): readonly BoundPolicy[] {
-  const byPolicy = Map.groupBy(bindings, (binding) => (binding['spec'] as BindingSpec).policyName ?? '')
+  const byPolicy = Map.groupBy(bindings as readonly Binding[], ({ spec }) => spec.policyName ?? '')
   return policies.flatMap(({ metadata, spec }): BoundPolicy[] => {
     const own = byPolicy.get(metadata.name)
     if (!own) return []
-    const named = own.map((binding) => ({ name: binding.metadata.name, spec: binding['spec'] as BindingSpec }))
+    const named = own.map((binding) => ({ name: binding.metadata.name, spec: binding.spec }))
     return [{ name: metadata.name, spec: spec as PolicySpec, bindings: named }]
   })
 }

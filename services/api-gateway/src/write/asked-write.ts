@@ -34,12 +34,14 @@ function optionsOf({ query, body }: GatewayRequest, operation: AdmissionAttribut
   if (plain === '') return undefined
   // A patch's media type is what tells it from an update.
   const isPatch = operation === 'UPDATE' && (body?.contentType ?? '').includes('patch+')
-  const options: JsonObject = { kind: isPatch ? 'PatchOptions' : plain, apiVersion: 'meta.k8s.io/v1' }
-  if (query.has('dryRun')) options['dryRun'] = query.getAll('dryRun')
-  for (const name of ['fieldManager', 'fieldValidation'])
-    if (query.get(name)) options[name] = query.get(name)
-  if (query.get('force') === 'true') options['force'] = true
-  return options
+  const named = ['fieldManager', 'fieldValidation'].filter((name) => query.get(name))
+  return {
+    kind: isPatch ? 'PatchOptions' : plain,
+    apiVersion: 'meta.k8s.io/v1',
+    ...(query.has('dryRun') ? { dryRun: query.getAll('dryRun') } : {}),
+    ...Object.fromEntries(named.map((name) => [name, query.get(name)])),
+    ...(query.get('force') === 'true' ? { force: true } : {}),
+  }
 }
 
 /** Puts another content into the same object: others hold it. */

@@ -1,0 +1,160 @@
+// The proxy of one or several nodes: it follows Services, EndpointSlices and nodes, and keeps each node's packet filter as
+// they want it. It carries no traffic, and what it wrote works on when it is gone.
+import type { Service as ServiceObject } from '@shiplog/api/generated/types/core-v1'
+import type { ObjectFeed } from '@shiplog/feed/object-feed'
+import type { Clock } from '@shiplog/runtime/clock'
+import type { Logger } from '@shiplog/runtime/logger'
+import type { MetricsRegistry } from '@shiplog/runtime/metrics'
+import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import { baseRules, kubeProxyTable } from './base-rules.ts'
+import { readFlows, staleFlows, udpTargets } from './conntrack.ts'
+import type { FlowTable } from './flow-table.ts'
+import { type HealthAnswer, proxyHealth, serviceHealth } from './health-answers.ts'
+import { createRuleKeeper, type RuleKeeper } from './nft/rule-keeper.ts'
+import type { PacketFilter } from './nft/packet-filter.ts'
+import { createProxyMetrics, type ProxyMetrics } from './proxy-metrics.ts'
+import { createServiceView, serviceResources, type ServiceView } from './service-view.ts'
+import { serviceRules } from './service-rules.ts'
+
+export const kubeProxyName = 'kube-proxy'
+
+/** Rules that are not written for so long are a fault, as upstream has it. */
+const unhealthyAfterMs = 60_000
+
+export interface ProxyNode {
+  readonly name: string
+  readonly filter: PacketFilter
+  /** Absent where connections cannot be forgotten. */
+  readonly flows?: FlowTable
+  /** Shows what load balancers may ask. */
+  readonly showHealth?: (answers: readonly HealthAnswer[]) => void
+}
+
+export interface KubeProxyDeps {
+  readonly feed: ObjectFeed
+  readonly nodes: readonly ProxyNode[]
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: MetricsRegistry
+}
+
+interface Proxied {
+  readonly node: ProxyNode
+  readonly keeper: RuleKeeper
+}
+
+const tables = (['ip', 'ip6'] as const).map((family) => ({ family, table: kubeProxyTable }))
+
+export function createKubeProxy(deps: KubeProxyDeps): Service {
+  const { feed, clock, log } = deps
+  const metrics = createProxyMetrics(deps.metrics)
+  const ending = new AbortController()
+  const synced = Promise.withResolvers<void>()
+  const view = createServiceView()
+  const proxied = deps.nodes.map((node): Proxied => {
+    const ofNode = log.child({ component: kubeProxyName, node: node.name })
+    return { node, keeper: createRuleKeeper({ filter: node.filter, tables, clock, log: ofNode, onSync: metrics.synced }) }
+  })
+  let following: Promise<void> | undefined
+
+  async function follow(): Promise<void> {
+    const ours = new Set(deps.nodes.map(({ name }) => name))
+    const dirty = { services: new Set<string>(), nodes: new Set(ours) }
+    for await (const batch of feed.follow(serviceResources, ending.signal)) {
+      for (const change of batch.changes) {
+        const { service, node } = view.apply(change)
+        if (service !== undefined) dirty.services.add(service)
+        if (node !== undefined && ours.has(node)) dirty.nodes.add(node)
+        metrics.changed(change.groupResource)
+      }
+      if (!batch.synced || (dirty.services.size === 0 && dirty.nodes.size === 0)) continue
+      void Promise.all(proxied.map((one) => apply(one, view, dirty, log))).then(() => synced.resolve())
+      dirty.services.clear()
+      dirty.nodes.clear()
+    }
+  }
+
+  return {
+    name: kubeProxyName,
+    async start() {
+      following = follow().catch((err: unknown) => {
+        if (ending.signal.aborted) return
+        log.error({ err }, 'the proxy ended')
+        synced.reject(err)
+      })
+      await synced.promise
+    },
+    async stop() {
+      ending.abort()
+      synced.resolve()
+      await Promise.all([following, ...proxied.map(({ keeper }) => keeper.stop())])
+    },
+    health: () => proxied.map(({ node, keeper }) => healthOf(node.name, keeper, clock)),
+  }
+
+  /** Writes what changed for one node; resolves when it holds there. */
+  async function apply(
+    { node, keeper }: Proxied,
+    from: ServiceView,
+    dirty: { readonly services: ReadonlySet<string>; readonly nodes: ReadonlySet<string> },
+    logger: Logger,
+  ): Promise<void> {
+    const place = from.node(node.name)
+    const isNodeChanged = dirty.nodes.has(node.name)
+    const keys = isNodeChanged ? new Set([...from.services.keys(), ...dirty.services]) : dirty.services
+    if (isNodeChanged) keeper.desired.set('', '', baseRules(place.addresses))
+    let hasUdp = false
+    for (const key of keys) {
+      const service = from.services.get(key)
+      if (service === undefined) keeper.desired.remove(key)
+      else keeper.desired.set(key, rankOf(service), serviceRules({ service, slices: from.slicesOf(key), node: place }))
+      hasUdp ||= service?.spec?.ports?.some(({ protocol }) => protocol === 'UDP') === true
+    }
+    await keeper.changed()
+    node.showHealth?.(healthAnswers(node.name, keeper))
+    if (hasUdp && node.flows) await forgetStale(node, node.flows, from, metrics, logger)
+  }
+
+  function healthAnswers(name: string, keeper: RuleKeeper): readonly HealthAnswer[] {
+    const isHealthy = healthOf(name, keeper, clock).ok
+    const place = view.node(name)
+    const own = proxyHealth({
+      ...{ isHealthy, isNodeEligible: true },
+      lastSyncMs: keeper.state.lastSyncMs,
+      nowMs: clock.nowMs(),
+    })
+    return [
+      own,
+      ...[...view.services].flatMap(([key, service]) => serviceHealth(service, view.slicesOf(key), place, isHealthy) ?? []),
+    ]
+  }
+}
+
+/** Of two Services that want one address, the older one has it. */
+const rankOf = ({ metadata }: ServiceObject): string => `${metadata.creationTimestamp ?? ''} ${metadata.uid}`
+
+function healthOf(name: string, { state }: RuleKeeper, clock: Clock): HealthCheck {
+  const check = `rules-of-${name}`
+  const { waitingSinceMs, lastFault } = state
+  const isLate = waitingSinceMs !== undefined && clock.nowMs() - waitingSinceMs > unhealthyAfterMs
+  if (state.isInSync || (!isLate && state.lastSyncMs > 0)) return { name: check, ok: true }
+  return { name: check, ok: false, reason: lastFault ?? 'the rules have not been written yet' }
+}
+
+async function forgetStale(
+  { name }: ProxyNode,
+  flows: FlowTable,
+  view: ServiceView,
+  metrics: ProxyMetrics,
+  log: Logger,
+): Promise<void> {
+  try {
+    const services = [...view.services].map(([key, service]) => [service, view.slicesOf(key)] as const)
+    const stale = staleFlows(readFlows(await flows.read()), udpTargets(services, view.node(name)))
+    // One that has ended by itself meanwhile is none to be forgotten.
+    for (const flow of stale) await flows.forget(flow).catch(() => undefined)
+    metrics.forgot(stale.length)
+  } catch (err) {
+    log.warn({ err, node: name }, 'failed to forget connections of endpoints that are gone')
+  }
+}
