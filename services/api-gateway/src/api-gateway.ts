@@ -21,6 +21,10 @@ import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { type AuditOptions, openAuditor } from './audit/audit-options.ts'
 import { createAppendHealth } from './write/append-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
+import { createJwtAuthenticator } from './access/jwt-authenticator.ts'
+import type { JwtIssuer } from './access/jwt-configuration.ts'
+import { createTokenWebhook } from './access/token-webhook.ts'
+import type { RemoteService } from './remote/remote-service.ts'
 import { createLegacyTokenUse } from './access/legacy-token-use.ts'
 import { createServiceAccountAuthenticator } from './access/service-account-authenticator.ts'
 import {
@@ -120,6 +124,10 @@ export interface ApiGatewayDeps {
   readonly sql?: SqlSource | undefined
   /** The metrics of the process, which /metrics shows; the gateway's alone by default. */
   readonly metrics?: MetricsRegistry
+  /** Who vouches for users by JSON Web Tokens. */
+  readonly jwtIssuers?: readonly JwtIssuer[]
+  /** A service that knows tokens: it is asked by TokenReviews. */
+  readonly tokenWebhook?: RemoteService | undefined
   /** Seats for requests over HTTPS, divided by priority; false: they are served as they come. */
   readonly fairness?: false | { readonly seats?: number }
   /** The audit log; none by default. */
@@ -170,6 +178,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
         ...{ tokens: serviceAccountTokens, lookup, nowMs },
         onLegacyUse: (secret) => legacyUse.note(secret),
       }),
+    jwt: deps.jwtIssuers?.length ? createJwtAuthenticator(deps.jwtIssuers, clock) : undefined,
+    tokenWebhook: deps.tokenWebhook && createTokenWebhook(deps.tokenWebhook, nowMs, logger),
     caughtUp: () => streams.events.projection.barrier(),
     ...(deps.anonymousAuth === undefined ? {} : { anonymous: deps.anonymousAuth }),
   })
