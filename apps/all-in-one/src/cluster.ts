@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
+import { readServerFlags, type ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
 import { bootGateway } from '@shiplog/api-gateway/boot'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
@@ -62,6 +63,8 @@ export interface ClusterOptions {
   readonly containerNodes?: number
   /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenAuthFile?: string
+  /** Flags of the API server that name files: audit, authentication, authorization. */
+  readonly serverFlags?: ServerFlags
   /** Admission plugins to leave out, by upstream's names. */
   readonly disabledAdmissionPlugins?: readonly string[]
   /** Those that are off by default and wanted. */
@@ -82,6 +85,8 @@ export interface ClusterOptions {
   readonly ids?: Ids
   /** `auto`, `off` (the default) or the URL of a PostgreSQL; see postgres.ts. */
   readonly postgres?: string
+  /** Whether the dashboard is served, at /dashboard; it is built where that was not done yet. Default false. */
+  readonly dashboard?: boolean
   /** Delays of the simulated containers; all 0 by default. */
   readonly runtime?: Omit<SimulatedRuntimeOptions, 'clock' | 'ids'>
 }
@@ -210,6 +215,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ...(options.tokenAuthFile ? { tokenFile: readFileSync(options.tokenAuthFile, 'utf8') } : {}),
       ...(options.disabledAdmissionPlugins ? { disabledAdmissionPlugins: options.disabledAdmissionPlugins } : {}),
       enabledAdmissionPlugins: options.enabledAdmissionPlugins,
+      ...readServerFlags(options.serverFlags ?? {}),
       serviceRanges: options.serviceRanges,
       ...(options.continueTokenLifetimeMs === undefined
         ? {}
@@ -217,6 +223,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
+      dashboard: options.dashboard === true ? dashboardFiles : undefined,
+      sql: sql.reader,
       https: { host, port: options.port, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
       externalHost: advertisedAddress(host),
       serviceAccounts: {
@@ -245,6 +253,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const kubeconfig = join(dataDir, 'kubeconfig')
     writeKubeconfig(kubeconfig, { server: url, ca: pki.ca, ...pki.admin })
     progress(`API: ${url}`)
+    if (options.dashboard === true) progress(`dashboard: ${url}/dashboard; npx shiplog dashboard signs you in`)
 
     const feed: LogObjectFeed = createObjectFeed(log, options.codec ? { codec: options.codec } : {})
     undo.push(['feed', () => feed.stop()])
@@ -378,8 +387,16 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     sql.begin(log, guarded.inspection)
     undo.push(['postgres', () => sql.stop()])
+    // Nobody waits for it; whoever opens it first is told when it fails.
+    if (options.dashboard === true) void dashboardFiles().catch(() => undefined)
     return { url, port: gateway.port, kubeconfig, dataDir, logDescription: description, gateway, log, stop }
   }
+}
+
+/** Loaded when it is wanted: a start need not wait for it. */
+async function dashboardFiles(): Promise<string> {
+  const { provideDashboard } = await import('@shiplog/dashboard/files')
+  return await provideDashboard()
 }
 
 /** Where containers of pods and all that belongs to them are kept. */

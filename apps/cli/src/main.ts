@@ -1,5 +1,6 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
+import { serverFlags } from '@shiplog/api-gateway/configuration/flag-names'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
@@ -56,6 +57,12 @@ function ranges(read: (text: string) => unknown): (text: string) => string {
   }
 }
 
+/** The API server's own, by kube-apiserver's names. */
+function withServerFlags(command: Command): Command {
+  for (const [name, value, help] of serverFlags) command.addOption(new Option(`--${name} ${value}`, help))
+  return command
+}
+
 const serviceCidrOption = (): Option =>
   new Option(
     '--service-cidr <ranges>',
@@ -99,13 +106,13 @@ Examples:
   $ shiplog explain pod/web-1                    why it is where it is, or waits
   $ shiplog replay                               computes all decisions again
   $ shiplog apart                                the same, each service a process
+  $ shiplog dashboard                            a link that signs your browser in
   $ shiplog down                                 stops it
 
 Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 failed, and the message says why; 2 wrong usage.`,
   )
 
-program
-  .command('up')
+withServerFlags(program.command('up'))
   .description('start a cluster in this process, and run it until SIGINT or SIGTERM')
   .addOption(dataDirOption())
   .addOption(
@@ -140,6 +147,7 @@ program
   .addOption(
     new Option('--nodes <count>', 'how many nodes of containerd').default(1).argParser(wholeNumber(containerNodesMax)),
   )
+  .option('--no-dashboard', 'serve no dashboard')
   .addOption(serviceCidrOption())
   .addOption(podCidrOption())
   .addOption(
@@ -331,6 +339,20 @@ docs/sql.md has more. Any client of PostgreSQL will do: the URL is in <data-dir>
   .action(async (query, options) => {
     const { sql } = await import('./sql/sql.ts')
     process.exitCode = await sql(query, options)
+  })
+
+program
+  .command('dashboard')
+  .description('print a link that signs a browser in to the dashboard, once, within two minutes')
+  .addOption(dataDirOption())
+  .addOption(new Option('--kubeconfig <file>', 'of the cluster of this kubeconfig, as its user'))
+  .addOption(new Option('--as <user>', 'as somebody else: whoever may impersonate them can'))
+  .addOption(new Option('--as-group <groups...>', 'with these groups').default([], 'none'))
+  .option('--read-only', 'a session that changes nothing, whatever its user may')
+  .option('--open', 'open it in a browser, too')
+  .action(async (options) => {
+    const { dashboard } = await import('./cluster/dashboard.ts')
+    process.exitCode = await dashboard(options)
   })
 
 program

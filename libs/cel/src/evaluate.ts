@@ -160,6 +160,8 @@ const identStep = (node: Extract<Node, { kind: 'ident' }>, scope: Scope): Step =
 const fieldOf = (holder: Value, field: string): Value | undefined => {
   if (typeof holder === 'object' && holder !== null && isMap(holder)) return holder.get(field)
   if (holder instanceof Opaque && holder.fieldOf) return holder.fieldOf(field)
+  // What holds nothing has no such field; nothing is wrong with asking.
+  if (holder === null || typeof holder !== 'object') return undefined
   throw noSuchOverload()
 }
 

@@ -40,6 +40,8 @@ export interface AdmissionPlugin {
   validate?(attributes: AdmissionAttributes, view: AdmissionView): void
   /** Runs after all `validate`, for creations and updates: sentences for `Warning` headers. */
   warnings?(attributes: AdmissionAttributes, view: AdmissionView): readonly string[]
+  /** What the audit log is to say of the write, whether it is refused or not. Asked only where the write is audited. */
+  annotations?(attributes: AdmissionAttributes, view: AdmissionView): Readonly<Record<string, string>>
   /**
    * Runs last. Other objects that change with the write, in the same atomic group, as they are to be afterwards (a quota that
    * counts it); refuses by throwing ApiError.

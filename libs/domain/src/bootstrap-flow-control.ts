@@ -1,5 +1,5 @@
-// The FlowSchemas and PriorityLevelConfigurations of a fresh cluster: upstream's mandatory and suggested ones. Nothing here
-// acts on them; clients and people who look for them find what they know.
+// The FlowSchemas and PriorityLevelConfigurations of a fresh cluster: upstream's mandatory and suggested ones. The
+// gateways divide their seats by them (services/api-gateway/src/fairness).
 import type {
   FlowSchema,
   PolicyRulesWithSubjects,

@@ -18,6 +18,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import { type AuditOptions, openAuditor } from './audit/audit-options.ts'
 import { createAppendHealth } from './write/append-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
 import { createLegacyTokenUse } from './access/legacy-token-use.ts'
@@ -39,10 +40,13 @@ import { serveBusFeeds } from './bus/feeds.ts'
 import { keepDefinitions } from './custom-resources/definition-keeper.ts'
 import { createLongChecks } from './long-checks/long-checks.ts'
 import { createEscalationCheck } from './access/escalation.ts'
+import { createSessions } from './browser/sessions.ts'
+import type { SqlSource } from './browser/sql-route.ts'
 import { createMutatingPolicies } from './policies/mutating-policies.ts'
 import { createPermissionAnswers } from './policies/permission-answers.ts'
 import { createPolicyMetrics } from './policies/policy-metrics.ts'
 import { createValidatingPolicies } from './policies/validating-policies.ts'
+import { createFairness } from './fairness/fairness.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { storeSamples } from './store/store-samples.ts'
@@ -110,8 +114,16 @@ export interface ApiGatewayDeps {
   readonly outgoingLimits?: OutgoingLimits
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
+  /** Gives the directory of the dashboard's files; without it there is no /dashboard. */
+  readonly dashboard?: (() => Promise<string>) | undefined
+  /** Whom the dashboard's SQL console asks. */
+  readonly sql?: SqlSource | undefined
   /** The metrics of the process, which /metrics shows; the gateway's alone by default. */
   readonly metrics?: MetricsRegistry
+  /** Seats for requests over HTTPS, divided by priority; false: they are served as they come. */
+  readonly fairness?: false | { readonly seats?: number }
+  /** The audit log; none by default. */
+  readonly audit?: AuditOptions | undefined
 }
 
 export interface ApiGateway extends Service {
@@ -230,7 +242,13 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     usage,
   })
   metrics.collect(() => storeSamples(streams))
+  const fairness =
+    deps.fairness === false
+      ? undefined
+      : createFairness({ view, streams, clock, metrics, isKind: (name) => kinds.current.storage(name) !== undefined, ...deps.fairness })
+  const auditor = deps.audit && openAuditor(deps.audit, { clock, logger, metrics })
   const attempts = createSchedulingAttempts({ events: streams.events, ids })
+  const sessions = createSessions({ nowMs })
   let port = 0
 
   const health = (): HealthCheck[] => [
@@ -247,7 +265,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...(deps.inspection ? [inspectionCheck(deps.inspection)] : []),
   ]
 
-  const clientFor = (user: User): ApiClient => createInProcessClient({ operations, attempts, ids }, user)
+  const clientFor = (user: User): ApiClient => createInProcessClient({ operations, attempts, ids, auditor }, user)
   const legacyUse = createLegacyTokenUse({ clientFor, clock, logger })
   const routes = createNonResourceRoutes({
     serviceAccountTokens,
@@ -260,7 +278,13 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     deps.https &&
     createHttpServer({
       ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock },
-      metrics: requestMetrics,
+      ...{ metrics: requestMetrics, auditor, fairness },
+      sessions,
+      browser: {
+        ...{ sessions, authenticator, authorizer, kinds, logger, clock },
+        ...{ events: deps.log.events, inspection: deps.inspection, codec: deps.codec },
+        ...{ dashboard: deps.dashboard, sql: deps.sql },
+      },
       log: deps.log,
       inspection: deps.inspection,
       stopped: closing.signal,
@@ -303,6 +327,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
       stopping.abort()
       await longChecks.close()
+      await auditor?.close()
     },
   }
 }

@@ -27,6 +27,7 @@ import { disruptionReconciler } from './disruption/disruption.reconciler.ts'
 import { endpointSliceReconciler } from './endpoint-slice/endpoint-slice.reconciler.ts'
 import { endpointSliceMirroringReconciler } from './endpoint-slice-mirroring/endpoint-slice-mirroring.reconciler.ts'
 import { endpointsReconciler } from './endpoints/endpoints.reconciler.ts'
+import { flowSchemaStatusReconciler } from './flow-schema-status/flow-schema-status.reconciler.ts'
 import { createGarbageCollector } from './garbage-collector/garbage-collector.reconciler.ts'
 import { ephemeralVolumeReconciler } from './ephemeral-volume/ephemeral-volume.reconciler.ts'
 import { horizontalPodAutoscalerReconciler } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.reconciler.ts'
@@ -35,6 +36,7 @@ import { jobReconciler } from './job/job.reconciler.ts'
 import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
 import { nodeLifecycleReconciler } from './node-lifecycle/node-lifecycle.reconciler.ts'
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.reconciler.ts'
+import { policyStatusReconciler } from './policy-status/policy-status.reconciler.ts'
 import { pvProtectionReconciler } from './pv-protection/pv-protection.reconciler.ts'
 import { pvcProtectionReconciler } from './pvc-protection/pvc-protection.reconciler.ts'
 import { replicaSetReconciler, replicationControllerReconciler } from './replica-set/replica-set.reconciler.ts'
@@ -99,6 +101,8 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     serviceCidrReconciler,
     ttlReconciler,
     createPodGarbageCollector(),
+    policyStatusReconciler,
+    flowSchemaStatusReconciler,
     jobReconciler,
     cronJobReconciler,
     disruptionReconciler,

@@ -24,7 +24,7 @@ const absent: ReadonlySet<string> = new Set(
     ...['device-taint-eviction', 'kube-apiserver-serving-clustertrustbundle-publisher', 'node-ipam'],
     ...['persistentvolume-attach-detach', 'persistentvolume-expander', 'podcertificaterequest-cleaner'],
     ...['podgroup-protection', 'resourcepoolstatusrequest', 'selinux-warning'],
-    ...['storage-version-migrator', 'storageversion-garbage-collector', 'validatingadmissionpolicy-status'],
+    ...['storage-version-migrator', 'storageversion-garbage-collector'],
     // They are there when there is a key to sign with.
     ...['certificatesigningrequest-signing', 'serviceaccount-token'],
   ].map((name) => `${name}-controller`),

@@ -1,5 +1,6 @@
 // `shiplog up`: starts the cluster, says so, and stays until it is asked to stop.
 import { startCluster } from '@shiplog/all-in-one/cluster'
+import type { ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
 import type { LogChoice } from '@shiplog/all-in-one/open-log'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
@@ -9,7 +10,7 @@ import { explain } from '../replay/explain.ts'
 import { readProfiles } from '../replay/replay-configuration.ts'
 import { progress, stayUp } from './stay-up.ts'
 
-export interface UpOptions {
+export interface UpOptions extends ServerFlags {
   readonly dataDir: string
   readonly host: string
   readonly port: number
@@ -27,6 +28,7 @@ export interface UpOptions {
   readonly schedulerConfig?: string | undefined
   readonly continueTokenLifetime?: number | undefined
   readonly postgres: string
+  readonly dashboard: boolean
   readonly serviceCidr?: string
   readonly podCidr?: string
   readonly logLevel: LogLevel
@@ -49,9 +51,11 @@ export async function up(options: UpOptions): Promise<never> {
         processNode: options.node.includes('process'),
         containerNodes: options.node.includes('containerd') ? options.nodes : 0,
         postgres: options.postgres,
+        dashboard: options.dashboard,
         serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),
         podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
+        serverFlags: options,
         disabledAdmissionPlugins: options.disableAdmissionPlugins,
         enabledAdmissionPlugins: options.enableAdmissionPlugins,
         controllers: options.controllers,

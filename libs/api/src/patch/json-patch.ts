@@ -143,11 +143,14 @@ class PatchedDocument {
   remove(tokens: readonly string[], path: string, operation: string): void {
     if (tokens.length === 0)
       throw patchDoesNotApply(`${operation} operation does not apply: the whole document cannot be removed`)
-    if (!this.get(tokens)) {
+    const parent = this.#parent(tokens)
+    if (!parent)
       throw patchDoesNotApply(`${operation} operation does not apply: doc is missing path: "${path}": missing value`)
-    }
-    const parent = this.#parent(tokens)!
     const token = tokens[tokens.length - 1]!
+    if (!this.get(tokens))
+      throw patchDoesNotApply(
+        `error in ${operation} for path: '${path}': Unable to remove nonexistent key: ${token}: missing value`,
+      )
     if (Array.isArray(parent)) parent.splice(indexOf(token, parent.length)!, 1)
     else delete parent[token]
   }

@@ -85,6 +85,14 @@ export const createPodSecurity = (exemptions: PodSecurityExemptions = {}): Admis
       ? podWarnings(judgedTemplate(asked, templates[groupResource]), { isEnforced: false })
       : []
   },
+  annotations(attributes, view) {
+    const asked = { attributes, view, exemptions }
+    const groupResource = groupResourceOf(attributes.group, attributes.resource)
+    if (groupResource === 'pods') return podAnnotations(judgedPod(asked), { isEnforced: true })
+    return templates[groupResource]
+      ? podAnnotations(judgedTemplate(asked, templates[groupResource]), { isEnforced: false })
+      : {}
+  },
 })
 
 function enforce(asked: Asked): void {
@@ -106,6 +114,23 @@ function podWarnings(judged: Judged | undefined, { isEnforced }: { readonly isEn
   return violations.length === 0
     ? []
     : [`would violate PodSecurity "${levelVersionText(policy.warn)}": ${detailsText(violations)}`]
+}
+
+function podAnnotations(
+  judged: Judged | undefined,
+  { isEnforced }: { readonly isEnforced: boolean },
+): Readonly<Record<string, string>> {
+  if (!judged) return {}
+  const { policy, pod } = judged
+  const violations = evaluatePod(pod, policy.audit)
+  return {
+    ...(isEnforced ? { 'pod-security.kubernetes.io/enforce-policy': levelVersionText(policy.enforce) } : {}),
+    ...(violations.length === 0
+      ? {}
+      : {
+          'pod-security.kubernetes.io/audit-violations': `would violate PodSecurity "${levelVersionText(policy.audit)}": ${detailsText(violations)}`,
+        }),
+  }
 }
 
 function judgedPod(asked: Asked): Judged | undefined {

@@ -9,6 +9,7 @@ import {
   listOf,
   mapOf,
   objectOf,
+  opaque,
   string,
   timestamp,
   type Type,
@@ -82,8 +83,9 @@ export const deviceScope: ExpressionScope = new Map([
   ],
 ])
 
+/** Upstream knows no other field, and shows what it does not know by its empty name. */
 const jsonPatch = objectOf('JSONPatch', (field) =>
-  ['op', 'path', 'from'].includes(field) ? string : field === 'value' ? dyn : undefined,
+  ['op', 'path', 'from'].includes(field) ? string : field === 'value' ? dyn : opaque(''),
 )
 
 /** Messages that mutations are written with: of objects every field may be written, what they are is checked with the object. */

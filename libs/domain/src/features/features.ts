@@ -41,12 +41,6 @@ export const features: readonly Feature[] = [
   stored('APIServices', 'apiservices.apiregistration.k8s.io', ': its group is not served'),
   stored('MutatingWebhookConfigurations', 'mutatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
   stored('ValidatingWebhookConfigurations', 'validatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
-  stored('FlowSchemas', 'flowschemas.flowcontrol.apiserver.k8s.io', ': requests are not queued by it'),
-  stored(
-    'PriorityLevelConfigurations',
-    'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
-    ': requests are not queued by it',
-  ),
   stored('DeviceClasses', 'deviceclasses.resource.k8s.io'),
   stored('ResourceClaims', 'resourceclaims.resource.k8s.io', ': it is never allocated'),
   stored('ResourceSlices', 'resourceslices.resource.k8s.io'),
@@ -123,13 +117,6 @@ export const features: readonly Feature[] = [
     resource: 'pods',
     subresource: 'resize',
     sentence: 'the scheduler counts the new requests; only nodes of containers resize what runs',
-  },
-  {
-    id: 'pod-security-audit',
-    state: 'ignored',
-    docs: 'the audit mode of Pod Security labels (there is no audit log)',
-    fields: [{ of: 'namespaces', path: 'metadata.labels{pod-security.kubernetes.io/audit}' }],
-    sentence: 'nothing audits by pod-security.kubernetes.io labels yet: there is no audit log',
   },
   {
     id: 'conversion-webhooks',

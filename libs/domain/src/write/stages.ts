@@ -203,6 +203,10 @@ function admit({ admission, reader }: Write, phase: 'admit' | 'validate', attrib
   for (const plugin of admission) plugin[phase]?.(attributes, reader)
 }
 
+/** What the audit log is to say of a write. */
+export const annotationsOf = ({ admission, reader }: Write, attributes: AdmissionAttributes): Readonly<Record<string, string>> =>
+  Object.assign({}, ...admission.map((plugin) => plugin.annotations?.(attributes, reader)))
+
 /** Mutating admission once more, after others have changed the draft. */
 export const admitAgain = (write: Write, attributes: AdmissionAttributes): void => admit(write, 'admit', attributes)
 

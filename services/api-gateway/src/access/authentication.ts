@@ -19,6 +19,8 @@ export interface Authenticator {
 
 export interface Authenticated {
   readonly user: User
+  /** Who really asks, where the user is somebody whom they impersonate. */
+  readonly impersonator?: User
   readonly warning?: string
 }
 

@@ -16,6 +16,10 @@ export interface AskedResource extends Omit<Access, 'verb'> {
   readonly method: string
 }
 
+/** What the audit log calls what authorizers said, and why. */
+export const decisionKey = 'authorization.k8s.io/decision'
+export const reasonKey = 'authorization.k8s.io/reason'
+
 /** Resource and verb, or the refusal; `resource` is what the catalogue has at that address. */
 export function accessResource(
   deps: {
@@ -23,6 +27,8 @@ export function accessResource(
     readonly resource: ResourceInfo | undefined
     /** Whether there is anything of the group. */
     readonly isGroupServed?: () => boolean
+    /** Told what authorizers said. */
+    readonly annotate?: ((key: string, value: string) => void) | undefined
   },
   asked: AskedResource,
 ): { readonly resource: ResourceInfo; readonly verb: Verb } | { readonly refusal: Status; readonly isNoPath?: boolean } {
@@ -35,6 +41,8 @@ export function accessResource(
   if (verb === undefined) return unknownMethod(asked)
   const access = { ...asked, verb, name }
   const { allowed, reason } = authorizer.decide(access)
+  deps.annotate?.(decisionKey, allowed ? 'allow' : 'forbid')
+  deps.annotate?.(reasonKey, reason)
   if (!allowed) return { refusal: forbidden(resource, name, whyForbidden(access, reason)) }
   if (asked.rest && subresource !== 'proxy') return { refusal: routeNotFound() }
   if (subresource === '' && !resource.verbs.includes(verb))

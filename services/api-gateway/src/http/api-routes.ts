@@ -2,9 +2,11 @@
 // authenticates first:
 //
 //   request ─ head limits, audit id ─┬─ /healthz /livez /readyz ──────────────────────────────── text
+//                                    ├─ /dashboard … ─────────────────────────────────────────── files and sessions of browsers
 //                                    └─ authenticate ─┬─ /at/<moment>/… ─ read-only, moment ─┐
 //                                       (401)         ├─ /api/… /apis/… ────────────────────┴─ resource ─ dispatch ─ answer
-//                                                     ├─ /shiplog/v1/… ─ authorize path ──────── the log itself
+//                                                     ├─ /shiplog/v1/… ─ authorize path ──────── the log itself, SQL
+//                                                     ├─ /shiplog/v1/… ─ authorize object ────── history, deletions, decisions
 //                                                     └─ anything else ─ authorize path ──────── discovery, OpenAPI, metrics, 404
 //
 // Which resources there are is not known when routes are made (custom resources come and go), so the paths of resources
@@ -12,18 +14,23 @@
 import { ApiError, badRequest, forbidden, isApiError, routeNotFound, success } from '@shiplog/api/status'
 import { attemptsPath } from '@shiplog/api-client/wire/headers'
 import type { User } from '@shiplog/domain/strategy'
-import type { Authenticated } from '../access/authentication.ts'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
+import { type BrowserDeps, browserRoutes } from '../browser/browser-routes.ts'
+import { checkSessionUse } from '../browser/page-requests.ts'
 import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
 import type { Kinds } from '../store/kinds.ts'
 import { isTimeless, type Past, pastIsReadOnly, tellsKinds } from '../time-travel/views.ts'
-import { authenticate, type AuthenticationDeps } from './authentication-hook.ts'
+import { decisionKey, reasonKey } from '../access/resource-access.ts'
+import type { Auditor } from '../audit/auditor.ts'
+import { auditUnauthenticated, beginAudit } from './audit-hook.ts'
+import { authenticate, type AuthenticatedRequest, type AuthenticationDeps } from './authentication-hook.ts'
 import type { HttpReply, HttpRequest, HttpServer } from './fastify-types.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
 import { eventsPath, logPath, type RawLogDeps, serveLogDescription, serveRawEvents } from './raw-log-routes.ts'
 import { parseResourcePath, type ResourcePath } from './request-info.ts'
-import { connects, type ResourceDeps, serveResource } from './resource-routes.ts'
+import type { Fairness, Seat } from '../fairness/fairness.ts'
+import { connects, type ResourceDeps, serveResource, verbOf } from './resource-routes.ts'
 import { answerJson, answerNoPath, jsonType, sendBytes, warn } from './responses.ts'
 
 export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDeps {
@@ -31,6 +38,11 @@ export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDe
   readonly past: Past
   readonly routes: NonResourceRoutes
   readonly authorizer: Authorizer
+  /** Absent where requests are served as they come. */
+  readonly fairness?: Fairness | undefined
+  /** Absent where nothing is audited. */
+  readonly auditor?: Auditor | undefined
+  readonly browser: BrowserDeps
   /** Serves `POST` of an attempt to schedule that failed. */
   readonly recordAttempt: (user: User, body: Buffer | undefined) => Promise<void>
 }
@@ -63,27 +75,48 @@ export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 
 export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): void {
   // Before the body is read: who is refused sends none. Every request passes here: no promise is made where none is needed.
   server.addHook('onRequest', (request, reply, done) => {
-    const proceed = ({ user, warning }: Authenticated): void => {
+    const proceed = (authenticated: AuthenticatedRequest): void => {
+      const { user, warning, session } = authenticated
       request.user = user
+      if (deps.auditor) beginAudit(deps.auditor, request, authenticated)
       if (warning !== undefined) warn(reply, [warning])
       try {
+        if (session) checkSessionUse(session, user, request)
         request.resource = request.path.startsWith('/at/') ? undefined : resourcePathOf(request.path)
       } catch (error) {
         done(error as Error)
         return
       }
       // Before the body is read, too: it goes on as it comes.
-      if (request.resource && connects(request.resource))
+      if (request.resource && connects(request.resource)) {
         serveResource(deps, deps.operations, request.resource, request, reply).catch(done)
-      else done()
+        return
+      }
+      const seat = deps.fairness && takeSeat(deps.fairness, request)
+      if (!seat) {
+        done()
+        return
+      }
+      // A client that hangs up is not answered, and nothing else would give its seat back.
+      reply.raw.once('close', () => {
+        request.isGone = true
+        request.seat?.[Symbol.dispose]()
+        request.audit?.complete(reply.raw.statusCode)
+      })
+      if (seat instanceof Promise) seat.then((later) => seated(request, reply, later, done), done)
+      else seated(request, reply, seat, done)
     }
-    let found: Authenticated | Promise<Authenticated>
+    const refuse = (error: Error): void => {
+      if (deps.auditor && isApiError(error) && error.status.code === 401) auditUnauthenticated(deps.auditor, request)
+      done(error)
+    }
+    let found: AuthenticatedRequest | Promise<AuthenticatedRequest>
     try {
       found = authenticate(deps, request)
     } catch (error) {
-      return done(error as Error)
+      return refuse(error as Error)
     }
-    if (found instanceof Promise) found.then(proceed, done)
+    if (found instanceof Promise) found.then(proceed, refuse)
     else proceed(found)
   })
   const route = (method: readonly string[], url: string, serve: Serve): void =>
@@ -108,7 +141,35 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
       await serve(deps, request, reply)
     })
   }
+  for (const { path, isChecked, serve } of browserRoutes(deps.browser)) {
+    route(methods, path, async (request, reply) => {
+      if (isChecked) checkPath(deps, request)
+      await serve(request, reply)
+    })
+  }
   server.setNotFoundHandler(handler((request, reply) => serveNonResource(deps, deps.operations, request, reply)))
+}
+
+/** Takes a seat for a request that is not long-running from its first byte. */
+function takeSeat(fairness: Fairness, { user, method, path, resource, searchParams }: HttpRequest): ReturnType<Fairness['enter']> {
+  const verb = resource && verbOf(method, resource, searchParams)
+  return fairness.enter({
+    ...{ user, path },
+    verb: verb ?? (method === 'HEAD' ? 'get' : method.toLowerCase()),
+    target: verb && resource,
+  })
+}
+
+function seated(request: HttpRequest, reply: HttpReply, seat: Seat, done: () => void): void {
+  // It has gone while it waited.
+  if (request.isGone) {
+    seat[Symbol.dispose]()
+    return
+  }
+  request.seat = seat
+  reply.header('x-kubernetes-pf-flowschema-uid', seat.schemaUid)
+  reply.header('x-kubernetes-pf-prioritylevel-uid', seat.levelUid)
+  done()
 }
 
 /** What a path of a resource asks for; undefined for other paths. */
@@ -160,8 +221,13 @@ function pastPathOf(path: string): { readonly moment: string; readonly path: str
 }
 
 /** Throws 403 unless the user may do this to a path that is of no resource. */
-function checkPath({ authorizer }: Pick<ApiRouteDeps, 'authorizer'>, { user, method, path }: HttpRequest): void {
+function checkPath({ authorizer }: Pick<ApiRouteDeps, 'authorizer'>, { user, method, path, audit }: HttpRequest): void {
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
+  if (audit) {
+    const { allowed, reason } = authorizer.decidePath(user, verb, path)
+    audit.annotate(decisionKey, allowed ? 'allow' : 'forbid')
+    audit.annotate(reasonKey, reason)
+  }
   if (!authorizer.allowsPath(user, verb, path))
     throw new ApiError(
       forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot ${verb} path "${path}"`),

@@ -2,6 +2,7 @@
 // used of either is the same, so the types of HTTP/2 stand for both.
 import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { User } from '@shiplog/domain/strategy'
+import type { Audit } from '../audit/auditor.ts'
 import type { ResourcePath } from './request-info.ts'
 import type { RequestLabels } from './request-metrics.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
@@ -26,6 +27,12 @@ declare module 'fastify' {
     /** What is counted of it; set once the resource is known. */
     labels: RequestLabels | undefined
     inFlight: Disposable | undefined
+    /** Its place among the requests that are served; given back when it is answered, or long-running. */
+    seat: Disposable | undefined
+    /** The client hung up while the request waited for its seat, or later. */
+    isGone: boolean
+    /** Set where the request is audited. */
+    audit: Audit | undefined
   }
 }
 

@@ -3,6 +3,7 @@
 import { requestHeadersTooLarge } from '@shiplog/api/status'
 import type { Ids } from '@shiplog/runtime/ids'
 import Fastify from 'fastify'
+import { openBrowserRoutes } from '../browser/browser-routes.ts'
 import { bodyBytesMax } from '../request/gateway-request.ts'
 import { type ApiRouteDeps, authenticatedRoutes, healthRoutes } from './api-routes.ts'
 import { type RequestError, statusOf } from './errors.ts'
@@ -38,6 +39,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   })
   server.addHook('onResponse', (request, reply, done) => {
     request.inFlight?.[Symbol.dispose]()
+    request.seat?.[Symbol.dispose]()
+    request.audit?.complete(reply.raw.statusCode)
     const { elapsedTime, raw } = reply
     deps.metrics.answered(request.labels ?? labelsOfOther(request.method), raw.statusCode, elapsedTime / 1_000)
     done()
@@ -48,6 +51,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   })
   routeUpgrades(server)
   healthRoutes(server, deps)
+  openBrowserRoutes(server, deps.browser)
   server.register(async (scope: HttpServer) => authenticatedRoutes(scope, deps))
   return server
 }
@@ -88,6 +92,9 @@ function newServer({ tls, logger }: HttpServerDeps): HttpServer {
   server.decorateRequest('resource')
   server.decorateRequest('labels')
   server.decorateRequest('inFlight')
+  server.decorateRequest('audit')
+  server.decorateRequest('seat')
+  server.decorateRequest('isGone', false)
   return server
 }
 

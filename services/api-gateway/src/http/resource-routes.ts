@@ -25,6 +25,7 @@ import { internalPackageOf } from '../request/request-body.ts'
 import { includeObjectOf } from '../request/list-options.ts'
 import { managerOfUserAgent } from '../request/request-options.ts'
 import type { Clock } from '@shiplog/runtime/clock'
+import { answeredObject } from './audit-hook.ts'
 import { serveConnection } from './connection-answers.ts'
 import { header, type HttpReply, type HttpRequest } from './fastify-types.ts'
 import type { ResourcePath } from './request-info.ts'
@@ -57,7 +58,7 @@ export async function serveResource(
   const asked = verbOf(method, info, query)
   const selectors = info.watch ? undefined : selectorsOf(asked, query)
   const access = accessResource(
-    { authorizer: deps.authorizer, resource: found.resource, isGroupServed: () => isGroupServed(found.catalogue, group) },
+    { authorizer: deps.authorizer, resource: found.resource, isGroupServed: () => isGroupServed(found.catalogue, group), annotate: request.audit?.annotate },
     { ...info, user, method, verb: asked, selectors },
   )
   if ('refusal' in access) return access.isNoPath ? answerNoPath(reply) : answerStatus(reply, access.refusal)
@@ -92,12 +93,14 @@ export async function serveResource(
   if (answer.kind === 'connection') throw new ApiError(routeNotFound())
   if (answer.kind === 'stream') {
     using _open = beginLongRunning(deps, request, labels)
+    request.audit?.started(200)
     return await serveStream(request, reply, answer)
   }
   const mismatch = mismatchOf(answer.kind, representation, info.subresource === 'scale' ? scaleResource : resource)
   if (mismatch) return answerStatus(reply, mismatch)
   warn(reply, answer.warnings)
   if (answer.kind === 'watch') return await serveWatch(deps, request, reply, answer, presenter, labels, isInProtobuf(representation))
+  if (request.audit) request.audit.responseObject = () => answeredObject(kind, answer)
   reply.code(answer.code)
   if (trusted) reply.header(wireHeader.sequence, String(answer.sequence))
   await sendBody(deps, request, reply, ...bodyOf(answer, representation, presenter, operations.nowMs))
@@ -129,10 +132,13 @@ async function serveConnected(
   const answer = await operations.dispatch(verb, gatewayRequest(request, kind, info, verb, false))
   if (answer.kind !== 'connection') throw new ApiError(routeNotFound())
   const beganMs = deps.clock.nowMs()
+  request.audit?.started(200)
   using _open = beginLongRunning(deps, request, labels)
   await serveConnection(deps, info, request, reply, answer.connection)
   // What took the connection over is no answer that anybody else counts.
-  if (isSwitched(request.raw)) deps.metrics.answered(labels, 101, (deps.clock.nowMs() - beganMs) / 1_000)
+  if (!isSwitched(request.raw)) return
+  deps.metrics.answered(labels, 101, (deps.clock.nowMs() - beganMs) / 1_000)
+  request.audit?.complete(101)
 }
 
 const isGroupServed = ({ resources }: Catalogue, group: string): boolean =>
@@ -174,7 +180,7 @@ function mismatchOf(
 }
 
 function gatewayRequest(
-  { raw, user, requestId, searchParams, body }: HttpRequest,
+  { raw, user, requestId, searchParams, body, audit }: HttpRequest,
   kind: ServedKind,
   { subresource, namespace, name }: ResourcePath,
   verb: Verb,
@@ -189,6 +195,7 @@ function gatewayRequest(
     name,
     user,
     requestId,
+    ...(audit ? { annotate: audit.annotate } : {}),
     query: searchParams,
     // An empty one is none.
     body: bytes && { bytes, contentType: header(raw, 'content-type') || undefined },
@@ -208,6 +215,7 @@ async function serveWatch(
 ): Promise<void> {
   using watch = answer
   using _open = beginLongRunning(deps, request, labels)
+  request.audit?.started(200)
   const sink = beginFrames(request, reply, isProtobuf ? protobufWatchType : undefined)
   try {
     await watch.serve(presenter, sink)
@@ -220,6 +228,7 @@ async function serveWatch(
 /** What runs as long as its client wants does not count as in flight. */
 function beginLongRunning({ metrics }: ResourceDeps, request: HttpRequest, labels: RequestLabels): Disposable {
   request.inFlight?.[Symbol.dispose]()
+  request.seat?.[Symbol.dispose]()
   return metrics.longRunning(labels)
 }
 

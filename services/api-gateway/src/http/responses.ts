@@ -27,6 +27,7 @@ export const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(va
 // A reply is awaited until it is sent: of the functions here only the route handler returns it, once.
 
 export function answerStatus(reply: HttpReply, status: Status): void {
+  reply.request.audit?.refused(status)
   if (status.details?.retryAfterSeconds) reply.header('retry-after', String(status.details.retryAfterSeconds))
   const accept = reply.request.headers.accept ?? ''
   if (accept.startsWith(protobufMediaType))

@@ -6,6 +6,7 @@ import { badRequest, isApiError, routeNotFound, type Status } from '@shiplog/api
 import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { User } from '@shiplog/domain/strategy'
 import type { Ids } from '@shiplog/runtime/ids'
+import type { Audit, Auditor } from '../audit/auditor.ts'
 import { inRequestedVersion } from '../representation/presenter.ts'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { statusOfUnavailable } from '../write/append-health.ts'
@@ -18,6 +19,8 @@ export interface InProcessDeps {
   readonly operations: Operations
   readonly attempts: SchedulingAttempts
   readonly ids: Ids
+  /** Absent where nothing is audited. */
+  readonly auditor?: Auditor | undefined
 }
 
 /** Requests of a component of this process, as that user. Its rights are not asked for. */
@@ -30,15 +33,61 @@ async function serve(deps: InProcessDeps, user: User, request: ApiRequest): Prom
   try {
     const kind = await kindOf(deps.operations.kinds, request)
     if (!kind) return refused(routeNotFound())
-    const answer = await deps.operations.dispatch(request.verb, requestOf(kind, user, request, deps.ids.uuid()))
-    if (!isValueAnswer(answer)) return refused(badRequest('streams are not served in process'))
-    const { code, sequence } = answer
-    return { ok: true, code, sequence, object: objectOf(kind, answer) }
+    const asked = requestOf(kind, user, request, deps.ids.uuid())
+    const audit = deps.auditor && begunAudit(deps.auditor, asked, request)
+    return audit ? await audited(audit, deps, kind, request, { ...asked, annotate: audit.annotate }) : await dispatched(deps, kind, request, asked)
   } catch (error) {
     const status = isApiError(error) ? error.status : statusOfUnavailable(error)
     if (!status) throw error
     return refused(status)
   }
+}
+
+async function dispatched({ operations }: InProcessDeps, kind: ServedKind, { verb }: ApiRequest, asked: GatewayRequest): Promise<ApiResult> {
+  const answer = await operations.dispatch(verb, asked)
+  if (!isValueAnswer(answer)) return refused(badRequest('streams are not served in process'))
+  const { code, sequence } = answer
+  return { ok: true, code, sequence, object: objectOf(kind, answer) }
+}
+
+async function audited(
+  audit: Audit,
+  deps: InProcessDeps,
+  kind: ServedKind,
+  request: ApiRequest,
+  asked: GatewayRequest,
+): Promise<ApiResult> {
+  try {
+    const result = await dispatched(deps, kind, request, asked)
+    if (result.ok) audit.responseObject = () => result.object
+    else audit.refused(result.status)
+    audit.complete(result.code)
+    return result
+  } catch (error) {
+    const status = isApiError(error) ? error.status : statusOfUnavailable(error)
+    if (status) audit.refused(status)
+    audit.complete(status?.code ?? 500)
+    throw error
+  }
+}
+
+/** Components of this process are audited like those that come over HTTPS; their rights are not asked for. */
+function begunAudit(auditor: Auditor, { resource, user, query, requestId, body }: GatewayRequest, request: ApiRequest): Audit | undefined {
+  const { verb, subresource = '', namespace = '', name = '' } = request
+  const { group, version, resource: plural } = resource
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`
+  const place = namespace ? `${root}/namespaces/${namespace}` : root
+  const path = [place, plural, name, subresource].filter((part) => part !== '').join('/')
+  const audit = auditor.begin({
+    auditID: requestId,
+    requestURI: query.size > 0 ? `${path}?${query}` : path,
+    request: { user, verb, path, target: { group, resource: plural, subresource, namespace, name } },
+    apiVersion: version,
+    sourceIPs: ['127.0.0.1'],
+    userAgent: user.name,
+  })
+  if (audit) audit.requestObject = () => (body && 'value' in body ? (body.value as JsonObject) : undefined)
+  return audit
 }
 
 const refused = (status: Status): ApiResult => ({ ok: false, code: status.code, status })

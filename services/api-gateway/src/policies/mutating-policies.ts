@@ -140,15 +140,24 @@ async function mutateBy(
       ? patchedBy(shown, answer.patch)
       : configured(asked, invocation, shown, answer.patch as JsonObject)
     if (patched === shown) return undefined
+    if (spec.mutations![index]!.jsonPatch) checkFields(asked, invocation, patched)
     await invocation.form.put(asked.object!, patched)
     asked.kind.strategy.setDefaults?.(asked.object!)
     return undefined
   } catch (error) {
     if (error instanceof MergeError) return `error applying patch: ${error.message}`
     if (error instanceof PatchFailed) return error.message
-    if (isApiError(error)) throw new ApiError(internalError(error.message))
-    throw error
+    throw isApiError(error) && error.status.code !== 500 ? new ApiError(internalError(error.message)) : error
   }
+}
+
+/** What a patch has added must be something that the kind has. */
+function checkFields({ kind }: AskedWrite, { resource }: Invocation, patched: JsonObject): void {
+  if (resource !== kind.resource) return
+  const { unknown } = kind.decode(patched)
+  if (unknown.length === 0) return
+  const why = `strict decoding error: ${unknown.map((path) => `unknown field ${JSON.stringify(path)}`).join(', ')}`
+  throw new ApiError(internalError(why))
 }
 
 class PatchFailed extends Error {}

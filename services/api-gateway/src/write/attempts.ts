@@ -11,6 +11,7 @@ import type { DecisionContext } from '@shiplog/domain/strategy'
 import { type AdmissionNotes, type AsyncAdmissionPlugin, createAdmissionNotes } from '@shiplog/domain/write/async-admission'
 import {
   admitAgain,
+  annotationsOf,
   attributesOf,
   chargesOf,
   type DecidedWrite,
@@ -87,6 +88,7 @@ export async function attemptCreate(
   const subject = subjectOf(request.resource, request.namespace, name)
   const isTaken = basis.current(groupResource, request.namespace, name) !== undefined
   const tombstone = basis.tombstone(subject)
+  annotate(write, request, attributes)
   const settled = await settledBy(settleCreateSteps(write, draft, { isTaken }), deps.makeLongCheck)
   const later = isAsked(target) ? await validateAsync(target, attributes, notes) : []
   if (isTaken) return { stored: false, result: { taken: name, generated } }
@@ -129,6 +131,7 @@ export async function attemptModify(
   const attributes = attributesOf(write, 'UPDATE', name, draft, before)
   const notes = createAdmissionNotes()
   if (isAsked(target)) await mutateAsync(write, target, attributes, notes)
+  annotate(write, request, attributes)
   const settled = await settledBy(settleUpdateSteps(write, draft, before), deps.makeLongCheck)
   const later = isAsked(target) ? await validateAsync(target, attributes, notes) : []
   const decided = isAsked(target) ? { ...settled, charges: chargesOf(write, attributes, settled) } : settled
@@ -194,6 +197,11 @@ const writeOf = (deps: AttemptDeps, { request, kind, asyncAdmission }: Target, b
   chargesLater: asyncAdmission.length > 0,
 })
 
+function annotate(write: Write, request: GatewayRequest, attributes: AdmissionAttributes): void {
+  if (!request.annotate) return
+  for (const [key, value] of Object.entries(annotationsOf(write, attributes))) request.annotate(key, value)
+}
+
 /** Whether others have a say in the write. */
 const isAsked = ({ asyncAdmission }: Target): boolean => asyncAdmission.length > 0
 
@@ -227,8 +235,11 @@ async function validateAsync(
 ): Promise<readonly string[]> {
   const asked = askedWrite(request, attributes, { isSecond: false, memory: new Map(), request: () => undefined }, notes)
   const warnings = [...notes.warnings]
-  for (const plugin of asyncAdmission) warnings.push(...((await plugin.validate?.(asked)) ?? []))
-  for (const [key, value] of notes.annotations) request.annotate?.(key, value)
+  try {
+    for (const plugin of asyncAdmission) warnings.push(...((await plugin.validate?.(asked)) ?? []))
+  } finally {
+    for (const [key, value] of notes.annotations) request.annotate?.(key, value)
+  }
   return warnings
 }
 

@@ -1,0 +1,38 @@
+// The flags of an API server that name files, by kube-apiserver's names: read here, when the gateway starts.
+import { readFileSync } from 'node:fs'
+import type { ApiGatewayDeps } from '../api-gateway.ts'
+import type { AuditOptions } from '../audit/audit-options.ts'
+import { readRemoteService } from '../remote/remote-service.ts'
+
+/** As commander names them: `--audit-policy-file` is `auditPolicyFile`. */
+export interface ServerFlags {
+  readonly auditPolicyFile?: string
+  readonly auditLogPath?: string
+  readonly auditLogMaxage?: number
+  readonly auditLogMaxbackup?: number
+  readonly auditLogMaxsize?: number
+  readonly auditWebhookConfigFile?: string
+}
+
+export const readServerFlags = (flags: ServerFlags): Pick<ApiGatewayDeps, 'audit'> => ({ audit: auditOf(flags) })
+
+function auditOf(flags: ServerFlags): AuditOptions | undefined {
+  const { auditPolicyFile, auditLogPath, auditWebhookConfigFile } = flags
+  if (auditLogPath === undefined && auditWebhookConfigFile === undefined) return undefined
+  // As upstream: a backend without a policy records nothing.
+  if (auditPolicyFile === undefined) return undefined
+  return {
+    policy: readFileSync(auditPolicyFile, 'utf8'),
+    ...(auditLogPath === undefined
+      ? {}
+      : {
+          log: {
+            path: auditLogPath,
+            maxAgeDays: Number(flags.auditLogMaxage ?? 0),
+            maxBackups: Number(flags.auditLogMaxbackup ?? 0),
+            maxSizeMb: Number(flags.auditLogMaxsize ?? 0),
+          },
+        }),
+    ...(auditWebhookConfigFile === undefined ? {} : { webhook: readRemoteService(auditWebhookConfigFile) }),
+  }
+}
