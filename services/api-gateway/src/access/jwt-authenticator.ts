@@ -45,8 +45,8 @@ export function createJwtAuthenticator(
 }
 
 function issuerOf(token: string): string | undefined {
-  const issuer = parseToken(token)?.claims['iss']
-  return typeof issuer === 'string' ? issuer : undefined
+  const { iss } = parseToken(token)?.claims ?? {}
+  return typeof iss === 'string' ? iss : undefined
 }
 
 interface IssuerKey {
@@ -54,8 +54,8 @@ interface IssuerKey {
   readonly key: KeyObject
 }
 
-const keysIn = (set: JsonObject): readonly IssuerKey[] =>
-  ((set['keys'] ?? []) as (JsonWebKeyInput['key'] & { kid?: string; use?: string })[]).flatMap((jwk) => {
+const keysIn = ({ keys = [] }: JsonObject): readonly IssuerKey[] =>
+  (keys as (JsonWebKeyInput['key'] & { kid?: string; use?: string })[]).flatMap((jwk) => {
     if (jwk.use !== undefined && jwk.use !== 'sig') return []
     try {
       return [{ id: jwk.kid ?? '', key: createPublicKey({ key: jwk, format: 'jwk' }) }]
@@ -102,9 +102,10 @@ function trusted(config: JwtIssuer, clock: Pick<Clock, 'after' | 'nowMs'>): (tok
   async function discover(): Promise<readonly IssuerKey[]> {
     fetchedMs = clock.nowMs()
     const at = new URL(discoveryURL ?? `${url.replace(/\/$/, '')}/.well-known/openid-configuration`)
-    const found = await getJson({ url: at, agent, clock }, discoveryTimeoutMs)
-    if (found['issuer'] !== url) throw new Error(`oidc: issuer did not match the issuer returned by provider, expected ${url} got ${String(found['issuer'])}`)
-    const set = await getJson({ url: new URL(String(found['jwks_uri'])), agent, clock }, discoveryTimeoutMs)
+    const { issuer, jwks_uri: keysUrl } = await getJson({ url: at, agent, clock }, discoveryTimeoutMs)
+    if (issuer !== url)
+      throw new Error(`oidc: issuer did not match the issuer returned by provider, expected ${url} got ${String(issuer)}`)
+    const set = await getJson({ url: new URL(String(keysUrl)), agent, clock }, discoveryTimeoutMs)
     verified.clear()
     return keysIn(set)
   }
@@ -183,7 +184,8 @@ function compileMapping({ claimMappings, claimValidationRules = [], userValidati
     const [name = ''] = username(claims)
     if (name === '') throw new Error('oidc: parse username claims: the username is empty')
     // An address that nobody has checked is nobody's.
-    if (claimMappings.username.claim === 'email' && 'email_verified' in claims && claims['email_verified'] !== true)
+    const { email_verified: isVerified = true } = claims
+    if (claimMappings.username.claim === 'email' && isVerified !== true)
       throw new Error('oidc: email not verified')
     const shown = extra.flatMap(({ key, evaluate }): [string, string[]][] => {
       const values = textsOf(evaluate({ claims }))
