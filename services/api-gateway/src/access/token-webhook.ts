@@ -39,7 +39,7 @@ export function createTokenWebhook(service: RemoteService, nowMs: () => number, 
 async function review(service: RemoteService, token: string, audiences: readonly string[]): Promise<TokenVerdict> {
   const spec = { token, ...(audiences.length > 0 ? { audiences } : {}) }
   const answer = await postJson(service, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', metadata: {}, spec }, timeoutMs)
-  const { status = {} } = answer as { readonly status?: TokenReviewStatus }
+  const { status = {} as TokenReviewStatus } = answer as { readonly status?: TokenReviewStatus }
   if (!status.authenticated) return { error: status.error || 'invalid bearer token' }
   const { username = '', uid, groups = [], extra } = status.user ?? {}
   return {
