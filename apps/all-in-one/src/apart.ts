@@ -11,6 +11,7 @@ import type { KubeObject } from '@shiplog/api/kube-object'
 import type { Clock } from '@shiplog/runtime/clock'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import type { Ids } from '@shiplog/runtime/ids'
+import { provideDashboard } from '@shiplog/dashboard/files'
 import { closeTree, writeSecretFile } from '@shiplog/runtime/secret-files'
 import { writeComponentFiles } from './component-files.ts'
 import type { NatsServerBinary } from './open-log.ts'
@@ -84,6 +85,11 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
   }
 
   async function compose(): Promise<RunningApart> {
+    // Built while the rest is prepared; a cluster without a dashboard is one all the same.
+    const dashboard = provideDashboard().catch((error: unknown) => {
+      progress(`no dashboard: ${error instanceof Error ? error.message : String(error)}`)
+      return undefined
+    })
     const nodes = Array.from({ length: options.simulatedNodes }, (_, index) => `node-${index}`)
     const port = options.port === 0 ? await freePort(ids) : options.port
     const ports = [port]
@@ -127,6 +133,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
       SHIPLOG_API_KEY: file(component, 'client.key'),
       SHIPLOG_NATS_CREDENTIALS: file(component, 'nats.json'),
     })
+    const dashboardDirectory = await dashboard
     for (const [index, own] of ports.entries()) {
       const number = index + 1
       await service(`api-gateway-${number}`, 'api-gateway', {
@@ -134,6 +141,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
         SHIPLOG_DATA_DIR: file(`mark-${number}`),
         SHIPLOG_HOST: '127.0.0.1',
         SHIPLOG_PORT: String(own),
+        ...(dashboardDirectory === undefined ? {} : { SHIPLOG_DASHBOARD_DIR: dashboardDirectory }),
         SHIPLOG_CA: file('api-gateway', 'ca.crt'),
         SHIPLOG_SERVER_CERT: file('api-gateway', 'server.crt'),
         SHIPLOG_SERVER_KEY: file('api-gateway', 'server.key'),

@@ -87,6 +87,8 @@ export interface ClusterOptions {
   readonly ids?: Ids
   /** `auto`, `off` (the default) or the URL of a PostgreSQL; see postgres.ts. */
   readonly postgres?: string
+  /** Whether the dashboard is served, at /dashboard; it is built where that was not done yet. Default false. */
+  readonly dashboard?: boolean
   /** Delays of the simulated containers; all 0 by default. */
   readonly runtime?: Omit<SimulatedRuntimeOptions, 'clock' | 'ids'>
 }
@@ -224,6 +226,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       clock,
       ids,
       logger: logger.child({ component: 'kube-apiserver' }),
+      dashboard: options.dashboard === true ? dashboardFiles : undefined,
+      sql: sql.reader,
       https: { host, port: options.port, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
       externalHost: advertisedAddress(host),
       serviceAccounts: {
@@ -252,6 +256,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const kubeconfig = join(dataDir, 'kubeconfig')
     writeKubeconfig(kubeconfig, { server: url, ca: pki.ca, ...pki.admin })
     progress(`API: ${url}`)
+    if (options.dashboard === true) progress(`dashboard: ${url}/dashboard; npx shiplog dashboard signs you in`)
 
     const feed: LogObjectFeed = createObjectFeed(log, options.codec ? { codec: options.codec } : {})
     undo.push(['feed', () => feed.stop()])
@@ -399,8 +404,16 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
     sql.begin(log, guarded.inspection)
     undo.push(['postgres', () => sql.stop()])
+    // Nobody waits for it; whoever opens it first is told when it fails.
+    if (options.dashboard === true) void dashboardFiles().catch(() => undefined)
     return { url, port: gateway.port, kubeconfig, dataDir, logDescription: description, gateway, log, stop }
   }
+}
+
+/** Loaded when it is wanted: a start need not wait for it. */
+async function dashboardFiles(): Promise<string> {
+  const { provideDashboard } = await import('@shiplog/dashboard/files')
+  return await provideDashboard()
 }
 
 /** Where containers of pods and all that belongs to them are kept. */

@@ -7,6 +7,7 @@ import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { createProjector, type Projector } from '@shiplog/projector/projector'
 import { createPool } from '@shiplog/read-model/database'
 import { createPostgresReadModel } from '@shiplog/read-model/postgres-read-model'
+import { openReader, type Reader } from '@shiplog/read-model/reader'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Lives } from '@shiplog/runtime/kept-process'
@@ -28,12 +29,16 @@ export interface PostgresOptions {
 
 export interface RunningPostgres {
   readonly projector: Projector
+  /** For people who ask through the gateway. */
+  readonly reader: Reader
   /** What a server of ours has been through. */
   readonly lives?: () => Lives
   stop(): Promise<void>
 }
 
 const batchTimeoutMs = 60_000
+/** Longest statement of the dashboard's console. */
+const consoleTimeoutMs = 15_000
 
 /** Undefined when there is no PostgreSQL to be had; throws when the one there is does not work. */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres | undefined> {
@@ -63,9 +68,11 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     })
     undo.push(() => projector.stop())
     await projector.start()
+    const reader = openReader(target.readerUrl, { statementTimeoutMs: consoleTimeoutMs, applicationName: 'shiplog-console' })
+    undo.push(() => reader.close())
     const { host, pathname } = new URL(target.readerUrl)
     progress(`SQL: postgres://${host}${pathname} (${target.description}); npx shiplog sql "select * from v1.pods"`)
-    return { projector, stop, ...(target.lives ? { lives: target.lives } : {}) }
+    return { projector, reader, stop, ...(target.lives ? { lives: target.lives } : {}) }
   } catch (error) {
     await stop()
     throw error

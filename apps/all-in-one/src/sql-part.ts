@@ -8,6 +8,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import { kubeletBackoff, type Lives } from '@shiplog/runtime/kept-process'
 import type { MetricSample } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
+import type { Reader } from '@shiplog/read-model/reader'
 import type { RunningPostgres } from './postgres.ts'
 import type { Part } from './shown-lives.ts'
 
@@ -28,6 +29,8 @@ export interface SqlPart {
   /** What kube-system shows of it. */
   parts(): readonly (Part & { readonly name: string })[]
   metrics(): readonly MetricSample[]
+  /** For people; undefined while there is no SQL. */
+  reader(): Reader | undefined
   stop(): Promise<void>
 }
 
@@ -91,6 +94,7 @@ export function createSqlPart(options: SqlPartOptions): SqlPart {
       ]
     },
     metrics: () => sql?.projector.metrics() ?? [],
+    reader: () => sql?.reader,
     async stop() {
       ending.abort()
       await begun

@@ -106,6 +106,7 @@ Examples:
   $ shiplog explain pod/web-1                    why it is where it is, or waits
   $ shiplog replay                               computes all decisions again
   $ shiplog apart                                the same, each service a process
+  $ shiplog dashboard                            a link that signs your browser in
   $ shiplog down                                 stops it
 
 Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 failed, and the message says why; 2 wrong usage.`,
@@ -146,6 +147,7 @@ withServerFlags(program.command('up'))
   .addOption(
     new Option('--nodes <count>', 'how many nodes of containerd').default(1).argParser(wholeNumber(containerNodesMax)),
   )
+  .option('--no-dashboard', 'serve no dashboard')
   .addOption(serviceCidrOption())
   .addOption(podCidrOption())
   .addOption(
@@ -337,6 +339,20 @@ docs/sql.md has more. Any client of PostgreSQL will do: the URL is in <data-dir>
   .action(async (query, options) => {
     const { sql } = await import('./sql/sql.ts')
     process.exitCode = await sql(query, options)
+  })
+
+program
+  .command('dashboard')
+  .description('print a link that signs a browser in to the dashboard, once, within two minutes')
+  .addOption(dataDirOption())
+  .addOption(new Option('--kubeconfig <file>', 'of the cluster of this kubeconfig, as its user'))
+  .addOption(new Option('--as <user>', 'as somebody else: whoever may impersonate them can'))
+  .addOption(new Option('--as-group <groups...>', 'with these groups').default([], 'none'))
+  .option('--read-only', 'a session that changes nothing, whatever its user may')
+  .option('--open', 'open it in a browser, too')
+  .action(async (options) => {
+    const { dashboard } = await import('./cluster/dashboard.ts')
+    process.exitCode = await dashboard(options)
   })
 
 program

@@ -27,7 +27,7 @@ export interface Reader {
 }
 
 const pageRows = 1_000
-const statementTimeoutMs = 60_000
+const statementTimeoutDefaultMs = 60_000
 
 /** Stands before the question; the positions of its faults are told in the question. */
 const declaration = 'declare shiplog_rows no scroll cursor for '
@@ -38,16 +38,26 @@ const booleanType = 16
 
 const asText = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig
 
+export interface ReaderOptions {
+  readonly withSecrets?: boolean
+  readonly onWarning?: (message: string) => void
+  readonly statementTimeoutMs?: number
+  /** As `pg_stat_activity` shows it. */
+  readonly applicationName?: string
+}
+
 export function openReader(
   url: string,
-  options: { readonly withSecrets?: boolean; readonly onWarning?: (message: string) => void } = {},
+  options: ReaderOptions = {},
 ): Reader {
   const role = options.withSecrets ? secretReaderRole : readerRole
-  const pool = createPool({ url, applicationName: 'shiplog-sql', statementTimeoutMs })
+  const { applicationName = 'shiplog-sql', statementTimeoutMs = statementTimeoutDefaultMs } = options
+  const pool = createPool({ url, applicationName, statementTimeoutMs })
   return {
     async *query(text) {
       const client = await pool.connect()
-      let failed = false
+      // Also when whoever asks has had enough: a connection in the middle of a transaction is not used again.
+      let isClean = false
       const onNotice = ({ severity, message }: { severity?: string | undefined; message?: string | undefined }): void => {
         if (severity === 'WARNING' && message) options.onWarning?.(message)
       }
@@ -75,12 +85,10 @@ export function openReader(
           yield* pagesOf(others, 1)
         } else yield* pagesOf(await ask(text), 0)
         await client.query('rollback')
-      } catch (error) {
-        failed = true
-        throw error
+        isClean = true
       } finally {
         client.off('notice', onNotice)
-        client.release(failed)
+        client.release(!isClean)
       }
     },
     positions: () => positionsOf(pool),

@@ -21,6 +21,10 @@ import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { type AuditOptions, openAuditor } from './audit/audit-options.ts'
 import { createAppendHealth } from './write/append-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
+import { createJwtAuthenticator } from './access/jwt-authenticator.ts'
+import type { JwtIssuer } from './access/jwt-configuration.ts'
+import { createTokenWebhook } from './access/token-webhook.ts'
+import type { RemoteService } from './remote/remote-service.ts'
 import { createLegacyTokenUse } from './access/legacy-token-use.ts'
 import { createServiceAccountAuthenticator } from './access/service-account-authenticator.ts'
 import {
@@ -40,6 +44,8 @@ import { serveBusFeeds } from './bus/feeds.ts'
 import { keepDefinitions } from './custom-resources/definition-keeper.ts'
 import { createLongChecks } from './long-checks/long-checks.ts'
 import { createEscalationCheck } from './access/escalation.ts'
+import { createSessions } from './browser/sessions.ts'
+import type { SqlSource } from './browser/sql-route.ts'
 import { createMutatingPolicies } from './policies/mutating-policies.ts'
 import { createPermissionAnswers } from './policies/permission-answers.ts'
 import { createPolicyMetrics } from './policies/policy-metrics.ts'
@@ -112,8 +118,16 @@ export interface ApiGatewayDeps {
   readonly outgoingLimits?: OutgoingLimits
   /** Told of every group that this gateway has stored in EVENTS: the high-water mark listens here. */
   readonly onStored?: OnStored
+  /** Gives the directory of the dashboard's files; without it there is no /dashboard. */
+  readonly dashboard?: (() => Promise<string>) | undefined
+  /** Whom the dashboard's SQL console asks. */
+  readonly sql?: SqlSource | undefined
   /** The metrics of the process, which /metrics shows; the gateway's alone by default. */
   readonly metrics?: MetricsRegistry
+  /** Who vouches for users by JSON Web Tokens. */
+  readonly jwtIssuers?: readonly JwtIssuer[]
+  /** A service that knows tokens: it is asked by TokenReviews. */
+  readonly tokenWebhook?: RemoteService | undefined
   /** Seats for requests over HTTPS, divided by priority; false: they are served as they come. */
   readonly fairness?: false | { readonly seats?: number }
   /** The audit log; none by default. */
@@ -164,6 +178,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
         ...{ tokens: serviceAccountTokens, lookup, nowMs },
         onLegacyUse: (secret) => legacyUse.note(secret),
       }),
+    jwt: deps.jwtIssuers?.length ? createJwtAuthenticator(deps.jwtIssuers, clock) : undefined,
+    tokenWebhook: deps.tokenWebhook && createTokenWebhook(deps.tokenWebhook, nowMs, logger),
     caughtUp: () => streams.events.projection.barrier(),
     ...(deps.anonymousAuth === undefined ? {} : { anonymous: deps.anonymousAuth }),
   })
@@ -242,6 +258,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       : createFairness({ view, streams, clock, metrics, isKind: (name) => kinds.current.storage(name) !== undefined, ...deps.fairness })
   const auditor = deps.audit && openAuditor(deps.audit, { clock, logger, metrics })
   const attempts = createSchedulingAttempts({ events: streams.events, ids })
+  const sessions = createSessions({ nowMs })
   let port = 0
 
   const health = (): HealthCheck[] => [
@@ -272,6 +289,12 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     createHttpServer({
       ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock },
       ...{ metrics: requestMetrics, auditor, fairness },
+      sessions,
+      browser: {
+        ...{ sessions, authenticator, authorizer, kinds, logger, clock },
+        ...{ events: deps.log.events, inspection: deps.inspection, codec: deps.codec },
+        ...{ dashboard: deps.dashboard, sql: deps.sql },
+      },
       log: deps.log,
       inspection: deps.inspection,
       stopped: closing.signal,

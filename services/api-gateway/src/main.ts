@@ -1,5 +1,7 @@
 // A gateway as a process of its own: any number of them on one log serve the same. Certificates are made by
 // `shiplog pki`; SHIPLOG_DATA_DIR keeps nothing but the high-water mark, which tells a damaged log from a whole one.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
 import { probeNatsServers } from '@shiplog/nats-server/server-probe'
@@ -34,8 +36,9 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, metrics, replica, 
     const https = { host, port: env.number('SHIPLOG_PORT', 6_443), ca, cert, key }
     const tokenFile = env.optionalFile('SHIPLOG_TOKEN_FILE') ?? ''
     const serviceAccounts = serviceAccountsFromEnvironment(env)
+    const dashboard = dashboardFromEnvironment(env)
     return createApiGateway({
-      ...{ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, metrics, https, externalHost: address },
+      ...{ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, metrics, https, externalHost: address, dashboard },
       ...(serviceAccounts ? { serviceAccounts } : {}),
       ...readServerFlags(flagsFromEnvironment(env)),
     })
@@ -51,6 +54,14 @@ const flagsFromEnvironment = (env: Environment): ServerFlags =>
       return value === undefined ? [] : [[optionName(name), value]]
     }),
   )
+
+/** The directory of the dashboard's built files: named, or beside a bundle; without either there is no /dashboard. */
+function dashboardFromEnvironment(env: Environment): (() => Promise<string>) | undefined {
+  const named = env.optional('SHIPLOG_DASHBOARD_DIR')
+  const beside = join(import.meta.dirname, 'dashboard')
+  const directory = named || (existsSync(join(beside, 'index.html')) ? beside : undefined)
+  return directory === undefined ? undefined : () => Promise.resolve(directory)
+}
 
 /** Undefined without a key: then there are no tokens of service accounts. */
 function serviceAccountsFromEnvironment(env: Environment): ServiceAccountOptions | undefined {

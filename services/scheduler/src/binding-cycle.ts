@@ -160,10 +160,10 @@ export class BindingCycle {
   }
 
   #onceOf({ pod, node: nodeName, number }: PendingBinding): Once {
-    const { snapshot } = this.#deps.view()
+    const { snapshot, knownTerms } = this.#deps.view()
     const node = snapshot.node(nodeName)
     const claim = node && mayClaim(pod) ? { claim: claimOf(pod, node, number) } : {}
-    const also = node ? contestedDomains(pod, node, snapshot) : []
+    const also = node ? contestedDomains(pod, node, snapshot, knownTerms) : []
     return { matter: `node/${nodeName}`, round: this.#epoch, ...claim, ...(also.length > 0 ? { also } : {}) }
   }
 

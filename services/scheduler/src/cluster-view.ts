@@ -8,6 +8,7 @@ import { createPlacementIndex, type PlacementIndex } from '@shiplog/scheduling/i
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import { isVolumeResource } from '@shiplog/scheduling/volumes/volumes'
+import { KnownTerms } from './known-terms.ts'
 import { createSchedulingQueue } from './scheduling-queue.ts'
 
 export interface ClusterViewOptions {
@@ -26,6 +27,7 @@ export class ClusterView {
   readonly reported = new Map<string, string>()
   /** Pods whose node another replica filled meanwhile, with the sequence that the next decision has to have seen. */
   readonly overtaken = new Map<string, number>()
+  readonly knownTerms = new KnownTerms()
   sequence = 0
   synced = false
   readonly #profiles: Profiles
@@ -76,7 +78,10 @@ export class ClusterView {
       ? { freed: this.snapshot.removePod(uid) }
       : this.snapshot.setPod(pod)
     if (freed !== undefined) this.queue.wake({ type: 'PodFreed', pod: freed })
-    if (added !== undefined) this.queue.wake({ type: 'PodAdded', pod: added })
+    if (added !== undefined) {
+      this.knownTerms.note(added)
+      this.queue.wake({ type: 'PodAdded', pod: added })
+    }
     if (relabelled !== undefined) this.queue.wake({ type: 'PodRelabelled', ...relabelled })
   }
 
@@ -89,6 +94,7 @@ export class ClusterView {
       return
     }
     const pod = this.snapshot.readPod(object)
+    this.knownTerms.note(pod)
     this.snapshot.nominations.set(pod)
     if (this.#profiles.of(pod.schedulerName) === undefined) return
     this.waiting.set(uid, object)

@@ -3,6 +3,7 @@
 import type { Claim } from '@shiplog/api/api-client'
 import type { NodeInfo } from '@shiplog/scheduling/snapshot/node-info'
 import { createPodCounts } from '@shiplog/scheduling/counts/pod-counts'
+import { hostname, type KnownTerms } from './known-terms.ts'
 import type { PodInfo, PodShape } from '@shiplog/scheduling/snapshot/pod-info'
 import type { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
 import { amountOf } from '@shiplog/scheduling/snapshot/resources'
@@ -14,8 +15,6 @@ import { amountOf } from '@shiplog/scheduling/snapshot/resources'
 export const mayClaim = ({ shape }: PodInfo): boolean =>
   shape.hostPorts.length === 0 && !exclusiveKeys(shape).has(hostname)
 
-const hostname = 'kubernetes.io/hostname'
-
 /** The topology keys by which a pod wants others away, or even. */
 const exclusiveKeys = ({ terms, spread }: PodShape): Set<string> =>
   new Set([
@@ -25,10 +24,12 @@ const exclusiveKeys = ({ terms, spread }: PodShape): Set<string> =>
 
 /**
  * The domains larger than a node in which a binding may be at odds with another one that its decision could not see: by what
- * the pod requires, and by what placed pods require of it. Sorted.
+ * the pod requires, and by what other pods require of it, be they placed or on their way. Sorted.
  */
-export function contestedDomains(pod: PodInfo, node: NodeInfo, snapshot: Snapshot): readonly string[] {
+export function contestedDomains(pod: PodInfo, node: NodeInfo, snapshot: Snapshot, known: KnownTerms): readonly string[] {
   const keys = exclusiveKeys(pod.shape)
+  const { objects } = snapshot
+  for (const key of known.keysFor(pod, (name) => objects.namespaceLabels(name), objects.namespaceVersion)) keys.add(key)
   for (const { kind, term } of snapshot.stateOf(createPodCounts).matching(pod)) {
     if (kind === 'anti') keys.add(term.topologyKey)
   }

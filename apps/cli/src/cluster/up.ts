@@ -28,6 +28,7 @@ export interface UpOptions extends ServerFlags {
   readonly schedulerConfig?: string | undefined
   readonly continueTokenLifetime?: number | undefined
   readonly postgres: string
+  readonly dashboard: boolean
   readonly serviceCidr?: string
   readonly podCidr?: string
   readonly logLevel: LogLevel
@@ -50,6 +51,7 @@ export async function up(options: UpOptions): Promise<never> {
         processNode: options.node.includes('process'),
         containerNodes: options.node.includes('containerd') ? options.nodes : 0,
         postgres: options.postgres,
+        dashboard: options.dashboard,
         serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),
         podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),

@@ -4,7 +4,7 @@ import { splitGroupResource } from '@shiplog/api/schema/schema'
 import { builtInCatalogue, type Catalogue, definitionsResource, withDefinitions } from '@shiplog/domain/catalogue/catalogue'
 import type { StoredDefinition } from '@shiplog/domain/custom-resource/custom-definition'
 import { resourceFilter } from '@shiplog/events/subjects'
-import { contentOf, isDamaged } from './history-records.ts'
+import { contentOf, isDamaged } from '@shiplog/feed/history/past-records'
 import type { HistorySource } from './history-source.ts'
 
 export async function kindsOf(source: Pick<HistorySource, 'read' | 'codec'>): Promise<Catalogue> {

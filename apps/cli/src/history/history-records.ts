@@ -1,16 +1,7 @@
 // Records as people read them: who did what to which object, when, and because of what.
-import type { JsonObject } from '@shiplog/api/kube-object'
-import { parseObject } from '@shiplog/api/codec'
 import { decodeEnvelope } from '@shiplog/events/envelope'
-import { decodeToken, type ObjectAddress, parseObjectSubject } from '@shiplog/events/subjects'
-import {
-  attemptOf,
-  type DamagedRecord,
-  type DecodedRecord,
-  endsObject,
-  isObjectRecord,
-  type RecordCodec,
-} from '@shiplog/feed/record-codec'
+import { addressOf } from '@shiplog/feed/history/past-records'
+import { type DamagedRecord, type DecodedRecord, endsObject, isObjectRecord } from '@shiplog/feed/record-codec'
 import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { nameOf } from './history-target.ts'
 
@@ -28,13 +19,6 @@ export interface Told {
   readonly deleted: boolean
   readonly cause?: number
   readonly basis?: number
-}
-
-/** The object that a record is about; attempts to schedule are about their pod. */
-export function addressOf(subject: string): ObjectAddress | undefined {
-  if (!subject.startsWith('dec.')) return parseObjectSubject(subject)
-  const [, , namespace, name] = subject.split('.')
-  return { group: '', resource: 'pods', namespace: decodeToken(namespace ?? ''), name: decodeToken(name ?? '') }
 }
 
 /** Undefined for seals and guards. */
@@ -58,16 +42,6 @@ export function tell(kinds: SchemaRegistry, decoded: DecodedRecord): Told | unde
     ...(basis === undefined ? {} : { basis }),
   }
 }
-
-/** What a record carries, as it is read today: an object without its resourceVersion, or what an attempt says. */
-export function contentOf(codec: RecordCodec, decoded: DecodedRecord): JsonObject | undefined {
-  if (!isObjectRecord(decoded)) return decoded.kind === 'attempt' ? attemptOf(decoded) : undefined
-  const stored = codec.stored(decoded)
-  return stored && parseObject(stored)
-}
-
-/** The damage that stands where a record should. */
-export const isDamaged = (one: DecodedRecord | DamagedRecord): one is DamagedRecord => one.kind === 'damaged'
 
 /** The object that a damaged record was about, as far as it is known. */
 export function ownerOf(kinds: SchemaRegistry, { subject }: DamagedRecord): string | undefined {

@@ -5,11 +5,12 @@ import { request } from 'node:https'
 import { resolve } from 'node:path'
 import { isAlive, lockDirectory, lockHolder } from '@shiplog/runtime/directory-lock'
 import { openLog, recordedLog } from '@shiplog/all-in-one/open-log'
-import type { EventLog, LogRecord, ReadOptions } from '@shiplog/events/event-log'
+import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
-import { type Damage, inspectLog, isDamage, type LogInspection, withDamage } from '@shiplog/events/integrity/log-inspection'
+import { type Damage, inspectLog, type LogInspection, withDamage } from '@shiplog/events/integrity/log-inspection'
 import { decodeLine } from '@shiplog/events/history/record-lines'
-import { type DamagedRecord, type DecodedRecord, type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
+import { inspected, type PastLog, type PastRecord } from '@shiplog/feed/history/past-records'
+import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { credentialsIn } from '../kubeconfig-credentials.ts'
@@ -17,16 +18,9 @@ import { clusterFiles } from '../cluster/cluster-files.ts'
 import { onEnd } from '../ending.ts'
 import { findNatsServer } from '../cluster/find-nats-server.ts'
 
-/** A record of the past, or the damage that stands in its place. */
-export type PastRecord = DecodedRecord | DamagedRecord
-
-export interface HistorySource {
-  /** Every record is checked; where one is damaged or missing, the damage stands in its place. */
-  read(options?: ReadOptions): AsyncIterable<readonly PastRecord[]>
+export interface HistorySource extends PastLog {
   /** Records from a sequence on, and those to come, until the signal aborts. */
   follow(from: number, subjects: readonly string[], signal: AbortSignal): AsyncIterable<readonly PastRecord[]>
-  /** What the records are read with. */
-  readonly codec: RecordCodec
   /** The oldest sequence whose state is whole, and the newest there is. */
   ends(): Promise<{ readonly oldest: number; readonly newest: number }>
   /** The sequence of the newest record at a time; less than `oldest` when there is none. */
@@ -84,17 +78,6 @@ export const logSource = (
   },
   close,
 })
-
-async function* inspected(
-  codec: RecordCodec,
-  pages: AsyncIterable<readonly (LogRecord | Damage)[]>,
-): AsyncIterable<readonly PastRecord[]> {
-  for await (const page of pages) {
-    const read: PastRecord[] = []
-    for (const one of page) read.push(isDamage(one) ? { kind: 'damaged', ...one } : await codec.inspect(one))
-    yield read
-  }
-}
 
 /** Holds the directory's lock, so that no cluster starts on the log meanwhile. */
 async function stoppedSource(dataDir: string, codec: RecordCodec): Promise<HistorySource> {

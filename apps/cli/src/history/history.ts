@@ -1,18 +1,10 @@
 // `shiplog history KIND/NAME`: all that ever happened to one object, oldest first, across its deletions and the objects
 // of the same name that came after.
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { changeLine, fieldChanges, managerOf, withoutSecrets } from './history-changes.ts'
+import { changeLine, fieldChanges, managerOf, withoutSecrets } from '@shiplog/feed/history/field-changes'
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
-import {
-  contentOf,
-  damageJson,
-  damageLine,
-  isDamaged,
-  say,
-  tell,
-  warnOfDamage,
-  whoAndWhy,
-} from './history-records.ts'
+import { contentOf, isDamaged } from '@shiplog/feed/history/past-records'
+import { damageJson, damageLine, say, tell, warnOfDamage, whoAndWhy } from './history-records.ts'
 import { type SourceOptions, withHistory } from './history-source.ts'
 import { kindsOf } from './history-kinds.ts'
 import { sequenceOf, targetOf } from './history-target.ts'

@@ -1,19 +1,11 @@
 // `shiplog log`: the story of the cluster or of one object, newest first, or with --follow as it happens.
 import type { DamagedRecord, DecodedRecord } from '@shiplog/feed/record-codec'
 import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
-import { changeLine, fieldChanges, withoutSecrets } from './history-changes.ts'
-import {
-  contentOf,
-  damageJson,
-  damageLine,
-  isDamaged,
-  say,
-  tell,
-  type Told,
-  warnOfDamage,
-  whoAndWhy,
-} from './history-records.ts'
-import { type HistorySource, type PastRecord, type SourceOptions, withHistory } from './history-source.ts'
+import { changeLine, fieldChanges, withoutSecrets } from '@shiplog/feed/history/field-changes'
+import { contentOf, isDamaged } from '@shiplog/feed/history/past-records'
+import { damageJson, damageLine, say, tell, type Told, warnOfDamage, whoAndWhy } from './history-records.ts'
+import type { PastRecord } from '@shiplog/feed/history/past-records'
+import { type HistorySource, type SourceOptions, withHistory } from './history-source.ts'
 import { kindsOf } from './history-kinds.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
 

@@ -15,7 +15,7 @@ import { defaultConfiguration } from '@shiplog/scheduling/framework/configuratio
 import { createProfiles } from '@shiplog/scheduling/framework/profiles'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { explainPod } from '../replay/explain-decision.ts'
+import { explainPod } from '@shiplog/scheduling/replay/explain-decision'
 import { history } from './history.ts'
 import { type HistorySource, logSource } from './history-source.ts'
 import { replayAll } from '../replay/replay.ts'

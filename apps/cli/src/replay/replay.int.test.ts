@@ -12,12 +12,12 @@ import { silentLogger } from '@shiplog/runtime/logger'
 import { defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findNatsServer } from '../cluster/find-nats-server.ts'
-import { explainPod } from './explain-decision.ts'
+import { explainPod } from '@shiplog/scheduling/replay/explain-decision'
 import { type HistorySource, logSource } from '../history/history-source.ts'
 import { parseConfigurationFile } from '@shiplog/scheduling/framework/configuration-file'
 import { createProfiles } from '@shiplog/scheduling/framework/profiles'
 import { replayAll } from './replay.ts'
-import { readAttempts } from './replay-attempts.ts'
+import { readAttempts } from '@shiplog/scheduling/replay/recorded-attempts'
 
 const attemptsWanted = 2_000
 const nodesMade = 30

@@ -15,7 +15,7 @@ import {
   readAttempts,
   resultOf,
   walkAttempts,
-} from './replay-attempts.ts'
+} from '@shiplog/scheduling/replay/recorded-attempts'
 import { profilesFromFile } from './replay-configuration.ts'
 
 export interface ReplayOptions extends SourceOptions {

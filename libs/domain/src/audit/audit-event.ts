@@ -88,10 +88,9 @@ const shownStatus = ({ status, message, reason, details, code }: Partial<Status>
 /** The object without its managed fields; of a list, its items. */
 export function withoutManagedFields(object: JsonObject | undefined): JsonObject | undefined {
   if (!object) return undefined
-  const items = object['items']
+  const { items, metadata } = object
   if (Array.isArray(items)) return { ...object, items: items.map((item) => withoutManagedFields(item as JsonObject)) }
-  const metadata = object['metadata'] as JsonObject | undefined
-  if (metadata?.['managedFields'] === undefined) return object
-  const { managedFields: _, ...rest } = metadata
+  const { managedFields, ...rest } = (metadata ?? {}) as JsonObject
+  if (managedFields === undefined) return object
   return { ...object, metadata: rest }
 }

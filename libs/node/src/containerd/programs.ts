@@ -3,9 +3,10 @@
 // unpacked into the checkout's cache. Nothing of the system's is touched. What is found is run once before it is believed.
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { access, constants, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { privateApt } from '../private-apt.ts'
 
 const run = promisify(execFile)
 
@@ -124,7 +125,7 @@ async function fetchPackages(cacheDir: string): Promise<void> {
   await mkdir(cacheDir, { recursive: true })
   const work = await mkdtemp(join(cacheDir, 'fetch-'))
   try {
-    const apt = await privateApt(join(work, 'apt'))
+    const apt = await privateApt(join(work, 'apt'), await newestSource())
     await apt('-q', 'update')
     await apt('-q', '-y', '-d', '--no-install-recommends', 'install', ...packages)
     const archives = join(work, 'apt', 'cache', 'archives')
@@ -139,36 +140,6 @@ async function fetchPackages(cacheDir: string): Promise<void> {
   } finally {
     await rm(work, { recursive: true, force: true })
   }
-}
-
-type Apt = (...args: readonly string[]) => Promise<void>
-
-/** An apt whose every directory is private, and which believes that nothing is installed. */
-async function privateApt(dir: string): Promise<Apt> {
-  for (const sub of ['lists/partial', 'cache/archives/partial', 'parts']) await mkdir(join(dir, sub), { recursive: true })
-  await writeFile(join(dir, 'status'), '')
-  await writeFile(join(dir, 'sources'), `${await newestSource()}\n`)
-  await writeFile(
-    join(dir, 'apt.conf'),
-    [
-      `Dir::Etc::sourcelist "${dir}/sources";`,
-      `Dir::Etc::sourceparts "${dir}/parts";`,
-      `Dir::Etc::preferencesparts "${dir}/parts";`,
-      `Dir::State "${dir}";`,
-      `Dir::State::lists "${dir}/lists";`,
-      `Dir::State::status "${dir}/status";`,
-      `Dir::Cache "${dir}/cache";`,
-      'APT::Sandbox::User "root";',
-      'Acquire::Languages "none";',
-      'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";',
-      '#clear APT::Update::Post-Invoke-Success;',
-      '#clear APT::Update::Post-Invoke;',
-      '#clear DPkg::Post-Invoke;',
-      '',
-    ].join('\n'),
-  )
-  const env = { ...process.env, APT_CONFIG: join(dir, 'apt.conf'), DEBIAN_FRONTEND: 'noninteractive' }
-  return async (...args) => void (await run('apt-get', args, { env, timeout: fetchTimeoutMs, maxBuffer: 16 << 20 }))
 }
 
 /** The mirror and the keyring are those of the system's own apt; the release is the one that is always the newest. */

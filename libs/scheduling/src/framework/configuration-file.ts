@@ -99,7 +99,8 @@ function noticesOf({ parallelism, percentageOfNodesToScore, profiles = [] }: Ups
 function profileOf({ schedulerName, plugins = {}, pluginConfig = [] }: UpstreamProfile): SchedulerConfiguration {
   const unknown = Object.keys(plugins).find((point) => point !== 'multiPoint' && !isPoint(point))
   if (unknown !== undefined) throw new Error(`plugins.${unknown} is no extension point`)
-  let choices = everywhere([...defaultConfiguration.plugins], plugins['multiPoint'] ?? {})
+  const { multiPoint = {} } = plugins
+  let choices = everywhere([...defaultConfiguration.plugins], multiPoint)
   for (const point of extensionPoints) choices = atPoint(choices, point, plugins[point] ?? {})
   const given = new Map(pluginConfig.map(({ name, args }) => [name, args ?? {}]))
   for (const name of given.keys()) {
@@ -170,7 +171,8 @@ function pluginArguments(name: string, args: Readonly<Record<string, unknown>>):
   const { apiVersion: _version, kind: _kind, ...own } = args
   switch (name) {
     case 'NodeResourcesFit': {
-      const { type, resources, requestedToCapacityRatio } = (own['scoringStrategy'] ?? {}) as FitStrategy
+      const { scoringStrategy } = own
+      const { type, resources, requestedToCapacityRatio } = (scoringStrategy ?? {}) as FitStrategy
       return {
         ...(type ? { strategy: type } : {}),
         ...(resources ? { resources } : {}),

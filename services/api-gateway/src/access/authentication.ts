@@ -5,6 +5,8 @@ import type { TLSSocket } from 'node:tls'
 import type { User } from '@shiplog/domain/strategy'
 import { bootstrapTokenUser } from './bootstrap-tokens.ts'
 import type { ServiceAccountAuthenticator, TokenVerdict } from './service-account-authenticator.ts'
+import type { JwtAuthenticator } from './jwt-authenticator.ts'
+import type { TokenWebhook } from './token-webhook.ts'
 import type { Lookup } from './service-account-tokens.ts'
 
 export interface Authenticator {
@@ -47,6 +49,10 @@ export interface AuthenticatorDeps {
   readonly nowMs: () => number
   /** Absent where no tokens of service accounts are known. */
   readonly serviceAccounts?: ServiceAccountAuthenticator | undefined
+  /** Issuers of JSON Web Tokens elsewhere. */
+  readonly jwt?: JwtAuthenticator | undefined
+  /** Asked last. */
+  readonly tokenWebhook?: TokenWebhook | undefined
   /** Whom the API server is to tokens that name nobody. */
   readonly audiences: readonly string[]
   /** Resolves when this gateway has seen what others had written. */
@@ -74,11 +80,18 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     // These say nothing of audiences: they are the API server's.
     if (user) return { user, audiences: deps.audiences.filter((audience) => audiences.includes(audience)) }
     const verdict = deps.serviceAccounts?.authenticate(token, audiences)
-    if (!verdict) return unknownToken
+    if (!verdict) return await byOthers(token, audiences)
     if (!('error' in verdict) || !verdict.stale) return verdict
     // Another gateway may have made the account, or the pod, a moment ago.
     await deps.caughtUp()
     return deps.serviceAccounts?.authenticate(token, audiences) ?? unknownToken
+  }
+
+  /** Issuers elsewhere, then whoever knows tokens that say nothing. */
+  async function byOthers(token: string, audiences: readonly string[]): Promise<TokenVerdict> {
+    const ofIssuer = await deps.jwt?.authenticate(token)
+    if (ofIssuer && !('error' in ofIssuer)) return ofIssuer
+    return (await deps.tokenWebhook?.authenticate(token, audiences)) ?? ofIssuer ?? unknownToken
   }
 
   return {

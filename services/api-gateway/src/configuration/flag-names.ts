@@ -7,6 +7,16 @@ export const serverFlags: readonly (readonly [name: string, value: string, help:
   ['audit-log-maxage', '<days>', 'how long old audit logs are kept (default: for ever)'],
   ['audit-log-maxbackup', '<count>', 'how many old audit logs are kept (default: all)'],
   ['audit-log-maxsize', '<MB>', 'size at which the audit log is rotated (default: 100)'],
+  ['authentication-config', '<file>', 'AuthenticationConfiguration: issuers of JSON Web Tokens, and what their claims mean'],
+  ['oidc-issuer-url', '<url>', 'one issuer by flags: its URL'],
+  ['oidc-client-id', '<id>', 'for whom its tokens are'],
+  ['oidc-username-claim', '<claim>', 'the claim that names the user (default: sub)'],
+  ['oidc-username-prefix', '<prefix>', 'what is put before it; - is nothing'],
+  ['oidc-groups-claim', '<claim>', 'the claim that names groups'],
+  ['oidc-groups-prefix', '<prefix>', 'what is put before them'],
+  ['oidc-required-claim', '<claim=value>', 'what tokens must say; several with commas'],
+  ['oidc-ca-file', '<file>', 'who vouches for the issuer'],
+  ['authentication-token-webhook-config-file', '<file>', 'kubeconfig of a service that knows tokens'],
   ['audit-webhook-config-file', '<file>', 'kubeconfig of a service that audit events are sent to, in batches'],
 ]
 

@@ -2,10 +2,13 @@
 import { readFileSync } from 'node:fs'
 import type { ApiGatewayDeps } from '../api-gateway.ts'
 import type { AuditOptions } from '../audit/audit-options.ts'
+import { issuerOfFlags, type JwtIssuer, type OidcFlags, parseAuthenticationConfiguration } from '../access/jwt-configuration.ts'
 import { readRemoteService } from '../remote/remote-service.ts'
 
 /** As commander names them: `--audit-policy-file` is `auditPolicyFile`. */
-export interface ServerFlags {
+export interface ServerFlags extends OidcFlags {
+  readonly authenticationConfig?: string
+  readonly authenticationTokenWebhookConfigFile?: string
   readonly auditPolicyFile?: string
   readonly auditLogPath?: string
   readonly auditLogMaxage?: number
@@ -14,7 +17,21 @@ export interface ServerFlags {
   readonly auditWebhookConfigFile?: string
 }
 
-export const readServerFlags = (flags: ServerFlags): Pick<ApiGatewayDeps, 'audit'> => ({ audit: auditOf(flags) })
+export const readServerFlags = (flags: ServerFlags): Pick<ApiGatewayDeps, 'audit' | 'jwtIssuers' | 'tokenWebhook'> => ({
+  audit: auditOf(flags),
+  jwtIssuers: issuersOf(flags),
+  tokenWebhook:
+    flags.authenticationTokenWebhookConfigFile === undefined
+      ? undefined
+      : readRemoteService(flags.authenticationTokenWebhookConfigFile),
+})
+
+function issuersOf(flags: ServerFlags): readonly JwtIssuer[] {
+  const ofFlags = issuerOfFlags(flags)
+  if (flags.authenticationConfig === undefined) return ofFlags ? [ofFlags] : []
+  if (ofFlags) throw new Error('authentication-config file and oidc-* flags are mutually exclusive')
+  return parseAuthenticationConfiguration(readFileSync(flags.authenticationConfig, 'utf8'))
+}
 
 function auditOf(flags: ServerFlags): AuditOptions | undefined {
   const { auditPolicyFile, auditLogPath, auditWebhookConfigFile } = flags

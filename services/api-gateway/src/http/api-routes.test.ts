@@ -3,6 +3,7 @@ import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { expect, test } from 'vitest'
 import { ApiError, unauthorized } from '@shiplog/api/status'
 import { type ApiRouteDeps, authenticatedRoutes, healthRoutes } from './api-routes.ts'
+import { createSessions } from '../browser/sessions.ts'
 import { fixedKinds } from '../store/kinds.ts'
 import { statusOf } from './errors.ts'
 import { answerStatus } from './responses.ts'
@@ -23,6 +24,8 @@ function serving(authenticates: boolean): HttpServer {
     },
     past: {},
     operations: { kinds: fixedKinds(builtInCatalogue()) },
+    sessions: createSessions({ nowMs: () => 0 }),
+    browser: { events: {} },
   } as unknown as ApiRouteDeps
   const server = Fastify() as unknown as HttpServer
   server.addHook('onRequest', async (request) => {

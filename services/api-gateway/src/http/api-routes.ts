@@ -2,9 +2,11 @@
 // authenticates first:
 //
 //   request ─ head limits, audit id ─┬─ /healthz /livez /readyz ──────────────────────────────── text
+//                                    ├─ /dashboard … ─────────────────────────────────────────── files and sessions of browsers
 //                                    └─ authenticate ─┬─ /at/<moment>/… ─ read-only, moment ─┐
 //                                       (401)         ├─ /api/… /apis/… ────────────────────┴─ resource ─ dispatch ─ answer
-//                                                     ├─ /shiplog/v1/… ─ authorize path ──────── the log itself
+//                                                     ├─ /shiplog/v1/… ─ authorize path ──────── the log itself, SQL
+//                                                     ├─ /shiplog/v1/… ─ authorize object ────── history, deletions, decisions
 //                                                     └─ anything else ─ authorize path ──────── discovery, OpenAPI, metrics, 404
 //
 // Which resources there are is not known when routes are made (custom resources come and go), so the paths of resources
@@ -12,8 +14,9 @@
 import { ApiError, badRequest, forbidden, isApiError, routeNotFound, success } from '@shiplog/api/status'
 import { attemptsPath } from '@shiplog/api-client/wire/headers'
 import type { User } from '@shiplog/domain/strategy'
-import type { Authenticated } from '../access/authentication.ts'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
+import { type BrowserDeps, browserRoutes } from '../browser/browser-routes.ts'
+import { checkSessionUse } from '../browser/page-requests.ts'
 import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
 import type { Kinds } from '../store/kinds.ts'
@@ -21,7 +24,7 @@ import { isTimeless, type Past, pastIsReadOnly, tellsKinds } from '../time-trave
 import { decisionKey, reasonKey } from '../access/resource-access.ts'
 import type { Auditor } from '../audit/auditor.ts'
 import { auditUnauthenticated, beginAudit } from './audit-hook.ts'
-import { authenticate, type AuthenticationDeps } from './authentication-hook.ts'
+import { authenticate, type AuthenticatedRequest, type AuthenticationDeps } from './authentication-hook.ts'
 import type { HttpReply, HttpRequest, HttpServer } from './fastify-types.ts'
 import type { NonResourceRoutes } from './non-resource-routes.ts'
 import { eventsPath, logPath, type RawLogDeps, serveLogDescription, serveRawEvents } from './raw-log-routes.ts'
@@ -39,6 +42,7 @@ export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDe
   readonly fairness?: Fairness | undefined
   /** Absent where nothing is audited. */
   readonly auditor?: Auditor | undefined
+  readonly browser: BrowserDeps
   /** Serves `POST` of an attempt to schedule that failed. */
   readonly recordAttempt: (user: User, body: Buffer | undefined) => Promise<void>
 }
@@ -71,12 +75,13 @@ export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 
 export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): void {
   // Before the body is read: who is refused sends none. Every request passes here: no promise is made where none is needed.
   server.addHook('onRequest', (request, reply, done) => {
-    const proceed = (authenticated: Authenticated): void => {
-      const { user, warning } = authenticated
+    const proceed = (authenticated: AuthenticatedRequest): void => {
+      const { user, warning, session } = authenticated
       request.user = user
       if (deps.auditor) beginAudit(deps.auditor, request, authenticated)
       if (warning !== undefined) warn(reply, [warning])
       try {
+        if (session) checkSessionUse(session, user, request)
         request.resource = request.path.startsWith('/at/') ? undefined : resourcePathOf(request.path)
       } catch (error) {
         done(error as Error)
@@ -105,7 +110,7 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
       if (deps.auditor && isApiError(error) && error.status.code === 401) auditUnauthenticated(deps.auditor, request)
       done(error)
     }
-    let found: Authenticated | Promise<Authenticated>
+    let found: AuthenticatedRequest | Promise<AuthenticatedRequest>
     try {
       found = authenticate(deps, request)
     } catch (error) {
@@ -134,6 +139,12 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
     route(methods, path, async (request, reply) => {
       checkPath(deps, request)
       await serve(deps, request, reply)
+    })
+  }
+  for (const { path, isChecked, serve } of browserRoutes(deps.browser)) {
+    route(methods, path, async (request, reply) => {
+      if (isChecked) checkPath(deps, request)
+      await serve(request, reply)
     })
   }
   server.setNotFoundHandler(handler((request, reply) => serveNonResource(deps, deps.operations, request, reply)))

@@ -1,7 +1,11 @@
-// Who asks: by client certificate, bearer token, or the subprotocol of a WebSocket; then whom they impersonate.
+// Who asks: by the session of the dashboard's page, client certificate, bearer token, or the subprotocol of a WebSocket; then
+// whom they impersonate.
 import type { TLSSocket } from 'node:tls'
 import { ApiError, unauthorized } from '@shiplog/api/status'
 import type { Authenticated, Authenticator } from '../access/authentication.ts'
+import { refuseForeignPage, sessionOfPage } from '../browser/page-requests.ts'
+import { userOfSession } from '../browser/session-routes.ts'
+import type { Session, Sessions } from '../browser/sessions.ts'
 import { type Action, impersonate } from '../access/impersonation.ts'
 import { selectorsOf } from '../access/selectors.ts'
 import { parsePastPath } from '../time-travel/moment.ts'
@@ -14,14 +18,27 @@ import { isWebSocketRequest, readProtocols } from './web-socket.ts'
 export interface AuthenticationDeps {
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
+  /** Of the dashboard's pages. */
+  readonly sessions: Sessions
 }
+
+export type AuthenticatedRequest = Authenticated & { readonly session?: Session }
 
 /**
  * Throws 401 for credentials that nobody knows, and for none where anonymous requests are refused. Who shows a certificate is
  * known at once: no promise is made then.
  */
-export function authenticate(deps: AuthenticationDeps, request: HttpRequest): Authenticated | Promise<Authenticated> {
-  const found = whoAsks(deps.authenticator, request.raw)
+export function authenticate(
+  deps: AuthenticationDeps,
+  request: HttpRequest,
+): AuthenticatedRequest | Promise<AuthenticatedRequest> {
+  const { authenticator, sessions } = deps
+  const session = sessionOfPage(sessions, request.raw)
+  if (session) {
+    return userOfSession(authenticator, session).then((user) => ({ ...authenticated(deps, request, user && { user }), session }))
+  }
+  refuseForeignPage(request)
+  const found = whoAsks(authenticator, request.raw)
   return found instanceof Promise ? found.then((later) => authenticated(deps, request, later)) : authenticated(deps, request, found)
 }
 

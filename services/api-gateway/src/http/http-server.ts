@@ -3,6 +3,7 @@
 import { requestHeadersTooLarge } from '@shiplog/api/status'
 import type { Ids } from '@shiplog/runtime/ids'
 import Fastify from 'fastify'
+import { openBrowserRoutes } from '../browser/browser-routes.ts'
 import { bodyBytesMax } from '../request/gateway-request.ts'
 import { type ApiRouteDeps, authenticatedRoutes, healthRoutes } from './api-routes.ts'
 import { type RequestError, statusOf } from './errors.ts'
@@ -50,6 +51,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   })
   routeUpgrades(server)
   healthRoutes(server, deps)
+  openBrowserRoutes(server, deps.browser)
   server.register(async (scope: HttpServer) => authenticatedRoutes(scope, deps))
   return server
 }

@@ -13,6 +13,7 @@ import { passOn } from '@shiplog/api-client/wire/channel-streams'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { ProxyTarget } from '../streaming/proxy-targets.ts'
 import { isRefusedByAgent } from '../streaming/tunnels.ts'
+import { isShownByBrowser, proofHeader, withoutSession } from '../browser/page-requests.ts'
 import { header, type HttpReply, type HttpRequest, type RawRequest, replyHeaders } from './fastify-types.ts'
 import { joinPaths, type LinkRewriter, rewriteHtml, rewriteUrl } from './proxy-links.ts'
 import type { ResourcePath } from './request-info.ts'
@@ -30,7 +31,8 @@ const hopByHop = new Set([
   ...['te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'],
 ])
 /** Of who asks: what stands behind the proxy is told nothing of it. */
-const isCredential = (name: string): boolean => name === 'authorization' || name.startsWith('impersonate-')
+const isCredential = (name: string): boolean =>
+  name === 'authorization' || name === proofHeader || name.startsWith('impersonate-')
 const corsHeaders = new Set([
   ...['access-control-allow-credentials', 'access-control-allow-headers'],
   ...['access-control-allow-methods', 'access-control-allow-origin'],
@@ -112,6 +114,11 @@ function headersOf({ request: { raw }, links, path }: Proxied, keepsUpgrade: boo
     const [written, value] = [rawHeaders[index]!, rawHeaders[index + 1]!]
     const name = written.toLowerCase()
     if (name.startsWith(':') || name === 'host' || isCredential(name)) continue
+    if (name === 'cookie') {
+      const cookie = withoutSession(value)
+      if (cookie !== '') pairs.push([written, cookie])
+      continue
+    }
     if (name === 'x-forwarded-for') forwardedFor = `${value}, ${forwardedFor}`
     else if (name === 'x-forwarded-uri') continue
     else if (keepsUpgrade || (!hopByHop.has(name) && !named.has(name))) pairs.push([written, value])
@@ -198,6 +205,8 @@ function hasBody(raw: RawRequest): boolean {
 
 async function passAnswer({ reply, links, request, logger }: Proxied, response: IncomingMessage): Promise<void> {
   const headers = answerHeaders(response, links)
+  // In a browser a page of what stands behind would be of this origin, the dashboard's: it gets one of its own.
+  if (isShownByBrowser(request.raw)) headers.set('content-security-policy', sandboxOf(headers))
   const isPage = /^text\/html\s*(;|$)/i.test(response.headers['content-type'] ?? '') && response.headers.location === undefined
   const hasContent = request.method !== 'HEAD' && response.statusCode !== 204 && response.statusCode !== 304
   const page = isPage && hasContent ? await readPage(response) : undefined
@@ -222,6 +231,14 @@ async function passAnswer({ reply, links, request, logger }: Proxied, response: 
     }
   }
 }
+
+const sandbox = 'sandbox allow-scripts allow-forms allow-popups allow-downloads allow-modals'
+
+/** Beside what the page asks for itself. */
+const sandboxOf = (headers: ReadonlyMap<string, string | string[]>): string[] => [
+  ...[headers.get('content-security-policy') ?? []].flat(),
+  sandbox,
+]
 
 function answerHeaders({ rawHeaders, headers }: IncomingMessage, links: LinkRewriter): Map<string, string | string[]> {
   const named = new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()))

@@ -17,6 +17,8 @@ export async function serveStream(request: HttpRequest, reply: HttpReply, answer
   } else if (isWebSocketRequest(request.raw)) {
     await answerFromTunnel(channel, openSocket(request, reply, channel))
   } else {
+    // A browser would hold back the first lines to find out what they are; whoever prints them does not decide that.
+    reply.header('x-content-type-options', 'nosniff')
     const sink = beginStream(reply, 'text/plain')
     if (request.method === 'HEAD') {
       channel.close('only the headers were asked for')

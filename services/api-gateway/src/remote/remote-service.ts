@@ -38,7 +38,7 @@ export function readRemoteService(file: string, clock: Pick<Clock, 'after'> = sy
   const context = config.contexts?.find(({ name }) => name === config['current-context'])?.context ?? config.contexts?.[0]?.context
   const cluster = config.clusters?.find(({ name }) => name === context?.cluster)?.cluster ?? config.clusters?.[0]?.cluster
   const user = config.users?.find(({ name }) => name === context?.user)?.user ?? {}
-  const server = cluster?.['server']
+  const { server } = cluster ?? {}
   if (typeof server !== 'string') throw new Error(`${file}: no server is configured`)
   const directory = dirname(resolve(file))
   const material = (holder: Record<string, unknown> | undefined, name: string): Buffer | undefined => {
@@ -55,7 +55,8 @@ export function readRemoteService(file: string, clock: Pick<Clock, 'after'> = sy
   const url = new URL(server)
   const options = { keepAlive: true, maxSockets: socketsMax }
   const isPlain = url.protocol === 'http:'
-  const token = user['token'] ?? material(user, 'tokenFile')?.toString('utf8').trim()
+  const { token: shown } = user
+  const token = shown ?? material(user, 'tokenFile')?.toString('utf8').trim()
   return {
     ...{ url, clock },
     agent: isPlain

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { changeLine, fieldChanges, managerOf, withoutSecrets } from './history-changes.ts'
+import { changeLine, fieldChanges, managerOf, withoutSecrets } from './field-changes.ts'
 
 describe('field changes', () => {
   test('elements of lists are told by their names, wherever they stand', () => {

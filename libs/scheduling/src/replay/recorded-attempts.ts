@@ -1,21 +1,19 @@
 // The recorded attempts to schedule, and the state that each of them saw, rebuilt from the log alone: nodes and pods up
 // to its basis, plus the pods that its run had decided before and the basis did not show yet (decision-record.ts of the
 // scheduler says how those are told).
-import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { splitGroupResource } from '@shiplog/api/schema/schema'
 import { decodeEnvelope } from '@shiplog/events/envelope'
 import { resourceFilter } from '@shiplog/events/subjects'
+import { addressOf, contentOf, isDamaged, ownerOfDamage, type PastLog, type PastRecord } from '@shiplog/feed/history/past-records'
 import { type DamagedRecord, type DecodedRecord, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
-import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
-import type { Decision } from '@shiplog/scheduling/framework/schedule'
-import { type PreemptionRecord, preemptionRecord } from '@shiplog/scheduling/framework/post-filter'
-import { Snapshot } from '@shiplog/scheduling/snapshot/snapshot'
-import type { TieRule } from '@shiplog/scheduling/framework/tie-break'
-import { clusterResources } from '@shiplog/scheduling/snapshot/cluster-objects'
-import { addressOf, contentOf, isDamaged, ownerOf } from '../history/history-records.ts'
-import type { HistorySource, PastRecord } from '../history/history-source.ts'
+import type { PodInfo } from '../snapshot/pod-info.ts'
+import type { Decision } from '../framework/schedule.ts'
+import { type PreemptionRecord, preemptionRecord } from '../framework/post-filter.ts'
+import { Snapshot } from '../snapshot/snapshot.ts'
+import type { TieRule } from '../framework/tie-break.ts'
+import { clusterResources } from '../snapshot/cluster-objects.ts'
 
 /** What a decision depended on. Nothing of its result is in here: who recomputes it cannot look. */
 export interface AttemptInput {
@@ -88,7 +86,7 @@ export const resultOf = (decision: Decision): AttemptResult => ({
 })
 
 /** Collects what was recorded: decisions in the headers of bindings, failures and refusals in records of their own. */
-export async function readAttempts(source: HistorySource): Promise<AttemptLog> {
+export async function readAttempts(source: PastLog): Promise<AttemptLog> {
   const attempts: Attempt[] = []
   const refusals = new Map<string, Refusal[]>()
   const damages: DamagedRecord[] = []
@@ -142,7 +140,7 @@ function attemptOf(record: DecodedRecord['record'], fields: JsonObject, basis: n
 export interface AttemptState {
   readonly snapshot: Snapshot
   readonly pod: PodInfo
-  readonly object: JsonObject
+  readonly object: Pod
 }
 
 /** Why a state cannot be rebuilt. */
@@ -161,7 +159,7 @@ interface Flight {
  * during the call. Goes on while the visitor returns true.
  */
 export async function walkAttempts(
-  source: HistorySource,
+  source: PastLog,
   log: AttemptLog,
   visit: (attempt: Attempt, state: AttemptState | Unknown) => boolean,
 ): Promise<void> {
@@ -197,9 +195,9 @@ export function createWorld(codec: RecordCodec, refusals: ReadonlyMap<string, re
   const broken = new Map<string, DamagedRecord>()
   const snapshot = new Snapshot()
   /** Pods that have no node yet and may get one, by namespace and name. */
-  const waiting = new Map<string, JsonObject>()
+  const waiting = new Map<string, Pod>()
   /** Those that have no node, also when they are on their way out. */
-  const unbound = new Map<string, JsonObject>()
+  const unbound = new Map<string, Pod>()
   /** Open decisions of each run, by the pod's uid. */
   const flights = new Map<string, Map<string, Flight>>()
   /** How many refusals of a run have been taken up. */
@@ -224,22 +222,23 @@ export function createWorld(codec: RecordCodec, refusals: ReadonlyMap<string, re
     if (!isObjectRecord(one)) return
     const { record } = one
     broken.delete(record.subject)
-    const object = contentOf(codec, one)
-    if (object === undefined) return
+    const content = contentOf(codec, one) as KubeObject | undefined
+    if (content === undefined) return
     const deleted = one.kind === 'deletion'
-    const { name, namespace, uid } = object['metadata'] as { name: string; namespace?: string; uid: string }
+    const { name, namespace, uid } = content.metadata
     if (record.subject.startsWith('evt.core.nodes.')) {
       if (deleted) snapshot.removeNode(name)
-      else snapshot.setNode(object as Node)
+      else snapshot.setNode(content as Node)
       return
     }
     const clusterResource = clusterResourceOf(record.subject)
     if (clusterResource !== undefined) {
-      snapshot.objects.apply(clusterResource, object as KubeObject, deleted)
+      snapshot.objects.apply(clusterResource, content, deleted)
       return
     }
+    const object = content as Pod
     const key = `${namespace}/${name}`
-    if (deleted || object['spec']?.nodeName) {
+    if (deleted || object.spec?.nodeName) {
       waiting.delete(key)
       unbound.delete(key)
       for (const open of flights.values()) open.delete(uid)
@@ -249,8 +248,8 @@ export function createWorld(codec: RecordCodec, refusals: ReadonlyMap<string, re
       return
     }
     unbound.set(key, object)
-    const phase = object['status']?.phase
-    if (object['metadata'].deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed') {
+    const phase = object.status?.phase
+    if (object.metadata?.deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed') {
       waiting.delete(key)
       snapshot.nominations.delete(uid)
     } else {
@@ -298,7 +297,7 @@ export function createWorld(codec: RecordCodec, refusals: ReadonlyMap<string, re
 
   function stateFor(input: AttemptInput): AttemptState | Unknown {
     const [damage] = broken.values()
-    if (damage) return { unknown: `the record at sequence ${damage.sequence}, of ${ownerOf(builtInCatalogue(), damage)}, is damaged` }
+    if (damage) return { unknown: `the record at sequence ${damage.sequence}, of ${ownerOfDamage(damage)}, is damaged` }
     bringUpTo(input)
     const object = waiting.get(input.pod)
     if (object === undefined) return { unknown: `at ${input.basis} the log shows no such pod that waits` }
