@@ -84,6 +84,7 @@ export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['libs/runtime/src/metrics'],
   commander: ['apps/cli/src'],
   kysely: ['libs/read-model/src'],
+  'dns-packet': ['services/dns/src'],
   pg: ['libs/read-model/src'],
   vite: ['services/dashboard/src/build.ts'],
   react: ['services/dashboard/app'],

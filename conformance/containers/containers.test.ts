@@ -304,6 +304,45 @@ describe.skipIf(why !== undefined)('pods in containers', () => {
     expect(await messageOf('watcher')).toBe('22')
   }, 150_000)
 
+  test('reach Services by name, by address and by ports of the nodes, and are refused where nobody serves', async () => {
+    const web = (name: string, node: string): Json =>
+      pod(
+        name,
+        { nodeName: node, containers: [container(`mkdir /www; echo ${name} > /www/index.html; httpd -f -p 8080 -h /www`, { ports: [{ name: 'http', containerPort: 8080 }] })] },
+        { labels: { app: 'web' } },
+      )
+    const service = (name: string, spec: Json): Json => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec })
+    const ports = [{ name: 'http', port: 80, targetPort: 'http' }]
+    await apply(
+      web('web-a', 'worker-0'),
+      web('web-b', 'worker-1'),
+      service('web', { selector: { app: 'web' }, type: 'NodePort', ports }),
+      service('sticky', { selector: { app: 'web' }, sessionAffinity: 'ClientIP', ports }),
+      service('near', { selector: { app: 'web' }, internalTrafficPolicy: 'Local', ports }),
+      service('every', { selector: { app: 'web' }, clusterIP: 'None', ports }),
+      service('nobody', { selector: { app: 'nobody' }, ports }),
+      pod('asks', { nodeName: 'worker-0', containers: [container('sleep 600')] }),
+    )
+    await Promise.all(['web-a', 'web-b', 'asks'].map(ready))
+    const inside = (script: string): Promise<string> => k('exec', 'asks', '--', 'sh', '-c', script)
+    const often = async (url: string): Promise<string[]> =>
+      [...new Set((await inside(`for i in 1 2 3 4 5 6 7 8 9 10 11 12; do wget -q -T 3 -O - ${url}; done`)).trim().split('\n'))].sort()
+    const { nodePort } = JSON.parse(await k('get', 'service', 'web', '-o', 'json')).spec.ports[0]
+    await eventually(async () => assert.deepEqual(await often('http://web'), ['web-a', 'web-b']))
+    expect(await often('http://web.default.svc.cluster.local')).toEqual(['web-a', 'web-b'])
+    for (const node of ['172.30.0.10', '172.30.0.11']) expect(await often(`http://${node}:${nodePort}`)).toEqual(['web-a', 'web-b'])
+    expect(await often('http://sticky')).toHaveLength(1)
+    expect(await often('http://near')).toEqual(['web-a'])
+    expect((await inside('nslookup every.default.svc.cluster.local | grep -c "^Address: 10.244"')).trim()).toBe('2')
+    expect(await inside('wget -q -T 3 -O - http://nobody 2>&1 || true')).toMatch(/Connection refused/)
+    expect(await inside('nslookup missing.default.svc.cluster.local 2>&1 || true')).toMatch(/NXDOMAIN/)
+    // From a pod to itself by way of its own Service.
+    expect(await k('exec', 'web-a', '--', 'wget', '-q', '-T', '3', '-O', '-', 'http://near')).toBe('web-a\n')
+    const token = '$(cat /var/run/secrets/kubernetes.io/serviceaccount/token)'
+    const call = `wget -q -T 5 -O - --no-check-certificate --header "Authorization: Bearer ${token}" https://kubernetes.default/version`
+    expect(JSON.parse(await inside(call)).major).toBe('1')
+  }, 150_000)
+
   test('outlive an agent that is killed: nothing is started twice, and what ended meanwhile is told', async () => {
     await apply(
       pod('lives', { restartPolicy: 'Always', containers: [container('echo started; sleep 600')] }),
@@ -325,7 +364,8 @@ describe.skipIf(why !== undefined)('pods in containers', () => {
 
   test('leave nothing behind: neither processes nor cgroups', async () => {
     const own = (): string[] => [...holders().keys()].filter((mark) => mark.startsWith(dataDir))
-    expect(own()).toHaveLength(3)
+    // The door, two nodes, and the DNS twice.
+    expect(own()).toHaveLength(5)
     expect(await cluster.stop()).toBe(0)
     expect(own()).toEqual([])
     const cgroups = ['/sys/fs/cgroup', '/sys/fs/cgroup/memory'].filter((path) => existsSync(path))

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import { createApiConnection, type ApiConnection } from '@shiplog/api-client/api-connection'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
+import { createWatchFeed } from '@shiplog/api-client/watch-feed'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { ensureDefaultRoles, ensureSystemObjects } from '@shiplog/control-plane/bootstrap/system-objects'
 import { header } from '@shiplog/events/envelope'
@@ -16,7 +17,7 @@ import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { loadPki, type Pki } from './pki.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'shiplog-api-client-'))
@@ -74,6 +75,47 @@ beforeAll(async () => {
     resource: 'serviceaccounts',
     namespace: 'default',
     body: { metadata: { name: 'default' } },
+  })
+})
+
+describe('the feed over HTTPS', () => {
+  const configMaps = { group: '', resource: 'configmaps', namespace: 'kube-public' } as const
+  const create = (name: string): Promise<unknown> =>
+    must(httpAs('master-scheduler'), { ...configMaps, verb: 'create', body: { metadata: { name } } })
+
+  test('tells what is there, then what changes, and goes on over a new connection', async () => {
+    const ending = new AbortController()
+    const seen: string[] = []
+    let synced = 0
+    await create('first')
+    const connection = connectionOf({ client: 'master-scheduler' })
+    const following = (async () => {
+      const feed = createWatchFeed({ connection, clock, log: silentLogger })
+      for await (const batch of feed.follow(['configmaps', 'namespaces'], ending.signal)) {
+        if (batch.synced) synced++
+        for (const { name, namespace, deleted } of batch.changes)
+          if (namespace === 'kube-public') seen.push(`${deleted ? '-' : '+'}${name}`)
+      }
+    })()
+    await vi.waitFor(() => expect(synced).toBeGreaterThan(0), 5_000)
+    expect(seen).toContain('+first')
+    await create('second')
+    await vi.waitFor(() => expect(seen.at(-1)).toBe('+second'), 5_000)
+    connection.disconnect()
+    await must(httpAs('master-scheduler'), { ...configMaps, verb: 'delete', name: 'second' })
+    await vi.waitFor(() => expect(seen.at(-1)).toBe('-second'), 5_000)
+    expect(seen.filter((one) => one === '+first')).toHaveLength(1)
+    ending.abort()
+    await following
+  })
+
+  test('gives nothing that its user may not read', async () => {
+    const ending = new AbortController()
+    clock.after(1_000, () => ending.abort())
+    const batches: unknown[] = []
+    const feed = createWatchFeed({ connection: connectionOf({ client: 'jane' }), clock, log: silentLogger })
+    for await (const batch of feed.follow(['secrets'], ending.signal)) batches.push(batch)
+    expect(batches).toEqual([])
   })
 })
 

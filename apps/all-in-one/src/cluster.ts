@@ -16,6 +16,7 @@ import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
+import { defaultServiceRanges } from '@shiplog/domain/service/ip-range'
 import { apiPort, doorAddress } from '@shiplog/node/containerd/network'
 import { thisMachine } from '@shiplog/node/machine'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
@@ -37,6 +38,7 @@ import { createControllerManager } from '@shiplog/controllers/controller-manager
 import { createScheduler, type SchedulerDeps } from '@shiplog/scheduler/scheduler'
 import { shareSnapshots } from '@shiplog/events/commit/shared-snapshot'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
+import { dnsAddress, dnsCertificate, dnsPodLabels, dnsUser, type DnsReplica, ensureDnsObjects } from './dns-part.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
@@ -174,6 +176,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       directory: join(dataDir, 'pki'),
       nowMs: clock.nowMs(),
       hosts: [...(isWildcard(host) ? [] : [host]), ...(containerNodes > 0 ? [doorAddress] : [])],
+      ...(containerNodes > 0 ? { clients: [{ name: dnsCertificate, user: dnsUser }] } : {}),
     })
     for (const note of pki.notes) progress(note)
     const opened = await opening
@@ -302,6 +305,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       gauge('kubelet_running_pods', nodeAgent.podCount()),
       ...sql.metrics(),
     ])
+    let dns: readonly DnsReplica[] = []
+    const serviceRange = (options.serviceRanges ?? defaultServiceRanges)[0]
     const services: Service[] = [controllers, nodeAgent, scheduler]
     if (processAgent !== undefined) {
       const { createProcessAgent } = await processAgent
@@ -330,10 +335,16 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         directory: containersDirectory(dataDir),
         simulatedNodes: options.simulatedNodes,
         ...{ feed, metrics },
+        pkiDirectory: join(dataDir, 'pki'),
+        serviceRange,
       })
       undo.push(['container nodes', () => agents.service.stop()])
       await agents.serveApi(gateway.port)
       services.push(agents.service, agents.proxy)
+      dns = agents.dns
+      for (const { name } of dns) startedAtMs.set(name, clock.nowMs())
+      const admin = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
+      await ensureDnsObjects(admin, dnsAddress(serviceRange))
     } else if (existsSync(containersDirectory(dataDir))) {
       const { endContainerdNodes } = await import('@shiplog/node/containerd/containerd-nodes')
       await endContainerdNodes(containersDirectory(dataDir), clock)
@@ -346,6 +357,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     }
     startedAtMs.set(logPart.name, startedAtMs.get(gateway.name)!)
     const running = Promise.all(services.map(begin))
+    const dnsOf = (component: string): DnsReplica | undefined => dns.find(({ name }) => name === component)
     const life = ids.uuid()
     const stateOf = (component: string, part: Part): ComponentState => ({
       component,
@@ -358,12 +370,15 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       address: machine.internalIPs[0]!,
       ...(previousEnd ? { lifeBefore: { ...previousEnd, endedAtMs: previousEnd.finishedAtMs } } : {}),
       ...(part.coming ? { coming: true } : {}),
+      ...(dnsOf(component) ? { address: dnsOf(component)!.address, labels: dnsPodLabels } : {}),
       ...(part.lives ? ofLives(life, component, part.lives) : {}),
     })
     const partOf = (service: Service): Part => ({
       health: service.health(),
       startedAtMs: startedAtMs.get(service.name)!,
       ...(service === logPart && opened.lives ? { lives: opened.lives() } : {}),
+      // What earlier lives left running goes on: it is not to be shown as gone until somebody has looked.
+      ...(dnsOf(service.name)?.isUnknown ? { coming: true } : {}),
     })
     const parts = createComponentPods({
       client: client('system:node-agent', 'system:nodes'),
@@ -371,11 +386,13 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       log: logger.child({ component: 'control-plane-pods' }),
       nodeName: controlPlaneNodeName,
       states: () => [
-        ...[gateway, ...services, logPart].map((service) => stateOf(service.name, partOf(service))),
+        ...[gateway, ...services, ...dns, logPart].map((service) => stateOf(service.name, partOf(service))),
         ...sql.parts().map(({ name, ...part }) => stateOf(name, part)),
       ],
     })
     await Promise.all([running, begin(parts)])
+    // It needs its role, which the cluster gets last; nothing else here waits for it.
+    for (const replica of dns) begin(replica).catch((err: unknown) => logger.warn({ err }, 'the DNS does not come up'))
     reading[Symbol.dispose]()
     snapshots.release()
     undo.push(['note', () => noteEnd(dataDir, clock.nowMs())])

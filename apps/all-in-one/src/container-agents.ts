@@ -11,6 +11,8 @@ import { type ContainerdNode, startContainerdNodes, whyNoContainerdNodes } from 
 import { type NodePrograms, provideNodePrograms } from '@shiplog/node/containerd/programs'
 import { createCriClient } from '@shiplog/node/cri/cri-client'
 import { diskBytes } from '@shiplog/node/machine'
+import type { IpRange } from '@shiplog/api/ip-address'
+import { parseResolvConf } from '@shiplog/node-agent/hosts/cri/pod-names'
 import { agentsOfNodes } from '@shiplog/node-agent/agents-of-nodes'
 import { criHost } from '@shiplog/node-agent/hosts/cri/cri-backend'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
@@ -19,6 +21,7 @@ import { podRangesOf } from '@shiplog/node-agent/pod-ranges'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import { secretDirectory } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
+import { clusterDomain, dnsAddress, dnsPrograms, type DnsReplica, dnsReplica } from './dns-part.ts'
 import type { MachineAgentDeps } from './process-agent.ts'
 
 export interface ContainerAgentsDeps extends MachineAgentDeps {
@@ -26,6 +29,10 @@ export interface ContainerAgentsDeps extends MachineAgentDeps {
   /** Simulated nodes of the cluster: they come first in the ranges, and are what pods choose when they say nothing. */
   readonly simulatedNodes: number
   readonly progress: (line: string) => void
+  /** Where the certificates of components are. */
+  readonly pkiDirectory: string
+  /** Addresses of Services; the cluster's DNS has the tenth. */
+  readonly serviceRange: IpRange
   /** What the proxy of the nodes reads, and where it counts. */
   readonly feed: ObjectFeed
   readonly metrics: MetricsRegistry
@@ -34,11 +41,13 @@ export interface ContainerAgentsDeps extends MachineAgentDeps {
 export interface ContainerAgents {
   readonly service: Service
   readonly proxy: Service
+  readonly dns: readonly DnsReplica[]
   readonly nodes: readonly ContainerdNode[]
   /** Lets nodes and pods reach the API. */
   serveApi(port: number): Promise<void>
 }
 
+const dnsReplicasMax = 2
 const nodeNameOf = (index: number): string => `worker-${index}`
 /** Upstream's default. */
 const podsMax = 110
@@ -57,7 +66,11 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
       isTainted: deps.simulatedNodes > 0,
     }),
   )
-  const started = await startContainerdNodes({ directory, nodes: configs, programs, clock })
+  const resolvConf = resolverOfMachine()
+  const replicas = Math.min(count, dnsReplicasMax)
+  const servers = parseResolvConf(resolvConf).servers
+  const networkPrograms = dnsPrograms({ replicas, pkiDirectory: deps.pkiDirectory, servers })
+  const started = await startContainerdNodes({ directory, nodes: configs, programs, clock, networkPrograms })
   const agents = new Map<string, NodeAgent>()
   const clients = started.nodes.map(({ criSocket }) => createCriClient(criSocket, clock))
   for (const [index, config] of configs.entries()) {
@@ -75,7 +88,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
           runtimeVersion: node.containerdVersion,
           mounts: { directory: node.directory, holderPid: node.holderPid },
           cgroupParent: node.cgroupParent,
-          names: { clusterDomain: 'cluster.local', clusterDns: undefined, resolvConf: textOf('/etc/resolv.conf'), hosts: textOf('/etc/hosts') },
+          names: { clusterDomain, clusterDns: dnsAddress(deps.serviceRange), resolvConf, hosts: textOf('/etc/hosts') },
           network: { dial: started.dial },
         },
         ids,
@@ -106,6 +119,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
       ...{ feed: deps.feed, clock, metrics: deps.metrics, log: deps.logger },
       nodes: started.nodes.map((node) => proxyNode(node, programs)),
     }),
+    dns: Array.from({ length: replicas }, (_, index) => dnsReplica(index, { dial: started.dial, clock })),
     nodes: started.nodes,
     async serveApi(port) {
       api = await started.serveApi(port)
@@ -119,6 +133,13 @@ function proxyNode({ name, holderPid: namespacePid }: ContainerdNode, { nft, con
     filter: createNft({ nft, namespacePid }),
     ...(conntrack === undefined ? {} : { flows: createFlowTable({ conntrack, namespacePid }) }),
   }
+}
+
+/** A resolver on the loopback of the machine is none for anybody else: who it asks itself is what counts. */
+function resolverOfMachine(): string {
+  const text = textOf('/etc/resolv.conf')
+  const isLoopback = parseResolvConf(text).servers.every((server) => server.startsWith('127.') || server === '::1')
+  return (isLoopback && textOf('/run/systemd/resolve/resolv.conf')) || text
 }
 
 function textOf(path: string): string {

@@ -19,6 +19,8 @@ const requestsWaitingMax = 50_000
 const connectTimeoutMs = 3_000
 /** A gateway gives up an append after 10 s; its answer comes before this. */
 const requestTimeoutMs = 15_000
+/** More than any object may have. */
+const lineCharactersMax = 16 << 20
 const pingIntervalMs = 1_000
 /** A peer that answers no ping for so long is given up, with all that was asked of it. */
 const pingTimeoutMs = 3_000
@@ -51,11 +53,21 @@ export interface WireAnswer {
   readonly body: Buffer
 }
 
+export interface WireLine {
+  /** Of the answer. */
+  readonly code: number
+  readonly text: string
+}
+
 export interface ApiConnection {
   /** One answer, whatever its code; throws ApiUnreachable. */
   request(request: WireRequest): Promise<WireAnswer>
+  /** The lines of an answer without end, as they come: a watch. Throws ApiUnreachable when the connection breaks. */
+  lines(request: WireRequest, signal: AbortSignal): AsyncIterable<WireLine>
   /** The server in use, or the one that is tried next. */
   readonly server: string
+  /** Breaks the connection as a network would: the next request opens another one. */
+  disconnect(): void
   close(): void
 }
 
@@ -192,7 +204,34 @@ export function createApiConnection(options: ApiConnectionOptions): ApiConnectio
     })
   }
 
+  async function* lines(request: WireRequest, signal: AbortSignal): AsyncGenerator<WireLine> {
+    const stream = await send(request)
+    const stop = (): void => stream.close(NGHTTP2_CANCEL)
+    signal.addEventListener('abort', stop, { once: true })
+    let code = 0
+    stream.once('response', (headers) => {
+      code = Number(headers[HTTP2_HEADER_STATUS])
+    })
+    try {
+      let rest = ''
+      for await (const text of stream.setEncoding('utf8')) {
+        const parts = (rest + (text as string)).split('\n')
+        rest = parts.pop()!
+        if (rest.length > lineCharactersMax) throw new Error('a line of a watch is too long')
+        for (const line of parts) if (line !== '') yield { code, text: line }
+      }
+      if (rest !== '') yield { code, text: rest }
+    } catch (error) {
+      if (signal.aborted) return
+      throw lost(stream, error as Error)
+    } finally {
+      signal.removeEventListener('abort', stop)
+      stream.close(NGHTTP2_CANCEL)
+    }
+  }
+
   return {
+    lines,
     get server() {
       return servers[index]!
     },
@@ -212,6 +251,12 @@ export function createApiConnection(options: ApiConnectionOptions): ApiConnectio
         if (next) next()
         else inFlight--
       }
+    },
+    disconnect() {
+      void current?.then(
+        (opened) => opened.destroy(),
+        () => undefined,
+      )
     },
     close() {
       closed = true

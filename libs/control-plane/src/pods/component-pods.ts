@@ -15,6 +15,8 @@ export interface ComponentState {
   /** `kube-scheduler`. */
   readonly component: string
   readonly podName: string
+  /** Beside those of every part: by these a Service finds it. */
+  readonly labels?: Readonly<Record<string, string>>
   /** Whose state this is; a pod of another is replaced by a new one, without its past. */
   readonly identity: string
   /** For people: what the part is made of, `shiplog/kube-scheduler:0.1.0`. */
@@ -202,7 +204,7 @@ function podOf(state: ComponentState, node: { readonly name: string; readonly ui
     metadata: {
       name: state.podName,
       namespace,
-      labels: { component: state.component, tier },
+      labels: { ...state.labels, component: state.component, tier },
       annotations: {
         'kubernetes.io/config.hash': hash,
         [mirrorAnnotation]: hash,

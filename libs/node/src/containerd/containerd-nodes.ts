@@ -10,7 +10,7 @@ import type { Clock } from '@shiplog/runtime/clock'
 import { containerdConfig, containerdSocket, podNetwork } from './containerd-config.ts'
 import { createDial, type Dial, doorIsOpen, letIn } from './door.ts'
 import { endHolder, findHolder, holders, startHolder } from './holder.ts'
-import { apiPort, connectNode, doorAddress, nodeAddress, type NetworkedNode, prepareBridge } from './network.ts'
+import { apiPort, connectNode, connectProgram, doorAddress, nodeAddress, type NetworkedNode, prepareBridge } from './network.ts'
 import { pauseArchive } from './pause-image.ts'
 import type { NodePrograms } from './programs.ts'
 
@@ -31,8 +31,17 @@ export interface ContainerdNodesOptions {
   readonly nodes: readonly { readonly name: string; readonly podCIDRs: readonly string[] }[]
   readonly programs: NodePrograms
   readonly clock: Clock
+  /** Programs that serve the nodes, each kept running in a network namespace of its own: the cluster's DNS. */
+  readonly networkPrograms?: readonly NetworkProgram[]
   /** The door's program; in a bundle it lies elsewhere. */
   readonly doorProgram?: string
+}
+
+export interface NetworkProgram {
+  /** Unlike that of any node. */
+  readonly name: string
+  readonly program: readonly string[]
+  readonly env: Readonly<Record<string, string>>
 }
 
 export interface ContainerdNode {
@@ -74,15 +83,21 @@ const isOnPath = (name: string): boolean =>
 
 /** Starts the nodes, or takes up those that still run; resolves when their containerds answer. */
 export async function startContainerdNodes(options: ContainerdNodesOptions): Promise<ContainerdNodes> {
-  const { nodes, clock } = options
+  const { nodes, clock, networkPrograms = [] } = options
   const directory = resolve(options.directory)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  await sweepOthers(directory, new Set(nodes.map(({ name }) => name)), clock)
+  // What goes on while nobody looks after it is not to stop now.
+  const wanted = [...nodes, ...networkPrograms].map(({ name }) => name)
+  await sweepOthers(directory, new Set(['door', ...wanted]), clock)
   await sweepCgroups(clock)
   const doorPid = await startDoor(directory, options)
   const started = await Promise.all(nodes.map((node, index) => startNode(directory, options, node, index)))
   const networked = started.map(({ holderPid }, index): NetworkedNode => ({ index, holderPid, podCIDRs: nodes[index]!.podCIDRs }))
   for (const node of networked) await connectNode(doorPid, node, networked.filter((other) => other !== node))
+  for (const [index, program] of networkPrograms.entries()) {
+    const holderPid = await startProgram(directory, program, clock)
+    await connectProgram(doorPid, { index, holderPid })
+  }
   await Promise.all(started.map((node) => containerdAnswers(node, options)))
   return {
     nodes: started,
@@ -169,6 +184,14 @@ async function startDoor(directory: string, { clock, doorProgram }: ContainerdNo
   return pid
 }
 
+async function startProgram(directory: string, { name, program, env }: NetworkProgram, clock: Clock): Promise<number> {
+  const mark = nodeDirectory(directory, name)
+  mkdirSync(mark, { recursive: true, mode: 0o700 })
+  const path = { PATH: process.env['PATH'] ?? '/usr/bin:/bin:/usr/sbin:/sbin' }
+  const prepare = ['mount --make-rprivate /', 'mount -t tmpfs -o mode=0755,size=1m tmpfs /run']
+  return findHolder(mark) ?? (await startHolder({ mark, clock, prepare, program, env: { ...path, ...env }, logFile: join(mark, 'log') }))
+}
+
 async function startNode(
   directory: string,
   { programs, clock }: ContainerdNodesOptions,
@@ -220,7 +243,8 @@ export function runningNodes(directory: string): { readonly name: string; readon
   if (!existsSync(home)) return []
   return readdirSync(home).flatMap((name) => {
     const pid = name === 'door' ? undefined : findHolder(nodeDirectory(home, name))
-    return pid === undefined ? [] : [{ name, criSocket: `/proc/${pid}/root${containerdSocket}` }]
+    // Programs that serve the nodes have no containerd.
+    return pid === undefined || !existsSync(join(home, name, 'config.toml')) ? [] : [{ name, criSocket: `/proc/${pid}/root${containerdSocket}` }]
   })
 }
 

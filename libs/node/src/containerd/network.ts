@@ -6,6 +6,9 @@ import { inNamespace } from './holder.ts'
 export const doorAddress = '172.30.0.1'
 export const apiPort = 6443
 export const nodeAddress = (index: number): string => `172.30.${Math.floor((index + 10) / 256)}.${(index + 10) % 256}`
+/** Programs that serve the nodes have addresses of their own, before those of the nodes. */
+export const programAddress = (index: number): string => `172.30.0.${2 + index}`
+export const programsMax = 8
 const prefixBits = 16
 const bridge = 'nodes0'
 
@@ -56,4 +59,27 @@ export async function connectNode(doorPid: number, node: NetworkedNode, others: 
     ].join('\n'),
   )
   await inNamespace(doorPid, 'net', routeTo(podCIDRs, address).join('\n'))
+}
+
+/** Connects the namespace of a program that serves the nodes: it knows the way to all pods by way of the door. */
+export async function connectProgram(doorPid: number, { index, holderPid }: { readonly index: number; readonly holderPid: number }): Promise<void> {
+  await inNamespace(
+    doorPid,
+    'net',
+    [
+      'echo 1 > /proc/sys/net/ipv4/ip_forward',
+      `ip link show p${index} >/dev/null 2>&1 || ip link add p${index} type veth peer name eth0 netns ${holderPid}`,
+      `ip link set p${index} master ${bridge} up`,
+    ].join('\n'),
+  )
+  await inNamespace(
+    holderPid,
+    'net',
+    [
+      'ip link set lo up',
+      `ip addr replace ${programAddress(index)}/${prefixBits} dev eth0`,
+      'ip link set eth0 up',
+      `ip route replace default via ${doorAddress}`,
+    ].join('\n'),
+  )
 }

@@ -1,0 +1,25 @@
+// The proxy of one node as a process of its own, in the network namespace of the node. It reads Services, EndpointSlices and
+// Nodes through the API, as system:kube-proxy may.
+//
+//   SHIPLOG_NODE_NAME   the node whose rules these are
+//   SHIPLOG_NFT         path of nft, 1.0.1 or newer (default: that of PATH)
+//   SHIPLOG_CONNTRACK   path of conntrack; without it connections of UDP end by themselves only
+import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
+import { createWatchFeed } from '@shiplog/api-client/watch-feed'
+import { run } from '@shiplog/runtime/run'
+import { createFlowTable } from './flow-table.ts'
+import { createKubeProxy, kubeProxyName } from './kube-proxy.ts'
+import { createNft } from './nft/nft.ts'
+
+await run(kubeProxyName, async ({ env, clock, ids, logger: log, metrics, onStop }) => {
+  const connection = connectionFromEnvironment({ env, clock, ids, userAgent: kubeProxyName })
+  onStop(() => connection.close())
+  const conntrack = env.optional('SHIPLOG_CONNTRACK')
+  const node = {
+    name: env.required('SHIPLOG_NODE_NAME'),
+    filter: createNft({ nft: env.optional('SHIPLOG_NFT') ?? 'nft' }),
+    ...(conntrack === undefined ? {} : { flows: createFlowTable({ conntrack }) }),
+  }
+  const feed = createWatchFeed({ connection, clock, log })
+  return { service: createKubeProxy({ feed, clock, log, metrics, nodes: [node] }) }
+})
