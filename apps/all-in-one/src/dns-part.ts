@@ -108,7 +108,7 @@ const roleName = 'system:coredns'
 const readNames = ['list', 'watch']
 
 /** An object to be made, by its name. */
-type Named = JsonObject & { readonly metadata: { readonly name: string; readonly namespace?: string } }
+type Named = JsonObject & { readonly metadata: JsonObject & { readonly name: string; readonly namespace?: string } }
 
 const objectsOf = (clusterIP: string): readonly (readonly [group: string, resource: string, object: Named])[] => [
   ['', 'serviceaccounts', { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account }],
