@@ -107,7 +107,10 @@ const account = { name: 'coredns', namespace: 'kube-system' }
 const roleName = 'system:coredns'
 const readNames = ['list', 'watch']
 
-const objectsOf = (clusterIP: string): readonly (readonly [group: string, resource: string, object: JsonObject])[] => [
+/** An object to be made, by its name. */
+type Named = JsonObject & { readonly metadata: JsonObject & { readonly name: string; readonly namespace?: string } }
+
+const objectsOf = (clusterIP: string): readonly (readonly [group: string, resource: string, object: Named])[] => [
   ['', 'serviceaccounts', { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account }],
   [
     'rbac.authorization.k8s.io',
@@ -159,7 +162,7 @@ const objectsOf = (clusterIP: string): readonly (readonly [group: string, resour
 /** Made when they are not there; what somebody changed stays as it is. */
 export async function ensureDnsObjects(client: ApiClient, clusterIP: string): Promise<void> {
   for (const [group, resource, body] of objectsOf(clusterIP)) {
-    const { name, namespace } = body['metadata'] as { name: string; namespace?: string }
+    const { name, namespace } = body.metadata
     const at = { group, resource, ...(namespace === undefined ? {} : { namespace }) }
     const found = await client.request({ ...at, verb: 'get', name })
     if (found.ok) continue

@@ -20,7 +20,7 @@ export async function evictPod(deps: OperationDeps, request: GatewayRequest): Pr
     alsoVersions: ['policy/v1beta1'],
   })
   checkBodyOf('Eviction', eviction, request)
-  admitSubresource(deps, request, 'CREATE', eviction as KubeObject)
+  await admitSubresource(deps, request, 'CREATE', eviction as KubeObject)
   const deletion = deletionOf(request, (eviction['deleteOptions'] ?? {}) as JsonObject)
   const victim = (await readObject(deps, request)).parse()
   const budgets = deps.view.list('poddisruptionbudgets.policy', request.namespace)

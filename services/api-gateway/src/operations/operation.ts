@@ -5,6 +5,7 @@ import { ApiError, badRequest, notFound, routeNotFound } from '@shiplog/api/stat
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { checkNamespace } from '@shiplog/domain/decider'
+import { type AsyncAdmissionPlugin, createAdmissionNotes } from '@shiplog/domain/write/async-admission'
 import type { ServiceAccountTokens } from '../access/service-account-tokens.ts'
 import { nodeMetrics, podMetrics } from '../metrics/metrics-objects.ts'
 import type { UsageSource } from '../metrics/usage-store.ts'
@@ -17,6 +18,7 @@ import type { Kinds } from '../store/kinds.ts'
 import type { Version } from '../store/version.ts'
 import type { Connections } from '../streaming/connections.ts'
 import type { PodLogSource } from '../streaming/pod-logs.ts'
+import { askedWrite } from '../write/asked-write.ts'
 import type { Writer } from '../write/writer.ts'
 import type { Answer } from './answer.ts'
 import { componentStatuses } from './component-statuses.ts'
@@ -30,6 +32,7 @@ export interface OperationDeps {
   readonly view: AdmissionView
   /** For what is written through no writer: a token, an eviction. */
   readonly admission: readonly AdmissionPlugin[]
+  readonly asyncAdmission: readonly AsyncAdmissionPlugin[]
   /** Absent where no tokens of service accounts are known. */
   readonly serviceAccountTokens: ServiceAccountTokens | undefined
   readonly reviews: ReviewDeps
@@ -95,16 +98,23 @@ export function checkBodyOf(kind: string, body: JsonObject, { namespace, name }:
 }
 
 /** Asks admission about a subresource that is no write of the stored object itself. Throws ApiError. */
-export function admitSubresource(
-  { admission, view }: OperationDeps,
+export async function admitSubresource(
+  { admission, asyncAdmission, view }: OperationDeps,
   request: GatewayRequest,
   operation: AdmissionAttributes['operation'],
-  object: KubeObject | undefined,
-): void {
-  const { resource, subresource, namespace, name, user, query } = request
+  object: KubeObject,
+): Promise<void> {
+  const { kind, resource, subresource, namespace, name, user, query } = request
   const attributes: AdmissionAttributes = {
     ...{ operation, group: resource.group, resource: resource.resource, subresource, namespace, name, user },
     ...{ object, before: undefined, dryRun: query.has('dryRun') },
   }
+  const asking = asyncAdmission.filter((plugin) => plugin.handles({ ...attributes, kind }))
+  const reinvocation = { isSecond: false, memory: new Map(), request: () => undefined }
+  const asked = asking.length > 0 ? askedWrite(request, attributes, reinvocation, createAdmissionNotes()) : undefined
+  if (asked) for (const plugin of asking) await plugin.mutate?.(asked)
   for (const plugin of admission) plugin.validate?.(attributes, view)
+  if (!asked) return
+  for (const plugin of asking) await plugin.validate?.(asked)
+  for (const [key, value] of asked.notes.annotations) request.annotate?.(key, value)
 }

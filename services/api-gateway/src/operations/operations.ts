@@ -19,6 +19,7 @@ import {
   updateObject,
   watchObjects,
 } from './objects.ts'
+import { connectOptions } from './connect-options.ts'
 import { admitSubresource, type Operation, type OperationDeps } from './operation.ts'
 import { answerReview } from './reviews.ts'
 import { requestToken } from './token-request.ts'
@@ -48,7 +49,7 @@ const podLog: Operation = async ({ podLogs }, request) => ({
 
 /** Asks who may connect to it, as to write: what runs is changed by it. */
 const connect: Operation = async (deps, request) => {
-  admitSubresource(deps, request, 'CONNECT', undefined)
+  await admitSubresource(deps, request, 'CONNECT', connectOptions(request))
   return { kind: 'connection', connection: await deps.connections.find(request) }
 }
 

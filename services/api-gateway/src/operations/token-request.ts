@@ -31,7 +31,7 @@ export async function requestToken(deps: OperationDeps, request: GatewayRequest)
   const decoded = deps.bodies.decode(request, 'io.k8s.api.authentication.v1.TokenRequest', what)
   const asked = decoded.object as unknown as TokenRequest
   // What was asked, before anything is filled in: an audience that is not named is the API server's own.
-  admitSubresource(deps, request, 'CREATE', decoded.object as KubeObject)
+  await admitSubresource(deps, request, 'CREATE', decoded.object as KubeObject)
   checkName(asked, request)
   const account = (await readObject(deps, { ...request, subresource: '' })).parse()
   const nowMs = deps.nowMs()

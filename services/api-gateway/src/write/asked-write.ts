@@ -17,7 +17,7 @@ export const askedWrite = (
   ...attributes,
   kind: request.kind,
   options: optionsOf(request, attributes.operation),
-  form: (resource) => formOf(request, resource),
+  form: (resource) => (isOwnForm(request) ? formOfItself(attributes.object) : formOf(request, resource)),
   reinvocation,
   notes,
 })
@@ -55,7 +55,9 @@ function formOf({ kind, subresource }: GatewayRequest, resource: ResourceInfo): 
   const { group, version } = resource
   const isRequested = resource === kind.resource
   const show = (object: KubeObject): JsonObject => {
-    const shown = kind.fromStorage(object)
+    const requested = kind.fromStorage(object)
+    // `put` changes the draft itself: what was shown before stays as it was.
+    const shown = requested === object ? { ...object } : requested
     return isRequested ? shown : inVersion(kind, shown, apiVersionOf(group, version))
   }
   const put = (draft: KubeObject, shown: JsonObject): void => {
@@ -67,6 +69,18 @@ function formOf({ kind, subresource }: GatewayRequest, resource: ResourceInfo): 
     replaceContent(draft, kind.toStorage(object as KubeObject))
   }
   return { group, version, kind: resource.kind, show, put }
+}
+
+/** Subresources that are the object itself, or the part of it that their name says. */
+const ofObject = new Set(['', 'status', 'scale', 'finalize', 'approval', 'ephemeralcontainers', 'resize'])
+
+/** What is sent to other subresources (an Eviction, a Binding, options of a connection) is a kind of its own. */
+const isOwnForm = ({ subresource }: GatewayRequest): boolean => !ofObject.has(subresource)
+
+function formOfItself(object: KubeObject | undefined): ShownForm {
+  const { kind = '', apiVersion = '' } = object ?? {}
+  const [version = '', group = ''] = apiVersion.split('/').reverse()
+  return { group, version, kind, show: (shown) => ({ ...shown }), put: (draft, shown) => replaceContent(draft, shown as KubeObject) }
 }
 
 const inVersion = (kind: ServedKind, object: KubeObject, apiVersion: string): KubeObject =>

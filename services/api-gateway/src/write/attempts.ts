@@ -161,9 +161,11 @@ export async function attemptDelete(
   const write = { ...writeOf(deps, target, basis), dryRun: command.dryRun }
   const { before } = beforeOf(request, version)
   const decided = settleDelete(write, before, command)
-  const later = isAsked(target)
-    ? await validateAsync(target, attributesOf(write, 'DELETE', name, undefined, before), createAdmissionNotes())
-    : []
+  const attributes = attributesOf(write, 'DELETE', name, undefined, before)
+  const notes = createAdmissionNotes()
+  // There is nothing to change, but who may change may refuse.
+  if (isAsked(target)) await mutateAsync(write, target, attributes, notes)
+  const later = isAsked(target) ? await validateAsync(target, attributes, notes) : []
   const warnings = [...decided.warnings, ...later]
   if (!decided.event) return { stored: false, result: { code: 200, object: before, sequence: 0, warnings } }
   if (command.dryRun)
@@ -222,7 +224,7 @@ async function mutateAsync(
     const asked = askedWrite(target.request, attributes, reinvocation, notes)
     for (const plugin of target.asyncAdmission) await plugin.mutate?.(asked)
     // What others filled in may ask for defaults of its own.
-    target.kind.strategy.setDefaults?.(attributes.object!)
+    if (attributes.object) target.kind.strategy.setDefaults?.(attributes.object)
     if (isSecond || !isWanted) return
     admitAgain(write, attributes)
   }
@@ -234,13 +236,13 @@ async function validateAsync(
   notes: AdmissionNotes,
 ): Promise<readonly string[]> {
   const asked = askedWrite(request, attributes, { isSecond: false, memory: new Map(), request: () => undefined }, notes)
-  const warnings = [...notes.warnings]
+  const warnings: string[] = []
   try {
     for (const plugin of asyncAdmission) warnings.push(...((await plugin.validate?.(asked)) ?? []))
   } finally {
     for (const [key, value] of notes.annotations) request.annotate?.(key, value)
   }
-  return warnings
+  return [...notes.warnings, ...warnings]
 }
 
 function store(
