@@ -32,6 +32,7 @@ async function networkTools(): Promise<ImageFile[]> {
   return await Promise.all([
     program('usr/bin/nc.openbsd', 'usr/bin/nc'),
     program('usr/bin/dig', 'usr/bin/dig'),
+    program('usr/bin/getent', 'usr/bin/getent'),
     program('usr/bin/dash', 'bin/sh'),
     program(join(libraries, loader), `lib64/${loader}`),
     ...shared.map(async (entry): Promise<ImageFile> => {
@@ -59,7 +60,7 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
       config: { Cmd: ['sh'], Env: [searchPath] },
     },
     {
-      names: [`${prefix}/agnhost:2.63.0`, `${prefix}/agnhost:2.55`],
+      names: [`${prefix}/agnhost:2.63.0`, `${prefix}/agnhost:2.55`, `${prefix}/glibc-dns-testing:2.0.0`],
       files: [...busybox.filter(({ path }) => path !== 'bin/sh'), ...tools, curl, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
       config: { Entrypoint: ['/agnhost'], Cmd: ['pause'], Env: [searchPath] },
     },

@@ -71,6 +71,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
   const servers = parseResolvConf(resolvConf).servers
   const networkPrograms = dnsPrograms({ replicas, pkiDirectory: deps.pkiDirectory, servers })
   const started = await startContainerdNodes({ directory, nodes: configs, programs, clock, networkPrograms })
+  if (!started.hasWayOut) progress('pods reach one another and the API, and nothing outside: this machine has no way out, or no pasta')
   const agents = new Map<string, NodeAgent>()
   const clients = started.nodes.map(({ criSocket }) => createCriClient(criSocket, clock))
   for (const [index, config] of configs.entries()) {

@@ -13,6 +13,7 @@ import { endHolder, findHolder, holders, startHolder } from './holder.ts'
 import { apiPort, connectNode, connectProgram, doorAddress, nodeAddress, type NetworkedNode, prepareBridge } from './network.ts'
 import { pauseArchive } from './pause-image.ts'
 import type { NodePrograms } from './programs.ts'
+import { openWayOut } from './way-out.ts'
 
 const run = promisify(execFile)
 
@@ -60,6 +61,8 @@ export interface ContainerdNode {
 
 export interface ContainerdNodes {
   readonly nodes: readonly ContainerdNode[]
+  /** Pods reach the world, where the machine does. */
+  readonly hasWayOut: boolean
   /** Connects to an address of a node or of a pod. */
   readonly dial: Dial
   /** Inside, the API is at `https://172.30.0.1:6443`, where the endpoint of its Service is. */
@@ -99,8 +102,10 @@ export async function startContainerdNodes(options: ContainerdNodesOptions): Pro
     await connectProgram(doorPid, { index, holderPid })
   }
   await Promise.all(started.map((node) => containerdAnswers(node, options)))
+  const { pasta, nft } = options.programs
+  const hasWayOut = pasta !== undefined && (await openWayOut({ doorPid, directory: doorMark(directory), pasta, nft, clock }))
   return {
-    nodes: started,
+    ...{ nodes: started, hasWayOut },
     dial: createDial(doorPid),
     serveApi: (port) => letIn(doorPid, port),
     stop: () => endContainerdNodes(directory, clock),

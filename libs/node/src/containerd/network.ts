@@ -23,6 +23,7 @@ export const prepareBridge: readonly string[] = [
   'mount --make-rprivate /',
   'mount -t tmpfs -o mode=0755 tmpfs /run',
   'ip link set lo up',
+  'echo 1 > /proc/sys/net/ipv4/ip_forward',
   `ip link add ${bridge} type bridge`,
   `ip addr add ${doorAddress}/${prefixBits} dev ${bridge}`,
   `ip link set ${bridge} up`,
@@ -67,7 +68,6 @@ export async function connectProgram(doorPid: number, { index, holderPid }: { re
     doorPid,
     'net',
     [
-      'echo 1 > /proc/sys/net/ipv4/ip_forward',
       `ip link show p${index} >/dev/null 2>&1 || ip link add p${index} type veth peer name eth0 netns ${holderPid}`,
       `ip link set p${index} master ${bridge} up`,
     ].join('\n'),

@@ -30,6 +30,8 @@ export interface NodePrograms {
   readonly nft: string
   /** Forgets connections; a machine may have none. */
   readonly conntrack: string | undefined
+  /** Speaks for the nodes in the world; a machine may have none. */
+  readonly pasta: string | undefined
   /** `machine`, `cache` or `packages`. */
   readonly how: string
 }
@@ -70,11 +72,11 @@ export async function provideBusybox(options: ProvideProgramsOptions = {}): Prom
   return busybox
 }
 
-/** A root with what Kubernetes' suite runs in its pods to try a network: nc, dig and a shell that finds them, with their libraries. */
+/** A root with what Kubernetes' suite runs in its pods to try a network: nc, dig, getent and a shell that finds them, with their libraries. */
 export async function provideNetworkTools(options: ProvideProgramsOptions = {}): Promise<string> {
   const cacheDir = options.cacheDir ?? defaultCacheDir
   const unpacked = join(cacheDir, 'network-tools')
-  if (!existsSync(join(unpacked, 'usr', 'bin', 'dash'))) await unpackPackages(cacheDir, 'network-tools', ['netcat-openbsd', 'bind9-dnsutils', 'dash'])
+  if (!existsSync(join(unpacked, 'usr', 'bin', 'getent'))) await unpackPackages(cacheDir, 'network-tools', ['netcat-openbsd', 'bind9-dnsutils', 'dash', 'libc-bin'])
   return unpacked
 }
 
@@ -83,10 +85,12 @@ const messageOf = (error: unknown): string =>
 
 async function ofMachine(): Promise<NodePrograms | undefined> {
   try {
-    const [containerd, runc, nft, conntrack] = await Promise.all(['containerd', 'runc', 'nft', 'conntrack'].map(onPath))
+    const [containerd, runc, nft, conntrack, pasta] = await Promise.all(
+      ['containerd', 'runc', 'nft', 'conntrack', 'pasta'].map(onPath),
+    )
     const cniDir = systemCniDirs.find((dir) => cniPlugins.every((plugin) => existsSync(join(dir, plugin))))
     if (containerd === undefined || runc === undefined || nft === undefined || cniDir === undefined) return undefined
-    return await checked({ path: [], containerd, runc, nft, conntrack, cniDir, how: 'machine' })
+    return await checked({ path: [], containerd, runc, nft, conntrack, pasta, cniDir, how: 'machine' })
   } catch {
     return undefined
   }
@@ -107,6 +111,7 @@ const ofRoot = (unpacked: string, how: string): Promise<NodePrograms> =>
     runc: join(unpacked, 'usr', 'sbin', 'runc'),
     nft: join(unpacked, 'usr', 'sbin', 'nft'),
     conntrack: join(unpacked, 'usr', 'sbin', 'conntrack'),
+    pasta: join(unpacked, 'usr', 'bin', 'pasta'),
     cniDir: join(unpacked, 'usr', 'lib', 'cni'),
     how,
   })
@@ -118,7 +123,7 @@ async function checked(programs: Omit<NodePrograms, 'containerdVersion'>): Promi
     ask(programs.containerd, '--version'),
     ask(programs.runc, '--version'),
     ask(programs.nft, '--version'),
-    ...(programs.conntrack === undefined ? [] : [ask(programs.conntrack, '--version')]),
+    ...[programs.conntrack, programs.pasta].flatMap((program) => (program === undefined ? [] : [ask(program, '--version')])),
     ...cniPlugins.map((plugin) => access(join(programs.cniDir, plugin), constants.X_OK)),
   ])
   const containerdVersion = /\bv?(\d+\.\d+\.\d+)/.exec(version)?.[1]
@@ -126,7 +131,7 @@ async function checked(programs: Omit<NodePrograms, 'containerdVersion'>): Promi
   return { ...programs, containerdVersion }
 }
 
-const packages = ['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'conntrack', 'patchelf', 'busybox-static']
+const packages = ['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'conntrack', 'passt', 'patchelf', 'busybox-static']
 
 /** Downloads and unpacks into `<cacheDir>/root`; another process that does the same at the same time is no harm. */
 const fetchPackages = (cacheDir: string): Promise<void> => unpackPackages(cacheDir, 'root', packages, useOwnLibraries)
@@ -178,7 +183,7 @@ async function useOwnLibraries(unpacked: string): Promise<void> {
   const interpreter = join(unpacked, loader)
   if (!existsSync(interpreter)) throw new Error('only machines with an x86-64 processor get these packages')
   const patchelf = join(unpacked, 'usr/bin/patchelf')
-  for (const program of ['usr/sbin/runc', 'usr/sbin/nft', 'usr/sbin/conntrack']) {
+  for (const program of ['usr/sbin/runc', 'usr/sbin/nft', 'usr/sbin/conntrack', 'usr/bin/passt', 'usr/bin/passt.avx2']) {
     const path = join(unpacked, program)
     const args = ['--set-interpreter', interpreter, '--force-rpath', '--set-rpath', libraries, path]
     await run(interpreter, ['--library-path', libraries, patchelf, ...args], { timeout: askTimeoutMs })
