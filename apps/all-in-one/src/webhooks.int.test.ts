@@ -5,6 +5,8 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readChanges } from '@shiplog/domain/write/async-admission'
+import { decodeEnvelope } from '@shiplog/events/envelope'
 import { systemClock } from '@shiplog/runtime/clock'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { loadPki } from './pki.ts'
@@ -54,6 +56,12 @@ async function register(kind: keyof typeof configurations, name: string, behavio
 const make = (name: string, data: object = {}, query = ''): Promise<HttpsAnswer> =>
   ask('POST', `${configMaps}${query}`, { metadata: { name }, data })
 
+/** What the log says of who changed the object that was written at this sequence. */
+async function changesOf(sequence: string): Promise<unknown> {
+  const record = await server.log.events.get(Number(sequence))
+  return readChanges(decodeEnvelope(record!.headers).admission ?? '')
+}
+
 beforeAll(async () => {
   const pki = loadPki({ directory, nowMs: systemClock.nowMs() })
   authority = Buffer.from(pki.ca).toString('base64')
@@ -99,6 +107,10 @@ describe('mutating webhooks', () => {
     const { code, body } = await make('one', { own: 'x' })
     expect([code, body.data]).toEqual([201, { own: 'x', first: '1', second: 'after 1' }])
     expect((await must('GET', `${configMaps}/one`)).data).toEqual(body.data)
+    expect(await changesOf(body.metadata.resourceVersion)).toEqual([
+      { by: 'MutatingWebhookConfiguration/a-first', name: 'a-first.example.com', paths: ['/data/first'] },
+      { by: 'MutatingWebhookConfiguration/b-second', name: 'b-second.example.com', paths: ['/data/second'] },
+    ])
     expect(asked[0]!.request).toMatchObject({
       kind: { group: '', version: 'v1', kind: 'ConfigMap' },
       resource: { group: '', version: 'v1', resource: 'configmaps' },

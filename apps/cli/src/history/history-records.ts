@@ -1,4 +1,5 @@
 // Records as people read them: who did what to which object, when, and because of what.
+import { readChanges } from '@shiplog/domain/write/async-admission'
 import { decodeEnvelope } from '@shiplog/events/envelope'
 import { addressOf } from '@shiplog/feed/history/past-records'
 import { type DamagedRecord, type DecodedRecord, endsObject, isObjectRecord } from '@shiplog/feed/record-codec'
@@ -19,6 +20,8 @@ export interface Told {
   readonly deleted: boolean
   readonly cause?: number
   readonly basis?: number
+  /** Admission policies and webhooks that changed the object, and where. */
+  readonly changedBy?: ReturnType<typeof readChanges>
 }
 
 /** Undefined for seals and guards. */
@@ -26,7 +29,7 @@ export function tell(kinds: SchemaRegistry, decoded: DecodedRecord): Told | unde
   const { record } = decoded
   const address = addressOf(record.subject)
   if (!address) return undefined
-  const { type, actor, requestId, previous, cause, basis } = decodeEnvelope(record.headers)
+  const { type, actor, requestId, previous, cause, basis, admission } = decodeEnvelope(record.headers)
   const deleted = isObjectRecord(decoded) && endsObject(decoded)
   return {
     sequence: record.sequence,
@@ -40,6 +43,7 @@ export function tell(kinds: SchemaRegistry, decoded: DecodedRecord): Told | unde
     deleted,
     ...(cause === undefined ? {} : { cause }),
     ...(basis === undefined ? {} : { basis }),
+    ...(admission === undefined ? {} : { changedBy: readChanges(admission) }),
   }
 }
 
@@ -79,7 +83,8 @@ export function warnOfDamage(damages: readonly DamagedRecord[]): void {
 export const whoAndWhy = (told: Told, manager?: string): string =>
   `by ${told.actor}${manager && manager !== told.actor.replace(/^system:/, '') ? ` (${manager})` : ''}` +
   (told.cause === undefined ? '' : `, because of ${told.cause}`) +
-  (told.basis === undefined ? '' : `, decided at ${told.basis}`)
+  (told.basis === undefined ? '' : `, decided at ${told.basis}`) +
+  (told.changedBy === undefined ? '' : `, changed by ${[...new Set(told.changedBy.map(({ by }) => by))].join(', ')}`)
 
 /** A line on standard output; a reader that goes away ends the command in peace (ending.ts). */
 export function say(line: string): void {

@@ -8,7 +8,7 @@ import type { AdmissionAttributes, AdmissionPlugin, Charge } from '@shiplog/doma
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
 import type { DecisionContext } from '@shiplog/domain/strategy'
-import { type AdmissionNotes, type AsyncAdmissionPlugin, createAdmissionNotes } from '@shiplog/domain/write/async-admission'
+import { type AdmissionNotes, type AsyncAdmissionPlugin, changesText, createAdmissionNotes } from '@shiplog/domain/write/async-admission'
 import {
   admitAgain,
   annotationsOf,
@@ -100,7 +100,7 @@ export async function attemptCreate(
   }
   const warnings = [...prepared.warnings, ...decided.warnings, ...later]
   if (write.dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings } }
-  const appended = await store(deps, target, basis, { subject, decided, expected: tombstone ?? unused })
+  const appended = await store(deps, target, basis, { subject, decided, expected: tombstone ?? unused, notes })
   if (!appended) return 'raced'
   return {
     stored: true,
@@ -142,7 +142,7 @@ export async function attemptModify(
   }
   const subject = subjectOf(resource, namespace, name)
   const fence = fenceOf(request, name, basis)
-  const appended = await store(deps, target, basis, { subject, decided, expected: version, fence })
+  const appended = await store(deps, target, basis, { subject, decided, expected: version, fence, notes })
   if (!appended) return 'raced'
   const object = withVersion(decided.event.object, appended.sequence)
   return { stored: true, result: { code, object, ...appended, warnings } }
@@ -172,7 +172,7 @@ export async function attemptDelete(
     return { stored: false, result: deletionAnswer(target, before, decided, version.sequence, warnings) }
   const subject = subjectOf(resource, namespace, name)
   const fence = fenceOf(request, name, basis)
-  const appended = await store(deps, target, basis, { subject, decided, expected: version, fence })
+  const appended = await store(deps, target, basis, { subject, decided, expected: version, fence, notes })
   if (!appended) return 'raced'
   return { stored: true, result: deletionAnswer(target, before, decided, appended.sequence, warnings, appended) }
 }
@@ -252,12 +252,14 @@ function store(
   {
     decided,
     fence = [],
+    notes,
     ...rest
   }: {
     readonly subject: string
     readonly decided: DecidedWrite
     readonly expected: SubjectState
     readonly fence?: readonly Append[]
+    readonly notes: AdmissionNotes
   },
 ): Promise<Appended | undefined> {
   const charged = decided.charges.flatMap(
@@ -273,6 +275,7 @@ function store(
     event: decided.event!,
     allocation: decided.allocation,
     charged,
+    admission: changesText(notes.changes),
   }
   return append(streams, stream, event)
 }
