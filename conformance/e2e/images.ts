@@ -1,9 +1,10 @@
 // The images that Kubernetes' suite runs in its pods, made here under their names: no registry is asked. The suite's own server
 // comes from its Go module; what it calls nginx is the small web server of busybox, on the same port.
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { imageArchive, type ImageConfig, type ImageFile } from '@shiplog/node/containerd/image-archive'
 import { pauseProgram } from '@shiplog/node/containerd/pause-image'
+import { provideNetworkTools } from '@shiplog/node/containerd/programs'
 import { busyboxFiles, searchPath } from '../containers/node-image.ts'
 import { provideUpstream } from '../upstream/provide.ts'
 
@@ -16,6 +17,30 @@ const curl: ImageFile = {
   mode: 0o755,
 }
 
+const libraries = 'usr/lib/x86_64-linux-gnu'
+const loader = 'ld-linux-x86-64.so.2'
+
+/**
+ * nc and dig as the suite calls them, with the libraries that they are linked to, and a shell: that of busybox runs its own nc,
+ * whatever is on PATH.
+ */
+async function networkTools(): Promise<ImageFile[]> {
+  const root = await provideNetworkTools()
+  const program = async (from: string, path: string): Promise<ImageFile> => ({ path, content: await readFile(join(root, from)), mode: 0o755 })
+  const entries = await readdir(join(root, libraries), { withFileTypes: true })
+  const shared = entries.filter((entry) => /\.so(\.|$)/.test(entry.name) && !entry.isDirectory())
+  return await Promise.all([
+    program('usr/bin/nc.openbsd', 'usr/bin/nc'),
+    program('usr/bin/dig', 'usr/bin/dig'),
+    program('usr/bin/dash', 'bin/sh'),
+    program(join(libraries, loader), `lib64/${loader}`),
+    ...shared.map(async (entry): Promise<ImageFile> => {
+      const path = join(libraries, entry.name)
+      return entry.isSymbolicLink() ? { path, link: await readlink(join(root, path)) } : await program(path, path)
+    }),
+  ])
+}
+
 interface SuiteImage {
   readonly names: readonly string[]
   readonly files: readonly ImageFile[]
@@ -24,6 +49,7 @@ interface SuiteImage {
 
 async function suiteImages(progress: (line: string) => void): Promise<SuiteImage[]> {
   const busybox = await busyboxFiles()
+  const tools = await networkTools()
   const agnhost = await readFile(await provideUpstream('agnhost', progress))
   const page: ImageFile = { path: 'www/index.html', content: Buffer.from('<title>Welcome to nginx!</title>\n') }
   return [
@@ -34,7 +60,7 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
     },
     {
       names: [`${prefix}/agnhost:2.63.0`, `${prefix}/agnhost:2.55`],
-      files: [...busybox, curl, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
+      files: [...busybox.filter(({ path }) => path !== 'bin/sh'), ...tools, curl, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
       config: { Entrypoint: ['/agnhost'], Cmd: ['pause'], Env: [searchPath] },
     },
     {

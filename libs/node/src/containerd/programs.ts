@@ -70,6 +70,14 @@ export async function provideBusybox(options: ProvideProgramsOptions = {}): Prom
   return busybox
 }
 
+/** A root with what Kubernetes' suite runs in its pods to try a network: nc, dig and a shell that finds them, with their libraries. */
+export async function provideNetworkTools(options: ProvideProgramsOptions = {}): Promise<string> {
+  const cacheDir = options.cacheDir ?? defaultCacheDir
+  const unpacked = join(cacheDir, 'network-tools')
+  if (!existsSync(join(unpacked, 'usr', 'bin', 'dash'))) await unpackPackages(cacheDir, 'network-tools', ['netcat-openbsd', 'bind9-dnsutils', 'dash'])
+  return unpacked
+}
+
 const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).trim().split('\n').at(-1) ?? ''
 
@@ -121,22 +129,30 @@ async function checked(programs: Omit<NodePrograms, 'containerdVersion'>): Promi
 const packages = ['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'conntrack', 'patchelf', 'busybox-static']
 
 /** Downloads and unpacks into `<cacheDir>/root`; another process that does the same at the same time is no harm. */
-async function fetchPackages(cacheDir: string): Promise<void> {
+const fetchPackages = (cacheDir: string): Promise<void> => unpackPackages(cacheDir, 'root', packages, useOwnLibraries)
+
+/** Unpacks packages of the distribution, and what they need, into a folder of the cache; nothing is installed. */
+async function unpackPackages(
+  cacheDir: string,
+  folder: string,
+  names: readonly string[],
+  finish: (unpacked: string) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
   await mkdir(cacheDir, { recursive: true })
   const work = await mkdtemp(join(cacheDir, 'fetch-'))
   try {
     const apt = await privateApt(join(work, 'apt'), await newestSource())
     await apt('-q', 'update')
-    await apt('-q', '-y', '-d', '--no-install-recommends', 'install', ...packages)
+    await apt('-q', '-y', '-d', '--no-install-recommends', 'install', ...names)
     const archives = join(work, 'apt', 'cache', 'archives')
-    const fresh = join(work, 'root')
+    const fresh = join(work, folder)
     for (const name of (await readdir(archives)).filter((file) => file.endsWith('.deb')))
       await run('dpkg', ['-x', join(archives, name), fresh], { timeout: fetchTimeoutMs })
     // What is linked to the newer C library gets the path of that one: it is where the root will lie.
-    const final = join(cacheDir, 'root')
+    const final = join(cacheDir, folder)
     await rm(final, { recursive: true, force: true })
     await rename(fresh, final)
-    await useOwnLibraries(final)
+    await finish(final)
   } finally {
     await rm(work, { recursive: true, force: true })
   }
