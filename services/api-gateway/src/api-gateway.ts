@@ -73,6 +73,10 @@ import { createWatchSource } from './read/watch-source.ts'
 import { createPodLogSource } from './streaming/pod-logs.ts'
 import { probeLog } from './write/log-probe.ts'
 import { createSchedulingAttempts } from './write/scheduling-attempts.ts'
+import { createServiceDialer } from './webhooks/service-dialer.ts'
+import { createWebhookAdmission } from './webhooks/webhook-admission.ts'
+import { createWebhookClient } from './webhooks/webhook-client.ts'
+import { createWebhookMetrics } from './webhooks/webhook-metrics.ts'
 import { createWriter } from './write/writer.ts'
 
 export interface ApiGatewayDeps {
@@ -147,7 +151,10 @@ export interface ApiGateway extends Service {
 const ownUser: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 
 /** Admission that stands outside of the stages: it can be switched off like the rest. */
-const asyncPluginNames = ['MutatingAdmissionPolicy', 'ValidatingAdmissionPolicy']
+const asyncPluginNames = [
+  ...['MutatingAdmissionPolicy', 'MutatingAdmissionWebhook'],
+  ...['ValidatingAdmissionPolicy', 'ValidatingAdmissionWebhook'],
+]
 
 /** Longest time that open requests get to end at a stop. */
 const closeTimeoutMs = 2_000
@@ -208,16 +215,30 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const reader = createReader(streams, { nowMs, continueTokenLifetimeMs: deps.continueTokenLifetimeMs })
   const bodies = createRequestBodies(builtInCatalogue())
   const longChecks = createLongChecks({ clock })
+  /** Ends what was begun for clients and has no end of its own. */
+  const closing = new AbortController()
   const policyDeps = {
     ...{ view, streams, nowMs, inPlace: true },
     catalogue: () => kinds.current,
     makeLongCheck: longChecks.make,
     ask: createPermissionAnswers(authorizer),
   }
+  const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
+  const webhookClient = createWebhookClient({
+    dialer: createServiceDialer({ view, tunnels, integer: (below) => ids.integer(below) }),
+    clock,
+  })
+  const webhooks = createWebhookAdmission({
+    ...{ ...policyDeps, client: webhookClient, ids, logger, stopped: closing.signal },
+    metrics: createWebhookMetrics(metrics),
+    caughtUp: () => streams.events.projection.barrier(),
+  })
   // In upstream's order; quotas are charged after all of them (write/attempts.ts).
   const asyncAdmission = [
     createMutatingPolicies({ ...policyDeps, metrics: createPolicyMetrics(metrics, 'mutating') }),
+    webhooks.mutating,
     createValidatingPolicies({ ...policyDeps, metrics: createPolicyMetrics(metrics, 'validating') }),
+    webhooks.validating,
     ...(deps.asyncAdmission ?? []),
   ].filter((plugin) => !disabled.has(plugin.name))
   const writer = createWriter({
@@ -227,7 +248,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   })
   const operationsOver = (sources: OperationSources): Operations =>
     createOperations({
-      ...{ writer, bodies, view, admission, serviceAccountTokens },
+      ...{ writer, bodies, view, admission, asyncAdmission, serviceAccountTokens },
       ...sources,
       logIsHealthy: () => health().every(({ ok }) => ok),
       reviews: { authorizer, authenticateToken: authenticator.authenticateToken },
@@ -235,14 +256,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const outgoing = createOutgoing(clock, deps.outgoingLimits)
   const hub = createWatchHub({ clock, integer: (below) => ids.integer(below), outgoing })
   const stopping = new AbortController()
-  /** Ends what was begun for clients and has no end of its own. */
-  const closing = new AbortController()
   /** What is served over the bus. */
   const onBus = new DisposableStack()
   /** What this gateway does by itself. */
   const ownWork = new DisposableStack()
   const past = createPast({ streams, reader, kinds, operationsOver, clock, outgoing, stopped: closing.signal })
-  const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
   const usage = createUsageStore({ clock, logger })
   const operations = operationsOver({
     ...{ kinds, reader, nowMs },
@@ -336,6 +354,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       closing.abort()
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
       stopping.abort()
+      webhookClient.close()
       await longChecks.close()
       await auditor?.close()
     },

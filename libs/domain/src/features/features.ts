@@ -27,8 +27,6 @@ const unmountable = [
   ...['quobyte', 'rbd', 'scaleIO', 'storageos', 'vsphereVolume'],
 ]
 
-const uncalled = ': its webhooks are not called'
-
 export const features: readonly Feature[] = [
   stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
@@ -39,8 +37,6 @@ export const features: readonly Feature[] = [
   stored('CSINodes', 'csinodes.storage.k8s.io'),
   stored('CSIStorageCapacities', 'csistoragecapacities.storage.k8s.io'),
   stored('APIServices', 'apiservices.apiregistration.k8s.io', ': its group is not served'),
-  stored('MutatingWebhookConfigurations', 'mutatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
-  stored('ValidatingWebhookConfigurations', 'validatingwebhookconfigurations.admissionregistration.k8s.io', uncalled),
   stored('DeviceClasses', 'deviceclasses.resource.k8s.io'),
   stored('ResourceClaims', 'resourceclaims.resource.k8s.io', ': it is never allocated'),
   stored('ResourceSlices', 'resourceslices.resource.k8s.io'),

@@ -48,6 +48,7 @@ describe('the table of operations', () => {
     const asked: unknown[] = []
     const deps = {
       admission: [{ name: 'spy', validate: (attributes: unknown) => asked.push(attributes) }],
+      asyncAdmission: [],
       connections: { find: () => Promise.resolve(connection) },
     }
     const answer = await operationOf('create', to)(deps as never, to as never)

@@ -10,6 +10,7 @@ import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { Channel } from '@shiplog/events/bus/channel'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import type { ConnectionDeps } from './connections.ts'
+import type { Tunnels } from './tunnels.ts'
 
 export interface ProxyTarget {
   readonly scheme: 'http' | 'https'
@@ -83,8 +84,22 @@ function toPod({ tunnels }: ConnectionDeps, pod: Pod, scheme: 'http' | 'https', 
   const { nodeName } = pod.spec
   const address = pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP
   if (!address || !nodeName) throw new ApiError(badRequest('address not allowed'))
+  const target = { nodeName, namespace, name, uid, port }
+  return { scheme, host: hostAndPort(address, port), dial: (signal) => dialPod(tunnels, target, signal) }
+}
+
+export interface PodPort {
+  readonly nodeName: string
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly port: number
+}
+
+/** A connection to a port of a pod, made by the agent of its node. Rejects with what went wrong, in Go's words. */
+export function dialPod(tunnels: Tunnels, { nodeName, namespace, name, uid, port }: PodPort, signal: AbortSignal): Promise<Duplex> {
   const asked: TunnelRequest = { kind: 'connect', namespace, pod: name, uid, port }
-  return { scheme, host: hostAndPort(address, port), dial: (signal) => dial(tunnels.open(nodeName, asked, signal)) }
+  return dial(tunnels.open(nodeName, asked, signal))
 }
 
 async function findNode({ reader, tunnels }: ConnectionDeps, request: GatewayRequest): Promise<ProxyTarget> {

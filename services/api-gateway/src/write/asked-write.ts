@@ -4,6 +4,7 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest } from '@shiplog/api/status'
 import type { AdmissionAttributes } from '@shiplog/domain/admission'
+import type { DeleteCommand } from '@shiplog/domain/decider'
 import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { AdmissionNotes, AskedWrite, Reinvocation, ShownForm } from '@shiplog/domain/write/async-admission'
 import type { GatewayRequest } from '../request/gateway-request.ts'
@@ -13,13 +14,28 @@ export const askedWrite = (
   attributes: AdmissionAttributes,
   reinvocation: Reinvocation,
   notes: AdmissionNotes,
+  { command, form }: AskedOptions = {},
 ): AskedWrite => ({
   ...attributes,
   kind: request.kind,
-  options: optionsOf(request, attributes.operation),
-  form: (resource) => formOf(request, resource),
+  options: optionsOf(request, attributes.operation, command),
+  form: (resource) => form ?? formOf(request, resource),
   reinvocation,
   notes,
+})
+
+export interface AskedOptions {
+  /** Of a deletion. */
+  readonly command?: DeleteCommand
+  /** Of what is of one kind and version, whatever was asked for. */
+  readonly form?: ShownForm
+}
+
+/** A body that is of one kind and version: a Binding, an Eviction. */
+export const bodyForm = (group: string, version: string, kind: string): ShownForm => ({
+  ...{ group, version, kind },
+  show: (object) => object,
+  put: (draft, shown) => replaceContent(draft, shown as KubeObject),
 })
 
 const optionKinds: Readonly<Record<AdmissionAttributes['operation'], string>> = {
@@ -29,20 +45,29 @@ const optionKinds: Readonly<Record<AdmissionAttributes['operation'], string>> = 
   CONNECT: '',
 }
 
-function optionsOf({ query, body }: GatewayRequest, operation: AdmissionAttributes['operation']): JsonObject | undefined {
+function optionsOf(
+  { query }: GatewayRequest,
+  operation: AdmissionAttributes['operation'],
+  command: DeleteCommand | undefined,
+): JsonObject | undefined {
   const plain = optionKinds[operation]
   if (plain === '') return undefined
-  // A patch's media type is what tells it from an update.
-  const isPatch = operation === 'UPDATE' && (body?.contentType ?? '').includes('patch+')
   const named = ['fieldManager', 'fieldValidation'].filter((name) => query.get(name))
   return {
-    kind: isPatch ? 'PatchOptions' : plain,
+    // Upstream tells of a patch as of an update.
+    kind: plain,
     apiVersion: 'meta.k8s.io/v1',
     ...(query.has('dryRun') ? { dryRun: query.getAll('dryRun') } : {}),
     ...Object.fromEntries(named.map((name) => [name, query.get(name)])),
-    ...(query.get('force') === 'true' ? { force: true } : {}),
+    ...(command ? deleteOptions(command) : {}),
   }
 }
+
+const deleteOptions = ({ gracePeriodSeconds, propagationPolicy, preconditions }: DeleteCommand): JsonObject => ({
+  ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+  ...(preconditions === undefined ? {} : { preconditions }),
+  ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+})
 
 /** Puts another content into the same object: others hold it. */
 export function replaceContent(draft: KubeObject, content: KubeObject): void {
