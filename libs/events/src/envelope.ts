@@ -20,7 +20,7 @@ export interface Envelope {
   readonly basis?: number
   readonly decision?: string
   readonly traceparent?: string
-  /** What admission policies and webhooks changed, as JSON: libs/domain/src/write/async-admission.ts. */
+  /** What webhooks and admission policies changed of it, as JSON. */
   readonly admission?: string
 }
 

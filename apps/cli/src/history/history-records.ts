@@ -20,8 +20,8 @@ export interface Told {
   readonly deleted: boolean
   readonly cause?: number
   readonly basis?: number
-  /** Admission policies and webhooks that changed the object, and where. */
-  readonly changedBy?: ReturnType<typeof readChanges>
+  /** What webhooks and admission policies made of the request. */
+  readonly admission?: ReturnType<typeof readChanges>
 }
 
 /** Undefined for seals and guards. */
@@ -43,9 +43,16 @@ export function tell(kinds: SchemaRegistry, decoded: DecodedRecord): Told | unde
     deleted,
     ...(cause === undefined ? {} : { cause }),
     ...(basis === undefined ? {} : { basis }),
-    ...(admission === undefined ? {} : { changedBy: readChanges(admission) }),
+    ...(admission === undefined ? {} : { admission: readChanges(admission) }),
   }
 }
+
+/** `changed on the way by MutatingWebhookConfiguration/sidecars (inject.example.com): /spec/containers/-`. */
+export const admissionLines = ({ admission = [] }: Told): string[] =>
+  admission.map(({ by, name, paths, more }) => {
+    const where = [...paths, ...(more ? [`and ${more} more`] : [])].join(', ')
+    return `changed on the way by ${by} (${name}): ${where}`
+  })
 
 /** The object that a damaged record was about, as far as it is known. */
 export function ownerOf(kinds: SchemaRegistry, { subject }: DamagedRecord): string | undefined {
@@ -83,8 +90,7 @@ export function warnOfDamage(damages: readonly DamagedRecord[]): void {
 export const whoAndWhy = (told: Told, manager?: string): string =>
   `by ${told.actor}${manager && manager !== told.actor.replace(/^system:/, '') ? ` (${manager})` : ''}` +
   (told.cause === undefined ? '' : `, because of ${told.cause}`) +
-  (told.basis === undefined ? '' : `, decided at ${told.basis}`) +
-  (told.changedBy === undefined ? '' : `, changed by ${[...new Set(told.changedBy.map(({ by }) => by))].join(', ')}`)
+  (told.basis === undefined ? '' : `, decided at ${told.basis}`)
 
 /** A line on standard output; a reader that goes away ends the command in peace (ending.ts). */
 export function say(line: string): void {

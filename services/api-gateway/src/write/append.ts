@@ -39,8 +39,8 @@ export interface DecidedEvent {
   /** The guard by which a late replica loses. */
   readonly fence: readonly Append[]
   readonly basis: DecisionBasis
-  /** What admission policies and webhooks changed. */
-  readonly admission: string | undefined
+  /** What webhooks and policies changed, as the event's header has it. */
+  readonly admission?: string | undefined
 }
 
 /** An event that the log holds now, as clients see it. */

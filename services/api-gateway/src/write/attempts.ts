@@ -32,7 +32,8 @@ import type { SubjectState } from '../store/projection.ts'
 import type { Version } from '../store/version.ts'
 import { decideOnce, mattersOf } from '@shiplog/domain/write/rounds'
 import type { Stream, Streams } from '../store/streams.ts'
-import { askedWrite } from './asked-write.ts'
+import type { AskedOptions } from './asked-write.ts'
+import { askToMutate, askToValidate } from './asking.ts'
 import { append, type Appended, type Charged, type DecidedEvent } from './append.ts'
 import type { DecisionBasis } from './decision-basis.ts'
 import { alreadyStamped, stampFor } from './field-ownership.ts'
@@ -81,10 +82,10 @@ export async function attemptCreate(
   const draft = cloneJson(prepared.draft)
   const stamp = prepared.managed ? alreadyStamped : stampFor(request, undefined, write.context.nowMs)
   const { generated } = mutateCreate(write, draft, stamp)
+  const notes = createAdmissionNotes()
+  if (isAsked(target)) await mutateNamed(write, target, draft, generated, notes)
   const { name } = draft.metadata
   const attributes = attributesOf(write, 'CREATE', name, draft, undefined)
-  const notes = createAdmissionNotes()
-  if (isAsked(target)) await mutateAsync(write, target, attributes, notes)
   const subject = subjectOf(request.resource, request.namespace, name)
   const isTaken = basis.current(groupResource, request.namespace, name) !== undefined
   const tombstone = basis.tombstone(subject)
@@ -160,19 +161,18 @@ export async function attemptDelete(
   if (!version) throw new ApiError(notFound(resource, name))
   const write = { ...writeOf(deps, target, basis), dryRun: command.dryRun }
   const { before } = beforeOf(request, version)
-  const decided = settleDelete(write, before, command)
   const attributes = attributesOf(write, 'DELETE', name, undefined, before)
   const notes = createAdmissionNotes()
-  // There is nothing to change, but who may change may refuse.
-  if (isAsked(target)) await mutateAsync(write, target, attributes, notes)
-  const later = isAsked(target) ? await validateAsync(target, attributes, notes) : []
+  if (isAsked(target)) await mutateAsync(write, target, attributes, notes, { command })
+  const decided = settleDelete(write, before, command)
+  const later = isAsked(target) ? await validateAsync(target, attributes, notes, { command }) : []
   const warnings = [...decided.warnings, ...later]
   if (!decided.event) return { stored: false, result: { code: 200, object: before, sequence: 0, warnings } }
   if (command.dryRun)
     return { stored: false, result: deletionAnswer(target, before, decided, version.sequence, warnings) }
   const subject = subjectOf(resource, namespace, name)
   const fence = fenceOf(request, name, basis)
-  const appended = await store(deps, target, basis, { subject, decided, expected: version, fence, notes })
+  const appended = await store(deps, target, basis, { subject, decided, expected: version, fence })
   if (!appended) return 'raced'
   return { stored: true, result: deletionAnswer(target, before, decided, appended.sequence, warnings, appended) }
 }
@@ -211,38 +211,42 @@ const isAsked = ({ asyncAdmission }: Target): boolean => asyncAdmission.length >
 export const waitsForOthers = ({ asyncAdmission }: Target): boolean => asyncAdmission.some((plugin) => !plugin.inPlace)
 
 /** All who may change the draft, one after another; once more when one of them asks for it. */
-async function mutateAsync(
+function mutateAsync(
   write: Write,
   target: Target,
   attributes: AdmissionAttributes,
   notes: AdmissionNotes,
+  options: AskedOptions = {},
 ): Promise<void> {
-  const memory = new Map<string, unknown>()
-  for (const isSecond of [false, true]) {
-    let isWanted = false
-    const reinvocation = { isSecond, memory, request: () => void (isWanted = true) }
-    const asked = askedWrite(target.request, attributes, reinvocation, notes)
-    for (const plugin of target.asyncAdmission) await plugin.mutate?.(asked)
+  const setDefaults = (): void => void (attributes.object && target.kind.strategy.setDefaults?.(attributes.object))
+  return askToMutate(target, attributes, notes, options, {
     // What others filled in may ask for defaults of its own.
-    if (attributes.object) target.kind.strategy.setDefaults?.(attributes.object)
-    if (isSecond || !isWanted) return
-    admitAgain(write, attributes)
-  }
+    after: setDefaults,
+    again: () => admitAgain(write, attributes),
+  })
 }
 
-async function validateAsync(
-  { asyncAdmission, request }: Target,
+/** A name that was made up is not told yet, as upstream, and is kept unless somebody gives another. */
+async function mutateNamed(
+  write: Write,
+  target: Target,
+  draft: KubeObject,
+  generated: boolean,
+  notes: AdmissionNotes,
+): Promise<void> {
+  const { name } = draft.metadata
+  if (generated) delete (draft.metadata as { name?: string }).name
+  await mutateAsync(write, target, attributesOf(write, 'CREATE', generated ? '' : name, draft, undefined), notes)
+  draft.metadata.name ||= name
+}
+
+function validateAsync(
+  target: Target,
   attributes: AdmissionAttributes,
   notes: AdmissionNotes,
+  options: AskedOptions = {},
 ): Promise<readonly string[]> {
-  const asked = askedWrite(request, attributes, { isSecond: false, memory: new Map(), request: () => undefined }, notes)
-  const warnings: string[] = []
-  try {
-    for (const plugin of asyncAdmission) warnings.push(...((await plugin.validate?.(asked)) ?? []))
-  } finally {
-    for (const [key, value] of notes.annotations) request.annotate?.(key, value)
-  }
-  return [...notes.warnings, ...warnings]
+  return askToValidate(target, attributes, notes, options)
 }
 
 function store(
@@ -251,15 +255,15 @@ function store(
   basis: DecisionBasis,
   {
     decided,
-    fence = [],
     notes,
+    fence = [],
     ...rest
   }: {
     readonly subject: string
     readonly decided: DecidedWrite
     readonly expected: SubjectState
     readonly fence?: readonly Append[]
-    readonly notes: AdmissionNotes
+    readonly notes?: AdmissionNotes
   },
 ): Promise<Appended | undefined> {
   const charged = decided.charges.flatMap(
@@ -275,7 +279,7 @@ function store(
     event: decided.event!,
     allocation: decided.allocation,
     charged,
-    admission: changesText(notes.changes),
+    admission: notes && changesText(notes.changes),
   }
   return append(streams, stream, event)
 }
