@@ -20,6 +20,8 @@ export interface Envelope {
   readonly basis?: number
   readonly decision?: string
   readonly traceparent?: string
+  /** What webhooks and admission policies changed of it, as JSON. */
+  readonly admission?: string
 }
 
 export const header = {
@@ -33,6 +35,7 @@ export const header = {
   basis: 'Shiplog-Basis',
   decision: 'Shiplog-Decision',
   traceparent: 'traceparent',
+  admission: 'Shiplog-Admission',
   /** `<batch id> <i> <n>`: member i (from 1) of n. Readers treat a batch as one. */
   batch: 'Shiplog-Batch',
   /** Checksum of this event, chained to the object's previous event; see checksum.ts. */
@@ -64,6 +67,7 @@ export function encodeEnvelope(envelope: Envelope): Record<string, string> {
   if (envelope.basis !== undefined) headers[header.basis] = String(envelope.basis)
   if (envelope.decision !== undefined) headers[header.decision] = encodeValue(envelope.decision)
   if (envelope.traceparent !== undefined) headers[header.traceparent] = encodeValue(envelope.traceparent)
+  if (envelope.admission !== undefined) headers[header.admission] = encodeValue(envelope.admission)
   return headers
 }
 
@@ -73,6 +77,7 @@ export function decodeEnvelope(headers: Headers): Envelope {
   const basis = number(header.basis)
   const decision = headers[header.decision]
   const traceparent = headers[header.traceparent]
+  const admission = headers[header.admission]
   return {
     type: headers[header.type] ?? '',
     schema: number(header.schema) ?? 1,
@@ -84,6 +89,7 @@ export function decodeEnvelope(headers: Headers): Envelope {
     ...(basis === undefined ? {} : { basis }),
     ...(decision === undefined ? {} : { decision: decodeValue(decision) }),
     ...(traceparent === undefined ? {} : { traceparent: decodeValue(traceparent) }),
+    ...(admission === undefined ? {} : { admission: decodeValue(admission) }),
   }
 }
 

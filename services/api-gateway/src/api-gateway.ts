@@ -51,10 +51,6 @@ import { createPermissionAnswers } from './policies/permission-answers.ts'
 import { createPolicyMetrics } from './policies/policy-metrics.ts'
 import { createValidatingPolicies } from './policies/validating-policies.ts'
 import { createFairness } from './fairness/fairness.ts'
-import { createServiceDialer } from './webhooks/service-dialer.ts'
-import { createWebhookAdmission } from './webhooks/webhook-admission.ts'
-import { createWebhookClient } from './webhooks/webhook-client.ts'
-import { createWebhookMetrics } from './webhooks/webhook-metrics.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { storeSamples } from './store/store-samples.ts'
@@ -77,6 +73,10 @@ import { createWatchSource } from './read/watch-source.ts'
 import { createPodLogSource } from './streaming/pod-logs.ts'
 import { probeLog } from './write/log-probe.ts'
 import { createSchedulingAttempts } from './write/scheduling-attempts.ts'
+import { createServiceDialer } from './webhooks/service-dialer.ts'
+import { createWebhookAdmission } from './webhooks/webhook-admission.ts'
+import { createWebhookClient } from './webhooks/webhook-client.ts'
+import { createWebhookMetrics } from './webhooks/webhook-metrics.ts'
 import { createWriter } from './write/writer.ts'
 
 export interface ApiGatewayDeps {
@@ -217,24 +217,22 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const longChecks = createLongChecks({ clock })
   /** Ends what was begun for clients and has no end of its own. */
   const closing = new AbortController()
-  const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
-  const webhookClient = createWebhookClient({
-    dialer: createServiceDialer({ view, tunnels, integer: (below) => ids.integer(below) }),
-    clock,
-  })
-  const webhooks = createWebhookAdmission({
-    ...{ view, ids, logger, nowMs, client: webhookClient, stopped: closing.signal },
-    catalogue: () => kinds.current,
-    caughtUp: () => streams.events.projection.barrier(),
-    makeLongCheck: longChecks.make,
-    metrics: createWebhookMetrics(metrics),
-  })
   const policyDeps = {
     ...{ view, streams, nowMs, inPlace: true },
     catalogue: () => kinds.current,
     makeLongCheck: longChecks.make,
     ask: createPermissionAnswers(authorizer),
   }
+  const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
+  const webhookClient = createWebhookClient({
+    dialer: createServiceDialer({ view, tunnels, integer: (below) => ids.integer(below) }),
+    clock,
+  })
+  const webhooks = createWebhookAdmission({
+    ...{ ...policyDeps, client: webhookClient, ids, logger, stopped: closing.signal },
+    metrics: createWebhookMetrics(metrics),
+    caughtUp: () => streams.events.projection.barrier(),
+  })
   // In upstream's order; quotas are charged after all of them (write/attempts.ts).
   const asyncAdmission = [
     createMutatingPolicies({ ...policyDeps, metrics: createPolicyMetrics(metrics, 'mutating') }),
@@ -354,9 +352,9 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       ownWork.dispose()
       hub.close()
       closing.abort()
-      webhookClient.close()
       if (server) await Promise.race([server.close(), clock.sleep(closeTimeoutMs)])
       stopping.abort()
+      webhookClient.close()
       await longChecks.close()
       await auditor?.close()
     },

@@ -46,14 +46,14 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, metrics, replica, 
   return { service }
 })
 
-/** `SHIPLOG_AUDIT_POLICY_FILE` is `--audit-policy-file`. */
-const flagsFromEnvironment = (env: Environment): ServerFlags =>
-  Object.fromEntries(
-    serverFlags.flatMap(([name]) => {
-      const value = env.optional(variableName(name))
-      return value === undefined ? [] : [[optionName(name), value]]
-    }),
-  )
+/** `SHIPLOG_AUDIT_POLICY_FILE` is `--audit-policy-file`. A function: it is called before this line is reached. */
+function flagsFromEnvironment(env: Environment): ServerFlags {
+  const given = serverFlags.flatMap(([name]) => {
+    const value = env.optional(variableName(name))
+    return value === undefined ? [] : [[optionName(name), value]]
+  })
+  return Object.fromEntries(given)
+}
 
 /** The directory of the dashboard's built files: named, or beside a bundle; without either there is no /dashboard. */
 function dashboardFromEnvironment(env: Environment): (() => Promise<string>) | undefined {

@@ -4,6 +4,7 @@ import { Agent, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ApiGateway, type ApiGatewayDeps, createApiGateway } from '@shiplog/api-gateway/api-gateway'
+import type { ClusterLog } from '@shiplog/events/event-log'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { systemClock as clock } from '@shiplog/runtime/clock'
 import { systemIds as ids } from '@shiplog/runtime/ids'
@@ -26,6 +27,7 @@ export interface HttpsAsked {
 }
 
 export interface HttpsGateway extends AsyncDisposable {
+  readonly log: ClusterLog
   readonly gateway: ApiGateway
   ask(path: string, asked?: HttpsAsked): Promise<HttpsAnswer>
 }
@@ -78,6 +80,7 @@ export async function startHttpsGateway(deps: Partial<ApiGatewayDeps> = {}): Pro
     return promise
   }
   return {
+    log,
     gateway,
     ask,
     async [Symbol.asyncDispose]() {

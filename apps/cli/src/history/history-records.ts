@@ -1,4 +1,5 @@
 // Records as people read them: who did what to which object, when, and because of what.
+import { readChanges } from '@shiplog/domain/write/async-admission'
 import { decodeEnvelope } from '@shiplog/events/envelope'
 import { addressOf } from '@shiplog/feed/history/past-records'
 import { type DamagedRecord, type DecodedRecord, endsObject, isObjectRecord } from '@shiplog/feed/record-codec'
@@ -19,6 +20,8 @@ export interface Told {
   readonly deleted: boolean
   readonly cause?: number
   readonly basis?: number
+  /** What webhooks and admission policies made of the request. */
+  readonly admission?: ReturnType<typeof readChanges>
 }
 
 /** Undefined for seals and guards. */
@@ -26,7 +29,7 @@ export function tell(kinds: SchemaRegistry, decoded: DecodedRecord): Told | unde
   const { record } = decoded
   const address = addressOf(record.subject)
   if (!address) return undefined
-  const { type, actor, requestId, previous, cause, basis } = decodeEnvelope(record.headers)
+  const { type, actor, requestId, previous, cause, basis, admission } = decodeEnvelope(record.headers)
   const deleted = isObjectRecord(decoded) && endsObject(decoded)
   return {
     sequence: record.sequence,
@@ -40,8 +43,16 @@ export function tell(kinds: SchemaRegistry, decoded: DecodedRecord): Told | unde
     deleted,
     ...(cause === undefined ? {} : { cause }),
     ...(basis === undefined ? {} : { basis }),
+    ...(admission === undefined ? {} : { admission: readChanges(admission) }),
   }
 }
+
+/** `changed on the way by MutatingWebhookConfiguration/sidecars (inject.example.com): /spec/containers/-`. */
+export const admissionLines = ({ admission = [] }: Told): string[] =>
+  admission.map(({ by, name, paths, more }) => {
+    const where = [...paths, ...(more ? [`and ${more} more`] : [])].join(', ')
+    return `changed on the way by ${by} (${name}): ${where}`
+  })
 
 /** The object that a damaged record was about, as far as it is known. */
 export function ownerOf(kinds: SchemaRegistry, { subject }: DamagedRecord): string | undefined {

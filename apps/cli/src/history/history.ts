@@ -4,7 +4,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { changeLine, fieldChanges, managerOf, withoutSecrets } from '@shiplog/feed/history/field-changes'
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
 import { contentOf, isDamaged } from '@shiplog/feed/history/past-records'
-import { damageJson, damageLine, say, tell, warnOfDamage, whoAndWhy } from './history-records.ts'
+import { admissionLines, damageJson, damageLine, say, tell, warnOfDamage, whoAndWhy } from './history-records.ts'
 import { type SourceOptions, withHistory } from './history-source.ts'
 import { kindsOf } from './history-kinds.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
@@ -62,6 +62,7 @@ export async function history(text: string, options: HistoryOptions): Promise<nu
         }
         if (isNew) say(`${lives === 1 ? '' : '\n'}${told.object}${inNamespace(told.namespace)}, uid ${uid}`)
         say(`\n${told.sequence}  ${told.time}  ${told.type}\n    ${whoAndWhy(told, manager)}`)
+        for (const line of admissionLines(told)) say(`    ${line}`)
         const max = options.allFields ? changes.length : fieldsShownMax
         for (const change of changes.slice(0, max)) say(`    ${changeLine(change)}`)
         if (changes.length > max) say(`    … and ${changes.length - max} more fields (--all-fields shows them)`)

@@ -43,3 +43,12 @@ test('decisions of controllers are told from those of schedulers', () => {
   expect(decidedBy('{"scheduler":"default-scheduler","node":"n"}')).toBeUndefined()
   expect(decidedBy(undefined)).toBeUndefined()
 })
+
+test('who changed it on the way is named', () => {
+  const by = 'MutatingWebhookConfiguration/sidecars'
+  const admission = [{ by, name: 'inject.example.com', paths: ['/spec/containers/-'], more: 2 }]
+  expect(linesOf(reason(12, 'PodCreated', 'pod/a', { actor: 'me', admission }), []).slice(1)).toEqual([
+    '    by me',
+    `    changed on the way by ${by} (inject.example.com): /spec/containers/-, and 2 more`,
+  ])
+})

@@ -7,7 +7,7 @@ import { decodeEnvelope } from '@shiplog/events/envelope'
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
 import { kindsOf } from './history-kinds.ts'
 import { contentOf, isDamaged } from '@shiplog/feed/history/past-records'
-import { damageJson, damageLine, say, tell, type Told, warnOfDamage } from './history-records.ts'
+import { admissionLines, damageJson, damageLine, say, tell, type Told, warnOfDamage } from './history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from './history-source.ts'
 import { sequenceOf, targetOf } from './history-target.ts'
 
@@ -124,6 +124,7 @@ export function linesOf(reason: Reason, chain: readonly Reason[]): string[] {
   return [
     `\n${sequence}  ${time}  ${type}`,
     `    ${whoOf(reason)}${basis === undefined ? '' : `, decided at ${basis}`}`,
+    ...admissionLines(reason).map((line) => `    ${line}`),
     ...(decided?.observed ? [`    observed ${shown(decided.observed)}`] : []),
     ...(decided?.memory ? [`    remembered ${shown(decided.memory)}`] : []),
     ...(decided?.tooLong === undefined ? [] : [`    what it observed had ${decided.tooLong} characters and is not recorded`]),

@@ -5,7 +5,6 @@ import type {
 } from '@shiplog/api/generated/types/admissionregistration-v1'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { compileLabelSelector, type CompiledSelector } from '@shiplog/api/selectors'
-import { compileConditions, type Conditions } from './match-conditions.ts'
 
 export type HookType = 'admit' | 'validating'
 
@@ -17,8 +16,6 @@ export interface Hook {
   readonly webhook: MutatingWebhook
   readonly namespaceSelector: CompiledSelector
   readonly objectSelector: CompiledSelector
-  /** Compiled with the first request that they are asked about. */
-  conditions(): Conditions
 }
 
 /** By configuration: what is compiled of one is kept as long as it stays as it is. */
@@ -33,12 +30,11 @@ export const hooksOf = (configurations: readonly KubeObject[], type: HookType): 
   })
 
 function readHooks(object: KubeObject, type: HookType): readonly Hook[] {
-  const { metadata, webhooks = [] } = object as unknown as MutatingWebhookConfiguration
+  const { metadata, webhooks } = object as unknown as MutatingWebhookConfiguration
   const seen = new Map<string, number>()
-  return webhooks.map((webhook) => {
+  return (webhooks ?? []).map((webhook) => {
     const count = seen.get(webhook.name) ?? 0
     seen.set(webhook.name, count + 1)
-    let conditions: Conditions | undefined
     return {
       id: `${metadata.name}/${webhook.name}/${count}`,
       type,
@@ -46,7 +42,6 @@ function readHooks(object: KubeObject, type: HookType): readonly Hook[] {
       webhook,
       namespaceSelector: compileLabelSelector(webhook.namespaceSelector ?? {}),
       objectSelector: compileLabelSelector(webhook.objectSelector ?? {}),
-      conditions: () => (conditions ??= compileConditions(webhook.matchConditions ?? [])),
     }
   })
 }

@@ -2,12 +2,10 @@
 // stages of a write makes such judgements: tests in place; the gateway in the turn of the request where they fit into it
 // (libs/cel/src/meter.ts), and on another thread where they do not.
 import { inTurn } from '@shiplog/cel/meter'
-import type { MatchCondition } from '@shiplog/api/generated/types/admissionregistration-v1'
 import type { CustomResourceSubresourceScale, JSONSchemaProps } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { StatusCause } from '@shiplog/api/status'
 import type { PolicyQuestion } from '../policy/evaluate-policy.ts'
-import type { ConditionVariables } from './conditions-check.ts'
 import type { KnownAnswers } from './policy-check.ts'
 
 /** All that the judgement depends on, as JSON. */
@@ -27,12 +25,6 @@ export type LongCheckInput =
       readonly groupResource: string
       readonly object: KubeObject
       readonly before?: KubeObject | undefined
-    }
-  | {
-      /** Match conditions of a webhook (conditions-check.ts). */
-      readonly of: 'conditions'
-      readonly conditions: readonly MatchCondition[]
-      readonly variables: ConditionVariables
     }
   | {
       /** A question to an admission policy (policy-check.ts). */

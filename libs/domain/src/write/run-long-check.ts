@@ -3,7 +3,6 @@ import type { JSONSchemaProps } from '@shiplog/api/generated/types/apiextensions
 import type { StatusCause } from '@shiplog/api/status'
 import { customSchema, type CustomSchema } from '../custom-resource/custom-schema.ts'
 import { strategyFor } from '../strategies.ts'
-import { runConditionsCheck } from './conditions-check.ts'
 import type { LongCheckInput } from './long-check.ts'
 import { runPolicyCheck } from './policy-check.ts'
 
@@ -21,8 +20,6 @@ export const runLongCheck = (input: LongCheckInput): readonly StatusCause[] => {
       return schemaOf(input.schema).validate(input.object, input)
     case 'built-in':
       return strategyFor(input.groupResource).validate?.(input.object, input.before) ?? []
-    case 'conditions':
-      return runConditionsCheck(input)
     case 'policy':
       return runPolicyCheck(input)
   }

@@ -1,11 +1,12 @@
 // Binds a pod to a node: `pods/<name>/binding`, or the old `bindings` collection.
 import { cloneJson } from '@shiplog/api/clone-json'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { success } from '@shiplog/api/status'
 import { applyBinding } from '@shiplog/domain/subresources/binding'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { type Answer, statusAnswer } from './answer.ts'
-import { aimedAt, checkBodyOf, type OperationDeps } from './operation.ts'
+import { bodyForm } from '../write/asked-write.ts'
+import { admitBody, aimedAt, checkBodyOf, type OperationDeps } from './operation.ts'
 
 export const bindPod = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> => {
   const binding = decodeBinding(deps, request)
@@ -22,14 +23,19 @@ const decodeBinding = ({ bodies }: OperationDeps, request: GatewayRequest): Json
   bodies.decode(request, 'io.k8s.api.core.v1.Binding', { kind: 'Binding', apiVersion: 'v1' }).object
 
 async function bind(
-  { writer, nowMs }: OperationDeps,
+  deps: OperationDeps,
   request: GatewayRequest,
   binding: JsonObject,
   podName: string,
 ): Promise<Answer> {
   checkBodyOf('Binding', binding, { namespace: request.namespace, name: podName })
+  const { writer, nowMs } = deps
+  const warnings = await admitBody(deps, { ...request, name: podName }, 'CREATE', {
+    object: binding as KubeObject,
+    form: bodyForm('', 'v1', 'Binding'),
+  })
   const outcome = await writer.modify(
-    { ...aimedAt(request, ['', 'v1', 'pods']), name: podName, subresource: 'binding' },
+    { ...aimedAt({ ...request, admitted: true as const }, ['', 'v1', 'pods']), name: podName, subresource: 'binding' },
     (before) => {
       const draft = cloneJson(before)
       applyBinding(draft, binding, { nowMs: nowMs() })
@@ -37,5 +43,5 @@ async function bind(
     },
     { code: 201 },
   )
-  return statusAnswer(201, success(201), outcome.sequence)
+  return statusAnswer(201, success(201), outcome.sequence, [...warnings, ...outcome.warnings])
 }

@@ -6,7 +6,8 @@ import { items } from '@shiplog/domain/fields'
 import { budgetsOf, chargeBudget, checkEviction, markEvicted } from '@shiplog/domain/subresources/eviction'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { type Answer, statusAnswer } from './answer.ts'
-import { admitSubresource, aimedAt, checkBodyOf, type OperationDeps, readObject } from './operation.ts'
+import { bodyForm } from '../write/asked-write.ts'
+import { admitBody, aimedAt, checkBodyOf, type OperationDeps, readObject } from './operation.ts'
 
 /** The deletion that an eviction comes to: its options are decoded already. */
 interface Deletion extends GatewayRequest {
@@ -20,7 +21,8 @@ export async function evictPod(deps: OperationDeps, request: GatewayRequest): Pr
     alsoVersions: ['policy/v1beta1'],
   })
   checkBodyOf('Eviction', eviction, request)
-  await admitSubresource(deps, request, 'CREATE', eviction as KubeObject)
+  const asked = { object: eviction as KubeObject, form: bodyForm('policy', 'v1', 'Eviction') }
+  const warnings = await admitBody(deps, request, 'CREATE', asked)
   const deletion = deletionOf(request, (eviction['deleteOptions'] ?? {}) as JsonObject)
   const victim = (await readObject(deps, request)).parse()
   const budgets = deps.view.list('poddisruptionbudgets.policy', request.namespace)
@@ -28,7 +30,7 @@ export async function evictPod(deps: OperationDeps, request: GatewayRequest): Pr
   if (refusal) throw new ApiError(refusal)
   if (!isDryRun(deletion)) for (const budget of budgetsOf(victim, budgets)) await charge(deps, request, victim, budget)
   const outcome = await deps.writer.delete(isDryRun(deletion) ? deletion : await markDisruption(deps, deletion))
-  return statusAnswer(201, success(201), outcome.sequence)
+  return statusAnswer(201, success(201), outcome.sequence, [...warnings, ...outcome.warnings])
 }
 
 /** Its options are those of the body; dryRun from there or from the query. */
@@ -42,7 +44,8 @@ export function deletionOf(request: GatewayRequest, options: JsonObject): Deleti
       ),
     )
   const value = { ...options, ...(written.length > 0 ? {} : { dryRun: asked }) }
-  return { ...request, subresource: '', body: { value, contentType: 'application/json' } }
+  // Who has a say in evictions was asked already.
+  return { ...request, admitted: true, subresource: '', body: { value, contentType: 'application/json' } }
 }
 
 const isDryRun = ({ body }: Deletion): boolean => (body.value['dryRun'] as string[]).length > 0
@@ -73,7 +76,7 @@ async function charge(
   victim: KubeObject,
   budget: KubeObject,
 ): Promise<void> {
-  const charge = aimedAt(request, ['policy', 'v1', 'poddisruptionbudgets'])
+  const charge = aimedAt({ ...request, admitted: true as const }, ['policy', 'v1', 'poddisruptionbudgets'])
   const { name } = budget.metadata
   await writer.modify({ ...charge, name, subresource: 'status', body: undefined }, (before) => {
     const refusal = checkEviction(victim, [before])

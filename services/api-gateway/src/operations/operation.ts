@@ -3,9 +3,9 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, notFound, routeNotFound } from '@shiplog/api/status'
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionView } from '@shiplog/domain/admission'
+import { type AsyncAdmissionPlugin, createAdmissionNotes, type ShownForm } from '@shiplog/domain/write/async-admission'
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { checkNamespace } from '@shiplog/domain/decider'
-import { type AsyncAdmissionPlugin, createAdmissionNotes } from '@shiplog/domain/write/async-admission'
 import type { ServiceAccountTokens } from '../access/service-account-tokens.ts'
 import { nodeMetrics, podMetrics } from '../metrics/metrics-objects.ts'
 import type { UsageSource } from '../metrics/usage-store.ts'
@@ -18,8 +18,8 @@ import type { Kinds } from '../store/kinds.ts'
 import type { Version } from '../store/version.ts'
 import type { Connections } from '../streaming/connections.ts'
 import type { PodLogSource } from '../streaming/pod-logs.ts'
-import { askedWrite } from '../write/asked-write.ts'
-import type { Writer } from '../write/writer.ts'
+import { askToMutate, askToValidate } from '../write/asking.ts'
+import { othersFor, type Writer } from '../write/writer.ts'
 import type { Answer } from './answer.ts'
 import { componentStatuses } from './component-statuses.ts'
 import type { ReviewDeps } from './reviews.ts'
@@ -97,24 +97,27 @@ export function checkBodyOf(kind: string, body: JsonObject, { namespace, name }:
   if ((metadata.name ?? '') !== name) throw new ApiError(badRequest(`name in URL does not match name in ${kind} object`))
 }
 
-/** Asks admission about a subresource that is no write of the stored object itself. Throws ApiError. */
-export async function admitSubresource(
+/**
+ * Asks admission about what is no write of the stored object itself: a Binding, an Eviction, a connection. Gives the warnings of
+ * those who were asked; `object` is changed by them. Throws ApiError.
+ */
+export async function admitBody(
   { admission, asyncAdmission, view }: OperationDeps,
   request: GatewayRequest,
   operation: AdmissionAttributes['operation'],
-  object: KubeObject,
-): Promise<void> {
-  const { kind, resource, subresource, namespace, name, user, query } = request
+  body: { readonly object: KubeObject | undefined; readonly form: ShownForm },
+): Promise<readonly string[]> {
+  const { resource, subresource, namespace, name, user, query } = request
+  const { object, form } = body
   const attributes: AdmissionAttributes = {
     ...{ operation, group: resource.group, resource: resource.resource, subresource, namespace, name, user },
     ...{ object, before: undefined, dryRun: query.has('dryRun') },
   }
-  const asking = asyncAdmission.filter((plugin) => plugin.handles({ ...attributes, kind }))
-  const reinvocation = { isSecond: false, memory: new Map(), request: () => undefined }
-  const asked = asking.length > 0 ? askedWrite(request, attributes, reinvocation, createAdmissionNotes()) : undefined
-  if (asked) for (const plugin of asking) await plugin.mutate?.(asked)
+  const notes = createAdmissionNotes()
+  const asked = { request, asyncAdmission: othersFor(asyncAdmission, request, operation) }
+  const nothing = (): void => undefined
+  if (asked.asyncAdmission.length > 0) await askToMutate(asked, attributes, notes, { form }, { after: nothing, again: nothing })
   for (const plugin of admission) plugin.validate?.(attributes, view)
-  if (!asked) return
-  for (const plugin of asking) await plugin.validate?.(asked)
-  for (const [key, value] of asked.notes.annotations) request.annotate?.(key, value)
+  if (asked.asyncAdmission.length > 0) await askToValidate(asked, attributes, notes, { form })
+  return notes.warnings
 }

@@ -1,5 +1,6 @@
 // The table of operations: what can be done to which resource and subresource, and the one dispatch that HTTP, the bus and
 // callers of this process share. Who asks, and whether they may, is known by then (access/resource-access.ts).
+import type { KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { apiVersionOf } from '@shiplog/api/schema/schema'
 import { ApiError, methodNotAllowed, notFound, routeNotFound, type Status } from '@shiplog/api/status'
@@ -19,10 +20,11 @@ import {
   updateObject,
   watchObjects,
 } from './objects.ts'
-import { connectOptions } from './connect-options.ts'
-import { admitSubresource, type Operation, type OperationDeps } from './operation.ts'
+import { connectOptions, withConnectOptions } from './connect-options.ts'
+import { admitBody, type Operation, type OperationDeps } from './operation.ts'
 import { answerReview } from './reviews.ts'
 import { requestToken } from './token-request.ts'
+import { bodyForm } from '../write/asked-write.ts'
 import { getScale, patchScale, updateScale } from './scale.ts'
 
 export interface Operations {
@@ -34,12 +36,15 @@ export interface Operations {
   readonly nowMs: () => number
 }
 
-const review: Operation = async ({ bodies, reviews }, request) => {
+const review: Operation = async (deps, request) => {
+  const { bodies, reviews } = deps
   const { resource, user, namespace } = request
   const what = { kind: resource.kind, apiVersion: apiVersionOf(resource.group, resource.version) }
   const { object, warnings } = bodies.decode(request, resource.definition, what)
+  const form = bodyForm(resource.group, resource.version, resource.kind)
+  const told = await admitBody(deps, request, 'CREATE', { object: object as KubeObject, form })
   const answered = await answerReview(resource.resource, object, user, namespace, reviews)
-  return statusAnswer(201, answered, 0, warnings)
+  return statusAnswer(201, answered, 0, [...warnings, ...told])
 }
 
 const podLog: Operation = async ({ podLogs }, request) => ({
@@ -49,8 +54,12 @@ const podLog: Operation = async ({ podLogs }, request) => ({
 
 /** Asks who may connect to it, as to write: what runs is changed by it. */
 const connect: Operation = async (deps, request) => {
-  await admitSubresource(deps, request, 'CONNECT', connectOptions(request))
-  return { kind: 'connection', connection: await deps.connections.find(request) }
+  const options = connectOptions(request)
+  const asked = JSON.stringify(options.object)
+  await admitBody(deps, request, 'CONNECT', options)
+  const isChanged = JSON.stringify(options.object) !== asked
+  const connection = await deps.connections.find(isChanged ? withConnectOptions(request, options.object) : request)
+  return { kind: 'connection', connection }
 }
 
 type Row = Readonly<Partial<Record<Verb, Operation>>>

@@ -16,7 +16,8 @@ import type { ServiceAccountTokens } from '../access/service-account-tokens.ts'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { parseResourceVersion } from '../request/list-options.ts'
 import { type Answer, statusAnswer } from './answer.ts'
-import { admitSubresource, type OperationDeps, readObject } from './operation.ts'
+import { bodyForm } from '../write/asked-write.ts'
+import { admitBody, type OperationDeps, readObject } from './operation.ts'
 
 const group = 'authentication.k8s.io'
 const kind = 'TokenRequest'
@@ -31,7 +32,8 @@ export async function requestToken(deps: OperationDeps, request: GatewayRequest)
   const decoded = deps.bodies.decode(request, 'io.k8s.api.authentication.v1.TokenRequest', what)
   const asked = decoded.object as unknown as TokenRequest
   // What was asked, before anything is filled in: an audience that is not named is the API server's own.
-  await admitSubresource(deps, request, 'CREATE', decoded.object as KubeObject)
+  const form = bodyForm(group, 'v1', kind)
+  const told = await admitBody(deps, request, 'CREATE', { object: decoded.object as KubeObject, form })
   checkName(asked, request)
   const account = (await readObject(deps, { ...request, subresource: '' })).parse()
   const nowMs = deps.nowMs()
@@ -42,7 +44,7 @@ export async function requestToken(deps: OperationDeps, request: GatewayRequest)
   const token = tokens.issue({ ...content, ...lifeOf(tokens, bound, expirationSeconds, body.spec.audiences!) })
   const expirationTimestamp = timestampOf(nowMs + expirationSeconds * 1_000)
   const answer = { ...body, status: { token, expirationTimestamp } }
-  return statusAnswer(201, answer, 0, [...decoded.warnings, ...warnings])
+  return statusAnswer(201, answer, 0, [...decoded.warnings, ...told, ...warnings])
 }
 
 /** What the body says of the account is what the URL says, or nothing. */

@@ -43,6 +43,8 @@ export interface GatewayRequest {
   readonly provenance: Provenance
   /** Create only: refuse a name that an object had before (see ApiRequest.onlyNew). */
   readonly onlyNew?: boolean
+  /** The consequence of a request about which webhooks and policies were asked: they are not asked again. */
+  readonly admitted?: true
   /** Deletions and bindings: not after another round of the same matter (see ApiRequest.once). */
   readonly once?: Once
 }

@@ -48,7 +48,8 @@ export interface ShownObjects {
 }
 
 export async function showObjects({ object, before }: AskedWrite, { form }: Invocation): Promise<ShownObjects> {
-  return { object: object && (await form.show(object)), oldObject: before && (await form.show(before)) }
+  // A copy: what a webhook makes of the draft is compared with what it was shown.
+  return { object: object && { ...(await form.show(object)) }, oldObject: before && (await form.show(before)) }
 }
 
 /** The answer of a webhook that allows the write. Throws Refused, CallFailed, or ApiError. */

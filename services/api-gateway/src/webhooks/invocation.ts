@@ -1,27 +1,22 @@
 // Whether a webhook is asked about a write, and in which version: namespace and object selectors, rules, match conditions, in
 // upstream's order (k8s.io/apiserver/pkg/admission/plugin/webhook/generic).
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { groupResourceOf, type ResourceInfo } from '@shiplog/api/schema/schema'
+import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, forbidden, notFound } from '@shiplog/api/status'
-import { inTurn } from '@shiplog/cel/meter'
-import type { AdmissionView } from '@shiplog/domain/admission'
-import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { Hook } from '@shiplog/domain/webhook/hooks'
-import { aggregated, type Matched } from '@shiplog/domain/webhook/match-conditions'
-import { namespaceOf, requestOf } from '@shiplog/domain/webhook/review'
+import type { PolicySpec } from '@shiplog/domain/policy/compiled-policy'
+import { namespaceOf } from '@shiplog/domain/webhook/review'
 import { invokedFor } from '@shiplog/domain/webhook/rules'
 import type { AdmissionAim, AskedWrite, ShownForm } from '@shiplog/domain/write/async-admission'
-import { conditionsCheck, readMatched } from '@shiplog/domain/write/conditions-check'
-import type { AttemptDeps } from '../write/attempts.ts'
+import { answerOf, type PolicyAnswerDeps } from '../policies/policy-answers.ts'
+import { equivalentsOf } from '../policies/policy-index.ts'
+import { inputsOf } from '../policies/policy-invocations.ts'
+import type { ParamDeps } from '../policies/policy-params.ts'
 import type { Counted, WebhookMetrics } from './webhook-metrics.ts'
 
-export interface InvocationDeps {
-  readonly view: AdmissionView
-  /** The kinds that there are now. */
-  readonly catalogue: () => Catalogue
+export interface InvocationDeps extends ParamDeps, PolicyAnswerDeps {
   /** Waits until everything that was acknowledged before is seen. */
   readonly caughtUp: () => Promise<unknown>
-  readonly makeLongCheck: AttemptDeps['makeLongCheck']
   readonly metrics: WebhookMetrics
   readonly nowMs: () => number
 }
@@ -33,29 +28,13 @@ export interface Invocation {
 }
 
 const namespaces = { group: '', resource: 'namespaces' }
-const noResources: readonly ResourceInfo[] = []
-const equivalentsOf = new WeakMap<Catalogue, Map<string, readonly ResourceInfo[]>>()
-
-/** The same resource in all its groups and versions. */
-export function equivalents(catalogue: Catalogue, { storageGroup, resource }: ResourceInfo): readonly ResourceInfo[] {
-  let known = equivalentsOf.get(catalogue)
-  if (!known) equivalentsOf.set(catalogue, (known = new Map()))
-  const key = groupResourceOf(storageGroup, resource)
-  let found = known.get(key)
-  if (!found) {
-    found = catalogue.resources.filter((other) => other.resource === resource && other.storageGroup === storageGroup)
-    known.set(key, found)
-  }
-  return found
-}
-
 const isNamespaces = ({ group, resource }: Pick<AdmissionAim, 'group' | 'resource'>): boolean =>
   group === '' && resource === 'namespaces'
 
 /** Whether a webhook may have to be asked, as far as this can be told before the object is known. */
 export function mayMatch({ view, catalogue }: InvocationDeps, hook: Hook, aim: AdmissionAim): boolean {
   const { kind, operation, subresource, namespace } = aim
-  const all = (): readonly ResourceInfo[] => equivalents(catalogue(), kind.resource)
+  const all = (): readonly ResourceInfo[] => equivalentsOf(catalogue(), kind.resource)
   if (!invokedFor(hook.webhook, kind.resource, all, { operation, subresource, namespace })) return false
   if (hook.namespaceSelector.everything || namespace === '') return true
   const labels = view.get('namespaces', '', namespace)?.metadata.labels
@@ -70,7 +49,7 @@ export async function invocationOf(deps: InvocationDeps, hook: Hook, asked: Aske
   const isSelected = (object: KubeObject | undefined): boolean => object !== undefined && objectSelector.matches(object.metadata?.labels)
   if (!objectSelector.everything && !isSelected(asked.object) && !isSelected(asked.before)) return undefined
   const { subresource, operation, kind } = asked
-  const all = (): readonly ResourceInfo[] => (subresource === '' || asked.before ? equivalents(deps.catalogue(), kind.resource) : noResources)
+  const all = (): readonly ResourceInfo[] => equivalentsOf(deps.catalogue(), kind.resource)
   const resource = invokedFor(hook.webhook, kind.resource, all, { operation, subresource, namespace: namespaceOf(asked) })
   if (!resource) return undefined
   if (inNamespace instanceof ApiError) throw inNamespace
@@ -99,28 +78,36 @@ async function matchesNamespace(
 
 /** All conditions are true. What fails follows the failure policy. */
 async function meetsConditions(
-  { makeLongCheck, metrics, nowMs }: InvocationDeps,
+  deps: InvocationDeps,
   hook: Hook,
   asked: AskedWrite,
-  { resource, form }: Invocation,
+  invocation: Invocation,
 ): Promise<boolean> {
-  const { matchConditions = [], failurePolicy, name } = hook.webhook
-  if (matchConditions.length === 0) return true
-  const { object, before, kind, operation } = asked
-  const counted: Counted = { name, type: hook.type, operation }
+  const { matchConditions, name } = hook.webhook
+  if (!matchConditions || matchConditions.length === 0) return true
+  const { metrics, nowMs } = deps
+  const counted: Counted = { name, type: hook.type, operation: asked.operation }
   const startMs = nowMs()
-  const check = conditionsCheck(hook, {
-    object: object && (await form.show(object)),
-    oldObject: before && (await form.show(before)),
-    request: requestOf(asked, { resource, form }, { resource: kind.resource, form: asked.form(kind.resource) }),
-  })
-  const matched: Matched = readMatched(inTurn(check.run) ?? (await makeLongCheck(check)))
+  const inputs = await inputsOf(deps, asked, invocation, undefined)
+  const answer = await answerOf(deps, { about: 'conditions', spec: conditionsOf(hook.webhook), inputs })
   metrics.conditionsTook(counted, (nowMs() - startMs) / 1_000)
-  if (!('errors' in matched)) {
-    if (!matched.matches) metrics.excluded(counted)
-    return matched.matches
+  if ('matches' in answer) {
+    if (!answer.matches) metrics.excluded(counted)
+    return answer.matches
   }
-  metrics.conditionsFailed(counted, matched.errors.length)
-  if (failurePolicy === 'Ignore') return false
-  throw new ApiError(forbidden({ group: asked.group, resource: asked.resource }, asked.name, aggregated(matched.errors)))
+  metrics.conditionsFailed(counted, 1)
+  const why = 'error' in answer ? answer.error : 'the conditions could not be judged'
+  throw new ApiError(forbidden(asked.kind.resource, asked.name, why))
+}
+
+const conditions = new WeakMap<Hook['webhook'], PolicySpec>()
+
+/** What of a webhook its conditions are compiled from, the same object as long as the webhook is. */
+function conditionsOf(webhook: Hook['webhook']): PolicySpec {
+  let spec = conditions.get(webhook)
+  if (!spec) {
+    const { matchConditions, failurePolicy } = webhook
+    conditions.set(webhook, (spec = { matchConditions, failurePolicy } as PolicySpec))
+  }
+  return spec
 }

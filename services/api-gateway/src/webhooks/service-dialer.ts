@@ -60,7 +60,7 @@ function endpointsOf(view: AdmissionView, { metadata }: Service, portName: strin
   const slices = view.list('endpointslices.discovery.k8s.io', namespace) as unknown as readonly EndpointSlice[]
   return slices
     .filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === name)
-    .flatMap(({ ports, endpoints = [] }) => {
+    .flatMap(({ ports, endpoints }) => {
       const number = ports?.find((one) => (one.name ?? '') === portName)?.port
       if (number === undefined) return []
       return (endpoints ?? [])

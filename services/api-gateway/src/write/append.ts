@@ -39,6 +39,8 @@ export interface DecidedEvent {
   /** The guard by which a late replica loses. */
   readonly fence: readonly Append[]
   readonly basis: DecisionBasis
+  /** What webhooks and policies changed, as the event's header has it. */
+  readonly admission?: string | undefined
 }
 
 /** An event that the log holds now, as clients see it. */
@@ -114,11 +116,11 @@ function groupOf(stream: Stream, versions: SchemaVersions, decided: DecidedEvent
 }
 
 function objectAppend(stream: Stream, versions: SchemaVersions, decided: DecidedEvent): Append {
-  const { request, kind, subject, event, expected } = decided
+  const { request, kind, subject, event, expected, admission } = decided
   if (Buffer.byteLength(subject) > subjectBytesMax) throw new ApiError(badRequest('the name of the object is too long'))
   const groupResource = groupResourceOf(kind.info.group, kind.info.resource)
   const ttl = stream.ttlSeconds === undefined ? {} : { ttlSeconds: stream.ttlSeconds }
-  return { ...eventAppend(versions, request, { groupResource, subject, event, expected }), ...ttl }
+  return { ...eventAppend(versions, request, { groupResource, subject, event, expected, admission }), ...ttl }
 }
 
 function chargeAppend(versions: SchemaVersions, { request }: DecidedEvent, charged: Charged): Append {
@@ -128,10 +130,11 @@ function chargeAppend(versions: SchemaVersions, { request }: DecidedEvent, charg
 
 interface StoredEvent extends Pick<Charged, 'groupResource' | 'subject' | 'expected'> {
   readonly event: ObjectEvent
+  readonly admission?: string | undefined
 }
 
 function eventAppend(versions: SchemaVersions, request: GatewayRequest, stored: StoredEvent): Append {
-  const { groupResource, subject, event, expected } = stored
+  const { groupResource, subject, event, expected, admission } = stored
   const payload = storedBytes(event.object)
   if (payload.length > objectBytesMax) throw new ApiError(requestEntityTooLarge(`limit is ${objectBytesMax} bytes`))
   const headers = encodeEnvelope({
@@ -142,6 +145,7 @@ function eventAppend(versions: SchemaVersions, request: GatewayRequest, stored: 
     previous: expected.sequence,
     deleted: event.deleted,
     ...request.provenance,
+    ...(admission === undefined ? {} : { admission }),
   })
   return { subject, expected: expected.sequence, payload, headers }
 }

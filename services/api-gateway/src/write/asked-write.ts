@@ -4,6 +4,7 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { apiVersionOf, type ResourceInfo } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest } from '@shiplog/api/status'
 import type { AdmissionAttributes } from '@shiplog/domain/admission'
+import type { DeleteCommand } from '@shiplog/domain/decider'
 import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import type { AdmissionNotes, AskedWrite, Reinvocation, ShownForm } from '@shiplog/domain/write/async-admission'
 import type { GatewayRequest } from '../request/gateway-request.ts'
@@ -13,13 +14,28 @@ export const askedWrite = (
   attributes: AdmissionAttributes,
   reinvocation: Reinvocation,
   notes: AdmissionNotes,
+  { command, form }: AskedOptions = {},
 ): AskedWrite => ({
   ...attributes,
   kind: request.kind,
-  options: optionsOf(request, attributes.operation),
-  form: (resource) => (isOwnForm(request) ? formOfItself(attributes.object) : formOf(request, resource)),
+  options: optionsOf(request, attributes.operation, command),
+  form: (resource) => form ?? formOf(request, resource),
   reinvocation,
   notes,
+})
+
+export interface AskedOptions {
+  /** Of a deletion. */
+  readonly command?: DeleteCommand
+  /** Of what is of one kind and version, whatever was asked for. */
+  readonly form?: ShownForm
+}
+
+/** A body that is of one kind and version: a Binding, an Eviction. */
+export const bodyForm = (group: string, version: string, kind: string): ShownForm => ({
+  ...{ group, version, kind },
+  show: (object) => object,
+  put: (draft, shown) => replaceContent(draft, shown as KubeObject),
 })
 
 const optionKinds: Readonly<Record<AdmissionAttributes['operation'], string>> = {
@@ -29,20 +45,29 @@ const optionKinds: Readonly<Record<AdmissionAttributes['operation'], string>> = 
   CONNECT: '',
 }
 
-function optionsOf({ query, body }: GatewayRequest, operation: AdmissionAttributes['operation']): JsonObject | undefined {
+function optionsOf(
+  { query }: GatewayRequest,
+  operation: AdmissionAttributes['operation'],
+  command: DeleteCommand | undefined,
+): JsonObject | undefined {
   const plain = optionKinds[operation]
   if (plain === '') return undefined
-  // A patch's media type is what tells it from an update.
-  const isPatch = operation === 'UPDATE' && (body?.contentType ?? '').includes('patch+')
   const named = ['fieldManager', 'fieldValidation'].filter((name) => query.get(name))
   return {
-    kind: isPatch ? 'PatchOptions' : plain,
+    // Upstream tells of a patch as of an update.
+    kind: plain,
     apiVersion: 'meta.k8s.io/v1',
     ...(query.has('dryRun') ? { dryRun: query.getAll('dryRun') } : {}),
     ...Object.fromEntries(named.map((name) => [name, query.get(name)])),
-    ...(query.get('force') === 'true' ? { force: true } : {}),
+    ...(command ? deleteOptions(command) : {}),
   }
 }
+
+const deleteOptions = ({ gracePeriodSeconds, propagationPolicy, preconditions }: DeleteCommand): JsonObject => ({
+  ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+  ...(preconditions === undefined ? {} : { preconditions }),
+  ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+})
 
 /** Puts another content into the same object: others hold it. */
 export function replaceContent(draft: KubeObject, content: KubeObject): void {
@@ -55,9 +80,7 @@ function formOf({ kind, subresource }: GatewayRequest, resource: ResourceInfo): 
   const { group, version } = resource
   const isRequested = resource === kind.resource
   const show = (object: KubeObject): JsonObject => {
-    const requested = kind.fromStorage(object)
-    // `put` changes the draft itself: what was shown before stays as it was.
-    const shown = requested === object ? { ...object } : requested
+    const shown = kind.fromStorage(object)
     return isRequested ? shown : inVersion(kind, shown, apiVersionOf(group, version))
   }
   const put = (draft: KubeObject, shown: JsonObject): void => {
@@ -69,18 +92,6 @@ function formOf({ kind, subresource }: GatewayRequest, resource: ResourceInfo): 
     replaceContent(draft, kind.toStorage(object as KubeObject))
   }
   return { group, version, kind: resource.kind, show, put }
-}
-
-/** Subresources that are the object itself, or the part of it that their name says. */
-const ofObject = new Set(['', 'status', 'scale', 'finalize', 'approval', 'ephemeralcontainers', 'resize'])
-
-/** What is sent to other subresources (an Eviction, a Binding, options of a connection) is a kind of its own. */
-const isOwnForm = ({ subresource }: GatewayRequest): boolean => !ofObject.has(subresource)
-
-function formOfItself(object: KubeObject | undefined): ShownForm {
-  const { kind = '', apiVersion = '' } = object ?? {}
-  const [version = '', group = ''] = apiVersion.split('/').reverse()
-  return { group, version, kind, show: (shown) => ({ ...shown }), put: (draft, shown) => replaceContent(draft, shown as KubeObject) }
 }
 
 const inVersion = (kind: ServedKind, object: KubeObject, apiVersion: string): KubeObject =>

@@ -8,7 +8,7 @@ import type { AdmissionAttributes, AdmissionPlugin, Charge } from '@shiplog/doma
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import type { DeleteCommand, Kind } from '@shiplog/domain/decider'
 import type { DecisionContext } from '@shiplog/domain/strategy'
-import { type AdmissionNotes, type AsyncAdmissionPlugin, createAdmissionNotes } from '@shiplog/domain/write/async-admission'
+import { type AdmissionNotes, type AsyncAdmissionPlugin, changesText, createAdmissionNotes } from '@shiplog/domain/write/async-admission'
 import {
   admitAgain,
   annotationsOf,
@@ -32,7 +32,8 @@ import type { SubjectState } from '../store/projection.ts'
 import type { Version } from '../store/version.ts'
 import { decideOnce, mattersOf } from '@shiplog/domain/write/rounds'
 import type { Stream, Streams } from '../store/streams.ts'
-import { askedWrite } from './asked-write.ts'
+import type { AskedOptions } from './asked-write.ts'
+import { askToMutate, askToValidate } from './asking.ts'
 import { append, type Appended, type Charged, type DecidedEvent } from './append.ts'
 import type { DecisionBasis } from './decision-basis.ts'
 import { alreadyStamped, stampFor } from './field-ownership.ts'
@@ -81,10 +82,10 @@ export async function attemptCreate(
   const draft = cloneJson(prepared.draft)
   const stamp = prepared.managed ? alreadyStamped : stampFor(request, undefined, write.context.nowMs)
   const { generated } = mutateCreate(write, draft, stamp)
+  const notes = createAdmissionNotes()
+  if (isAsked(target)) await mutateNamed(write, target, draft, generated, notes)
   const { name } = draft.metadata
   const attributes = attributesOf(write, 'CREATE', name, draft, undefined)
-  const notes = createAdmissionNotes()
-  if (isAsked(target)) await mutateAsync(write, target, attributes, notes)
   const subject = subjectOf(request.resource, request.namespace, name)
   const isTaken = basis.current(groupResource, request.namespace, name) !== undefined
   const tombstone = basis.tombstone(subject)
@@ -100,7 +101,7 @@ export async function attemptCreate(
   }
   const warnings = [...prepared.warnings, ...decided.warnings, ...later]
   if (write.dryRun) return { stored: false, result: { code: 201, object: draft, sequence: 0, warnings } }
-  const appended = await store(deps, target, basis, { subject, decided, expected: tombstone ?? unused })
+  const appended = await store(deps, target, basis, { subject, decided, expected: tombstone ?? unused, notes })
   if (!appended) return 'raced'
   return {
     stored: true,
@@ -142,7 +143,7 @@ export async function attemptModify(
   }
   const subject = subjectOf(resource, namespace, name)
   const fence = fenceOf(request, name, basis)
-  const appended = await store(deps, target, basis, { subject, decided, expected: version, fence })
+  const appended = await store(deps, target, basis, { subject, decided, expected: version, fence, notes })
   if (!appended) return 'raced'
   const object = withVersion(decided.event.object, appended.sequence)
   return { stored: true, result: { code, object, ...appended, warnings } }
@@ -160,12 +161,11 @@ export async function attemptDelete(
   if (!version) throw new ApiError(notFound(resource, name))
   const write = { ...writeOf(deps, target, basis), dryRun: command.dryRun }
   const { before } = beforeOf(request, version)
-  const decided = settleDelete(write, before, command)
   const attributes = attributesOf(write, 'DELETE', name, undefined, before)
   const notes = createAdmissionNotes()
-  // There is nothing to change, but who may change may refuse.
-  if (isAsked(target)) await mutateAsync(write, target, attributes, notes)
-  const later = isAsked(target) ? await validateAsync(target, attributes, notes) : []
+  if (isAsked(target)) await mutateAsync(write, target, attributes, notes, { command })
+  const decided = settleDelete(write, before, command)
+  const later = isAsked(target) ? await validateAsync(target, attributes, notes, { command }) : []
   const warnings = [...decided.warnings, ...later]
   if (!decided.event) return { stored: false, result: { code: 200, object: before, sequence: 0, warnings } }
   if (command.dryRun)
@@ -211,38 +211,42 @@ const isAsked = ({ asyncAdmission }: Target): boolean => asyncAdmission.length >
 export const waitsForOthers = ({ asyncAdmission }: Target): boolean => asyncAdmission.some((plugin) => !plugin.inPlace)
 
 /** All who may change the draft, one after another; once more when one of them asks for it. */
-async function mutateAsync(
+function mutateAsync(
   write: Write,
   target: Target,
   attributes: AdmissionAttributes,
   notes: AdmissionNotes,
+  options: AskedOptions = {},
 ): Promise<void> {
-  const memory = new Map<string, unknown>()
-  for (const isSecond of [false, true]) {
-    let isWanted = false
-    const reinvocation = { isSecond, memory, request: () => void (isWanted = true) }
-    const asked = askedWrite(target.request, attributes, reinvocation, notes)
-    for (const plugin of target.asyncAdmission) await plugin.mutate?.(asked)
+  const setDefaults = (): void => void (attributes.object && target.kind.strategy.setDefaults?.(attributes.object))
+  return askToMutate(target, attributes, notes, options, {
     // What others filled in may ask for defaults of its own.
-    if (attributes.object) target.kind.strategy.setDefaults?.(attributes.object)
-    if (isSecond || !isWanted) return
-    admitAgain(write, attributes)
-  }
+    after: setDefaults,
+    again: () => admitAgain(write, attributes),
+  })
 }
 
-async function validateAsync(
-  { asyncAdmission, request }: Target,
+/** A name that was made up is not told yet, as upstream, and is kept unless somebody gives another. */
+async function mutateNamed(
+  write: Write,
+  target: Target,
+  draft: KubeObject,
+  generated: boolean,
+  notes: AdmissionNotes,
+): Promise<void> {
+  const { name } = draft.metadata
+  if (generated) delete (draft.metadata as { name?: string }).name
+  await mutateAsync(write, target, attributesOf(write, 'CREATE', generated ? '' : name, draft, undefined), notes)
+  draft.metadata.name ||= name
+}
+
+function validateAsync(
+  target: Target,
   attributes: AdmissionAttributes,
   notes: AdmissionNotes,
+  options: AskedOptions = {},
 ): Promise<readonly string[]> {
-  const asked = askedWrite(request, attributes, { isSecond: false, memory: new Map(), request: () => undefined }, notes)
-  const warnings: string[] = []
-  try {
-    for (const plugin of asyncAdmission) warnings.push(...((await plugin.validate?.(asked)) ?? []))
-  } finally {
-    for (const [key, value] of notes.annotations) request.annotate?.(key, value)
-  }
-  return [...notes.warnings, ...warnings]
+  return askToValidate(target, attributes, notes, options)
 }
 
 function store(
@@ -251,6 +255,7 @@ function store(
   basis: DecisionBasis,
   {
     decided,
+    notes,
     fence = [],
     ...rest
   }: {
@@ -258,6 +263,7 @@ function store(
     readonly decided: DecidedWrite
     readonly expected: SubjectState
     readonly fence?: readonly Append[]
+    readonly notes?: AdmissionNotes
   },
 ): Promise<Appended | undefined> {
   const charged = decided.charges.flatMap(
@@ -273,6 +279,7 @@ function store(
     event: decided.event!,
     allocation: decided.allocation,
     charged,
+    admission: notes && changesText(notes.changes),
   }
   return append(streams, stream, event)
 }

@@ -83,9 +83,7 @@ export function createWriter(deps: WriterDeps): Writer {
   function targetOf(request: GatewayRequest, operation: AdmissionAttributes['operation']): Target {
     const { kind } = request
     const groupResource = groupResourceOfStorage(request.resource)
-    const asyncAdmission = (deps.asyncAdmission ?? []).filter((plugin) =>
-      plugin.handles(aimOf(request, kind, operation)),
-    )
+    const asyncAdmission = othersFor(deps.asyncAdmission ?? noPlugins, request, operation)
     return { request, kind, groupResource, stream: streams.of(groupResource), asyncAdmission }
   }
 
@@ -193,6 +191,19 @@ export function createWriter(deps: WriterDeps): Writer {
     deleteOne,
     modify,
   }
+}
+
+const noPlugins: readonly AsyncAdmissionPlugin[] = []
+
+/** Those who have a say in a request. */
+export function othersFor(
+  plugins: readonly AsyncAdmissionPlugin[],
+  request: GatewayRequest,
+  operation: AdmissionAttributes['operation'],
+): readonly AsyncAdmissionPlugin[] {
+  if (plugins.length === 0 || request.admitted) return noPlugins
+  const aim = aimOf(request, request.kind, operation)
+  return plugins.filter((plugin) => plugin.handles(aim))
 }
 
 /** What is known of a write before its object is. */
