@@ -2,12 +2,14 @@
 // comes from its Go module; what it calls nginx is the small web server of busybox, on the same port.
 import { readdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { issueCertificate, keyPem, newKeyPair } from '@shiplog/control-plane/identity/certificate'
 import { imageArchive, type ImageConfig, type ImageFile } from '@shiplog/node/containerd/image-archive'
 import { pauseProgram } from '@shiplog/node/containerd/pause-image'
 import { provideNetworkTools } from '@shiplog/node/containerd/programs'
 import { busyboxFiles, searchPath } from '../containers/node-image.ts'
 import { provideUpstream } from '../upstream/provide.ts'
 
+const certificateMs = 86_400_000
 const prefix = 'registry.k8s.io/e2e-test-images'
 
 /** What hooks of the suite ask of curl, which busybox has none of: the body of one address. */
@@ -42,6 +44,17 @@ async function networkTools(): Promise<ImageFile[]> {
   ])
 }
 
+/** With which the suite's server serves TLS, to clients that do not look at it. */
+function serverKeys(): ImageFile[] {
+  const keys = newKeyPair()
+  const validity = { notBeforeMs: Date.now() - certificateMs, notAfterMs: Date.now() + certificateMs }
+  const certificate = issueCertificate({ use: 'server', commonName: 'localhost', dnsNames: ['localhost'], ...validity }, keys)
+  return [
+    { path: 'localhost.crt', content: Buffer.from(certificate) },
+    { path: 'localhost.key', content: Buffer.from(keyPem(keys.privateKey)) },
+  ]
+}
+
 interface SuiteImage {
   readonly names: readonly string[]
   readonly files: readonly ImageFile[]
@@ -61,7 +74,7 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
     },
     {
       names: [`${prefix}/agnhost:2.63.0`, `${prefix}/agnhost:2.55`, `${prefix}/glibc-dns-testing:2.0.0`],
-      files: [...busybox.filter(({ path }) => path !== 'bin/sh'), ...tools, curl, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
+      files: [...busybox.filter(({ path }) => path !== 'bin/sh'), ...tools, ...serverKeys(), curl, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
       config: { Entrypoint: ['/agnhost'], Cmd: ['pause'], Env: [searchPath] },
     },
     {
