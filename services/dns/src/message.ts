@@ -31,6 +31,16 @@ export const messageBytesMax = 65_535
 
 const codes: Readonly<Record<ResponseCode, number>> = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 }
 
+/** A label with a dot in it, or bytes that are no text, would be another name in the answer. */
+function isSameOnTheWire(bytes: Buffer, question: packet.Question): boolean {
+  try {
+    const written = packet.encode({ questions: [question] }).subarray(headerBytes)
+    return written.equals(bytes.subarray(headerBytes, headerBytes + written.length))
+  } catch {
+    return false
+  }
+}
+
 /** The query, or the code to refuse it with; undefined for what is not even the head of one. */
 export function readQuery(bytes: Buffer): Query | ResponseCode | undefined {
   if (bytes.length < headerBytes || isResponse(bytes)) return undefined
@@ -42,7 +52,7 @@ export function readQuery(bytes: Buffer): Query | ResponseCode | undefined {
     return 'FORMERR'
   }
   const [question, ...more] = decoded.questions ?? []
-  if (question === undefined || more.length > 0) return 'FORMERR'
+  if (question === undefined || more.length > 0 || !isSameOnTheWire(bytes, question)) return 'FORMERR'
   // The library's types leave it out.
   if ((question.class ?? 'IN') !== 'IN') return 'REFUSED'
   const options = (decoded.additionals ?? []).find(({ type }) => type === 'OPT') as { udpPayloadSize?: number } | undefined
