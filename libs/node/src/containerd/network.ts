@@ -31,18 +31,17 @@ export const prepareBridge: readonly string[] = [
 
 const isIpv4 = (cidr: string): boolean => !cidr.includes(':')
 
-/** Connects a node, and tells everybody the way to its pods. */
-export async function connectNode(doorPid: number, node: NetworkedNode, others: readonly NetworkedNode[]): Promise<void> {
-  const { index, holderPid, podCIDRs } = node
-  const address = nodeAddress(index)
-  const routeTo = (cidrs: readonly string[], via: string): string[] =>
-    cidrs.filter(isIpv4).map((cidr) => `ip route replace ${cidr} via ${via}`)
+/** A cable from the door to a namespace: `port` at the door, eth0 with the address at the other end. */
+async function plugIn(
+  doorPid: number,
+  { port, holderPid, address, more = [] }: { readonly port: string; readonly holderPid: number; readonly address: string; readonly more?: readonly string[] },
+): Promise<void> {
   await inNamespace(
     doorPid,
     'net',
     [
-      `ip link show n${index} >/dev/null 2>&1 || ip link add n${index} type veth peer name eth0 netns ${holderPid}`,
-      `ip link set n${index} master ${bridge} up`,
+      `ip link show ${port} >/dev/null 2>&1 || ip link add ${port} type veth peer name eth0 netns ${holderPid}`,
+      `ip link set ${port} master ${bridge} up`,
     ].join('\n'),
   )
   await inNamespace(
@@ -53,33 +52,29 @@ export async function connectNode(doorPid: number, node: NetworkedNode, others: 
       `ip addr replace ${address}/${prefixBits} dev eth0`,
       'ip link set eth0 up',
       `ip route replace default via ${doorAddress}`,
-      'echo 1 > /proc/sys/net/ipv4/ip_forward',
-      // Else the answer of a pod to another pod of its node does not pass by the rules that changed the question.
-      'if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables; fi',
-      ...others.flatMap((other) => routeTo(other.podCIDRs, nodeAddress(other.index))),
+      ...more,
     ].join('\n'),
   )
+}
+
+/** Connects a node, and tells everybody the way to its pods. */
+export async function connectNode(doorPid: number, node: NetworkedNode, others: readonly NetworkedNode[]): Promise<void> {
+  const { index, holderPid, podCIDRs } = node
+  const address = nodeAddress(index)
+  const routeTo = (cidrs: readonly string[], via: string): string[] =>
+    cidrs.filter(isIpv4).map((cidr) => `ip route replace ${cidr} via ${via}`)
+  const more = [
+    'echo 1 > /proc/sys/net/ipv4/ip_forward',
+    // Else the answer of a pod to another pod of its node does not pass by the rules that changed the question.
+    'if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables; fi',
+    ...others.flatMap((other) => routeTo(other.podCIDRs, nodeAddress(other.index))),
+  ]
+  await plugIn(doorPid, { port: `n${index}`, holderPid, address, more })
   await inNamespace(doorPid, 'net', routeTo(podCIDRs, address).join('\n'))
 }
 
 /** Connects the namespace of a program that serves the nodes: it knows the way to all pods by way of the door. */
-export async function connectProgram(doorPid: number, { index, holderPid }: { readonly index: number; readonly holderPid: number }): Promise<void> {
-  await inNamespace(
-    doorPid,
-    'net',
-    [
-      `ip link show p${index} >/dev/null 2>&1 || ip link add p${index} type veth peer name eth0 netns ${holderPid}`,
-      `ip link set p${index} master ${bridge} up`,
-    ].join('\n'),
-  )
-  await inNamespace(
-    holderPid,
-    'net',
-    [
-      'ip link set lo up',
-      `ip addr replace ${programAddress(index)}/${prefixBits} dev eth0`,
-      'ip link set eth0 up',
-      `ip route replace default via ${doorAddress}`,
-    ].join('\n'),
-  )
-}
+export const connectProgram = (
+  doorPid: number,
+  { index, holderPid }: { readonly index: number; readonly holderPid: number },
+): Promise<void> => plugIn(doorPid, { port: `p${index}`, holderPid, address: programAddress(index) })

@@ -20,8 +20,10 @@ export interface WayOutOptions {
   readonly clock: Clock
 }
 
-/** What leaves by it comes from one address. */
-const rules = `table ip way-out {
+/** What leaves by it comes from one address. Written anew each time: whoever opened it may have ended before they were there. */
+const rules = `table ip way-out {}
+flush table ip way-out
+table ip way-out {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     oifname "${device}" masquerade
@@ -35,12 +37,13 @@ const rules = `table ip way-out {
 export async function openWayOut({ doorPid, directory, pasta, nft, clock }: WayOutOptions): Promise<boolean> {
   const isOpen = (): Promise<boolean> =>
     inNamespace(doorPid, 'net', `ip route show default dev ${device}`).then((text) => text.trim() !== '', () => false)
-  if (await isOpen()) return true
-  start({ doorPid, directory, pasta })
-  const deadlineMs = clock.nowMs() + readyTimeoutMs
-  while (!(await isOpen())) {
-    if (clock.nowMs() > deadlineMs) return false
-    await clock.sleep(pollMs)
+  if (!(await isOpen())) {
+    start({ doorPid, directory, pasta })
+    const deadlineMs = clock.nowMs() + readyTimeoutMs
+    while (!(await isOpen())) {
+      if (clock.nowMs() > deadlineMs) return false
+      await clock.sleep(pollMs)
+    }
   }
   await inNamespace(doorPid, 'net', `'${nft}' -f - <<'END'\n${rules}\nEND`)
   return true

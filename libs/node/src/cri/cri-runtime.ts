@@ -1,8 +1,7 @@
 // Runs pods in a container runtime, over CRI. It knows identities: which sandbox is a pod's, which container is which start
 // of which container of the API. Everything is found again in the runtime itself by its labels, so nothing is started twice,
 // whoever was killed in between. Ends are told by the runtime's events, with a look at all containers as the safety net.
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -15,14 +14,15 @@ import {
   RuntimeFailure,
   type StartedContainer,
 } from '../container-runtime.ts'
-import { containerLogDirectory, isSafeName, logDirectoriesOf } from '../pod-directories.ts'
-import { type CriClient, criMessage, isCriFault, isNotFound } from './cri-client.ts'
+import { containerLogDirectory, isSafeName } from '../pod-directories.ts'
+import { type CriClient, criMessage, isCriFault } from './cri-client.ts'
 import { createExitWatch, type ExitWatch } from './cri-exits.ts'
 import { containerNameLabel, podUidLabel } from './cri-labels.ts'
 import { startLogRotation } from './cri-log-rotation.ts'
+import { removeOthers, removePod, stopContainer } from './cri-removal.ts'
 import type { ContainerConfigMessage, ContainerStatusMessage, ListedContainer, SandboxConfigMessage } from './cri-messages.ts'
 import { terminationMessageOf } from './termination-message.ts'
-import { type NodeMounts, podDirectory, podsDirectory, prepareVolumes, removeVolumes } from './cri-volumes.ts'
+import { type NodeMounts, podDirectory, podsDirectory, prepareVolumes } from './cri-volumes.ts'
 
 export interface CriRuntimeDeps {
   readonly client: CriClient
@@ -66,7 +66,6 @@ export interface CriRuntime {
   stop(): Promise<void>
 }
 
-const removeRetryMs = 1_000
 const execOutputBytesMax = 10 * 1_024
 /** gRPC's code of a command that took too long. */
 const deadlineExceeded = 4
@@ -105,7 +104,7 @@ export function createCriRuntime(deps: CriRuntimeDeps): CriRuntime {
     sandboxOf: (podUid) => sandboxOf(parts, podUid),
     startContainer: (podUid, config, sandbox) => startContainer(parts, podUid, config, sandbox),
     findContainer: (podUid, name, attempt) => findStarted(parts, podUid, name, attempt),
-    stopContainer: (_podUid, containerID, graceMs) => void stopContainer(parts, bareId(containerID), graceMs),
+    stopContainer: (podUid, containerID, graceMs) => void stopContainer(parts, podUid, bareId(containerID), graceMs),
     removeSandbox: (podUid) => void removeLater(parts, podUid, false),
     removePod: (podUid) => void removeLater(parts, podUid, true),
     recover: (podUid) => recover(parts, podUid),
@@ -115,7 +114,7 @@ export function createCriRuntime(deps: CriRuntimeDeps): CriRuntime {
       await prepareVolumes(deps.node, podUid, files, stampOf(parts))
     },
     exec: (containerID, command, timeoutMs) => exec(deps.client, bareId(containerID), command, timeoutMs),
-    keepOnly: (podUids) => void keepOnly(parts, podUids),
+    keepOnly: (podUids) => void removeOthers(parts, podUids, (podUid) => void removeLater(parts, podUid, true)),
     onExit(listener) {
       tellExit = listener
     },
@@ -271,43 +270,9 @@ function exitOf({ runtimeName, node, clock }: Pick<Parts, 'runtimeName' | 'node'
   }
 }
 
-async function stopContainer({ client, clock, log, isStopped }: Parts, id: string, graceMs: number): Promise<void> {
-  while (!isStopped()) {
-    try {
-      await client.stopContainer(id, Math.ceil(graceMs / 1_000))
-      return
-    } catch (err) {
-      if (isNotFound(err) || isStopped()) return
-      log.warn({ err, containerID: id }, 'failed to stop container, retrying')
-      await clock.sleep(removeRetryMs)
-    }
-  }
-}
-
 function removeLater(parts: Parts, podUid: string, all: boolean): Promise<void> {
   if (!isSafeName(podUid)) return Promise.resolve()
-  return inTurn(parts, podUid, () => remove(parts, podUid, all))
-}
-
-/** Retried until it is done: what stays behind holds addresses, mounts and secrets. */
-async function remove(parts: Parts, podUid: string, all: boolean): Promise<void> {
-  const { client, node, exits, clock, log, isStopped } = parts
-  exits.forget(podUid)
-  while (!isStopped()) {
-    try {
-      for (const { id, state } of await client.listPodSandboxes({ [podUidLabel]: podUid })) {
-        if (state === 'SANDBOX_READY') await client.stopPodSandbox(id)
-        if (all) await client.removePodSandbox(id)
-      }
-      await removeVolumes(node, podUid)
-      if (all) for (const dir of logDirectoriesOf(node.directory, podUid)) rmSync(dir, { recursive: true, force: true })
-      return
-    } catch (err) {
-      if (isStopped()) return
-      log.warn({ err, podUid }, 'failed to remove pod, retrying')
-      await clock.sleep(removeRetryMs)
-    }
-  }
+  return inTurn(parts, podUid, () => removePod(parts, podUid, all))
 }
 
 async function recover(
@@ -353,21 +318,5 @@ async function exec(client: CriClient, id: string, command: readonly string[], t
       return { exitCode: -1, output: '', timedOut: true }
     }
     throw new RuntimeFailure('ExecFailed', criMessage(error))
-  }
-}
-
-async function keepOnly(parts: Parts, podUids: ReadonlySet<string>): Promise<void> {
-  const { client, node, clock, log, isStopped } = parts
-  while (!isStopped()) {
-    try {
-      const known = (await client.listPodSandboxes()).map(({ labels }) => labels[podUidLabel] ?? '')
-      const logs = existsSync(join(node.directory, 'pods')) ? readdirSync(join(node.directory, 'pods')) : []
-      const onDisk = [...readdirSync(podsDirectory(node.directory)), ...logs.map((name) => name.slice(name.lastIndexOf('_') + 1))]
-      for (const podUid of new Set([...known, ...onDisk])) if (podUid !== '' && !podUids.has(podUid)) void removeLater(parts, podUid, true)
-      return
-    } catch (err) {
-      log.warn({ err }, 'failed to list pods of the runtime, retrying')
-      await clock.sleep(removeRetryMs)
-    }
   }
 }
