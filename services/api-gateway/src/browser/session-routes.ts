@@ -101,6 +101,8 @@ export function answerLink({ sessions }: SessionDeps, request: HttpRequest, repl
   if (method !== 'POST') throw new ApiError(badRequest('links are made by POST'))
   if (user.groups.includes('system:unauthenticated'))
     throw new ApiError(forbidden({ group: '', resource: '' }, '', 'nobody can sign in as somebody unknown'))
+  // What it opened would outlive the token that this session was opened with.
+  if (sessionOfPage(sessions, raw)) throw new ApiError(forbidden({ group: '', resource: '' }, '', 'a session of the dashboard makes no links'))
   const { readOnly } = bodyOf(request.body)
   const code = sessions.createLink(credentialOf(user, raw), readOnly === true)
   answerJson(reply, 201, { code, lifetimeSeconds: linkMs / 1_000, path: `/dashboard#code=${code}` })

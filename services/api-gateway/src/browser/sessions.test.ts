@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { HttpRequest, RawRequest } from '../http/fastify-types.ts'
+import type { HttpReply, HttpRequest, RawRequest } from '../http/fastify-types.ts'
 import { checkSessionUse, isOfOwnOrigin, refuseForeignPage, sessionOfPage, withoutSession } from './page-requests.ts'
+import { answerLink } from './session-routes.ts'
 import { type Credential, createSessions, type Sessions } from './sessions.ts'
 
 const alice: Credential = { kind: 'user', user: { name: 'alice', groups: ['system:authenticated'] }, endMs: Number.POSITIVE_INFINITY }
@@ -94,6 +95,12 @@ describe('a request of a page', () => {
     refuseForeignPage(requestOf('GET', '/api/v1/namespaces', foreign))
     refuseForeignPage(requestOf('POST', '/api/v1/namespaces', { ...foreign, authorization: 'Bearer x' }))
     refuseForeignPage(requestOf('POST', '/api/v1/namespaces'))
+  })
+
+  test('makes no links: what they open would outlive what the session was opened with', () => {
+    const request = { ...requestOf('POST', '/shiplog/v1/dashboard/links', own), user: { name: 'alice', groups: ['system:authenticated'] } }
+    const deps = { sessions, authenticator: {} as never }
+    expect(() => answerLink(deps, request as HttpRequest, {} as HttpReply)).toThrow('makes no links')
   })
 
   test('comes from its own origin when a browser does not say otherwise', () => {
