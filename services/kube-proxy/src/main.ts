@@ -9,7 +9,7 @@ import { createWatchFeed } from '@shiplog/api-client/watch-feed'
 import { run } from '@shiplog/runtime/run'
 import { createFlowTable } from './flow-table.ts'
 import { createKubeProxy, kubeProxyName } from './kube-proxy.ts'
-import { createNft } from './nft/nft.ts'
+import { createNft } from '@shiplog/node/packet-filter/nft'
 
 await run(kubeProxyName, async ({ env, clock, ids, logger: log, metrics, onStop }) => {
   const connection = connectionFromEnvironment({ env, clock, ids, userAgent: kubeProxyName })

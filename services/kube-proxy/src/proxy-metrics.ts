@@ -1,6 +1,6 @@
 // The proxy's metrics, under upstream's names.
 import { exponentialBuckets, type MetricsRegistry } from '@shiplog/runtime/metrics'
-import type { SyncOutcome } from './nft/rule-keeper.ts'
+import type { SyncOutcome } from '@shiplog/node/packet-filter/rule-keeper'
 
 export interface ProxyMetrics {
   readonly synced: (outcome: SyncOutcome) => void

@@ -15,7 +15,7 @@ import {
   type NodePlace,
 } from './endpoints.ts'
 import { chainName, kubeProxyTable as table, mapName } from './base-rules.ts'
-import type { Chain, Element, NamedSet, RulesetParts } from './nft/ruleset.ts'
+import type { Chain, Element, NamedSet, RulesetParts } from '@shiplog/node/packet-filter/ruleset'
 import {
   addressType,
   back,
@@ -40,7 +40,7 @@ import {
   type Rule,
   saddr,
   type Statement,
-} from './nft/statements.ts'
+} from '@shiplog/node/packet-filter/statements'
 
 export interface ProxiedNode extends NodePlace {
   /** Addresses of pods of this node: traffic of others is answered by way of the node. */

@@ -3,7 +3,7 @@ import type { Service, ServicePort, ServiceSpec } from '@shiplog/api/generated/t
 import type { Endpoint, EndpointSlice } from '@shiplog/api/generated/types/discovery-v1'
 import { parseIpRange } from '@shiplog/api/ip-address'
 import { baseRules } from '../base-rules.ts'
-import { type Ruleset, type RulesetParts, rulesetOf } from '../nft/ruleset.ts'
+import { type Ruleset, type RulesetParts, rulesetOf } from '@shiplog/node/packet-filter/ruleset'
 import { type ProxiedNode, serviceRules } from '../service-rules.ts'
 
 export const nodeHere: ProxiedNode = {
