@@ -340,7 +340,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       })
       undo.push(['container nodes', () => agents.service.stop()])
       await agents.serveApi(gateway.port)
-      services.push(agents.service, agents.proxy)
+      services.push(agents.policies, agents.service, agents.proxy)
       dns = agents.dns
       for (const { name } of dns) startedAtMs.set(name, clock.nowMs())
       const admin = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
@@ -370,7 +370,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       address: machine.internalIPs[0]!,
       ...(previousEnd ? { lifeBefore: { ...previousEnd, endedAtMs: previousEnd.finishedAtMs } } : {}),
       ...(part.coming ? { coming: true } : {}),
-      ...(dnsOf(component) ? { address: dnsOf(component)!.address, labels: dnsPodLabels } : {}),
+      ...(dnsOf(component) ? { address: dnsOf(component)!.address, hasOwnNetwork: true, labels: dnsPodLabels } : {}),
       ...(part.lives ? ofLives(life, component, part.lives) : {}),
     })
     const partOf = (service: Service): Part => ({

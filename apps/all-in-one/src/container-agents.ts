@@ -6,8 +6,11 @@ import { createBusFeed } from '@shiplog/api-client/bus-feed'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
 import { createFlowTable } from '@shiplog/kube-proxy/flow-table'
 import { createKubeProxy, type ProxyNode } from '@shiplog/kube-proxy/kube-proxy'
+import { podInterfaceDefault } from '@shiplog/network-policy/base-rules'
+import { createNetworkPolicies } from '@shiplog/network-policy/network-policy'
 import { createNft } from '@shiplog/node/packet-filter/nft'
 import { type ContainerdNode, startContainerdNodes, whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
+import { doorAddress } from '@shiplog/node/containerd/network'
 import { type NodePrograms, provideNodePrograms } from '@shiplog/node/containerd/programs'
 import { createCriClient } from '@shiplog/node/cri/cri-client'
 import { diskBytes } from '@shiplog/node/machine'
@@ -41,6 +44,8 @@ export interface ContainerAgentsDeps extends MachineAgentDeps {
 export interface ContainerAgents {
   readonly service: Service
   readonly proxy: Service
+  /** Before the agents: no pod starts without its rules. */
+  readonly policies: Service
   readonly dns: readonly DnsReplica[]
   readonly nodes: readonly ContainerdNode[]
   /** Lets nodes and pods reach the API. */
@@ -72,6 +77,15 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
   const networkPrograms = dnsPrograms({ replicas, pkiDirectory: deps.pkiDirectory, servers })
   const started = await startContainerdNodes({ directory, nodes: configs, programs, clock, networkPrograms })
   if (!started.hasWayOut) progress('pods reach one another and the API, and nothing outside: this machine has no way out, or no pasta')
+  const policies = createNetworkPolicies({
+    ...{ feed: deps.feed, clock, metrics: deps.metrics, log: deps.logger },
+    nodes: started.nodes.map(({ name, holderPid: namespacePid }) => ({
+      ...{ name, podInterface: podInterfaceDefault },
+      filter: createNft({ nft: programs.nft, namespacePid }),
+      // Agents reach pods by way of the door: what comes from there counts as from the node.
+      agentAddresses: [doorAddress],
+    })),
+  })
   const agents = new Map<string, NodeAgent>()
   const clients = started.nodes.map(({ criSocket }) => createCriClient(criSocket, clock))
   for (const [index, config] of configs.entries()) {
@@ -91,6 +105,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
           cgroupParent: node.cgroupParent,
           names: { clusterDomain, clusterDns: dnsAddress(deps.serviceRange), resolvConf, hosts: textOf('/etc/hosts') },
           network: { dial: started.dial },
+          admitToNetwork: policies.admit,
         },
         ids,
       ),
@@ -115,7 +130,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
     },
   }
   return {
-    service,
+    ...{ service, policies },
     proxy: createKubeProxy({
       ...{ feed: deps.feed, clock, metrics: deps.metrics, log: deps.logger },
       nodes: started.nodes.map((node) => proxyNode(node, programs)),

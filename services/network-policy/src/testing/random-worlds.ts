@@ -37,7 +37,7 @@ const peer = fc.oneof(
 const protocol = fc.constantFrom('TCP', 'UDP', 'SCTP')
 const port = fc.oneof(
   fc.record({ protocol }),
-  fc.record({ protocol, port: fc.constantFrom(53, 80, 81, 8080, 'web', 'dns') }),
+  fc.record({ protocol, port: fc.constantFrom(53, 80, 81, 8080, 'web', 'dns', 'alt') }),
   fc.record({ protocol, port: fc.constantFrom(53, 80), endPort: fc.constantFrom(80, 82, 65_535) }),
 )
 const rule = <Name extends string>(name: Name) =>

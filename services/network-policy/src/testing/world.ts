@@ -23,6 +23,7 @@ export interface PodLook {
 const ports = [
   { name: 'web', containerPort: 80, protocol: 'TCP' },
   { name: 'dns', containerPort: 53, protocol: 'UDP' },
+  { name: 'alt', containerPort: 8080, protocol: 'TCP' },
 ] as const
 
 export function aPod(namespace: string, name: string, index: number, look: PodLook = {}): Pod {
