@@ -38,7 +38,8 @@ import { createControllerManager } from '@shiplog/controllers/controller-manager
 import { createScheduler, type SchedulerDeps } from '@shiplog/scheduler/scheduler'
 import { shareSnapshots } from '@shiplog/events/commit/shared-snapshot'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
-import { dnsAddress, dnsCertificate, dnsPodLabels, dnsUser, type DnsReplica, ensureDnsObjects } from './dns-part.ts'
+import { dnsAddress, dnsCertificate, dnsPodLabels, dnsUser, dnsObjects, type DnsReplica } from './dns-part.ts'
+import { ensureObjects, networkPolicyObjects } from './ensure-objects.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
@@ -344,7 +345,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       dns = agents.dns
       for (const { name } of dns) startedAtMs.set(name, clock.nowMs())
       const admin = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
-      await ensureDnsObjects(admin, dnsAddress(serviceRange))
+      await ensureObjects(admin, [...dnsObjects(dnsAddress(serviceRange)), ...networkPolicyObjects])
     } else if (existsSync(containersDirectory(dataDir))) {
       const { endContainerdNodes } = await import('@shiplog/node/containerd/containerd-nodes')
       await endContainerdNodes(containersDirectory(dataDir), clock)

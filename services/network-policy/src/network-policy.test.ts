@@ -133,7 +133,7 @@ test('whatever happens, the nodes let through what the text of the API allows, a
       for (const node of nodeNames)
         if (changesBetween(world.desired.get(node)!.all, anew.desired.get(node)!.all).length > 0) throw new Error('rules differ from new ones')
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   )
-  expect(calls).toBeGreaterThan(10_000)
+  expect(calls).toBeGreaterThan(5_000)
 })

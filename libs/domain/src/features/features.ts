@@ -28,7 +28,6 @@ const unmountable = [
 ]
 
 export const features: readonly Feature[] = [
-  stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
   stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
   stored('VolumeAttributesClasses', 'volumeattributesclasses.storage.k8s.io'),
@@ -199,9 +198,9 @@ export const features: readonly Feature[] = [
   {
     id: 'service-traffic',
     state: 'by design',
-    docs: 'addresses of Services lead nowhere but on nodes of containers',
+    docs: 'addresses of Services lead nowhere, and NetworkPolicies keep nothing away, but on nodes of containers',
     sentence:
-      'only nodes of containers have a proxy: elsewhere a Service has addresses, ports and endpoints, and no traffic flows',
+      'only nodes of containers have a proxy: elsewhere a Service has addresses, ports and endpoints, and no traffic flows, nor is any kept away',
   },
   {
     id: 'container-nodes',
