@@ -10,6 +10,7 @@ import { podInterfaceDefault } from '@shiplog/network-policy/base-rules'
 import { createNetworkPolicies } from '@shiplog/network-policy/network-policy'
 import { createNft } from '@shiplog/node/packet-filter/nft'
 import { type ContainerdNode, startContainerdNodes, whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
+import { listenInside } from '@shiplog/node/containerd/listen-inside'
 import { doorAddress } from '@shiplog/node/containerd/network'
 import { type NodePrograms, provideNodePrograms } from '@shiplog/node/containerd/programs'
 import { createCriClient } from '@shiplog/node/cri/cri-client'
@@ -21,6 +22,7 @@ import { criHost } from '@shiplog/node-agent/hosts/cri/cri-backend'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
 import { containerNode } from '@shiplog/node-agent/node-object'
 import { podRangesOf } from '@shiplog/node-agent/pod-ranges'
+import type { Clock } from '@shiplog/runtime/clock'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import { secretDirectory } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
@@ -133,7 +135,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
     ...{ service, policies },
     proxy: createKubeProxy({
       ...{ feed: deps.feed, clock, metrics: deps.metrics, log: deps.logger },
-      nodes: started.nodes.map((node) => proxyNode(node, programs)),
+      nodes: started.nodes.map((node) => proxyNode(node, programs, clock)),
     }),
     dns: Array.from({ length: replicas }, (_, index) => dnsReplica(index, { dial: started.dial, clock })),
     nodes: started.nodes,
@@ -143,10 +145,11 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
   }
 }
 
-function proxyNode({ name, holderPid: namespacePid }: ContainerdNode, { nft, conntrack }: NodePrograms): ProxyNode {
+function proxyNode({ name, holderPid: namespacePid }: ContainerdNode, { nft, conntrack }: NodePrograms, clock: Clock): ProxyNode {
   return {
     name,
     filter: createNft({ nft, namespacePid }),
+    listen: (port) => listenInside(namespacePid, port, clock),
     ...(conntrack === undefined ? {} : { flows: createFlowTable({ conntrack, namespacePid }) }),
   }
 }

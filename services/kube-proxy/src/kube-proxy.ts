@@ -9,7 +9,8 @@ import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { baseRules, kubeProxyTable } from './base-rules.ts'
 import { readFlows, staleFlows, udpTargets } from './conntrack.ts'
 import type { FlowTable } from './flow-table.ts'
-import { type HealthAnswer, proxyHealth, serviceHealth } from './health-answers.ts'
+import { healthPortOf, healthzAnswer, healthzPort, livezAnswer, type ProxyState, serviceHealth } from './health-answers.ts'
+import { type Answerer, createHealthServers, type HealthServers, type Listen } from './health-servers.ts'
 import { createRuleKeeper, type RuleKeeper } from '@shiplog/node/packet-filter/rule-keeper'
 import type { PacketFilter } from '@shiplog/node/packet-filter/packet-filter'
 import { createProxyMetrics, type ProxyMetrics } from './proxy-metrics.ts'
@@ -26,8 +27,8 @@ export interface ProxyNode {
   readonly filter: PacketFilter
   /** Absent where connections cannot be forgotten. */
   readonly flows?: FlowTable
-  /** Shows what load balancers may ask. */
-  readonly showHealth?: (answers: readonly HealthAnswer[]) => void
+  /** Opens a port of the node, for load balancers that ask how it is. */
+  readonly listen?: Listen
 }
 
 export interface KubeProxyDeps {
@@ -41,6 +42,7 @@ export interface KubeProxyDeps {
 interface Proxied {
   readonly node: ProxyNode
   readonly keeper: RuleKeeper
+  readonly health: HealthServers | undefined
 }
 
 const tables = (['ip', 'ip6'] as const).map((family) => ({ family, table: kubeProxyTable }))
@@ -53,7 +55,9 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
   const view = createServiceView()
   const proxied = deps.nodes.map((node): Proxied => {
     const ofNode = log.child({ component: kubeProxyName, node: node.name })
-    return { node, keeper: createRuleKeeper({ filter: node.filter, tables, clock, log: ofNode, onSync: metrics.synced }) }
+    const keeper = createRuleKeeper({ filter: node.filter, tables, clock, log: ofNode, onSync: metrics.synced })
+    const health = node.listen && createHealthServers({ listen: node.listen, clock, log: ofNode })
+    return { node, keeper, health }
   })
   let following: Promise<void> | undefined
 
@@ -87,14 +91,14 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
     async stop() {
       ending.abort()
       synced.resolve()
-      await Promise.all([following, ...proxied.map(({ keeper }) => keeper.stop())])
+      await Promise.all([following, ...proxied.flatMap(({ keeper, health }) => [keeper.stop(), health?.stop()])])
     },
     health: () => proxied.map(({ node, keeper }) => healthOf(node.name, keeper, clock)),
   }
 
   /** Writes what changed for one node; resolves when it holds there. */
   async function apply(
-    { node, keeper }: Proxied,
+    { node, keeper, health }: Proxied,
     from: ServiceView,
     dirty: { readonly services: ReadonlySet<string>; readonly nodes: ReadonlySet<string> },
     logger: Logger,
@@ -110,23 +114,33 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
       else keeper.desired.set(key, rankOf(service), serviceRules({ service, slices: from.slicesOf(key), node: place }))
       hasUdp ||= service?.spec?.ports?.some(({ protocol }) => protocol === 'UDP') === true
     }
+    health?.show(healthPorts(node.name, keeper))
     await keeper.changed()
-    node.showHealth?.(healthAnswers(node.name, keeper))
     if (hasUdp && node.flows) await forgetStale(node, node.flows, from, metrics, logger)
   }
 
-  function healthAnswers(name: string, keeper: RuleKeeper): readonly HealthAnswer[] {
-    const isHealthy = healthOf(name, keeper, clock).ok
-    const place = view.node(name)
-    const own = proxyHealth({
-      ...{ isHealthy, isNodeEligible: true },
-      lastSyncMs: keeper.state.lastSyncMs,
-      nowMs: clock.nowMs(),
+  /** Answered from what holds when somebody asks. */
+  function healthPorts(name: string, keeper: RuleKeeper): ReadonlyMap<number, Answerer> {
+    const isHealthy = (): boolean => healthOf(name, keeper, clock).ok
+    const state = (): ProxyState => ({
+      ...{ isHealthy: isHealthy(), isNodeEligible: view.node(name).isEligible },
+      ...{ lastSyncMs: keeper.state.lastSyncMs, nowMs: clock.nowMs() },
     })
-    return [
-      own,
-      ...[...view.services].flatMap(([key, service]) => serviceHealth(service, view.slicesOf(key), place, isHealthy) ?? []),
-    ]
+    const own: Answerer = (path) => {
+      const answer = path === '/healthz' ? healthzAnswer(state()) : path === '/livez' ? livezAnswer(state()) : undefined
+      if (answer) metrics.asked(path.slice(1), answer.code)
+      return answer
+    }
+    const ports = new Map([[healthzPort, own]])
+    for (const [key, before] of view.services) {
+      const port = healthPortOf(before)
+      if (port === undefined) continue
+      ports.set(port, () => {
+        const service = view.services.get(key)
+        return service && serviceHealth(service, view.slicesOf(key), view.node(name), isHealthy())
+      })
+    }
+    return ports
   }
 }
 

@@ -4,6 +4,7 @@
 //   SHIPLOG_NODE_NAME   the node whose rules these are
 //   SHIPLOG_NFT         path of nft, 1.0.1 or newer (default: that of PATH)
 //   SHIPLOG_CONNTRACK   path of conntrack; without it connections of UDP end by themselves only
+import { createServer, type Server } from 'node:net'
 import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
 import { createWatchFeed } from '@shiplog/api-client/watch-feed'
 import { run } from '@shiplog/runtime/run'
@@ -18,8 +19,17 @@ await run(kubeProxyName, async ({ env, clock, ids, logger: log, metrics, onStop 
   const node = {
     name: env.required('SHIPLOG_NODE_NAME'),
     filter: createNft({ nft: env.optional('SHIPLOG_NFT') ?? 'nft' }),
+    listen,
     ...(conntrack === undefined ? {} : { flows: createFlowTable({ conntrack }) }),
   }
   const feed = createWatchFeed({ connection, clock, log })
   return { service: createKubeProxy({ feed, clock, log, metrics, nodes: [node] }) }
 })
+
+function listen(port: number): Promise<Server> {
+  const server = createServer()
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, () => resolve(server))
+  })
+}

@@ -47,6 +47,8 @@ export interface ProxiedNode extends NodePlace {
   readonly podRanges: readonly IpRange[]
   /** Where the ports of the node are. */
   readonly addresses: readonly string[]
+  /** False when it is about to go, so that load balancers send nothing new. */
+  readonly isEligible: boolean
 }
 
 export interface ServiceInput {

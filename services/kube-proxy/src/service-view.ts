@@ -9,6 +9,9 @@ import type { ProxiedNode } from './service-rules.ts'
 
 export const serviceResources = ['services', 'endpointslices.discovery.k8s.io', 'nodes'] as const
 
+/** By it an autoscaler says that it takes the node away. */
+const toBeDeletedTaint = 'ToBeDeletedByClusterAutoscaler'
+
 export interface ServiceView {
   readonly services: ReadonlyMap<string, Service>
   slicesOf(key: string): readonly EndpointSlice[]
@@ -40,7 +43,7 @@ export function createServiceView(): ServiceView {
   return {
     services,
     slicesOf: (key) => [...(slices.get(key)?.values() ?? [])],
-    node: (name) => nodes.get(name) ?? { name, zone: undefined, podRanges: [], addresses: [] },
+    node: (name) => nodes.get(name) ?? { name, zone: undefined, podRanges: [], addresses: [], isEligible: true },
     apply({ groupResource, object, deleted }) {
       if (groupResource === 'services') {
         const key = keyOf(object.metadata)
@@ -75,5 +78,7 @@ export function proxiedNodeOf({ metadata, spec, status }: Node): ProxiedNode {
     const ip = type === 'InternalIP' ? parseIp(address) : undefined
     return ip === undefined ? [] : [formatIp(ip)]
   })
-  return { name: metadata.name, zone: metadata.labels?.['topology.kubernetes.io/zone'], podRanges: ranges, addresses }
+  const isLeaving = metadata.deletionTimestamp !== undefined || spec?.taints?.some(({ key }) => key === toBeDeletedTaint) === true
+  const zone = metadata.labels?.['topology.kubernetes.io/zone']
+  return { name: metadata.name, zone, podRanges: ranges, addresses, isEligible: !isLeaving }
 }

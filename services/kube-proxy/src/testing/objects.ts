@@ -11,6 +11,7 @@ export const nodeHere: ProxiedNode = {
   zone: 'a',
   podRanges: [parseIpRange('10.244.0.0/24')!, parseIpRange('fd00:244::/64')!],
   addresses: ['172.30.0.10'],
+  isEligible: true,
 }
 
 export const aService = (name: string, spec: ServiceSpec, status: Service['status'] = { loadBalancer: {} }): Service => ({
