@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { readServerFlags, type ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
 import { bootGateway } from '@shiplog/api-gateway/boot'
+import type { AddressPool } from '@shiplog/api/address-pool'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
@@ -76,6 +77,8 @@ export interface ClusterOptions {
   readonly serviceRanges?: IpRanges | undefined
   /** Where addresses of pods come from; default 10.244.0.0/16, and beyond when there are many nodes. */
   readonly podRanges?: IpRanges | undefined
+  /** Addresses for Services of type LoadBalancer; nodes of containers answer for them. */
+  readonly loadBalancerPool?: AddressPool | undefined
   /** Reads the records of the log, for everybody in the process; that of this build by default. */
   readonly codec?: RecordCodec
   /** How long a paged list may go on from its snapshot; as long as the log holds it by default. */
@@ -298,6 +301,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       tokenSigner: createTokenSigner(signingKeyOf(pki.serviceAccountKey)),
       certificateSigner: createCertificateSigner({ certificate: pki.ca, key: pki.caKey }),
       metrics,
+      loadBalancerPool: options.loadBalancerPool,
       ...(options.controllers ? { controllers: options.controllers } : {}),
     })
     metrics.collect(() => [
@@ -338,6 +342,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         ...{ feed, metrics },
         pkiDirectory: join(dataDir, 'pki'),
         serviceRange,
+        pool: options.loadBalancerPool,
       })
       undo.push(['container nodes', () => agents.service.stop()])
       await agents.serveApi(gateway.port)

@@ -11,10 +11,12 @@ import { createNetworkPolicies } from '@shiplog/network-policy/network-policy'
 import { createNft } from '@shiplog/node/packet-filter/nft'
 import { type ContainerdNode, startContainerdNodes, whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
 import { listenInside } from '@shiplog/node/containerd/listen-inside'
-import { doorAddress } from '@shiplog/node/containerd/network'
+import { createNodeAddresses } from '@shiplog/node/node-addresses'
+import { doorAddress, nodeDevice } from '@shiplog/node/containerd/network'
 import { type NodePrograms, provideNodePrograms } from '@shiplog/node/containerd/programs'
 import { createCriClient } from '@shiplog/node/cri/cri-client'
 import { diskBytes } from '@shiplog/node/machine'
+import type { AddressPool } from '@shiplog/api/address-pool'
 import type { IpRange } from '@shiplog/api/ip-address'
 import { parseResolvConf } from '@shiplog/node-agent/hosts/cri/pod-names'
 import { agentsOfNodes } from '@shiplog/node-agent/agents-of-nodes'
@@ -41,6 +43,8 @@ export interface ContainerAgentsDeps extends MachineAgentDeps {
   /** What the proxy of the nodes reads, and where it counts. */
   readonly feed: ObjectFeed
   readonly metrics: MetricsRegistry
+  /** Addresses of load balancers that these nodes answer for. */
+  readonly pool?: AddressPool | undefined
 }
 
 export interface ContainerAgents {
@@ -135,6 +139,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
     ...{ service, policies },
     proxy: createKubeProxy({
       ...{ feed: deps.feed, clock, metrics: deps.metrics, log: deps.logger },
+      ...{ pool: deps.pool, announcers: started.nodes.map(({ name }) => name) },
       nodes: started.nodes.map((node) => proxyNode(node, programs, clock)),
     }),
     dns: Array.from({ length: replicas }, (_, index) => dnsReplica(index, { dial: started.dial, clock })),
@@ -150,6 +155,7 @@ function proxyNode({ name, holderPid: namespacePid }: ContainerdNode, { nft, con
     name,
     filter: createNft({ nft, namespacePid }),
     listen: (port) => listenInside(namespacePid, port, clock),
+    addresses: createNodeAddresses({ device: nodeDevice, namespacePid }),
     ...(conntrack === undefined ? {} : { flows: createFlowTable({ conntrack, namespacePid }) }),
   }
 }

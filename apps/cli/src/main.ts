@@ -1,6 +1,7 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
 import { serverFlags } from '@shiplog/api-gateway/configuration/flag-names'
+import { parseAddressPool } from '@shiplog/api/address-pool'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
@@ -150,6 +151,12 @@ withServerFlags(program.command('up'))
   .option('--no-dashboard', 'serve no dashboard')
   .addOption(serviceCidrOption())
   .addOption(podCidrOption())
+  .addOption(
+    new Option(
+      '--load-balancer-pool <addresses>',
+      'for Services of type LoadBalancer: ranges, or two ends, comma-separated (172.30.1.0/24,172.30.2.10-172.30.2.20)',
+    ).argParser(ranges(parseAddressPool)),
+  )
   .addOption(
     new Option('--token-auth-file <file>', 'static bearer tokens, a line each: token,user,uid,"group1,group2"'),
   )

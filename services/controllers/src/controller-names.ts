@@ -27,6 +27,8 @@ const absent: ReadonlySet<string> = new Set(
     ...['storage-version-migrator', 'storageversion-garbage-collector'],
     // They are there when there is a key to sign with.
     ...['certificatesigningrequest-signing', 'serviceaccount-token'],
+    // When there is a pool of addresses.
+    'service-lb',
   ].map((name) => `${name}-controller`),
 )
 

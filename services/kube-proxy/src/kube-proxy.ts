@@ -6,6 +6,10 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import type { AddressPool } from '@shiplog/api/address-pool'
+import type { NodeAddresses } from '@shiplog/node/node-addresses'
+import { type AddressAnnouncer, createAddressAnnouncer } from './address-announcer.ts'
+import { announcedAddresses } from './announced-addresses.ts'
 import { baseRules, kubeProxyTable } from './base-rules.ts'
 import { readFlows, staleFlows, udpTargets } from './conntrack.ts'
 import type { FlowTable } from './flow-table.ts'
@@ -29,6 +33,8 @@ export interface ProxyNode {
   readonly flows?: FlowTable
   /** Opens a port of the node, for load balancers that ask how it is. */
   readonly listen?: Listen
+  /** Takes addresses of load balancers on; absent where somebody else brings their traffic here. */
+  readonly addresses?: NodeAddresses
 }
 
 export interface KubeProxyDeps {
@@ -37,12 +43,17 @@ export interface KubeProxyDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: MetricsRegistry
+  /** Addresses of load balancers that the nodes answer for by themselves. */
+  readonly pool?: AddressPool | undefined
+  /** Which of the ready nodes have a proxy that does so; all when absent. */
+  readonly announcers?: readonly string[]
 }
 
 interface Proxied {
   readonly node: ProxyNode
   readonly keeper: RuleKeeper
   readonly health: HealthServers | undefined
+  readonly announcer: AddressAnnouncer | undefined
 }
 
 const tables = (['ip', 'ip6'] as const).map((family) => ({ family, table: kubeProxyTable }))
@@ -57,7 +68,8 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
     const ofNode = log.child({ component: kubeProxyName, node: node.name })
     const keeper = createRuleKeeper({ filter: node.filter, tables, clock, log: ofNode, onSync: metrics.synced })
     const health = node.listen && createHealthServers({ listen: node.listen, clock, log: ofNode })
-    return { node, keeper, health }
+    const announcer = deps.pool && node.addresses && createAddressAnnouncer({ addresses: node.addresses, clock, log: ofNode })
+    return { node, keeper, health, announcer }
   })
   let following: Promise<void> | undefined
 
@@ -71,6 +83,7 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
         if (node !== undefined && ours.has(node)) dirty.nodes.add(node)
         metrics.changed(change.groupResource)
       }
+      if (batch.synced && batch.changes.length > 0) announce()
       if (!batch.synced || (dirty.services.size === 0 && dirty.nodes.size === 0)) continue
       void Promise.all(proxied.map((one) => apply(one, view, dirty, log))).then(() => synced.resolve())
       dirty.services.clear()
@@ -91,7 +104,7 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
     async stop() {
       ending.abort()
       synced.resolve()
-      await Promise.all([following, ...proxied.flatMap(({ keeper, health }) => [keeper.stop(), health?.stop()])])
+      await Promise.all([following, ...proxied.flatMap(({ keeper, health, announcer }) => [keeper.stop(), health?.stop(), announcer?.stop()])])
     },
     health: () => proxied.map(({ node, keeper }) => healthOf(node.name, keeper, clock)),
   }
@@ -117,6 +130,16 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
     health?.show(healthPorts(node.name, keeper))
     await keeper.changed()
     if (hasUdp && node.flows) await forgetStale(node, node.flows, from, metrics, logger)
+  }
+
+  function announce(): void {
+    const { pool, announcers } = deps
+    if (pool === undefined) return
+    const candidates = [...view.announcing].filter((name) => announcers?.includes(name) ?? true)
+    for (const { node, announcer } of proxied) {
+      const services = [...view.services].map(([key, service]) => [service, view.slicesOf(key)] as const)
+      announcer?.show(announcedAddresses({ node: node.name, candidates, services, pool }))
+    }
   }
 
   /** Answered from what holds when somebody asks. */

@@ -11,6 +11,8 @@ export const programAddress = (index: number): string => `172.30.0.${2 + index}`
 export const programsMax = 8
 const prefixBits = 16
 const bridge = 'nodes0'
+/** What leads from a node to the others. */
+export const nodeDevice = 'eth0'
 
 export interface NetworkedNode {
   readonly index: number

@@ -1,5 +1,6 @@
-// NetworkPolicies with real packets: pods on two nodes call one another on every port, in both families, under policies of all
-// kinds, and who gets through is compared with what the API's text says. Needs what nodes of containers need.
+// The network with real packets. NetworkPolicies: pods on two nodes call one another on every port, in both families, under policies of all
+// kinds, and who gets through is compared with what the API's text says. Load balancers: addresses of a pool, from outside.
+// Needs what nodes of containers need.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,6 +8,8 @@ import { join, resolve } from 'node:path'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { isAllowed, type World } from '@shiplog/network-policy/testing/oracle'
 import { whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
+import { createDial } from '@shiplog/node/containerd/door'
+import { holders, inNamespace } from '@shiplog/node/containerd/holder'
 import { imageArchive } from '@shiplog/node/containerd/image-archive'
 import { provideNodePrograms } from '@shiplog/node/containerd/programs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -31,7 +34,7 @@ const places = [
   { namespace: 'z', name: 'a', node: 'worker-1' },
   { namespace: 'z', name: 'b', node: 'worker-0' },
 ]
-const ranges = ['--pod-cidr', '10.244.0.0/16,fd00:10:244::/56', '--service-cidr', '10.96.0.0/16,fd00:10:96::/112']
+const ranges = ['--pod-cidr', '10.244.0.0/16,fd00:10:244::/56', '--service-cidr', '10.96.0.0/16,fd00:10:96::/112', '--load-balancer-pool', '172.30.9.1-172.30.9.9']
 
 const container = (script: string, more: Json = {}): Json => ({ name: 'main', image, command: ['sh', '-c', script], ...more })
 const pod = (namespace: string, name: string, spec: Json): Json => ({
@@ -55,11 +58,13 @@ const policy = (namespace: string, name: string, spec: Json): Json => ({
 })
 const namespace = (name: string, labels: Json): Json => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })
 
-describe.skipIf(why !== undefined)('NetworkPolicies', () => {
+describe.skipIf(why !== undefined)('the network', () => {
   let directory = ''
   let kubectl = ''
   let cluster: Cluster
   let calls = 0
+  /** Of the first node and of the second; the network between them, from where the outside is. */
+  let holderOf: (name: string) => number
 
   const k = async (...args: string[]): Promise<string> => {
     const done = await runCommand(kubectl, ['--kubeconfig', cluster.kubeconfig, ...args])
@@ -123,6 +128,7 @@ describe.skipIf(why !== undefined)('NetworkPolicies', () => {
     const shiplog = resolve(import.meta.dirname, '..', '..', 'apps', 'cli', 'src', 'main.ts')
     const loaded = await runCommand(process.execPath, [shiplog, 'image', 'load', '-d', dataDir, archive])
     assert.equal(loaded.code, 0, loaded.stderr)
+    holderOf = (name) => holders().get(join(dataDir, 'containers', name))!
     await apply(namespace('x', { team: 'x' }), namespace('z', { team: 'z' }), ...places.map(server))
     await k('wait', '-A', '--for=condition=Ready', 'pod', '-l', 'pod', '--timeout=90s')
   }, startTimeoutMs)
@@ -131,7 +137,7 @@ describe.skipIf(why !== undefined)('NetworkPolicies', () => {
     rmSync(directory, { recursive: true, force: true })
   }, startTimeoutMs)
 
-  test('let through what the API says, from every pod to every port of every pod, as they come, change and go', async () => {
+  test('policies let through what the API says, from every pod to every port of every pod, as they come, change and go', async () => {
     await apply(
       policy('x', 'closed', { podSelector: {}, policyTypes: ['Ingress'] }),
       policy('x', 'by-name', { podSelector: {}, ingress: [{ from: [{ podSelector: { matchLabels: { pod: 'a' } } }], ports: [{ port: 'web' }] }] }),
@@ -156,7 +162,7 @@ describe.skipIf(why !== undefined)('NetworkPolicies', () => {
     expect(calls).toBeGreaterThanOrEqual(300)
   }, 150_000)
 
-  test('hold from the first packet of a pod, and what they allow works from the first one, too', async () => {
+  test('policies hold from the first packet of a pod, and what they allow works from the first one, too', async () => {
     const target = (await world()).pods.find(({ metadata }) => metadata.namespace === 'z' && metadata.name === 'a')!.status!.podIP
     const tries = (count: number): string =>
       `for i in $(seq ${count}); do nc -w 1 ${target} 80 </dev/null >/dev/null 2>&1 && n=$((n+1)); done; echo reached \${n:-0} > /dev/termination-log`
@@ -172,7 +178,7 @@ describe.skipIf(why !== undefined)('NetworkPolicies', () => {
     expect(await Promise.all(['shut', 'free', 'near'].map((name) => messageOf('x', name)))).toEqual(['reached 0\n', 'reached 1\n', 'reached 1\n'])
   }, 90_000)
 
-  test('see pods behind Services, and leave probes of the node and the cluster’s DNS to those who may', async () => {
+  test('policies see pods behind Services, and leave probes of the node and the cluster’s DNS to those who may', async () => {
     await apply(
       policy('x', 'closed', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
       policy('x', 'to-b', { podSelector: { matchLabels: { pod: 'a' } }, policyTypes: ['Egress'], egress: [{ to: [{ podSelector: { matchLabels: { pod: 'b' } } }] }] }),
@@ -191,5 +197,48 @@ describe.skipIf(why !== undefined)('NetworkPolicies', () => {
     const { clusterIP } = JSON.parse(await k('get', 'service', '-n', 'x', 'b', '-o', 'json')).spec
     expect(await Promise.all([ask('a', 'http://c:5000/i'), ask('c', `http://${clusterIP}:5000/i`)])).toEqual(['', ''])
     await k('wait', '-n', 'x', '--for=condition=Ready', 'pod/probed', 'pod/a', 'pod/b', '--timeout=60s')
+  }, 90_000)
+
+  test('load balancers have an address that one node answers for, and another when that one is left out', async () => {
+    const balancer = (name: string, selector: Json, more: Json = {}): Json => ({
+      ...{ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'z' } },
+      spec: { type: 'LoadBalancer', selector, ports: [{ port: 5000, targetPort: 80 }], ...more },
+    })
+    await k('delete', 'networkpolicy', '-A', '--all')
+    await apply(balancer('all', {}), balancer('near', { pod: 'a' }, { externalTrafficPolicy: 'Local' }))
+    await k('patch', 'service', '-n', 'z', 'all', '--type=merge', '-p', JSON.stringify({ spec: { selector: { pod: 'b' } } }))
+    for (const name of ['all', 'near'])
+      await k('wait', '-n', 'z', `service/${name}`, '--for=jsonpath={.status.loadBalancer.ingress[0].ip}', '--timeout=30s')
+    const service = async (name: string): Promise<Json> => JSON.parse(await k('get', 'service', '-n', 'z', name, '-o', 'json'))
+    const [all, near] = await Promise.all(['all', 'near'].map(service))
+    const addresses = [all, near].map(({ status }) => status.loadBalancer.ingress[0].ip)
+    expect([...addresses].sort()).toEqual(['172.30.9.1', '172.30.9.2'])
+    const dial = createDial(holderOf('door'))
+    const ask = (host: string, port: number, path = '/i'): Promise<string> =>
+      dial(host, port).then((socket) => new Promise<string>((resolve, reject) => {
+        let text = ''
+        socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1'))).on('error', reject)
+        socket.on('close', () => resolve(`${text.split(' ')[1]} ${text.split('\r\n\r\n')[1] ?? ''}`))
+        socket.write(`GET ${path} HTTP/1.0\r\nHost: x\r\n\r\n`)
+      }))
+    await eventually(async () => expect(await ask(addresses[0]!, 5000)).toBe('200 z/b\n'))
+    await eventually(async () => expect(await ask(addresses[1]!, 5000)).toBe('200 z/a\n'))
+    const holdersOf = async (address: string): Promise<string[]> => {
+      const shown = await Promise.all(['worker-0', 'worker-1'].map((node) => inNamespace(holderOf(node), 'net', 'ip -4 -o addr show dev eth0')))
+      return ['worker-0', 'worker-1'].filter((_, index) => shown[index]!.includes(` ${address}/32 `))
+    }
+    // The one pod of `near` is there, and only that node says that it has an endpoint.
+    expect(await holdersOf(addresses[1]!)).toEqual(['worker-1'])
+    const { healthCheckNodePort } = near.spec
+    const health = await Promise.all(['172.30.0.10', '172.30.0.11'].map((host) => ask(host, healthCheckNodePort, '/')))
+    expect(health.map((text) => [text.slice(0, 3), JSON.parse(text.slice(4)).localEndpoints])).toEqual([['503', 0], ['200', 1]])
+    expect(await ask('172.30.0.10', 10_256, '/healthz')).toMatch(/^200 .*"nodeEligible": true/)
+    const [first] = await holdersOf(addresses[0]!)
+    const label = 'node.kubernetes.io/exclude-from-external-load-balancers'
+    await k('label', 'node', first!, `${label}=`)
+    await eventually(async () => expect(await holdersOf(addresses[0]!)).toEqual([first === 'worker-0' ? 'worker-1' : 'worker-0']))
+    expect(await ask(addresses[0]!, 5000)).toBe('200 z/b\n')
+    await k('delete', 'service', '-n', 'z', 'all', 'near')
+    await eventually(async () => expect(await Promise.all(addresses.map((one) => holdersOf(one)))).toEqual([[], []]))
   }, 90_000)
 })
