@@ -218,7 +218,10 @@ describe.skipIf(why !== undefined)('the network', () => {
       dial(host, port).then((socket) => new Promise<string>((resolve, reject) => {
         let text = ''
         socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1'))).on('error', reject)
-        socket.on('close', () => resolve(`${text.split(' ')[1]} ${text.split('\r\n\r\n')[1] ?? ''}`))
+        socket.on('end', () => {
+          socket.destroy()
+          resolve(`${text.split(' ')[1]} ${text.split('\r\n\r\n')[1] ?? ''}`)
+        })
         socket.write(`GET ${path} HTTP/1.0\r\nHost: x\r\n\r\n`)
       }))
     await eventually(async () => expect(await ask(addresses[0]!, 5000)).toBe('200 z/b\n'))

@@ -214,9 +214,8 @@ describe('a field that is ignored', () => {
   })
 
   test('is known by its value', () => {
-    expect(told('services', object('v1', 'Service', { spec: { type: 'LoadBalancer' } }))).toEqual([
-      sentenceOf('load-balancers'),
-    ])
+    expect(told('pods', pod({ os: { name: 'windows' } }))).toEqual([sentenceOf('pod-os')])
+    expect(told('pods', pod({ os: { name: 'linux' } }))).toEqual([])
   })
 
   test('of nodes of processes is told to pods that ask for one', () => {
