@@ -123,7 +123,7 @@ test('whatever happens, the nodes let through what the text of the API allows, a
         for (const act of turn.acts) act(world)
         for (const call of turn.calls(world)) {
           calls++
-          if (world.lets(call) !== isAllowed(world, call)) {
+          if (world.lets(call) !== isAllowed(world, call) || world.isTold(call) !== isAllowed(world, call)) {
             throw new Error(`${JSON.stringify(call)}: allowed ${isAllowed(world, call)}\n${JSON.stringify(world.policies.map(({ spec }) => spec))}`)
           }
         }

@@ -6,6 +6,7 @@ import { createDesiredRules, type DesiredRules } from '@shiplog/node/packet-filt
 import { sendPacket } from '@shiplog/node/packet-filter/testing/packet-walk'
 import { policyTable } from '../base-rules.ts'
 import { createNodeRules, type NodeRules } from '../node-rules.ts'
+import { keptAwayBy, type Party } from '../verdict.ts'
 import { createPolicyView, type PolicyView } from '../policy-view.ts'
 import type { Call, World } from './oracle.ts'
 
@@ -69,6 +70,8 @@ export interface Played extends World {
   remove(...objects: readonly Known[]): void
   /** Whether the nodes let the first packet of a connection through. */
   lets(call: Call): boolean
+  /** Whether people are told that they do. */
+  isTold(call: Call): boolean
 }
 
 export function playedWorld(): Played {
@@ -104,6 +107,14 @@ export function playedWorld(): Played {
     },
     put: (...some) => change(some, false),
     remove: (...some) => change(some, true),
+    isTold({ from, to, protocol, port }) {
+      const party = (address: string): Party => {
+        const pod = [...view.pods.values()].find(({ addresses }) => addresses.includes(address))
+        if (pod === undefined) return { address, pod, namespaceLabels: {}, policies: [] }
+        return { address, pod, namespaceLabels: view.labelsOf(pod.namespace), policies: view.policiesOf(pod) }
+      }
+      return keptAwayBy({ from: party(from), to: party(to), protocol: protocol.toLowerCase() as 'tcp', port }) === undefined
+    },
     lets({ from, to, protocol, port }) {
       const [source, target] = [nodeOf(from), nodeOf(to)]
       const packet = {
