@@ -24,6 +24,8 @@ const controllers = '*,-node-lifecycle-controller,-taint-eviction-controller'
 const running = await startBench('embedded', [
   ...['--controllers', side === 'upstream' ? 'clusterrole-aggregation-controller' : '*,-node-lifecycle-controller'],
   ...['--simulated-nodes', '0'],
+  // Nobody would take the taint of new nodes away.
+  ...['--disable-admission-plugins', 'TaintNodesByCondition'],
 ])
 const manager = side === 'upstream' ? await runControllers(running.cluster.kubeconfig, controllers.split(','), say) : undefined
 const cluster = await createLiveCluster(running.http)
