@@ -21,14 +21,12 @@ export const upstreamNameOf = (reconciler: string): string => upstreamNames[reco
 /** Controllers of upstream that do not exist here: to leave one out is no mistake, to ask for one is. */
 const absent: ReadonlySet<string> = new Set(
   [
-    ...['device-taint-eviction', 'kube-apiserver-serving-clustertrustbundle-publisher', 'node-ipam'],
+    ...['device-taint-eviction', 'kube-apiserver-serving-clustertrustbundle-publisher'],
     ...['persistentvolume-attach-detach', 'persistentvolume-expander', 'podcertificaterequest-cleaner'],
     ...['podgroup-protection', 'resourcepoolstatusrequest', 'selinux-warning'],
     ...['storage-version-migrator', 'storageversion-garbage-collector'],
-    // They are there when there is a key to sign with.
-    ...['certificatesigningrequest-signing', 'serviceaccount-token'],
-    // When there is a pool of addresses.
-    'service-lb',
+    // They are there when there is a key to sign with, nodes are given ranges, or there is a pool of addresses.
+    ...['certificatesigningrequest-signing', 'node-ipam', 'service-lb', 'serviceaccount-token'],
   ].map((name) => `${name}-controller`),
 )
 

@@ -64,7 +64,11 @@ test('a node takes on what it answers for, gives up the rest, and tries again wh
     remove: async (address) => void held.delete(address),
   }
   let check = (): void => undefined
-  const clock = { ...systemClock, every: (_ms: number, callback: () => void) => ((check = callback), { [Symbol.dispose]: () => undefined }) }
+  const every = (_ms: number, callback: () => void): Disposable => {
+    check = callback
+    return { [Symbol.dispose]: () => undefined }
+  }
+  const clock = { ...systemClock, every }
   const announcer = createAddressAnnouncer({ addresses, clock, log: silentLogger })
   announcer.show(['172.30.1.1', 'fd00::1'])
   await eventually(() => held.size === 0)
