@@ -9,6 +9,7 @@ import { createKubeProxy, type ProxyNode } from '@shiplog/kube-proxy/kube-proxy'
 import { createNft } from '@shiplog/kube-proxy/nft/nft'
 import { type ContainerdNode, startContainerdNodes, whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
 import { type NodePrograms, provideNodePrograms } from '@shiplog/node/containerd/programs'
+import type { RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { createCriClient } from '@shiplog/node/cri/cri-client'
 import { diskBytes } from '@shiplog/node/machine'
 import type { IpRange } from '@shiplog/api/ip-address'
@@ -36,6 +37,8 @@ export interface ContainerAgentsDeps extends MachineAgentDeps {
   /** What the proxy of the nodes reads, and where it counts. */
   readonly feed: ObjectFeed
   readonly metrics: MetricsRegistry
+  /** Where images come from instead of where their names say. */
+  readonly registryMirrors: readonly RegistryMirror[]
 }
 
 export interface ContainerAgents {
@@ -70,7 +73,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
   const replicas = Math.min(count, dnsReplicasMax)
   const servers = parseResolvConf(resolvConf).servers
   const networkPrograms = dnsPrograms({ replicas, pkiDirectory: deps.pkiDirectory, servers })
-  const started = await startContainerdNodes({ directory, nodes: configs, programs, clock, networkPrograms })
+  const started = await startContainerdNodes({ directory, nodes: configs, programs, clock, networkPrograms, registryMirrors: deps.registryMirrors })
   if (!started.hasWayOut) progress('pods reach one another and the API, and nothing outside: this machine has no way out, or no pasta')
   const agents = new Map<string, NodeAgent>()
   const clients = started.nodes.map(({ criSocket }) => createCriClient(criSocket, clock))

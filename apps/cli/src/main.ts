@@ -3,6 +3,7 @@
 import { serverFlags } from '@shiplog/api-gateway/configuration/flag-names'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
+import { mirrorsMax, parseRegistryMirror, type RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { failed, watchForEnd } from './ending.ts'
 
@@ -39,6 +40,15 @@ function nodeKind(text: string, before: readonly string[] = []): readonly string
 
 /** Each has a containerd of its own. */
 const containerNodesMax = 16
+
+function registryMirror(text: string, before: readonly RegistryMirror[] = []): readonly RegistryMirror[] {
+  if (before.length >= mirrorsMax) throw new InvalidArgumentError(`at most ${mirrorsMax} of them, please.`)
+  try {
+    return [...before, parseRegistryMirror(text)]
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`)
+  }
+}
 
 function postgresChoice(text: string): string {
   if (/^(auto|off)$/.test(text) || /^postgres(ql)?:\/\/\S+$/.test(text)) return text
@@ -146,6 +156,11 @@ withServerFlags(program.command('up'))
   )
   .addOption(
     new Option('--nodes <count>', 'how many nodes of containerd').default(1).argParser(wholeNumber(containerNodesMax)),
+  )
+  .addOption(
+    new Option('--registry-mirror <url>', 'where nodes of containerd get images from: a registry, or <registry>=<url>; may be repeated')
+      .default([], 'where their names say')
+      .argParser(registryMirror),
   )
   .option('--no-dashboard', 'serve no dashboard')
   .addOption(serviceCidrOption())

@@ -38,6 +38,8 @@ export interface ContainerWork {
   /** Pause before the next restart; 0 when the next one is immediate. */
   backoffMs: number
   notBeforeMs: number
+  /** Pause after the last pull of its image that failed; 0 when the last one did not. */
+  pullBackoffMs: number
   starting: boolean
   /** Running, but its startup probe has not succeeded yet: what comes after a sidecar waits for that. */
   awaitsStartup: boolean
@@ -98,6 +100,7 @@ const newContainer = (
   imageID: '',
   backoffMs: 0,
   notBeforeMs: 0,
+  pullBackoffMs: 0,
   starting: false,
   awaitsStartup: false,
   stopGraceMs: undefined,

@@ -81,7 +81,10 @@ export interface ContainerHostDeps {
 }
 
 /** Of these the message was told by an event before. */
-const imageReasons = new Set(['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName'])
+const imageReasons = new Set([
+  ...['ErrImagePull', 'ErrImageNeverPull', 'InvalidImageName', 'ImageInspectError'],
+  ...['RegistryUnavailable', 'SignatureValidationFailed'],
+])
 
 const deaf: PodHostListener = {
   exited: () => undefined,
