@@ -45,6 +45,8 @@ export async function startRegistry(): Promise<ImageRegistry> {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
+  // Nobody waits for it alone.
+  server.unref()
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     add(name, files, config) {

@@ -6,6 +6,7 @@ import { issueCertificate, keyPem, newKeyPair } from '@shiplog/control-plane/ide
 import { imageArchive, type ImageConfig, type ImageFile } from '@shiplog/node/containerd/image-archive'
 import { pauseProgram } from '@shiplog/node/containerd/pause-image'
 import { provideNetworkTools } from '@shiplog/node/containerd/programs'
+import type { ImageRegistry } from '../containers/image-registry.ts'
 import { busyboxFiles, searchPath } from '../containers/node-image.ts'
 import { provideUpstream } from '../upstream/provide.ts'
 
@@ -91,9 +92,10 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
   ]
 }
 
-/** Writes the archives into a directory; gives their paths. */
-export async function makeSuiteImages(directory: string, progress: (line: string) => void): Promise<string[]> {
+/** Writes the archives into a directory and gives their paths; the registry has them as well, for specs that always pull. */
+export async function makeSuiteImages(directory: string, registry: ImageRegistry, progress: (line: string) => void): Promise<string[]> {
   const images = await suiteImages(progress)
+  for (const { names, files, config } of images) for (const name of names) registry.add(name.slice(name.indexOf('/') + 1), files, config)
   return await Promise.all(
     images.map(async ({ names, files, config }, index) => {
       const archive = join(directory, `image-${index}.tar`)
