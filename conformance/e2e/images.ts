@@ -62,6 +62,16 @@ interface SuiteImage {
   readonly config: ImageConfig
 }
 
+/** The suite's demonstration: a server that says in data.json which picture it shows. A spec also reads what system it is built on. */
+function pictureImage(animal: string, busybox: readonly ImageFile[]): SuiteImage {
+  const data = Buffer.from(`{ "image": "${animal}.jpg" }\n`)
+  return {
+    names: [`${prefix}/${animal}:1.8`],
+    files: [...busybox, { path: 'data.json', content: data }, { path: 'www/data.json', content: data }, { path: 'etc/os-release', content: Buffer.from('NAME="Alpine Linux"\n') }],
+    config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [searchPath] },
+  }
+}
+
 async function suiteImages(progress: (line: string) => void): Promise<SuiteImage[]> {
   const busybox = await busyboxFiles()
   const tools = await networkTools()
@@ -83,6 +93,7 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
       files: [...busybox, page],
       config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [searchPath] },
     },
+    ...['kitten', 'nautilus'].map((animal) => pictureImage(animal, busybox)),
     { names: [`${prefix}/nonroot:1.5`], files: busybox, config: { Cmd: ['id', '-u'], User: '1234', Env: [searchPath] } },
     {
       names: ['registry.k8s.io/pause:3.10.2'],

@@ -238,7 +238,7 @@ function acceptTunnels({ deps, configs, table, host }: Parts): Disposable | unde
     const entry = table.byUid(uid)
     return entry && { ...podNameOf(entry), uid, nodeName: entry.node.name, work: entry.work }
   }
-  const podsOf = (nodeName: string) => [...table.values()].filter(({ node }) => node.name === nodeName).map(({ pod }) => pod)
+  const podsOf = (nodeName: string) => [...table.ofNode(nodeName)]
   const open = new DisposableStack()
   const nodes = new Map(configs.map((config) => [config.name, config]))
   const server = open.use(createNodeServer({ host, clock, nodes, podsOf }))

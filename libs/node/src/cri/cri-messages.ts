@@ -177,6 +177,8 @@ export interface ImageMessage {
   readonly size: string
   readonly uid: { readonly value: string } | null
   readonly username: string
+  /** The runtime wants it to stay. */
+  readonly pinned?: boolean
 }
 
 export interface ContainerStatsMessage {
@@ -186,5 +188,20 @@ export interface ContainerStatsMessage {
     readonly usageCoreNanoSeconds: { readonly value: string } | null
     readonly usageNanoCores: { readonly value: string } | null
   } | null
-  readonly memory: { readonly timestamp: string; readonly workingSetBytes: { readonly value: string } | null } | null
+  readonly memory: {
+    readonly timestamp: string
+    readonly workingSetBytes: { readonly value: string } | null
+    readonly usageBytes?: { readonly value: string } | null
+    readonly rssBytes?: { readonly value: string } | null
+    readonly pageFaults?: { readonly value: string } | null
+    readonly majorPageFaults?: { readonly value: string } | null
+  } | null
+  readonly writableLayer?: FilesystemUsageMessage | null
+}
+
+export interface FilesystemUsageMessage {
+  readonly timestamp: string
+  readonly fsId: { readonly mountpoint: string } | null
+  readonly usedBytes: { readonly value: string } | null
+  readonly inodesUsed: { readonly value: string } | null
 }

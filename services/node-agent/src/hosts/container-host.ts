@@ -21,7 +21,7 @@ import { createProber, type Prober } from './container-probes.ts'
 import { createLifecycleHooks, type LifecycleHooks } from './lifecycle-hooks.ts'
 import { measuredUsage } from './measured-usage.ts'
 import { containerSpecOf, factsOf, graceMsOf, namespaceOf } from './pod-facts.ts'
-import { type HostedPod, messageOf, type PodHost, type PodHostListener, type RecoveredPod } from './pod-host.ts'
+import { type HostedPod, messageOf, type NodeStats, type PodHost, type PodHostListener, type RecoveredPod } from './pod-host.ts'
 import { podVolumes, referencesOfVolumes, type VolumeStyle } from './pod-volumes.ts'
 import type { ProbeNetwork, ProbeTarget } from './probe-call.ts'
 import { lookUp, type References } from './references.ts'
@@ -65,7 +65,10 @@ export interface ContainerBackend {
   exec(podUid: string, containerID: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
   /** What every running container used since it was asked last; absent where that cannot be told. */
   measure?(): Promise<readonly ContainerMeasure[]>
+  readonly stats?: NodeStats
   keepOnly(podUids: ReadonlySet<string>): void
+  /** The agent has begun; these are its pods, whenever they are asked for. */
+  begin?(pods: () => Iterable<HostedPod>): void
   onExit(listener: (exit: ContainerExit) => void): void
   /** The message of a Pulled event, where the backend does not tell its own. */
   pulledMessage(container: ContainerWork): string | undefined
@@ -119,6 +122,7 @@ export function createContainerHost(deps: ContainerHostDeps): PodHost {
     logs: backend.logs,
     ...(backend.streams ? { streams: backend.streams } : {}),
     ...(backend.network ? { network: backend.network } : {}),
+    ...(backend.stats ? { stats: backend.stats } : {}),
     outlivesAgent: true,
     runSandbox: async (pod, config) => backend.runSandbox(pod, config, await volumesOf(deps, pod)),
     startContainer: (pod, container) => backend.startContainer(pod, container, tell),
@@ -156,6 +160,7 @@ export function createContainerHost(deps: ContainerHostDeps): PodHost {
     start(pods, to) {
       listener = to
       backend.onExit(to.exited)
+      backend.begin?.(pods)
       volumes = createVolumeRefresher({
         ...deps,
         pods,

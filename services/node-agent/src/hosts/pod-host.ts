@@ -12,9 +12,10 @@ import type {
   SandboxConfig,
   StartedContainer,
 } from '@shiplog/node/container-runtime'
-import type { PodUsage } from '@shiplog/api-client/wire/node-usage'
+import type { ContainerUsage, PodUsage } from '@shiplog/api-client/wire/node-usage'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
+import type { MetricSample } from '@shiplog/runtime/metrics'
 import type { NodeConfig } from '../node-object.ts'
 import type { ContainerWork, PodWork } from '../pod-work.ts'
 import type { ProbeNetwork } from './probe-call.ts'
@@ -44,6 +45,15 @@ export interface PodHostListener {
   referenceChanged(podUid: string): void
   /** An Event object is due. */
   event(podUid: string, container: ContainerWork, type: 'Normal' | 'Warning', reason: string, message: string): void
+}
+
+/** What a node of real containers says of its use, in the kubelet's forms. Rejects when that cannot be told now. */
+export interface NodeStats {
+  /** `/stats/summary` */
+  summary(nodeName: string, pods: readonly HostedPod[]): Promise<object>
+  metrics(which: 'resource' | 'cadvisor', pods: readonly HostedPod[]): Promise<readonly MetricSample[]>
+  /** All that the machine uses; undefined before two looks. */
+  machine(): Promise<Omit<ContainerUsage, 'name'> | undefined>
 }
 
 export interface PodHost {
@@ -94,6 +104,8 @@ export interface PodHost {
   ): Promise<RecoveredPod | undefined>
   /** What these pods use, by uid; those that use nothing yet are left out. */
   usage(pods: readonly HostedPod[]): Promise<ReadonlyMap<string, PodUsage>>
+  /** What the node measures of itself; absent where nothing can be measured. */
+  readonly stats?: NodeStats
   /** Removes all pods but these: they went while the agent was away. */
   keepOnly(podUids: ReadonlySet<string>): void
 

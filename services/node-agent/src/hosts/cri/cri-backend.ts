@@ -7,7 +7,6 @@ import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { type PodVolume, RuntimeFailure, type SandboxConfig } from '@shiplog/node/container-runtime'
 import { bareId, createCriRuntime } from '@shiplog/node/cri/cri-runtime'
 import { createCriStreams } from '@shiplog/node/cri/cri-streams'
-import { createUsageMeter } from '@shiplog/node/cri/cri-usage'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -21,6 +20,8 @@ import { startContainer } from './container-start.ts'
 import { createContainerResizer } from './container-resizer.ts'
 import { type CriNode, type CriParts, hostsPathOf, sandboxConfigOf } from './cri-parts.ts'
 import { createImagePuller } from './image-puller.ts'
+import { createNodeSampler, type NodeSampler } from './node-sampler.ts'
+import { nodeStats } from './node-stats.ts'
 import { hostsFile } from './pod-names.ts'
 import { createPullRecords } from './pull-records.ts'
 
@@ -49,6 +50,7 @@ function createCriBackend(deps: {
   const records = createPullRecords({ directory: join(mounts.directory, 'kubelet', 'image_manager'), clock })
   const runtime = createCriRuntime({ client, node: mounts, runtimeName, clock, ids, log })
   const parts: CriParts = { ...deps, runtime, puller: createImagePuller({ client, references, records, clock }) }
+  let sampler: NodeSampler | undefined
   const resizer = createContainerResizer({
     update: (containerID, resources) => client.updateContainerResources(bareId(containerID), resources),
     stop: runtime.stopContainer,
@@ -92,12 +94,19 @@ function createCriBackend(deps: {
     },
     updateVolumes: runtime.updateVolumes,
     exec: (_podUid, containerID, command, timeoutMs) => runtime.exec(containerID, command, timeoutMs),
-    measure: createUsageMeter(client, runtimeName),
+    stats: nodeStats(() => sampler),
+    measure: async () => sampler?.measures() ?? [],
+    begin(pods) {
+      sampler = createNodeSampler({ node, clock, log, pods })
+    },
     keepOnly: runtime.keepOnly,
     onExit: runtime.onExit,
     // The events of a pull are told when they happen.
     pulledMessage: () => undefined,
-    stop: runtime.stop,
+    async stop() {
+      sampler?.[Symbol.dispose]()
+      await runtime.stop()
+    },
   }
 }
 

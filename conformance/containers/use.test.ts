@@ -1,0 +1,112 @@
+// What nodes of containers say of their use, with real kubectl: beside the kernel's own count of a program of known load.
+import assert from 'node:assert/strict'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventually } from '../src/context.ts'
+import { busyboxImage, type ContainerCluster, type Json, podObject, startContainerCluster, whyNoContainers } from './container-cluster.ts'
+
+const why = await whyNoContainers()
+const mebibyte = 1 << 20
+const loadMilli = 100
+const blockMebibytes = 64
+/** What `kubectl top` may differ from the truth by. */
+const tolerance = 0.05
+
+describe.skipIf(why !== undefined)('the use of nodes of containers', () => {
+  let cluster: ContainerCluster
+
+  beforeAll(async () => {
+    cluster = await startContainerCluster()
+    await cluster.apply(
+      podObject('load', {
+        containers: [
+          {
+            ...{ name: 'main', image: busyboxImage },
+            command: ['sh', '-c', `dd if=/dev/zero of=/block/file bs=1M count=${blockMebibytes}; while :; do :; done`],
+            resources: { limits: { cpu: `${loadMilli}m`, memory: '128Mi' } },
+            volumeMounts: [{ name: 'block', mountPath: '/block' }, { name: 'disk', mountPath: '/disk' }],
+          },
+        ],
+        volumes: [{ name: 'block', emptyDir: { medium: 'Memory' } }, { name: 'disk', emptyDir: {} }],
+      }),
+    )
+    await cluster.k('wait', '--for=condition=Ready', 'pod/load', '--timeout=90s')
+    await cluster.k('exec', 'load', '--', 'sh', '-c', 'dd if=/dev/zero of=/disk/file bs=1M count=3; dd if=/dev/zero of=/written bs=1M count=2')
+  }, 240_000)
+  afterAll(async () => {
+    await cluster?.[Symbol.asyncDispose]()
+  }, 120_000)
+
+  const raw = (path: string): Promise<string> => cluster.k('get', '--raw', `/api/v1/nodes/worker-0/proxy${path}`)
+  const summary = async (): Promise<Json> => JSON.parse(await raw('/stats/summary'))
+  const ofPod = async (): Promise<Json> => (await summary()).pods.find(({ podRef }: Json) => podRef.name === 'load')
+  /** The kernel's own word, in nanoseconds of all cores. */
+  const counted = async (): Promise<number> => {
+    const file = '/sys/fs/cgroup/cpuacct/cpuacct.usage'
+    const text = await cluster.k('exec', 'load', '--', 'sh', '-c', `cat ${file} 2>/dev/null || sed -n 's/usage_usec \\(.*\\)/\\1000/p' /sys/fs/cgroup/cpu.stat`)
+    return Number(text)
+  }
+
+  test('the summary counts as the kernel does: processors, memory, volumes, what was written, network', async () => {
+    const [low, pod, high] = [await counted(), await eventually(async () => {
+      const found = await ofPod()
+      assert.ok(found.volume.find(({ name }: Json) => name === 'disk').usedBytes >= 3 * mebibyte)
+      assert.ok(found.containers[0].rootfs.usedBytes >= 2 * mebibyte)
+      return found
+    }), await counted()]
+    const [container] = pod.containers
+    expect(container.cpu.usageCoreNanoSeconds).toBeLessThanOrEqual(high)
+    expect(container.cpu.usageCoreNanoSeconds).toBeGreaterThan(low - 2e9)
+    const [volume] = pod.volume.filter(({ name }: Json) => name === 'block')
+    expect(volume.usedBytes).toBe(blockMebibytes * mebibyte)
+    expect(pod['ephemeral-storage'].usedBytes).toBeGreaterThan(5 * mebibyte)
+    expect(pod['ephemeral-storage'].usedBytes).toBeLessThan(blockMebibytes * mebibyte)
+    expect(pod.network.name).toBe('eth0')
+    expect(pod.process_stats.process_count).toBeGreaterThanOrEqual(2)
+    const { node } = await summary()
+    expect(node.nodeName).toBe('worker-0')
+    expect(node.memory.availableBytes + node.memory.workingSetBytes).toBeGreaterThan(node.memory.workingSetBytes)
+    expect(node.fs.capacityBytes).toBeGreaterThan(node.fs.availableBytes)
+    expect(node.runtime.imageFs.usedBytes).toBeGreaterThan(mebibyte)
+    expect(node.rlimit.maxpid).toBeGreaterThan(node.rlimit.curproc)
+  }, 150_000)
+
+  test('the same is there as metrics, and pods as the agent sees them', async () => {
+    const resource = await raw('/metrics/resource')
+    for (const line of [
+      /^node_cpu_usage_seconds_total [\d.]+$/m,
+      /^container_cpu_usage_seconds_total\{container="main",pod="load",namespace="default"\} [\d.]+$/m,
+      /^pod_memory_working_set_bytes\{pod="load",namespace="default"\} 6\d{7}$/m,
+      /^resource_scrape_error 0$/m,
+    ]) expect(resource).toMatch(line)
+    expect(await raw('/metrics/cadvisor')).toMatch(/^container_memory_working_set_bytes\{container="main",.*namespace="default",pod="load"\} \d+$/m)
+    expect(await raw('/metrics')).toMatch(/^kubelet_running_pods \d+$/m)
+    expect(JSON.parse(await raw('/pods')).items.map(({ metadata }: Json) => metadata.name)).toContain('load')
+    expect(await raw('/healthz')).toBe('ok')
+  }, 60_000)
+
+  test('kubectl top tells what a program of known load uses, within five percent', async () => {
+    const top = async (): Promise<Json> => JSON.parse(await cluster.k('get', '--raw', '/apis/metrics.k8s.io/v1beta1/namespaces/default/pods/load'))
+    // All of the window is later than the beginning of the load.
+    const began = { atMs: performance.now(), nanoseconds: await counted() }
+    const sinceMs = Date.now()
+    let found: Json
+    await eventually(async () => {
+      found = await top()
+      assert.ok(Date.parse(found.timestamp) - Number.parseFloat(found.window) * 1_000 > sinceMs - 5_000, found.window)
+    })
+    const truth = ((await counted()) - began.nanoseconds) / ((performance.now() - began.atMs) / 1_000)
+    const { cpu, memory } = found.containers[0].usage
+    const told = /n$/.test(cpu) ? Number.parseInt(cpu) : Number.parseInt(cpu) * 1_000_000
+    expect(Math.abs(told - truth) / truth).toBeLessThan(tolerance)
+    expect(Math.abs(told / 1_000_000 - loadMilli) / loadMilli).toBeLessThan(2 * tolerance)
+    const bytes = Number.parseInt(memory) * (/Ki$/.test(memory) ? 1_024 : /Mi$/.test(memory) ? mebibyte : 1)
+    expect(Math.abs(bytes / mebibyte - blockMebibytes) / blockMebibytes).toBeLessThan(tolerance)
+    expect(await cluster.k('top', 'pod', 'load', '--no-headers')).toMatch(/^load\s+(9\d|10\d)m\s+6[4-7]Mi/)
+    expect(await cluster.k('top', 'node', 'worker-0', '--no-headers')).toMatch(/^worker-0\s+\d+m\s+\d+%\s+\d+Mi\s+\d+%/)
+  }, 150_000)
+
+  test('nobody else gets to see it: who may not use the proxy of nodes is refused', async () => {
+    const refused = await cluster.run(['get', '--raw', '/api/v1/nodes/worker-0/proxy/stats/summary', '--as', 'somebody'])
+    expect(refused.stderr).toContain('nodes "worker-0" is forbidden: User "somebody" cannot get resource "nodes/proxy"')
+  }, 60_000)
+})
