@@ -1,5 +1,7 @@
 // What nodes of containers say of their use, with real kubectl: beside the kernel's own count of a program of known load.
 import assert from 'node:assert/strict'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../src/context.ts'
 import { busyboxImage, type ContainerCluster, type Json, podObject, startContainerCluster, whyNoContainers } from './container-cluster.ts'
@@ -104,6 +106,24 @@ describe.skipIf(why !== undefined)('the use of nodes of containers', () => {
     expect(await cluster.k('top', 'pod', 'load', '--no-headers')).toMatch(/^load\s+(9\d|10\d)m\s+6[4-7]Mi/)
     expect(await cluster.k('top', 'node', 'worker-0', '--no-headers')).toMatch(/^worker-0\s+\d+m\s+\d+%\s+\d+Mi\s+\d+%/)
   }, 150_000)
+
+  test('files of a node are pods that nobody asked the API for', async () => {
+    const file = join(cluster.dataDir, 'containers', 'worker-0', 'manifests', 'own.yaml')
+    const containers = [{ name: 'main', image: busyboxImage, command: ['sh', '-c', 'echo of my own; exec sleep 600'] }]
+    writeFileSync(file, JSON.stringify({ ...podObject('own', { containers }), kind: 'Pod' }))
+    await eventually(async () => assert.equal((await cluster.run(['get', 'pod', 'own-worker-0', '-o', 'jsonpath={.status.phase}'])).stdout, 'Running'))
+    expect(await cluster.k('logs', 'own-worker-0')).toBe('of my own\n')
+    expect(await cluster.k('exec', 'own-worker-0', '--', 'hostname')).toBe('own-worker-0\n')
+    const before = await cluster.get('pod', 'own-worker-0')
+    await cluster.k('delete', 'pod', 'own-worker-0', '--wait=false')
+    await eventually(async () => {
+      const { metadata, status } = await cluster.get('pod', 'own-worker-0')
+      assert.notEqual(metadata.uid, before.metadata.uid)
+      assert.equal(status.containerStatuses[0].containerID, before.status.containerStatuses[0].containerID)
+    })
+    rmSync(file)
+    await eventually(async () => assert.match((await cluster.run(['get', 'pod', 'own-worker-0'])).stderr, /NotFound/))
+  }, 60_000)
 
   test('nobody else gets to see it: who may not use the proxy of nodes is refused', async () => {
     const refused = await cluster.run(['get', '--raw', '/api/v1/nodes/worker-0/proxy/stats/summary', '--as', 'somebody'])

@@ -1,6 +1,7 @@
 // The agents of nodes whose pods run in containerd: one an agent, on the bus as its node and as nobody else. Loaded only when
 // such nodes are asked for.
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createBusApiClient } from '@shiplog/api-client/bus-api-client'
 import { createBusFeed } from '@shiplog/api-client/bus-feed'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
@@ -99,6 +100,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
       ),
       nodes: { count: 0 },
       extraNodes: [config],
+      staticPods: { directory: join(node.directory, 'manifests') },
     })
     agents.set(config.name, agent)
   }

@@ -21,6 +21,8 @@ import { onReferenceChanged } from './pod-outcomes.ts'
 import { writePod } from './pod-status-writer.ts'
 import { forget, onPodChange, type PodSyncDeps } from './pod-sync.ts'
 import { advance, onContainerExit, type PodWorkerDeps, recordEvent, recover } from './pod-worker.ts'
+import { deleteMirror } from './static-pods/mirror-writer.ts'
+import { createStaticPods, type StaticPods } from './static-pods/static-pods.ts'
 import { createStreamTunnels } from './stream-tunnels.ts'
 import { serveTunnels } from './tunnels.ts'
 import { reportUsage } from './usage-reports.ts'
@@ -39,6 +41,8 @@ export interface NodeAgentDeps {
   readonly nodes: SimulatedNodes
   /** Nodes beside the simulated ones: the control plane's own. */
   readonly extraNodes?: readonly NodeConfig[]
+  /** Where the manifests of the one node's own pods are. */
+  readonly staticPods?: { readonly directory: string }
   /** Where gateways ask for what runs here; without it nobody can read logs. */
   readonly bus?: Bus
   /** Write Event objects about pods (as long as they are few); default true. */
@@ -63,6 +67,7 @@ interface Parts {
   readonly heartbeats: NodeHeartbeats
   readonly worker: PodWorkerDeps
   readonly sync: PodSyncDeps
+  readonly statics: StaticPods | undefined
   readonly writes: WriteQueue<PodEntry>
 }
 
@@ -80,6 +85,8 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       if (state !== 'new') return
       state = 'running'
       host.start(() => table.values(), listenerOf(parts))
+      // They run also where nobody tells anything.
+      parts.statics?.start()
       void followFeed(parts, feed, signal)
       await feed.synced.promise
       if (signal.aborted) return
@@ -94,6 +101,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       abort.abort()
       feed.synced.resolve()
       tunnels?.[Symbol.dispose]()
+      parts.statics?.[Symbol.dispose]()
       heartbeats.stop()
       writes.stop()
       for (const entry of table.values()) entry.wake?.[Symbol.dispose]()
@@ -132,10 +140,11 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   }
   const status = {
     ...{ client, host, clock, log, podCIDRsOf },
+    nodeOf: heartbeats.objectOf,
     isActive: playsAlong,
     wakeAt: (entry: PodEntry, atMs: number) => wakeAt(clock, entry, atMs, () => advance(worker, entry)),
     advance: (entry: PodEntry) => advance(worker, entry),
-    forget: (entry: PodEntry) => forget({ table, host }, entry),
+    forget: (entry: PodEntry) => forget(sync, entry),
   }
   const writes = createWriteQueue<PodEntry>({
     clock,
@@ -143,8 +152,16 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
     write: (entry) => writePod(status, entry),
     onFailure: (entry, err) => log.warn({ err, pod: podNameOf(entry) }, 'failed to report pod'),
   })
+  const statics = deps.staticPods && configs[0] && createStaticPods({
+    ...{ ...deps.staticPods, node: configs[0], table, clock, log },
+    begin: (entry) => void recover(worker, entry, false),
+    advance: (entry) => advance(worker, entry),
+    report: (entry) => writes.enqueue(entry),
+    deleteMirror: (mirror) => deleteMirror(client, mirror),
+  })
   const sync: PodSyncDeps = {
     ...{ table, host, clock },
+    ...(statics ? { statics } : {}),
     nodes: new Map(configs.map((config) => [config.name, config])),
     nodeOf: heartbeats.objectOf,
     rejected: (entry, { reason, message }) => events.pod(entry.pod, entry.node.name, 'Warning', reason, message),
@@ -152,7 +169,7 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
     recover: (entry, adopted) => void recover(worker, entry, adopted),
     report: (entry) => writes.enqueue(entry),
   }
-  return { deps, configs, table, host, heartbeats, worker, sync, writes }
+  return { deps, configs, table, host, heartbeats, worker, sync, statics, writes }
 }
 
 function listenerOf({ table, worker }: Parts): PodHostListener {
@@ -188,6 +205,7 @@ async function followFeed(parts: Parts, state: FeedState, signal: AbortSignal): 
       for await (const _ of syncedBatches(parts, signal)) {
         // What else is on the machine belongs to pods that are gone.
         if (isFirst) parts.host.keepOnly(parts.table.uids())
+        parts.statics?.synced()
         isFirst = false
         state.fault = undefined
         state.synced.resolve()
@@ -204,7 +222,7 @@ async function followFeed(parts: Parts, state: FeedState, signal: AbortSignal): 
 }
 
 /** Applies the feed; yields once, when the snapshot is complete. */
-async function* syncedBatches({ deps, table, host, heartbeats, sync }: Parts, signal: AbortSignal): AsyncGenerator<void> {
+async function* syncedBatches({ deps, table, heartbeats, sync }: Parts, signal: AbortSignal): AsyncGenerator<void> {
   let snapshot: Set<string> | undefined = new Set()
   for await (const batch of deps.feed.follow(['nodes', 'pods'], signal)) {
     for (const change of batch.changes) {
@@ -217,7 +235,7 @@ async function* syncedBatches({ deps, table, host, heartbeats, sync }: Parts, si
       }
     }
     if (!batch.synced || snapshot === undefined) continue
-    for (const [key, entry] of [...table.entries()]) if (!snapshot.has(key)) forget({ table, host }, entry)
+    for (const [key, entry] of [...table.entries()]) if (!snapshot.has(key) && !entry.static) forget(sync, entry)
     snapshot = undefined
     yield
   }
@@ -235,8 +253,8 @@ function acceptTunnels({ deps, configs, table, host }: Parts): Disposable | unde
   const { bus, clock, log } = deps
   if (!bus) return undefined
   const find = (uid: string) => {
-    const entry = table.byUid(uid)
-    return entry && { ...podNameOf(entry), uid, nodeName: entry.node.name, work: entry.work }
+    const entry = table.byApiUid(uid)
+    return entry && { ...podNameOf(entry), uid: entry.uid, nodeName: entry.node.name, work: entry.work }
   }
   const podsOf = (nodeName: string) => [...table.ofNode(nodeName)]
   const open = new DisposableStack()

@@ -38,9 +38,10 @@ async function reportOnce({ bus, host, clock, nodeNames, pods, signal }: UsageRe
   const used = await host.usage(running)
   // Such a host has one node: the machine's use is that node's.
   const machine = await host.stats?.machine().catch(() => undefined)
-  for (const { uid, node } of running) {
+  for (const { uid, node, static: part } of running) {
     const usage = used.get(uid)
-    if (usage) byNode.get(node.name)?.push(usage)
+    // The API knows a static pod by its mirror.
+    if (usage) byNode.get(node.name)?.push(part?.mirror ? { ...usage, uid: part.mirror.metadata.uid } : usage)
   }
   let turn = 0
   for (const [name, list] of byNode) {
