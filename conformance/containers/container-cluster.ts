@@ -11,7 +11,6 @@ import { startCluster } from '../src/cluster.ts'
 import { type CommandResult, runCommand } from '../src/command.ts'
 import { busyboxFiles, searchPath } from './node-image.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: what the API answers
 export type Json = any
 
 export const busyboxImage = 'tests.example/busybox:1'

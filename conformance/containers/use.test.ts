@@ -125,6 +125,26 @@ describe.skipIf(why !== undefined)('the use of nodes of containers', () => {
     await eventually(async () => assert.match((await cluster.run(['get', 'pod', 'own-worker-0'])).stderr, /NotFound/))
   }, 60_000)
 
+  test('pods that take more of the disk than they may are ended, and say so', async () => {
+    const greedy = (name: string, spec: Json, container: Json): Json =>
+      podObject(name, { restartPolicy: 'Always', containers: [{ name: 'main', image: busyboxImage, ...container }], ...spec })
+    const write = (file: string): Json => ({ command: ['sh', '-c', `dd if=/dev/zero of=${file} bs=1M count=5; exec sleep 600`] })
+    await cluster.apply(
+      greedy('fills', { volumes: [{ name: 'small', emptyDir: { sizeLimit: '2Mi' } }] }, { ...write('/small/file'), volumeMounts: [{ name: 'small', mountPath: '/small' }] }),
+      greedy('writes', {}, { ...write('/file'), resources: { limits: { 'ephemeral-storage': '3Mi' } } }),
+      greedy('modest', {}, { ...write('/file'), resources: { limits: { 'ephemeral-storage': '30Mi' } } }),
+    )
+    for (const name of ['fills', 'writes']) await cluster.phase(name, 'Failed')
+    const told = async (name: string): Promise<Json> => {
+      const { reason, message } = (await cluster.get('pod', name)).status
+      return [reason, message]
+    }
+    expect(await told('fills')).toEqual(['Evicted', 'Usage of EmptyDir volume "small" exceeds the limit "2Mi". '])
+    expect(await told('writes')).toEqual(['Evicted', 'Pod ephemeral local storage usage exceeds the total limit of containers 3Mi. '])
+    await eventually(async () => expect(await cluster.events('fills')).toContain('Evicted: Usage of EmptyDir volume "small" exceeds the limit "2Mi". '))
+    expect((await cluster.get('pod', 'modest')).status.phase).toBe('Running')
+  }, 120_000)
+
   test('nobody else gets to see it: who may not use the proxy of nodes is refused', async () => {
     const refused = await cluster.run(['get', '--raw', '/api/v1/nodes/worker-0/proxy/stats/summary', '--as', 'somebody'])
     expect(refused.stderr).toContain('nodes "worker-0" is forbidden: User "somebody" cannot get resource "nodes/proxy"')

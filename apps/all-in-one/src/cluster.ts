@@ -66,6 +66,8 @@ export interface ClusterOptions {
   readonly containerNodes?: number
   /** Where their images come from instead of where the names say. */
   readonly registryMirrors?: readonly RegistryMirror[]
+  /** Settings of theirs by the kubelet's flags. */
+  readonly kubeletArguments?: readonly string[]
   /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenAuthFile?: string
   /** Flags of the API server that name files: audit, authentication, authorization. */
@@ -338,6 +340,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         directory: containersDirectory(dataDir),
         simulatedNodes: options.simulatedNodes,
         registryMirrors: options.registryMirrors ?? [],
+        kubeletArguments: options.kubeletArguments ?? [],
         ...{ feed, metrics },
         pkiDirectory: join(dataDir, 'pki'),
         serviceRange,

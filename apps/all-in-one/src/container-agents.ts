@@ -16,6 +16,7 @@ import { diskBytes } from '@shiplog/node/machine'
 import type { IpRange } from '@shiplog/api/ip-address'
 import { parseResolvConf } from '@shiplog/node-agent/hosts/cri/pod-names'
 import { agentsOfNodes } from '@shiplog/node-agent/agents-of-nodes'
+import { nodeSettings, sharedMachineArguments } from '@shiplog/node-agent/eviction/kubelet-arguments'
 import { criHost } from '@shiplog/node-agent/hosts/cri/cri-backend'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
 import { containerNode } from '@shiplog/node-agent/node-object'
@@ -40,6 +41,8 @@ export interface ContainerAgentsDeps extends MachineAgentDeps {
   readonly metrics: MetricsRegistry
   /** Where images come from instead of where their names say. */
   readonly registryMirrors: readonly RegistryMirror[]
+  /** By the kubelet's flags: `eviction-hard=memory.available<500Mi`. */
+  readonly kubeletArguments: readonly string[]
 }
 
 export interface ContainerAgents {
@@ -77,6 +80,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
   const started = await startContainerdNodes({ directory, nodes: configs, programs, clock, networkPrograms, registryMirrors: deps.registryMirrors })
   if (!started.hasWayOut) progress('pods reach one another and the API, and nothing outside: this machine has no way out, or no pasta')
   const agents = new Map<string, NodeAgent>()
+  const settings = nodeSettings([...sharedMachineArguments, ...deps.kubeletArguments])
   const clients = started.nodes.map(({ criSocket }) => createCriClient(criSocket, clock))
   for (const [index, config] of configs.entries()) {
     const node = started.nodes[index]!
@@ -95,11 +99,13 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
           cgroupParent: node.cgroupParent,
           names: { clusterDomain, clusterDns: dnsAddress(deps.serviceRange), resolvConf, hosts: textOf('/etc/hosts') },
           network: { dial: started.dial },
+          imageCollection: settings.imageCollection,
         },
         ids,
       ),
       nodes: { count: 0 },
       extraNodes: [config],
+      eviction: settings.eviction,
       staticPods: { directory: join(node.directory, 'manifests') },
     })
     agents.set(config.name, agent)

@@ -3,6 +3,7 @@
 import { serverFlags } from '@shiplog/api-gateway/configuration/flag-names'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
+import { nodeSettings } from '@shiplog/node-agent/eviction/kubelet-arguments'
 import { mirrorsMax, parseRegistryMirror, type RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { failed, watchForEnd } from './ending.ts'
@@ -46,6 +47,17 @@ function registryMirror(text: string, before: readonly RegistryMirror[] = []): r
   try {
     return [...before, parseRegistryMirror(text)]
   } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`)
+  }
+}
+
+function kubeletArgument(text: string, before: readonly string[] = []): readonly string[] {
+  try {
+    nodeSettings([text])
+    return [...before, text]
+  } catch (error) {
+    // A soft threshold and its period are said apart, and judged together when the nodes are made.
+    if (/^eviction-soft=/.test(text) && /grace period must be specified/.test((error as Error).message)) return [...before, text]
     throw new InvalidArgumentError(`${(error as Error).message}.`)
   }
 }
@@ -161,6 +173,11 @@ withServerFlags(program.command('up'))
     new Option('--registry-mirror <url>', 'where nodes of containerd get images from: a registry, or <registry>=<url>; may be repeated')
       .default([], 'where their names say')
       .argParser(registryMirror),
+  )
+  .addOption(
+    new Option('--kubelet-arg <name=value>', "setting of nodes of containerd by the kubelet's flag: eviction-hard=memory.available<500Mi; may be repeated")
+      .default([], 'none')
+      .argParser(kubeletArgument),
   )
   .option('--no-dashboard', 'serve no dashboard')
   .addOption(serviceCidrOption())

@@ -13,6 +13,8 @@ import type { Service } from '@shiplog/runtime/service'
 import { createEventRecorder, silentRecorder } from './event-recorder.ts'
 import { messageOf, type PodHost, type PodHostFactory, type PodHostListener } from './hosts/pod-host.ts'
 import { createLogTunnel } from './log-tunnel.ts'
+import type { EvictionConfig } from './eviction/thresholds.ts'
+import { createNodeKeeper, type NodeKeeper } from './eviction/node-keeper.ts'
 import { createNodeHeartbeats, type NodeHeartbeats } from './node-heartbeats.ts'
 import { type NodeConfig, type SimulatedNodes, simulatedNodes } from './node-object.ts'
 import { createNodeServer } from './node-server.ts'
@@ -43,6 +45,8 @@ export interface NodeAgentDeps {
   readonly extraNodes?: readonly NodeConfig[]
   /** Where the manifests of the one node's own pods are. */
   readonly staticPods?: { readonly directory: string }
+  /** When the one node ends pods to save itself; absent: never. */
+  readonly eviction?: EvictionConfig
   /** Where gateways ask for what runs here; without it nobody can read logs. */
   readonly bus?: Bus
   /** Write Event objects about pods (as long as they are few); default true. */
@@ -68,6 +72,7 @@ interface Parts {
   readonly worker: PodWorkerDeps
   readonly sync: PodSyncDeps
   readonly statics: StaticPods | undefined
+  readonly keeper: NodeKeeper
   readonly writes: WriteQueue<PodEntry>
 }
 
@@ -87,6 +92,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       host.start(() => table.values(), listenerOf(parts))
       // They run also where nobody tells anything.
       parts.statics?.start()
+      parts.keeper.start()
       void followFeed(parts, feed, signal)
       await feed.synced.promise
       if (signal.aborted) return
@@ -102,6 +108,7 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       feed.synced.resolve()
       tunnels?.[Symbol.dispose]()
       parts.statics?.[Symbol.dispose]()
+      parts.keeper[Symbol.dispose]()
       heartbeats.stop()
       writes.stop()
       for (const entry of table.values()) entry.wake?.[Symbol.dispose]()
@@ -127,7 +134,7 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const annotationsOf = (node: string): Readonly<Record<string, string>> =>
     heartbeats.objectOf(node)?.metadata.annotations ?? {}
   const host = deps.host({ ...deps, annotationsOf })
-  const identity = { bootID: ids.uuid(), runtimeVersion: host.version }
+  const identity = { bootID: ids.uuid(), runtimeVersion: host.version, pressures: () => keeper.pressures() }
   const heartbeats = createNodeHeartbeats({ client, clock, log, nodes: configs, identity })
   const events = deps.eventObjects === false ? silentRecorder : createEventRecorder({ client, clock })
   const playsAlong = ({ node }: PodEntry): boolean => !heartbeats.isStopped(node.name)
@@ -152,6 +159,12 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
     write: (entry) => writePod(status, entry),
     onFailure: (entry, err) => log.warn({ err, pod: podNameOf(entry) }, 'failed to report pod'),
   })
+  const keeper = createNodeKeeper({
+    ...{ config: deps.eviction, reserves: host.reserves, clock, log, events, nodeName: configs[0]?.name ?? '' },
+    pods: () => table.values(),
+    advance: (entry) => advance(worker, entry),
+    changed: heartbeats.statusChanged,
+  })
   const statics = deps.staticPods && configs[0] && createStaticPods({
     ...{ ...deps.staticPods, node: configs[0], table, clock, log },
     begin: (entry) => void recover(worker, entry, false),
@@ -162,6 +175,7 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const sync: PodSyncDeps = {
     ...{ table, host, clock },
     ...(statics ? { statics } : {}),
+    refusal: keeper.refusal,
     nodes: new Map(configs.map((config) => [config.name, config])),
     nodeOf: heartbeats.objectOf,
     rejected: (entry, { reason, message }) => events.pod(entry.pod, entry.node.name, 'Warning', reason, message),
@@ -169,10 +183,10 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
     recover: (entry, adopted) => void recover(worker, entry, adopted),
     report: (entry) => writes.enqueue(entry),
   }
-  return { deps, configs, table, host, heartbeats, worker, sync, statics, writes }
+  return { deps, configs, table, host, heartbeats, worker, sync, statics, keeper, writes }
 }
 
-function listenerOf({ table, worker }: Parts): PodHostListener {
+function listenerOf({ table, worker, keeper }: Parts): PodHostListener {
   const withEntry = (podUid: string, act: (entry: PodEntry) => void): void => {
     const entry = table.byUid(podUid)
     if (entry !== undefined) act(entry)
@@ -185,6 +199,7 @@ function listenerOf({ table, worker }: Parts): PodHostListener {
         onReferenceChanged(entry.work)
         advance(worker, entry)
       }),
+    nodeEvent: keeper.tell,
     event: (podUid, container, type, reason, message) =>
       withEntry(podUid, (entry) => recordEvent(worker, entry, container, type, reason, message)),
   }

@@ -94,7 +94,7 @@ export function onExited(work: PodWork, pod: Pod, container: ContainerWork, exit
   const ended = terminatedBy(exit, startedAtMs)
   container.state = ended
   container.stopGraceMs = undefined
-  const stopping = pod.metadata.deletionTimestamp !== undefined || work.deadlineExceeded
+  const stopping = pod.metadata.deletionTimestamp !== undefined || work.deadlineExceeded || work.eviction !== undefined
   if (stopping || !restarts(container.role, restartPolicyOf(pod), exit.exitCode)) return
   if (container.backoffMs === 0 || exit.finishedAtMs - startedAtMs >= backoffResetMs) {
     container.backoffMs = restartBackoffMs

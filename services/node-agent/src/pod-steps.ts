@@ -49,6 +49,10 @@ function planPod(work: PodWork, pod: Pod, plan: Plan): void {
   const deadlineMs =
     activeDeadlineSeconds === undefined ? Number.POSITIVE_INFINITY : work.startTimeMs + activeDeadlineSeconds * 1_000
   if (plan.nowMs >= deadlineMs) work.deadlineExceeded = true
+  if (work.eviction !== undefined) {
+    stopAll(work, Math.min(work.eviction.graceMs, graceMsOf(pod)), plan.steps)
+    return
+  }
   if (pod.metadata.deletionTimestamp !== undefined || work.deadlineExceeded) {
     stopAll(work, graceMsOf(pod), plan.steps)
     return

@@ -23,6 +23,8 @@ export interface PodSyncDeps {
   readonly clock: Clock
   readonly advance: (entry: PodEntry) => void
   readonly recover: (entry: PodEntry, adopted: boolean) => void
+  /** Why the node takes no such pod now. */
+  readonly refusal?: (pod: Pod) => PodRejection | undefined
   /** Mirrors of the node's own pods are told to these; where there are none, mirrors are left alone. */
   readonly statics?: Pick<StaticPods, 'onMirror' | 'forgotten'>
   /** Queues a report of the pod. */
@@ -72,13 +74,13 @@ function accept(deps: PodSyncDeps, pod: Pod, node: NodeConfig, sequence: number)
 }
 
 /** Pods that an agent has begun to look after, and those that are to go, are not judged (again). */
-function whyNot({ table, nodeOf }: PodSyncDeps, entry: PodEntry): PodRejection | undefined {
+function whyNot({ table, nodeOf, refusal }: PodSyncDeps, entry: PodEntry): PodRejection | undefined {
   const { pod } = entry
   const node = nodeOf(entry.node.name)
   const isJudged = statusOf(pod).startTime !== undefined || pod.metadata.deletionTimestamp !== undefined
   // A Node that says nothing of its size yet was made by somebody else, and the agent has not reported.
   if (isJudged || node?.status?.allocatable === undefined) return undefined
-  return podRejection(pod, needsOf(entry), node, needsOn(table, entry.node.name))
+  return refusal?.(pod) ?? podRejection(pod, needsOf(entry), node, needsOn(table, entry.node.name))
 }
 
 /** What the pods of a node take that are not over. */

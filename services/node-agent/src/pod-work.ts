@@ -47,6 +47,14 @@ export interface ContainerWork {
   stopGraceMs: number | undefined
 }
 
+export interface PodEviction {
+  /** What the status and the Event object say. */
+  readonly message: string
+  readonly graceMs: number
+  /** The pod may be in the right: it is ended for others' sake, and its conditions say so. */
+  readonly isDisruption: boolean
+}
+
 export interface PodWork {
   sandbox: 'none' | 'starting' | 'ready' | 'removed'
   sandboxBackoffMs: number
@@ -62,6 +70,8 @@ export interface PodWork {
   initialized: boolean
   /** Set once when activeDeadlineSeconds have passed. */
   deadlineExceeded: boolean
+  /** Set once when the node ends the pod, because it is short of something or the pod takes too much. */
+  eviction?: PodEviction
   /** Why the node did not take the pod. */
   rejection?: PodRejection
   /** Nothing runs and nothing will: the final status may be written and, for a deleted pod, the final DELETE sent. */

@@ -22,6 +22,7 @@ export interface UpOptions extends ServerFlags {
   /** How many of containers. */
   readonly nodes: number
   readonly registryMirror: readonly RegistryMirror[]
+  readonly kubeletArg: readonly string[]
   readonly tokenAuthFile?: string | undefined
   readonly disableAdmissionPlugins: readonly string[]
   readonly enableAdmissionPlugins: readonly string[]
@@ -53,6 +54,7 @@ export async function up(options: UpOptions): Promise<never> {
         processNode: options.node.includes('process'),
         containerNodes: options.node.includes('containerd') ? options.nodes : 0,
         registryMirrors: options.registryMirror,
+        kubeletArguments: options.kubeletArg,
         postgres: options.postgres,
         dashboard: options.dashboard,
         serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),

@@ -136,6 +136,9 @@ export interface ContainerConfigMessage {
 export type ContainerStateName = 'CONTAINER_CREATED' | 'CONTAINER_RUNNING' | 'CONTAINER_EXITED' | 'CONTAINER_UNKNOWN'
 
 export interface ListedContainer {
+  readonly image: { readonly image: string } | null
+  /** The id of the image. */
+  readonly imageRef: string
   readonly id: string
   readonly podSandboxId: string
   readonly metadata: { readonly name: string; readonly attempt: number }

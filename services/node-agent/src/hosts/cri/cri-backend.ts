@@ -6,12 +6,13 @@ import type { ApiClient } from '@shiplog/api/api-client'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { type PodVolume, RuntimeFailure, type SandboxConfig } from '@shiplog/node/container-runtime'
 import { bareId, createCriRuntime } from '@shiplog/node/cri/cri-runtime'
+import { fileSystemStats } from '@shiplog/node/stats/machine-stats'
 import { createCriStreams } from '@shiplog/node/cri/cri-streams'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { type ContainerBackend, createContainerHost } from '../container-host.ts'
-import { containerSpecOf } from '../pod-facts.ts'
+import { containerSpecOf, volumesIn } from '../pod-facts.ts'
 import type { HostedPod, PodHostFactory } from '../pod-host.ts'
 import { containerVolumes } from '../pod-volumes.ts'
 import { type References, referencesFromApi } from '../references.ts'
@@ -19,8 +20,11 @@ import { createServiceAccountTokens } from '../service-account-tokens.ts'
 import { startContainer } from './container-start.ts'
 import { createContainerResizer } from './container-resizer.ts'
 import { type CriNode, type CriParts, hostsPathOf, sandboxConfigOf } from './cri-parts.ts'
+import { createImageCollector, type ImageCollector } from './image-collector.ts'
+import { imageNameOf } from './image-names.ts'
 import { createImagePuller } from './image-puller.ts'
 import { createNodeSampler, type NodeSampler } from './node-sampler.ts'
+import { nodeReserves } from './node-reserves.ts'
 import { nodeStats } from './node-stats.ts'
 import { hostsFile } from './pod-names.ts'
 import { createPullRecords } from './pull-records.ts'
@@ -51,6 +55,7 @@ function createCriBackend(deps: {
   const runtime = createCriRuntime({ client, node: mounts, runtimeName, clock, ids, log })
   const parts: CriParts = { ...deps, runtime, puller: createImagePuller({ client, references, records, clock }) }
   let sampler: NodeSampler | undefined
+  let collector: ImageCollector | undefined
   const resizer = createContainerResizer({
     update: (containerID, resources) => client.updateContainerResources(bareId(containerID), resources),
     stop: runtime.stopContainer,
@@ -96,8 +101,15 @@ function createCriBackend(deps: {
     exec: (_podUid, containerID, command, timeoutMs) => runtime.exec(containerID, command, timeoutMs),
     stats: nodeStats(() => sampler),
     measure: async () => sampler?.measures() ?? [],
-    begin(pods) {
+    reserves: nodeReserves(() => ({ sampler, collector })),
+    begin(pods, tell) {
       sampler = createNodeSampler({ node, clock, log, pods })
+      collector = createImageCollector({
+        ...{ client, records, tell, clock, log },
+        policy: node.imageCollection,
+        fileSystem: () => fileSystemStats(mounts.directory),
+        mounted: () => imagesMounted(pods()),
+      })
     },
     keepOnly: runtime.keepOnly,
     onExit: runtime.onExit,
@@ -105,10 +117,15 @@ function createCriBackend(deps: {
     pulledMessage: () => undefined,
     async stop() {
       sampler?.[Symbol.dispose]()
+      collector?.[Symbol.dispose]()
       await runtime.stop()
     },
   }
 }
+
+/** Full names of what pods have as volumes. */
+const imagesMounted = (pods: Iterable<HostedPod>): string[] =>
+  [...pods].flatMap(({ pod }) => volumesIn(pod).flatMap(({ image }) => imageNameOf(image?.reference ?? '') ?? []))
 
 const statusesOf = ({ status }: Pod) => [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
 

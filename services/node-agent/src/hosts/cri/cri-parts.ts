@@ -10,6 +10,7 @@ import { podLogDirectory } from '@shiplog/node/pod-directories'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { ProbeNetwork } from '../probe-call.ts'
 import type { References } from '../references.ts'
+import type { ImageCollectionPolicy } from './image-collector.ts'
 import type { ImagePuller } from './image-puller.ts'
 import type { NodeNames } from './pod-names.ts'
 import { sandboxConfig } from './sandbox-config.ts'
@@ -23,6 +24,7 @@ export interface CriNode {
   /** Parent of the cgroups of its pods. */
   readonly cgroupParent: string
   readonly names: NodeNames
+  readonly imageCollection: ImageCollectionPolicy
   /** The way to pods and nodes. */
   readonly network: ProbeNetwork
 }
