@@ -31,6 +31,15 @@ describe.skipIf(why !== undefined)('the use of nodes of containers', () => {
         volumes: [{ name: 'block', emptyDir: { medium: 'Memory' } }, { name: 'disk', emptyDir: {} }],
       }),
     )
+    // Seen while other things are looked at: what they hold is measured every ten seconds.
+    const greedy = (name: string, spec: Json, container: Json): Json =>
+      podObject(name, { restartPolicy: 'Always', containers: [{ name: 'main', image: busyboxImage, ...container }], ...spec })
+    const write = (file: string): Json => ({ command: ['sh', '-c', `dd if=/dev/zero of=${file} bs=1M count=5; exec sleep 600`] })
+    await cluster.apply(
+      greedy('fills', { volumes: [{ name: 'small', emptyDir: { sizeLimit: '2Mi' } }] }, { ...write('/small/file'), volumeMounts: [{ name: 'small', mountPath: '/small' }] }),
+      greedy('writes', {}, { ...write('/file'), resources: { limits: { 'ephemeral-storage': '3Mi' } } }),
+      greedy('modest', {}, { ...write('/file'), resources: { limits: { 'ephemeral-storage': '30Mi' } } }),
+    )
     await cluster.k('wait', '--for=condition=Ready', 'pod/load', '--timeout=90s')
     await cluster.k('exec', 'load', '--', 'sh', '-c', 'dd if=/dev/zero of=/disk/file bs=1M count=3; dd if=/dev/zero of=/written bs=1M count=2')
   }, 240_000)
@@ -126,14 +135,6 @@ describe.skipIf(why !== undefined)('the use of nodes of containers', () => {
   }, 60_000)
 
   test('pods that take more of the disk than they may are ended, and say so', async () => {
-    const greedy = (name: string, spec: Json, container: Json): Json =>
-      podObject(name, { restartPolicy: 'Always', containers: [{ name: 'main', image: busyboxImage, ...container }], ...spec })
-    const write = (file: string): Json => ({ command: ['sh', '-c', `dd if=/dev/zero of=${file} bs=1M count=5; exec sleep 600`] })
-    await cluster.apply(
-      greedy('fills', { volumes: [{ name: 'small', emptyDir: { sizeLimit: '2Mi' } }] }, { ...write('/small/file'), volumeMounts: [{ name: 'small', mountPath: '/small' }] }),
-      greedy('writes', {}, { ...write('/file'), resources: { limits: { 'ephemeral-storage': '3Mi' } } }),
-      greedy('modest', {}, { ...write('/file'), resources: { limits: { 'ephemeral-storage': '30Mi' } } }),
-    )
     for (const name of ['fills', 'writes']) await cluster.phase(name, 'Failed')
     const told = async (name: string): Promise<Json> => {
       const { reason, message } = (await cluster.get('pod', name)).status
