@@ -200,6 +200,7 @@ function listenerOf({ table, worker, keeper }: Parts): PodHostListener {
         advance(worker, entry)
       }),
     nodeEvent: keeper.tell,
+    podEvent: (podUid, ...event) => withEntry(podUid, (entry) => worker.events.pod(entry.pod, entry.node.name, ...event)),
     event: (podUid, container, type, reason, message) =>
       withEntry(podUid, (entry) => recordEvent(worker, entry, container, type, reason, message)),
   }

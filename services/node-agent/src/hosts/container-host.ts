@@ -69,7 +69,7 @@ export interface ContainerBackend {
   readonly reserves?: NodeReserves
   keepOnly(podUids: ReadonlySet<string>): void
   /** The agent has begun; these are its pods, whenever they are asked for. */
-  begin?(pods: () => Iterable<HostedPod>, tellOfNode: PodHostListener['nodeEvent']): void
+  begin?(pods: () => Iterable<HostedPod>, tell: Pick<PodHostListener, 'nodeEvent' | 'podEvent'>): void
   onExit(listener: (exit: ContainerExit) => void): void
   /** The message of a Pulled event, where the backend does not tell its own. */
   pulledMessage(container: ContainerWork): string | undefined
@@ -96,6 +96,7 @@ const deaf: PodHostListener = {
   referenceChanged: () => undefined,
   event: () => undefined,
   nodeEvent: () => undefined,
+  podEvent: () => undefined,
 }
 
 export function createContainerHost(deps: ContainerHostDeps): PodHost {
@@ -163,7 +164,7 @@ export function createContainerHost(deps: ContainerHostDeps): PodHost {
     start(pods, to) {
       listener = to
       backend.onExit(to.exited)
-      backend.begin?.(pods, to.nodeEvent)
+      backend.begin?.(pods, to)
       volumes = createVolumeRefresher({
         ...deps,
         pods,

@@ -45,6 +45,8 @@ export interface PodHostListener {
   changed(podUid: string): void
   /** A ConfigMap or Secret that the pod refers to changed: what waits for it may be tried again. */
   referenceChanged(podUid: string): void
+  /** An Event object about the pod as a whole is due. */
+  podEvent(podUid: string, type: 'Normal' | 'Warning', reason: string, message: string): void
   /** An Event object about the node is due. */
   nodeEvent(type: 'Normal' | 'Warning', reason: string, message: string): void
   /** An Event object is due. */

@@ -13,7 +13,7 @@ import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { type ContainerBackend, createContainerHost } from '../container-host.ts'
 import { containerSpecOf, volumesIn } from '../pod-facts.ts'
-import type { HostedPod, PodHostFactory } from '../pod-host.ts'
+import type { HostedPod, PodHostFactory, PodHostListener } from '../pod-host.ts'
 import { containerVolumes } from '../pod-volumes.ts'
 import { type References, referencesFromApi } from '../references.ts'
 import { createServiceAccountTokens } from '../service-account-tokens.ts'
@@ -52,7 +52,9 @@ function createCriBackend(deps: {
   const { node, ids, clock, log, references } = deps
   const { client, mounts, runtimeName, runtimeVersion, network } = node
   const records = createPullRecords({ directory: join(mounts.directory, 'kubelet', 'image_manager'), clock })
-  const runtime = createCriRuntime({ client, node: mounts, runtimeName, clock, ids, log })
+  let tellOfPod: PodHostListener['podEvent'] | undefined
+  const onFault = (podUid: string, message: string): void => tellOfPod?.(podUid, 'Warning', 'FailedKillPod', `error killing pod: ${message}`)
+  const runtime = createCriRuntime({ client, node: mounts, runtimeName, clock, ids, log, onFault })
   const parts: CriParts = { ...deps, runtime, puller: createImagePuller({ client, references, records, clock }) }
   let sampler: NodeSampler | undefined
   let collector: ImageCollector | undefined
@@ -102,7 +104,8 @@ function createCriBackend(deps: {
     stats: nodeStats(() => sampler),
     measure: async () => sampler?.measures() ?? [],
     reserves: nodeReserves(() => ({ sampler, collector })),
-    begin(pods, tell) {
+    begin(pods, { nodeEvent: tell, podEvent }) {
+      tellOfPod = podEvent
       sampler = createNodeSampler({ node, clock, log, pods })
       collector = createImageCollector({
         ...{ client, records, tell, clock, log },
