@@ -20,7 +20,7 @@ import { nodeSettings, sharedMachineArguments } from '@shiplog/node-agent/evicti
 import { criHost } from '@shiplog/node-agent/hosts/cri/cri-backend'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
 import { containerNode } from '@shiplog/node-agent/node-object'
-import { podRangesOf } from '@shiplog/node-agent/pod-ranges'
+import { podRangesOf } from '@shiplog/control-plane/pod-ranges'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import { secretDirectory } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
