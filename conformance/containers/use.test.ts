@@ -107,10 +107,10 @@ describe.skipIf(why !== undefined)('the use of nodes of containers', () => {
     })
     const truth = ((await counted()) - began.nanoseconds) / ((performance.now() - began.atMs) / 1_000)
     const { cpu, memory } = found.containers[0].usage
-    const told = /n$/.test(cpu) ? Number.parseInt(cpu) : Number.parseInt(cpu) * 1_000_000
+    const told = /n$/.test(cpu) ? Number.parseInt(cpu, 10) : Number.parseInt(cpu, 10) * 1_000_000
     expect(Math.abs(told - truth) / truth).toBeLessThan(tolerance)
     expect(Math.abs(told / 1_000_000 - loadMilli) / loadMilli).toBeLessThan(2 * tolerance)
-    const bytes = Number.parseInt(memory) * (/Ki$/.test(memory) ? 1_024 : /Mi$/.test(memory) ? mebibyte : 1)
+    const bytes = Number.parseInt(memory, 10) * (/Ki$/.test(memory) ? 1_024 : /Mi$/.test(memory) ? mebibyte : 1)
     expect(Math.abs(bytes / mebibyte - blockMebibytes) / blockMebibytes).toBeLessThan(tolerance)
     expect(await cluster.k('top', 'pod', 'load', '--no-headers')).toMatch(/^load\s+(9\d|10\d)m\s+6[4-7]Mi/)
     expect(await cluster.k('top', 'node', 'worker-0', '--no-headers')).toMatch(/^worker-0\s+\d+m\s+\d+%\s+\d+Mi\s+\d+%/)

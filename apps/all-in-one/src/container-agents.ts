@@ -9,6 +9,7 @@ import { createFlowTable } from '@shiplog/kube-proxy/flow-table'
 import { createKubeProxy, type ProxyNode } from '@shiplog/kube-proxy/kube-proxy'
 import { createNft } from '@shiplog/kube-proxy/nft/nft'
 import { type ContainerdNode, startContainerdNodes, whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
+import { nodeAddress } from '@shiplog/node/containerd/network'
 import { type NodePrograms, provideNodePrograms } from '@shiplog/node/containerd/programs'
 import type { RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { createCriClient } from '@shiplog/node/cri/cri-client'
@@ -69,7 +70,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
   const configs = Array.from({ length: count }, (_, index) =>
     containerNode(nodeNameOf(index), { ...machine, diskBytes: diskBytes(directory) }, {
       podCIDRs: podRangesOf(deps.simulatedNodes + index, podsMax, deps.podRanges),
-      index,
+      internalIP: nodeAddress(index),
       isTainted: deps.simulatedNodes > 0,
     }),
   )

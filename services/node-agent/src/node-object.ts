@@ -2,7 +2,6 @@
 import type { IpRanges } from '@shiplog/api/ip-address'
 import type { NodeStatus, Taint } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { nodeAddress } from '@shiplog/node/containerd/network'
 import type { Machine } from '@shiplog/node/machine'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
 import { sentencesOf } from './node-conditions.ts'
@@ -143,16 +142,16 @@ export function processNode(
   }
 }
 
-/** A node of this machine whose pods run in a container runtime, in namespaces of its own. */
+/** A node whose pods run in a container runtime: of this machine, or in namespaces of its own on it. */
 export function containerNode(
   name: string,
   machine: Machine & { readonly diskBytes: number },
-  place: { readonly index: number; readonly podCIDRs: readonly string[]; readonly isTainted: boolean },
+  place: { readonly internalIP: string; readonly podCIDRs: readonly string[]; readonly isTainted: boolean },
 ): NodeConfig {
   const architecture = goArchitecture(machine.architecture)
   return {
     name,
-    internalIPs: [nodeAddress(place.index)],
+    internalIPs: [place.internalIP],
     podCIDRs: place.podCIDRs,
     capacity: {
       ...defaultCapacity,
@@ -261,8 +260,8 @@ export function nodeObject(config: NodeConfig, identity: NodeIdentity, nowMs: nu
       annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true', ...config.annotations },
     },
     spec: {
-      podCIDR: config.podCIDRs[0]!,
-      podCIDRs: config.podCIDRs,
+      // A node that brings none is given some.
+      ...(config.podCIDRs[0] === undefined ? {} : { podCIDR: config.podCIDRs[0], podCIDRs: config.podCIDRs }),
       ...(config.taints ? { taints: config.taints } : {}),
     },
     status: nodeStatus(config, identity, undefined, nowMs),

@@ -55,7 +55,7 @@ const configurationKeys = {
 function entriesOf(secret: PullSecret): Entry[] {
   const type = secret.type as keyof typeof configurationKeys
   const parsed = type in configurationKeys ? parse(secret.data?.[configurationKeys[type]]) : {}
-  const auths = type === 'kubernetes.io/dockerconfigjson' ? parsed['auths'] : parsed
+  const auths = type === 'kubernetes.io/dockerconfigjson' ? (parsed as { readonly auths?: unknown }).auths : parsed
   return Object.entries(isObject(auths) ? auths : {}).flatMap(([location, auth]) => {
     const place = placeOf(location)
     return place === undefined || !isObject(auth) ? [] : [{ place, credentials: credentialsOf(secret, auth) }]
