@@ -18,6 +18,7 @@ import type { IpRange } from '@shiplog/api/ip-address'
 import { parseResolvConf } from '@shiplog/node-agent/hosts/cri/pod-names'
 import { agentsOfNodes } from '@shiplog/node-agent/agents-of-nodes'
 import { nodeSettings, sharedMachineArguments } from '@shiplog/node-agent/eviction/kubelet-arguments'
+import { providersOf } from '@shiplog/node-agent/hosts/cri/credential-providers'
 import { criHost } from '@shiplog/node-agent/hosts/cri/cri-backend'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
 import { containerNode } from '@shiplog/node-agent/node-object'
@@ -82,6 +83,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
   if (!started.hasWayOut) progress('pods reach one another and the API, and nothing outside: this machine has no way out, or no pasta')
   const agents = new Map<string, NodeAgent>()
   const settings = nodeSettings([...sharedMachineArguments, ...deps.kubeletArguments])
+  const providers = providersOf(settings.credentialProviders)
   const clients = started.nodes.map(({ criSocket }) => createCriClient(criSocket, clock))
   for (const [index, config] of configs.entries()) {
     const node = started.nodes[index]!
@@ -101,6 +103,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
           names: { clusterDomain, clusterDns: dnsAddress(deps.serviceRange), resolvConf, hosts: textOf('/etc/hosts') },
           network: { dial: started.dial },
           imageCollection: settings.imageCollection,
+          ...providers,
         },
         ids,
       ),

@@ -10,6 +10,7 @@ import type { Environment } from '@shiplog/runtime/environment'
 import type { Ids } from '@shiplog/runtime/ids'
 import { secretDirectory } from '@shiplog/runtime/secret-files'
 import { nodeSettings } from './eviction/kubelet-arguments.ts'
+import { providersOf } from './hosts/cri/credential-providers.ts'
 import { criHost } from './hosts/cri/cri-backend.ts'
 import type { NodeAgentDeps } from './node-agent.ts'
 import { containerNode } from './node-object.ts'
@@ -33,12 +34,13 @@ export async function criNodeFromEnvironment(env: Environment, name: string, { c
   secretDirectory(directory)
   const client = createCriClient(env.optional('SHIPLOG_CRI_ENDPOINT') ?? defaultEndpoint, clock)
   const { runtimeName, runtimeVersion } = await client.version()
-  const { eviction, imageCollection } = nodeSettings(env.parsed('SHIPLOG_KUBELET_ARGS', (text) => text.split(/\s+/)) ?? [])
+  const { eviction, imageCollection, credentialProviders } = nodeSettings(env.parsed('SHIPLOG_KUBELET_ARGS', (text) => text.split(/\s+/)) ?? [])
   const machine = thisMachine()
   const internalIP = env.optional('SHIPLOG_NODE_IP') ?? machine.internalIP
   return {
     host: criHost(
       {
+        ...providersOf(credentialProviders),
         ...{ client, runtimeName, imageCollection, runtimeVersion: runtimeVersion.replace(/^v/, ''), cgroupParent: '' },
         mounts: { directory, holderPid: process.pid },
         names: {

@@ -5,6 +5,8 @@ import { durationMs, type EvictionConfig, type EvictionFlags, evictionConfig } f
 export interface NodeSettings {
   readonly eviction: EvictionConfig
   readonly imageCollection: ImageCollectionPolicy
+  /** Where programs that know credentials of registries are told of, and where they are. */
+  readonly credentialProviders?: { readonly config: string; readonly binDir: string }
 }
 
 const evictionNames: Readonly<Record<string, keyof EvictionFlags>> = {
@@ -17,6 +19,8 @@ const evictionNames: Readonly<Record<string, keyof EvictionFlags>> = {
 }
 const imageNames = ['image-gc-high-threshold', 'image-gc-low-threshold', 'minimum-image-ttl-duration', 'image-maximum-gc-age'] as const
 
+const providerNames = ['image-credential-provider-config', 'image-credential-provider-bin-dir'] as const
+
 /**
  * Nodes that share a machine with everything else that is on it do not judge by its disk: nobody wants the images gone that
  * they loaded, because a laptop is nearly full.
@@ -27,14 +31,21 @@ export const sharedMachineArguments: readonly string[] = ['eviction-hard=memory.
 export function nodeSettings(args: readonly string[]): NodeSettings {
   const flags: Partial<Record<keyof EvictionFlags, string>> = {}
   const images = new Map<string, string>()
+  const providers = new Map<string, string>()
   for (const argument of args) {
     const at = argument.indexOf('=')
     const [name, value] = [argument.slice(0, Math.max(at, 0)), argument.slice(at + 1)]
     if (name in evictionNames) flags[evictionNames[name]!] = value
     else if ((imageNames as readonly string[]).includes(name)) images.set(name, value)
-    else throw new Error(`${name || argument} is none of ${[...Object.keys(evictionNames), ...imageNames].join(', ')}`)
+    else if ((providerNames as readonly string[]).includes(name)) providers.set(name, value)
+    else throw new Error(`${name || argument} is none of ${[...Object.keys(evictionNames), ...imageNames, ...providerNames].join(', ')}`)
   }
-  return { eviction: evictionConfig(flags), imageCollection: imagePolicy(images) }
+  const [config, binDir] = providerNames.map((name) => providers.get(name))
+  return {
+    ...{ eviction: evictionConfig(flags), imageCollection: imagePolicy(images) },
+    // One without the other is nothing, as with the kubelet.
+    ...(config && binDir ? { credentialProviders: { config, binDir } } : {}),
+  }
 }
 
 function imagePolicy(images: ReadonlyMap<string, string>): ImageCollectionPolicy {

@@ -20,6 +20,7 @@ import { createServiceAccountTokens } from '../service-account-tokens.ts'
 import { startContainer } from './container-start.ts'
 import { createContainerResizer } from './container-resizer.ts'
 import { type CriNode, type CriParts, hostsPathOf, sandboxConfigOf } from './cri-parts.ts'
+import { createNodeCredentials } from './credential-providers.ts'
 import { createImageCollector, type ImageCollector } from './image-collector.ts'
 import { imageNameOf } from './image-names.ts'
 import { createImagePuller } from './image-puller.ts'
@@ -55,7 +56,8 @@ function createCriBackend(deps: {
   let tellOfPod: PodHostListener['podEvent'] | undefined
   const onFault = (podUid: string, message: string): void => tellOfPod?.(podUid, 'Warning', 'FailedKillPod', `error killing pod: ${message}`)
   const runtime = createCriRuntime({ client, node: mounts, runtimeName, clock, ids, log, onFault })
-  const parts: CriParts = { ...deps, runtime, puller: createImagePuller({ client, references, records, clock }) }
+  const nodeCredentials = node.credentialProviders && createNodeCredentials({ ...node.credentialProviders, clock, log })
+  const parts: CriParts = { ...deps, runtime, puller: createImagePuller({ client, references, records, clock, ...(nodeCredentials ? { nodeCredentials } : {}) }) }
   let sampler: NodeSampler | undefined
   let collector: ImageCollector | undefined
   const resizer = createContainerResizer({

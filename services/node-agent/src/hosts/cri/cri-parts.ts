@@ -10,6 +10,7 @@ import { podLogDirectory } from '@shiplog/node/pod-directories'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { ProbeNetwork } from '../probe-call.ts'
 import type { References } from '../references.ts'
+import type { CredentialProvider } from './credential-providers.ts'
 import type { ImageCollectionPolicy } from './image-collector.ts'
 import type { ImagePuller } from './image-puller.ts'
 import type { NodeNames } from './pod-names.ts'
@@ -25,6 +26,7 @@ export interface CriNode {
   readonly cgroupParent: string
   readonly names: NodeNames
   readonly imageCollection: ImageCollectionPolicy
+  readonly credentialProviders?: { readonly providers: readonly CredentialProvider[]; readonly binDir: string }
   /** The way to pods and nodes. */
   readonly network: ProbeNetwork
 }

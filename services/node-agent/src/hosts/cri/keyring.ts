@@ -26,17 +26,20 @@ interface DockerAuth {
   readonly auth?: unknown
 }
 
-interface Entry {
+export interface Entry {
   /** A registry's host, or a part of what it holds: `ghcr.io/team`. */
   readonly place: string
   readonly credentials: Credentials
 }
 
 /** Credentials for this image among pull secrets: the last in the alphabet of places first, which puts `a.io/b` before `a.io`. */
-export function credentialsFor(image: string, secrets: readonly PullSecret[]): Credentials[] {
+export const credentialsFor = (image: string, secrets: readonly PullSecret[]): Credentials[] =>
+  credentialsAmong(image, secrets.flatMap(entriesOf))
+
+/** Those that fit, in the keyring's order. */
+export function credentialsAmong(image: string, entries: readonly Entry[]): Credentials[] {
   const wanted = repositoryOf(image)
   if (wanted === undefined) return []
-  const entries = secrets.flatMap(entriesOf)
   const places = [...new Set(entries.map(({ place }) => place))].sort().reverse()
   const of = (place: string): Credentials[] =>
     entries.filter((entry) => entry.place === place).map(({ credentials }) => credentials)
@@ -75,7 +78,7 @@ function parse(base64: string | undefined): Record<string, unknown> {
 }
 
 /** Docker's forms of a registry's address: with a scheme, and with the version of its API. */
-function placeOf(location: string): string | undefined {
+export function placeOf(location: string): string | undefined {
   const [, host, path = ''] = /^(?:https?:\/\/)?([^/]+)(\/.*)?$/.exec(location) ?? []
   const effective = /^\/v[12]\//.test(path) ? path.slice('/v1'.length) : path
   return host && (effective === '/' ? host : `${host}${effective}`)
@@ -88,6 +91,12 @@ function credentialsOf({ metadata }: PullSecret, { username, password, auth }: D
   const credentialHash = createHash('sha256').update(JSON.stringify(given)).digest('hex')
   const { uid = '', namespace = '', name = '' } = metadata ?? {}
   return { ...given, source: { uid, namespace, name, credentialHash } }
+}
+
+/** Whether an image is one of a place, as `*.dkr.example` or `ghcr.io/team`. */
+export function isOf(place: string, image: string): boolean {
+  const wanted = repositoryOf(image)
+  return wanted !== undefined && fits(place, wanted)
 }
 
 /** The same number of parts in the host's name, each a pattern, the same port, and the path's beginning. */
