@@ -19,6 +19,7 @@ import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { defaultServiceRanges } from '@shiplog/domain/service/ip-range'
 import { apiPort, doorAddress } from '@shiplog/node/containerd/network'
+import type { RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { thisMachine } from '@shiplog/node/machine'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import { simulatedHost } from '@shiplog/node-agent/hosts/simulated-host'
@@ -65,6 +66,10 @@ export interface ClusterOptions {
   readonly processNode?: boolean
   /** How many nodes whose pods run in containerd, each in namespaces of its own; see docs/containers.md. */
   readonly containerNodes?: number
+  /** Where their images come from instead of where the names say. */
+  readonly registryMirrors?: readonly RegistryMirror[]
+  /** Settings of theirs by the kubelet's flags. */
+  readonly kubeletArguments?: readonly string[]
   /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenAuthFile?: string
   /** Flags of the API server that name files: audit, authentication, authorization. */
@@ -340,6 +345,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         ...{ bus, clock, ids, logger, machine: facts, podRanges, progress },
         directory: containersDirectory(dataDir),
         simulatedNodes: options.simulatedNodes,
+        registryMirrors: options.registryMirrors ?? [],
+        kubeletArguments: options.kubeletArguments ?? [],
         ...{ feed, metrics },
         pkiDirectory: join(dataDir, 'pki'),
         serviceRange,

@@ -4,6 +4,8 @@ import { serverFlags } from '@shiplog/api-gateway/configuration/flag-names'
 import { parseAddressPool } from '@shiplog/api/address-pool'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
+import { nodeSettings } from '@shiplog/node-agent/eviction/kubelet-arguments'
+import { mirrorsMax, parseRegistryMirror, type RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { failed, watchForEnd } from './ending.ts'
 
@@ -40,6 +42,26 @@ function nodeKind(text: string, before: readonly string[] = []): readonly string
 
 /** Each has a containerd of its own. */
 const containerNodesMax = 16
+
+function registryMirror(text: string, before: readonly RegistryMirror[] = []): readonly RegistryMirror[] {
+  if (before.length >= mirrorsMax) throw new InvalidArgumentError(`at most ${mirrorsMax} of them, please.`)
+  try {
+    return [...before, parseRegistryMirror(text)]
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`)
+  }
+}
+
+function kubeletArgument(text: string, before: readonly string[] = []): readonly string[] {
+  try {
+    nodeSettings([text])
+    return [...before, text]
+  } catch (error) {
+    // A soft threshold and its period are said apart, and judged together when the nodes are made.
+    if (/^eviction-soft=/.test(text) && /grace period must be specified/.test((error as Error).message)) return [...before, text]
+    throw new InvalidArgumentError(`${(error as Error).message}.`)
+  }
+}
 
 function postgresChoice(text: string): string {
   if (/^(auto|off)$/.test(text) || /^postgres(ql)?:\/\/\S+$/.test(text)) return text
@@ -148,6 +170,16 @@ withServerFlags(program.command('up'))
   )
   .addOption(
     new Option('--nodes <count>', 'how many nodes of containerd').default(1).argParser(wholeNumber(containerNodesMax)),
+  )
+  .addOption(
+    new Option('--registry-mirror <url>', 'where nodes of containerd get images from: a registry, or <registry>=<url>; may be repeated')
+      .default([], 'where their names say')
+      .argParser(registryMirror),
+  )
+  .addOption(
+    new Option('--kubelet-arg <name=value>', "setting of nodes of containerd by the kubelet's flag: eviction-hard=memory.available<500Mi; may be repeated")
+      .default([], 'none')
+      .argParser(kubeletArgument),
   )
   .option('--no-dashboard', 'serve no dashboard')
   .addOption(serviceCidrOption())

@@ -200,7 +200,7 @@ export const features: readonly Feature[] = [
     id: 'container-nodes',
     state: 'by design',
     docs:
-      'on nodes of containers: volumes of claims and CSI drivers, device plugins, eviction under pressure, collection of unused images, static pods, AppArmor',
+      'on nodes of containers: volumes of claims and CSI drivers, device plugins, graceful shutdown of a node, AppArmor',
     sentence: 'pods run in containerd; docs/containers.md tells what is not there yet',
   },
   {
