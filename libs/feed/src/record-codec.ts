@@ -55,6 +55,8 @@ export interface PayloadCipher {
 
 export interface RecordCodec {
   readonly versions: SchemaVersions
+  /** Tells how it reads records: what was derived with another one must be derived anew. */
+  readonly reading: string
   /**
    * Decrypts what is encrypted: what it says stands in `clear` then, beside the payload as it is stored. Comes before everything
    * else; where nothing is encrypted it gives the same array at once, and a promise only where a key has to be waited for.
@@ -103,6 +105,7 @@ export function createRecordCodec(options: RecordCodecOptions = {}): RecordCodec
 
   const codec: RecordCodec = {
     versions,
+    reading: cipher === undefined ? versions.name : `${versions.name} with keys`,
     open(records, waits = true) {
       if (cipher === undefined || !records.some(isLocked)) return records
       const opened = records.map((record) => (isLocked(record) ? decrypted(cipher, record, waits) : record))
