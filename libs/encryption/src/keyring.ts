@@ -188,4 +188,4 @@ export function createKeyring(deps: KeyringDeps): Keyring {
 
 const by = 'system:apiserver'
 
-const destroyedText = ({ destroyed }: KeyState): string => `its key was destroyed: ${destroyed}`
+const destroyedText = ({ destroyed }: KeyState): string => `its key was destroyed ${destroyed}`

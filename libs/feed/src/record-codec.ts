@@ -36,8 +36,8 @@ export interface DamagedRecord {
   readonly subject: string | undefined
   /** `its checksum does not match`. */
   readonly problem: string
-  /** The record is whole, and what it said was given up: its key is gone. */
-  readonly isKeyGone?: true
+  /** The record, where that is whole: only what it held is gone, with its key. When, by whom and of what it was it still says. */
+  readonly whole?: LogRecord
 }
 
 export type DecodedRecord = ObjectRecord | OtherRecord
@@ -123,7 +123,7 @@ export function createRecordCodec(options: RecordCodecOptions = {}): RecordCodec
         if (options.leavesEncrypted && isEncrypted(record)) return decodeRecord(record)
         const [opened] = await codec.open([record], false)
         const { sequence, subject, unreadable } = opened!
-        if (unreadable !== undefined) return { kind: 'damaged', sequence, subject, problem: unreadable, isKeyGone: true }
+        if (unreadable !== undefined) return { kind: 'damaged', sequence, subject, problem: unreadable, whole: opened! }
         const decoded = decodeRecord(opened!)
         if (isObjectRecord(decoded)) codec.object(decoded)
         else if (decoded.kind === 'attempt') attemptOf(decoded)

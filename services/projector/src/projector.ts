@@ -147,7 +147,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
       const due = [...goneKeys].slice(0, goneKeysMax)
       if (due.length === 0) return
       await claimed.forgetContents(
-        due.map(([{ id, subject, destroyed }]) => ({ subject, uid: id, problem: `its key was destroyed: ${destroyed}` })),
+        due.map(([{ id, subject, destroyed }]) => ({ subject, uid: id, problem: `its key was destroyed ${destroyed}` })),
       )
       for (const [key, times] of due) {
         if (times > 1) goneKeys.set(key, times - 1)
