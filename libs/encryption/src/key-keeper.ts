@@ -46,6 +46,8 @@ export function keepKeys(options: KeyKeeperOptions): KeyKeeper {
       // A process was killed between a new word and the erasing of the one before.
       if (count > 1 && !disposed) await store.log.erase(subject)
     }
+    // Those that were made while the configuration changed.
+    await keyring.rewrap()
     let destroyed = 0
     const live = await liveKeys(events, store.keys.values())
     for (const key of store.keys.values()) {

@@ -122,7 +122,8 @@ export function createRecordCodec(options: RecordCodecOptions = {}): RecordCodec
         if (!isExpiryMarker(record)) verifyRecord(record)
         if (options.leavesEncrypted && isEncrypted(record)) return decodeRecord(record)
         const [opened] = await codec.open([record], false)
-        const { sequence, subject, unreadable } = opened!
+        const { sequence, subject } = opened!
+        const unreadable = opened!.unreadable ?? (isLocked(opened!) ? noKeys : undefined)
         if (unreadable !== undefined) return { kind: 'damaged', sequence, subject, problem: unreadable, whole: opened! }
         const decoded = decodeRecord(opened!)
         if (isObjectRecord(decoded)) codec.object(decoded)
@@ -150,11 +151,13 @@ export const isEncrypted = ({ headers }: Pick<LogRecord, 'headers'>): boolean =>
 const isLocked = (record: LogRecord): boolean =>
   isEncrypted(record) && record.clear === undefined && record.unreadable === undefined
 
+const noKeys = 'it is encrypted, and this process has no keys'
+
 /** What is read as the object: the payload, decrypted where it is encrypted. */
 function clearPayload(record: LogRecord): Uint8Array {
   if (!isEncrypted(record)) return record.payload
   if (record.clear !== undefined) return record.clear
-  throw new LogDamaged(`${placeOf(record)} cannot be read: ${record.unreadable ?? 'it is encrypted, and this process has no keys'}`)
+  throw new LogDamaged(`${placeOf(record)} cannot be read: ${record.unreadable ?? noKeys}`)
 }
 
 export const isObjectRecord = (decoded: DecodedRecord | DamagedRecord): decoded is ObjectRecord =>

@@ -1,9 +1,11 @@
-// `GET /shiplog/v1/keys`: which keys there are, whose they are and what wraps them; never the keys. `DELETE
+// `GET /shiplog/v1/keys`: which keys there are, whose they are and what wraps them; with `wrapped=true` also the keys, wrapped, to
+// be kept. `DELETE
 // /shiplog/v1/keys/<uid>` destroys one now instead of after the grace. Both ask for the right to the path, as other
 // non-resource URLs do; only administrators have it.
 import { ApiError, badRequest, conflict, methodNotAllowed, notFound, success } from '@shiplog/api/status'
 import { isLive } from '@shiplog/encryption/key-keeper'
 import type { Encryption } from '@shiplog/encryption/open-encryption'
+import { savedKeysOf } from '@shiplog/encryption/saved-keys'
 import type { EventLog } from '@shiplog/events/event-log'
 import { parseObjectSubject } from '@shiplog/events/subjects'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
@@ -26,6 +28,9 @@ const keysResource = { group: '', resource: 'keys' }
 export async function serveKeys(deps: KeyRouteDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
   if (request.method !== 'GET') throw new ApiError(methodNotAllowed(keysResource, request.method))
   const { store } = encryptionOf(deps).keyring
+  if (request.searchParams.get('wrapped') === 'true') {
+    return answerJson(reply, 200, savedKeysOf(store.keys.values(), store.keks.values()))
+  }
   const wrappedBy: Record<string, number> = {}
   const [keys, counts] = [[] as object[], { present: 0, destroyed: 0 }]
   for (const { id, subject, by, destroyed } of store.keys.values()) {
