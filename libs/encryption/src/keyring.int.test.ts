@@ -19,7 +19,7 @@ import { type Encryption, openEncryption } from './open-encryption.ts'
 const groupResource = 'secrets'
 let place = ''
 let log: ClusterLog
-let opened: Encryption[] = []
+const opened: Encryption[] = []
 
 beforeEach(async () => {
   place = mkdtempSync(join(tmpdir(), 'shiplog-keys-'))

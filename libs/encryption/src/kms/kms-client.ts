@@ -35,7 +35,7 @@ const annotations = (id: number) => ({ keyType: 'string', type: 'bytes', id })
 const method = (name: string) => ({ requestType: `${name}Request`, responseType: `${name}Response` })
 
 /** The service as protobuf.js describes one. */
-const descriptor = {
+export const descriptor = {
   nested: {
     v2: {
       nested: {

@@ -2,7 +2,7 @@
 // wraps the keys of objects in this process. So a start with a million Secrets asks it once. When it says that its key is
 // another one, a new wrapping key is made; keys are wrapped anew then, and the log is not touched.
 import { randomBytes } from 'node:crypto'
-import { type KmsClient, type KmsStatus } from './kms-client.ts'
+import type { KmsClient, KmsStatus } from './kms-client.ts'
 import { LogUnavailable } from '@shiplog/events/event-log'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
@@ -43,8 +43,10 @@ export function createKmsProvider(deps: KmsProviderDeps): KmsProvider {
 
   const idOf = (kek: Pick<KekState, 'id'>): string => `kms/${name}/${kek.id}`
 
+  const otherKey = (): Error => new LogUnavailable(`KMS plug-in ${name} gives back another key`, { ambiguous: false })
+
   const add = (kek: KekState, secret: Uint8Array): KeyWrapper => {
-    if (secret.length !== dataKeyBytes) throw new LogUnavailable(`KMS plug-in ${name} gives back another key`, { ambiguous: false })
+    if (secret.length !== dataKeyBytes) throw otherKey()
     const wrapper = createKeyWrapper(idOf(kek), secret)
     wrappers.set(wrapper.id, wrapper)
     return wrapper
@@ -73,6 +75,9 @@ export function createKmsProvider(deps: KmsProviderDeps): KmsProvider {
     const encrypted = await client.encrypt(secret, ids.uuid())
     const { ciphertext, annotations } = encrypted
     const kek: KekState = { id: ids.uuid(), provider: name, kmsKeyId: encrypted.keyId, ciphertext, annotations }
+    // A plug-in that cannot give it back would make all lost that it wraps.
+    const back = await client.decrypt({ ...encrypted }, ids.uuid())
+    if (!secret.equals(back)) throw otherKey()
     const append = kekAppend(kek)
     const result = await store.committer.commit([append])
     if (!result.ok) throw new LogUnavailable(`the wrapping key of KMS plug-in ${name} could not be stored`, { ambiguous: false })
