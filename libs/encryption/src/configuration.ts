@@ -1,7 +1,6 @@
 // EncryptionConfiguration (apiserver.config.k8s.io/v1): which resources are encrypted, and with what; upstream's file, with
 // upstream's rules. Of a list of providers the first one writes, all of them read.
 import { decodeYaml } from '@shiplog/api/decode/decode-yaml'
-import type { JsonObject } from '@shiplog/api/kube-object'
 
 export type ProviderConfiguration =
   | { readonly type: 'identity' }
@@ -32,10 +31,10 @@ const aging = ['events', 'events.events.k8s.io', 'leases.coordination.k8s.io']
 /** Throws with the place in the file; what a key holds is never said. */
 export function parseEncryptionConfiguration(text: string): EncryptionConfiguration {
   const file = objectOf(decoded(text), 'the file')
-  if (file['kind'] !== 'EncryptionConfiguration' || file['apiVersion'] !== apiVersion) {
+  if (file.kind !== 'EncryptionConfiguration' || file.apiVersion !== apiVersion) {
     throw fault('the file', `must be an EncryptionConfiguration of ${apiVersion}`)
   }
-  const resources = listOf(file['resources'], 'resources').map((entry, index) => resourcesOf(entry, `resources[${index}]`))
+  const resources = listOf(file.resources, 'resources').map((entry, index) => resourcesOf(entry, `resources[${index}]`))
   if (resources.length === 0) throw fault('resources', 'Required value: at least one')
   return { resources }
 }
@@ -51,10 +50,10 @@ function decoded(text: string): unknown {
 
 function resourcesOf(value: unknown, at: string): ResourceConfiguration {
   const entry = objectOf(value, at)
-  const resources = listOf(entry['resources'], `${at}.resources`).map(String)
+  const resources = listOf(entry.resources, `${at}.resources`).map(String)
   if (resources.length === 0) throw fault(`${at}.resources`, 'Required value: at least one')
   for (const [index, resource] of resources.entries()) checkResource(resource, resources, `${at}.resources[${index}]`)
-  const providers = listOf(entry['providers'], `${at}.providers`).map((one, index) =>
+  const providers = listOf(entry.providers, `${at}.providers`).map((one, index) =>
     providerOf(one, `${at}.providers[${index}]`),
   )
   if (providers.length === 0) throw fault(`${at}.providers`, 'Required value: at least one')
@@ -79,12 +78,12 @@ function checkResource(resource: string, all: readonly string[], at: string): vo
 
 function providerOf(value: unknown, at: string): ProviderConfiguration {
   const provider = objectOf(value, at)
-  const types = Object.keys(provider).filter((type) => provider[type] !== undefined)
-  const [type] = types
+  const types = Object.entries(provider).flatMap(([type, said]) => (said === undefined ? [] : [type]))
+  const [type] = types as [keyof SaidProvider]
   if (types.length !== 1) throw fault(at, 'a provider is one of identity, aesgcm, kms')
   if (type === 'identity') return { type }
-  if (type === 'aesgcm') return { type, keys: keysOf(provider[type], `${at}.aesgcm`) }
-  if (type === 'kms') return kmsOf(provider[type], `${at}.kms`)
+  if (type === 'aesgcm') return { type, keys: keysOf(provider.aesgcm, `${at}.aesgcm`) }
+  if (type === 'kms') return kmsOf(provider.kms, `${at}.kms`)
   if (type === 'aescbc' || type === 'secretbox') {
     const why = type === 'aescbc' ? 'it does not say whether what it reads was changed' : 'it is no cipher of this runtime'
     throw fault(`${at}.${type}`, `${type} is not supported, because ${why}: use aesgcm, whose keys wrap one key an object here`)
@@ -93,9 +92,9 @@ function providerOf(value: unknown, at: string): ProviderConfiguration {
 }
 
 function keysOf(value: unknown, at: string): readonly NamedKey[] {
-  const keys = listOf(objectOf(value, at)['keys'], `${at}.keys`).map((entry, index) => {
+  const keys = listOf(objectOf(value, at).keys, `${at}.keys`).map((entry, index) => {
     const place = `${at}.keys[${index}]`
-    const { name, secret } = objectOf(entry, place) as { name?: unknown; secret?: unknown }
+    const { name, secret } = objectOf(entry, place)
     if (typeof name !== 'string' || name === '') throw fault(`${place}.name`, 'Required value')
     if (typeof secret !== 'string' || secret === '') throw fault(`${place}.secret`, 'Required value')
     const bytes = Buffer.from(secret, 'base64')
@@ -113,17 +112,16 @@ function keysOf(value: unknown, at: string): readonly NamedKey[] {
 }
 
 function kmsOf(value: unknown, at: string): ProviderConfiguration {
-  const kms = objectOf(value, at)
-  const { name, endpoint } = kms as { name?: unknown; endpoint?: unknown }
-  if (kms['apiVersion'] !== 'v2') throw invalid(`${at}.apiVersion`, kms['apiVersion'], 'only KMS v2 is supported')
-  if (kms['cachesize'] !== undefined) throw invalid(`${at}.cachesize`, kms['cachesize'], 'cachesize is not supported in v2')
+  const { apiVersion: version, name, endpoint, timeout, cachesize } = objectOf(value, at)
+  if (version !== 'v2') throw invalid(`${at}.apiVersion`, version, 'only KMS v2 is supported')
+  if (cachesize !== undefined) throw invalid(`${at}.cachesize`, cachesize, 'cachesize is not supported in v2')
   if (typeof name !== 'string' || name === '' || name.includes('/') || name.includes(':')) {
     throw invalid(`${at}.name`, name, 'a name is required, without / and :')
   }
   if (typeof endpoint !== 'string' || !/^unix:\/\/\/?@?\S+$/.test(endpoint)) {
     throw invalid(`${at}.endpoint`, endpoint, 'a unix socket is required: unix:///path/to/socket')
   }
-  return { type: 'kms', name, endpoint, timeoutMs: durationMs(kms['timeout'], `${at}.timeout`) }
+  return { type: 'kms', name, endpoint, timeoutMs: durationMs(timeout, `${at}.timeout`) }
 }
 
 function durationMs(value: unknown, at: string): number {
@@ -139,8 +137,14 @@ const fault = (at: string, what: string): Error => new Error(`encryption configu
 const invalid = (at: string, value: unknown, why: string): Error =>
   fault(at, `Invalid value: ${JSON.stringify(value ?? '')}: ${why}`)
 
-function objectOf(value: unknown, at: string): JsonObject {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
+/** All that the objects of such a file may say, none of it checked yet. */
+type Said = Partial<Record<'kind' | 'apiVersion' | 'resources' | 'providers' | 'name' | 'secret' | 'endpoint' | 'timeout' | 'cachesize', unknown>> &
+  SaidProvider
+
+type SaidProvider = Partial<Record<'identity' | 'aesgcm' | 'kms' | 'aescbc' | 'secretbox' | 'keys', unknown>>
+
+function objectOf(value: unknown, at: string): Said {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
   throw fault(at, 'an object is required')
 }
 
