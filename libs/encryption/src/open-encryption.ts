@@ -10,7 +10,6 @@ import type { SchemaVersions } from '@shiplog/api/codec'
 import { parseEncryptionConfiguration } from './configuration.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
 import { createKeyStore } from './key-store.ts'
-import { createKmsClient } from './kms/kms-client.ts'
 import { createKmsProvider } from './kms/kms-provider.ts'
 import { createProviders, type Providers } from './providers.ts'
 
@@ -55,14 +54,19 @@ export async function openEncryption(options: EncryptionOptions): Promise<Encryp
       })
       .catch((err: unknown) => logger.warn({ err }, 'keys could not be wrapped anew'))
   }
-  const providersOf = (said: string): Providers =>
-    createProviders(parseEncryptionConfiguration(said), ({ name, endpoint, timeoutMs }) =>
+  const providersOf = async (said: string): Promise<Providers> => {
+    const configuration = parseEncryptionConfiguration(said)
+    const hasPlugins = configuration.resources.some(({ providers }) => providers.some(({ type }) => type === 'kms'))
+    // gRPC takes its time to load, and few need it.
+    const kms = hasPlugins ? await import('./kms/kms-client.ts') : undefined
+    return createProviders(configuration, ({ name, endpoint, timeoutMs }) =>
       createKmsProvider({
         ...{ name, store, clock, ids, logger, onRotated: rewrap },
-        client: createKmsClient({ name, endpoint, timeoutMs, nowMs: () => clock.nowMs() }),
+        client: kms!.createKmsClient({ name, endpoint, timeoutMs, nowMs: () => clock.nowMs() }),
       }),
     )
-  const providers = providersOf(text)
+  }
+  const providers = await providersOf(text)
   await store.start()
   keyring = createKeyring({ store, providers, clock, logger, stopped: stopping.signal })
 
@@ -70,7 +74,7 @@ export async function openEncryption(options: EncryptionOptions): Promise<Encryp
     try {
       const fresh = await readFile(file, 'utf8')
       if (fresh === text || stopping.signal.aborted) return
-      keyring.use(providersOf(fresh))
+      keyring.use(await providersOf(fresh))
       text = fresh
       logger.info({}, 'the encryption configuration was read again')
       rewrap()

@@ -130,7 +130,7 @@ test('keys are listed, rotated, saved and destroyed; a backup has none, and with
   expect((await shiplog('keys', 'destroy', gone.uid, '-d', dataDir)).err).toMatch(/Nobody will be able to tell[\s\S]*--yes says yes/)
   expect((await shiplog('keys', 'destroy', gone.uid, '--yes', '-d', dataDir)).code).toBe(0)
   const history = await shiplog('history', 'secret/gone', '-d', dataDir)
-  expect(history.out).toMatch(/SecretCreated  secret\/gone in default  by kubernetes-admin\n.*cannot be told any more: its key was destroyed at .*, by kubernetes-admin/)
+  expect(history.out).toMatch(/SecretCreated {2}secret\/gone in default {2}by kubernetes-admin\n.*cannot be told any more: its key was destroyed at .*, by kubernetes-admin/)
   expect(history.err).toMatch(/the keys of what was stored at sequence .* are gone/)
   expect((await shiplog('log', 'secret/stays', '-d', dataDir, '-o', 'json')).out).toContain(base64('canary-that-stays'))
 
