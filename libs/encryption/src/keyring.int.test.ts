@@ -216,6 +216,22 @@ test('a store without a key says that, and never what is not so', async () => {
   expect(await read(two, result.ok ? result.sequences[0]! : 0)).toBe('it is not what was encrypted')
 })
 
+test('while the store of keys is away, a reader that follows waits, and nobody is told that there is no key', async () => {
+  configure({ a: first })
+  const [writer, reader] = [await open(), await open(undefined, false)]
+  const { lastSequence } = log.keys
+  const sequence = await write(writer, 's', 'x')
+  const record = (await log.events.get(sequence))!
+  ;(reader.keyring.store.keys as Map<string, unknown>).delete('s')
+  Object.assign(log.keys, { lastSequence: () => Promise.reject(new Error('no servers')) })
+  await expect(reader.codec.inspect(record)).rejects.toThrow(/cannot be decrypted: no servers/)
+  const following = reader.codec.open([record])
+  Object.assign(log.keys, { lastSequence })
+  // It is heard of again.
+  reader.keyring.store.learn((await log.keys.last(keySubject('s')))!)
+  expect((await following)[0]).toMatchObject({ clear: expect.anything() })
+})
+
 test('a configuration that cannot be read changes nothing', async () => {
   configure({ a: first })
   const one = await open()

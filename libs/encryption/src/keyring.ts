@@ -63,10 +63,11 @@ export function createKeyring(deps: KeyringDeps): Keyring {
 
   const openLater = async (record: LogRecord, id: string, waits: boolean): Promise<Opened> => {
     for (let attempt = 0; ; attempt++) {
-      if (!store.keys.has(id)) await store.caughtUp()
+      // A store that is away is no reason to say that there is no key, nor to give up: the log may be back before it.
+      const away = store.keys.has(id) ? undefined : await problemOf(() => store.caughtUp())
       const by = store.keys.get(id)?.by
-      if (!store.keys.has(id)) return { unreadable: 'its key is not in the store of keys' }
-      const problem = by === undefined || providers.reader(by) ? undefined : await loadProblem(by)
+      if (!store.keys.has(id) && away === undefined) return { unreadable: 'its key is not in the store of keys' }
+      const problem = away ?? (by === undefined || providers.reader(by) ? undefined : await loadProblem(by))
       const opened = openNow(record, id)
       if (opened) return opened
       const text = `${record.subject} at sequence ${record.sequence} cannot be decrypted: ${problem}`
@@ -187,5 +188,15 @@ export function createKeyring(deps: KeyringDeps): Keyring {
 }
 
 const by = 'system:apiserver'
+
+/** What went wrong, in words; undefined when nothing did. */
+async function problemOf(work: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
 
 const destroyedText = ({ destroyed }: KeyState): string => `its key was destroyed ${destroyed}`
