@@ -147,6 +147,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
         SHIPLOG_SERVER_KEY: file('api-gateway', 'server.key'),
         SHIPLOG_SERVICE_ACCOUNT_KEY: file('api-gateway', 'sa.key'),
         SHIPLOG_SERVICE_ACCOUNT_PUBLIC_KEYS: file('api-gateway', 'sa.pub'),
+        SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: file('api-gateway', 'encryption.yaml'),
         ...(options.serviceCidr ? { SHIPLOG_SERVICE_CIDR: options.serviceCidr } : {}),
       })
       await service(`scheduler-${number}`, 'scheduler', clientOf('kube-scheduler'))
@@ -154,6 +155,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
         ...clientOf('kube-controller-manager'),
         SHIPLOG_SERVICE_ACCOUNT_KEY: file('kube-controller-manager', 'sa.key'),
         SHIPLOG_CA_KEY: file('kube-controller-manager', 'ca.key'),
+        SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: file('kube-controller-manager', 'encryption.yaml'),
       })
     }
     if (nodes.length > 0) {
@@ -171,6 +173,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
       if (postgres) {
         await service('projector', 'projector', {
           ...clientOf('projector'),
+          SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: file('projector', 'encryption.yaml'),
           SHIPLOG_POSTGRES_URL: postgres.ownerUrl,
         })
         const { host, pathname } = new URL(postgres.readerUrl)

@@ -17,6 +17,8 @@ import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
+import { configurationFileIn, ensureConfigurationFile } from '@shiplog/encryption/configuration-file'
+import { openEncryption } from '@shiplog/encryption/open-encryption'
 import { defaultServiceRanges } from '@shiplog/domain/service/ip-range'
 import { apiPort, doorAddress } from '@shiplog/node/containerd/network'
 import type { RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
@@ -203,6 +205,14 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       progress,
     })
     undo.push(['seal', () => guarded.end()])
+    const encryption = await openEncryption({
+      log: guarded.log,
+      file: options.serverFlags?.encryptionProviderConfig ?? ensureConfigurationFile(configurationFileIn(dataDir), 'first'),
+      writes: true,
+      ...{ clock, ids, logger: logger.child({ component: 'kube-apiserver' }), versions: options.codec?.versions },
+    })
+    undo.push(['keys', () => encryption.stop()])
+    const { codec } = encryption
     // The gateway and the feed begin with the same reading of the log.
     const snapshots = shareSnapshots(guarded.log)
     const log = reading.watch(snapshots.log)
@@ -219,7 +229,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['bus', () => bus.close()])
     const gateway = createApiGateway({
       log,
-      ...(options.codec ? { codec: options.codec } : {}),
+      encryption,
       bus,
       metrics,
       onStored: guarded.onStored,
@@ -267,7 +277,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     progress(`API: ${url}`)
     if (options.dashboard === true) progress(`dashboard: ${url}/dashboard; npx shiplog dashboard signs you in`)
 
-    const feed: LogObjectFeed = createObjectFeed(log, options.codec ? { codec: options.codec } : {})
+    const feed: LogObjectFeed = createObjectFeed(log, { codec })
     undo.push(['feed', () => feed.stop()])
     const client = (name: string, ...groups: string[]) =>
       gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })
@@ -416,7 +426,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const roles = boot.finish().catch((err: unknown) => logger.warn({ err }, 'failed to create the default roles'))
     undo.push(['default roles', () => roles])
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
-    sql.begin(log, guarded.inspection)
+    sql.begin({ log, inspection: guarded.inspection, codec, keys: encryption.keyring.store })
     undo.push(['postgres', () => sql.stop()])
     // Nobody waits for it; whoever opens it first is told when it fails.
     if (options.dashboard === true) void dashboardFiles().catch(() => undefined)

@@ -317,7 +317,7 @@ program
   .description('write a consistent, verified copy of the cluster, running or stopped')
   .addOption(dataDirOption())
   .requiredOption('-o, --out <dir>', 'where to; it must not exist')
-  .addHelpText('after', '\nIt holds what Secrets hold, and the keys of the cluster. docs/operations.md tells the rest.')
+  .addHelpText('after', '\nIt holds the private keys of the cluster, and none of those that Secrets are encrypted with: shiplog keys save.')
   .action(async (options) => {
     const { backup } = await import('./cluster/backup.ts')
     process.exitCode = await backup(options)
@@ -332,6 +332,7 @@ program
       .default('auto')
       .argParser(logChoice),
   )
+  .addOption(new Option('--keys <file>', 'of shiplog keys save: without it what was encrypted cannot be read'))
   .addOption(
     new Option(
       '--bump <count>',
@@ -342,6 +343,47 @@ program
   .action(async (from, options) => {
     const { restore } = await import('./cluster/backup.ts')
     process.exitCode = await restore(from, options)
+  })
+
+const keys = program.command('keys').description('keys of what the log holds encrypted; docs/secrets.md tells the rest')
+
+keys
+  .command('list')
+  .description('tell which keys there are, whose they are, and what wraps them')
+  .addOption(dataDirOption())
+  .addOption(new Option('-o, --output <format>', 'how they are printed').choices(['text', 'json']).default('text'))
+  .action(async (options) => {
+    const { keysList } = await import('./keys/keys.ts')
+    process.exitCode = await keysList(options)
+  })
+
+keys
+  .command('rotate')
+  .description('make a new key that wraps all others; the log stays as it is')
+  .addOption(dataDirOption())
+  .action(async (options) => {
+    const { keysRotate } = await import('./keys/keys.ts')
+    process.exitCode = await keysRotate(options)
+  })
+
+keys
+  .command('destroy <uid>')
+  .description('destroy the key of a deleted object now, and with it all that the log ever held of it')
+  .addOption(dataDirOption())
+  .addOption(new Option('-y, --yes', 'do not ask'))
+  .action(async (uid, options) => {
+    const { keysDestroy } = await import('./keys/keys.ts')
+    process.exitCode = await keysDestroy(uid, options)
+  })
+
+keys
+  .command('save')
+  .description('write all keys to a file, to be kept apart from backups: these hold none')
+  .addOption(dataDirOption())
+  .requiredOption('-o, --out <file>', 'where to')
+  .action(async (options) => {
+    const { keysSave } = await import('./keys/keys.ts')
+    process.exitCode = await keysSave(options)
   })
 
 program

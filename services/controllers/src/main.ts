@@ -6,6 +6,7 @@ import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-e
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { meteredClient } from '@shiplog/api-client/client-metrics'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
+import { encryptionFromEnvironment } from '@shiplog/encryption/encryption-from-environment'
 import { createObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
 import { createTokenSigner } from '@shiplog/control-plane/identity/signed-token'
@@ -20,13 +21,15 @@ import { controllerManagerName as name, createControllerManager } from './contro
 await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals, signal, onStop }) => {
   const events = await openLogFromEnvironment({ env, clock, logger: log, signal, name, readOnly: true })
   onStop(() => events.close())
+  const encryption = await encryptionFromEnvironment({ env, log: events, writes: false, clock, ids, logger: log })
+  onStop(() => encryption.stop())
   const connection = connectionFromEnvironment({ env, clock, ids, userAgent: name })
   onStop(() => connection.close())
   const host = (): string => connection.server.replace('https://', '')
   const client = meteredClient(createHttpApiClient({ connection, clock }), { metrics, clock, host })
   const { end } = startHeartbeat({ client, clock, log, component: name, replica, holder: ids.uuid(), vitals })
   onStop(end)
-  const feed = createObjectFeed(events)
+  const feed = createObjectFeed(events, { codec: encryption.codec })
   onStop(() => feed.stop())
   const rootCa = env.file('SHIPLOG_API_CA')
   const controllers = env.optional('SHIPLOG_CONTROLLERS')?.split(',') ?? ['*']
