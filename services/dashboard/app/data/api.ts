@@ -24,6 +24,7 @@ const proofKey = 'shiplog-proof'
 export const proof = (): string => localStorage.getItem(proofKey) ?? ''
 /** Called when the session is over. */
 let onSignedOut: () => void = () => undefined
+export const signedOut = (): void => onSignedOut()
 export const whenSignedOut = (listener: () => void): void => void (onSignedOut = listener)
 
 export interface Asked {

@@ -8,7 +8,7 @@ import { sequenceAt, useTimeline } from '../data/timeline.ts'
 import { CopyText } from '../parts/copy.tsx'
 import { Link } from '../parts/link.tsx'
 import { Empty, Loading } from '../parts/messages.tsx'
-import type { Change } from '../parts/resource-table.tsx'
+import type { Change } from '../data/arrange.ts'
 
 interface Difference {
   readonly kind: Kind
