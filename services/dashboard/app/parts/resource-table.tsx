@@ -36,7 +36,10 @@ export function ResourceTable({ columns, rows, selected, onSelect, sort, onSort,
   const scroller = useRef<HTMLDivElement>(null)
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize, overscan: 12, useFlushSync: false })
   const widths = useMemo(() => widthsOf(columns, rows), [columns, rows])
-  useEffect(() => scroller.current?.style.setProperty('--columns', widths), [widths])
+  useEffect(() => {
+    scroller.current?.style.setProperty('--columns', `${widths.map((width) => `${width}px`).join(' ')} minmax(0, 1fr)`)
+    scroller.current?.style.setProperty('--table-width', `${widths.reduce((sum, width) => sum + width, 0)}px`)
+  }, [widths])
   // The same function all along: rows that did not change are not drawn again.
   const choice = useRef({ selected, onSelect })
   choice.current = { selected, onSelect }
@@ -154,7 +157,7 @@ function moveFocus(event: KeyboardEvent<HTMLDivElement>): void {
 }
 
 /** As wide as what stands in the columns, and no wider; names take what is left. */
-function widthsOf(columns: readonly ShownColumn[], rows: readonly ShownRow[]): string {
+function widthsOf(columns: readonly ShownColumn[], rows: readonly ShownRow[]): readonly number[] {
   const sample = rows.slice(0, sampleRows)
   const widths = columns.map(({ title, index, column }) => {
     const longest = Math.max(
@@ -164,7 +167,7 @@ function widthsOf(columns: readonly ShownColumn[], rows: readonly ShownRow[]): s
     const isName = column?.name === 'Name'
     const dot = /^(Status|Phase|Type)$/.test(title) ? dotWidth : 0
     const width = Math.round(Math.min(isName ? nameCharactersMax : cellCharactersMax, longest) * (isName ? nameCharacterWidth : characterWidth)) + cellPadding + dot
-    return `${isName ? Math.max(width, nameWidthMin) : width}px`
+    return isName ? Math.max(width, nameWidthMin) : width
   })
-  return `${checkWidth}px ${widths.join(' ')} minmax(0, 1fr)`
+  return [checkWidth, ...widths]
 }
