@@ -2,6 +2,7 @@
 import { askJson } from './api.ts'
 import { type Kind, keyOf, kubectlName, objectPath } from './kinds.ts'
 import type { Right } from './rights.ts'
+import { inNamespace, shellLine } from './shell.ts'
 
 export type AnyObject = any
 
@@ -40,28 +41,28 @@ export function actionsFor(kind: Kind, object: AnyObject): readonly Action[] {
   const { namespace = '', name } = object.metadata
   const at = { group: kind.group, resource: kind.resource, namespace, name }
   const path = objectPath(kind, namespace, name)
-  const where = namespace ? ` -n ${namespace}` : ''
+  const where = inNamespace(namespace)
   const target = `${kubectlName(kind)}/${name}`
   const actions: Action[] = []
   const add = (action: Action): void => void actions.push(action)
   if (isBuiltIn(kind) && scalable.has(kind.resource))
     add({
       ...{ name: 'scale', title: 'Scale', right: { ...at, verb: 'patch', subresource: 'scale' } },
-      command: (input) => `kubectl scale ${target}${where} --replicas=${input}`,
+      command: (input) => shellLine('kubectl', 'scale', target, ...where, `--replicas=${input}`),
       input: { label: 'Replicas', initial: String(object.spec?.replicas ?? 1), type: 'count' },
       run: (input) => patch(`${path}/scale`, { spec: { replicas: Number(input) } }),
     })
   if (isBuiltIn(kind) && restartable.has(kind.resource))
     add({
       ...{ name: 'restart', title: 'Restart', right: { ...at, verb: 'patch' } },
-      command: () => `kubectl rollout restart ${target}${where}`,
+      command: () => shellLine('kubectl', 'rollout', 'restart', target, ...where),
       run: () => patch(path, { spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': new Date().toISOString() } } } } }),
     })
   if (keyOf(kind) === 'deployments.apps') {
     const isPaused = object.spec?.paused === true
     add({
       ...{ name: 'pause', title: isPaused ? 'Resume' : 'Pause', right: { ...at, verb: 'patch' } },
-      command: () => `kubectl rollout ${isPaused ? 'resume' : 'pause'} ${target}${where}`,
+      command: () => shellLine('kubectl', 'rollout', isPaused ? 'resume' : 'pause', target, ...where),
       run: () => patch(path, { spec: { paused: isPaused ? null : true } }),
     })
   }
@@ -69,7 +70,7 @@ export function actionsFor(kind: Kind, object: AnyObject): readonly Action[] {
     const isSuspended = object.spec?.suspend === true
     add({
       ...{ name: 'suspend', title: isSuspended ? 'Resume' : 'Suspend', right: { ...at, verb: 'patch' } },
-      command: () => `kubectl patch ${target}${where} -p '{"spec":{"suspend":${!isSuspended}}}'`,
+      command: () => shellLine('kubectl', 'patch', target, ...where, '-p', JSON.stringify({ spec: { suspend: !isSuspended } })),
       run: () => patch(path, { spec: { suspend: !isSuspended } }),
     })
   }
@@ -77,14 +78,14 @@ export function actionsFor(kind: Kind, object: AnyObject): readonly Action[] {
     const isCordoned = object.spec?.unschedulable === true
     add({
       ...{ name: 'cordon', title: isCordoned ? 'Uncordon' : 'Cordon', right: { ...at, verb: 'patch' } },
-      command: () => `kubectl ${isCordoned ? 'uncordon' : 'cordon'} ${name}`,
+      command: () => shellLine('kubectl', isCordoned ? 'uncordon' : 'cordon', name),
       run: () => cordonNode(name, !isCordoned),
     })
   }
   if (kind.verbs.includes('delete'))
     add({
       ...{ name: 'delete', title: 'Delete', isDangerous: true, right: { ...at, verb: 'delete' } },
-      command: (input) => `kubectl delete ${target}${where}${input === 'background' ? '' : ` --cascade=${input}`}`,
+      command: (input) => shellLine('kubectl', 'delete', target, ...where, input === 'background' ? undefined : `--cascade=${input}`),
       input: { label: 'What it owns', initial: 'background', type: 'choice', choices: cascadeChoices },
       run: (input) => remove(path, input as Cascade),
     })

@@ -3,6 +3,7 @@
 import type { AnyObject } from './actions.ts'
 import { type ApiFailure, askJson } from './api.ts'
 import { selects } from './selectors.ts'
+import { shellLine } from './shell.ts'
 
 export interface DrainOptions {
   /** Pods that nobody makes anew go as well. */
@@ -27,7 +28,7 @@ const flags: Readonly<Record<keyof DrainOptions, string>> = { force: '--force', 
 export const flagOf = (option: keyof DrainOptions): string => flags[option]
 
 export const drainCommand = (node: string, options: DrainOptions): string =>
-  ['kubectl drain', node, '--ignore-daemonsets', ...(['force', 'deleteEmptyDir'] as const).filter((name) => options[name]).map(flagOf)].join(' ')
+  shellLine('kubectl', 'drain', node, '--ignore-daemonsets', ...(['force', 'deleteEmptyDir'] as const).filter((name) => options[name]).map(flagOf))
 
 /** Reads the node's pods, and the budgets where they may be read. */
 export async function drainPreview(node: string): Promise<(options: DrainOptions) => readonly DrainedPod[]> {

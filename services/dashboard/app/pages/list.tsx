@@ -4,6 +4,7 @@ import { useCluster } from '../cluster-state.ts'
 import { asOf } from '../data/api.ts'
 import { type Kind, kubectlName, listPath, titleOf } from '../data/kinds.ts'
 import { objectHref, setQuery, usePlace } from '../data/place.ts'
+import { atMoment, inNamespace, shellLine } from '../data/shell.ts'
 import { arranger, compare, type ShownColumn, type ShownRow } from '../data/arrange.ts'
 import type { Column } from '../data/table-reader.ts'
 import { openTable, type TableState, type TableStore } from '../data/table-store.ts'
@@ -174,8 +175,8 @@ function ColumnChooser({ columns, wide, onChange }: { columns: readonly Column[]
   )
 }
 
-export function commandOf(kind: Kind, { namespace, at, labels, fields }: { namespace: string; at?: string | undefined; labels?: string; fields?: string }): string {
-  const where = !kind.namespaced ? '' : namespace ? ` -n ${namespace}` : ' -A'
-  const server = at ? ` --server ${location.origin}/at/${at}` : ''
-  return `kubectl${server} get ${kubectlName(kind)}${where}${labels ? ` -l '${labels}'` : ''}${fields ? ` --field-selector '${fields}'` : ''}`
+function commandOf(kind: Kind, { namespace, at, labels, fields }: { namespace: string; at?: string | undefined; labels?: string; fields?: string }): string {
+  const where = !kind.namespaced ? [] : namespace ? inNamespace(namespace) : ['-A']
+  const narrowed = [...(labels ? ['-l', labels] : []), ...(fields ? ['--field-selector', fields] : [])]
+  return shellLine('kubectl', ...atMoment(at), 'get', kubectlName(kind), ...where, ...narrowed)
 }

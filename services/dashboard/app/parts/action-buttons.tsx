@@ -1,5 +1,5 @@
 // Buttons of what can be done to an object. What the user may not do is not offered, and says why.
-import { type FormEvent, useState } from 'react'
+import { type FormEvent, useId, useState } from 'react'
 import { useCluster } from '../cluster-state.ts'
 import { type Action, type ActionInput, type AnyObject, actionsFor } from '../data/actions.ts'
 import { type Kind, keyOf } from '../data/kinds.ts'
@@ -77,16 +77,17 @@ function ActionDialog({ action, onClose }: { readonly action: Action; readonly o
 }
 
 function Input({ input, value, onChange }: { readonly input: ActionInput; readonly value: string; readonly onChange: (value: string) => void }) {
+  const id = useId()
   return (
-    <label>
-      {input.label}{' '}
+    <p className="row">
+      <label htmlFor={id}>{input.label}</label>
       {input.type === 'count' ? (
-        <input type="number" min={0} step={1} required value={value} onChange={(event) => onChange(event.target.value)} />
+        <input id={id} type="number" min={0} step={1} required value={value} onChange={(event) => onChange(event.target.value)} />
       ) : (
-        <select value={value} onChange={(event) => onChange(event.target.value)}>
+        <select id={id} value={value} onChange={(event) => onChange(event.target.value)}>
           {input.choices.map((choice) => <option key={choice.value} value={choice.value}>{choice.title}</option>)}
         </select>
       )}
-    </label>
+    </p>
   )
 }
