@@ -17,7 +17,7 @@ beforeEach(() => {
   answers = []
   vi.stubGlobal('localStorage', { getItem: () => 'proof' })
   vi.stubGlobal('fetch', async (path: string, { method, body, headers }: { method: string; body: string; headers: Record<string, string> }) => {
-    asked.push({ method, path, body: JSON.parse(body), type: headers['content-type']! })
+    asked.push({ method, path: path.replace(/[?&]pretty=false$/, ''), body: JSON.parse(body), type: headers['content-type']! })
     const status = answers.shift() ?? 200
     return new Response(JSON.stringify(status < 400 ? {} : { message: `because of ${status}` }), { status })
   })

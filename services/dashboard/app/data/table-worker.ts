@@ -1,6 +1,7 @@
 // The worker that reads tables for the page: requests and answers are its own, so their parsing never stands in the way of
 // a frame.
 import { readTable, type TableNews, type TableOptions } from './table-reader.ts'
+import { unindented } from './unindented.ts'
 
 export type ToTableWorker =
   | { readonly id: number; readonly open: TableOptions; readonly proof: string }
@@ -42,7 +43,7 @@ here.onmessage = ({ data }) => {
     if (!ending.signal.aborted) here.postMessage({ id, news })
   }
   const ask = async (path: string, accept: string, signal: AbortSignal): Promise<Response> => {
-    const response = await fetch(path, { credentials: 'same-origin', headers: { accept, 'shiplog-session-proof': data.proof }, signal })
+    const response = await fetch(unindented(path), { credentials: 'same-origin', headers: { accept, 'shiplog-session-proof': data.proof }, signal })
     if (response.ok) return response
     const status = (await response.json().catch(() => ({}))) as object
     throw Object.assign(new Error(`the server answered ${response.status}`), { code: response.status, status })
