@@ -55,7 +55,7 @@ export function compare(now: readonly Row[], before: readonly Row[] | undefined)
 export function arranger(): (rows: readonly ShownRow[], arrangement: Arrangement) => readonly ShownRow[] {
   let texts = new WeakMap<ShownRow, string>()
   let textsOf: readonly ShownColumn[] | undefined
-  let last: { readonly by: string; readonly columns: readonly ShownColumn[]; readonly keyed: readonly Keyed[] } | undefined
+  let last: (Sorted & { readonly by: string; readonly columns: readonly ShownColumn[] }) | undefined
 
   function filtered(rows: readonly ShownRow[], filter: string, columns: readonly ShownColumn[]): readonly ShownRow[] {
     const wanted = filter.trim().toLowerCase()
@@ -79,9 +79,9 @@ export function arranger(): (rows: readonly ShownRow[], arrangement: Arrangement
       last = undefined
       return found
     }
-    const known = last?.by === sort && last.columns === columns ? last.keyed : []
+    const known = last?.by === sort && last.columns === columns ? last : { rows: [], keyed: [] }
     const keyed = resort(known, found, order, columns)
-    last = { by: sort, columns, keyed }
+    last = { by: sort, columns, rows: found, keyed }
     return keyed.map(([, shown]) => shown)
   }
 }
@@ -90,6 +90,11 @@ const searchText = (row: Row, columns: readonly ShownColumn[]): string =>
   `${row.namespace} ${row.name} ${columns.map(({ index }) => textOf(row.cells[index])).join(' ')}`.toLowerCase()
 
 type Keyed = readonly [key: string | number, shown: ShownRow]
+
+interface Sorted {
+  readonly rows: readonly ShownRow[]
+  readonly keyed: readonly Keyed[]
+}
 
 interface Order {
   readonly index: number
@@ -101,23 +106,65 @@ function readSort(sort: string): Order | undefined {
   return index === undefined ? undefined : { index: Number(index), isDown: down === '~' }
 }
 
-/** Those that were sorted before stay so; the new ones are sorted, and both are merged. */
-function resort(known: readonly Keyed[], rows: readonly ShownRow[], order: Order, columns: readonly ShownColumn[]): readonly Keyed[] {
+/** Beyond this share of rows that changed all are sorted anew. */
+const shareMax = 1 / 8
+
+type Comparison = (a: Keyed, b: Keyed) => number
+
+/** Sorted as a whole, or what was sorted before with only that changed which is different. */
+function resort({ rows: before, keyed }: Sorted, rows: readonly ShownRow[], order: Order, columns: readonly ShownColumn[]): readonly Keyed[] {
   const title = columns.find((column) => column.index === order.index)?.title
   const sign = order.isDown ? -1 : 1
-  const by = ([a, { row: x }]: Keyed, [b, { row: y }]: Keyed): number => sign * compareKeys(a, b) || (x.key < y.key ? -1 : x.key > y.key ? 1 : 0)
-  const wanted = new Set(rows)
-  const kept = known.filter(([, shown]) => wanted.delete(shown))
-  const fresh = [...wanted].map((shown): Keyed => [sortKey(shown.row, order.index, title), shown]).sort(by)
-  if (kept.length === 0) return fresh
-  const merged: Keyed[] = []
-  let next = 0
-  for (const one of kept) {
-    while (next < fresh.length && by(fresh[next]!, one) < 0) merged.push(fresh[next++]!)
-    merged.push(one)
+  const by: Comparison = ([a, { row: x }], [b, { row: y }]) => sign * compareKeys(a, b) || (x.key < y.key ? -1 : x.key > y.key ? 1 : 0)
+  const keyedOf = (shown: ShownRow): Keyed => [sortKey(shown.row, order.index, title), shown]
+  const { gone, fresh } = difference(before, rows)
+  if (gone.length + fresh.length <= rows.length * shareMax) {
+    const next = keyed.slice()
+    if (gone.every((shown) => takeOut(next, keyedOf(shown), by))) {
+      for (const shown of fresh) {
+        const one = keyedOf(shown)
+        next.splice(placeOf(next, one, by), 0, one)
+      }
+      return next
+    }
   }
-  while (next < fresh.length) merged.push(fresh[next++]!)
-  return merged
+  return rows.map(keyedOf).sort(by)
+}
+
+/**
+ * What is in one and not in the other, both in the order of keys. Whatever their order, the one without what is gone and with
+ * what is fresh is the other.
+ */
+function difference(before: readonly ShownRow[], after: readonly ShownRow[]): { readonly gone: readonly ShownRow[]; readonly fresh: readonly ShownRow[] } {
+  const [gone, fresh]: [ShownRow[], ShownRow[]] = [[], []]
+  for (let [i, j] = [0, 0]; i < before.length || j < after.length; ) {
+    const [old, now] = [before[i], after[j]]
+    const isOldDue = old !== undefined && old !== now && (now === undefined || old.row.key <= now.row.key)
+    const isNowDue = now !== undefined && old !== now && (old === undefined || now.row.key <= old.row.key)
+    if (isOldDue) gone.push(old)
+    if (isNowDue) fresh.push(now)
+    if (old === now || isOldDue) i++
+    if (old === now || isNowDue) j++
+  }
+  return { gone, fresh }
+}
+
+function placeOf(keyed: readonly Keyed[], wanted: Keyed, by: Comparison): number {
+  let [low, high] = [0, keyed.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (by(keyed[middle]!, wanted) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** False when it is not where it should be. */
+function takeOut(keyed: Keyed[], wanted: Keyed, by: Comparison): boolean {
+  const at = placeOf(keyed, wanted, by)
+  if (keyed[at]?.[1] !== wanted[1]) return false
+  keyed.splice(at, 1)
+  return true
 }
 
 /** Numbers stand before texts: an order that mixes them by chance is none. */
