@@ -1,6 +1,6 @@
 // The dashboard in a real browser, on a cluster started as a user starts one: what it shows is what kubectl shows, what it
 // does is done, and what strangers wrote into the cluster stays text.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -20,6 +20,7 @@ const namespace = 'lab'
 const evil = '<img src=x onerror="window.hacked=1">'
 const buildTimeoutMs = 60_000
 
+let directory: string
 let cluster: Cluster
 let kube: Kube
 let kubectl: string
@@ -79,7 +80,7 @@ async function enter(visitor: Visitor, link: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'shiplog-dashboard-'))
+  directory = mkdtempSync(join(tmpdir(), 'shiplog-dashboard-'))
   writeFileSync(join(directory, 'tokens'), 'limited-token,joe,7,"dev"\n')
   const args = ['--postgres', 'auto', '--node', 'process', '--token-auth-file', join(directory, 'tokens')]
   const [started, tools, launched] = await Promise.all([startCluster({ log: 'embedded', args }), provideKubectl(), launchBrowser()])
@@ -116,6 +117,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close()
   await cluster?.remove()
+  rmSync(directory, { recursive: true, force: true })
 })
 
 /** Pages take their time on a busy machine. */
