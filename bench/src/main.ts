@@ -1,6 +1,7 @@
 // `npm run bench`: the figures of this project on this machine, in one run. Parts run alone by name:
 //
-//   npm run bench                              all parts but restart, crowd, soak, replicas, secrets, peer and controllers
+//   npm run bench                              all parts but restart, crowd, soak, replicas, secrets, peer,
+//                                              controllers and dashboard
 //   npm run bench -- creates gets              two of them
 //   npm run bench -- creates --log embedded    on one log
 //   npm run bench -- pods --profile            and where the server's time goes, function by function
@@ -15,6 +16,7 @@ import { coldStart } from './parts/cold-start.ts'
 import { controllers } from './parts/controllers.ts'
 import { creates } from './parts/creates.ts'
 import { crowd } from './parts/crowd.ts'
+import { dashboard } from './parts/dashboard.ts'
 import { authorization } from './parts/authorization.ts'
 import { gets } from './parts/gets.ts'
 import { idle } from './parts/idle.ts'
@@ -30,9 +32,9 @@ import { sql } from './parts/sql.ts'
 import { watches } from './parts/watches.ts'
 import { table } from './report.ts'
 
-const parts: readonly Part[] = [creates, gets, authorization, lists, past, watches, coldStart, idle, pods, sql, restart, crowd, soak, replicas, secrets, peer, controllers]
+const parts: readonly Part[] = [creates, gets, authorization, lists, past, watches, coldStart, idle, pods, sql, restart, crowd, soak, replicas, secrets, peer, controllers, dashboard]
 /** They take minutes (`peer` and `controllers` build upstream's programs when they run first): only when they are asked for. */
-const onRequest: readonly Part[] = [restart, crowd, soak, replicas, secrets, peer, controllers]
+const onRequest: readonly Part[] = [restart, crowd, soak, replicas, secrets, peer, controllers, dashboard]
 
 const usage = `npm run bench -- [part …] [--log embedded|jetstream] [--repeat N] [--profile]
 

@@ -10,6 +10,7 @@ import { MapPage } from './pages/map.tsx'
 import { ObjectPage } from './pages/object.tsx'
 import { Overview } from './pages/overview.tsx'
 import { SqlPage } from './pages/sql.tsx'
+import { ErrorBoundary } from './parts/error-boundary.tsx'
 import { Failure, Loading } from './parts/messages.tsx'
 import { Nav } from './parts/nav.tsx'
 import { Palette } from './parts/palette.tsx'
@@ -50,7 +51,9 @@ export function Shell({ session, onSignedOut }: Props) {
         <TopBar onSearch={() => setPaletteOpen(true)} onMenu={() => setNavOpen(!isNavOpen)} onSignedOut={onSignedOut} />
         <Nav />
         <main id="page" tabIndex={-1}>
-          <Page path={path} kinds={kinds} />
+          <ErrorBoundary place={where}>
+            <Page path={path} kinds={kinds} />
+          </ErrorBoundary>
         </main>
         <TimeBar />
         {isPaletteOpen && <Palette onClose={() => setPaletteOpen(false)} />}

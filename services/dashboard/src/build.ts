@@ -20,6 +20,7 @@ await build({
   base: '/dashboard/',
   configFile: false,
   logLevel: 'error',
+  worker: { format: 'es' },
   publicDir: false,
   build: {
     outDir: out,

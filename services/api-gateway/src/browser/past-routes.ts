@@ -1,14 +1,14 @@
-// What the dashboard asks of the past beside `/at/…`: the history of one object, what was deleted, and when the log grew.
-// Unlike the raw log these ask for the rights that the API asks for: who may get an object may see its history, who may
-// list a kind may see which of it were deleted.
+// What the dashboard asks of the past beside `/at/…`: the history of one object, and when the log grew (what was deleted:
+// deleted-route.ts). Unlike the raw log these ask for the rights that the API asks for: who may get an object may see its
+// history, who may list a kind may see which of it were deleted.
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, expired, forbidden } from '@shiplog/api/status'
-import { decodeEnvelope, header as eventHeader } from '@shiplog/events/envelope'
+import { decodeEnvelope } from '@shiplog/events/envelope'
 import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { oldestWholeSequence, recordUpTo } from '@shiplog/events/history/history'
 import type { LogInspection } from '@shiplog/events/integrity/log-inspection'
-import { encodeToken, objectSubject, parseObjectSubject, resourceFilter } from '@shiplog/events/subjects'
+import { objectSubject } from '@shiplog/events/subjects'
 import { type FieldChange, fieldChanges, managerOf, withoutSecrets } from '@shiplog/feed/history/field-changes'
 import { contentOf, isDamaged, type PastLog, pastOf } from '@shiplog/feed/history/past-records'
 import { endsObject, isObjectRecord, recordCodec, type RecordCodec } from '@shiplog/feed/record-codec'
@@ -19,17 +19,13 @@ import { answerJson } from '../http/responses.ts'
 import type { Kinds } from '../store/kinds.ts'
 
 export const historyPath = '/shiplog/v1/history'
-export const deletedPath = '/shiplog/v1/deleted'
 export const timelinePath = '/shiplog/v1/timeline'
 
 /** Versions of one answer, the newest ones. */
 const versionsMax = 500
 const changesMax = 200
-const deletedMax = 500
 const marksMax = 400
 const marksDefault = 100
-/** How far back deletions are looked for. */
-const deletedRecordsMax = 500_000
 
 export interface PastRouteDeps {
   readonly events: EventLog
@@ -56,7 +52,7 @@ interface Version {
   readonly more?: number
 }
 
-interface Asked {
+export interface Asked {
   readonly group: string
   readonly resource: string
   readonly namespace: string
@@ -65,7 +61,7 @@ interface Asked {
   readonly storedGroup: string
 }
 
-function askedOf({ searchParams }: HttpRequest, { kinds }: PastRouteDeps): Asked {
+export function askedOf({ searchParams }: HttpRequest, { kinds }: PastRouteDeps): Asked {
   const [group = '', resource = '', namespace = '', name = ''] = ['group', 'resource', 'namespace', 'name'].map(
     (key) => searchParams.get(key) ?? '',
   )
@@ -77,7 +73,8 @@ function askedOf({ searchParams }: HttpRequest, { kinds }: PastRouteDeps): Asked
   return { group, resource, namespace, name, storedGroup }
 }
 
-function check({ authorizer }: PastRouteDeps, { user }: HttpRequest, verb: string, asked: Asked): void {
+/** Throws 403 unless the user may. */
+export function check({ authorizer }: PastRouteDeps, { user }: HttpRequest, verb: string, asked: Asked): void {
   const access = { user, verb, group: asked.group, resource: asked.resource, subresource: '', namespace: asked.namespace, name: asked.name }
   if (authorizer.allows(access)) return
   const where = asked.namespace === '' ? ' at the cluster scope' : ` in the namespace "${asked.namespace}"`
@@ -136,27 +133,6 @@ function versionOf(
     changes: changes.slice(0, changesMax),
     ...(changes.length > changesMax ? { more: changes.length - changesMax } : {}),
   }
-}
-
-/** What there is no more of a kind, the latest first, and the sequence at which it was there for the last time. */
-export async function serveDeleted(deps: PastRouteDeps, request: HttpRequest, reply: HttpReply): Promise<void> {
-  const asked = askedOf(request, deps)
-  check(deps, request, 'list', asked)
-  const filter = resourceFilter(asked.storedGroup, asked.resource)
-  const subject = asked.namespace === '' ? filter : filter.replace(/>$/, `${encodeToken(asked.namespace)}.*`)
-  const deleted = new Map<string, object>()
-  const from = Math.max(1, (await deps.events.lastSequence()) - deletedRecordsMax)
-  for await (const records of deps.events.read({ subjects: [subject], from })) {
-    for (const { subject: key, headers, sequence, timeMs } of records) {
-      deleted.delete(key)
-      if (headers[eventHeader.deleted] !== '1') continue
-      const { namespace = '', name = '' } = parseObjectSubject(key) ?? {}
-      const { actor } = decodeEnvelope(headers)
-      deleted.set(key, { namespace, name, sequence, time: new Date(timeMs).toISOString(), actor, last: sequence - 1 })
-      if (deleted.size > deletedMax) deleted.delete(deleted.keys().next().value!)
-    }
-  }
-  answerJson(reply, 200, { items: [...deleted.values()].reverse() })
 }
 
 /** When records were stored does not change: of the marks that were asked for it is known. */

@@ -1,6 +1,8 @@
 // Everything the page asks the server, as the user who is signed in. The proof goes with every request: the cookie alone
 // is not believed, because a browser would send it for anybody's page.
 
+import { unindented } from './unindented.ts'
+
 export interface SessionInfo {
   readonly user: { readonly name: string; readonly groups: readonly string[] }
   readonly proof: string
@@ -24,6 +26,7 @@ const proofKey = 'shiplog-proof'
 export const proof = (): string => localStorage.getItem(proofKey) ?? ''
 /** Called when the session is over. */
 let onSignedOut: () => void = () => undefined
+export const signedOut = (): void => onSignedOut()
 export const whenSignedOut = (listener: () => void): void => void (onSignedOut = listener)
 
 export interface Asked {
@@ -35,7 +38,7 @@ export interface Asked {
 }
 
 export async function ask(path: string, { method = 'GET', body, accept, type, signal }: Asked = {}): Promise<Response> {
-  const response = await fetch(path, {
+  const response = await fetch(unindented(path), {
     method,
     credentials: 'same-origin',
     headers: {

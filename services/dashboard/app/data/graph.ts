@@ -82,7 +82,8 @@ export async function loadGraph(kinds: readonly Kind[], namespace: string, at: s
       if (box && above) join(above, box, 'owns')
     }
   }
-  for (const { object: service } of services) joinService(service, objects, (to) => join(service.metadata.uid, to, 'selects'), boxOf)
+  const byNamespace = Map.groupBy(objects, ({ object }) => object.metadata.namespace ?? '')
+  for (const { object: service } of services) joinService(service, byNamespace.get(service.metadata.namespace) ?? [], (to) => join(service.metadata.uid, to, 'selects'), boxOf)
   for (const { kind, object } of objects)
     if (kind.resource === 'ingresses')
       for (const { object: service } of services)
@@ -96,11 +97,10 @@ export async function loadGraph(kinds: readonly Kind[], namespace: string, at: s
 }
 
 /** To the workload whose pods it selects, where one box says it; else to the pods. */
-function joinService(service: AnyObject, objects: readonly { kind: Kind; object: AnyObject }[], join: (to: string) => void, boxOf: ReadonlyMap<string, string>): void {
+function joinService(service: AnyObject, here: readonly { kind: Kind; object: AnyObject }[], join: (to: string) => void, boxOf: ReadonlyMap<string, string>): void {
   const selector = Object.entries(service.spec?.selector ?? {})
   if (selector.length === 0) return
   const selects = (labels: Record<string, string> = {}): boolean => selector.every(([key, value]) => labels[key] === value)
-  const here = objects.filter(({ object }) => object.metadata.namespace === service.metadata.namespace)
   const workloads = here.filter(({ kind, object }) => /^(deployments|statefulsets|daemonsets)$/.test(kind.resource) && selects(object.spec?.template?.metadata?.labels))
   const chosen = workloads.length > 0 ? workloads : here.filter(({ kind, object }) => kind.resource === 'pods' && selects(object.metadata.labels))
   for (const { object } of chosen) {

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react'
 import type { AnyObject } from './actions.ts'
 import { type ApiFailure, ask, askJson, asOf } from './api.ts'
 import { type Kind, listPath, objectPath } from './kinds.ts'
-import { linesOf } from './table-store.ts'
+import { linesOf } from './lines.ts'
 
 export interface ObjectState {
   readonly object: AnyObject | undefined

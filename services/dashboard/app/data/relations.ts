@@ -2,6 +2,7 @@
 import type { AnyObject } from './actions.ts'
 import { askJson, asOf } from './api.ts'
 import { type Kind, keyOf, listPath, objectPath } from './kinds.ts'
+import { selects } from './selectors.ts'
 
 export interface Neighbour {
   readonly how: string
@@ -51,7 +52,7 @@ export async function neighboursOf(kinds: Kinds, kind: Kind, object: AnyObject, 
       const all = await listOf(kinds, key, namespace, at)
       add('Owns', key, all.filter(({ metadata }) => metadata.ownerReferences?.some((owner: AnyObject) => owner.uid === uid)))
       if (kind.resource === 'services' && key === 'pods') add('Selects', key, all.filter(({ metadata }) => matches(object.spec?.selector, metadata.labels)))
-      if (kind.resource === 'networkpolicies' && key === 'pods') add('Applies to', key, all.filter(({ metadata }) => matches(object.spec?.podSelector?.matchLabels, metadata.labels)))
+      if (kind.resource === 'networkpolicies' && key === 'pods') add('Applies to', key, all.filter(({ metadata }) => selects(object.spec?.podSelector ?? {}, metadata.labels)))
       if (/^(configmaps|secrets|persistentvolumeclaims)$/.test(kind.resource) && key === 'pods') add('Used by', key, all.filter(({ spec }) => namesIn(spec, kind.resource).includes(name)))
     }
   }
@@ -71,7 +72,7 @@ export async function neighboursOf(kinds: Kinds, kind: Kind, object: AnyObject, 
     await fetchNamed('Routes to', 'services', names)
   }
   if (kind.resource === 'nodes' && kind.group === '') {
-    const there = await askJson(asOf(at, `/api/v1/pods?fieldSelector=spec.nodeName=${name}`)).then(({ items }) => items, () => [])
+    const there = await askJson(asOf(at, `/api/v1/pods?limit=${perListMax}&fieldSelector=${encodeURIComponent(`spec.nodeName=${name}`)}`)).then(({ items }) => items, () => [])
     add('Runs', 'pods', there)
   }
   return found

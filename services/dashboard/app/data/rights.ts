@@ -17,6 +17,9 @@ export interface Verdict {
   readonly why: string
 }
 
+/** Why nothing can be done, of a session that only looks. */
+export const readOnlyWhy = 'This session is read-only'
+
 const verdicts = new Map<string, Promise<Verdict>>()
 const lifetimeMs = 30_000
 
@@ -26,6 +29,8 @@ export function mayI(right: Right): Promise<Verdict> {
   if (!verdict) {
     verdict = review(right)
     verdicts.set(key, verdict)
+    // What could not be asked is asked again.
+    verdict.catch(() => verdicts.delete(key))
     window.setTimeout(() => verdicts.delete(key), lifetimeMs)
   }
   return verdict

@@ -4,11 +4,12 @@ import { useCluster } from '../cluster-state.ts'
 import { askJson, asOf } from '../data/api.ts'
 import { type Kind, keyOf, listPath } from '../data/kinds.ts'
 import { objectHref, setQuery } from '../data/place.ts'
+import { inNamespace, shellLine } from '../data/shell.ts'
 import { sequenceAt, useTimeline } from '../data/timeline.ts'
 import { CopyText } from '../parts/copy.tsx'
 import { Link } from '../parts/link.tsx'
 import { Empty, Loading } from '../parts/messages.tsx'
-import type { Change } from '../parts/resource-table.tsx'
+import type { Change } from '../data/arrange.ts'
 
 interface Difference {
   readonly kind: Kind
@@ -54,7 +55,7 @@ export function ChangesPage() {
         ))}
         <button type="button" disabled={!timeline} onClick={() => setQuery({ vs: String(timeline!.oldest), at: undefined })}>all</button>
       </header>
-      {versus && <CopyText text={`npx shiplog diff ${versus} ${at ?? newest ?? 'now'}${namespace ? ` -n ${namespace}` : ''}`} />}
+      {versus && <CopyText text={shellLine('npx', 'shiplog', 'diff', versus, String(at ?? newest ?? 'now'), ...inNamespace(namespace))} />}
       {!versus && <Empty>What has changed since when? Choose above, or hold a moment with “Compare” below and move to another.</Empty>}
       {versus && !found && <Loading what="both moments" />}
       {found && found.length === 0 && <Empty>Nothing is different.</Empty>}

@@ -4,13 +4,16 @@ import { useCluster } from '../cluster-state.ts'
 import { asOf } from '../data/api.ts'
 import { type Kind, kubectlName, listPath, titleOf } from '../data/kinds.ts'
 import { objectHref, setQuery, usePlace } from '../data/place.ts'
-import { type Column, openTable, type Row, type TableState, type TableStore } from '../data/table-store.ts'
+import { atMoment, inNamespace, shellLine } from '../data/shell.ts'
+import { arranger, compare, type ShownColumn, type ShownRow } from '../data/arrange.ts'
+import type { Column } from '../data/table-reader.ts'
+import { openTable, type TableState, type TableStore } from '../data/table-store.ts'
 import { useMomentMs } from '../data/timeline.ts'
 import { BulkActions } from '../parts/bulk-actions.tsx'
 import { CopyText } from '../parts/copy.tsx'
 import { ColumnsIcon } from '../parts/icons.tsx'
 import { Empty, Failure, Loading } from '../parts/messages.tsx'
-import { ResourceTable, type ShownColumn, type ShownRow, textOf } from '../parts/resource-table.tsx'
+import { ResourceTable } from '../parts/resource-table.tsx'
 import { DeletedList } from '../parts/deleted-list.tsx'
 
 export function ListPage({ kind }: { readonly kind: Kind }) {
@@ -29,8 +32,9 @@ export function ListPage({ kind }: { readonly kind: Kind }) {
   const before = useTable(versus ? { path: asOf(versus, path), live: false, ...selectors } : undefined)
   const momentMs = useMomentMs(at)
   const columns = useMemo(() => columnsOf(table.columns, kind.namespaced && namespace === '', wide), [table.columns, kind, namespace, wide])
-  const compared = useMemo(() => compare(table, versus ? before : undefined), [table, before, versus])
-  const rows = useMemo(() => arrange(compared, filter, sort, columns), [compared, filter, sort, columns])
+  const compared = useMemo(() => compare(table.rows, versus ? before.rows : undefined), [table.rows, before.rows, versus])
+  const [arrange] = useState(arranger)
+  const rows = useMemo(() => arrange(compared, { filter, sort, columns }), [arrange, compared, filter, sort, columns])
   const title = titleOf(kind)
   return (
     <section className="page list-page">
@@ -87,7 +91,7 @@ const emptyText = (title: string, namespace: string, narrowed: string, at: strin
     ? `No ${title} match. Clear the filter and the selectors to see all.`
     : `There are no ${title}${namespace ? ` in ${namespace}` : ''}${at ? ' at that moment' : ''}. ${namespace ? 'Look in all namespaces, or ' : 'Create one with kubectl, or '}move the time bar.`
 
-const nothing: TableState = { columns: [], rows: [], phase: 'loading', failure: undefined, revision: 0 }
+const nothing: TableState = { columns: [], rows: [], phase: 'loading', failure: undefined }
 
 export function useTable(options: Parameters<typeof openTable>[0] | undefined): TableState {
   const [store, setStore] = useState<TableStore>()
@@ -112,60 +116,6 @@ const noSubscription = () => () => undefined
 function columnsOf(columns: readonly Column[], hasNamespace: boolean, wide: ReadonlySet<string>): ShownColumn[] {
   const shown = columns.flatMap((column, index) => (column.priority === 0 || wide.has(column.name) ? [{ title: column.name, index, column }] : []))
   return hasNamespace ? [{ title: 'Namespace', index: -1 }, ...shown] : shown
-}
-
-const plainRows = new WeakMap<Row, ShownRow>()
-
-/** A row without a change, made once. */
-function plain(row: Row): ShownRow {
-  let shown = plainRows.get(row)
-  if (!shown) plainRows.set(row, (shown = { row }))
-  return shown
-}
-
-/** What is different from the moment before, when there is one. */
-function compare(now: TableState, before: TableState | undefined): readonly ShownRow[] {
-  if (!before) return now.rows.map(plain)
-  const old = new Map(before.rows.map((row) => [row.key, row]))
-  const found: ShownRow[] = []
-  for (const row of now.rows) {
-    const was = old.get(row.key)
-    old.delete(row.key)
-    if (!was || was.uid !== row.uid) found.push({ row, change: 'added' })
-    else if (was.version !== row.version) found.push({ row, change: 'changed' })
-  }
-  for (const row of old.values()) found.push({ row, change: 'removed' })
-  return found
-}
-
-function arrange(rows: readonly ShownRow[], filter: string, sort: string, columns: readonly ShownColumn[]): readonly ShownRow[] {
-  const wanted = filter.trim().toLowerCase()
-  const isInverse = wanted.startsWith('!')
-  const words = (isInverse ? wanted.slice(1) : wanted).split(/\s+/).filter(Boolean)
-  const matches = ({ row }: ShownRow): boolean => {
-    const text = `${row.namespace} ${row.name} ${columns.map(({ index }) => textOf(row.cells[index])).join(' ')}`.toLowerCase()
-    return words.every((word) => text.includes(word)) !== isInverse
-  }
-  const found = words.length === 0 ? rows : rows.filter(matches)
-  if (sort === '') return found
-  const { index, isDown } = readSort(sort)
-  const title = columns.find((column) => column.index === index)?.title
-  const sortedBy = ({ row }: ShownRow): string | number => {
-    if (index === -1) return row.namespace
-    if (title === 'Age') return -row.createdMs
-    const value = row.cells[index]
-    const number = typeof value === 'number' ? value : Number.parseFloat(textOf(value))
-    return Number.isNaN(number) || /^\d+\.\d+\.\d/.test(textOf(value)) ? textOf(value) : number
-  }
-  const keyed = found.map((row) => [sortedBy(row), row] as const)
-  keyed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0) * (isDown ? -1 : 1))
-  return keyed.map(([, row]) => row)
-}
-
-/** A column's number, and whether it is sorted downwards; the namespace is -1. */
-function readSort(sort: string): { readonly index: number; readonly isDown: boolean } {
-  const [, down, index] = /^(~?)(-?\d+)$/.exec(sort) ?? []
-  return { index: Number(index ?? 0), isDown: down === '~' }
 }
 
 function Count({ shown, of, phase, isCompared, rows }: { shown: number; of: number; phase: TableState['phase']; isCompared: boolean; rows: readonly ShownRow[] }) {
@@ -225,10 +175,8 @@ function ColumnChooser({ columns, wide, onChange }: { columns: readonly Column[]
   )
 }
 
-export function commandOf(kind: Kind, { namespace, at, labels, fields }: { namespace: string; at?: string | undefined; labels?: string; fields?: string }): string {
-  const where = !kind.namespaced ? '' : namespace ? ` -n ${namespace}` : ' -A'
-  const server = at ? ` --server ${location.origin}/at/${at}` : ''
-  return `kubectl${server} get ${kubectlName(kind)}${where}${labels ? ` -l '${labels}'` : ''}${fields ? ` --field-selector '${fields}'` : ''}`
+function commandOf(kind: Kind, { namespace, at, labels, fields }: { namespace: string; at?: string | undefined; labels?: string; fields?: string }): string {
+  const where = !kind.namespaced ? [] : namespace ? inNamespace(namespace) : ['-A']
+  const narrowed = [...(labels ? ['-l', labels] : []), ...(fields ? ['--field-selector', fields] : [])]
+  return shellLine('kubectl', ...atMoment(at), 'get', kubectlName(kind), ...where, ...narrowed)
 }
-
-export type { Row }

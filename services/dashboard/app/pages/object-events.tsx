@@ -3,7 +3,7 @@ import { useMemo } from 'react'
 import { useCluster } from '../cluster-state.ts'
 import { asOf } from '../data/api.ts'
 import { Empty, Failure, Loading } from '../parts/messages.tsx'
-import { textOf } from '../parts/resource-table.tsx'
+import { textOf } from '../data/arrange.ts'
 import { useTable } from './list.tsx'
 import type { TabProps } from './object.tsx'
 

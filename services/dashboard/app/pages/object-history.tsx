@@ -5,6 +5,7 @@ import { useCluster } from '../cluster-state.ts'
 import { askJson } from '../data/api.ts'
 import { kubectlName } from '../data/kinds.ts'
 import { setQuery } from '../data/place.ts'
+import { inNamespace, shellLine } from '../data/shell.ts'
 import { CopyText } from '../parts/copy.tsx'
 import { Empty, Failure, Loading } from '../parts/messages.tsx'
 import { Moment } from '../parts/moment.tsx'
@@ -40,12 +41,27 @@ export function HistoryTab({ kind, namespace, name, object }: TabProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new version is a new history
   useEffect(() => {
     const query = new URLSearchParams({ group: kind.group, resource: kind.resource, namespace, name })
-    const load = (): void => void askJson(`/shiplog/v1/history?${query}`).then(({ versions }) => setVersions(versions), setFailure)
-    load()
-    const timer = window.setInterval(() => !document.hidden && load(), refreshMs)
-    return () => window.clearInterval(timer)
+    const ending = new AbortController()
+    let timer: number | undefined
+    // One after the other: a server that is slow is not asked more and more.
+    const load = async (): Promise<void> => {
+      if (!document.hidden)
+        await askJson(`/shiplog/v1/history?${query}`, { signal: ending.signal }).then(
+          ({ versions }) => {
+            setVersions(versions)
+            setFailure(undefined)
+          },
+          (error: Error) => !ending.signal.aborted && setFailure(error),
+        )
+      if (!ending.signal.aborted) timer = window.setTimeout(load, refreshMs)
+    }
+    void load()
+    return () => {
+      ending.abort()
+      window.clearTimeout(timer)
+    }
   }, [kind, namespace, name, current])
-  if (failure) return <Failure error={failure} what="The history cannot be told" />
+  if (failure && !versions) return <Failure error={failure} what="The history cannot be told" />
   if (!versions) return <Loading what="the history" />
   if (versions.length === 0) return <Empty>The log knows nothing of it.</Empty>
   const shown = versions.toReversed().filter((one) => isStatusShown || one.created || one.deleted || one.changes?.some(({ path }) => !path.startsWith('status')))
@@ -57,7 +73,7 @@ export function HistoryTab({ kind, namespace, name, object }: TabProps) {
           <input type="checkbox" checked={isStatusShown} onChange={(event) => setStatusShown(event.target.checked)} /> changes of status
         </label>
         <span className="spacer" />
-        <CopyText text={`npx shiplog history ${kubectlName(kind)}/${name}${namespace ? ` -n ${namespace}` : ''}`} />
+        <CopyText text={shellLine('npx', 'shiplog', 'history', `${kubectlName(kind)}/${name}`, ...inNamespace(namespace))} />
       </div>
       <ol className="lane">
         {shown.map((version) => (

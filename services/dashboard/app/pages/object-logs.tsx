@@ -4,7 +4,9 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import type { AnyObject } from '../data/actions.ts'
 import { ask, askJson } from '../data/api.ts'
 import { kubectlName } from '../data/kinds.ts'
-import { linesOf } from '../data/table-store.ts'
+import { linesOf } from '../data/lines.ts'
+import { selectorQuery } from '../data/selectors.ts'
+import { inNamespace, shellLine } from '../data/shell.ts'
 import { CopyText } from '../parts/copy.tsx'
 import { Empty } from '../parts/messages.tsx'
 import type { TabProps } from './object.tsx'
@@ -21,11 +23,17 @@ const podsMax = 12
 const tailLines = 500
 const tellEveryMs = 200
 const lineHeight = 19
+const lookEveryMs = 5_000
 
 interface Source {
   readonly pod: string
   readonly container: string
 }
+
+const sourcesOf = (pods: readonly AnyObject[]): readonly Source[] =>
+  pods.flatMap(({ metadata, spec }) => [...(spec.initContainers ?? []), ...spec.containers].map((one: AnyObject) => ({ pod: metadata.name, container: one.name })))
+
+const sameOr = (before: readonly Source[] | undefined, now: readonly Source[]): readonly Source[] => (JSON.stringify(before) === JSON.stringify(now) ? before! : now)
 
 export function LogsTab({ kind, namespace, name, object }: TabProps) {
   const [sources, setSources] = useState<readonly Source[]>()
@@ -36,11 +44,21 @@ export function LogsTab({ kind, namespace, name, object }: TabProps) {
   const { uid } = object.metadata
   // biome-ignore lint/correctness/useExhaustiveDependencies: sources are those of the object, however it changes
   useEffect(() => {
-    const pods = kind.resource === 'pods' ? Promise.resolve([object]) : askJson(`/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`).then(({ items }) => items)
-    pods.then((found: AnyObject[]) =>
-      setSources(found.slice(0, podsMax).flatMap(({ metadata, spec }) => spec.containers.map((one: AnyObject) => ({ pod: metadata.name, container: one.name })))),
-      () => setSources([]),
-    )
+    if (kind.resource === 'pods') return setSources(sourcesOf([object]))
+    let isWanted = true
+    let timer: number | undefined
+    // Pods come and go: theirs are the lines too.
+    const look = async (): Promise<void> => {
+      const found = selector === '' ? [] : await askJson(`/api/v1/namespaces/${namespace}/pods?limit=${podsMax}&labelSelector=${encodeURIComponent(selector)}`).then(({ items }) => items, () => undefined)
+      if (!isWanted) return
+      setSources((before) => (found ? sameOr(before, sourcesOf(found)) : (before ?? [])))
+      timer = window.setTimeout(look, lookEveryMs)
+    }
+    void look()
+    return () => {
+      isWanted = false
+      window.clearTimeout(timer)
+    }
   }, [uid, selector])
   const wanted = (sources ?? []).filter(({ pod, container }) => chosen === '' || chosen === `${pod}/${container}`)
   const { lines, notes } = useLogs(namespace, wanted, isPrevious)
@@ -68,7 +86,7 @@ export function LogsTab({ kind, namespace, name, object }: TabProps) {
         <span className="count">{filter ? `${shown.length} of ` : ''}{lines.length} lines</span>
         <button type="button" className="quiet-button" onClick={download} disabled={lines.length === 0}>Download</button>
         <span className="spacer" />
-        <CopyText text={`kubectl logs ${kind.resource === 'pods' ? name : `${kubectlName(kind)}/${name}`} -n ${namespace} --all-containers -f`} />
+        <CopyText text={shellLine('kubectl', 'logs', kind.resource === 'pods' ? name : `${kubectlName(kind)}/${name}`, ...inNamespace(namespace), '--all-containers', '-f')} />
       </div>
       {notes.map((note) => <p key={note} className="notice">{note}</p>)}
       {shown.length === 0 ? <Empty>{lines.length > 0 ? 'No line has this text.' : 'Nothing has been printed yet. Lines come here as they are written.'}</Empty> : <Lines lines={shown} hasPods={new Set(wanted.map(({ pod }) => pod)).size > 1} filter={filter} />}
@@ -76,9 +94,10 @@ export function LogsTab({ kind, namespace, name, object }: TabProps) {
   )
 }
 
+/** Of a ReplicationController it is a map of labels. */
 const selectorOf = ({ spec = {} }: AnyObject): string => {
-  const labels = spec.selector?.matchLabels ?? spec.selector ?? {}
-  return Object.entries(labels).filter(([, value]) => typeof value === 'string').map(([key, value]) => `${key}=${value}`).join(',')
+  const { selector = {} } = spec
+  return selectorQuery(selector.matchLabels || selector.matchExpressions ? selector : { matchLabels: selector })
 }
 
 function useLogs(namespace: string, sources: readonly Source[], previous: boolean): { readonly lines: readonly Line[]; readonly notes: readonly string[] } {

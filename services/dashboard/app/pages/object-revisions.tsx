@@ -4,7 +4,8 @@ import { useCluster } from '../cluster-state.ts'
 import type { AnyObject } from '../data/actions.ts'
 import { askJson, asOf } from '../data/api.ts'
 import { objectPath } from '../data/kinds.ts'
-import { useRight } from '../data/rights.ts'
+import { readOnlyWhy, useRight } from '../data/rights.ts'
+import { inNamespace, shellLine } from '../data/shell.ts'
 import { yamlOf } from '../data/yaml.ts'
 import { CopyText } from '../parts/copy.tsx'
 import { Dialog } from '../parts/dialog.tsx'
@@ -35,7 +36,7 @@ export function RevisionsTab({ kind, namespace, name, object }: TabProps) {
   if (!sets) return <Loading what="revisions" />
   if (sets.length === 0) return <Empty>It has no revisions yet.</Empty>
   const current = object.metadata.annotations?.[revisionKey]
-  const why = at ? 'The past is only looked at' : session.readOnly ? 'This session is read-only' : (verdict?.why ?? '')
+  const why = at ? 'The past is only looked at' : session.readOnly ? readOnlyWhy : (verdict?.why ?? '')
   return (
     <>
       <table className="plain">
@@ -72,7 +73,7 @@ const templateOf = ({ spec }: AnyObject): AnyObject => {
 
 function RollBack({ kind, namespace, name, object, set, onClose }: TabProps & { readonly set: AnyObject; readonly onClose: () => void }) {
   const [failure, setFailure] = useState<Error>()
-  const command = `kubectl rollout undo deployment/${name} -n ${namespace} --to-revision=${revisionOf(set)}`
+  const command = shellLine('kubectl', 'rollout', 'undo', `deployment/${name}`, ...inNamespace(namespace), `--to-revision=${revisionOf(set)}`)
   const template = templateOf(set)
   const run = (): void => {
     const body = [

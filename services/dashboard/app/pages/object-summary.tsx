@@ -3,13 +3,17 @@ import type { ReactNode } from 'react'
 import { kindOf, useCluster } from '../cluster-state.ts'
 import type { AnyObject } from '../data/actions.ts'
 import { objectHref } from '../data/place.ts'
+import { forwardsOf } from '../data/ports.ts'
 import { useMomentMs } from '../data/timeline.ts'
+import { CopyText } from '../parts/copy.tsx'
 import { Link } from '../parts/link.tsx'
 import { Moment } from '../parts/moment.tsx'
 import type { TabProps } from './object.tsx'
 
 export function SummaryTab({ object, kind }: TabProps) {
+  const { at } = useCluster()
   const { metadata, spec = {}, status = {} } = object
+  const forwards = at ? [] : forwardsOf(kind, object)
   return (
     <div className="cards">
       <Card title="About">
@@ -27,6 +31,11 @@ export function SummaryTab({ object, kind }: TabProps) {
       </Card>
       {Array.isArray(status.conditions) && status.conditions.length > 0 && <Conditions conditions={status.conditions} />}
       {kind.resource === 'pods' && <Containers spec={spec} status={status} />}
+      {forwards.length > 0 && (
+        <Card title="Reach it from your machine">
+          <dl>{forwards.map(({ title, command }) => <Fact key={command} name={title}><CopyText text={command} /></Fact>)}</dl>
+        </Card>
+      )}
       <Pairs title="Labels" pairs={metadata.labels} />
       <Pairs title="Annotations" pairs={metadata.annotations} />
       {kind.resource === 'configmaps' && <Pairs title="Data" pairs={object.data} isCode />}

@@ -6,7 +6,8 @@ import { useEffect, useRef, useState } from 'react'
 import { useCluster } from '../cluster-state.ts'
 import type { AnyObject } from '../data/actions.ts'
 import { proof } from '../data/api.ts'
-import { useRight } from '../data/rights.ts'
+import { readOnlyWhy, useRight } from '../data/rights.ts'
+import { inNamespace, shellLine } from '../data/shell.ts'
 import { CopyText } from '../parts/copy.tsx'
 import { withSheetStyles } from '../parts/sheet-styles.ts'
 import type { TabProps } from './object.tsx'
@@ -21,7 +22,7 @@ export function TerminalTab({ namespace, name, object }: TabProps) {
   const [container, setContainer] = useState(names[0] ?? '')
   const [shell, setShell] = useState('sh')
   const [isOpen, setOpen] = useState(false)
-  const why = session.readOnly ? 'This session is read-only' : (verdict?.why ?? '')
+  const why = session.readOnly ? readOnlyWhy : (verdict?.why ?? '')
   return (
     <>
       <div className="bar">
@@ -36,7 +37,7 @@ export function TerminalTab({ namespace, name, object }: TabProps) {
         <button type="button" className="primary" disabled={why !== '' || !verdict} title={why || undefined} onClick={() => setOpen(!isOpen)}>{isOpen ? 'Close' : 'Open a shell'}</button>
         {why && <span className="quiet">{why}</span>}
         <span className="spacer" />
-        <CopyText text={`kubectl exec -it ${name} -n ${namespace} -c ${container} -- ${shell}`} />
+        <CopyText text={shellLine('kubectl', 'exec', '-it', name, ...inNamespace(namespace), '-c', container, '--', shell)} />
       </div>
       {isOpen && <Screen key={`${container} ${shell}`} {...{ namespace, name, container, shell }} />}
     </>

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react'
 import { useCluster } from '../cluster-state.ts'
 import { askJson } from '../data/api.ts'
 import { setQuery } from '../data/place.ts'
+import { inNamespace, shellLine } from '../data/shell.ts'
 import { CopyText } from '../parts/copy.tsx'
 import { Failure, Loading } from '../parts/messages.tsx'
 import { NodeLink } from './object-summary.tsx'
@@ -60,7 +61,7 @@ export function WhyTab({ namespace, name, object }: TabProps) {
           {recordedAt === undefined ? `No decision is recorded; this is what would be decided at #${basis}.` : asRecorded ? 'Reckoned again from the log, it is the same decision.' : 'Reckoned again from the log, it is another decision.'}{' '}
           <button type="button" className="link" onClick={() => setQuery({ at: String(basis) })}>Go to the moment it was based on (#{basis})</button>
         </p>
-        <CopyText text={`npx shiplog explain pod/${name} -n ${namespace}${sequence ? ` --at ${sequence}` : ''}`} />
+        <CopyText text={shellLine('npx', 'shiplog', 'explain', `pod/${name}`, ...inNamespace(namespace), ...(sequence ? ['--at', sequence] : []))} />
       </div>
       <Matrix nodes={ranked.slice(0, nodesShown)} winner={node} weights={explained.weights} />
       {ranked.length > nodesShown && <p className="quiet">and {ranked.length - nodesShown} more nodes</p>}

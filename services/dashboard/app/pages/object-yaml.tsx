@@ -4,7 +4,8 @@ import { useEffect, useState } from 'react'
 import { useCluster } from '../cluster-state.ts'
 import { type ApiFailure, ask, askJson, asOf } from '../data/api.ts'
 import { kubectlName, objectPath } from '../data/kinds.ts'
-import { useRight } from '../data/rights.ts'
+import { readOnlyWhy, useRight } from '../data/rights.ts'
+import { atMoment, inNamespace, shellLine } from '../data/shell.ts'
 import { yamlOf } from '../data/yaml.ts'
 import { CopyText } from '../parts/copy.tsx'
 import { Differences, Editor } from '../parts/editor.tsx'
@@ -18,7 +19,7 @@ export function YamlTab(props: TabProps) {
   const [isManaged, setManaged] = useState(false)
   const [isEditing, setEditing] = useState(false)
   const verdict = useRight({ verb: 'update', group: kind.group, resource: kind.resource, namespace, name })
-  const why = at ? 'The past is only looked at' : session.readOnly ? 'This session is read-only' : (verdict?.why ?? '')
+  const why = at ? 'The past is only looked at' : session.readOnly ? readOnlyWhy : (verdict?.why ?? '')
   const isAllowed = why === '' && verdict?.allowed === true
   if (versus) return <Compared {...props} versus={versus} />
   if (isEditing) return <Edit {...props} onDone={() => setEditing(false)} />
@@ -30,7 +31,7 @@ export function YamlTab(props: TabProps) {
           <input type="checkbox" checked={isManaged} onChange={(event) => setManaged(event.target.checked)} /> managed fields
         </label>
         <span className="spacer" />
-        <CopyText text={`kubectl${at ? ` --server ${location.origin}/at/${at}` : ''} get ${kubectlName(kind)}/${name}${namespace ? ` -n ${namespace}` : ''} -o yaml`} />
+        <CopyText text={shellLine('kubectl', ...atMoment(at), 'get', `${kubectlName(kind)}/${name}`, ...inNamespace(namespace), '-o', 'yaml')} />
       </div>
       <Editor value={yamlOf(object, { managed: isManaged })} label={`YAML of ${name}`} language="yaml" readOnly />
     </>
@@ -68,7 +69,7 @@ function Edit({ kind, namespace, name, object, onDone }: TabProps & { readonly o
   }
   const apply = (): void => {
     put(false).then(() => {
-      say(`${name} changed`, { command: `kubectl edit ${kubectlName(kind)}/${name}${namespace ? ` -n ${namespace}` : ''}` })
+      say(`${name} changed`, { command: shellLine('kubectl', 'edit', `${kubectlName(kind)}/${name}`, ...inNamespace(namespace)) })
       onDone()
     }, (error: ApiFailure) => {
       setFailure(error)

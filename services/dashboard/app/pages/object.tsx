@@ -1,5 +1,5 @@
 // One object: what it is, what became of it, what belongs to it, and what can be done to it.
-import type { ReactNode } from 'react'
+import { type KeyboardEvent, lazy, type ReactNode, Suspense } from 'react'
 import { useCluster } from '../cluster-state.ts'
 import type { AnyObject } from '../data/actions.ts'
 import { type Kind, titleOf } from '../data/kinds.ts'
@@ -15,9 +15,11 @@ import { LogsTab } from './object-logs.tsx'
 import { RelationsTab } from './object-relations.tsx'
 import { RevisionsTab } from './object-revisions.tsx'
 import { SummaryTab } from './object-summary.tsx'
-import { TerminalTab } from './object-terminal.tsx'
 import { WhyTab } from './object-why.tsx'
 import { YamlTab } from './object-yaml.tsx'
+
+/** Loaded when somebody first opens one. */
+const TerminalTab = lazy(() => import('./object-terminal.tsx').then(({ TerminalTab }) => ({ default: TerminalTab })))
 
 export interface TabProps {
   readonly kind: Kind
@@ -47,7 +49,7 @@ const tabs: readonly Tab[] = [
   { id: 'relations', title: 'Relations', page: (props) => <RelationsTab {...props} /> },
   { id: 'revisions', title: 'Revisions', page: (props) => <RevisionsTab {...props} />, for: ({ resource }) => resource === 'deployments' },
   { id: 'logs', title: 'Logs', page: (props) => <LogsTab {...props} />, for: hasPods, isLive: true },
-  { id: 'terminal', title: 'Terminal', page: (props) => <TerminalTab {...props} />, for: isPod, isLive: true },
+  { id: 'terminal', title: 'Terminal', page: (props) => <Suspense fallback={<Loading what="the terminal" />}><TerminalTab {...props} /></Suspense>, for: isPod, isLive: true },
 ]
 
 export function ObjectPage({ kind, namespace, name }: { readonly kind: Kind; readonly namespace: string; readonly name: string }) {
@@ -74,9 +76,9 @@ export function ObjectPage({ kind, namespace, name }: { readonly kind: Kind; rea
         {object && !isGone && <ActionButtons kind={kind} object={object} />}
       </header>
       <Ask {...{ kind, at, isGone, failure, object }} />
-      <div className="tabs" role="tablist" aria-label={`About ${name}`}>
+      <div className="tabs" role="tablist" aria-label={`About ${name}`} onKeyDown={moveTab}>
         {offered.map(({ id, title }) => (
-          <button type="button" key={id} role="tab" id={`tab-${id}`} aria-selected={id === shown.id} aria-controls="tab-panel" onClick={() => setQuery({ tab: id })}>
+          <button type="button" key={id} role="tab" id={`tab-${id}`} aria-selected={id === shown.id} tabIndex={id === shown.id ? 0 : -1} aria-controls="tab-panel" onClick={() => setQuery({ tab: id })}>
             {title}
           </button>
         ))}
@@ -90,6 +92,18 @@ export function ObjectPage({ kind, namespace, name }: { readonly kind: Kind; rea
       </div>
     </section>
   )
+}
+
+/** The arrows go from tab to tab; one of them is reached by Tab. */
+function moveTab(event: KeyboardEvent<HTMLDivElement>): void {
+  const tabs = [...event.currentTarget.querySelectorAll<HTMLElement>('[role=tab]')]
+  const at = tabs.indexOf(event.target as HTMLElement)
+  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: tabs.length - 1 }[event.key]
+  const next = to === undefined ? undefined : tabs[(to + tabs.length) % tabs.length]
+  if (!next || at < 0) return
+  event.preventDefault()
+  next.focus()
+  next.click()
 }
 
 /** What is said of an object that is not there. */

@@ -13,6 +13,8 @@ import { Empty, Failure, Loading } from '../parts/messages.tsx'
 import { healthOf } from './object.tsx'
 
 const refreshMs = 4_000
+/** So many times as long as an answer took is waited before it is asked for again. */
+const slowness = 20
 
 /** Asks again and again while the page is looked at; once for the past. */
 export function usePolled<T>(load: () => Promise<T>, key: string, isLive: boolean): { readonly value: T | undefined; readonly failure: Error | undefined } {
@@ -20,20 +22,24 @@ export function usePolled<T>(load: () => Promise<T>, key: string, isLive: boolea
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key tells what is asked
   useEffect(() => {
     let isWanted = true
-    const run = (): void => {
-      load().then((value) => isWanted && setState({ value, failure: undefined }), (failure: Error) => isWanted && setState((before) => ({ ...before, failure })))
+    let timer: number | undefined
+    // One after the other, and the more seldom the longer an answer takes: of a large cluster it is large.
+    const run = async (): Promise<void> => {
+      const beganMs = performance.now()
+      if (!document.hidden) await load().then((value) => isWanted && setState({ value, failure: undefined }), (failure: Error) => isWanted && setState((before) => ({ ...before, failure })))
+      if (isWanted && isLive) timer = window.setTimeout(run, Math.max(refreshMs, slowness * (performance.now() - beganMs)))
     }
-    run()
-    const timer = isLive ? window.setInterval(() => !document.hidden && run(), refreshMs) : undefined
+    void run()
     return () => {
       isWanted = false
-      window.clearInterval(timer)
+      window.clearTimeout(timer)
     }
   }, [key, isLive])
   return state
 }
 
-const podsMax = 5_000
+/** Whole pods are large: beyond these the page tells of a part, and says so. */
+const podsMax = 2_000
 
 export function Overview() {
   const { at } = useCluster()
@@ -86,7 +92,7 @@ function PodsTile({ pods, more = 0 }: { readonly pods: readonly AnyObject[] | un
   const count = (tone: string): number => tones.get(tone)?.length ?? 0
   return (
     <Tile title="Pods" value={pods.length + more}>
-      <span className="good-text">{count('good')} running</span>, <span className={count('warn') ? 'warn-text' : ''}>{count('warn')} waiting</span>, <span className={count('bad') ? 'bad-text' : ''}>{count('bad')} failing</span>
+      {more > 0 && <>of the first {pods.length}: </>}<span className="good-text">{count('good')} running</span>, <span className={count('warn') ? 'warn-text' : ''}>{count('warn')} waiting</span>, <span className={count('bad') ? 'bad-text' : ''}>{count('bad')} failing</span>
     </Tile>
   )
 }

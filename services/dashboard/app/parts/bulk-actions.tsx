@@ -2,30 +2,40 @@
 import { useState } from 'react'
 import { useCluster } from '../cluster-state.ts'
 import { remove } from '../data/actions.ts'
+import type { ApiFailure } from '../data/api.ts'
 import { type Kind, kubectlName, objectPath } from '../data/kinds.ts'
-import { useRight } from '../data/rights.ts'
-import type { Row } from '../data/table-store.ts'
+import { readOnlyWhy, useRight } from '../data/rights.ts'
+import { inNamespace, shellLine } from '../data/shell.ts'
+import type { Row } from '../data/table-reader.ts'
 import { CopyText } from './copy.tsx'
 import { Dialog } from './dialog.tsx'
 import { say } from './toasts.tsx'
 
 const shownMax = 12
+/** Requests that are under way together. */
+const atOnce = 16
+/** A longer line is not shown: nobody reads it, and a shell may refuse it. */
+const commandCharactersMax = 8_000
 
 export function BulkActions({ kind, rows, onDone }: { readonly kind: Kind; readonly rows: readonly Row[]; readonly onDone: () => void }) {
   const { at, session, namespace } = useCluster()
   const [isAsking, setAsking] = useState(false)
   const verdict = useRight({ verb: 'delete', group: kind.group, resource: kind.resource, ...(namespace ? { namespace } : {}) })
-  const why = at ? 'The past is only looked at' : session.readOnly ? 'This session is read-only' : (verdict?.why ?? '')
+  const why = at ? 'The past is only looked at' : session.readOnly ? readOnlyWhy : (verdict?.why ?? '')
   const isAllowed = why === '' && verdict?.allowed === true
   const byNamespace = Map.groupBy(rows, (row) => row.namespace)
-  const command = [...byNamespace]
-    .map(([where, some]) => `kubectl delete ${kubectlName(kind)} ${some.map(({ name }) => name).join(' ')}${where ? ` -n ${where}` : ''}`)
-    .join('\n')
+  // With their kind before them: a name may look like a flag.
+  const command = [...byNamespace].map(([where, some]) => shellLine('kubectl', 'delete', ...some.map(({ name }) => `${kubectlName(kind)}/${name}`), ...inNamespace(where))).join('\n')
   const run = async (): Promise<void> => {
     setAsking(false)
-    const results = await Promise.allSettled(rows.map((row) => remove(objectPath(kind, row.namespace, row.name))))
-    const failed = results.filter((one) => one.status === 'rejected')
-    say(`${rows.length - failed.length} deleted${failed.length > 0 ? `, ${failed.length} not: ${(failed[0]!.reason as Error).message}` : ''}`, { command: command.split('\n')[0], isFailure: failed.length > 0 })
+    let next = 0
+    const failed: Error[] = []
+    const work = async (): Promise<void> => {
+      for (let row = rows[next++]; row; row = rows[next++])
+        await remove(objectPath(kind, row.namespace, row.name)).catch((error: ApiFailure) => void (error.code === 404 || failed.push(error)))
+    }
+    await Promise.all(Array.from({ length: Math.min(atOnce, rows.length) }, work))
+    say(`${rows.length - failed.length} deleted${failed.length > 0 ? `, ${failed.length} not: ${failed[0]!.message}` : ''}`, { isFailure: failed.length > 0 })
     onDone()
   }
   return (
@@ -43,7 +53,7 @@ export function BulkActions({ kind, rows, onDone }: { readonly kind: Kind; reado
             ))}
             {rows.length > shownMax && <li className="quiet">and {rows.length - shownMax} more</li>}
           </ul>
-          <CopyText text={command} />
+          {command.length <= commandCharactersMax && <CopyText text={command} />}
           <div className="row end">
             <button type="button" onClick={() => setAsking(false)}>Cancel</button>
             <button type="button" className="danger primary" onClick={() => void run()}>Delete</button>

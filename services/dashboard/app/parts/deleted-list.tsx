@@ -1,5 +1,5 @@
 // What there is no more of a kind: still to be looked at, at the last moment when it was there.
-import { useEffect, useState } from 'react'
+import { useCallback, useEffect, useState } from 'react'
 import { askJson } from '../data/api.ts'
 import type { Kind } from '../data/kinds.ts'
 import { objectHref } from '../data/place.ts'
@@ -16,16 +16,53 @@ interface Deleted {
   readonly last: number
 }
 
+interface Page {
+  readonly items: readonly Deleted[]
+  /** Where to look on; undefined at the log's beginning. */
+  readonly before?: number
+}
+
+/** More than these are for SQL. */
+const shownMax = 2_000
+
 export function DeletedList({ kind, namespace }: { readonly kind: Kind; readonly namespace: string }) {
-  const [items, setItems] = useState<readonly Deleted[]>()
+  const [found, setFound] = useState<Page>()
   const [failure, setFailure] = useState<Error>()
+  const [isBusy, setBusy] = useState(false)
+  const load = useCallback(
+    async (after: Page | undefined, signal?: AbortSignal): Promise<void> => {
+      const query = new URLSearchParams({ group: kind.group, resource: kind.resource, namespace: kind.namespaced ? namespace : '' })
+      if (after?.before !== undefined) query.set('before', String(after.before))
+      setBusy(true)
+      try {
+        const page = await askJson<Page>(`/shiplog/v1/deleted?${query}`, signal ? { signal } : {})
+        setFound({ ...page, items: [...(after?.items ?? []), ...page.items] })
+        setFailure(undefined)
+      } catch (error) {
+        if (!signal?.aborted) setFailure(error as Error)
+      }
+      if (!signal?.aborted) setBusy(false)
+    },
+    [kind, namespace],
+  )
   useEffect(() => {
-    const query = new URLSearchParams({ group: kind.group, resource: kind.resource, namespace: kind.namespaced ? namespace : '' })
-    askJson(`/shiplog/v1/deleted?${query}`).then(({ items }) => setItems(items), setFailure)
-  }, [kind, namespace])
+    const ending = new AbortController()
+    setFound(undefined)
+    setFailure(undefined)
+    void load(undefined, ending.signal)
+    return () => ending.abort()
+  }, [load])
   if (failure) return <Failure error={failure} what="What was deleted cannot be told" />
-  if (!items) return <Loading what="what was deleted" />
-  if (items.length === 0) return <Empty>Nothing of this kind was ever deleted here.</Empty>
+  if (!found) return <Loading what="what was deleted" />
+  const { items, before } = found
+  const more = before !== undefined && items.length < shownMax && (
+    <p className="row">
+      <button type="button" disabled={isBusy} onClick={() => void load(found)}>{isBusy ? 'Looking …' : 'Look further back'}</button>
+      <span className="quiet">{items.length} found since #{before}</span>
+    </p>
+  )
+  if (items.length === 0)
+    return before === undefined ? <Empty>Nothing of this kind was ever deleted here.</Empty> : <div className="deleted">{more}</div>
   return (
     <div className="deleted">
       <table className="plain">
@@ -53,6 +90,7 @@ export function DeletedList({ kind, namespace }: { readonly kind: Kind; readonly
           ))}
         </tbody>
       </table>
+      {more}
     </div>
   )
 }

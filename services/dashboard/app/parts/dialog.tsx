@@ -11,7 +11,12 @@ interface Props {
 
 export function Dialog({ title, onClose, isWide = false, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => dialog.current?.showModal(), [])
+  useEffect(() => {
+    const before = document.activeElement as HTMLElement | null
+    dialog.current?.showModal()
+    // It is taken away open, so the browser would not do it.
+    return () => before?.focus()
+  }, [])
   return (
     <dialog ref={dialog} className={`dialog${isWide ? ' wide' : ''}`} onClose={onClose} aria-labelledby="dialog-title">
       <header>

@@ -22,7 +22,12 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   const [chosen, setChosen] = useState(0)
   const objects = useObjects(state, text)
   const goals = [...goalsOf(state, text), ...objects].slice(0, goalsMax)
-  useEffect(() => dialog.current?.showModal(), [])
+  useEffect(() => {
+    const before = document.activeElement as HTMLElement | null
+    dialog.current?.showModal()
+    return () => before?.focus()
+  }, [])
+  useEffect(() => document.getElementById(`goal-${chosen}`)?.scrollIntoView({ block: 'nearest' }), [chosen])
   const open = (goal: Goal | undefined): void => {
     if (!goal) return
     onClose()

@@ -1,23 +1,10 @@
 // A table of many rows, of which only those are drawn that can be seen. Columns and cells are the server's.
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type KeyboardEvent, memo, useCallback, useEffect, useRef } from 'react'
-import type { Column, Row } from '../data/table-store.ts'
+import { type KeyboardEvent, memo, useCallback, useEffect, useMemo, useRef } from 'react'
+import { type Change, type ShownColumn, type ShownRow, textOf } from '../data/arrange.ts'
+import type { Column, Row } from '../data/table-reader.ts'
 import { Link } from './link.tsx'
 import { Moment } from './moment.tsx'
-
-export interface ShownColumn {
-  readonly title: string
-  /** -1 is the namespace. */
-  readonly index: number
-  readonly column?: Column
-}
-
-export type Change = 'added' | 'changed' | 'removed'
-
-export interface ShownRow {
-  readonly row: Row
-  readonly change?: Change | undefined
-}
 
 interface Props {
   readonly columns: readonly ShownColumn[]
@@ -48,8 +35,11 @@ const estimateSize = (): number => rowHeight
 export function ResourceTable({ columns, rows, selected, onSelect, sort, onSort, hrefOf, nowMs, label }: Props) {
   const scroller = useRef<HTMLDivElement>(null)
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize, overscan: 12, useFlushSync: false })
-  const widths = useWidths(columns, rows)
-  useEffect(() => scroller.current?.style.setProperty('--columns', widths), [widths])
+  const widths = useMemo(() => widthsOf(columns, rows), [columns, rows])
+  useEffect(() => {
+    scroller.current?.style.setProperty('--columns', `${widths.map((width) => `${width}px`).join(' ')} minmax(0, 1fr)`)
+    scroller.current?.style.setProperty('--table-width', `${widths.reduce((sum, width) => sum + width, 0)}px`)
+  }, [widths])
   // The same function all along: rows that did not change are not drawn again.
   const choice = useRef({ selected, onSelect })
   choice.current = { selected, onSelect }
@@ -58,7 +48,7 @@ export function ResourceTable({ columns, rows, selected, onSelect, sort, onSort,
     if (!next.delete(key)) next.add(key)
     choice.current.onSelect(next)
   }, [])
-  const isAll = rows.length > 0 && selected.size >= rows.length
+  const isAll = selected.size > 0 && selected.size >= rows.length && rows.every(({ row }) => selected.has(row.key))
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
     <div className="table" ref={scroller} role="table" tabIndex={0} aria-label={label} aria-rowcount={rows.length + 1} aria-colcount={columns.length + 1} onKeyDown={moveFocus}>
@@ -155,9 +145,6 @@ function Cell({ value, title }: { readonly value: unknown; readonly title: strin
   return <span title={text.length > 18 ? text : undefined} className={text === '<none>' ? 'quiet' : undefined}>{text}</span>
 }
 
-export const textOf = (value: unknown): string =>
-  value === null || value === undefined ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value)
-
 function moveFocus(event: KeyboardEvent<HTMLDivElement>): void {
   const by = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key]
   if (!by || (event.target as HTMLElement).tagName === 'INPUT') return
@@ -170,7 +157,7 @@ function moveFocus(event: KeyboardEvent<HTMLDivElement>): void {
 }
 
 /** As wide as what stands in the columns, and no wider; names take what is left. */
-function useWidths(columns: readonly ShownColumn[], rows: readonly ShownRow[]): string {
+function widthsOf(columns: readonly ShownColumn[], rows: readonly ShownRow[]): readonly number[] {
   const sample = rows.slice(0, sampleRows)
   const widths = columns.map(({ title, index, column }) => {
     const longest = Math.max(
@@ -180,7 +167,7 @@ function useWidths(columns: readonly ShownColumn[], rows: readonly ShownRow[]): 
     const isName = column?.name === 'Name'
     const dot = /^(Status|Phase|Type)$/.test(title) ? dotWidth : 0
     const width = Math.round(Math.min(isName ? nameCharactersMax : cellCharactersMax, longest) * (isName ? nameCharacterWidth : characterWidth)) + cellPadding + dot
-    return `${isName ? Math.max(width, nameWidthMin) : width}px`
+    return isName ? Math.max(width, nameWidthMin) : width
   })
-  return `${checkWidth}px ${widths.join(' ')} minmax(0, 1fr)`
+  return [checkWidth, ...widths]
 }
