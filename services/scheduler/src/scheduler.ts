@@ -25,6 +25,7 @@ import { clusterResources } from '@shiplog/scheduling/snapshot/cluster-objects'
 import { type AttemptReports, createAttemptReports } from './attempt-reports.ts'
 import { BindingCycle } from './binding-cycle.ts'
 import { ClusterView } from './cluster-view.ts'
+import { type ConfigurationRecords, createConfigurationRecords } from './configuration-records.ts'
 import { type DecisionContext, decisionRecord } from './decision-record.ts'
 import { RoomMaker } from './room-maker.ts'
 import { createSchedulerMetrics, type SchedulerMetrics } from './scheduler-metrics.ts'
@@ -71,6 +72,7 @@ class KubeScheduler implements Scheduler {
   readonly #metrics: SchedulerMetrics
   readonly #reports: AttemptReports
   readonly #bindings: BindingCycle
+  readonly #configurations: ConfigurationRecords
   readonly #roomMaker: RoomMaker
   readonly #turns: Turns
   readonly #waiters = new SequenceWaiters()
@@ -103,6 +105,7 @@ class KubeScheduler implements Scheduler {
       ...{ client, clock, log: this.#logger, reports: this.#reports, signal: this.#stopping.signal },
       ...{ view: () => this.#view, requestTurn: () => this.#turns.request() },
     }
+    this.#configurations = createConfigurationRecords(shared)
     this.#bindings = new BindingCycle({
       ...shared,
       ids,
@@ -273,7 +276,9 @@ class KubeScheduler implements Scheduler {
   }
 
   #decisionContext({ schedulerName }: PodInfo, number: number): DecisionContext {
-    const { hash, configuration } = this.#profiles.of(schedulerName)!
+    const profile = this.#profiles.of(schedulerName)!
+    const { hash, configuration } = profile
+    this.#configurations.note(profile)
     const { assumedCount: count, assumedDigest: digest } = this.#view.snapshot
     return {
       scheduler: schedulerName,

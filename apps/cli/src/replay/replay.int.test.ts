@@ -17,7 +17,7 @@ import { type HistorySource, logSource } from '../history/history-source.ts'
 import { parseConfigurationFile } from '@shiplog/scheduling/framework/configuration-file'
 import { createProfiles } from '@shiplog/scheduling/framework/profiles'
 import { replayAll } from './replay.ts'
-import { readAttempts } from '@shiplog/scheduling/replay/recorded-attempts'
+import { readAttempts } from '@shiplog/scheduling/replay/attempt-log'
 
 const attemptsWanted = 2_000
 const nodesMade = 30
@@ -259,7 +259,7 @@ describe.each(['embedded', 'jetstream'] as const)('a replay of the log %s', (log
     // The plain explanation of the same pod at the same place agrees with the list.
     const [first] = report.different
     const [namespace, name] = first!.attempt.input.pod.split('/') as [string, string]
-    const explained = await explainPod(source, { namespace, name }, first!.attempt.sequence, packing)
+    const explained = await explainPod(source, { namespace, name }, first!.attempt.sequence, { profiles: packing })
     expect(explained.node).toBe(first!.recomputed.node)
     expect(explained.asRecorded).toBe(false)
   }, 60_000)

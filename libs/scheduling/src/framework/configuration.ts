@@ -200,5 +200,11 @@ export function configurationHash(configuration: SchedulerConfiguration): string
   return [1, 2].map((seed) => hashText(seed, text).toString(16).padStart(8, '0')).join('')
 }
 
+/** The same with nothing left to defaults, which may be others one day: the hash is the same. */
+export const withAllArguments = (configuration: SchedulerConfiguration): SchedulerConfiguration => ({
+  ...configuration,
+  plugins: configuration.plugins.map((choice) => ({ ...choice, args: { ...argumentsOf(choice) } })),
+})
+
 /** The order in which arguments are written does not matter. */
 const sorted = (options: object): unknown => Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1))
