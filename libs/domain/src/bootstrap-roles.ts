@@ -68,6 +68,8 @@ const roles: Readonly<Record<string, readonly string[]>> = {
     `${read} apps,extensions replicasets`,
     `${read} apps statefulsets`,
     `${read} policy poddisruptionbudgets`,
+    `${read} scheduling.k8s.io podgroups`,
+    'patch,update scheduling.k8s.io podgroups/status',
     `${read} core persistentvolumeclaims,persistentvolumes`,
     'create authentication.k8s.io tokenreviews',
     'create authorization.k8s.io subjectaccessreviews',
