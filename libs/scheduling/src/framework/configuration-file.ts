@@ -120,7 +120,7 @@ function profileOf({ schedulerName, plugins = {}, pluginConfig = [] }: UpstreamP
 const isPoint = (name: string): name is ExtensionPoint => (extensionPoints as readonly string[]).includes(name)
 
 /** Upstream's plugins that are no plugins here: what they do is done, or is not there at all. */
-const isElsewhere = (name: string): boolean => ['DefaultBinder', 'DynamicResources', 'NodeDeclaredFeatures'].includes(name)
+const isElsewhere = (name: string): boolean => ['DefaultBinder', 'DynamicResources', 'GangScheduling', 'NodeDeclaredFeatures'].includes(name)
 
 /** `multiPoint`: a plugin is there or not, at all its points. */
 function everywhere(choices: PluginChoice[], { disabled, enabled }: UpstreamPoint): PluginChoice[] {
