@@ -34,13 +34,19 @@ export class GangDecisions {
 
   /** `queued` is the one that came first; `size`: how many have to have a node. */
   attempt(queued: QueuedPod, size: number): void {
-    const { view: viewOf, contextOf, nextNumber } = this.#deps
+    const { view: viewOf, bindings, contextOf, nextNumber } = this.#deps
     const view = viewOf()
     const { group, schedulerName } = queued.pod
     const uids = view.groups.members(group)
     const others = view.queue.popTogether(uids).filter(({ pod }) => pod.schedulerName === schedulerName)
     const members = [queued, ...others].sort(byPriority)
-    const placedBefore = uids.values().reduce((sum, uid) => sum + (view.snapshot.nodeOf(uid) === undefined ? 0 : 1), 0)
+    if (uids.values().some((uid) => bindings.has(uid))) {
+      // What is under way may yet come to nothing, and these would be alone then: they wait for it.
+      for (const { pod } of members) view.queue.retry(pod.uid)
+      return
+    }
+    const isPlaced = (uid: string): boolean => view.snapshot.nodeOf(uid) !== undefined
+    const placedBefore = uids.values().reduce((sum, uid) => sum + (isPlaced(uid) ? 1 : 0), 0)
     const contexts = new Map<QueuedPod, DecisionContext>()
     const first = nextNumber()
     const decided = decideGang(members, { snapshot: view.snapshot, size, placedBefore }, (member) => {
