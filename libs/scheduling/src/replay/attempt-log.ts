@@ -91,8 +91,9 @@ export async function readAttempts(source: PastLog): Promise<AttemptLog> {
       // Controllers decide about pods as well.
       const { scheduler, refused, basis: seen } = fields
       if (!isAttempt && scheduler === undefined) continue
-      if (fields['profile'] !== undefined) {
-        configurations.set(fields['configuration'], fields['profile'])
+      const { configuration, profile } = fields
+      if (profile !== undefined) {
+        configurations.set(configuration, profile)
         continue
       }
       const { namespace, name } = addressOf(record.subject)!

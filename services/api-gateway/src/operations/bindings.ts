@@ -1,6 +1,8 @@
 // Binds several pods of one namespace together, all or none: `POST …/bindings` with a List of Bindings, by which a scheduler
 // places a gang. It is no part of Kubernetes' API; only components may send it.
 import { cloneJson } from '@shiplog/api/clone-json'
+import type { Decoded } from '@shiplog/api/decoded'
+import type { Binding } from '@shiplog/api/generated/types/core-v1'
 import { placementsMax } from '@shiplog/api/placements'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { ApiError, badRequest, requestEntityTooLarge, success } from '@shiplog/api/status'
@@ -16,7 +18,7 @@ const markedWithin = 64
 /** Told by how the body begins: what is bound one by one is not parsed for it. */
 export function isPlacements(body: Body | undefined): boolean {
   if (body === undefined) return false
-  if ('value' in body) return (body.value as JsonObject)['kind'] === 'List'
+  if ('value' in body) return 'kind' in body.value && (body.value as { readonly kind: unknown }).kind === 'List'
   return Buffer.from(body.bytes.buffer, body.bytes.byteOffset, Math.min(markedWithin, body.bytes.byteLength)).includes(mark)
 }
 
@@ -51,13 +53,14 @@ export async function bindTogether(deps: OperationDeps, request: GatewayRequest)
   const changes = []
   for (const [index, item] of items.entries()) {
     const body = { value: item, contentType: undefined }
-    const { object: binding } = bodies.decode({ ...request, body }, 'io.k8s.api.core.v1.Binding', { kind: 'Binding', apiVersion: 'v1' })
-    const name = String(binding['metadata']?.name ?? '')
+    const { object } = bodies.decode({ ...request, body }, 'io.k8s.api.core.v1.Binding', { kind: 'Binding', apiVersion: 'v1' })
+    const binding = object as Decoded<Binding>
+    const { name = '' } = binding.metadata ?? {}
     if (names.has(name)) throw new ApiError(badRequest(`pod ${name} is bound twice`))
     names.add(name)
-    checkBodyOf('Binding', binding, { namespace: request.namespace, name })
+    checkBodyOf('Binding', object, { namespace: request.namespace, name })
     const form = bodyForm('', 'v1', 'Binding')
-    warnings.push(...(await admitBody(deps, { ...request, name }, 'CREATE', { object: binding as KubeObject, form })))
+    warnings.push(...(await admitBody(deps, { ...request, name }, 'CREATE', { object: object as KubeObject, form })))
     const { once, ...rest } = request
     const decision = decisions?.[index]
     const provenance = decision === undefined ? request.provenance : { ...request.provenance, decision }

@@ -24,7 +24,7 @@ export const createSchedulingAttempts = (deps: {
         expected: undefined,
         payload: Buffer.from(JSON.stringify(record)),
         headers: encodeEnvelope({
-          type: record['profile'] === undefined ? 'SchedulingAttempted' : 'SchedulerConfigured',
+          type: 'profile' in record ? 'SchedulerConfigured' : 'SchedulingAttempted',
           schema: 1,
           actor: user.name,
           requestId: deps.ids.uuid(),
