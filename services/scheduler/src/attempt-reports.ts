@@ -43,6 +43,8 @@ export interface AttemptReports {
   overtaken(): void
   /** A binding that the API refused for another reason. */
   failed(pending: PendingBinding): void
+  /** A decision that could not be made. */
+  attemptFailed(pod: PodInfo, object: Pod, message: string): void
   /** An Event object that says why a binding was rejected. */
   noteRejection(pending: PendingBinding, why: Refusal): void
   /** The record by which replays know that a decision was not assumed any more. */
@@ -146,6 +148,11 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
     overtaken: () => metrics.overtaken(),
 
     failed: ({ pod, startedMs }) => count(pod, 'error', startedMs),
+
+    attemptFailed(pod, object, message) {
+      count(pod, 'error', clock.nowMs())
+      note(pod, object.metadata, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
+    },
 
     noteRejection({ pod, object }, why) {
       note(pod, object.metadata, {

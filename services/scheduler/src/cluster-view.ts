@@ -32,14 +32,18 @@ export class ClusterView {
   readonly overtaken = new Map<string, number>()
   readonly knownTerms = new KnownTerms()
   readonly groups = new PodGroups()
+  /** For extenders that want to be shown whole nodes; empty when there are none. */
+  readonly nodeObjects = new Map<string, Node>()
   sequence = 0
   synced = false
   readonly #profiles: Profiles
+  readonly #keepsNodes: boolean
   /** By the name of the profile. */
   readonly #indexes: ReadonlyMap<string, PlacementIndex>
 
   constructor({ profiles, nowMs, onIncoming }: ClusterViewOptions) {
     this.#profiles = profiles
+    this.#keepsNodes = profiles.first.configuration.extenders?.some(({ nodeCacheCapable }) => !nodeCacheCapable) ?? false
     this.#indexes = new Map(
       profiles.all.map((profile) => {
         const { schedulerName, seed } = profile.configuration
@@ -62,10 +66,12 @@ export class ClusterView {
 
   applyNode({ deleted, object }: ObjectChange): void {
     if (deleted) {
+      this.nodeObjects.delete(object.metadata.name)
       const node = this.snapshot.removeNode(object.metadata.name)
       if (node !== undefined) this.queue.wake({ type: 'NodeRemoved', node })
       return
     }
+    if (this.#keepsNodes) this.nodeObjects.set(object.metadata.name, object as Node)
     const change = this.snapshot.setNode(object as Node)
     if (change.type === 'added') this.queue.wake({ type: 'NodeAdded', node: change.node })
     else if (change.type === 'updated') {

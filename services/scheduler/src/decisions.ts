@@ -1,15 +1,19 @@
 // What happens in a turn: pods are taken from the queue and decided, one after the other, until there is nothing to decide, or
 // something has to come back from the log first.
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import type { Logger } from '@shiplog/runtime/logger'
 import type { Profiles } from '@shiplog/scheduling/framework/profiles'
-import type { Decision } from '@shiplog/scheduling/framework/schedule'
+import { extenderName, type ExtenderOpinion, withOpinion } from '@shiplog/scheduling/framework/extenders'
+import { type Decision, schedule } from '@shiplog/scheduling/framework/schedule'
 import { tieRule } from '@shiplog/scheduling/framework/tie-break'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import type { AttemptReports } from './attempt-reports.ts'
 import type { BindingCycle } from './binding-cycle.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { ConfigurationRecords } from './configuration-records.ts'
-import { type DecisionContext, decisionRecord } from './decision-record.ts'
+import { type DecisionContext, decisionRecord, recordedOpinion } from './decision-record.ts'
+import type { Extenders } from './extender-client.ts'
+import { ExtenderDecisions } from './extender-decisions.ts'
 import { GangDecisions } from './gang-decisions.ts'
 import type { QueuedPod } from './queued-pods.ts'
 import type { RoomMaker } from './room-maker.ts'
@@ -30,11 +34,15 @@ export interface DecisionsDeps {
   readonly configurations: ConfigurationRecords
   readonly turns: Turns
   readonly owns: (uid: string) => boolean
+  /** Undefined when there are none. */
+  readonly extenders: Extenders | undefined
+  readonly log: Logger
 }
 
 export class Decisions {
   readonly #deps: DecisionsDeps
   readonly #gangs: GangDecisions
+  readonly #extended: ExtenderDecisions | undefined
   /** Of the decisions that were made. */
   #count = 0
 
@@ -47,6 +55,13 @@ export class Decisions {
       giveUp: (pod, object, decision, context) => this.#giveUp(pod, object, decision, context),
       nextNumber: () => this.next,
     })
+    if (deps.extenders !== undefined) {
+      this.#extended = new ExtenderDecisions({
+        ...{ extenders: deps.extenders, view, reports, log: deps.log, signal: deps.signal },
+        requestTurn: () => deps.turns.request(),
+        decide: (queued, opinion) => this.#decideWith(queued, opinion),
+      })
+    }
   }
 
   /** The number of the decision that comes next. */
@@ -57,7 +72,7 @@ export class Decisions {
   pump(): void {
     const { signal, view, roomMaker, bindings, turns, owns } = this.#deps
     const { queue, synced } = view()
-    if (signal.aborted || !synced || roomMaker.isNominating) return
+    if (signal.aborted || !synced || roomMaker.isNominating || this.#extended?.isAsking) return
     for (const end = this.#count + decisionsPerTurnMax; this.#count < end; ) {
       // The next binding that ends will ask again.
       if (bindings.isFull) return
@@ -69,14 +84,14 @@ export class Decisions {
       }
       if (owns(queued.pod.uid)) this.#attempt(queued)
       else view().giveAway(queued.pod.uid)
-      // What is decided next has to see the nomination.
-      if (roomMaker.isNominating) return
+      // What is decided next has to see the nomination, or what extenders say.
+      if (roomMaker.isNominating || this.#extended?.isAsking) return
     }
     turns.request()
   }
 
   #attempt(queued: QueuedPod): void {
-    const { view: viewOf, bindings } = this.#deps
+    const { view: viewOf, profiles } = this.#deps
     const view = viewOf()
     const { pod } = queued
     if (pod.group !== '') {
@@ -86,19 +101,46 @@ export class Decisions {
       }
       const size = view.snapshot.objects.gangSize(pod.group)
       if (size !== undefined) {
-        this.#gangs.attempt(queued, size)
+        this.#attemptGang(queued, size)
         return
       }
     }
     const object = view.waiting.get(pod.uid)!
-    const decision = view.decide(pod)
-    const context = this.#contextOf(pod)
+    if (this.#extended?.concern(object)) this.#extended.attempt(queued, profiles.of(pod.schedulerName)!)
+    else this.#conclude(queued, view.decide(pod), this.#contextOf(pod))
+  }
+
+  #attemptGang(queued: QueuedPod, size: number): void {
+    const { view, reports } = this.#deps
+    const { queue, waiting } = view()
+    const { pod } = queued
+    const object = waiting.get(pod.uid)!
+    if (!this.#extended?.concern(object)) {
+      this.#gangs.attempt(queued, size)
+      return
+    }
+    queue.fail(pod.uid, [extenderName])
+    reports.waitingForGang(pod, object, 'pods of a gang cannot be shown to extenders', view())
+  }
+
+  #decideWith(queued: QueuedPod, opinion: ExtenderOpinion): void {
+    const { pod } = queued
+    const { profiles, view } = this.#deps
+    const profile = profiles.of(pod.schedulerName)!
+    const decision = schedule(pod, view().snapshot, withOpinion(profile, opinion), profile.configuration.seed)
+    const extenders = recordedOpinion(opinion)!
+    this.#conclude(queued, decision, { ...this.#contextOf(pod), extenders })
+  }
+
+  #conclude(queued: QueuedPod, decision: Decision, context: DecisionContext): void {
+    const { pod } = queued
+    const object = this.#deps.view().waiting.get(pod.uid)!
     if (decision.failure) {
       this.#giveUp(pod, object, decision, context)
       return
     }
     const record = decisionRecord(context, decision)
-    bindings.begin({ queued, object, node: decision.node!, number: context.number, record })
+    this.#deps.bindings.begin({ queued, object, node: decision.node!, number: context.number, record })
   }
 
   /** `first`: the number of the first decision that this one sees assumed, besides those of pods that are being bound. */

@@ -25,6 +25,7 @@ import { BindingCycle } from './binding-cycle.ts'
 import { ClusterView } from './cluster-view.ts'
 import { createConfigurationRecords } from './configuration-records.ts'
 import { Decisions } from './decisions.ts'
+import { createExtenders, type Extenders } from './extender-client.ts'
 import { RoomMaker } from './room-maker.ts'
 import { createSchedulerMetrics, type SchedulerMetrics } from './scheduler-metrics.ts'
 import type { QueueDepths } from './queued-pods.ts'
@@ -69,6 +70,7 @@ class KubeScheduler implements Scheduler {
   readonly #reports: AttemptReports
   readonly #bindings: BindingCycle
   readonly #decisions: Decisions
+  readonly #extenders: Extenders | undefined
   readonly #roomMaker: RoomMaker
   readonly #turns: Turns
   readonly #waiters = new SequenceWaiters()
@@ -83,6 +85,8 @@ class KubeScheduler implements Scheduler {
     this.#deps = deps
     this.#logger = deps.log.child({ component: this.name })
     this.#profiles = createProfiles(deps.profiles ?? [defaultConfiguration])
+    const { extenders } = this.#profiles.first.configuration
+    this.#extenders = extenders && createExtenders(extenders)
     this.#metrics = createSchedulerMetrics(deps.metrics ?? createMetricsRegistry())
     this.#run = deps.ids.uuid()
     this.#turns = createTurns(deps.clock, () => this.#decisions.pump())
@@ -112,6 +116,7 @@ class KubeScheduler implements Scheduler {
     this.#decisions = new Decisions({
       ...shared,
       ...{ profiles: this.#profiles, run: this.#run, turns: this.#turns, configurations: createConfigurationRecords(shared) },
+      extenders: this.#extenders,
       ...{ bindings: this.#bindings, roomMaker: this.#roomMaker, owns: (uid) => this.#owns(uid) },
     })
   }
@@ -133,6 +138,7 @@ class KubeScheduler implements Scheduler {
     this.#flushTimer?.[Symbol.dispose]()
     this.#turns.stop()
     this.#reports.clear()
+    this.#extenders?.close()
     await this.#bindings.idle(stopTimeoutMs)
   }
 

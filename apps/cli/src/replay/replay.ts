@@ -9,7 +9,7 @@ import { damageJson, damageLine, say, warnOfDamage } from '../history/history-re
 import { type HistorySource, type SourceOptions, withHistory } from '../history/history-source.ts'
 import { type Attempt, type AttemptInput, type AttemptResult, readAttempts, resultOf } from '@shiplog/scheduling/replay/attempt-log'
 import { type AttemptState, walkAttempts } from '@shiplog/scheduling/replay/recorded-attempts'
-import { recordedProfiles } from '@shiplog/scheduling/replay/recorded-profiles'
+import { profileFor, recordedProfiles } from '@shiplog/scheduling/replay/recorded-profiles'
 import { profilesFromFile } from './replay-configuration.ts'
 
 export interface ReplayOptions extends SourceOptions {
@@ -67,7 +67,8 @@ export async function replayAll(source: HistorySource, others?: Profiles): Promi
   await walkAttempts(source, log, (attempt, state) => {
     // A scheduler whose name the file does not know is tried under its first profile.
     const other = others && (others.of(attempt.input.scheduler) ?? others.first)
-    const profile = other ?? recorded.of(attempt.input)
+    const own = other ?? recorded.of(attempt.input)
+    const profile = 'unknown' in own ? own : profileFor(attempt.input, own)
     if ('unknown' in state) unknown.push({ attempt, why: state.unknown })
     else if ('unknown' in profile) unknown.push({ attempt, why: profile.unknown })
     else {

@@ -5,6 +5,7 @@ import { decodeEnvelope } from '@shiplog/events/envelope'
 import { addressOf, contentOf, isDamaged, type PastLog } from '@shiplog/feed/history/past-records'
 import type { DamagedRecord, DecodedRecord } from '@shiplog/feed/record-codec'
 import type { SchedulerConfiguration } from '../framework/configuration.ts'
+import type { ExtenderOpinion } from '../framework/extenders.ts'
 import { type PreemptionRecord, preemptionRecord } from '../framework/post-filter.ts'
 import type { Decision } from '../framework/schedule.ts'
 import type { TieRule } from '../framework/tie-break.ts'
@@ -23,6 +24,8 @@ export interface AttemptInput {
   readonly ties: TieRule
   readonly basis: number
   readonly assumed: { readonly count: number; readonly openFrom: number; readonly digest: number }
+  /** What extenders said. */
+  readonly extenders?: ExtenderOpinion | { readonly tooLong: true }
   /** `namespace/name`; the log up to the basis says which object that was. */
   readonly pod: string
 }
@@ -114,12 +117,12 @@ export async function readAttempts(source: PastLog): Promise<AttemptLog> {
 }
 
 function attemptOf(record: DecodedRecord['record'], fields: JsonObject, basis: number, pod: string): Attempt {
-  const { scheduler, run, number, configuration, seed, ties = 1, assumed } = fields
+  const { scheduler, run, number, configuration, seed, ties = 1, assumed, extenders } = fields
   const { node, feasible, evaluated, top = [], message, rejections, preemption } = fields
   return {
     sequence: record.sequence,
     timeMs: record.timeMs,
-    input: { scheduler, run, number, configuration, seed, ties, basis, assumed, pod },
+    input: { scheduler, run, number, configuration, seed, ties, basis, assumed, pod, ...(extenders ? { extenders } : {}) },
     recorded: {
       ...{ node, feasible, evaluated, top },
       ...(message === undefined ? {} : { message, rejections }),

@@ -13,7 +13,7 @@ import type { PodInfo } from '../snapshot/pod-info.ts'
 import { amountOf } from '../snapshot/resources.ts'
 import { type Attempt, type AttemptLog, readAttempts } from './attempt-log.ts'
 import { createWorld, walkAttempts, worldFilters } from './recorded-attempts.ts'
-import { type RecordedProfiles, recordedProfiles } from './recorded-profiles.ts'
+import { profileFor, type RecordedProfiles, recordedProfiles } from './recorded-profiles.ts'
 
 /** What one node lacks of one resource. */
 export interface Shortage {
@@ -93,7 +93,8 @@ async function explainAttempt(job: ExplainJob, attempt: Attempt): Promise<Explai
   const upTo = { ...log, attempts: log.attempts.slice(0, log.attempts.indexOf(attempt) + 1) }
   await walkAttempts(source, upTo, async (one, state) => {
     if (one !== attempt) return true
-    const profile = profiles === undefined ? recorded.of(attempt.input) : profileOf(profiles, attempt.input.scheduler)
+    const own = profiles === undefined ? recorded.of(attempt.input) : profileOf(profiles, attempt.input.scheduler)
+    const profile = 'unknown' in own ? own : profileFor(attempt.input, own)
     if ('unknown' in state) why = state.unknown
     else if ('unknown' in profile) why = profile.unknown
     else {

@@ -1,6 +1,13 @@
 // The profile that a decision was made with: the default one, or what its scheduler said of it in the log.
 import { createProfile, defaultConfiguration, type Profile } from '../framework/configuration.ts'
+import { withOpinion } from '../framework/extenders.ts'
 import type { AttemptInput, AttemptLog } from './attempt-log.ts'
+
+/** The profile as it was for this decision: with what extenders said to it. */
+export function profileFor({ extenders }: AttemptInput, profile: Profile): Profile | { readonly unknown: string } {
+  if (extenders === undefined) return profile
+  return 'tooLong' in extenders ? { unknown: 'what extenders said was too long to be recorded' } : withOpinion(profile, extenders)
+}
 
 export interface RecordedProfiles {
   of(input: Pick<AttemptInput, 'configuration'>): Profile | { readonly unknown: string }
