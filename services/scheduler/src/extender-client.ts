@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
+import type { Clock } from '@shiplog/runtime/clock'
 import { type ExtenderConfiguration, type ExtenderOpinion, type ExtenderSecret, extenderScoreFactor } from '@shiplog/scheduling/framework/extenders'
 
 /** Largest answer that is read: all nodes of a large cluster in full. */
@@ -27,8 +28,8 @@ interface FilterAnswer {
 
 type Scores = readonly { readonly Host: string; readonly Score: number }[]
 
-export function createExtenders(configurations: readonly ExtenderConfiguration[]): Extenders {
-  const all = configurations.map(connect)
+export function createExtenders(configurations: readonly ExtenderConfiguration[], clock: Pick<Clock, 'after'>): Extenders {
+  const all = configurations.map((one) => connect(one, clock))
 
   return {
     concern: (pod) => all.some(({ concerns }) => concerns(pod)),
@@ -102,7 +103,7 @@ function argumentsOf(
   return { Pod: pod, Nodes: { metadata: {}, items: names.flatMap((name) => nodeNamed(name) ?? []) }, NodeNames: null }
 }
 
-function connect(settings: ExtenderConfiguration) {
+function connect(settings: ExtenderConfiguration, clock: Pick<Clock, 'after'>) {
   const { urlPrefix, timeoutMs, tls, managedResources } = settings
   const agent = tls === undefined ? new HttpAgent({ keepAlive: true }) : new HttpsAgent({ keepAlive: true, ...tlsOptions(tls) })
   const managed = new Set(managedResources)
@@ -112,7 +113,7 @@ function connect(settings: ExtenderConfiguration) {
     )
   const send = (verb: string, body: object): Promise<unknown> => {
     const url = `${urlPrefix}/${verb}`
-    return post(tls === undefined ? httpRequest : httpsRequest, url, JSON.stringify(body), { agent, timeoutMs })
+    return post(tls === undefined ? httpRequest : httpsRequest, url, JSON.stringify(body), { agent, timeoutMs, clock })
   }
   return { settings, agent, send, concerns: (pod: Pod): boolean => managed.size === 0 || isWanted(pod) }
 }
@@ -126,37 +127,37 @@ const tlsOptions = ({ insecure, serverName, ca, certificate, key }: NonNullable<
   return { rejectUnauthorized: !insecure, ...given }
 }
 
+interface PostOptions {
+  readonly agent: HttpAgent
+  readonly timeoutMs: number
+  readonly clock: Pick<Clock, 'after'>
+}
+
 /** The answer's JSON. Rejects after the timeout, however far the answer has come. */
-function post(
-  request: typeof httpRequest,
-  url: string,
-  body: string,
-  { agent, timeoutMs }: { readonly agent: HttpAgent; readonly timeoutMs: number },
-): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
-    const call = request(url, { method: 'POST', agent, headers, signal: AbortSignal.timeout(timeoutMs) }, (answer) => {
-      const parts: Buffer[] = []
-      let bytes = 0
-      answer.on('data', (part: Buffer) => {
-        bytes += part.length
-        if (bytes > answerBytesMax) call.destroy(new Error(`the answer of ${url} is longer than ${answerBytesMax} bytes`))
-        else parts.push(part)
-      })
-      answer.on('error', reject)
-      answer.on('end', () => {
-        if (answer.statusCode !== 200) {
-          reject(new Error(`failed with extender at URL ${url}, code ${answer.statusCode}`))
-          return
-        }
-        try {
-          resolve(JSON.parse(Buffer.concat(parts).toString('utf8')))
-        } catch (cause) {
-          reject(new Error(`extender at URL ${url} answered with no JSON`, { cause }))
-        }
-      })
+async function post(request: typeof httpRequest, url: string, body: string, { agent, timeoutMs, clock }: PostOptions): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+  const call = request(url, { method: 'POST', agent, headers }, (answer) => {
+    const parts: Buffer[] = []
+    let bytes = 0
+    answer.on('data', (part: Buffer) => {
+      bytes += part.length
+      if (bytes > answerBytesMax) call.destroy(new Error(`the answer of ${url} is longer than ${answerBytesMax} bytes`))
+      else parts.push(part)
     })
-    call.on('error', reject)
-    call.end(body)
+    answer.on('error', reject)
+    answer.on('end', () => {
+      if (answer.statusCode === 200) resolve(Buffer.concat(parts))
+      else reject(new Error(`failed with extender at URL ${url}, code ${answer.statusCode}`))
+    })
   })
+  call.on('error', reject)
+  call.end(body)
+  using _deadline = clock.after(timeoutMs, () => call.destroy(new Error(`extender at URL ${url} did not answer in ${timeoutMs} ms`)))
+  const text = (await promise).toString('utf8')
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Error(`extender at URL ${url} answered with no JSON`, { cause })
+  }
 }

@@ -24,6 +24,8 @@ interface Asked {
   readonly body: { readonly Pod: JsonObject; readonly NodeNames: readonly string[] | null; readonly Nodes: { readonly items: readonly Node[] } | null }
 }
 
+const waitFor = (look: () => unknown): Promise<unknown> => vi.waitFor(look, { timeout: 20_000 })
+
 const ends: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0)) await end()
@@ -74,7 +76,7 @@ test('who filters and scores decides; what it said is recorded, and enough to de
   )
   const { cluster, nodeOf, profiles } = await setUp(`[{urlPrefix: "${url}", filterVerb: filter, prioritizeVerb: score, weight: 5, nodeCacheCapable: true}]`)
   cluster.put('pods', testPod('p'))
-  await vi.waitFor(() => expect(nodeOf('p')).toBe('n2'))
+  await waitFor(() => expect(nodeOf('p')).toBe('n2'))
   expect(asked.map(({ verb, body }) => [verb, body.NodeNames])).toEqual([
     ['filter', ['n0', 'n1', 'n2']],
     ['score', ['n1', 'n2']],
@@ -93,7 +95,7 @@ test('nodes are sent in full to who does not know them, and their reasons are in
   const { cluster, clock } = await setUp(`[{urlPrefix: "${url}", filterVerb: filter}]`)
   cluster.put('pods', testPod('p'))
   const condition = () => cluster.get('pods', 'default/p')?.status.conditions?.[0]
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     await clock.advance(100)
     expect(condition()?.message).toMatch(/^0\/3 nodes are available: 1 too far, 1 too old\./)
   })
@@ -109,13 +111,13 @@ test('one that fails keeps the pod waiting, and says so; one that may be ignored
     `[{urlPrefix: "${gone.url}", filterVerb: f, ignorable: true, nodeCacheCapable: true}, {urlPrefix: "${url}", filterVerb: filter, nodeCacheCapable: true}]`,
   )
   cluster.put('pods', testPod('p'))
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     await clock.advance(100)
     expect(messages()).toContain(`failed with extender at URL ${url}/filter, code 500`)
   })
   expect(nodeOf('p')).toBeUndefined()
   isIll = false
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     await clock.advance(1_000)
     expect(nodeOf('p')).toBeDefined()
   })
@@ -126,13 +128,13 @@ test('it is asked about pods that want what it manages, and the scheduler leaves
   const managed = 'managedResources: [{name: example.com/card, ignoredByScheduler: true}]'
   const { cluster, nodeOf } = await setUp(`[{urlPrefix: "${url}", filterVerb: filter, nodeCacheCapable: true, ${managed}}]`)
   cluster.put('pods', testPod('plain'))
-  await vi.waitFor(() => expect(nodeOf('plain')).toBeDefined())
+  await waitFor(() => expect(nodeOf('plain')).toBeDefined())
   expect(asked).toEqual([])
   // More than any node has.
   const amounts = { cpu: '100m', 'example.com/card': '9' }
   const containers = [{ name: 'c', image: 'i', resources: { requests: amounts, limits: amounts } }]
   cluster.put('pods', testPod('cards', { spec: { containers } }))
-  await vi.waitFor(() => expect(nodeOf('cards')).toBeDefined())
+  await waitFor(() => expect(nodeOf('cards')).toBeDefined())
   expect(asked).toHaveLength(1)
 })
 
@@ -144,7 +146,7 @@ test.each([
   const { url } = await extender(answer)
   const { cluster, clock, messages, nodeOf } = await setUp(`[{urlPrefix: "${url}", filterVerb: filter, nodeCacheCapable: true}]`)
   cluster.put('pods', testPod('p'))
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     await clock.advance(100)
     expect(messages().some((text) => message.test(text))).toBe(true)
   })
@@ -157,9 +159,12 @@ test('one that does not answer is not waited for longer than it may take', async
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
   ends.push(() => new Promise((resolve) => (silent.closeAllConnections(), silent.close(resolve))))
   const slow = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
-  const { cluster, nodeOf } = await setUp(`[{urlPrefix: "${slow}", filterVerb: f, ignorable: true, httpTimeout: 200ms}, {urlPrefix: "${url}", prioritizeVerb: p, weight: 1}]`)
+  const { cluster, clock, nodeOf } = await setUp(`[{urlPrefix: "${slow}", filterVerb: f, ignorable: true, httpTimeout: 200ms}, {urlPrefix: "${url}", prioritizeVerb: p, weight: 1}]`)
   cluster.put('pods', testPod('p'))
-  await vi.waitFor(() => expect(nodeOf('p')).toBeDefined(), { timeout: 5_000 })
+  await waitFor(async () => {
+    await clock.advance(50)
+    expect(nodeOf('p')).toBeDefined()
+  })
 })
 
 test('over TLS it has to be who it says, and gets to see a certificate', async () => {
@@ -178,12 +183,12 @@ test('over TLS it has to be who it says, and gets to see a certificate', async (
   const extenderAs = (tls: string): string => `[{urlPrefix: "${url}", filterVerb: filter, nodeCacheCapable: true, tlsConfig: {${tls}}}]`
   const wrong = await setUp(extenderAs(`${known}, serverName: other.test`))
   wrong.cluster.put('pods', testPod('p'))
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     await wrong.clock.advance(100)
     expect(wrong.messages().join()).toMatch(/other\.test/)
   })
   const right = await setUp(extenderAs(`${known}, serverName: extender.test`))
   right.cluster.put('pods', testPod('p'))
-  await vi.waitFor(() => expect(right.nodeOf('p')).toBeDefined())
+  await waitFor(() => expect(right.nodeOf('p')).toBeDefined())
   expect(asked).toHaveLength(1)
 })

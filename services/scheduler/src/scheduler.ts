@@ -86,7 +86,7 @@ class KubeScheduler implements Scheduler {
     this.#logger = deps.log.child({ component: this.name })
     this.#profiles = createProfiles(deps.profiles ?? [defaultConfiguration])
     const { extenders } = this.#profiles.first.configuration
-    this.#extenders = extenders && createExtenders(extenders)
+    this.#extenders = extenders && createExtenders(extenders, deps.clock)
     this.#metrics = createSchedulerMetrics(deps.metrics ?? createMetricsRegistry())
     this.#run = deps.ids.uuid()
     this.#turns = createTurns(deps.clock, () => this.#decisions.pump())
