@@ -31,6 +31,11 @@ afterEach(async () => {
   for (const end of ends.splice(0)) await end()
 })
 
+function closed(server: Server): Promise<unknown> {
+  server.closeAllConnections()
+  return new Promise((resolve) => server.close(resolve))
+}
+
 /** An extender; `answer` gives the body, or the code of a refusal. */
 async function extender(answer: (asked: Asked) => unknown, tls?: ServerOptions): Promise<{ readonly url: string; readonly asked: Asked[]; readonly server: Server }> {
   const asked: Asked[] = []
@@ -47,7 +52,7 @@ async function extender(answer: (asked: Asked) => unknown, tls?: ServerOptions):
   }
   const server = tls ? createTlsServer(tls, serve) : createServer(serve)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  ends.push(() => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))))
+  ends.push(() => closed(server))
   return { url: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`, asked, server }
 }
 
@@ -157,7 +162,7 @@ test('one that does not answer is not waited for longer than it may take', async
   const { url } = await extender(() => ({}))
   const silent = createServer(() => undefined)
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
-  ends.push(() => new Promise((resolve) => (silent.closeAllConnections(), silent.close(resolve))))
+  ends.push(() => closed(silent))
   const slow = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
   const { cluster, clock, nodeOf } = await setUp(`[{urlPrefix: "${slow}", filterVerb: f, ignorable: true, httpTimeout: 200ms}, {urlPrefix: "${url}", prioritizeVerb: p, weight: 1}]`)
   cluster.put('pods', testPod('p'))
