@@ -6,11 +6,17 @@ import { createBusFeed } from '@shiplog/api-client/bus-feed'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
 import { createFlowTable } from '@shiplog/kube-proxy/flow-table'
 import { createKubeProxy, type ProxyNode } from '@shiplog/kube-proxy/kube-proxy'
-import { createNft } from '@shiplog/kube-proxy/nft/nft'
+import { podInterfaceDefault } from '@shiplog/network-policy/base-rules'
+import { createNetworkPolicies } from '@shiplog/network-policy/network-policy'
+import { createNft } from '@shiplog/node/packet-filter/nft'
 import { type ContainerdNode, startContainerdNodes, whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
+import { listenInside } from '@shiplog/node/containerd/listen-inside'
+import { createNodeAddresses } from '@shiplog/node/node-addresses'
+import { doorAddress, nodeDevice } from '@shiplog/node/containerd/network'
 import { type NodePrograms, provideNodePrograms } from '@shiplog/node/containerd/programs'
 import { createCriClient } from '@shiplog/node/cri/cri-client'
 import { diskBytes } from '@shiplog/node/machine'
+import type { AddressPool } from '@shiplog/api/address-pool'
 import type { IpRange } from '@shiplog/api/ip-address'
 import { parseResolvConf } from '@shiplog/node-agent/hosts/cri/pod-names'
 import { agentsOfNodes } from '@shiplog/node-agent/agents-of-nodes'
@@ -18,6 +24,7 @@ import { criHost } from '@shiplog/node-agent/hosts/cri/cri-backend'
 import { createNodeAgent, type NodeAgent } from '@shiplog/node-agent/node-agent'
 import { containerNode } from '@shiplog/node-agent/node-object'
 import { podRangesOf } from '@shiplog/control-plane/pod-ranges'
+import type { Clock } from '@shiplog/runtime/clock'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import { secretDirectory } from '@shiplog/runtime/secret-files'
 import type { Service } from '@shiplog/runtime/service'
@@ -36,11 +43,15 @@ export interface ContainerAgentsDeps extends MachineAgentDeps {
   /** What the proxy of the nodes reads, and where it counts. */
   readonly feed: ObjectFeed
   readonly metrics: MetricsRegistry
+  /** Addresses of load balancers that these nodes answer for. */
+  readonly pool?: AddressPool | undefined
 }
 
 export interface ContainerAgents {
   readonly service: Service
   readonly proxy: Service
+  /** Before the agents: no pod starts without its rules. */
+  readonly policies: Service
   readonly dns: readonly DnsReplica[]
   readonly nodes: readonly ContainerdNode[]
   /** Lets nodes and pods reach the API. */
@@ -72,6 +83,15 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
   const networkPrograms = dnsPrograms({ replicas, pkiDirectory: deps.pkiDirectory, servers })
   const started = await startContainerdNodes({ directory, nodes: configs, programs, clock, networkPrograms })
   if (!started.hasWayOut) progress('pods reach one another and the API, and nothing outside: this machine has no way out, or no pasta')
+  const policies = createNetworkPolicies({
+    ...{ feed: deps.feed, clock, metrics: deps.metrics, log: deps.logger },
+    nodes: started.nodes.map(({ name, holderPid: namespacePid }) => ({
+      ...{ name, podInterface: podInterfaceDefault },
+      filter: createNft({ nft: programs.nft, namespacePid }),
+      // Agents reach pods by way of the door: what comes from there counts as from the node.
+      agentAddresses: [doorAddress],
+    })),
+  })
   const agents = new Map<string, NodeAgent>()
   const clients = started.nodes.map(({ criSocket }) => createCriClient(criSocket, clock))
   for (const [index, config] of configs.entries()) {
@@ -91,6 +111,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
           cgroupParent: node.cgroupParent,
           names: { clusterDomain, clusterDns: dnsAddress(deps.serviceRange), resolvConf, hosts: textOf('/etc/hosts') },
           network: { dial: started.dial },
+          admitToNetwork: policies.admit,
         },
         ids,
       ),
@@ -115,10 +136,11 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
     },
   }
   return {
-    service,
+    ...{ service, policies },
     proxy: createKubeProxy({
       ...{ feed: deps.feed, clock, metrics: deps.metrics, log: deps.logger },
-      nodes: started.nodes.map((node) => proxyNode(node, programs)),
+      ...{ pool: deps.pool, announcers: started.nodes.map(({ name }) => name) },
+      nodes: started.nodes.map((node) => proxyNode(node, programs, clock)),
     }),
     dns: Array.from({ length: replicas }, (_, index) => dnsReplica(index, { dial: started.dial, clock })),
     nodes: started.nodes,
@@ -128,10 +150,12 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
   }
 }
 
-function proxyNode({ name, holderPid: namespacePid }: ContainerdNode, { nft, conntrack }: NodePrograms): ProxyNode {
+function proxyNode({ name, holderPid: namespacePid }: ContainerdNode, { nft, conntrack }: NodePrograms, clock: Clock): ProxyNode {
   return {
     name,
     filter: createNft({ nft, namespacePid }),
+    listen: (port) => listenInside(namespacePid, port, clock),
+    addresses: createNodeAddresses({ device: nodeDevice, namespacePid }),
     ...(conntrack === undefined ? {} : { flows: createFlowTable({ conntrack, namespacePid }) }),
   }
 }

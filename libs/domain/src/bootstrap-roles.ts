@@ -324,6 +324,7 @@ const ownControllers: ReadonlySet<string> = new Set([
   'resourcequota-controller',
   'root-ca-cert-publisher',
   'service-account-controller',
+  'service-controller',
   'statefulset-controller',
   'ttl-after-finished-controller',
 ])

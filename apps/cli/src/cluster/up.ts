@@ -2,6 +2,7 @@
 import { startCluster } from '@shiplog/all-in-one/cluster'
 import type { ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
 import type { LogChoice } from '@shiplog/all-in-one/open-log'
+import { parseAddressPool } from '@shiplog/api/address-pool'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { createPinoLogger, type LogLevel } from '@shiplog/runtime/pino-logger'
@@ -31,6 +32,7 @@ export interface UpOptions extends ServerFlags {
   readonly dashboard: boolean
   readonly serviceCidr?: string
   readonly podCidr?: string
+  readonly loadBalancerPool?: string
   readonly logLevel: LogLevel
 }
 
@@ -53,6 +55,7 @@ export async function up(options: UpOptions): Promise<never> {
         postgres: options.postgres,
         dashboard: options.dashboard,
         serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),
+        loadBalancerPool: options.loadBalancerPool === undefined ? undefined : parseAddressPool(options.loadBalancerPool),
         podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
         serverFlags: options,

@@ -44,6 +44,11 @@ export interface CriNode {
   readonly names: NodeNames
   /** The way to pods and nodes. */
   readonly network: ProbeNetwork
+  /**
+   * Resolves when a pod with addresses of its own may be started: what keeps traffic from it is in place. Rejects after a
+   * time of its own. Absent: nobody keeps anything away.
+   */
+  readonly admitToNetwork?: (pod: { readonly uid: string; readonly node: string }, addresses: readonly string[]) => Promise<void>
 }
 
 interface Parts {
@@ -158,7 +163,10 @@ async function runSandbox(
   const { runtimeClassName } = pod.spec
   const handler = runtimeClassName ? await handlerOf(parts.api, runtimeClassName) : ''
   const own = await parts.runtime.runSandbox(uid, volumes, sandboxConfigOf(parts, pod), handler)
-  const podIPs = config.hostNetwork || own.length === 0 ? config.nodeIPs : own
+  const hasOwn = !config.hostNetwork && own.length > 0
+  const podIPs = hasOwn ? own : config.nodeIPs
+  // Should this fail, the sandbox stays and is found again by the next try.
+  if (hasOwn) await parts.node.admitToNetwork?.({ uid, node: hosted.node.name }, own)
   writeHostsFile(parts, pod, podIPs)
   return podIPs
 }
