@@ -1,8 +1,9 @@
 // A load generator: a process that takes one job, opens its connections, waits for the word, works, and tells what it saw.
 import { type ApiConnection, openConnection, post, requestHead } from './api-connection.ts'
 import { churn } from './churn.ts'
-import type { CreateJob, FromWorker, GetJob, Job, ListJob, LoadResult, RunningJob, StallJob, WatchJob } from './load-jobs.ts'
+import type { CreateJob, FromWorker, GetJob, Job, ListJob, LoadResult, StallJob, WatchJob } from './load-jobs.ts'
 import { monotonicMicros, nameMark, nameOf, sentAnnotation, sentDigits, sentMark } from './payloads.ts'
+import { running } from './running.ts'
 
 const tell = (message: FromWorker): void => void process.send!(message)
 const nowMs = (): number => monotonicMicros() / 1_000
@@ -182,51 +183,6 @@ async function watch(job: WatchJob, begin: () => Promise<void>): Promise<LoadRes
   return { ...tally, milliseconds: last - begun }
 }
 
-async function running(
-  job: RunningJob,
-  open: readonly ApiConnection[],
-  begin: () => Promise<void>,
-): Promise<LoadResult> {
-  const tally = newTally()
-  const done = Promise.withResolvers<void>()
-  const headers = Promise.withResolvers<void>()
-  const seenMs = new Map<string, number>()
-  const runs = new Set<string>()
-  let kept = ''
-  let last = 0
-  const read = (line: string): void => {
-    const starts = line.startsWith('{"type":"ADDED"')
-    const isThere = job.until === 'seen' ? starts : line.includes('"phase":"Running"')
-    if (!starts && !isThere) return
-    const name = /"name":"([^"]+)"/.exec(line)![1]!
-    if (starts) seenMs.set(name, nowMs())
-    if (!isThere || runs.has(name)) return
-    runs.add(name)
-    last = nowMs()
-    tally.count++
-    tally.latenciesMs.push(last - (seenMs.get(name) ?? last))
-    if (tally.count >= job.expected) done.resolve()
-  }
-  open[0]!
-    .exchange(requestHead(job.credentials, 'GET', job.path), {
-      onHead: (code) => (code === 200 ? headers.resolve() : headers.reject(new Error(`watch: ${code}`))),
-      onBody: (bytes) => {
-        tally.bytes += bytes.length
-        const lines = (kept + bytes.toString('latin1')).split('\n')
-        kept = lines.pop()!
-        for (const line of lines) read(line)
-      },
-    })
-    .catch(headers.reject)
-  await headers.promise
-  await begin()
-  const begun = nowMs()
-  const timer = setTimeout(() => done.resolve(), job.timeoutMs)
-  await done.promise
-  clearTimeout(timer)
-  return { ...tally, milliseconds: last - begun }
-}
-
 async function stall(job: StallJob, begin: () => Promise<void>): Promise<LoadResult> {
   const tally = newTally()
   await begin()
@@ -257,9 +213,9 @@ async function work(job: Job): Promise<LoadResult> {
   }
   if (job.kind === 'watch') return await watch(job, begin)
   if (job.kind === 'stall') return await stall(job, begin)
+  if (job.kind === 'running') return await running(job, begin)
   const open = await connections(job)
   try {
-    if (job.kind === 'running') return await running(job, open, begin)
     await begin()
     if (job.kind === 'create') return await create(job, open)
     if (job.kind === 'churn') return await churn(job, open)

@@ -68,6 +68,8 @@ const roles: Readonly<Record<string, readonly string[]>> = {
     `${read} apps,extensions replicasets`,
     `${read} apps statefulsets`,
     `${read} policy poddisruptionbudgets`,
+    `${read} scheduling.k8s.io podgroups`,
+    'patch,update scheduling.k8s.io podgroups/status',
     `${read} core persistentvolumeclaims,persistentvolumes`,
     'create authentication.k8s.io tokenreviews',
     'create authorization.k8s.io subjectaccessreviews',
@@ -132,6 +134,7 @@ const roles: Readonly<Record<string, readonly string[]>> = {
     `${write} networking.k8s.io ingresses,networkpolicies`,
     `${all} coordination.k8s.io leases`,
     `${write} resource.k8s.io resourceclaims,resourceclaimtemplates`,
+    `${write} scheduling.k8s.io podgroups,workloads`,
   ],
   'system:aggregate-to-view': [
     `${read} core configmaps,endpoints,persistentvolumeclaims,persistentvolumeclaims/status,pods,replicationcontrollers,replicationcontrollers/scale,serviceaccounts,services,services/status`,
@@ -146,6 +149,7 @@ const roles: Readonly<Record<string, readonly string[]>> = {
     `${read} policy poddisruptionbudgets,poddisruptionbudgets/status`,
     `${read} networking.k8s.io ingresses,ingresses/status,networkpolicies`,
     `${read} resource.k8s.io resourceclaims,resourceclaims/status,resourceclaimtemplates`,
+    `${read} scheduling.k8s.io podgroups,podgroups/status,workloads`,
   ],
   // Upstream's metrics server brings it along.
   'system:aggregated-metrics-reader': [`${read} metrics.k8s.io nodes,pods`],

@@ -41,6 +41,8 @@ import { templateWarnings } from './pod/pod-warnings.ts'
 import { validatePodTemplate } from './pod/pod-spec-validation.ts'
 import { podStrategy } from './pod/pod.strategy.ts'
 import { podDisruptionBudgetStrategy } from './pod-disruption-budget/pod-disruption-budget.strategy.ts'
+import { podGroupStrategy } from './pod-group/pod-group.strategy.ts'
+import { workloadStrategy } from './pod-group/workload.strategy.ts'
 import { priorityClassStrategy } from './priority-class/priority-class.strategy.ts'
 import {
   clusterRoleBindingStrategy,
@@ -138,7 +140,9 @@ const strategies: { readonly [Resource in BuiltInResource]?: Strategy<ObjectOf<R
   'poddisruptionbudgets.policy': podDisruptionBudgetStrategy,
   pods: podStrategy,
   podtemplates: podTemplateStrategy,
+  'podgroups.scheduling.k8s.io': podGroupStrategy,
   'priorityclasses.scheduling.k8s.io': priorityClassStrategy,
+  'workloads.scheduling.k8s.io': workloadStrategy,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': priorityLevelConfigurationStrategy,
   'replicasets.apps': replicaSetStrategy,
   replicationcontrollers: replicationControllerStrategy,

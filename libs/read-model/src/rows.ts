@@ -6,6 +6,7 @@ import { verifyRecord } from '@shiplog/events/integrity/checksum'
 import { decodeEnvelope, type Envelope, header } from '@shiplog/events/envelope'
 import { LogDamaged, type LogRecord } from '@shiplog/events/event-log'
 import { decodeToken, parseObjectSubject } from '@shiplog/events/subjects'
+import { configurationToken } from '@shiplog/feed/history/past-records'
 import { type DecodedRecord, endsObject, isEncrypted, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
 
 /** The group-resource under which attempts to schedule are kept; no API resource can have this name. */
@@ -74,7 +75,7 @@ export interface Place {
 export function placeOfSubject(subject: string): Place | undefined {
   if (subject.startsWith('dec.')) {
     const [, scheduler, namespace, pod] = subject.split('.')
-    if (!scheduler || !namespace || !pod) return undefined
+    if (!scheduler || !namespace || !pod || namespace === configurationToken) return undefined
     return {
       groupResource: attemptsResource,
       namespace: decodeToken(namespace),

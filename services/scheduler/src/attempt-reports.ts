@@ -2,17 +2,19 @@
 // Nothing here is waited for, and nothing changes a decision.
 import type { ApiClient } from '@shiplog/api/api-client'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import type { PodGroup } from '@shiplog/api/generated/types/scheduling-v1alpha2'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Failure } from '@shiplog/scheduling/framework/failure'
 import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
+import { groupConditionRequest } from './group-messages.ts'
 import { createOutbox } from './outbox.ts'
 import type { PendingBinding, Refusal } from './pending-binding.ts'
 import type { Preemptor } from './preemption.ts'
 import { eventRequest, type PodNote, unschedulableRequest } from './pod-messages.ts'
 import type { AttemptResult, SchedulerMetrics } from './scheduler-metrics.ts'
-import type { QueuedPod } from './scheduling-queue.ts'
+import type { QueuedPod } from './queued-pods.ts'
 
 /** How long conditions and Event objects wait for company on their way to the log. */
 const reportLingerMs = 5
@@ -41,24 +43,38 @@ export interface AttemptReports {
   overtaken(): void
   /** A binding that the API refused for another reason. */
   failed(pending: PendingBinding): void
+  /** A decision that could not be made. */
+  attemptFailed(pod: PodInfo, object: Pod, message: string): void
   /** An Event object that says why a binding was rejected. */
   noteRejection(pending: PendingBinding, why: Refusal): void
   /** The record by which replays know that a decision was not assumed any more. */
-  recordRefusal(pending: PendingBinding, why: Refusal, forgotten: Forgotten): void
-  /** A pod that fits nowhere: told once per message (`reported` remembers it). */
+  recordRefusal(pending: Pick<PendingBinding, 'pod' | 'node' | 'number'>, why: Refusal, forgotten: Forgotten): void
+  /** A pod that fits nowhere: told once per message (`reported` remembers it). Whether it was told now. */
   unschedulable(
     pod: PodInfo,
     object: Pod,
     failure: Failure,
     record: JsonObject & { readonly basis: number },
     reported: Map<string, string>,
-  ): void
+  ): boolean
+  /** A pod that would have a node if others of its gang had one. */
+  waitingForGang(pod: PodInfo, object: Pod, message: string, seen: { readonly sequence: number; readonly reported: Map<string, string> }): void
+  /** Whether a PodGroup is placed. */
+  groupScheduled(group: PodGroup, isScheduled: boolean): void
   /** A pod that fits nowhere, for which room is made; its condition is stored with the nomination. */
   preempting(preemptor: Preemptor, record: JsonObject): void
   /** A pod that was deleted to make room for another. */
   preempted(victim: PodInfo, preemptor: Preemptor): void
   /** Drops what has not been sent. */
   clear(): void
+}
+
+interface Unschedulable {
+  readonly message: string
+  /** Whether the pod is not nominated for a node any more. */
+  readonly clears: boolean
+  readonly basis: number
+  readonly reported: Map<string, string>
 }
 
 export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
@@ -91,6 +107,32 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
     metrics.attempt(result, schedulerName, (clock.nowMs() - startedMs) / 1000)
   }
 
+  /** Stores the condition and tells of it, unless that has been done. */
+  function tellUnschedulable(pod: PodInfo, object: Pod, { message, clears, basis, reported }: Unschedulable): boolean {
+    const { uid } = pod
+    const nowMs = clock.nowMs()
+    count(pod, 'unschedulable', nowMs)
+    const isKnown = reported.get(uid) === message && !clears
+    const request = unschedulableRequest(object, message, nowMs, clears ? '' : undefined)
+    reported.set(uid, message)
+    // A condition that says so already was reported in an earlier life.
+    if (isKnown || request === undefined) return false
+    const put = reports.put(`condition/${uid}`, async () => {
+      // What does not get through is reported again with the next attempt.
+      const again = (): void => void (reported.get(uid) === message && reported.delete(uid))
+      try {
+        const result = await client.request({ ...request, basis })
+        if (!result.ok) again()
+      } catch (err) {
+        again()
+        throw err
+      }
+    })
+    if (!put) reported.delete(uid)
+    note(pod, object.metadata, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
+    return true
+  }
+
   return {
     scheduled({ pod, object, node, startedMs }, queued) {
       count(pod, 'scheduled', startedMs)
@@ -107,6 +149,11 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
 
     failed: ({ pod, startedMs }) => count(pod, 'error', startedMs),
 
+    attemptFailed(pod, object, message) {
+      count(pod, 'error', clock.nowMs())
+      note(pod, object.metadata, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
+    },
+
     noteRejection({ pod, object }, why) {
       note(pod, object.metadata, {
         type: 'Warning',
@@ -122,29 +169,20 @@ export function createAttemptReports(deps: AttemptReportsDeps): AttemptReports {
     },
 
     unschedulable(pod, object, { message, clearsNomination }, record, reported) {
-      const { uid } = pod
-      const nowMs = clock.nowMs()
-      count(pod, 'unschedulable', nowMs)
       const clears = clearsNomination && pod.nominatedNode !== ''
-      const isKnown = reported.get(uid) === message && !clears
-      const request = unschedulableRequest(object, message, nowMs, clears ? '' : undefined)
-      reported.set(uid, message)
-      // A condition that says so already was reported in an earlier life.
-      if (isKnown || request === undefined) return
-      const put = reports.put(`condition/${uid}`, async () => {
-        // What does not get through is reported again with the next attempt.
-        const again = (): void => void (reported.get(uid) === message && reported.delete(uid))
-        try {
-          const result = await client.request({ ...request, basis: record.basis })
-          if (!result.ok) again()
-        } catch (err) {
-          again()
-          throw err
-        }
-      })
-      if (!put) reported.delete(uid)
-      reports.put(`attempt/${uid}`, () => recordAttempt(pod, record))
-      note(pod, object.metadata, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message })
+      const isTold = tellUnschedulable(pod, object, { message, clears, basis: record.basis, reported })
+      if (isTold) reports.put(`attempt/${pod.uid}`, () => recordAttempt(pod, record))
+      return isTold
+    },
+
+    waitingForGang(pod, object, message, { sequence, reported }) {
+      tellUnschedulable(pod, object, { message, clears: pod.nominatedNode !== '', basis: sequence, reported })
+    },
+
+    groupScheduled(group, isScheduled) {
+      const { namespace, name } = group.metadata
+      const request = groupConditionRequest(group, isScheduled, clock.nowMs())
+      if (request !== undefined) reports.put(`group/${namespace}/${name}`, () => client.request(request))
     },
 
     preempting({ pod, object, message, preemption }, record) {

@@ -12,10 +12,10 @@ import type { Logger } from '@shiplog/runtime/logger'
 import type { AttemptReports } from './attempt-reports.ts'
 import { bind, type BindOutcome } from './binder.ts'
 import type { ClusterView } from './cluster-view.ts'
-import { claimOf, contestedDomains, mayClaim } from './node-claim.ts'
+import { claimOf, contestedDomains, mayClaim, onceTogether } from './node-claim.ts'
 import { anyRevokedInFlight, createPendingBinding, type PendingBinding, type Refusal } from './pending-binding.ts'
-import { bindingRequest } from './pod-messages.ts'
-import type { QueuedPod } from './scheduling-queue.ts'
+import { bindingRequest, placementsRequest } from './pod-messages.ts'
+import type { QueuedPod } from './queued-pods.ts'
 
 /** Bindings under way at once: enough to fill group commits, few enough that a refusal does not undo much. */
 export const bindingsInFlightMax = 512
@@ -82,21 +82,50 @@ export class BindingCycle {
   }
 
   /** Assumes the pod on its node, and sends the binding. */
-  begin({ queued, object, node, number, record }: Placement): void {
-    const { client, clock, signal, log } = this.#deps
-    const { pod } = queued
-    const pending = createPendingBinding({ pod, object, node, number, startedMs: clock.nowMs() })
-    const request = this.#requestOf(pending, record)
-    this.#pending.set(pod.uid, pending)
-    this.#deps.view().snapshot.assume(pod, node)
+  begin(placement: Placement): void {
+    const pending = this.#pendingOf(placement)
+    const request = this.#requestOf(pending, placement.record)
+    this.#assume(pending)
+    this.#send([pending], [placement], request)
+  }
+
+  /** The same for pods that are bound together, all or none. */
+  beginTogether(placements: readonly Placement[], onBound: () => void): void {
+    const { view, isShared } = this.#deps
+    const pending = placements.map((placement) => this.#pendingOf(placement))
+    const bare = placementsRequest(placements.map(({ queued, node, record }) => ({ pod: queued.pod, node, record })), view().sequence)
+    const { snapshot, knownTerms } = view()
+    const once = isShared ? { once: onceTogether(pending, this.#epoch, snapshot, knownTerms) } : {}
+    const isWanted = (): boolean => !pending.some(({ isRevoked }) => isRevoked)
+    for (const one of pending) this.#assume(one)
+    this.#send(pending, placements, { ...bare, ...once, isWanted }, onBound)
+  }
+
+  #pendingOf({ queued, object, node, number }: Placement): PendingBinding {
+    return createPendingBinding({ pod: queued.pod, object, node, number, startedMs: this.#deps.clock.nowMs() })
+  }
+
+  #assume(pending: PendingBinding): void {
+    this.#pending.set(pending.pod.uid, pending)
+    this.#deps.view().snapshot.assume(pending.pod, pending.node)
     this.#inFlight++
-    bind({ client, clock, signal }, pending, request)
-      .then((outcome) => this.#settle(pending, queued, outcome))
-      .catch((err: unknown) => {
-        if (!signal.aborted) log.error({ err, pod: reference(pending) }, 'binding failed')
-        this.#refuse(pending, { error: String(err) })
+  }
+
+  #send(pending: readonly PendingBinding[], placements: readonly Placement[], request: ApiRequest, onBound?: () => void): void {
+    const { client, clock, signal, log } = this.#deps
+    const [first] = pending
+    bind({ client, clock, signal }, first!, request)
+      .then((outcome) => {
+        for (const [index, one] of pending.entries()) this.#settle(one, placements[index]!.queued, outcome)
+        if (outcome.kind === 'bound') onBound?.()
       })
-      .finally(() => this.#ended(pending))
+      .catch((err: unknown) => {
+        if (!signal.aborted) log.error({ err, pod: reference(first!) }, 'binding failed')
+        for (const one of pending) this.#refuse(one, { error: String(err) })
+      })
+      .finally(() => {
+        for (const one of pending) this.#ended(one)
+      })
   }
 
   /** The feed shows the pod on a node, or that it is gone. */

@@ -8,6 +8,7 @@
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { Decision } from '@shiplog/scheduling/framework/schedule'
 import { preemptionRecord } from '@shiplog/scheduling/framework/post-filter'
+import type { ExtenderOpinion } from '@shiplog/scheduling/framework/extenders'
 import type { TieRule } from '@shiplog/scheduling/framework/tie-break'
 
 export interface DecisionContext {
@@ -22,6 +23,8 @@ export interface DecisionContext {
   /** The rule by which ties were broken: see tie-break.ts. Records without it were made by the first. */
   readonly ties: TieRule
   readonly assumed: AssumedPods
+  /** What extenders said; `tooLong` when it is more than a record holds: then the decision cannot be computed again. */
+  readonly extenders?: ExtenderOpinion | { readonly tooLong: true }
 }
 
 export interface AssumedPods {
@@ -42,3 +45,9 @@ export const decisionRecord = (context: DecisionContext, decision: Decision): Js
   ...(decision.failure ? { message: decision.failure.message, rejections: decision.failure.rejections } : {}),
   ...(decision.failure?.preemption ? { preemption: preemptionRecord(decision.failure.preemption) } : {}),
 })
+
+/** Longest opinion that is recorded, in characters of JSON: bindings carry it in a header. */
+const opinionCharactersMax = 6_000
+
+export const recordedOpinion = (opinion: ExtenderOpinion): DecisionContext['extenders'] =>
+  JSON.stringify(opinion).length > opinionCharactersMax ? { tooLong: true } : opinion

@@ -1,6 +1,6 @@
 // What a binding takes of its node, and what it leaves: by this a gateway tells whether bindings of several schedulers, made
 // at the same moment, fit beside each other (ApiRequest.once).
-import type { Claim } from '@shiplog/api/api-client'
+import type { Claim, Once } from '@shiplog/api/api-client'
 import type { NodeInfo } from '@shiplog/scheduling/snapshot/node-info'
 import { createPodCounts } from '@shiplog/scheduling/counts/pod-counts'
 import { hostname, type KnownTerms } from './known-terms.ts'
@@ -38,6 +38,21 @@ export function contestedDomains(pod: PodInfo, node: NodeInfo, snapshot: Snapsho
     .filter((key) => Object.hasOwn(node.labels, key))
     .map((key) => `domain/${key}=${node.labels[key]}`)
     .sort()
+}
+
+/** For pods that are bound together: their nodes have to be seen as they are, and so have their domains. */
+export function onceTogether(
+  placements: readonly { readonly pod: PodInfo; readonly node: string }[],
+  round: string,
+  snapshot: Snapshot,
+  known: KnownTerms,
+): Once {
+  const matters = placements.flatMap(({ pod, node: name }) => {
+    const node = snapshot.node(name)
+    return [`node/${name}`, ...(node ? contestedDomains(pod, node, snapshot, known) : [])]
+  })
+  const [matter, ...also] = [...new Set(matters)].sort()
+  return { matter: matter!, round, ...(also.length > 0 ? { also } : {}) }
 }
 
 /** The claim of a pod that the node does not count yet. */

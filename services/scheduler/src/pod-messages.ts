@@ -13,14 +13,34 @@ export const bindingRequest = (pod: PodInfo, node: string, basis: number, decisi
   subresource: 'binding',
   namespace: pod.namespace,
   name: pod.name,
-  body: {
-    apiVersion: 'v1',
-    kind: 'Binding',
-    metadata: { namespace: pod.namespace, name: pod.name, uid: pod.uid },
-    target: { kind: 'Node', name: node },
-  },
+  body: bindingOf(pod, node),
   basis,
   decision: JSON.stringify(decision),
+})
+
+/** Binds pods of one namespace together, all or none: see bindings.ts of the gateway. */
+export const placementsRequest = (
+  placements: readonly { readonly pod: PodInfo; readonly node: string; readonly record: JsonObject }[],
+  basis: number,
+): ApiRequest => ({
+  verb: 'create',
+  group: '',
+  resource: 'bindings',
+  namespace: placements[0]!.pod.namespace,
+  body: {
+    kind: 'List',
+    apiVersion: 'v1',
+    items: placements.map(({ pod, node }) => bindingOf(pod, node)),
+    decisions: placements.map(({ record }) => JSON.stringify(record)),
+  },
+  basis,
+})
+
+const bindingOf = ({ namespace, name, uid }: PodInfo, node: string): JsonObject => ({
+  apiVersion: 'v1',
+  kind: 'Binding',
+  metadata: { namespace, name, uid },
+  target: { kind: 'Node', name: node },
 })
 
 /** The PodScheduled condition of a pod object. */

@@ -1,7 +1,8 @@
 // The scheduler: follows nodes and pods, decides for each pod that waits, and sends bindings. All state is folded from
 // the feed; what was decided but is not in the feed yet is *assumed*, and forgotten again when a binding is refused.
 //
-//   feed ─► cluster-view.ts (snapshot, queue) ─► turns.ts: pop, decide ─► binding-cycle.ts: assume, bind ─► … ─► the feed shows it
+//   feed ─► cluster-view.ts (snapshot, queue) ─► turns.ts ─► decisions.ts: pop, decide ─► binding-cycle.ts: assume, bind ─► … ─► the feed
+//                                                └► pods of a gang: gang-decisions.ts, bound together
 //                                                └► fits nowhere: attempt-reports.ts; the queue keeps it until an event helps
 //                                                └► victims make room: room-maker.ts
 //
@@ -18,17 +19,16 @@ import { createMetricsRegistry, type MetricSample, type MetricsRegistry } from '
 import type { HealthCheck } from '@shiplog/runtime/service'
 import { defaultConfiguration, type SchedulerConfiguration } from '@shiplog/scheduling/framework/configuration'
 import { createProfiles, type Profiles } from '@shiplog/scheduling/framework/profiles'
-import type { Decision } from '@shiplog/scheduling/framework/schedule'
-import { tieRule } from '@shiplog/scheduling/framework/tie-break'
-import type { PodInfo } from '@shiplog/scheduling/snapshot/pod-info'
 import { clusterResources } from '@shiplog/scheduling/snapshot/cluster-objects'
 import { type AttemptReports, createAttemptReports } from './attempt-reports.ts'
 import { BindingCycle } from './binding-cycle.ts'
 import { ClusterView } from './cluster-view.ts'
-import { type DecisionContext, decisionRecord } from './decision-record.ts'
+import { createConfigurationRecords } from './configuration-records.ts'
+import { Decisions } from './decisions.ts'
+import { createExtenders, type Extenders } from './extender-client.ts'
 import { RoomMaker } from './room-maker.ts'
 import { createSchedulerMetrics, type SchedulerMetrics } from './scheduler-metrics.ts'
-import type { QueueDepths, QueuedPod } from './scheduling-queue.ts'
+import type { QueueDepths } from './queued-pods.ts'
 import { SequenceWaiters } from './sequence-waiters.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -51,8 +51,6 @@ export interface Scheduler extends Worker {
   metrics(): readonly MetricSample[]
 }
 
-/** Decisions in one turn of the event loop; then I/O gets its turn. */
-const decisionsPerTurnMax = 128
 /** How long to wait before following a feed again that failed. */
 const feedRetryMs = 1_000
 const flushEveryMs = 30_000
@@ -71,6 +69,8 @@ class KubeScheduler implements Scheduler {
   readonly #metrics: SchedulerMetrics
   readonly #reports: AttemptReports
   readonly #bindings: BindingCycle
+  readonly #decisions: Decisions
+  readonly #extenders: Extenders | undefined
   readonly #roomMaker: RoomMaker
   readonly #turns: Turns
   readonly #waiters = new SequenceWaiters()
@@ -78,7 +78,6 @@ class KubeScheduler implements Scheduler {
   readonly #firstSync = Promise.withResolvers<void>()
 
   #view: ClusterView
-  #decisions = 0
   #flushTimer: Disposable | undefined
   #following: Promise<void> | undefined
 
@@ -86,9 +85,11 @@ class KubeScheduler implements Scheduler {
     this.#deps = deps
     this.#logger = deps.log.child({ component: this.name })
     this.#profiles = createProfiles(deps.profiles ?? [defaultConfiguration])
+    const { extenders } = this.#profiles.first.configuration
+    this.#extenders = extenders && createExtenders(extenders, deps.clock)
     this.#metrics = createSchedulerMetrics(deps.metrics ?? createMetricsRegistry())
     this.#run = deps.ids.uuid()
-    this.#turns = createTurns(deps.clock, () => this.#pump())
+    this.#turns = createTurns(deps.clock, () => this.#decisions.pump())
     this.#view = this.#newView()
     const { client, clock, ids } = deps
     this.#reports = createAttemptReports({
@@ -108,10 +109,16 @@ class KubeScheduler implements Scheduler {
       ids,
       owns: (uid) => this.#owns(uid),
       isShared: deps.shares !== undefined,
-      nextNumber: () => this.#decisions + 1,
+      nextNumber: () => this.#decisions.next,
       epoch: this.#run,
     })
     this.#roomMaker = new RoomMaker({ ...shared, waitForSequence: (sequence, signal) => this.waitForSequence(sequence, signal) })
+    this.#decisions = new Decisions({
+      ...shared,
+      ...{ profiles: this.#profiles, run: this.#run, turns: this.#turns, configurations: createConfigurationRecords(shared) },
+      extenders: this.#extenders,
+      ...{ bindings: this.#bindings, roomMaker: this.#roomMaker, owns: (uid) => this.#owns(uid) },
+    })
   }
 
   async start(): Promise<void> {
@@ -131,6 +138,7 @@ class KubeScheduler implements Scheduler {
     this.#flushTimer?.[Symbol.dispose]()
     this.#turns.stop()
     this.#reports.clear()
+    this.#extenders?.close()
     await this.#bindings.idle(stopTimeoutMs)
   }
 
@@ -173,8 +181,9 @@ class KubeScheduler implements Scheduler {
     await this.#waiters.wait(sequence, waiting)
   }
 
+  /** Pods of one group are one replica's. */
   #owns(uid: string): boolean {
-    return this.#deps.shares?.owns(uid) ?? true
+    return this.#deps.shares?.owns(this.#view.groups.groupOf(uid) ?? uid) ?? true
   }
 
   // ── From the feed ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,69 +244,5 @@ class KubeScheduler implements Scheduler {
     this.#bindings.resume()
     this.#firstSync.resolve()
     this.#logger.info({ sequence, nodes: view.snapshot.nodeCount, ...view.queue.depths() }, 'scheduler synced')
-  }
-
-  // ── Deciding ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #pump(): void {
-    const view = this.#view
-    if (this.#stopping.signal.aborted || !view.synced || this.#roomMaker.isNominating) return
-    for (let count = 0; count < decisionsPerTurnMax; count++) {
-      // The next binding that ends will ask again.
-      if (this.#bindings.isFull) return
-      const queued = view.queue.pop()
-      if (queued === undefined) {
-        const atMs = view.queue.nextReadyMs()
-        if (atMs !== undefined) this.#turns.requestAt(atMs)
-        return
-      }
-      if (this.#owns(queued.pod.uid)) this.#attempt(queued)
-      else view.giveAway(queued.pod.uid)
-      // What is decided next has to see the nomination.
-      if (this.#roomMaker.isNominating) return
-    }
-    this.#turns.request()
-  }
-
-  #attempt(queued: QueuedPod): void {
-    const { pod } = queued
-    const object = this.#view.waiting.get(pod.uid)!
-    const decision = this.#view.decide(pod)
-    const context = this.#decisionContext(pod, ++this.#decisions)
-    if (decision.failure) {
-      this.#giveUp(pod, object, decision, context)
-      return
-    }
-    const record = decisionRecord(context, decision)
-    this.#bindings.begin({ queued, object, node: decision.node!, number: context.number, record })
-  }
-
-  #decisionContext({ schedulerName }: PodInfo, number: number): DecisionContext {
-    const { hash, configuration } = this.#profiles.of(schedulerName)!
-    const { assumedCount: count, assumedDigest: digest } = this.#view.snapshot
-    return {
-      scheduler: schedulerName,
-      run: this.#run,
-      number,
-      configuration: hash,
-      seed: configuration.seed,
-      ties: tieRule,
-      assumed: { count, openFrom: this.#bindings.openFrom(number), digest },
-    }
-  }
-
-  #giveUp(pod: PodInfo, object: Pod, decision: Decision, context: DecisionContext): void {
-    const { queue, sequence, reported } = this.#view
-    const failure = decision.failure!
-    queue.fail(pod.uid, failure.plugins)
-    const record = { basis: sequence, ...decisionRecord(context, decision) }
-    if (failure.preemption === undefined) {
-      this.#reports.unschedulable(pod, object, failure, record, reported)
-      return
-    }
-    const preemptor = { pod, object, message: failure.message, basis: sequence, preemption: failure.preemption }
-    reported.set(pod.uid, failure.message)
-    this.#reports.preempting(preemptor, record)
-    this.#roomMaker.make(preemptor)
   }
 }

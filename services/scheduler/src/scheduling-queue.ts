@@ -2,64 +2,13 @@
 // (ready, in order), *backoff* (failed a moment ago), *unschedulable* (fits nowhere until something happens) and *gated*
 // (may not be scheduled yet). Time is an argument of the clock given; nothing here waits.
 import type { Profile } from '@shiplog/scheduling/framework/configuration'
-import type { ClusterEvent, QueueOrder } from '@shiplog/scheduling/framework/framework'
-import type { Profiles } from '@shiplog/scheduling/framework/profiles'
+import type { ClusterEvent } from '@shiplog/scheduling/framework/framework'
 import type { PodInfo, PodShape } from '@shiplog/scheduling/snapshot/pod-info'
 import { Heap } from './heap.ts'
-
-/** Where a pod of the queue is; `scheduling` while it is decided or being bound. */
-export type Place = 'active' | 'backoff' | 'unschedulable' | 'gated' | 'scheduling'
-
-/** A pod that waits for its node. */
-export interface QueuedPod extends QueueOrder {
-  readonly pod: PodInfo
-  readonly place: Place
-  /** Attempts so far. */
-  readonly attempts: number
-}
-
-export interface QueueDepths {
-  readonly active: number
-  readonly backoff: number
-  readonly unschedulable: number
-  readonly gated: number
-}
-
-export interface SchedulingQueue {
-  /** Takes in a pod that waits for its node, or what became of one that is here already. */
-  set(pod: PodInfo): void
-  delete(uid: string): void
-  get(uid: string): QueuedPod | undefined
-  /** The next pod to decide, which then is `scheduling` until `fail`, `retry` or `delete`. */
-  pop(): QueuedPod | undefined
-  /** Marks a pod as `scheduling` that is being bound already (its decision is older than this queue). */
-  take(uid: string): void
-  /** The pod fits nowhere; these plugins rejected nodes. */
-  fail(uid: string, plugins: readonly string[]): void
-  /** Something else went wrong (a refused binding): the pod is tried again after its back-off. */
-  retry(uid: string): void
-  /** The decision came to nothing through no fault of the pod's: it is tried again at once, as if it had not been. */
-  again(uid: string): void
-  /** Brings back a pod that fits nowhere: what was to help it did not come about. */
-  activate(uid: string): void
-  /** Brings back the pods that the event may help. */
-  wake(event: ClusterEvent): void
-  /** Brings back pods that have fitted nowhere for long, in case a hint was wrong. */
-  flush(): void
-  /** When the next pod becomes ready by itself: undefined when none is waiting for a time. */
-  nextReadyMs(): number | undefined
-  depths(): QueueDepths
-}
+import type { Place, QueuedPod, SchedulingQueue, SchedulingQueueOptions } from './queued-pods.ts'
 
 /** After so long without any helpful event an unschedulable pod is tried all the same. */
 export const unschedulableFlushMs = 5 * 60_000
-
-export interface SchedulingQueueOptions {
-  readonly profiles: Profiles
-  readonly nowMs: () => number
-  /** Told of every entry into active, backoff, unschedulable or gated, and why: upstream's event labels. */
-  readonly onIncoming?: (place: Place, event: string) => void
-}
 
 interface Item extends QueuedPod {
   pod: PodInfo
@@ -143,7 +92,7 @@ export function createSchedulingQueue(options: SchedulingQueueOptions): Scheduli
   const profileOf = (pod: PodInfo): Profile => profiles.of(pod.schedulerName) ?? profiles.first
 
   const isGated = (pod: PodInfo): boolean =>
-    profileOf(pod).plugins.some((plugin) => plugin.preEnqueue?.(pod) !== undefined)
+    profileOf(pod).plugins.some((plugin) => plugin.preEnqueue?.(pod) !== undefined) || options.heldBack?.(pod) !== undefined
 
   const ready = (item: Item, event: string): void => move(item, item.readyAtMs <= nowMs() ? 'active' : 'backoff', event)
 
@@ -220,6 +169,33 @@ export function createSchedulingQueue(options: SchedulingQueueOptions): Scheduli
       item.attempts++
       move(item, 'scheduling', 'Pop')
       return item
+    },
+
+    popTogether(uids) {
+      const ready = [...uids].flatMap((uid) => {
+        const item = items.get(uid)
+        return item === undefined || item.place === 'scheduling' || isGated(item.pod) ? [] : item
+      })
+      for (const item of ready) {
+        item.attempts++
+        move(item, 'scheduling', 'Pop')
+      }
+      return ready.sort((a, b) => order(a, b) || a.arrival - b.arrival)
+    },
+
+    reconsider(uids) {
+      for (const uid of uids) {
+        const item = items.get(uid)
+        if (item === undefined || item.place === 'scheduling') continue
+        if (isGated(item.pod)) {
+          if (item.place !== 'gated') move(item, 'gated', 'PodUpdate')
+        } else if (item.place === 'gated' || item.place === 'unschedulable') ready(item, 'PodAdd')
+      }
+    },
+
+    hold(uid) {
+      const item = items.get(uid)
+      if (item?.place === 'scheduling') move(item, 'gated', 'PodUpdate')
     },
 
     take(uid) {

@@ -6,11 +6,12 @@ import { runSeveralSchedulers } from './testing/several-schedulers.ts'
 
 const bindsWanted = 600
 
-test('three schedulers on little room, killed and delayed, never overcommit a node, bind twice, or put together what must be apart', async () => {
-  const { binds, kills, overtaken, violations } = await runSeveralSchedulers(7, bindsWanted)
+test('three schedulers on little room, killed and delayed, never overcommit a node, bind twice, put together what must be apart, or bind a part of a gang', async () => {
+  const { binds, kills, gangs, overtaken, violations } = await runSeveralSchedulers(5, bindsWanted)
   expect(violations).toEqual([])
   expect(binds).toBeGreaterThanOrEqual(bindsWanted)
   expect(kills).toBeGreaterThan(0)
+  expect(gangs).toBeGreaterThan(3)
   expect(overtaken).toBeGreaterThan(0)
 }, 60_000)
 
@@ -26,5 +27,7 @@ test('the checker notices what it is there for', () => {
   see('pods', testPod('q', { requests: { cpu: '200m' }, spec: { nodeName: 'm' } }))
   see('pods', testPod('r', { requests: {}, metadata: { labels: { app: 'a' } }, spec: { nodeName: 'm' } }))
   see('pods', testPod('s', { requests: {}, spec: { nodeName: 'm', ...apart } }))
-  expect(checker.violations).toEqual(['n holds 1100m of 1', 'q was on n, and is on m', 's on m beside r on m'])
+  see('pods', testPod('g', { requests: {}, spec: { nodeName: 'm', schedulingGroup: { podGroupName: 'gang' } } }))
+  checker.checkGangs(2)
+  expect(checker.violations).toEqual(['n holds 1100m of 1', 'q was on n, and is on m', 's on m beside r on m', '1 of gang are bound'])
 })

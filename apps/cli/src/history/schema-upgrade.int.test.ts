@@ -143,7 +143,7 @@ describe('a pod of the first schema version is read as one of the second', () =>
     expect(report.attempts).toBeGreaterThan(0)
     const at = await cluster.log.events.lastSequence()
     const profiles = createProfiles([defaultConfiguration])
-    const explained = await explainPod(source, { namespace: 'default', name: 'aged' }, at, profiles)
+    const explained = await explainPod(source, { namespace: 'default', name: 'aged' }, at, { profiles })
     expect(explained).toMatchObject({ node: 'node-1', asRecorded: true })
     expect(explained.required).toEqual({ nodeSelector: { 'kubernetes.io/hostname': 'node-1' } })
   })

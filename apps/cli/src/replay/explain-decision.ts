@@ -1,8 +1,6 @@
 // `shiplog explain pod/NAME`: why the pod went where it went, or why it waits, computed again from the log at the basis
 // of its last decision: every node, every plugin, every score; and for what waits, what is missing and how much.
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
-import { defaultConfiguration } from '@shiplog/scheduling/framework/configuration'
-import { createProfiles } from '@shiplog/scheduling/framework/profiles'
 import { type ExplainedDecision, explainPod } from '@shiplog/scheduling/replay/explain-decision'
 import { say, warnOfDamage } from '../history/history-records.ts'
 import { type SourceOptions, withHistory } from '../history/history-source.ts'
@@ -22,10 +20,10 @@ export async function explainDecision(text: string, options: ExplainOptions): Pr
   const target = targetOf(builtInCatalogue(), text, options.namespace)
   if (target.resource.resource !== 'pods' || target.name === undefined)
     throw new Error('decisions about pods and the traffic of Services can be explained: pod/NAME or service/NAME, please')
-  const profiles = options.config === undefined ? createProfiles([defaultConfiguration]) : profilesFromFile(options.config)
+  const profiles = options.config === undefined ? undefined : profilesFromFile(options.config)
   const explained = await withHistory(options, async (source) => {
     const at = options.at === undefined ? (await source.ends()).newest : await sequenceOf(source, options.at)
-    return await explainPod(source, { namespace: target.namespace, name: target.name! }, at, profiles)
+    return await explainPod(source, { namespace: target.namespace, name: target.name! }, at, { profiles })
   })
   warnOfDamage(explained.damages)
   if (options.output === 'json') say(JSON.stringify(explained))

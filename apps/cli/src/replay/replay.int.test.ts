@@ -17,14 +17,18 @@ import { type HistorySource, logSource } from '../history/history-source.ts'
 import { parseConfigurationFile } from '@shiplog/scheduling/framework/configuration-file'
 import { createProfiles } from '@shiplog/scheduling/framework/profiles'
 import { replayAll } from './replay.ts'
-import { readAttempts } from '@shiplog/scheduling/replay/recorded-attempts'
+import { readAttempts } from '@shiplog/scheduling/replay/attempt-log'
 
 const attemptsWanted = 2_000
 const nodesMade = 30
 const podsPerWave = 120
 
-const start = (dataDir: string, log: 'embedded' | 'jetstream'): Promise<RunningCluster> =>
+/** The configuration of the scheduler's second life. */
+const changed = parseConfigurationFile('plugins: [{name: NodeResourcesBalancedAllocation, weight: 7}]').profiles
+
+const start = (dataDir: string, log: 'embedded' | 'jetstream', schedulerProfiles = [defaultConfiguration] as typeof changed): Promise<RunningCluster> =>
   startCluster({
+    schedulerProfiles,
     dataDir,
     port: 0,
     log,
@@ -198,9 +202,9 @@ describe.each(['embedded', 'jetstream'] as const)('a replay of the log %s', (log
     directory = mkdtempSync(join(tmpdir(), 'shiplog-replay-'))
     cluster = await start(join(directory, 'data'), log)
     await workload(cluster, 0, 11)
-    // Another life of the scheduler, which numbers its decisions anew.
+    // Another life of the scheduler, which numbers its decisions anew, and is configured otherwise.
     await cluster.stop()
-    cluster = await start(join(directory, 'data'), log)
+    cluster = await start(join(directory, 'data'), log, changed)
     await workload(cluster, 11, 18)
     source = logSource(cluster.log.events, () => Promise.resolve())
   }, 180_000)
@@ -221,6 +225,7 @@ describe.each(['embedded', 'jetstream'] as const)('a replay of the log %s', (log
     expect(report.attempts).toBeGreaterThanOrEqual(attemptsWanted)
     expect(report.failures).toBeGreaterThan(50)
     const { attempts } = await readAttempts(source)
+    expect(new Set(attempts.map(({ input }) => input.configuration)).size).toBe(2)
     expect(attempts.filter(({ recorded }) => recorded.preemption).length).toBeGreaterThan(5)
   }, 60_000)
 
@@ -247,8 +252,12 @@ describe.each(['embedded', 'jetstream'] as const)('a replay of the log %s', (log
   }, 60_000)
 
   test('another configuration lists exactly the decisions that differ', async () => {
-    const nothingNew = createProfiles(parseConfigurationFile(JSON.stringify(defaultConfiguration)).profiles)
-    expect(await replayAll(source, nothingNew)).toMatchObject({ different: [], sameChoice: 0, unknown: [] })
+    // What the second life weighed otherwise, and nothing of the first.
+    const flipped = await replayAll(source, createProfiles(parseConfigurationFile(JSON.stringify(defaultConfiguration)).profiles))
+    const [profile] = createProfiles([defaultConfiguration]).all
+    expect(flipped.unknown).toEqual([])
+    expect(flipped.different.length).toBeGreaterThan(0)
+    for (const { attempt } of flipped.different) expect(attempt.input.configuration).not.toBe(profile!.hash)
 
     const packing = createProfiles(parseConfigurationFile('plugins: [{name: NodeResourcesBalancedAllocation, weight: 40}]').profiles)
     const report = await replayAll(source, packing)
@@ -259,7 +268,7 @@ describe.each(['embedded', 'jetstream'] as const)('a replay of the log %s', (log
     // The plain explanation of the same pod at the same place agrees with the list.
     const [first] = report.different
     const [namespace, name] = first!.attempt.input.pod.split('/') as [string, string]
-    const explained = await explainPod(source, { namespace, name }, first!.attempt.sequence, packing)
+    const explained = await explainPod(source, { namespace, name }, first!.attempt.sequence, { profiles: packing })
     expect(explained.node).toBe(first!.recomputed.node)
     expect(explained.asRecorded).toBe(false)
   }, 60_000)

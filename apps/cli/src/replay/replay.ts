@@ -1,21 +1,15 @@
 // `shiplog replay`: computes every recorded attempt to schedule again and tells how many come out as recorded; with
 // another configuration, which decisions would have been different.
 import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
-import { createProfile, defaultConfiguration, type Profile } from '@shiplog/scheduling/framework/configuration'
+import type { Profile } from '@shiplog/scheduling/framework/configuration'
 import type { Profiles } from '@shiplog/scheduling/framework/profiles'
 import { schedule } from '@shiplog/scheduling/framework/schedule'
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
 import { damageJson, damageLine, say, warnOfDamage } from '../history/history-records.ts'
 import { type HistorySource, type SourceOptions, withHistory } from '../history/history-source.ts'
-import {
-  type Attempt,
-  type AttemptInput,
-  type AttemptResult,
-  type AttemptState,
-  readAttempts,
-  resultOf,
-  walkAttempts,
-} from '@shiplog/scheduling/replay/recorded-attempts'
+import { type Attempt, type AttemptInput, type AttemptResult, readAttempts, resultOf } from '@shiplog/scheduling/replay/attempt-log'
+import { type AttemptState, walkAttempts } from '@shiplog/scheduling/replay/recorded-attempts'
+import { profileFor, recordedProfiles } from '@shiplog/scheduling/replay/recorded-profiles'
 import { profilesFromFile } from './replay-configuration.ts'
 
 export interface ReplayOptions extends SourceOptions {
@@ -63,22 +57,22 @@ export async function replay(options: ReplayOptions): Promise<number> {
 
 /** Recomputes everything; without profiles each attempt under the configuration that it was made with. */
 export async function replayAll(source: HistorySource, others?: Profiles): Promise<ReplayReport> {
-  const own = createProfile(defaultConfiguration)
   const log = await readAttempts(source)
+  const recorded = recordedProfiles(log)
   const damages = log.damages
   const different: Difference[] = []
   const unknown: { attempt: Attempt; why: string }[] = []
   let identical = 0
   let sameChoice = 0
   await walkAttempts(source, log, (attempt, state) => {
-    const recordedWith = attempt.input.configuration
     // A scheduler whose name the file does not know is tried under its first profile.
     const other = others && (others.of(attempt.input.scheduler) ?? others.first)
+    const own = other ?? recorded.of(attempt.input)
+    const profile = 'unknown' in own ? own : profileFor(attempt.input, own)
     if ('unknown' in state) unknown.push({ attempt, why: state.unknown })
-    else if (!other && recordedWith !== own.hash)
-      unknown.push({ attempt, why: `it was made with another configuration, ${recordedWith}` })
+    else if ('unknown' in profile) unknown.push({ attempt, why: profile.unknown })
     else {
-      const recomputed = recompute(attempt.input, state, other ?? own)
+      const recomputed = recompute(attempt.input, state, profile)
       if (same(recomputed, attempt.recorded)) identical++
       else if (other && recomputed.node === attempt.recorded.node) sameChoice++
       else different.push({ attempt, recomputed })

@@ -37,6 +37,7 @@ const printers: ReadonlyMap<string, Printer> = new Map([
   ['jobs.batch', workload.jobPrinter],
   ['cronjobs.batch', workload.cronJobPrinter],
   ['poddisruptionbudgets.policy', workload.podDisruptionBudgetPrinter],
+  ['podgroups.scheduling.k8s.io', workload.podGroupPrinter],
   ['priorityclasses.scheduling.k8s.io', workload.priorityClassPrinter],
   ['runtimeclasses.node.k8s.io', workload.runtimeClassPrinter],
   ['scales.autoscaling', workload.scalePrinter],

@@ -266,3 +266,29 @@ export const runtimeClassPrinter = printer(
   [nameColumn, column('Handler', 'The configuration of the container runtime that is used.'), ageColumn],
   (object, nowMs) => [object.metadata.name, object['handler'] ?? '', age(object, nowMs)],
 )
+
+export const podGroupPrinter = printer(
+  [
+    nameColumn,
+    column('Policy', 'How the pods of the group are scheduled.'),
+    column('Workload', 'Name of the referenced Workload object'),
+    column('Status', 'Status of the PodGroup'),
+    ageColumn,
+  ],
+  (object, nowMs) => [
+    object.metadata.name,
+    object['spec']?.schedulingPolicy?.gang ? 'Gang' : 'Basic',
+    String(object['spec']?.podGroupTemplateRef?.workload?.workloadName ?? '<none>'),
+    podGroupStatus(object),
+    age(object, nowMs),
+  ],
+)
+
+function podGroupStatus(object: KubeObject): string {
+  const conditions: readonly { type: string; status: string; reason?: string }[] = object['status']?.conditions ?? []
+  const disrupted = conditions.findLast(({ type }) => type === 'DisruptionTarget')
+  if (disrupted) return disrupted.reason ?? ''
+  const scheduled = conditions.findLast(({ type }) => type === 'PodGroupScheduled')
+  if (scheduled === undefined) return 'Pending'
+  return scheduled.status === 'True' ? 'Scheduled' : 'Unschedulable'
+}

@@ -66,9 +66,9 @@ export const features: readonly Feature[] = [
   {
     id: 'scheduler-plugins',
     state: 'by design',
-    docs: "the scheduler's plugins DynamicResources and GangScheduling, and extenders",
+    docs: "the scheduler's plugin DynamicResources, and extenders that bind or preempt",
     sentence:
-      'the other default plugins of kube-scheduler decide: resource claims and pod groups do not count; a configuration with extenders is refused',
+      'the other default plugins of kube-scheduler decide: resource claims do not count; a configuration with extenders that bind or preempt is refused',
   },
   {
     id: 'pod-resource-claims',

@@ -136,8 +136,6 @@ export const setPodSpecDefaults = (spec: Decoded<PodSpec>): void => {
   fillText(spec, 'schedulerName', 'default-scheduler')
   fill(spec, 'terminationGracePeriodSeconds', defaultTerminationGracePeriodSeconds)
   section(spec, 'securityContext')
-  // Behind a gate of upstream's that is off (GenericWorkload), and dropped.
-  delete spec.schedulingGroup
   dropZero(spec, 'hostNetwork', 'hostPID', 'hostIPC', 'nodeName', 'hostname', 'subdomain', 'priorityClassName')
   // The deprecated name of the same field is served beside it.
   const account = spec.serviceAccountName || spec.serviceAccount

@@ -25,7 +25,7 @@ import { containersOf } from './containers.ts'
 import { addName, validateContainerCommon, validateContainers, validateInitContainers } from './container-validation.ts'
 import { validatePodAnnotations, validateSeccompMatch } from './pod-annotation-validation.ts'
 import { validatePodCombinations } from './pod-cross-validation.ts'
-import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling-validation.ts'
+import { validateAffinity, validateSchedulingGroup, validateTolerations, validateTopologySpread } from './scheduling-validation.ts'
 import { validatePodResources } from './pod-resources.ts'
 import { validateResources } from './resource-validation.ts'
 import { validateSecurityCommon } from './security-context-validation.ts'
@@ -216,6 +216,7 @@ export const validatePodSpec = (spec: Decoded<PodSpec>, field: string, podName?:
     )
   })
   causes.push(...validateGates(spec.schedulingGates, `${field}.schedulingGates`))
+  causes.push(...validateSchedulingGroup(spec.schedulingGroup, `${field}.schedulingGroup`))
   if (spec.topologySpreadConstraints)
     causes.push(...validateTopologySpread(spec.topologySpreadConstraints, `${field}.topologySpreadConstraints`))
   for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'] as const)

@@ -7,6 +7,7 @@ import type {
   NodeSelectorTerm,
   PodAffinity,
   PodAffinityTerm,
+  PodSchedulingGroup,
   Toleration,
   TopologySpreadConstraint,
 } from '@shiplog/api/generated/types/core-v1'
@@ -14,7 +15,7 @@ import { validateLabelSelector } from '@shiplog/api/selectors'
 import type { StatusCause } from '@shiplog/api/status'
 import type { Decoded } from '@shiplog/api/decoded'
 import { byRule, items } from '../fields.ts'
-import { dns1123Label, labelValue, qualifiedName } from '../names.ts'
+import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../names.ts'
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
@@ -257,4 +258,13 @@ export const validateTopologySpread = (
     causes.push(...validateLabelSelector(constraint.labelSelector, `${at}.labelSelector`))
   })
   return causes
+}
+
+/** A reference to a PodGroup of the pod's namespace, which need not be there yet. */
+export function validateSchedulingGroup(group: Decoded<PodSchedulingGroup> | undefined, field: string): StatusCause[] {
+  if (!group) return []
+  const { podGroupName } = group
+  const at = `${field}.podGroupName`
+  if (podGroupName === undefined) return [invalidValue(at, null, 'must specify one of: `podGroupName`')]
+  return byRule(dns1123Subdomain, podGroupName, at)
 }

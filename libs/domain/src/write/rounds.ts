@@ -60,7 +60,7 @@ function fits({ round, claim }: Once, basis: number, recent: readonly GuardRecor
   return Object.keys(claim.take).every((name) => (taken[name] ?? 0) <= (claim.room[name] ?? 0))
 }
 
-/** A request's matters one by one, in the order in which their turns are taken. */
+/** A request's matters one by one. */
 export const mattersOf = ({ also = [], ...once }: Once): readonly Once[] => [
   once,
   ...also.map((matter) => ({ matter, round: once.round })),

@@ -163,6 +163,7 @@ describe('metadata sent through /status', () => {
     'apiservices.apiregistration.k8s.io': 'annotations finalizers labels ownerReferences',
     'deployments.apps': 'labels',
     'flowschemas.flowcontrol.apiserver.k8s.io': 'annotations finalizers labels ownerReferences',
+    'podgroups.scheduling.k8s.io': 'annotations finalizers labels ownerReferences',
     pods: 'ownerReferences',
     'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': 'annotations finalizers labels ownerReferences',
     'resourceclaims.resource.k8s.io': 'annotations finalizers labels ownerReferences',

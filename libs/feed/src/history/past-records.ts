@@ -3,7 +3,7 @@ import { parseObject } from '@shiplog/api/codec'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { EventLog, LogRecord, ReadOptions } from '@shiplog/events/event-log'
 import { type Damage, isDamage, type LogInspection, withDamage } from '@shiplog/events/integrity/log-inspection'
-import { decodeToken, type ObjectAddress, parseObjectSubject } from '@shiplog/events/subjects'
+import { decodeToken, encodeToken, type ObjectAddress, parseObjectSubject } from '@shiplog/events/subjects'
 import { attemptOf, type DamagedRecord, type DecodedRecord, isObjectRecord, type RecordCodec } from '../record-codec.ts'
 
 /** A record of the past, or the damage that stands in its place. */
@@ -40,10 +40,14 @@ export async function* inspected(
 /** The damage that stands where a record should. */
 export const isDamaged = (one: PastRecord): one is DamagedRecord => one.kind === 'damaged'
 
+/** In the place of a namespace: the record says what a scheduler's configuration is, and no pod is meant. */
+export const configurationToken = encodeToken('_')
+
 /** The object that a record is about; attempts to schedule are about their pod. */
 export function addressOf(subject: string): ObjectAddress | undefined {
   if (!subject.startsWith('dec.')) return parseObjectSubject(subject)
   const [, , namespace, name] = subject.split('.')
+  if (namespace === configurationToken) return { group: '', resource: 'schedulerconfigurations', namespace: '', name: name ?? '' }
   return { group: '', resource: 'pods', namespace: decodeToken(namespace ?? ''), name: decodeToken(name ?? '') }
 }
 

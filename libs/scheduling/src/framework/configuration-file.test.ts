@@ -83,7 +83,14 @@ profiles:
   })
 
   test.each([
-    ['extenders: [{urlPrefix: "http://x"}]', 'extenders are not supported'],
+    ['extenders: [{urlPrefix: "http://x", bindVerb: bind}]', 'extenders[0].bindVerb: extenders that bind or preempt are not supported'],
+    ['extenders: [{urlPrefix: "http://x", prioritizeVerb: p}]', 'extenders[0].weight: must have a positive weight'],
+    ['extenders: [{urlPrefix: "ftp://x"}]', 'is no http URL'],
+    ['extenders: [{urlPrefix: "http://x", httpTimeout: soon}]', 'soon is no duration'],
+    [
+      'extenders: [{urlPrefix: "http://x", managedResources: [{name: a/b}]}, {urlPrefix: "http://y", managedResources: [{name: a/b}]}]',
+      'extenders[1].managedResources: a/b: duplicate extender managed resource name',
+    ],
     ['profiles: [{plugins: {fliter: {}}}]', 'plugins.fliter is no extension point'],
     ['profiles: [{pluginConfig: [{name: Nobody}]}]', 'plugin "Nobody" is not known'],
     ['podInitialBackoffSeconds: 0', 'must be greater than 0'],

@@ -1,6 +1,7 @@
 // A scheduler's configuration from a file: upstream's KubeSchedulerConfiguration with its profiles, or our own form with only
 // what is to be different from the default one.
 import { decodeYaml } from '@shiplog/api/decode/decode-yaml'
+import { readExtenders, type UpstreamExtender } from './extender-file.ts'
 import {
   defaultConfiguration,
   type ExtensionPoint,
@@ -36,7 +37,7 @@ interface UpstreamConfiguration {
   readonly apiVersion?: string
   readonly kind: string
   readonly profiles?: readonly UpstreamProfile[]
-  readonly extenders?: readonly unknown[]
+  readonly extenders?: readonly UpstreamExtender[] | null
   readonly parallelism?: number
   readonly percentageOfNodesToScore?: number
   readonly podInitialBackoffSeconds?: number
@@ -75,17 +76,29 @@ function withChoices(present: readonly PluginChoice[], given: readonly PluginCho
 function fromUpstream(value: UpstreamConfiguration): ConfigurationFile {
   if (value.apiVersion !== undefined && value.apiVersion !== apiVersion)
     throw new Error(`apiVersion ${value.apiVersion} is not known; there is ${apiVersion}`)
-  if (value.extenders?.length) throw new Error('extenders are not supported')
+  const { extenders, ignoredResources } = readExtenders(value.extenders ?? [])
   const { podInitialBackoffSeconds, podMaxBackoffSeconds } = { ...defaultConfiguration, ...value }
   if (!(podInitialBackoffSeconds > 0)) throw new Error('podInitialBackoffSeconds: must be greater than 0')
   if (podMaxBackoffSeconds < podInitialBackoffSeconds)
     throw new Error('podMaxBackoffSeconds: must be greater than or equal to PodInitialBackoffSeconds')
   const profiles = (value.profiles?.length ? value.profiles : [{}]).map((profile) => ({
-    ...profileOf(profile),
+    ...withIgnored(profileOf(profile), ignoredResources),
     podInitialBackoffSeconds,
     podMaxBackoffSeconds,
+    ...(extenders.length > 0 ? { extenders } : {}),
   }))
   return { profiles, notices: noticesOf(value) }
+}
+
+/** What an extender answers for, the scheduler does not look at. */
+function withIgnored(configuration: SchedulerConfiguration, names: readonly string[]): SchedulerConfiguration {
+  if (names.length === 0) return configuration
+  const plugins = configuration.plugins.map((choice) => {
+    if (choice.name !== 'NodeResourcesFit') return choice
+    const { ignoredResources = [] } = (choice.args ?? {}) as { readonly ignoredResources?: readonly string[] }
+    return { ...choice, args: { ...choice.args, ignoredResources: [...ignoredResources, ...names] } }
+  })
+  return { ...configuration, plugins }
 }
 
 function noticesOf({ parallelism, percentageOfNodesToScore, profiles = [] }: UpstreamConfiguration): string[] {
@@ -120,7 +133,7 @@ function profileOf({ schedulerName, plugins = {}, pluginConfig = [] }: UpstreamP
 const isPoint = (name: string): name is ExtensionPoint => (extensionPoints as readonly string[]).includes(name)
 
 /** Upstream's plugins that are no plugins here: what they do is done, or is not there at all. */
-const isElsewhere = (name: string): boolean => ['DefaultBinder', 'DynamicResources', 'NodeDeclaredFeatures'].includes(name)
+const isElsewhere = (name: string): boolean => ['DefaultBinder', 'DynamicResources', 'GangScheduling', 'NodeDeclaredFeatures'].includes(name)
 
 /** `multiPoint`: a plugin is there or not, at all its points. */
 function everywhere(choices: PluginChoice[], { disabled, enabled }: UpstreamPoint): PluginChoice[] {
@@ -171,12 +184,14 @@ function pluginArguments(name: string, args: Readonly<Record<string, unknown>>):
   const { apiVersion: _version, kind: _kind, ...own } = args
   switch (name) {
     case 'NodeResourcesFit': {
-      const { scoringStrategy } = own
+      const { scoringStrategy, ignoredResources, ignoredResourceGroups } = own
       const { type, resources, requestedToCapacityRatio } = (scoringStrategy ?? {}) as FitStrategy
       return {
         ...(type ? { strategy: type } : {}),
         ...(resources ? { resources } : {}),
         ...(requestedToCapacityRatio ? { shape: requestedToCapacityRatio.shape } : {}),
+        ...(ignoredResources ? { ignoredResources } : {}),
+        ...(ignoredResourceGroups ? { ignoredResourceGroups } : {}),
       }
     }
     case 'NodeResourcesBalancedAllocation':

@@ -1,5 +1,6 @@
 // Configuration of a scheduler: which plugins, with which weights and arguments. A decision records its hash, so that a
 // replay knows whether it runs the same one.
+import type { ExtenderConfiguration } from './extenders.ts'
 import type { Plugin } from './framework.ts'
 import { createDefaultPreemption, defaultPreemptionArguments } from '../plugins/default-preemption.plugin.ts'
 import { createInterPodAffinity, defaultAffinityArguments } from '../plugins/inter-pod-affinity.plugin.ts'
@@ -47,6 +48,8 @@ export interface SchedulerConfiguration {
   readonly plugins: readonly PluginChoice[]
   readonly podInitialBackoffSeconds: number
   readonly podMaxBackoffSeconds: number
+  /** In the order in which they are asked. */
+  readonly extenders?: readonly ExtenderConfiguration[]
 }
 
 /** Upstream's default profile, as far as its plugins exist here. */
@@ -199,6 +202,15 @@ export function configurationHash(configuration: SchedulerConfiguration): string
   )
   return [1, 2].map((seed) => hashText(seed, text).toString(16).padStart(8, '0')).join('')
 }
+
+/**
+ * The same with nothing left to defaults, which may be others one day: the hash is the same. Without the extenders: what they
+ * said is recorded with each decision, and how they are reached is nobody's business.
+ */
+export const withAllArguments = ({ extenders: _, ...configuration }: SchedulerConfiguration): SchedulerConfiguration => ({
+  ...configuration,
+  plugins: configuration.plugins.map((choice) => ({ ...choice, args: { ...argumentsOf(choice) } })),
+})
 
 /** The order in which arguments are written does not matter. */
 const sorted = (options: object): unknown => Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1))

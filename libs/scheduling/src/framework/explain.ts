@@ -1,8 +1,9 @@
 // A decision told in full: every verdict and every score of every node.
 import type { Profile } from './configuration.ts'
-import { normalize, prepare, rangeOf, scoreNodes, scorersOf } from './cycle.ts'
+import { normalize, prepare, rangeOf, scorersOf } from './cycle.ts'
 import { judge, type RejectedNode } from './evaluate.ts'
 import { type Decision, schedule } from './schedule.ts'
+import type { NodeInfo } from '../snapshot/node-info.ts'
 import type { PodInfo } from '../snapshot/pod-info.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type TieRule, tieRule } from './tie-break.ts'
@@ -29,20 +30,39 @@ export interface Explanation {
 }
 
 /** The same decision with every verdict and every score of every node. */
-export function explain(
+export function explain(...question: Parameters<typeof explainInSteps>): Explanation {
+  const steps = explainInSteps(...question)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+  }
+}
+
+/** Nodes that are looked at in one step: a step takes about a millisecond. */
+const nodesPerStep = 100
+
+/** As `explain`, for whoever shares a thread with others: between two steps they may have a turn, and the snapshot stays as it is. */
+export function* explainInSteps(
   pod: PodInfo,
   snapshot: Snapshot,
   profile: Profile,
   seed: number,
   ties: TieRule = tieRule,
-): Explanation {
+): Generator<undefined, Explanation> {
   const cycle = prepare(pod, snapshot, profile)
-  const verdicts = new Map([...cycle.candidates].map((node) => [node, judge(cycle, node)]))
+  const verdicts = new Map<NodeInfo, RejectedNode | undefined>()
+  for (const node of cycle.candidates) {
+    verdicts.set(node, judge(cycle, node))
+    if (verdicts.size % nodesPerStep === 0) yield
+  }
   const passed = [...verdicts.keys()].filter((node) => verdicts.get(node) === undefined)
   const scorers = passed.length === 0 ? [] : scorersOf(cycle, passed)
-  const raws = scorers.map(({ score }) => passed.map(score))
+  const raws: number[][] = []
+  for (const { score } of scorers) {
+    raws.push(passed.map(score))
+    yield
+  }
   const ranges = scorers.map(({ plugin }, which) => rangeOf(plugin, raws[which]!))
-  const totals = scoreNodes(scorers, passed)
   const place = new Map(passed.map((node, index) => [node, index]))
   const scoresOf = (index: number) =>
     scorers.map(({ plugin, weight }, which) => {
@@ -50,22 +70,24 @@ export function explain(
       const normalized = normalize(plugin, raw, ranges[which]!)
       return { plugin: plugin.name, raw, normalized, weighted: normalized * weight }
     })
-  const nodes = [...snapshot.nodes()].sort((a, b) => (a.name < b.name ? -1 : 1))
-  return {
-    decision: schedule(pod, snapshot, profile, seed, ties),
-    nodes: nodes.map((node) => {
-      const index = place.get(node)
-      return {
-        node: node.name,
-        filters: withVerdict(verdicts.get(node), [
-          ...cycle.filters.map(({ name, filter }) => ({ plugin: name, reasons: filter!(pod, node)?.reasons ?? [] })),
-          ...cycle.momentary.map(({ plugin, filter }) => ({ plugin, reasons: filter(node)?.reasons ?? [] })),
-        ]),
-        scores: index === undefined ? [] : scoresOf(index),
-        total: index === undefined ? undefined : totals[index],
-      }
-    }),
+  const decision = schedule(pod, snapshot, profile, seed, ties)
+  yield
+  const nodes: NodeExplanation[] = []
+  for (const node of [...snapshot.nodes()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const index = place.get(node)
+    const scores = index === undefined ? [] : scoresOf(index)
+    nodes.push({
+      node: node.name,
+      filters: withVerdict(verdicts.get(node), [
+        ...cycle.filters.map(({ name, filter }) => ({ plugin: name, reasons: filter!(pod, node)?.reasons ?? [] })),
+        ...cycle.momentary.map(({ plugin, filter }) => ({ plugin, reasons: filter(node)?.reasons ?? [] })),
+      ]),
+      scores,
+      total: index === undefined ? undefined : scores.reduce((sum, { weighted }) => sum + weighted, 0),
+    })
+    if (nodes.length % nodesPerStep === 0) yield
   }
+  return { decision, nodes }
 }
 
 type FilterExplanations = NodeExplanation['filters']

@@ -62,6 +62,8 @@ function makeRoom(cycle: Cycle, rejected: readonly RejectedNode[], seed: number)
     const fits = (node: RejectedNode['node'], changes: Parameters<typeof judge>[2]) =>
       judge(cycle, node, changes)?.rejection
     const result = plugin.postFilter({ pod, snapshot, seed, rejected, fits })
+    // Room for one pod of a gang helps nobody as long as the others have none.
+    if (result.preemption !== undefined && snapshot.objects.gangSize(pod.group) !== undefined) break
     return { ...result, message: result.message === undefined ? undefined : `${claims}, ${result.message}` }
   }
   return { message: undefined, preemption: undefined, clearsNomination: false }

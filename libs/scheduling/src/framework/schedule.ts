@@ -53,6 +53,14 @@ export function schedule(
   return { node: undefined, feasible: 0, evaluated, top: [], failure: explainFailure(cycle, rejected, seed) }
 }
 
+/** The nodes that pass the filters: what extenders are asked about. */
+export function feasibleNodes(pod: PodInfo, snapshot: Snapshot, profile: Profile): readonly string[] {
+  const cycle = prepare(pod, snapshot, profile)
+  const names: string[] = []
+  for (const node of cycle.candidates) if (judge(cycle, node) === undefined) names.push(node.name)
+  return names
+}
+
 /** The node where victims made room for this pod, if it does: then no other is looked at. */
 function nominatedNode(cycle: Cycle): NodeInfo | undefined {
   const { pod, snapshot, refused } = cycle

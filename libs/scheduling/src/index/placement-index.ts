@@ -47,7 +47,7 @@ export function createPlacementIndex(snapshot: Snapshot, profile: Profile, seed:
       failures.clear()
       failuresAt = at
     }
-    const known = `${pod.priority} ${pod.preemptionPolicy} ${pod.schedulerName} ${key}`
+    const known = `${pod.priority} ${pod.preemptionPolicy} ${pod.schedulerName} ${pod.group} ${key}`
     let decision = failures.get(known)
     if (decision === undefined) {
       decision = schedule(pod, snapshot, profile, seed)

@@ -15,6 +15,10 @@ export interface FitArguments {
   readonly resources: readonly ResourceWeight[]
   /** For RequestedToCapacityRatio: utilization in percent (ascending), score 0…10. */
   readonly shape?: readonly { readonly utilization: number; readonly score: number }[]
+  /** Extended resources that the filter does not look at: an extender does. */
+  readonly ignoredResources?: readonly string[]
+  /** The same by what is before the slash of their names. */
+  readonly ignoredResourceGroups?: readonly string[]
 }
 
 export const cpuAndMemory: readonly ResourceWeight[] = [
@@ -27,6 +31,10 @@ export const defaultFitArguments: FitArguments = { strategy: 'LeastAllocated', r
 /** The plugin with a scoring strategy and the resources it weighs. */
 export function createNodeResourcesFit(options: FitArguments): Plugin {
   const scoreOf = strategies[options.strategy](options)
+  const { ignoredResources = [], ignoredResourceGroups = [] } = options
+  const isIgnored = (name: string): boolean =>
+    ignoredResources.includes(name) || (name.includes('/') && ignoredResourceGroups.includes(name.slice(0, name.indexOf('/'))))
+  const filter = (pod: PodInfo, node: NodeInfo): Rejection | undefined => judge(pod, node, isIgnored)
   return {
     name: 'NodeResourcesFit',
     filter,
@@ -47,7 +55,7 @@ export function createNodeResourcesFit(options: FitArguments): Plugin {
   }
 }
 
-function filter(pod: PodInfo, node: NodeInfo): Rejection | undefined {
+function judge(pod: PodInfo, node: NodeInfo, isIgnored: (name: string) => boolean): Rejection | undefined {
   const { requests } = pod.shape
   const { allocatable } = node
   if (
@@ -60,13 +68,13 @@ function filter(pod: PodInfo, node: NodeInfo): Rejection | undefined {
   ) {
     return undefined
   }
-  return explainShortage(pod, node)
+  return explainShortage(pod, node, isIgnored)
 }
 
 const basicResources = ['cpu', 'memory', 'ephemeral-storage'] as const
 
 /** All resources that are short; nothing can be done about those of which the whole node has too little. */
-function explainShortage(pod: PodInfo, node: NodeInfo): Rejection | undefined {
+function explainShortage(pod: PodInfo, node: NodeInfo, isIgnored: (name: string) => boolean): Rejection | undefined {
   const { requests } = pod.shape
   const reasons: string[] = []
   let resolvable = true
@@ -79,7 +87,7 @@ function explainShortage(pod: PodInfo, node: NodeInfo): Rejection | undefined {
     if (wanted > offered) resolvable = false
   }
   for (const name of basicResources) check(name)
-  if (requests.scalars !== undefined) for (const name of requests.scalars.keys()) check(name)
+  if (requests.scalars !== undefined) for (const name of requests.scalars.keys()) if (!isIgnored(name)) check(name)
   return reasons.length === 0 ? undefined : { reasons, resolvable }
 }
 

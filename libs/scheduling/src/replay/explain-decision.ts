@@ -7,11 +7,13 @@ import { contentOf, isDamaged, ownerOfDamage, type PastLog } from '@shiplog/feed
 import type { DamagedRecord } from '@shiplog/feed/record-codec'
 import type { Profile } from '../framework/configuration.ts'
 import type { Profiles } from '../framework/profiles.ts'
-import { explain, type Explanation, type NodeExplanation } from '../framework/explain.ts'
+import { explainInSteps, type Explanation, type NodeExplanation } from '../framework/explain.ts'
 import type { NodeInfo } from '../snapshot/node-info.ts'
 import type { PodInfo } from '../snapshot/pod-info.ts'
 import { amountOf } from '../snapshot/resources.ts'
-import { type Attempt, createWorld, readAttempts, walkAttempts, worldFilters } from './recorded-attempts.ts'
+import { type Attempt, type AttemptLog, readAttempts } from './attempt-log.ts'
+import { createWorld, walkAttempts, worldFilters } from './recorded-attempts.ts'
+import { profileFor, type RecordedProfiles, recordedProfiles } from './recorded-profiles.ts'
 
 /** What one node lacks of one resource. */
 export interface Shortage {
@@ -38,10 +40,19 @@ export interface ExplainedDecision {
   /** Where room is made for it, and whose. */
   readonly preemption: { readonly node: string; readonly victims: readonly string[] } | undefined
   readonly nodes: readonly ExplainedNode[]
+  /** Hash of the configuration that it was computed with; see configurationHash. */
+  readonly configuration: string
   readonly weights: Readonly<Record<string, number>>
   readonly required: JsonObject | undefined
   /** Where the log is damaged among what was read: decisions may be missing there. */
   readonly damages: readonly DamagedRecord[]
+}
+
+export interface ExplainOptions {
+  /** Other profiles than those that the log shows the schedulers to have had. */
+  readonly profiles?: Profiles | undefined
+  /** Waited for between steps, so that whoever shares the thread has a turn. */
+  readonly pause?: () => Promise<void>
 }
 
 /** The last decision about the pod that the log tells of up to a sequence, or what would be decided there. */
@@ -49,7 +60,7 @@ export async function explainPod(
   source: PastLog,
   which: { readonly namespace: string; readonly name: string },
   at: number,
-  profiles: Profiles,
+  { profiles, pause = () => Promise.resolve() }: ExplainOptions = {},
 ): Promise<ExplainedDecision> {
   const key = `${which.namespace}/${which.name}`
   // Decisions that this one assumed may have been recorded after it: all are read.
@@ -58,40 +69,55 @@ export async function explainPod(
   const current = await lastVersion(source, which, at)
   if (current === undefined && attempt === undefined)
     throw new Error(`up to ${at} the log knows no pod ${which.name} in ${which.namespace}`)
-
-  if (attempt !== undefined && (await isAbout(source, attempt, current, which))) {
-    let explained: ExplainedDecision | undefined
-    let why = 'the log does not hold its state any more'
-    // Everything before it is needed: the decisions that it assumed are among them.
-    const upTo = { ...log, attempts: log.attempts.slice(0, log.attempts.indexOf(attempt) + 1) }
-    await walkAttempts(source, upTo, (one, state) => {
-      if (one !== attempt) return true
-      if ('unknown' in state) why = state.unknown
-      else {
-        const profile = profileOf(profiles, state.pod)
-        const explanation = explain(state.pod, state.snapshot, profile, attempt.input.seed, attempt.input.ties)
-        explained = describe(
-          log.damages,
-          explanation,
-          state.pod,
-          (name) => state.snapshot.node(name),
-          profile,
-          state.object,
-          attempt,
-        )
-      }
-      return false
-    })
-    if (explained === undefined) throw new Error(`the decision about ${key} cannot be computed again: ${why}`)
-    return explained
-  }
-
+  const job: ExplainJob = { source, log, recorded: recordedProfiles(log), profiles, pause }
+  if (attempt !== undefined && (await isAbout(source, attempt, current, which))) return await explainAttempt(job, attempt)
   const nodeName = current?.spec?.nodeName
   if (nodeName)
     throw new Error(`no scheduler decided about ${key}: it was created with or bound to ${nodeName} by hand`)
+  return await explainWaiting(job, key, at)
+}
+
+interface ExplainJob {
+  readonly source: PastLog
+  readonly log: AttemptLog
+  readonly recorded: RecordedProfiles
+  readonly profiles: Profiles | undefined
+  readonly pause: () => Promise<void>
+}
+
+async function explainAttempt(job: ExplainJob, attempt: Attempt): Promise<ExplainedDecision> {
+  const { source, log, recorded, profiles } = job
+  let explained: ExplainedDecision | undefined
+  let why = 'the log does not hold its state any more'
+  // Everything before it is needed: the decisions that it assumed are among them.
+  const upTo = { ...log, attempts: log.attempts.slice(0, log.attempts.indexOf(attempt) + 1) }
+  await walkAttempts(source, upTo, async (one, state) => {
+    if (one !== attempt) return true
+    const own = profiles === undefined ? recorded.of(attempt.input) : profileOf(profiles, attempt.input.scheduler)
+    const profile = 'unknown' in own ? own : profileFor(attempt.input, own)
+    if ('unknown' in state) why = state.unknown
+    else if ('unknown' in profile) why = profile.unknown
+    else {
+      const { pod, object, snapshot } = state
+      const steps = explainInSteps(pod, snapshot, profile, attempt.input.seed, attempt.input.ties)
+      const explanation = await inTurns(steps, job.pause)
+      const nodeNamed = (name: string): NodeInfo => snapshot.node(name)!
+      explained = describe({ damages: log.damages, explanation, pod, nodeNamed, profile, object, attempt })
+    }
+    return false
+  })
+  if (explained === undefined) throw new Error(`the decision about ${attempt.input.pod} cannot be computed again: ${why}`)
+  return explained
+}
+
+/** What would be decided about a pod of which no decision is recorded. */
+async function explainWaiting(job: ExplainJob, key: string, at: number): Promise<ExplainedDecision> {
+  const { source, log, recorded, profiles } = job
   const world = createWorld(source.codec, new Map())
-  for await (const records of source.read({ to: at, subjects: worldFilters }))
+  for await (const records of source.read({ to: at, subjects: worldFilters })) {
     for (const record of records) world.apply(record)
+    await job.pause()
+  }
   const [damage] = world.broken.values()
   if (damage)
     throw new Error(
@@ -99,14 +125,25 @@ export async function explainPod(
     )
   const object = world.waiting.get(key)
   if (object === undefined) throw new Error(`${key} is not waiting for a node, and no decision about it is recorded`)
-  const pod = world.snapshot.readPod(object as Pod)
-  const profile = profileOf(profiles, pod)
-  const explanation = explain(pod, world.snapshot, profile, profile.configuration.seed)
-  return describe(log.damages, explanation, pod, (name) => world.snapshot.node(name), profile, object, undefined, at)
+  const { snapshot } = world
+  const pod = snapshot.readPod(object)
+  const { schedulerName } = pod
+  const profile = profiles === undefined ? recorded.lastOf(schedulerName) : profileOf(profiles, schedulerName)
+  const explanation = await inTurns(explainInSteps(pod, snapshot, profile, profile.configuration.seed), job.pause)
+  const nodeNamed = (name: string): NodeInfo => snapshot.node(name)!
+  return describe({ damages: log.damages, explanation, pod, nodeNamed, profile, object, attempt: undefined, at })
+}
+
+async function inTurns<Result>(steps: Generator<undefined, Result>, pause: () => Promise<void>): Promise<Result> {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+    await pause()
+  }
 }
 
 /** A scheduler whose name the configuration does not know is explained by its first profile. */
-const profileOf = (profiles: Profiles, { schedulerName }: PodInfo): Profile => profiles.of(schedulerName) ?? profiles.first
+const profileOf = (profiles: Profiles, schedulerName: string): Profile => profiles.of(schedulerName) ?? profiles.first
 
 async function lastVersion(
   source: PastLog,
@@ -135,16 +172,18 @@ async function isAbout(
   return then?.metadata?.uid === current.metadata?.uid
 }
 
-function describe(
-  damages: readonly DamagedRecord[],
-  explanation: Explanation,
-  pod: PodInfo,
-  nodeNamed: (name: string) => NodeInfo | undefined,
-  profile: Profile,
-  object: Pod,
-  attempt: Attempt | undefined,
-  at = 0,
-): ExplainedDecision {
+interface Told {
+  readonly damages: readonly DamagedRecord[]
+  readonly explanation: Explanation
+  readonly pod: PodInfo
+  readonly nodeNamed: (name: string) => NodeInfo
+  readonly profile: Profile
+  readonly object: Pod
+  readonly attempt: Attempt | undefined
+  readonly at?: number
+}
+
+function describe({ damages, explanation, pod, nodeNamed, profile, object, attempt, at = 0 }: Told): ExplainedDecision {
   const { decision } = explanation
   const { nodeSelector, affinity = {}, topologySpreadConstraints } = object.spec ?? {}
   const nodeAffinity = affinity.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
@@ -167,11 +206,12 @@ function describe(
     },
     nodes: explanation.nodes.map((node) => ({
       ...node,
-      shortages: shortagesOf(pod, nodeNamed(node.node)!),
-      taints: nodeNamed(node.node)!.taints.map(
+      shortages: shortagesOf(pod, nodeNamed(node.node)),
+      taints: nodeNamed(node.node).taints.map(
         ({ key, value, effect }) => `${key}${value ? `=${value}` : ''}:${effect}`,
       ),
     })),
+    configuration: profile.hash,
     weights: Object.fromEntries(
       profile.configuration.plugins.flatMap(({ name, weight }) => (weight === undefined ? [] : [[name, weight]])),
     ),

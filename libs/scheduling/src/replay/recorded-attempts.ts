@@ -1,69 +1,17 @@
-// The recorded attempts to schedule, and the state that each of them saw, rebuilt from the log alone: nodes and pods up
-// to its basis, plus the pods that its run had decided before and the basis did not show yet (decision-record.ts of the
-// scheduler says how those are told).
+// The state that each recorded attempt to schedule saw, rebuilt from the log alone: nodes and pods up to its basis, plus the
+// pods that its run had decided before and the basis did not show yet (decision-record.ts of the scheduler says how those are
+// told).
 import type { Node, Pod } from '@shiplog/api/generated/types/core-v1'
-import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import { splitGroupResource } from '@shiplog/api/schema/schema'
-import { decodeEnvelope } from '@shiplog/events/envelope'
 import { resourceFilter } from '@shiplog/events/subjects'
-import { addressOf, contentOf, isDamaged, ownerOfDamage, type PastLog, type PastRecord } from '@shiplog/feed/history/past-records'
-import { type DamagedRecord, type DecodedRecord, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
-import type { PodInfo } from '../snapshot/pod-info.ts'
-import type { Decision } from '../framework/schedule.ts'
-import { type PreemptionRecord, preemptionRecord } from '../framework/post-filter.ts'
-import { Snapshot } from '../snapshot/snapshot.ts'
-import type { TieRule } from '../framework/tie-break.ts'
+import { contentOf, isDamaged, ownerOfDamage, type PastLog, type PastRecord } from '@shiplog/feed/history/past-records'
+import { type DamagedRecord, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
 import { clusterResources } from '../snapshot/cluster-objects.ts'
+import type { PodInfo } from '../snapshot/pod-info.ts'
+import { Snapshot } from '../snapshot/snapshot.ts'
+import { type Attempt, type AttemptInput, type AttemptLog, podFilter, type Refusal } from './attempt-log.ts'
 
-/** What a decision depended on. Nothing of its result is in here: who recomputes it cannot look. */
-export interface AttemptInput {
-  readonly scheduler: string
-  readonly run: string
-  readonly number: number
-  readonly configuration: string
-  readonly seed: number
-  /** The rule by which ties were broken. */
-  readonly ties: TieRule
-  readonly basis: number
-  readonly assumed: { readonly count: number; readonly openFrom: number; readonly digest: number }
-  /** `namespace/name`; the log up to the basis says which object that was. */
-  readonly pod: string
-}
-
-/** What came of it, in the form that is recorded. */
-export type AttemptResult = Pick<Decision, 'node' | 'feasible' | 'evaluated' | 'top'> & {
-  readonly message?: string | undefined
-  readonly rejections?: readonly unknown[] | undefined
-  readonly preemption?: PreemptionRecord | undefined
-}
-
-export interface Attempt {
-  readonly input: AttemptInput
-  /** The sequence of the record that tells of it, and its time. */
-  readonly sequence: number
-  readonly timeMs: number
-  readonly recorded: AttemptResult
-}
-
-/** A decision whose binding was refused: until then its pod was counted on its node. */
-interface Refusal {
-  readonly run: string
-  readonly number: number
-  readonly pod: string
-  readonly node: string
-  /** Decisions from this number on did not assume it any more. */
-  readonly forgottenBefore: number
-}
-
-export interface AttemptLog {
-  /** In the order in which they were made: by basis, then by number. */
-  readonly attempts: readonly Attempt[]
-  readonly refusals: ReadonlyMap<string, readonly Refusal[]>
-  /** Where attempts, pods or what nobody knows any more stood. */
-  readonly damages: readonly DamagedRecord[]
-}
-
-const podFilter = 'evt.core.pods.>'
 const nodeFilter = 'evt.core.nodes.>'
 const clusterFilters = clusterResources.map((groupResource) => {
   const { group, resource } = splitGroupResource(groupResource)
@@ -74,67 +22,6 @@ export const worldFilters = [podFilter, nodeFilter, ...clusterFilters]
 /** The resource of a record that one of these filters finds. */
 const clusterResourceOf = (subject: string): string | undefined =>
   clusterResources.find((_resource, i) => subject.startsWith(clusterFilters[i]!.slice(0, -1)))
-const decisionFilter = 'dec.>'
-
-export const resultOf = (decision: Decision): AttemptResult => ({
-  node: decision.node,
-  feasible: decision.feasible,
-  evaluated: decision.evaluated,
-  top: decision.top,
-  ...(decision.failure ? { message: decision.failure.message, rejections: decision.failure.rejections } : {}),
-  ...(decision.failure?.preemption ? { preemption: preemptionRecord(decision.failure.preemption) } : {}),
-})
-
-/** Collects what was recorded: decisions in the headers of bindings, failures and refusals in records of their own. */
-export async function readAttempts(source: PastLog): Promise<AttemptLog> {
-  const attempts: Attempt[] = []
-  const refusals = new Map<string, Refusal[]>()
-  const damages: DamagedRecord[] = []
-  for await (const records of source.read({ subjects: [podFilter, decisionFilter] })) {
-    for (const one of records) {
-      if (isDamaged(one)) {
-        damages.push(one)
-        continue
-      }
-      const { record } = one
-      const isAttempt = one.kind === 'attempt'
-      const { decision, basis } = decodeEnvelope(record.headers)
-      if (!isAttempt && decision === undefined) continue
-      const fields = isAttempt ? contentOf(source.codec, one)! : (JSON.parse(decision!) as JsonObject)
-      // Controllers decide about pods as well.
-      const { scheduler, refused, basis: seen } = fields
-      if (!isAttempt && scheduler === undefined) continue
-      const { namespace, name } = addressOf(record.subject)!
-      const pod = `${namespace}/${name}`
-      if (refused !== undefined) {
-        const refusal = { ...(fields as unknown as Refusal), pod }
-        const ofRun = refusals.get(refusal.run)
-        if (ofRun) ofRun.push(refusal)
-        else refusals.set(refusal.run, [refusal])
-        continue
-      }
-      attempts.push(attemptOf(record, fields, seen ?? basis ?? 0, pod))
-    }
-  }
-  attempts.sort((a, b) => a.input.basis - b.input.basis || a.input.number - b.input.number)
-  for (const ofRun of refusals.values()) ofRun.sort((a, b) => a.number - b.number)
-  return { attempts, refusals, damages }
-}
-
-function attemptOf(record: DecodedRecord['record'], fields: JsonObject, basis: number, pod: string): Attempt {
-  const { scheduler, run, number, configuration, seed, ties = 1, assumed } = fields
-  const { node, feasible, evaluated, top = [], message, rejections, preemption } = fields
-  return {
-    sequence: record.sequence,
-    timeMs: record.timeMs,
-    input: { scheduler, run, number, configuration, seed, ties, basis, assumed, pod },
-    recorded: {
-      ...{ node, feasible, evaluated, top },
-      ...(message === undefined ? {} : { message, rejections }),
-      ...(preemption === undefined ? {} : { preemption }),
-    },
-  }
-}
 
 /** The state that an attempt saw. */
 export interface AttemptState {
@@ -156,23 +43,25 @@ interface Flight {
 
 /**
  * Goes through the attempts in their order and hands each over with the state that it saw. The state is only valid
- * during the call. Goes on while the visitor returns true.
+ * until the visitor has answered. Goes on while it answers true.
  */
 export async function walkAttempts(
   source: PastLog,
   log: AttemptLog,
-  visit: (attempt: Attempt, state: AttemptState | Unknown) => boolean,
+  visit: (attempt: Attempt, state: AttemptState | Unknown) => boolean | Promise<boolean>,
 ): Promise<void> {
   const { attempts, refusals } = log
   const last = attempts.at(-1)
   if (last === undefined) return
   const world = createWorld(source.codec, refusals)
   let next = 0
-  const due = (before: number): boolean => {
-    for (; next < attempts.length && attempts[next]!.input.basis < before; next++) {
+  const isDue = (before: number): boolean => next < attempts.length && attempts[next]!.input.basis < before
+  /** Whether to go on. */
+  const visitDue = async (before: number): Promise<boolean> => {
+    for (; isDue(before); next++) {
       const attempt = attempts[next]!
-      const state = world.stateFor(attempt.input)
-      if (!visit(attempt, state)) return false
+      const answer = visit(attempt, world.stateFor(attempt.input))
+      if (!(typeof answer === 'boolean' ? answer : await answer)) return false
       world.decided(attempt)
     }
     return true
@@ -182,11 +71,12 @@ export async function walkAttempts(
     subjects: worldFilters,
   })) {
     for (const one of records) {
-      if (!due(isDamaged(one) ? one.sequence : one.record.sequence)) return
+      const sequence = isDamaged(one) ? one.sequence : one.record.sequence
+      if (isDue(sequence) && !(await visitDue(sequence))) return
       world.apply(one)
     }
   }
-  due(Number.POSITIVE_INFINITY)
+  await visitDue(Number.POSITIVE_INFINITY)
 }
 
 /** Nodes, pods and open decisions, as the scheduler itself keeps them. */

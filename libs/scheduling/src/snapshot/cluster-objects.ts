@@ -1,13 +1,15 @@
-// What decisions look at besides nodes and pods: volumes, namespaces, disruption budgets, and the owners of pods.
+// What decisions look at besides nodes and pods: volumes, namespaces, disruption budgets, the owners and the groups of pods.
 import type { Namespace, ReplicationController, Service } from '@shiplog/api/generated/types/core-v1'
 import type { ReplicaSet, StatefulSet } from '@shiplog/api/generated/types/apps-v1'
 import type { PodDisruptionBudget } from '@shiplog/api/generated/types/policy-v1'
+import type { PodGroup } from '@shiplog/api/generated/types/scheduling-v1alpha2'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { isVolumeResource, volumeResources, Volumes } from '../volumes/volumes.ts'
 
 const namespaces = 'namespaces'
 const budgets = 'poddisruptionbudgets.policy'
 const services = 'services'
+export const podGroups = 'podgroups.scheduling.k8s.io'
 const controllers = {
   replicationcontrollers: 'ReplicationController',
   'replicasets.apps': 'ReplicaSet',
@@ -20,6 +22,7 @@ export const clusterResources: readonly string[] = [
   namespaces,
   budgets,
   services,
+  podGroups,
   ...Object.keys(controllers),
 ]
 
@@ -31,6 +34,7 @@ export class ClusterObjects {
   readonly #budgets = new Map<string, PodDisruptionBudget>()
   /** By namespace, then name. */
   readonly #services = new Map<string, Map<string, Service>>()
+  readonly #podGroups = new Map<string, PodGroup>()
   /** `default/ReplicaSet/web`. */
   readonly #controllers = new Map<string, PodController>()
   #version = 0
@@ -53,6 +57,7 @@ export class ClusterObjects {
     if (isVolumeResource(groupResource)) this.volumes.apply(groupResource, object, deleted)
     else if (groupResource === namespaces) this.#applyNamespace(object as Namespace, deleted)
     else if (groupResource === budgets) put(this.#budgets, `${namespace}/${name}`, object as PodDisruptionBudget, deleted)
+    else if (groupResource === podGroups) put(this.#podGroups, `${namespace}/${name}`, object as PodGroup, deleted)
     else if (groupResource === services) {
       let inNamespace = this.#services.get(namespace)
       if (inNamespace === undefined) this.#services.set(namespace, (inNamespace = new Map()))
@@ -74,6 +79,16 @@ export class ClusterObjects {
 
   services(namespace: string): Iterable<Service> {
     return this.#services.get(namespace)?.values() ?? []
+  }
+
+  /** `group` as in PodInfo. */
+  podGroup(group: string): PodGroup | undefined {
+    return this.#podGroups.get(group)
+  }
+
+  /** How many pods of a group have to have a node for any to get one; undefined for pods that are placed one by one. */
+  gangSize(group: string): number | undefined {
+    return group === '' ? undefined : this.#podGroups.get(group)?.spec.schedulingPolicy.gang?.minCount
   }
 
   /** `controller` as in PodInfo. */

@@ -37,6 +37,8 @@ export interface PodInfo {
   /** spec.nodeName: '' for a pod that waits for its node. */
   readonly nodeName: string
   readonly generation: number | undefined
+  /** `namespace/name` of the PodGroup that it is scheduled with; '' when it is scheduled alone. */
+  readonly group: string
   /** Names of spec.schedulingGates. */
   readonly gates: readonly string[]
   /** The claims of its volumes. */
@@ -66,6 +68,12 @@ const noLabels: Readonly<Record<string, string>> = {}
 const controllerOf = ({ metadata }: Pod): string => {
   const owner = metadata.ownerReferences?.find(({ controller }) => controller)
   return owner === undefined ? '' : `${owner.kind}/${owner.name}`
+}
+
+/** See PodInfo.group. */
+export function groupOf({ metadata, spec }: Pod): string {
+  const name = spec.schedulingGroup?.podGroupName
+  return name ? `${metadata.namespace ?? ''}/${name}` : ''
 }
 
 /** Whether a pod that is being deleted makes room for another one (upstream: PodReasonPreemptionByScheduler). */
@@ -155,6 +163,7 @@ export function createPodReader(): PodReader {
       schedulerName: spec.schedulerName ?? 'default-scheduler',
       nodeName: spec.nodeName ?? '',
       generation: pod.metadata.generation,
+      group: groupOf(pod),
       gates: (spec.schedulingGates ?? []).map((gate) => gate.name),
       claims: claimsOf(pod),
       ...changing(pod),

@@ -1,7 +1,7 @@
 // Clusters for the oracle: small, with every feature that decisions look at, and scarce enough that pods often fit nowhere.
 import type { LabelSelector } from '@shiplog/api/generated/types/meta-v1'
 import type { Node, Pod, PodAffinityTerm, TopologySpreadConstraint } from '@shiplog/api/generated/types/core-v1'
-import type { JsonObject } from '@shiplog/api/kube-object'
+import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { seededRandom } from '@shiplog/testing/seeded-random'
 import { testNode, testPod } from './test-objects.ts'
 
@@ -129,4 +129,19 @@ export function randomPod(dice: Dice, name: string): Pod {
   })
   const [container] = pod.spec.containers!
   return { ...pod, spec: { ...pod.spec, containers: [{ ...container!, image: dice.pick(images) }] } }
+}
+
+/** Pods of one group, some of which may fit nowhere, and how many have to fit. */
+export function randomGang(dice: Dice, name: string) {
+  const pods = Array.from({ length: 2 + dice.roll(4) }, (_, index): Pod => {
+    const { metadata, spec, ...rest } = randomPod(dice, `${name}-${index}`)
+    return { ...rest, metadata: { ...metadata, namespace: 'default' }, spec: { ...spec, schedulingGroup: { podGroupName: name } } }
+  })
+  const size = 1 + dice.roll(pods.length)
+  const group: KubeObject = {
+    ...{ apiVersion: 'scheduling.k8s.io/v1alpha2', kind: 'PodGroup' },
+    metadata: { name, namespace: 'default', uid: name, creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec: { schedulingPolicy: { gang: { minCount: size } } },
+  }
+  return { group, size, pods }
 }

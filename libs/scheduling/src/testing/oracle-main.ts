@@ -1,8 +1,8 @@
 // Many generated clusters against the oracle, for the night: `node oracle-main.ts COUNT [FIRST_SEED]`.
-import { type OracleTally, runAgainstOracle } from './oracle-run.ts'
+import { newTally, runAgainstOracle } from './oracle-run.ts'
 
 const [count = '1000', first = '1'] = process.argv.slice(2)
-const tally: OracleTally = { placed: 0, failed: 0, preempted: 0, reasons: new Set() }
+const tally = newTally()
 for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
   runAgainstOracle(seed, tally, seed % 2 === 0 ? 40 : 8)
 }

@@ -6,15 +6,21 @@ import type { KubeObject } from '@shiplog/api/kube-object'
 import { createProfile, defaultConfiguration } from '../framework/configuration.ts'
 import { explain } from '../framework/explain.ts'
 import { type Decision, schedule } from '../framework/schedule.ts'
+import { decideGang } from '../gang/gang.ts'
 import { createPlacementIndex } from '../index/placement-index.ts'
 import { Snapshot } from '../snapshot/snapshot.ts'
-import { claimNames, createDice, csiDriver, type Dice, namespaceNames, randomLabels, randomNode, randomPod } from './generated-cluster.ts'
+import { claimNames, createDice, csiDriver, type Dice, namespaceNames, randomGang, randomLabels, randomNode, randomPod } from './generated-cluster.ts'
 import { consultOracle, type OracleCluster, type OracleVerdict } from './oracle.ts'
+
+export const newTally = (): OracleTally => ({ placed: 0, failed: 0, preempted: 0, gangs: 0, brokenGangs: 0, reasons: new Set() })
 
 export interface OracleTally {
   placed: number
   failed: number
   preempted: number
+  /** Gangs that were placed, and those that were not though some of their pods could have been. */
+  gangs: number
+  brokenGangs: number
   /** Reasons of failures that occurred, to see that every rule was at work. */
   readonly reasons: Set<string>
 }
@@ -72,9 +78,38 @@ class ClusterLife {
       case 4:
         this.#setNamespace(dice.pick(namespaceNames))
         return
+      case 5:
+        this.#decideGang(`g${step}`, tally)
+        return
       default:
         this.#decide(`p${step}`, tally)
     }
+  }
+
+  /** Each pod as the oracle says with those before it placed; all of them, or none. */
+  #decideGang(name: string, tally: OracleTally): void {
+    const { group, size, pods } = randomGang(this.#dice, name)
+    this.#apply('podgroups.scheduling.k8s.io', group)
+    const members = pods.map((object) => ({ object, pod: this.#snapshot.readPod(object) }))
+    const before = stateOf(this.#snapshot)
+    const placed = new Map<string, Pod>()
+    const gang = decideGang(members, { snapshot: this.#snapshot, size, placedBefore: 0 }, ({ object, pod }) => {
+      const decision = this.#index.schedule(pod)
+      const cluster = this.#cluster()
+      const verdict = consultOracle({ ...cluster, placed: [...cluster.placed, ...placed.values()] }, object)
+      this.#compare(object, decision, { ...verdict, preemption: new Map() })
+      if (decision.node !== undefined) placed.set(pod.uid, { ...object, spec: { ...object.spec, nodeName: decision.node } })
+      return decision
+    })
+    const [first] = members
+    this.#expect(first!.object, 'the snapshot afterwards', stateOf(this.#snapshot), before)
+    this.#expect(first!.object, 'whole', gang.isWhole, placed.size >= size)
+    this.#expect(first!.object, 'placed', gang.placed.map(({ member }) => member.pod.uid), [...placed.keys()])
+    if (gang.isWhole) {
+      tally.gangs++
+      for (const { member, decision } of gang.placed) this.#snapshot.assume(member.pod, decision.node)
+      for (const [uid, pod] of placed) this.#placed.set(uid, pod)
+    } else if (placed.size > 0) tally.brokenGangs++
   }
 
   #decide(name: string, tally: OracleTally): void {
@@ -265,3 +300,9 @@ const shown = ({ failure, ...decision }: Decision) => ({
   ...failure,
   preemption: failure?.preemption && [failure.preemption.node, failure.preemption.victims.map(({ uid }) => uid)],
 })
+
+function stateOf(snapshot: Snapshot): string {
+  const { assumedCount, assumedDigest, podCount } = snapshot
+  const used = [...snapshot.nodes()].map((node) => [node.name, node.pods.size, node.requested('cpu'), node.requested('memory')])
+  return JSON.stringify([assumedCount, assumedDigest, podCount, used])
+}

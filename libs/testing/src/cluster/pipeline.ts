@@ -67,6 +67,7 @@ function dispatch(target: Target): ApiResult {
   const { request, resource } = target
   const { subresource = '', verb } = request
   if (subresource === 'binding' && verb === 'create') return bind(target)
+  if (resource.resource === 'bindings' && (request.body as JsonObject)['kind'] === 'List') return bindTogether(target)
   if (subresource !== '' && !resource.subresources.some(({ name }) => name === subresource)) return refused(routeNotFound())
   if (subresource === 'scale') return scale(target)
   switch (verb) {
@@ -140,18 +141,23 @@ function update(target: Target): ApiResult {
 
 /** Turns the stored object into what it should be, and decides it. `mutate` returns an object of its own. */
 function modify(target: Target, mutate: (before: KubeObject) => KubeObject, code = 200): ApiResult {
-  const { resource, kind, store } = target
+  const { store } = target
+  const { before, draft, decided } = decideChange(target, mutate)
+  if (!decided.event) return answer(asRequested(target, before), 0, code)
+  const fence = fenceOf(target)
+  if (isDryRun(target)) return answer(asRequested(target, { ...draft, metadata: { ...draft.metadata } }), 0, code)
+  const object = append(target, decided, fence)
+  return answer(asRequested(target, object), store.sequence, code)
+}
+
+function decideChange(target: Target, mutate: (before: KubeObject) => KubeObject) {
+  const { resource, kind } = target
   const before = found(target)
   const draft = mutate(before)
   checkVersion(resource, kind, before, draft)
   const write = writeOf(target)
   mutateUpdate(write, draft, before, unstamped)
-  const decided = settleUpdate(write, draft, before)
-  if (!decided.event) return answer(asRequested(target, before), 0, code)
-  const fence = fenceOf(target)
-  if (write.dryRun) return answer(asRequested(target, { ...draft, metadata: { ...draft.metadata } }), 0, code)
-  const object = append(target, decided, fence)
-  return answer(asRequested(target, object), store.sequence, code)
+  return { before, draft, decided: settleUpdate(write, draft, before) }
 }
 
 function remove(target: Target): ApiResult {
@@ -209,6 +215,27 @@ function bind(target: Target): ApiResult {
     201,
   )
   return bound.ok ? answer(success(201) as unknown as KubeObject, store.sequence, 201) : bound
+}
+
+/** All that can be decided is decided before anything is stored: all or none. */
+function bindTogether(target: Target): ApiResult {
+  const { request, store, context } = target
+  const { nowMs } = context()
+  const { items, decisions = [] } = request.body as { readonly items: readonly JsonObject[]; readonly decisions?: readonly string[] }
+  const pods = resourceOf(target.registry, { verb: 'create', group: '', resource: 'pods' })!
+  const decided = items.map((binding, index) => {
+    const decision = decisions[index] === undefined ? {} : { decision: decisions[index] }
+    const one = targetOf(target, pods, { ...request, ...decision, resource: 'pods', subresource: 'binding', name: binding['metadata'].name, body: binding })
+    const change = decideChange(one, (before) => {
+      const pod = cloneJson(before)
+      applyBinding(pod, binding, { nowMs })
+      return pod
+    })
+    return { one, ...change }
+  })
+  const fence = fenceOf(decided[0]!.one)
+  for (const [index, { one, decided: write }] of decided.entries()) append(one, write, index === decided.length - 1 ? fence : [])
+  return answer(success(201) as unknown as KubeObject, store.sequence, 201)
 }
 
 function scale(target: Target): ApiResult {

@@ -1,5 +1,5 @@
 // Why a pod is where it is, or waits: what `shiplog explain` tells, for whoever may get the pod and list nodes. It is
-// reckoned again from the log, which takes a while on a long one: one at a time.
+// reckoned again from the log, which takes a while on a long one: one at a time, and in steps.
 import { ApiError, badRequest, forbidden, notFound, tooManyRequests } from '@shiplog/api/status'
 import { pastOf } from '@shiplog/feed/history/past-records'
 import { recordCodec } from '@shiplog/feed/record-codec'
@@ -10,6 +10,9 @@ import type { PastRouteDeps } from './past-routes.ts'
 export const explainPath = '/shiplog/v1/explain'
 
 const busyRetrySeconds = 1
+
+/** The gateway serves others between two steps. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 export function createExplainRoute(deps: PastRouteDeps): (request: HttpRequest, reply: HttpReply) => Promise<void> {
   let isBusy = false
@@ -26,14 +29,10 @@ export function createExplainRoute(deps: PastRouteDeps): (request: HttpRequest, 
     if (isBusy) throw new ApiError(tooManyRequests('another decision is being computed again', busyRetrySeconds))
     isBusy = true
     try {
-      const [{ explainPod }, { defaultConfiguration }, { createProfiles }] = await Promise.all([
-        import('@shiplog/scheduling/replay/explain-decision'),
-        import('@shiplog/scheduling/framework/configuration'),
-        import('@shiplog/scheduling/framework/profiles'),
-      ])
+      const { explainPod } = await import('@shiplog/scheduling/replay/explain-decision')
       const past = pastOf(deps.events, deps.codec ?? recordCodec, deps.inspection)
       const sequence = at ? Number(at) : await deps.events.lastSequence()
-      answerJson(reply, 200, await explainPod(past, { namespace, name }, sequence, createProfiles([defaultConfiguration])))
+      answerJson(reply, 200, await explainPod(past, { namespace, name }, sequence, { pause: turn }))
     } catch (error) {
       if (error instanceof Error && error.name !== 'ApiError')
         throw new ApiError({ ...notFound({ group: '', resource: 'pods' }, name), message: error.message })

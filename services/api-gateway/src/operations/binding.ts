@@ -1,4 +1,4 @@
-// Binds a pod to a node: `pods/<name>/binding`, or the old `bindings` collection.
+// Binds a pod to a node: `pods/<name>/binding`, or the old `bindings` collection; and pods of a gang together (bindings.ts).
 import { cloneJson } from '@shiplog/api/clone-json'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { success } from '@shiplog/api/status'
@@ -6,6 +6,7 @@ import { applyBinding } from '@shiplog/domain/subresources/binding'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { type Answer, statusAnswer } from './answer.ts'
 import { bodyForm } from '../write/asked-write.ts'
+import { bindTogether, isPlacements } from './bindings.ts'
 import { admitBody, aimedAt, checkBodyOf, type OperationDeps } from './operation.ts'
 
 export const bindPod = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> => {
@@ -13,8 +14,9 @@ export const bindPod = (deps: OperationDeps, request: GatewayRequest): Promise<A
   return bind(deps, request, binding, request.name)
 }
 
-/** The pod is the one that the body names. */
+/** The pod is the one that the body names. A List of them: a scheduler binds the pods of a gang, all or none. */
 export const createBinding = (deps: OperationDeps, request: GatewayRequest): Promise<Answer> => {
+  if (isPlacements(request.body)) return bindTogether(deps, request)
   const binding = decodeBinding(deps, request)
   return bind(deps, request, binding, String(binding['metadata']?.name ?? ''))
 }

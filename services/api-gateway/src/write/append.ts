@@ -73,6 +73,20 @@ export async function append(
   return { sequence, bytes }
 }
 
+/** Several objects of one stream in one atomic group: all or none. The sequence of the last record; undefined when somebody was faster. */
+export async function appendTogether(
+  { codec }: Streams,
+  stream: Stream,
+  events: readonly DecidedEvent[],
+): Promise<number | undefined> {
+  const group = events.flatMap((decided) => [
+    ...groupOf(stream, codec.versions, decided),
+    ...decided.charged.map((charged) => chargeAppend(codec.versions, decided, charged)),
+  ])
+  const sequences = await commit(stream, group)
+  return sequences?.at(-1)
+}
+
 /** The sequences of a group, which the projection shows then; undefined when another writer was faster. */
 async function commit(stream: Stream, group: Append[]): Promise<readonly number[] | undefined> {
   const result = await stream.committer.commit(group)

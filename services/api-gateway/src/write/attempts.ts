@@ -178,7 +178,7 @@ export async function attemptDelete(
 }
 
 /** The object as it is, in the version that is stored today; outdated when it is stored in another one. */
-function beforeOf({ kind }: GatewayRequest, version: Version): { before: KubeObject; isOutdated: boolean } {
+export function beforeOf({ kind }: GatewayRequest, version: Version): { before: KubeObject; isOutdated: boolean } {
   const stored = version.parse()
   const before = kind.toStorage(kind.upgraded(stored, version.sequence))
   return { before, isOutdated: before.apiVersion !== stored.apiVersion }
@@ -186,7 +186,7 @@ function beforeOf({ kind }: GatewayRequest, version: Version): { before: KubeObj
 
 const unused: SubjectState = { sequence: 0, checksum: '' }
 
-const writeOf = (deps: AttemptDeps, { request, kind, asyncAdmission }: Target, basis: DecisionBasis): Write => ({
+export const writeOf = (deps: AttemptDeps, { request, kind, asyncAdmission }: Target, basis: DecisionBasis): Write => ({
   kind,
   requested: request.resource,
   subresource: request.subresource,
@@ -199,7 +199,7 @@ const writeOf = (deps: AttemptDeps, { request, kind, asyncAdmission }: Target, b
   chargesLater: asyncAdmission.length > 0,
 })
 
-function annotate(write: Write, request: GatewayRequest, attributes: AdmissionAttributes): void {
+export function annotate(write: Write, request: GatewayRequest, attributes: AdmissionAttributes): void {
   if (!request.annotate) return
   for (const [key, value] of Object.entries(annotationsOf(write, attributes))) request.annotate(key, value)
 }
@@ -249,28 +249,30 @@ function validateAsync(
   return askToValidate(target, attributes, notes, options)
 }
 
-function store(
-  { streams }: AttemptDeps,
-  { request, kind, stream }: Target,
+interface Storing {
+  readonly subject: string
+  readonly decided: DecidedWrite
+  readonly expected: SubjectState
+  readonly fence?: readonly Append[]
+  readonly notes?: AdmissionNotes
+}
+
+async function store({ streams }: AttemptDeps, target: Target, basis: DecisionBasis, storing: Storing): Promise<Appended | undefined> {
+  const event = eventOf(target, basis, storing)
+  return event && (await append(streams, target.stream, event))
+}
+
+/** Undefined when what it changes besides has moved since. */
+export function eventOf(
+  { request, kind }: Target,
   basis: DecisionBasis,
-  {
-    decided,
-    notes,
-    fence = [],
-    ...rest
-  }: {
-    readonly subject: string
-    readonly decided: DecidedWrite
-    readonly expected: SubjectState
-    readonly fence?: readonly Append[]
-    readonly notes?: AdmissionNotes
-  },
-): Promise<Appended | undefined> {
+  { decided, notes, fence = [], ...rest }: Storing,
+): DecidedEvent | undefined {
   const charged = decided.charges.flatMap(
     (charge) => chargedOf(charge, builtInCatalogue().storage(charge.groupResource)!, basis) ?? [],
   )
-  if (charged.length < decided.charges.length) return Promise.resolve(undefined)
-  const event: DecidedEvent = {
+  if (charged.length < decided.charges.length) return undefined
+  return {
     ...rest,
     request,
     kind,
@@ -281,7 +283,6 @@ function store(
     charged,
     admission: notes && changesText(notes.changes),
   }
-  return append(streams, stream, event)
 }
 
 /** The object's version that was charged; undefined when it has moved since. */
@@ -297,7 +298,7 @@ function chargedOf(
 }
 
 /** The guards that a fenced request takes with it. Throws when another replica was faster. */
-function fenceOf(request: GatewayRequest, name: string, basis: DecisionBasis): readonly Append[] {
+export function fenceOf(request: GatewayRequest, name: string, basis: DecisionBasis): readonly Append[] {
   const { once, resource, user, requestId } = request
   if (!once) return []
   return mattersOf(once).map((one) => {

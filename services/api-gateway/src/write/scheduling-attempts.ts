@@ -1,4 +1,5 @@
-// Failed attempts to schedule a pod, recorded for `explain` and `replay`: `dec.<scheduler>.<namespace>.<pod>`.
+// Failed attempts to schedule a pod, recorded for `explain` and `replay`: `dec.<scheduler>.<namespace>.<pod>`; and what the
+// configurations are that decisions name, each in the place of a pod of a namespace that cannot be: `dec.<scheduler>._.<hash>`.
 import type { User } from '@shiplog/domain/strategy'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import { sealRecord } from '@shiplog/events/integrity/checksum'
@@ -23,7 +24,7 @@ export const createSchedulingAttempts = (deps: {
         expected: undefined,
         payload: Buffer.from(JSON.stringify(record)),
         headers: encodeEnvelope({
-          type: 'SchedulingAttempted',
+          type: 'profile' in record ? 'SchedulerConfigured' : 'SchedulingAttempted',
           schema: 1,
           actor: user.name,
           requestId: deps.ids.uuid(),

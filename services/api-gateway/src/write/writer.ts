@@ -25,6 +25,7 @@ import {
   type Target,
   waitsForOthers,
 } from './attempts.ts'
+import { attemptTogether } from './attempts-together.ts'
 import { guardSubject, onceKey } from './guards.ts'
 import { mattersOf } from '@shiplog/domain/write/rounds'
 import type { ModifyOptions, Mutation } from './mutation.ts'
@@ -62,6 +63,11 @@ export interface Writer {
   deleteOne(request: GatewayRequest, command: DeleteCommandOptions): Promise<WriteOutcome>
   /** A write of an existing object by a rule of its own (scale, binding, …). */
   modify(request: GatewayRequest, mutate: Mutation, options?: ModifyOptions): Promise<WriteOutcome>
+  /**
+   * The same for several objects of one kind, all or none. They are about what others were asked of already. Gives the sequence
+   * from which on all of it is visible.
+   */
+  modifyTogether(changes: readonly { readonly request: GatewayRequest; readonly mutate: Mutation }[]): Promise<number>
 }
 
 export function createWriter(deps: WriterDeps): Writer {
@@ -109,10 +115,13 @@ export function createWriter(deps: WriterDeps): Writer {
     return await work()
   }
 
-  /** The subject that a request writes, and the guards that a fenced one moves: whoever has not seen the last comes too late. */
+  /**
+   * The subject that a request writes, and the guards that a fenced one moves: whoever has not seen the last comes too late.
+   * Sorted, so that no two requests wait for each other.
+   */
   const subjectsOf = ({ resource, namespace, name, once }: GatewayRequest): string[] => [
     subjectOf(resource, namespace, name),
-    ...(once ? mattersOf(once).map(({ matter }) => guardSubject(onceKey(matter))) : []),
+    ...(once ? mattersOf(once).map(({ matter }) => guardSubject(onceKey(matter))).sort() : []),
   ]
 
   /** Writes that the same quotas count take their turns at them, before they take their turn at their own subject. */
@@ -156,6 +165,15 @@ export function createWriter(deps: WriterDeps): Writer {
     throw new ApiError(notFound(request.resource, request.name))
   }
 
+  async function modifyTogether(changes: readonly { readonly request: GatewayRequest; readonly mutate: Mutation }[]): Promise<number> {
+    const targets = changes.map(({ request, mutate }) => ({ target: targetOf({ ...request, admitted: true }, 'UPDATE'), mutate }))
+    // In the order in which one alone takes its turns: guards outside of objects.
+    const of = changes.map(({ request }) => subjectsOf(request))
+    const objects = of.map(([object]) => object!).sort()
+    const guards = [...new Set(of.flatMap(([, ...rest]) => rest))].sort()
+    return await decide(targets[0]!.target, [...objects, ...guards], (basis) => attemptTogether(attemptDeps, targets, basis))
+  }
+
   async function update(request: GatewayRequest): Promise<WriteOutcome> {
     const { resource, name } = request
     const { strategy } = request.kind
@@ -190,6 +208,7 @@ export function createWriter(deps: WriterDeps): Writer {
     delete: (request) => deleteOne(request, bodies.deleteOptions(request)),
     deleteOne,
     modify,
+    modifyTogether,
   }
 }
 

@@ -1,11 +1,15 @@
 // Reads what happened from the beginning and tells what never may have: a node that holds more than it has, a pod that was bound
-// twice, two pods in one domain that must be apart. It shares no code with the scheduler.
+// twice, two pods in one domain that must be apart, a part of a gang. It shares no code with the scheduler.
 import type { Node, Pod, PodAffinityTerm } from '@shiplog/api/generated/types/core-v1'
 import type { ObjectChange } from '@shiplog/feed/object-feed'
 
 export interface BindChecker {
   see(change: ObjectChange): void
+  /** Between two atomic groups of the log: a gang of `size` has to be there whole, or not at all, unless it was whole before. */
+  checkGangs(size: number): void
   readonly binds: number
+  /** Of which pods were bound. */
+  readonly gangs: number
   readonly violations: readonly string[]
 }
 
@@ -30,6 +34,8 @@ export function createBindChecker(): BindChecker {
   const bound = new Map<string, Bound>()
   const byNode = new Map<string, Set<Bound>>()
   const violations: string[] = []
+  /** How many pods of each gang were ever bound. */
+  const gangs = new Map<string, number>()
   let binds = 0
 
   const forget = (uid: string): void => {
@@ -72,6 +78,8 @@ export function createBindChecker(): BindChecker {
       return
     }
     binds++
+    const gang = pod.spec.schedulingGroup?.podGroupName
+    if (gang) gangs.set(gang, (gangs.get(gang) ?? 0) + 1)
     const fresh = { pod, node: nodeName, milli: milliOf(pod) }
     bound.set(uid, fresh)
     byNode.set(nodeName, (byNode.get(nodeName) ?? new Set()).add(fresh))
@@ -86,8 +94,14 @@ export function createBindChecker(): BindChecker {
       if (deleted) forget(object.metadata.uid)
       else seePod(object as Pod)
     },
+    checkGangs(size) {
+      for (const [gang, count] of gangs) if (count < size) violations.push(`${count} of ${gang} are bound`)
+    },
     get binds() {
       return binds
+    },
+    get gangs() {
+      return gangs.size
     },
     get violations() {
       return violations

@@ -13,6 +13,8 @@ import { createBindChecker } from './bind-checker.ts'
 export interface SeveralOutcome {
   readonly binds: number
   readonly kills: number
+  /** Gangs of which pods were bound. */
+  readonly gangs: number
   /** Bindings that were refused because another replica was faster. */
   readonly overtaken: number
   readonly violations: readonly string[]
@@ -23,6 +25,7 @@ const nodes = 12
 const stepMs = 100
 const leaseMs = 5_000
 const podsAtOnce = 60
+const gangSize = 4
 
 interface Replica {
   scheduler: Scheduler
@@ -45,6 +48,7 @@ export async function runSeveralSchedulers(seed: number, bindsWanted: number): P
   while (checker.binds < bindsWanted) {
     const waiting = cluster.list('pods').filter(({ spec }) => !spec.nodeName).length
     for (let more = waiting; more < podsAtOnce; more++) cluster.put('pods', podOf(`p${made++}`, chance))
+    if (chance.chance(0.2)) putGang(cluster, `gang-${made++}`)
     for (const { metadata, spec } of cluster.list('pods')) {
       // What waits goes, too, now and then: it may be under way.
       if (chance.chance(spec.nodeName ? 0.1 : 0.01)) cluster.remove('pods', `default/${metadata.name}`)
@@ -59,9 +63,11 @@ export async function runSeveralSchedulers(seed: number, bindsWanted: number): P
     }
     await clock.advance(stepMs)
     await settle(1)
+    // Nothing is half way here: the cluster carries a request out in one go.
+    checker.checkGangs(gangSize)
   }
   await group.end()
-  return { binds: checker.binds, kills, overtaken: group.overtaken(), violations: checker.violations }
+  return { binds: checker.binds, kills, gangs: checker.gangs, overtaken: group.overtaken(), violations: checker.violations }
 }
 
 const nodeOf = (number: number) =>
@@ -78,6 +84,17 @@ function podOf(name: string, chance: SeededRandom) {
     metadata: { labels: { app: kind < 2 ? 'apart' : 'web' } },
     spec: { affinity },
   })
+}
+
+/** Now and then one pod more than is asked for. */
+function putGang(cluster: FakeCluster, name: string): void {
+  const extra = cluster.sequence % 2
+  cluster.put('podgroups.scheduling.k8s.io', {
+    ...{ apiVersion: 'scheduling.k8s.io/v1alpha2', kind: 'PodGroup', metadata: { name, namespace: 'default' } },
+    spec: { schedulingPolicy: { gang: { minCount: gangSize } } },
+  })
+  for (let pod = 0; pod < gangSize + extra; pod++)
+    cluster.put('pods', testPod(`${name}-${pod}`, { requests: { cpu: '600m' }, spec: { schedulingGroup: { podGroupName: name } } }))
 }
 
 type Clock = ReturnType<typeof createManualClock>

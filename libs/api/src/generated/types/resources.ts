@@ -16,6 +16,7 @@ import type * as policyV1 from './policy-v1.ts'
 import type * as rbacV1 from './rbac-v1.ts'
 import type * as resourceV1 from './resource-v1.ts'
 import type * as schedulingV1 from './scheduling-v1.ts'
+import type * as schedulingV1alpha2 from './scheduling-v1alpha2.ts'
 import type * as storageV1 from './storage-v1.ts'
 
 /** Stored objects by group resource. */
@@ -69,6 +70,8 @@ export interface ResourceTypes {
   'validatingwebhookconfigurations.admissionregistration.k8s.io': admissionregistrationV1.ValidatingWebhookConfiguration
   'customresourcedefinitions.apiextensions.k8s.io': apiextensionsV1.CustomResourceDefinition
   'priorityclasses.scheduling.k8s.io': schedulingV1.PriorityClass
+  'podgroups.scheduling.k8s.io': schedulingV1alpha2.PodGroup
+  'workloads.scheduling.k8s.io': schedulingV1alpha2.Workload
   'leases.coordination.k8s.io': coordinationV1.Lease
   'runtimeclasses.node.k8s.io': nodeV1.RuntimeClass
   'endpointslices.discovery.k8s.io': discoveryV1.EndpointSlice
