@@ -10,6 +10,8 @@ import { busyboxFiles, searchPath } from '../containers/node-image.ts'
 import { provideUpstream } from '../upstream/provide.ts'
 
 const certificateMs = 86_400_000
+/** Runs as its owner, whoever starts it. */
+const setUserId = 0o4755
 const prefix = 'registry.k8s.io/e2e-test-images'
 
 /** What hooks of the suite ask of curl, which busybox has none of: the body of one address. */
@@ -65,6 +67,8 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
   const busybox = await busyboxFiles()
   const tools = await networkTools()
   const agnhost = await readFile(await provideUpstream('agnhost', progress))
+  const server = [...busybox.filter(({ path }) => path !== 'bin/sh'), ...tools, ...serverKeys(), curl, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }]
+  const whoAmI = await readFile(await provideUpstream('nonewprivs', progress))
   const page: ImageFile = { path: 'www/index.html', content: Buffer.from('<title>Welcome to nginx!</title>\n') }
   return [
     {
@@ -74,13 +78,24 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
     },
     {
       names: [`${prefix}/agnhost:2.63.0`, `${prefix}/agnhost:2.55`, `${prefix}/glibc-dns-testing:2.0.0`],
-      files: [...busybox.filter(({ path }) => path !== 'bin/sh'), ...tools, ...serverKeys(), curl, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
+      files: server,
       config: { Entrypoint: ['/agnhost'], Cmd: ['pause'], Env: [searchPath] },
     },
     {
       names: [`${prefix}/nginx:1.15-4`, `${prefix}/nginx:1.27-0`],
       files: [...busybox, page],
       config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [searchPath] },
+    },
+    {
+      // The suite's server once more, with a file of its own to serve.
+      names: [`${prefix}/nautilus:1.8`],
+      files: [...server, { path: 'data.json', content: Buffer.from(JSON.stringify({ image: 'nautilus.jpg' })) }],
+      config: { Entrypoint: ['/agnhost'], Cmd: ['test-webserver'], Env: [searchPath] },
+    },
+    {
+      names: [`${prefix}/nonewprivs:1.4`],
+      files: [...busybox, { path: 'usr/local/bin/nnp', content: whoAmI, mode: setUserId }],
+      config: { Cmd: ['nnp'], Env: [searchPath] },
     },
     { names: [`${prefix}/nonroot:1.5`], files: busybox, config: { Cmd: ['id', '-u'], User: '1234', Env: [searchPath] } },
     {
