@@ -1,4 +1,4 @@
-// `npm run conformance:e2e [-- --sig apps,cli] [--focus REGEX] [--skip REGEX] [--update]`: Kubernetes' own conformance
+// `npm run conformance:e2e [-- --node containerd] [--sig apps,cli] [--focus REGEX] [--skip REGEX] [--update]`: Kubernetes' own conformance
 // suite, built from its published module, against fresh clusters; fails when a spec that passes on record fails.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -39,7 +39,9 @@ const { values } = parseArgs({
     'limit-minutes': { type: 'string', default: '25' },
     /** Also the specs that want a cluster for themselves; `--no-serial` leaves them out. */
     serial: { type: 'boolean', default: true },
-    /** Writes the outcomes into the record. */
+    /** The specs that may run beside one another; `--no-parallel` leaves only the serial ones. */
+    parallel: { type: 'boolean', default: true },
+    /** Writes the outcomes into the record, which keeps what passed: that it fails now is told, and fails the run. */
     update: { type: 'boolean', default: false },
     /** Shows what the suite prints. */
     output: { type: 'boolean', default: false },
@@ -63,10 +65,11 @@ const programs = {
 const recordPath = join(import.meta.dirname, records[values.node as NodeKind])
 const readRecord = async (): Promise<SuiteRecord> => JSON.parse(await readFile(recordPath, 'utf8')) as SuiteRecord
 const outcomes: Outcome[] = []
+const startedMs = performance.now()
 for (const group of values.sig
   .split(',')
   .flatMap(groupsOf)
-  .filter(({ isSerial }) => values.serial || !isSerial)) {
+  .filter(({ isSerial }) => (isSerial ? values.serial : values.parallel))) {
   const options = {
     log: values.log as LogKind,
     node: values.node as NodeKind,
@@ -91,5 +94,6 @@ if (values.update) {
 }
 for (const spec of better) say(`new: ${spec}`)
 for (const spec of worse) say(`WORSE: ${spec}`)
-say(`${passed} passed, ${failed} failed, ${notRun} skipped`)
+const minutes = ((performance.now() - startedMs) / 60_000).toFixed(1)
+say(`${passed} passed, ${failed} failed, ${notRun} skipped in ${minutes} minutes`)
 process.exitCode = worse.length === 0 ? 0 : 1
