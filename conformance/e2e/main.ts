@@ -65,6 +65,8 @@ const programs = {
 const recordPath = join(import.meta.dirname, records[values.node as NodeKind])
 const readRecord = async (): Promise<SuiteRecord> => JSON.parse(await readFile(recordPath, 'utf8')) as SuiteRecord
 const outcomes: Outcome[] = []
+const before = await readRecord()
+let uncleanEnds = 0
 const startedMs = performance.now()
 for (const group of values.sig
   .split(',')
@@ -78,22 +80,25 @@ for (const group of values.sig
     ...(values.focus === undefined ? {} : { focus: values.focus }),
     ...(values.skip === undefined ? {} : { skip: values.skip }),
   }
-  const found = await runGroup(programs, group, options, (text) => {
-    if (values.output) process.stderr.write(text)
+  const found = await runGroup(programs, group, options, {
+    said: (text) => {
+      if (values.output) process.stderr.write(text)
+    },
+    unclean: (error) => {
+      uncleanEnds++
+      say(`${group.name}: the cluster did not end as it should: ${error.message}`)
+    },
   })
   for (const { state, spec, why, seconds } of found) say(`${state} ${spec} ${seconds} s${why ? `\n       ${why}` : ''}`)
   outcomes.push(...found)
+  // After each group, so that a run that is cut off has not been for nothing; read again, for others may run at the same time.
+  if (values.update) await writeFile(recordPath, `${JSON.stringify(updated(await readRecord(), found), undefined, 1)}\n`)
 }
 
-const { worse, better, passed, failed, notRun } = compare(await readRecord(), outcomes)
-if (values.update) {
-  // Read again: other groups may have run at the same time.
-  const next = updated(await readRecord(), outcomes)
-  await writeFile(recordPath, `${JSON.stringify(next, undefined, 1)}\n`)
-  for (const line of summary(next)) say(line)
-}
+const { worse, better, passed, failed, notRun } = compare(before, outcomes)
+if (values.update) for (const line of summary(await readRecord())) say(line)
 for (const spec of better) say(`new: ${spec}`)
 for (const spec of worse) say(`WORSE: ${spec}`)
 const minutes = ((performance.now() - startedMs) / 60_000).toFixed(1)
 say(`${passed} passed, ${failed} failed, ${notRun} skipped in ${minutes} minutes`)
-process.exitCode = worse.length === 0 ? 0 : 1
+process.exitCode = worse.length + uncleanEnds === 0 ? 0 : 1
