@@ -6,6 +6,7 @@ import { issueCertificate, keyPem, newKeyPair } from '@shiplog/control-plane/ide
 import { imageArchive, type ImageConfig, type ImageFile } from '@shiplog/node/containerd/image-archive'
 import { pauseProgram } from '@shiplog/node/containerd/pause-image'
 import { provideNetworkTools } from '@shiplog/node/containerd/programs'
+import type { ImageRegistry } from '../containers/image-registry.ts'
 import { busyboxFiles, searchPath } from '../containers/node-image.ts'
 import { provideUpstream } from '../upstream/provide.ts'
 
@@ -63,6 +64,16 @@ interface SuiteImage {
   readonly config: ImageConfig
 }
 
+/** The suite's demonstration: a server that says in data.json which picture it shows. A spec also reads what system it is built on. */
+function pictureImage(animal: string, busybox: readonly ImageFile[]): SuiteImage {
+  const data = Buffer.from(`{ "image": "${animal}.jpg" }\n`)
+  return {
+    names: [`${prefix}/${animal}:1.8`],
+    files: [...busybox, { path: 'data.json', content: data }, { path: 'www/data.json', content: data }, { path: 'etc/os-release', content: Buffer.from('NAME="Alpine Linux"\n') }],
+    config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [searchPath] },
+  }
+}
+
 async function suiteImages(progress: (line: string) => void): Promise<SuiteImage[]> {
   const busybox = await busyboxFiles()
   const tools = await networkTools()
@@ -86,12 +97,7 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
       files: [...busybox, page],
       config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [searchPath] },
     },
-    {
-      // The suite's server once more, with a file of its own to serve.
-      names: [`${prefix}/nautilus:1.8`],
-      files: [...server, { path: 'data.json', content: Buffer.from(JSON.stringify({ image: 'nautilus.jpg' })) }],
-      config: { Entrypoint: ['/agnhost'], Cmd: ['test-webserver'], Env: [searchPath] },
-    },
+    ...['kitten', 'nautilus'].map((animal) => pictureImage(animal, busybox)),
     {
       names: [`${prefix}/nonewprivs:1.4`],
       files: [...busybox, { path: 'usr/local/bin/nnp', content: whoAmI, mode: setUserId }],
@@ -106,9 +112,10 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
   ]
 }
 
-/** Writes the archives into a directory; gives their paths. */
-export async function makeSuiteImages(directory: string, progress: (line: string) => void): Promise<string[]> {
+/** Writes the archives into a directory and gives their paths; the registry has them as well, for specs that always pull. */
+export async function makeSuiteImages(directory: string, registry: ImageRegistry, progress: (line: string) => void): Promise<string[]> {
   const images = await suiteImages(progress)
+  for (const { names, files, config } of images) for (const name of names) registry.add(name.slice(name.indexOf('/') + 1), files, config)
   return await Promise.all(
     images.map(async ({ names, files, config }, index) => {
       const archive = join(directory, `image-${index}.tar`)
