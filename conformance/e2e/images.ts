@@ -11,6 +11,8 @@ import { busyboxFiles, searchPath } from '../containers/node-image.ts'
 import { provideUpstream } from '../upstream/provide.ts'
 
 const certificateMs = 86_400_000
+/** Runs as its owner, whoever starts it. */
+const setUserId = 0o4755
 const prefix = 'registry.k8s.io/e2e-test-images'
 
 /** What hooks of the suite ask of curl, which busybox has none of: the body of one address. */
@@ -76,6 +78,8 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
   const busybox = await busyboxFiles()
   const tools = await networkTools()
   const agnhost = await readFile(await provideUpstream('agnhost', progress))
+  const server = [...busybox.filter(({ path }) => path !== 'bin/sh'), ...tools, ...serverKeys(), curl, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }]
+  const whoAmI = await readFile(await provideUpstream('nonewprivs', progress))
   const page: ImageFile = { path: 'www/index.html', content: Buffer.from('<title>Welcome to nginx!</title>\n') }
   return [
     {
@@ -85,7 +89,7 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
     },
     {
       names: [`${prefix}/agnhost:2.63.0`, `${prefix}/agnhost:2.55`, `${prefix}/glibc-dns-testing:2.0.0`],
-      files: [...busybox.filter(({ path }) => path !== 'bin/sh'), ...tools, ...serverKeys(), curl, { path: 'agnhost', content: agnhost, mode: 0o755 }, { path: 'agnhost-2', link: 'agnhost' }],
+      files: server,
       config: { Entrypoint: ['/agnhost'], Cmd: ['pause'], Env: [searchPath] },
     },
     {
@@ -94,6 +98,11 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
       config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [searchPath] },
     },
     ...['kitten', 'nautilus'].map((animal) => pictureImage(animal, busybox)),
+    {
+      names: [`${prefix}/nonewprivs:1.4`],
+      files: [...busybox, { path: 'usr/local/bin/nnp', content: whoAmI, mode: setUserId }],
+      config: { Cmd: ['nnp'], Env: [searchPath] },
+    },
     { names: [`${prefix}/nonroot:1.5`], files: busybox, config: { Cmd: ['id', '-u'], User: '1234', Env: [searchPath] } },
     {
       names: ['registry.k8s.io/pause:3.10.2'],

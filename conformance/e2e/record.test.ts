@@ -40,6 +40,13 @@ describe('the record of the conformance suite', () => {
   })
 })
 
+describe('an update of the record', () => {
+  test('only improves it: what passed stays so, what failed gets the reason of now', () => {
+    const next = updated(record, [ran('[sig-apps] a', 'failed', 'timed out'), ran('[sig-apps] b', 'failed', 'no service')])
+    expect(next.specs).toMatchObject({ '[sig-apps] a': 'passed', '[sig-apps] b': 'no service' })
+  })
+})
+
 describe('the report of ginkgo', () => {
   const spec = (State: string, more: object = {}) => ({
     ContainerHierarchyTexts: ['[sig-apps] Job'],

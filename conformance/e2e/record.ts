@@ -36,12 +36,12 @@ export function compare(record: SuiteRecord, outcomes: readonly Outcome[]): Comp
   }
 }
 
-/** The record with a run's outcomes in it; what that run did not reach stays as it was. */
+/** The record with a run's outcomes in it; what that run did not reach stays as it was, and so does what has passed. */
 export function updated(record: SuiteRecord, outcomes: readonly Outcome[]): SuiteRecord {
   const specs: Record<string, string> = { ...record.specs }
   for (const { spec, state, why } of outcomes) {
     if (state === 'not run') specs[spec] ??= notRun
-    else specs[spec] = state === 'passed' ? passed : (why ?? 'failed')
+    else if (specs[spec] !== passed) specs[spec] = state === 'passed' ? passed : (why ?? 'failed')
   }
   return { ...record, specs: Object.fromEntries(Object.entries(specs).toSorted(([a], [b]) => (a < b ? -1 : 1))) }
 }

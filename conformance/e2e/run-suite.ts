@@ -57,12 +57,19 @@ async function nameMissingImages({ kubectl }: Programs, kubeconfig: string): Pro
   await run(kubectl, ['--kubeconfig', kubeconfig, 'annotate', 'nodes', '--all', annotation])
 }
 
-/** The outcomes of the group; `said` is told of what the suite prints. */
+export interface Listener {
+  /** Told of what the suite prints. */
+  readonly said: (text: string) => void
+  /** Told when the cluster does not end as it should: the outcomes count all the same. */
+  readonly unclean: (error: Error) => void
+}
+
+/** The outcomes of the group. */
 export async function runGroup(
   programs: Programs,
   group: Group,
   options: RunOptions,
-  said: (text: string) => void,
+  { said, unclean }: Listener,
 ): Promise<readonly Outcome[]> {
   const directory = await mkdtemp(join(tmpdir(), 'shiplog-e2e-'))
   const runs = options.node === 'containerd'
@@ -98,7 +105,7 @@ export async function runGroup(
     })
     return outcomesOf(JSON.parse(report) as GinkgoReport)
   } finally {
-    await cluster.remove()
+    await cluster.remove().catch(unclean)
     await registry?.close()
     await rm(directory, { recursive: true, force: true })
   }

@@ -14,7 +14,7 @@ const cache = resolve(import.meta.dirname, '..', '..', '.cache', 'upstream')
 /** A cold build of everything takes about ten minutes on two cores, and the better part of an hour where others work too. */
 const buildTimeoutMs = 5_400_000
 
-export type Binary = 'etcd' | 'kube-apiserver' | 'kube-scheduler' | 'kube-controller-manager' | 'e2e.test' | 'ginkgo' | 'agnhost'
+export type Binary = 'etcd' | 'kube-apiserver' | 'kube-scheduler' | 'kube-controller-manager' | 'e2e.test' | 'ginkgo' | 'agnhost' | 'nonewprivs'
 
 /** The path of a binary, built now when it is not there yet. Fails with one line when that cannot be done. */
 export async function provideUpstream(binary: Binary, progress: (line: string) => void): Promise<string> {
@@ -78,7 +78,8 @@ function buildOf(binary: Binary): readonly [verb: string, ...rest: string[]] {
     case 'ginkgo':
       return ['build', runner]
     case 'agnhost':
-      return ['build', agnhost]
+    case 'nonewprivs':
+      return ['build', imagePrograms[binary]]
     default:
       return ['build', '.']
   }
@@ -92,7 +93,8 @@ function mainOf(binary: Binary): string {
     case 'ginkgo':
       return suiteImports
     case 'agnhost':
-      return agnhostImports
+    case 'nonewprivs':
+      return imageImports(binary)
     default:
       return kubernetesMain(binary)
   }
@@ -109,13 +111,16 @@ import (
 func main() {}
 `
 
-/** The server that the suite runs in its pods. */
-const agnhost = 'k8s.io/kubernetes/test/images/agnhost'
+/** What the suite runs in its pods: its server, and a program that says which user it is. */
+const imagePrograms = {
+  agnhost: 'k8s.io/kubernetes/test/images/agnhost',
+  nonewprivs: 'k8s.io/kubernetes/test/images/nonewprivs',
+} as const
 
-const agnhostImports = `package main
+const imageImports = (binary: keyof typeof imagePrograms): string => `package main
 
 import (
-	_ "${agnhost}"
+	_ "${imagePrograms[binary]}"
 )
 
 func main() {}

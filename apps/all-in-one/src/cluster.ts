@@ -5,6 +5,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { readServerFlags, type ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
+import { keySetPath } from '@shiplog/api-gateway/access/service-account-tokens'
 import { bootGateway } from '@shiplog/api-gateway/boot'
 import type { AddressPool } from '@shiplog/api/address-pool'
 import type { IpRanges } from '@shiplog/api/ip-address'
@@ -253,6 +254,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         issuers: [defaultIssuer],
         signingKey: pki.serviceAccountKey,
         publicKeys: pki.serviceAccountPublicKeys,
+        // Pods of containers reach this machine through the door only, as they do the Service kubernetes.
+        ...(containerNodes > 0 ? { keySetUrl: `https://${doorAddress}:${apiPort}${keySetPath}` } : {}),
       },
     })
     const boot = bootGateway({

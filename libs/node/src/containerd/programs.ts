@@ -64,11 +64,14 @@ export async function provideNodePrograms(options: ProvideProgramsOptions = {}):
   }
 }
 
-/** A statically linked busybox of the same packages: what images of tests are made of. */
+/**
+ * A statically linked busybox: what images of tests are made of. It is 1.37, as the name of the image in Kubernetes' suite says,
+ * for the suite reads its words: the shell of 1.38 puts a line number into its errors.
+ */
 export async function provideBusybox(options: ProvideProgramsOptions = {}): Promise<string> {
   const cacheDir = options.cacheDir ?? defaultCacheDir
-  const busybox = join(cacheDir, 'root', 'usr', 'bin', 'busybox')
-  if (!existsSync(busybox)) await fetchPackages(cacheDir)
+  const busybox = join(cacheDir, 'busybox-1.37', 'usr', 'bin', 'busybox')
+  if (!existsSync(busybox)) await unpackPackages(cacheDir, 'busybox-1.37', ['busybox-static'], { release: 'trixie' })
   return busybox
 }
 
@@ -131,22 +134,30 @@ async function checked(programs: Omit<NodePrograms, 'containerdVersion'>): Promi
   return { ...programs, containerdVersion }
 }
 
-const packages = ['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'conntrack', 'passt', 'patchelf', 'busybox-static']
+const packages = ['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'conntrack', 'passt', 'patchelf']
 
 /** Downloads and unpacks into `<cacheDir>/root`; another process that does the same at the same time is no harm. */
-const fetchPackages = (cacheDir: string): Promise<void> => unpackPackages(cacheDir, 'root', packages, useOwnLibraries)
+const fetchPackages = (cacheDir: string): Promise<void> => unpackPackages(cacheDir, 'root', packages, { finish: useOwnLibraries })
+
+interface UnpackOptions {
+  /** Of the distribution: a name that keeps its versions, or the one that is always the newest. */
+  readonly release?: string
+  readonly finish?: (unpacked: string) => Promise<void>
+}
+
+const newestRelease = 'sid'
 
 /** Unpacks packages of the distribution, and what they need, into a folder of the cache; nothing is installed. */
 async function unpackPackages(
   cacheDir: string,
   folder: string,
   names: readonly string[],
-  finish: (unpacked: string) => Promise<void> = () => Promise.resolve(),
+  { finish, release = newestRelease }: UnpackOptions = {},
 ): Promise<void> {
   await mkdir(cacheDir, { recursive: true })
   const work = await mkdtemp(join(cacheDir, 'fetch-'))
   try {
-    const apt = await privateApt(join(work, 'apt'), await newestSource())
+    const apt = await privateApt(join(work, 'apt'), await sourceOf(release))
     await apt('-q', 'update')
     await apt('-q', '-y', '-d', '--no-install-recommends', 'install', ...names)
     const archives = join(work, 'apt', 'cache', 'archives')
@@ -157,14 +168,14 @@ async function unpackPackages(
     const final = join(cacheDir, folder)
     await rm(final, { recursive: true, force: true })
     await rename(fresh, final)
-    await finish(final)
+    await finish?.(final)
   } finally {
     await rm(work, { recursive: true, force: true })
   }
 }
 
-/** The mirror and the keyring are those of the system's own apt; the release is the one that is always the newest. */
-async function newestSource(): Promise<string> {
+/** The mirror and the keyring are those of the system's own apt. */
+async function sourceOf(release: string): Promise<string> {
   const { stdout } = await run('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'], {
     timeout: askTimeoutMs,
   })
@@ -172,7 +183,7 @@ async function newestSource(): Promise<string> {
   if (mirror === undefined) throw new Error('this machine has no mirror of Debian among its package sources')
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
   await stat(keyring)
-  return `deb [signed-by=${keyring}] ${mirror.trim()} sid main`
+  return `deb [signed-by=${keyring}] ${mirror.trim()} ${release} main`
 }
 
 const loader = 'usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2'
