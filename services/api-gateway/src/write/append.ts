@@ -79,11 +79,13 @@ export async function appendTogether(
   stream: Stream,
   events: readonly DecidedEvent[],
 ): Promise<number | undefined> {
-  const group = events.flatMap((decided) => [
-    ...groupOf(stream, codec.versions, decided),
-    ...decided.charged.map((charged) => chargeAppend(codec.versions, decided, charged)),
-  ])
-  const sequences = await commit(stream, group)
+  const groups = await Promise.all(
+    events.map(async (decided) => [
+      ...(await groupOf(codec, objectAppend(stream, codec.versions, decided), decided)),
+      ...(await Promise.all(decided.charged.map((charged) => chargeAppend(codec, decided, charged)))),
+    ]),
+  )
+  const sequences = await commit(stream, groups.flat())
   return sequences?.at(-1)
 }
 
