@@ -41,6 +41,7 @@ import { componentLeaseNames } from './access/component-lease-rights.ts'
 import { attemptOf, isComponent } from './access/components.ts'
 import { serveBusCommands } from './bus/commands.ts'
 import { serveBusFeeds } from './bus/feeds.ts'
+import { createConverter } from './conversion/converter.ts'
 import { keepDefinitions } from './custom-resources/definition-keeper.ts'
 import { createLongChecks } from './long-checks/long-checks.ts'
 import { createEscalationCheck } from './access/escalation.ts'
@@ -228,6 +229,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     dialer: createServiceDialer({ view, tunnels, integer: (below) => ids.integer(below) }),
     clock,
   })
+  const converter = createConverter({ client: webhookClient, ids, stopped: closing.signal })
   const webhooks = createWebhookAdmission({
     ...{ ...policyDeps, client: webhookClient, ids, logger, stopped: closing.signal },
     metrics: createWebhookMetrics(metrics),
@@ -242,13 +244,13 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...(deps.asyncAdmission ?? []),
   ].filter((plugin) => !disabled.has(plugin.name))
   const writer = createWriter({
-    ...{ bodies, streams, admission, asyncAdmission, view, clock, ids },
+    ...{ bodies, streams, admission, asyncAdmission, view, clock, ids, converter },
     makeLongCheck: longChecks.make,
     serviceRanges: deps.serviceRanges,
   })
   const operationsOver = (sources: OperationSources): Operations =>
     createOperations({
-      ...{ writer, bodies, view, admission, asyncAdmission, serviceAccountTokens },
+      ...{ writer, bodies, view, admission, asyncAdmission, serviceAccountTokens, converter },
       ...sources,
       logIsHealthy: () => health().every(({ ok }) => ok),
       reviews: { authorizer, authenticateToken: authenticator.authenticateToken },
@@ -260,11 +262,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const onBus = new DisposableStack()
   /** What this gateway does by itself. */
   const ownWork = new DisposableStack()
-  const past = createPast({ streams, reader, kinds, operationsOver, clock, outgoing, stopped: closing.signal })
+  const past = createPast({ streams, reader, kinds, operationsOver, converter, clock, outgoing, stopped: closing.signal })
   const usage = createUsageStore({ clock, logger })
   const operations = operationsOver({
     ...{ kinds, reader, nowMs },
-    watches: createWatchSource({ reader, kinds, hub, watchEvents: requestMetrics.watchEvents }),
+    watches: createWatchSource({ reader, kinds, hub, converter, watchEvents: requestMetrics.watchEvents }),
     podLogs: createPodLogSource({ reader, tunnels }),
     connections: createConnections({ reader, tunnels, integer: (below) => ids.integer(below) }),
     usage,

@@ -6,6 +6,7 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { Outgoing } from '../read/outgoing.ts'
 import { bookmarkIntervalMs, framesFor, piecesOfFrames, type WatchRequest } from '../read/watch.ts'
 import { eventsBetween } from '../store/history.ts'
+import type { ResourceTable } from '../store/projection.ts'
 import { Version } from '../store/version.ts'
 
 /** Versions that are converted, and held, at a time. */
@@ -64,7 +65,7 @@ export async function followConverted({ request, shown, outgoing, clock, over }:
     if (options.sendInitialEvents && options.allowWatchBookmarks)
       await write([presenter.bookmark(position, { 'k8s.io/initial-events-end': 'true' })])
   }
-  const news = listening(table.listeners)
+  const news = listening(table)
   using _news = news
   using _bookmarks = clock.every(bookmarkIntervalMs, () => news.wake())
   let bookmarkedMs = clock.nowMs()
@@ -96,7 +97,7 @@ export async function followConverted({ request, shown, outgoing, clock, over }:
 }
 
 /** Tells that something came since it was asked last. */
-function listening(listeners: Set<(changes: readonly Version[]) => void>): Disposable & { wake(): void; next(over: AbortSignal): Promise<void> } {
+function listening({ listeners }: ResourceTable): Disposable & { wake(): void; next(over: AbortSignal): Promise<void> } {
   let waiting: (() => void) | undefined
   let isNew = true
   const wake = (): void => {
@@ -109,10 +110,10 @@ function listening(listeners: Set<(changes: readonly Version[]) => void>): Dispo
     async next(over) {
       if (!isNew && !over.aborted) {
         const { promise, resolve } = Promise.withResolvers<void>()
-        waiting = resolve
-        over.addEventListener('abort', resolve, { once: true } as AddEventListenerOptions)
+        waiting = () => resolve()
+        over.addEventListener('abort', waiting, { once: true })
         await promise
-        over.removeEventListener('abort', resolve as () => void)
+        over.removeEventListener('abort', waiting)
       }
       isNew = false
     },

@@ -2,7 +2,7 @@
 // Here the webhook is asked, outside of every lock, and the stage runs again. Objects that are shown are converted a batch at a
 // time, as upstream converts lists.
 import type { KubeObject } from '@shiplog/api/kube-object'
-import { ApiError, type Status } from '@shiplog/api/status'
+import { ApiError } from '@shiplog/api/status'
 import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import { AwaitsConversion, type ConversionTable } from '@shiplog/domain/custom-resource/webhook-conversion'
 import {
@@ -42,7 +42,7 @@ export interface ConverterDeps {
 
 /** As upstream answers what no other error says more of. */
 const failed = (message: string): ApiError =>
-  new ApiError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 } as unknown as Status)
+  new ApiError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 })
 
 export function createConverter({ client, ids, stopped }: ConverterDeps): Converter {
   /** Has the webhook convert objects, all of one version, and keeps what it says. */
