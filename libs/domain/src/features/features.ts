@@ -115,15 +115,6 @@ export const features: readonly Feature[] = [
     sentence: 'the scheduler counts the new requests; only nodes of containers resize what runs',
   },
   {
-    id: 'conversion-webhooks',
-    state: 'ignored',
-    docs: 'conversion webhooks of CustomResourceDefinitions (versions differ in nothing but their name)',
-    fields: [
-      { of: 'customresourcedefinitions.apiextensions.k8s.io', path: 'spec.conversion.strategy', is: ['Webhook'] },
-    ],
-    sentence: 'nothing calls conversion webhooks yet: of a converted object only the apiVersion changes',
-  },
-  {
     id: 'load-balancers',
     state: 'ignored',
     docs: 'load balancers',

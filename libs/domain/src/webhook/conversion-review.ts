@@ -17,8 +17,6 @@ export interface ConversionRequest {
   readonly apiVersion: string
   /** The versions of ConversionReview that the webhook knows, by its preference. */
   readonly reviewVersions: readonly string[]
-  /** Whether a list is converted: its faults name the place. */
-  readonly isList: boolean
 }
 
 /** The webhook's answer cannot be taken, in upstream's words. */
@@ -39,9 +37,9 @@ export function conversionReview({ uid, objects, apiVersion, reviewVersions: kno
 /** `stable.example.com/v1, Kind=CronTab`, as Go prints it. */
 const printedKind = (apiVersion: string, kind: string): string => `${apiVersion}, Kind=${kind}`
 
-/** What begins every sentence: which kind is converted. Of a list upstream names the list. */
-const about = ({ objects, isList }: ConversionRequest): string =>
-  `conversion webhook for ${printedKind(objects[0]!.apiVersion, isList ? `${objects[0]!.kind}List` : objects[0]!.kind)}`
+/** What begins every sentence: which kind is converted. Upstream, too, says it of one object, as it reads them one by one. */
+const about = ({ objects }: ConversionRequest): string =>
+  `conversion webhook for ${printedKind(objects[0]!.apiVersion, objects[0]!.kind)}`
 
 export const conversionFailed = (request: ConversionRequest, why: string): string => `${about(request)} failed: ${why}`
 
@@ -76,23 +74,19 @@ function successOf({ uid, reviewVersions: known }: ConversionRequest, answer: Js
 }
 
 /** What is wrong with one converted object; undefined when nothing is. */
-function faultOf(request: ConversionRequest, original: KubeObject, converted: unknown, index: number): string | undefined {
-  const { isList, apiVersion } = request
-  const what = isList ? 'invalid converted object' : 'invalid object'
-  if (!isObject(converted)) return `returned ${what} at index ${index}: Object 'Kind' is missing in '${JSON.stringify(converted ?? null)}'`
-  if (!converted['kind']) return `returned ${what} at index ${index}: Object 'Kind' is missing in '${JSON.stringify(converted)}'`
-  // Upstream counts on before it looks at the object of a list.
-  const place = isList ? index + 1 : 0
+function faultOf({ apiVersion }: ConversionRequest, original: KubeObject, converted: unknown, index: number): string | undefined {
+  const at = `invalid object at index ${index}`
+  if (!isObject(converted) || !converted['kind'])
+    return `returned ${at}: Object 'Kind' is missing in '${JSON.stringify(converted ?? null)}'`
   const version = String(converted['apiVersion'] ?? '')
   if (version !== apiVersion)
-    return `returned ${what} at index ${place}: invalid groupVersion (expected ${apiVersion}, received ${version})`
+    return `returned ${at}: invalid groupVersion (expected ${apiVersion}, received ${version})`
   if (converted['kind'] !== original.kind)
-    return `returned ${what} at index ${place}: invalid kind (expected ${original.kind}, received ${String(converted['kind'])})`
-  const at = isList ? `${what} at index ${place}` : what
+    return `returned ${at}: invalid kind (expected ${original.kind}, received ${String(converted['kind'])})`
   const changed = changedIdentity(original, converted)
-  if (changed) return `returned ${at}: ${changed}`
+  if (changed) return `returned invalid object: ${changed}`
   const metadata = metadataFault(original, converted)
-  return metadata && `returned invalid metadata${isList ? ` in object at index ${place}` : ''}: ${metadata}`
+  return metadata && `returned invalid metadata: ${metadata}`
 }
 
 function changedIdentity(original: KubeObject, converted: JsonObject): string | undefined {

@@ -46,10 +46,10 @@ const failed = (message: string): ApiError =>
 
 export function createConverter({ client, ids, stopped }: ConverterDeps): Converter {
   /** Has the webhook convert objects, all of one version, and keeps what it says. */
-  async function ask(table: ConversionTable, objects: readonly KubeObject[], apiVersion: string, isList: boolean): Promise<void> {
+  async function ask(table: ConversionTable, objects: readonly KubeObject[], apiVersion: string): Promise<void> {
     const { clientConfig = {}, conversionReviewVersions } = table.webhook
     const request: ConversionRequest = {
-      ...{ uid: ids.uuid(), objects, apiVersion, isList },
+      ...{ uid: ids.uuid(), objects, apiVersion },
       reviewVersions: conversionReviewVersions ?? [],
     }
     const review = conversionReview(request)
@@ -71,30 +71,30 @@ export function createConverter({ client, ids, stopped }: ConverterDeps): Conver
         if (!(error instanceof AwaitsConversion)) throw error
         const { table, object, apiVersion } = error
         if (count >= conversionsMax) throw failed(`the object could not be converted to ${apiVersion}: it is another one each time`)
-        await ask(table, [object], apiVersion, false)
+        await ask(table, [object], apiVersion)
       }
     }
   }
 
-  async function shownBatch(kind: ServedKind, versions: readonly Version[], isList: boolean): Promise<readonly Version[]> {
+  async function shownBatch(kind: ServedKind, versions: readonly Version[]): Promise<readonly Version[]> {
     const table = kind.conversions!
     const { group, version } = kind.resource
     const apiVersion = `${group}/${version}`
     const objects = versions.map((one) => kind.upgraded(one.parse(), one.sequence))
     const asked = objects.filter((object) => object.apiVersion !== apiVersion && !table.knows(object, apiVersion))
-    if (asked.length > 0) await ask(table, asked, apiVersion, isList)
+    if (asked.length > 0) await ask(table, asked, apiVersion)
     const shown: Version[] = []
     for (const [index, one] of versions.entries())
       shown.push(withContent(one, await settled(() => kind.fromStorage(objects[index]!))))
     return shown
   }
 
-  async function shown(kind: ServedKind, versions: readonly Version[], isList = true): Promise<readonly Version[]> {
+  async function shown(kind: ServedKind, versions: readonly Version[]): Promise<readonly Version[]> {
     if (!kind.conversions || versions.every((one) => isAsStored(kind, one))) return versions
     const all: Version[] = []
     for (const batch of batchesOf(versions)) {
       const stored = batch.filter((one) => !isAsStored(kind, one))
-      const made = new Map((await shownBatch(kind, stored, isList)).map((one, index) => [stored[index]!, one]))
+      const made = new Map((await shownBatch(kind, stored)).map((one, index) => [stored[index]!, one]))
       for (const one of batch) all.push(made.get(one) ?? one)
     }
     return all
@@ -108,7 +108,7 @@ export function createConverter({ client, ids, stopped }: ConverterDeps): Conver
       if (answer.kind === 'list') return { ...answer, versions: await shown(kind, answer.versions) }
       if (answer.kind !== 'object') return answer
       const { object, ...rest } = answer
-      if (object instanceof Version) return { ...answer, object: (await shown(kind, [object], false))[0]! }
+      if (object instanceof Version) return { ...answer, object: (await shown(kind, [object]))[0]! }
       return { ...rest, object: await settled(() => kind.fromStorage(object)) }
     },
   }
