@@ -85,8 +85,8 @@ const ownOfTheServer = [
 
 function keyOf(object: KubeObject, apiVersion: string): string {
   const metadata: JsonObject = { ...object.metadata }
-  for (const field of ownOfTheServer) delete metadata[field]
   // A name that is made up is another one in each attempt.
-  if (metadata['generateName']) delete metadata['name']
+  const { generateName } = object.metadata
+  for (const field of generateName ? [...ownOfTheServer, 'name'] : ownOfTheServer) delete metadata[field]
   return `${apiVersion} ${JSON.stringify({ ...object, metadata })}`
 }

@@ -57,17 +57,30 @@ export function convertedObjects(request: ConversionRequest, answer: JsonObject)
   return converted as KubeObject[]
 }
 
-function successOf({ uid, reviewVersions: known }: ConversionRequest, answer: JsonObject): readonly unknown[] | string {
+/** What may come back: nothing of it is sure. */
+interface Answered {
+  readonly apiVersion?: unknown
+  readonly kind?: unknown
+  readonly response?: unknown
+}
+
+interface Response {
+  readonly uid?: unknown
+  readonly result?: unknown
+  readonly convertedObjects?: unknown
+}
+
+function successOf({ uid, reviewVersions: known }: ConversionRequest, { apiVersion, kind, response: given }: Answered): readonly unknown[] | string {
   const version = known.find((one) => reviewVersions.includes(one))!
-  const said = printedKind(String(answer['apiVersion'] ?? ''), String(answer['kind'] ?? ''))
+  const said = printedKind(String(apiVersion ?? ''), String(kind ?? ''))
   const expected = printedKind(`${reviewGroup}/${version}`, 'ConversionReview')
   if (version === 'v1' && said !== expected) return `expected webhook response of ${expected}, got ${said}`
-  const response = answer['response']
-  if (!isObject(response)) return 'no response provided'
+  if (!isObject(given)) return 'no response provided'
+  const response: Response = given
   // The older version never looked at it.
-  if (version === 'v1' && response['uid'] !== uid)
-    return `expected response.uid=${goQuote(uid)}, got ${goQuote(String(response['uid'] ?? ''))}`
-  const { status = '', message = '' } = (isObject(response['result']) ? response['result'] : {}) as JsonObject
+  if (version === 'v1' && response.uid !== uid)
+    return `expected response.uid=${goQuote(uid)}, got ${goQuote(String(response.uid ?? ''))}`
+  const { status = '', message = '' } = (isObject(response.result) ? response.result : {}) as JsonObject
   if (status !== 'Success') return message ? String(message) : `response.result.status was '${String(status)}', not 'Success'`
   const { convertedObjects: objects = [] } = response
   return Array.isArray(objects) ? objects : []
@@ -76,21 +89,21 @@ function successOf({ uid, reviewVersions: known }: ConversionRequest, answer: Js
 /** What is wrong with one converted object; undefined when nothing is. */
 function faultOf({ apiVersion }: ConversionRequest, original: KubeObject, converted: unknown, index: number): string | undefined {
   const at = `invalid object at index ${index}`
-  if (!isObject(converted) || !converted['kind'])
-    return `returned ${at}: Object 'Kind' is missing in '${JSON.stringify(converted ?? null)}'`
-  const version = String(converted['apiVersion'] ?? '')
+  const { kind, apiVersion: said } = (isObject(converted) ? converted : {}) as Answered
+  if (!isObject(converted) || !kind) return `returned ${at}: Object 'Kind' is missing in '${JSON.stringify(converted ?? null)}'`
+  const version = String(said ?? '')
   if (version !== apiVersion)
     return `returned ${at}: invalid groupVersion (expected ${apiVersion}, received ${version})`
-  if (converted['kind'] !== original.kind)
-    return `returned ${at}: invalid kind (expected ${original.kind}, received ${String(converted['kind'])})`
+  if (kind !== original.kind)
+    return `returned ${at}: invalid kind (expected ${original.kind}, received ${String(kind)})`
   const changed = changedIdentity(original, converted)
   if (changed) return `returned invalid object: ${changed}`
   const metadata = metadataFault(original, converted)
   return metadata && `returned invalid metadata: ${metadata}`
 }
 
-function changedIdentity(original: KubeObject, converted: JsonObject): string | undefined {
-  const metadata = isObject(converted['metadata']) ? converted['metadata'] : {}
+function changedIdentity(original: KubeObject, { metadata: given }: JsonObject): string | undefined {
+  const metadata = isObject(given) ? given : {}
   for (const [field, name] of [['name', 'name'], ['namespace', 'namespace'], ['uid', 'UID']] as const) {
     const [was, is] = [original.metadata[field] ?? '', metadata[field] ?? '']
     if (was !== is) return `must have the same ${name}: ${was} != ${String(is)}`

@@ -7,6 +7,7 @@ import type { ServedKind } from '@shiplog/domain/catalogue/served-kind'
 import { AwaitsConversion, type ConversionTable } from '@shiplog/domain/custom-resource/webhook-conversion'
 import {
   conversionFailed,
+  type ConversionProblem,
   conversionReview,
   type ConversionRequest,
   convertedObjects,
@@ -53,7 +54,7 @@ export function createConverter({ client, ids, stopped }: ConverterDeps): Conver
       reviewVersions: conversionReviewVersions ?? [],
     }
     const review = conversionReview(request)
-    if ('problem' in review) throw failed(String(review['problem']))
+    if (isProblem(review)) throw failed(review.problem)
     const answer = await client.post(clientConfig, review, timeoutSeconds, stopped).catch((error: unknown) => {
       if (error instanceof NoAnswer) throw failed(conversionFailed(request, error.message))
       throw error
@@ -117,6 +118,8 @@ export function createConverter({ client, ids, stopped }: ConverterDeps): Conver
 /** What has no bytes was never read by anybody. */
 const isAsStored = (kind: ServedKind, version: Version): boolean =>
   kind.servedAsStored(version.sequence) || version.bytes.length === 0
+
+const isProblem = (review: object): review is ConversionProblem => 'problem' in review
 
 function* batchesOf(versions: readonly Version[]): Generator<readonly Version[]> {
   let batch: Version[] = []
