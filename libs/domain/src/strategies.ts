@@ -2,6 +2,7 @@
 import type { APIService } from '@shiplog/api/generated/types/apiregistration-v1'
 import type { ControllerRevision } from '@shiplog/api/generated/types/apps-v1'
 import type { PodTemplate } from '@shiplog/api/generated/types/core-v1'
+import { apiServiceStrategy } from './api-service/api-service.strategy.ts'
 import { certificateSigningRequestStrategy } from './certificate-signing-request/certificate-signing-request.strategy.ts'
 import { configMapStrategy } from './config-map/config-map.strategy.ts'
 import { cronJobStrategy } from './cron-job/cron-job.strategy.ts'
@@ -70,16 +71,6 @@ import {
 } from './webhook-configuration/webhook-configuration.strategies.ts'
 
 const generic: Strategy = {}
-const apiServiceStrategy: Strategy<APIService> = {
-  hasGeneration: false,
-  allowUnconditionalUpdate: false,
-  validateName: pathSegment,
-  setDefaults: (draft) => {
-    const service = draft.spec?.service
-    if (service) fill(service, 'port', 443)
-  },
-}
-
 const podTemplateStrategy: Strategy<PodTemplate> = {
   validatesAll: true,
   returnsDeleted: true,

@@ -19,6 +19,8 @@ import { type BrowserDeps, browserRoutes } from '../browser/browser-routes.ts'
 import { checkSessionUse } from '../browser/page-requests.ts'
 import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
+import { serveAggregated } from './aggregated-routes.ts'
+import type { AggregatedServices } from '../aggregation/aggregated-services.ts'
 import type { Kinds } from '../store/kinds.ts'
 import { isTimeless, type Past, pastIsReadOnly, tellsKinds } from '../time-travel/views.ts'
 import { decisionKey, reasonKey } from '../access/resource-access.ts'
@@ -43,6 +45,8 @@ export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDe
   /** Absent where nothing is audited. */
   readonly auditor?: Auditor | undefined
   readonly browser: BrowserDeps
+  /** What others' API servers serve. */
+  readonly aggregated: AggregatedServices
   /** Serves `POST` of an attempt to schedule that failed. */
   readonly recordAttempt: (user: User, body: Buffer | undefined) => Promise<void>
 }
@@ -90,6 +94,11 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
       // Before the body is read, too: it goes on as it comes.
       if (request.resource && connects(request.resource)) {
         serveResource(deps, deps.operations, request.resource, request, reply).catch(done)
+        return
+      }
+      const other = deps.aggregated.find(request.path)
+      if (other) {
+        serveAggregated(deps, other, request, reply).catch(done)
         return
       }
       const seat = deps.fairness && takeSeat(deps.fairness, request)
