@@ -36,7 +36,6 @@ export const features: readonly Feature[] = [
   stored('CSIDrivers', 'csidrivers.storage.k8s.io'),
   stored('CSINodes', 'csinodes.storage.k8s.io'),
   stored('CSIStorageCapacities', 'csistoragecapacities.storage.k8s.io'),
-  stored('APIServices', 'apiservices.apiregistration.k8s.io', ': its group is not served'),
   stored('DeviceClasses', 'deviceclasses.resource.k8s.io'),
   stored('ResourceClaims', 'resourceclaims.resource.k8s.io', ': it is never allocated'),
   stored('ResourceSlices', 'resourceslices.resource.k8s.io'),

@@ -85,7 +85,7 @@ async function startServer(believed: Authority): Promise<void> {
   })
   server.on('upgrade', (request, socket) => {
     asked.push({ url: request.url!, headers: request.headers, by: String(request.headers['x-remote-user']), body: '' })
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n')
     socket.pipe(socket)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -129,7 +129,7 @@ const apiService = (more: JsonObject = {}): JsonObject =>
     metadata: { name: 'v1.wardle.example.com' },
     spec: {
       ...{ group: 'wardle.example.com', version: 'v1', groupPriorityMinimum: 2000, versionPriority: 200 },
-      service: { namespace: 'default', name: 'api', port: 443 },
+      service: { namespace: 'default', name: 'api', port: (server.address() as AddressInfo).port },
       caBundle: Buffer.from(authority.certificate).toString('base64'),
       ...more,
     },
@@ -161,23 +161,26 @@ test('a server is looked for, found, told of, and asked in the name of the user'
   await must({ verb: 'create', ...where, body: apiService() })
   await saying('False ServiceNotFound: service/api in "default" is not present')
   expect(await read('/apis/wardle.example.com/v1/flunders')).toEqual({ code: 503, text: 'service unavailable\n' })
-  const { port } = server.address() as AddressInfo
-  await must({ verb: 'create', group: '', resource: 'services', namespace: 'default', body: { metadata: { name: 'api' }, spec: { ports: [{ port: 443 }] } } as unknown as JsonObject })
+  const services = { group: '', resource: 'services', namespace: 'default' }
+  const port = (server.address() as AddressInfo).port
+  await must({ verb: 'create', ...services, body: { metadata: { name: 'api' }, spec: { ports: [{ port: 1 }] } } as unknown as JsonObject })
+  await saying(`False ServicePortError: service/api in "default" is not listening on port ${port}`)
+  await must({ verb: 'patch', ...services, name: 'api', patchType: 'application/merge-patch+json', body: { spec: { ports: [{ port }] } } as unknown as JsonObject })
   await saying('False EndpointsNotFound: cannot find endpointslices for service/api in "default"')
-  const slice = {
-    metadata: { name: 'api', labels: { 'kubernetes.io/service-name': 'api' } },
-    addressType: 'IPv4',
-    endpoints: [{ addresses: ['127.0.0.1'] }],
-    ports: [{ name: '', port, protocol: 'TCP' }],
-  }
-  await must({ verb: 'create', group: 'discovery.k8s.io', resource: 'endpointslices', namespace: 'default', body: slice as unknown as JsonObject })
+  const slice = { metadata: { name: 'api', labels: { 'kubernetes.io/service-name': 'api' } }, addressType: 'IPv4', endpoints: [] }
+  const slices = { group: 'discovery.k8s.io', resource: 'endpointslices', namespace: 'default' }
+  await must({ verb: 'create', ...slices, body: slice as unknown as JsonObject })
+  await saying('False MissingEndpoints: endpointslices for service/api in "default" have no addresses with port name ""')
+  // No endpoint may be of this machine alone; a name may.
+  await must({ verb: 'delete', ...services, name: 'api' })
+  await must({ verb: 'create', ...services, body: { metadata: { name: 'api' }, spec: { type: 'ExternalName', externalName: 'localhost' } } as unknown as JsonObject })
   await saying('True Passed: all checks passed')
 
   const answer = await read('/apis/wardle.example.com/v1/namespaces/default/flunders/a?x=1', { method: 'POST', body: '{"a":1}', 'x-remote-user': 'root', 'x-remote-group': 'system:masters' })
   expect(answer.code).toBe(200)
   const last = asked.at(-1)!
   expect([last.by, last.url, last.body]).toEqual(['kubernetes-admin', '/apis/wardle.example.com/v1/namespaces/default/flunders/a?x=1', '{"a":1}'])
-  expect(last.headers).toMatchObject({ 'x-remote-uid': '1', 'x-remote-group': 'system:masters, system:authenticated', host: 'api.default.svc:443' })
+  expect(last.headers).toMatchObject({ 'x-remote-uid': '1', 'x-remote-group': 'system:masters, system:authenticated', host: `api.default.svc:${port}` })
   expect(last.headers).not.toHaveProperty('authorization')
 
   const denied = await read('/apis/wardle.example.com/v1/namespaces/default/flunders', { token: 'other' })
@@ -225,7 +228,7 @@ test('others read in a ConfigMap whose certificate to believe', async () => {
 
 test('another protocol goes through to it', async () => {
   const echoed = await new Promise<string>((resolve, reject) => {
-    const headers = { authorization: 'Bearer secret', connection: 'Upgrade', upgrade: 'echo' }
+    const headers = { authorization: 'Bearer secret', connection: 'Upgrade', upgrade: 'SPDY/3.1' }
     const request = httpsRequest({ host: '127.0.0.1', port: gateway.port, path: '/apis/wardle.example.com/v1/namespaces/default/flunders/a/connect', ca: authority.certificate, headers })
     request.on('upgrade', (_, socket) => {
       socket.once('data', (bytes: Buffer) => {
@@ -245,7 +248,7 @@ test('a server that fails is said to, and one that is not who it says is not spo
   isDown = true
   // A change wakes who looks; it would look again in half a minute.
   await must({ verb: 'patch', ...where, name: 'v1.wardle.example.com', patchType: 'application/merge-patch+json', body: { spec: { versionPriority: 100 } } as unknown as JsonObject })
-  const url = 'https://api.default.svc:443/apis/wardle.example.com/v1'
+  const url = `https://api.default.svc:${(server.address() as AddressInfo).port}/apis/wardle.example.com/v1`
   await saying(`False FailedDiscoveryCheck: failing or missing response from ${url}: bad status from ${url}: 500`)
   expect((await read('/apis/apps/v1')).code).toBe(200)
   isDown = false
