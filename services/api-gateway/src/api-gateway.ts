@@ -20,6 +20,7 @@ import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/me
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { type AuditOptions, openAuditor } from './audit/audit-options.ts'
 import { createAppendHealth } from './write/append-health.ts'
+import { createReadHealth } from './read/read-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
 import { createJwtAuthenticator } from './access/jwt-authenticator.ts'
 import type { JwtIssuer } from './access/jwt-configuration.ts'
@@ -169,6 +170,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const { clock, ids, logger } = deps
   const metrics = deps.metrics ?? createMetricsRegistry()
   const requestMetrics = createRequestMetrics(metrics)
+  const readHealth = createReadHealth({ clock, ask: () => deps.log.events.lastSequence() })
   const appendHealth = createAppendHealth({ clock, logger, probe: () => probeLog(streams.events, ids) })
   const streams = createStreams(deps.log, {
     clock,
@@ -296,6 +298,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
         ? { name, ok: true }
         : { name, ok: false, reason: 'the projection has not caught up with the log' }
     }),
+    readHealth.check(),
     appendHealth.check(),
     ...(deps.inspection ? [inspectionCheck(deps.inspection)] : []),
   ]
@@ -307,6 +310,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     address: () => `${deps.externalHost ?? deps.https?.host ?? 'localhost'}:${port}`,
     health,
     others: (asked) => (asked === kinds ? (availability?.versions ?? []) : []),
+    refreshHealth: readHealth.refresh,
     stopping: () => stopping.signal.aborted,
     metrics,
   })
