@@ -60,6 +60,7 @@ test('every variable that is set is read by that program or by what it shares wi
     'libs/events/src/jetstream/log-from-environment.ts',
     'libs/events/src/jetstream/nats-from-environment.ts',
     'libs/api-client/src/connection-from-environment.ts',
+    'libs/encryption/src/encryption-from-environment.ts',
   ].map(read)
   for (const [name, service] of ours) {
     const text = [read(`services/${mainOf(service)}/src/main.ts`), ...shared].join('\n')
@@ -92,6 +93,7 @@ test('the page about it tells every variable', () => {
     'libs/events/src/jetstream/log-from-environment.ts',
     'libs/events/src/jetstream/nats-from-environment.ts',
     'libs/api-client/src/connection-from-environment.ts',
+    'libs/encryption/src/encryption-from-environment.ts',
     ...readdirSync(join(root, 'services'))
       .map((service) => `services/${service}/src/main.ts`)
       .filter((source) => existsSync(join(root, source))),

@@ -18,6 +18,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'libs/spdy': ['libs/runtime'],
   'libs/api-client': ['libs/api', 'libs/events', 'libs/feed', 'libs/runtime'],
   'libs/nats-server': ['libs/events', 'libs/runtime'],
+  'libs/encryption': ['libs/api', 'libs/events', 'libs/feed', 'libs/runtime'],
   'libs/read-model': ['libs/api', 'libs/events', 'libs/feed', 'libs/runtime'],
   'libs/testing': ['libs/*'],
   'services/*': ['libs/*'],
@@ -69,8 +70,8 @@ export const pureNodeModules: readonly string[] = [
 
 /** Where each vendor package (or a module of Node that stands for one) may be imported: nowhere else. */
 export const vendorFolders: Readonly<Record<string, readonly string[]>> = {
-  '@grpc/grpc-js': ['libs/node/src/cri'],
-  '@grpc/proto-loader': ['libs/node/src/cri'],
+  '@grpc/grpc-js': ['libs/node/src/cri', 'libs/encryption/src/kms'],
+  '@grpc/proto-loader': ['libs/node/src/cri', 'libs/encryption/src/kms'],
   '@marcbachmann/cel-js': ['libs/cel/src/parse.ts'],
   '@nats-io/jetstream': ['libs/events/src/jetstream'],
   '@nats-io/nats-core': ['libs/events/src/jetstream'],

@@ -1,6 +1,6 @@
 // `npm run bench`: the figures of this project on this machine, in one run. Parts run alone by name:
 //
-//   npm run bench                              all parts but restart, crowd, soak, replicas, peer and controllers
+//   npm run bench                              all parts but restart, crowd, soak, replicas, secrets, peer and controllers
 //   npm run bench -- creates gets              two of them
 //   npm run bench -- creates --log embedded    on one log
 //   npm run bench -- pods --profile            and where the server's time goes, function by function
@@ -24,14 +24,15 @@ import { peer } from './parts/peer.ts'
 import { pods } from './parts/pods.ts'
 import { replicas } from './parts/replicas.ts'
 import { restart } from './parts/restart.ts'
+import { secrets } from './parts/secrets.ts'
 import { soak } from './parts/soak.ts'
 import { sql } from './parts/sql.ts'
 import { watches } from './parts/watches.ts'
 import { table } from './report.ts'
 
-const parts: readonly Part[] = [creates, gets, authorization, lists, past, watches, coldStart, idle, pods, sql, restart, crowd, soak, replicas, peer, controllers]
+const parts: readonly Part[] = [creates, gets, authorization, lists, past, watches, coldStart, idle, pods, sql, restart, crowd, soak, replicas, secrets, peer, controllers]
 /** They take minutes (`peer` and `controllers` build upstream's programs when they run first): only when they are asked for. */
-const onRequest: readonly Part[] = [restart, crowd, soak, replicas, peer, controllers]
+const onRequest: readonly Part[] = [restart, crowd, soak, replicas, secrets, peer, controllers]
 
 const usage = `npm run bench -- [part …] [--log embedded|jetstream] [--repeat N] [--profile]
 

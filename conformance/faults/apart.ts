@@ -195,6 +195,7 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
         SHIPLOG_SERVER_CERT: file('api-gateway', 'server.crt'),
         SHIPLOG_SERVER_KEY: file('api-gateway', 'server.key'),
         SHIPLOG_SERVICE_ACCOUNT_KEY: file('api-gateway', 'sa.key'),
+        SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: file('api-gateway', 'encryption.yaml'),
       })
     }
     for (const index of numbered(options.schedulers)) {
@@ -204,7 +205,7 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
     }
     for (const index of numbered(options.controllers)) {
       const place = 'kube-controller-manager'
-      const env = { ...nats(place), ...client(place) }
+      const env = { ...nats(place), ...client(place), SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: file(place, 'encryption.yaml') }
       addService(`controllers-${index}`, 'controllers', `kube-controller-manager-controllers-${index}`, env)
     }
     for (const index of numbered(options.agents)) {
@@ -221,6 +222,7 @@ export async function startApart(options: ApartOptions): Promise<Apart> {
         ...nats('projector'),
         ...client('projector'),
         SHIPLOG_POSTGRES_URL: postgres.adminUrl,
+        SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: file('projector', 'encryption.yaml'),
       })
     }
 

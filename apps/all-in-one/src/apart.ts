@@ -150,6 +150,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
         SHIPLOG_FRONT_PROXY_KEY: file('api-gateway', 'front-proxy.key'),
         SHIPLOG_SERVICE_ACCOUNT_KEY: file('api-gateway', 'sa.key'),
         SHIPLOG_SERVICE_ACCOUNT_PUBLIC_KEYS: file('api-gateway', 'sa.pub'),
+        SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: file('api-gateway', 'encryption.yaml'),
         ...(options.serviceCidr ? { SHIPLOG_SERVICE_CIDR: options.serviceCidr } : {}),
       })
       await service(`scheduler-${number}`, 'scheduler', clientOf('kube-scheduler'))
@@ -157,6 +158,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
         ...clientOf('kube-controller-manager'),
         SHIPLOG_SERVICE_ACCOUNT_KEY: file('kube-controller-manager', 'sa.key'),
         SHIPLOG_CA_KEY: file('kube-controller-manager', 'ca.key'),
+        SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: file('kube-controller-manager', 'encryption.yaml'),
       })
     }
     if (nodes.length > 0) {
@@ -174,6 +176,7 @@ export async function startApart(options: ApartOptions): Promise<RunningApart> {
       if (postgres) {
         await service('projector', 'projector', {
           ...clientOf('projector'),
+          SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: file('projector', 'encryption.yaml'),
           SHIPLOG_POSTGRES_URL: postgres.ownerUrl,
         })
         const { host, pathname } = new URL(postgres.readerUrl)

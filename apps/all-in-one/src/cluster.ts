@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { readServerFlags, type ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
 import { bootGateway } from '@shiplog/api-gateway/boot'
+import type { AddressPool } from '@shiplog/api/address-pool'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
@@ -16,8 +17,11 @@ import { createMemoryBus } from '@shiplog/events/bus/memory-bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
+import { configurationFileIn, ensureConfigurationFile } from '@shiplog/encryption/configuration-file'
+import { openEncryption } from '@shiplog/encryption/open-encryption'
 import { defaultServiceRanges } from '@shiplog/domain/service/ip-range'
 import { apiPort, doorAddress } from '@shiplog/node/containerd/network'
+import type { RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { thisMachine } from '@shiplog/node/machine'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import { simulatedHost } from '@shiplog/node-agent/hosts/simulated-host'
@@ -38,7 +42,8 @@ import { createControllerManager } from '@shiplog/controllers/controller-manager
 import { createScheduler, type SchedulerDeps } from '@shiplog/scheduler/scheduler'
 import { shareSnapshots } from '@shiplog/events/commit/shared-snapshot'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
-import { dnsAddress, dnsCertificate, dnsPodLabels, dnsUser, type DnsReplica, ensureDnsObjects } from './dns-part.ts'
+import { dnsAddress, dnsCertificate, dnsPodLabels, dnsUser, dnsObjects, type DnsReplica } from './dns-part.ts'
+import { ensureObjects, networkPolicyObjects } from './ensure-objects.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
@@ -63,6 +68,10 @@ export interface ClusterOptions {
   readonly processNode?: boolean
   /** How many nodes whose pods run in containerd, each in namespaces of its own; see docs/containers.md. */
   readonly containerNodes?: number
+  /** Where their images come from instead of where the names say. */
+  readonly registryMirrors?: readonly RegistryMirror[]
+  /** Settings of theirs by the kubelet's flags. */
+  readonly kubeletArguments?: readonly string[]
   /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenAuthFile?: string
   /** Flags of the API server that name files: audit, authentication, authorization. */
@@ -75,6 +84,8 @@ export interface ClusterOptions {
   readonly serviceRanges?: IpRanges | undefined
   /** Where addresses of pods come from; default 10.244.0.0/16, and beyond when there are many nodes. */
   readonly podRanges?: IpRanges | undefined
+  /** Addresses for Services of type LoadBalancer; nodes of containers answer for them. */
+  readonly loadBalancerPool?: AddressPool | undefined
   /** Reads the records of the log, for everybody in the process; that of this build by default. */
   readonly codec?: RecordCodec
   /** How long a paged list may go on from its snapshot; as long as the log holds it by default. */
@@ -194,6 +205,14 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       progress,
     })
     undo.push(['seal', () => guarded.end()])
+    const encryption = await openEncryption({
+      log: guarded.log,
+      file: options.serverFlags?.encryptionProviderConfig ?? ensureConfigurationFile(configurationFileIn(dataDir), 'first'),
+      writes: true,
+      ...{ clock, ids, logger: logger.child({ component: 'kube-apiserver' }), versions: options.codec?.versions },
+    })
+    undo.push(['keys', () => encryption.stop()])
+    const { codec } = encryption
     // The gateway and the feed begin with the same reading of the log.
     const snapshots = shareSnapshots(guarded.log)
     const log = reading.watch(snapshots.log)
@@ -210,7 +229,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     undo.push(['bus', () => bus.close()])
     const gateway = createApiGateway({
       log,
-      ...(options.codec ? { codec: options.codec } : {}),
+      encryption,
       bus,
       metrics,
       onStored: guarded.onStored,
@@ -259,7 +278,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     progress(`API: ${url}`)
     if (options.dashboard === true) progress(`dashboard: ${url}/dashboard; npx shiplog dashboard signs you in`)
 
-    const feed: LogObjectFeed = createObjectFeed(log, options.codec ? { codec: options.codec } : {})
+    const feed: LogObjectFeed = createObjectFeed(log, { codec })
     undo.push(['feed', () => feed.stop()])
     const client = (name: string, ...groups: string[]) =>
       gateway.clientFor({ name, groups: [...groups, 'system:authenticated'] })
@@ -299,6 +318,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       certificateSigner: createCertificateSigner({ certificate: pki.ca, key: pki.caKey }),
       nodeCidrs: { podRanges },
       metrics,
+      loadBalancerPool: options.loadBalancerPool,
       ...(options.controllers ? { controllers: options.controllers } : {}),
     })
     metrics.collect(() => [
@@ -336,17 +356,20 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         ...{ bus, clock, ids, logger, machine: facts, podRanges, progress },
         directory: containersDirectory(dataDir),
         simulatedNodes: options.simulatedNodes,
+        registryMirrors: options.registryMirrors ?? [],
+        kubeletArguments: options.kubeletArguments ?? [],
         ...{ feed, metrics },
         pkiDirectory: join(dataDir, 'pki'),
         serviceRange,
+        pool: options.loadBalancerPool,
       })
       undo.push(['container nodes', () => agents.service.stop()])
       await agents.serveApi(gateway.port)
-      services.push(agents.service, agents.proxy)
+      services.push(agents.policies, agents.service, agents.proxy)
       dns = agents.dns
       for (const { name } of dns) startedAtMs.set(name, clock.nowMs())
       const admin = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
-      await ensureDnsObjects(admin, dnsAddress(serviceRange))
+      await ensureObjects(admin, [...dnsObjects(dnsAddress(serviceRange)), ...networkPolicyObjects])
     } else if (existsSync(containersDirectory(dataDir))) {
       const { endContainerdNodes } = await import('@shiplog/node/containerd/containerd-nodes')
       await endContainerdNodes(containersDirectory(dataDir), clock)
@@ -372,7 +395,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       address: machine.internalIPs[0]!,
       ...(previousEnd ? { lifeBefore: { ...previousEnd, endedAtMs: previousEnd.finishedAtMs } } : {}),
       ...(part.coming ? { coming: true } : {}),
-      ...(dnsOf(component) ? { address: dnsOf(component)!.address, labels: dnsPodLabels } : {}),
+      ...(dnsOf(component) ? { address: dnsOf(component)!.address, hasOwnNetwork: true, labels: dnsPodLabels } : {}),
       ...(part.lives ? ofLives(life, component, part.lives) : {}),
     })
     const partOf = (service: Service): Part => ({
@@ -404,7 +427,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const roles = boot.finish().catch((err: unknown) => logger.warn({ err }, 'failed to create the default roles'))
     undo.push(['default roles', () => roles])
     progress(`nodes: ${options.simulatedNodes} simulated, and ${controlPlaneNodeName} for this machine`)
-    sql.begin(log, guarded.inspection)
+    sql.begin({ log, inspection: guarded.inspection, codec, keys: encryption.keyring.store })
     undo.push(['postgres', () => sql.stop()])
     // Nobody waits for it; whoever opens it first is told when it fails.
     if (options.dashboard === true) void dashboardFiles().catch(() => undefined)

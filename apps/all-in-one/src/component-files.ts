@@ -8,6 +8,7 @@ import {
   type NatsCredentials,
   type NatsUser,
 } from '@shiplog/nats-server/nats-users'
+import { configurationFileIn, ensureConfigurationFile, readConfigurationFile } from '@shiplog/encryption/configuration-file'
 import { secretDirectory, writeSecretFile } from '@shiplog/runtime/secret-files'
 import { kubeconfigText } from './kubeconfig.ts'
 import { type Client, loadPki } from './pki.ts'
@@ -69,6 +70,10 @@ export async function writeComponentFiles(options: ComponentFilesOptions): Promi
     'nats.json': JSON.stringify(credentials, undefined, 2),
   })
 
+  // Of those who read the log these have to do with what Secrets hold; a scheduler has not, and agents never see it.
+  const encryptionFile = ensureConfigurationFile(configurationFileIn(authority), 'first')
+  const encryption = { 'encryption.yaml': readConfigurationFile(encryptionFile) }
+
   write('nats', { 'authorization.conf': natsAuthorization(nats) })
   write('api-gateway', {
     'ca.crt': pki.ca,
@@ -79,11 +84,13 @@ export async function writeComponentFiles(options: ComponentFilesOptions): Promi
     'front-proxy.key': pki.frontProxy.key,
     'sa.key': pki.serviceAccountKey,
     'sa.pub': pki.serviceAccountPublicKeys,
+    ...encryption,
     ...natsFile(nats.gateway),
   })
   // The controllers sign: tokens that lie in Secrets, and the certificates that were approved.
   const signing: Record<string, Record<string, string>> = {
-    'kube-controller-manager': { 'sa.key': pki.serviceAccountKey, 'ca.key': pki.caKey },
+    'kube-controller-manager': { 'sa.key': pki.serviceAccountKey, 'ca.key': pki.caKey, ...encryption },
+    projector: encryption,
   }
   for (const { name, nats: user } of components) {
     write(name, { ...clientFiles(name), ...signing[name], ...natsFile(nats[user]) }, options.owner)

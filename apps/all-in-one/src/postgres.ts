@@ -3,6 +3,7 @@
 // and the cluster goes on. This file is loaded when it begins, so that start-up does not pay for it.
 import type { ClusterLog } from '@shiplog/events/event-log'
 import type { LogInspection } from '@shiplog/events/integrity/log-inspection'
+import type { KeyStore } from '@shiplog/encryption/key-store'
 import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import { createProjector, type Projector } from '@shiplog/projector/projector'
 import { createPool } from '@shiplog/read-model/database'
@@ -21,6 +22,7 @@ export interface PostgresOptions {
   readonly log: ClusterLog
   readonly codec?: RecordCodec
   readonly inspection?: LogInspection
+  readonly keys?: KeyStore | undefined
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
@@ -62,6 +64,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     const projector = createProjector({
       log: options.log,
       ...(options.inspection ? { inspection: options.inspection } : {}),
+      keys: options.keys,
       model: createPostgresReadModel(pool, options.codec ?? recordCodec),
       clock,
       logger: logger.child({ component: 'shiplog-projector' }),

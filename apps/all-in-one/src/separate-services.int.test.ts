@@ -74,6 +74,7 @@ const startGateway = (index: number): Promise<void> =>
     SHIPLOG_SERVER_CERT: join(files, 'api-gateway/server.crt'),
     SHIPLOG_SERVER_KEY: join(files, 'api-gateway/server.key'),
     SHIPLOG_SERVICE_ACCOUNT_KEY: join(files, 'api-gateway/sa.key'),
+    SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: join(files, 'api-gateway/encryption.yaml'),
   })
 
 const clientOf = (place: string): Record<string, string> => ({
@@ -83,13 +84,22 @@ const clientOf = (place: string): Record<string, string> => ({
   SHIPLOG_API_KEY: join(files, place, 'client.key'),
 })
 
-const startReader = (name: string, service: string, component: string): Promise<void> =>
+const startReader = (
+  name: string,
+  service: string,
+  component: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<void> =>
   start(name, service, {
+    ...more,
     ...clientOf(component),
     SHIPLOG_NATS_URL: natsUrl,
     SHIPLOG_NATS_CREDENTIALS: join(files, component, 'nats.json'),
   })
-const startController = (name: string) => startReader(name, 'controllers', 'kube-controller-manager')
+const startController = (name: string) =>
+  startReader(name, 'controllers', 'kube-controller-manager', {
+    SHIPLOG_ENCRYPTION_PROVIDER_CONFIG: join(files, 'kube-controller-manager', 'encryption.yaml'),
+  })
 const startScheduler = (name: string) => startReader(name, 'scheduler', 'kube-scheduler')
 /** The agents of two nodes in one process, by the bus alone. */
 const startAgents = () =>

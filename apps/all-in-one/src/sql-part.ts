@@ -1,31 +1,29 @@
 // SQL as a part of the cluster that the rest can do without: it begins after the cluster is ready, and when it cannot be
 // started that is said, shown, and tried again, less and less often.
-import type { ClusterLog } from '@shiplog/events/event-log'
-import type { LogInspection } from '@shiplog/events/integrity/log-inspection'
-import type { RecordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import { kubeletBackoff, type Lives } from '@shiplog/runtime/kept-process'
 import type { MetricSample } from '@shiplog/runtime/metrics'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Reader } from '@shiplog/read-model/reader'
-import type { RunningPostgres } from './postgres.ts'
+import type { PostgresOptions, RunningPostgres } from './postgres.ts'
 import type { Part } from './shown-lives.ts'
 
 export interface SqlPartOptions {
   /** `auto`, `off` (the default) or the URL of a PostgreSQL; see postgres.ts. */
   readonly postgres?: string
   readonly dataDir: string
-  /** Reads the records of the log; that of this build by default. */
-  readonly codec?: RecordCodec
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
   readonly progress: (line: string) => void
 }
 
+/** What SQL is made from. */
+export type SqlSource = Required<Pick<PostgresOptions, 'log' | 'inspection' | 'codec' | 'keys'>>
+
 export interface SqlPart {
-  begin(log: ClusterLog, inspection: LogInspection): void
+  begin(source: SqlSource): void
   /** What kube-system shows of it. */
   parts(): readonly (Part & { readonly name: string })[]
   metrics(): readonly MetricSample[]
@@ -51,13 +49,13 @@ export function createSqlPart(options: SqlPartOptions): SqlPart {
   let failing: Lives = { running: false, restarts: 0, startedAtMs: 0, waitMs: 0 }
   let begun: Promise<void> | undefined
 
-  async function run(log: ClusterLog, inspection: LogInspection): Promise<void> {
+  async function run(source: SqlSource): Promise<void> {
     await clock.sleep(delayMs, signal)
     const { startPostgres } = await import('./postgres.ts')
     for (let waitMs = kubeletBackoff.firstMs; ; waitMs = Math.min(kubeletBackoff.maxMs, waitMs * 2)) {
       startedAtMs = clock.nowMs()
       try {
-        sql = await startPostgres({ ...options, choice, log, inspection })
+        sql = await startPostgres({ ...options, choice, ...source })
         is = sql === undefined ? 'off' : 'there'
         return
       } catch (error) {
@@ -74,9 +72,9 @@ export function createSqlPart(options: SqlPartOptions): SqlPart {
   }
 
   return {
-    begin(log, inspection) {
+    begin(source) {
       if (is === 'off') return
-      begun = run(log, inspection).catch((err: unknown) => {
+      begun = run(source).catch((err: unknown) => {
         if (!signal.aborted) options.logger.error({ err }, 'SQL disabled')
         is = 'off'
       })

@@ -1,8 +1,11 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
 import { serverFlags } from '@shiplog/api-gateway/configuration/flag-names'
+import { parseAddressPool } from '@shiplog/api/address-pool'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
+import { nodeSettings } from '@shiplog/node-agent/eviction/kubelet-arguments'
+import { mirrorsMax, parseRegistryMirror, type RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { failed, watchForEnd } from './ending.ts'
 
@@ -39,6 +42,26 @@ function nodeKind(text: string, before: readonly string[] = []): readonly string
 
 /** Each has a containerd of its own. */
 const containerNodesMax = 16
+
+function registryMirror(text: string, before: readonly RegistryMirror[] = []): readonly RegistryMirror[] {
+  if (before.length >= mirrorsMax) throw new InvalidArgumentError(`at most ${mirrorsMax} of them, please.`)
+  try {
+    return [...before, parseRegistryMirror(text)]
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`)
+  }
+}
+
+function kubeletArgument(text: string, before: readonly string[] = []): readonly string[] {
+  try {
+    nodeSettings([text])
+    return [...before, text]
+  } catch (error) {
+    // A soft threshold and its period are said apart, and judged together when the nodes are made.
+    if (/^eviction-soft=/.test(text) && /grace period must be specified/.test((error as Error).message)) return [...before, text]
+    throw new InvalidArgumentError(`${(error as Error).message}.`)
+  }
+}
 
 function postgresChoice(text: string): string {
   if (/^(auto|off)$/.test(text) || /^postgres(ql)?:\/\/\S+$/.test(text)) return text
@@ -104,6 +127,7 @@ Examples:
   $ shiplog why deploy/web                       which controller did what, and because of what
   $ shiplog diff 10m now -n default              what is different
   $ shiplog explain pod/web-1                    why it is where it is, or waits
+  $ shiplog explain service/web                  who receives its traffic, and why others do not
   $ shiplog replay                               computes all decisions again
   $ shiplog apart                                the same, each service a process
   $ shiplog dashboard                            a link that signs your browser in
@@ -147,9 +171,25 @@ withServerFlags(program.command('up'))
   .addOption(
     new Option('--nodes <count>', 'how many nodes of containerd').default(1).argParser(wholeNumber(containerNodesMax)),
   )
+  .addOption(
+    new Option('--registry-mirror <url>', 'where nodes of containerd get images from: a registry, or <registry>=<url>; may be repeated')
+      .default([], 'where their names say')
+      .argParser(registryMirror),
+  )
+  .addOption(
+    new Option('--kubelet-arg <name=value>', "setting of nodes of containerd by the kubelet's flag: eviction-hard=memory.available<500Mi; may be repeated")
+      .default([], 'none')
+      .argParser(kubeletArgument),
+  )
   .option('--no-dashboard', 'serve no dashboard')
   .addOption(serviceCidrOption())
   .addOption(podCidrOption())
+  .addOption(
+    new Option(
+      '--load-balancer-pool <addresses>',
+      'for Services of type LoadBalancer: ranges, or two ends, comma-separated (172.30.1.0/24,172.30.2.10-172.30.2.20)',
+    ).argParser(ranges(parseAddressPool)),
+  )
   .addOption(
     new Option('--token-auth-file <file>', 'static bearer tokens, a line each: token,user,uid,"group1,group2"'),
   )
@@ -277,7 +317,7 @@ program
   .description('write a consistent, verified copy of the cluster, running or stopped')
   .addOption(dataDirOption())
   .requiredOption('-o, --out <dir>', 'where to; it must not exist')
-  .addHelpText('after', '\nIt holds what Secrets hold, and the keys of the cluster. docs/operations.md tells the rest.')
+  .addHelpText('after', '\nIt holds the private keys of the cluster, and none of those that Secrets are encrypted with: shiplog keys save.')
   .action(async (options) => {
     const { backup } = await import('./cluster/backup.ts')
     process.exitCode = await backup(options)
@@ -292,6 +332,7 @@ program
       .default('auto')
       .argParser(logChoice),
   )
+  .addOption(new Option('--keys <file>', 'of shiplog keys save: without it what was encrypted cannot be read'))
   .addOption(
     new Option(
       '--bump <count>',
@@ -302,6 +343,47 @@ program
   .action(async (from, options) => {
     const { restore } = await import('./cluster/backup.ts')
     process.exitCode = await restore(from, options)
+  })
+
+const keys = program.command('keys').description('keys of what the log holds encrypted; docs/secrets.md tells the rest')
+
+keys
+  .command('list')
+  .description('tell which keys there are, whose they are, and what wraps them')
+  .addOption(dataDirOption())
+  .addOption(new Option('-o, --output <format>', 'how they are printed').choices(['text', 'json']).default('text'))
+  .action(async (options) => {
+    const { keysList } = await import('./keys/keys.ts')
+    process.exitCode = await keysList(options)
+  })
+
+keys
+  .command('rotate')
+  .description('make a new key that wraps all others; the log stays as it is')
+  .addOption(dataDirOption())
+  .action(async (options) => {
+    const { keysRotate } = await import('./keys/keys.ts')
+    process.exitCode = await keysRotate(options)
+  })
+
+keys
+  .command('destroy <uid>')
+  .description('destroy the key of a deleted object now, and with it all that the log ever held of it')
+  .addOption(dataDirOption())
+  .addOption(new Option('-y, --yes', 'do not ask'))
+  .action(async (uid, options) => {
+    const { keysDestroy } = await import('./keys/keys.ts')
+    process.exitCode = await keysDestroy(uid, options)
+  })
+
+keys
+  .command('save')
+  .description('write all keys to a file, to be kept apart from backups: these hold none')
+  .addOption(dataDirOption())
+  .requiredOption('-o, --out <file>', 'where to')
+  .action(async (options) => {
+    const { keysSave } = await import('./keys/keys.ts')
+    process.exitCode = await keysSave(options)
   })
 
 program
@@ -463,18 +545,28 @@ program
   })
 
 program
-  .command('explain <pod>')
-  .description('tell why pod/NAME is where it is, or waits: every node, plugin and score of its last decision')
+  .command('explain <what>')
+  .description(
+    'tell why pod/NAME is where it is, or waits: every node, plugin and score of its last decision; or who receives the ' +
+      'traffic of service/NAME, and why others do not',
+  )
   .addOption(dataDirOption())
   .addOption(kubeconfigOption())
   .addOption(namespaceOption())
-  .addOption(new Option('--at <moment>', 'the last decision up to then'))
-  .addOption(new Option('--config <file>', 'under another scheduler configuration'))
+  .addOption(new Option('--at <moment>', 'the last decision up to then, or the Service as it was then'))
+  .addOption(new Option('--config <file>', 'of a pod: under another scheduler configuration'))
+  .addOption(new Option('--from <pod>', 'of a Service: what pod/NAME of the same namespace reaches'))
   .addOption(outputOption())
-  .addHelpText('after', momentHelp)
-  .action(async (pod, options) => {
+  .addHelpText('after', `${momentHelp}\n\nExit code of a Service: 0 somebody receives its traffic; 1 nobody does.`)
+  .action(async (what, options) => {
+    const service = /^(?:services?|svc)\/(.+)$/.exec(what)?.[1]
+    if (service !== undefined) {
+      const { explainServiceTraffic } = await import('./network/explain-service.ts')
+      process.exitCode = await explainServiceTraffic(service, options)
+      return
+    }
     const { explainDecision } = await import('./replay/explain-decision.ts')
-    process.exitCode = await explainDecision(pod, options)
+    process.exitCode = await explainDecision(what, options)
   })
 
 program

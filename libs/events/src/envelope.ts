@@ -36,6 +36,8 @@ export const header = {
   decision: 'Shiplog-Decision',
   traceparent: 'traceparent',
   admission: 'Shiplog-Admission',
+  /** The uid of the object whose key the payload is encrypted with; absent where it is not. */
+  key: 'Shiplog-Key',
   /** `<batch id> <i> <n>`: member i (from 1) of n. Readers treat a batch as one. */
   batch: 'Shiplog-Batch',
   /** Checksum of this event, chained to the object's previous event; see checksum.ts. */

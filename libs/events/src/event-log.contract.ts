@@ -114,6 +114,23 @@ export function describeEventLogContract(name: string, subject: ContractSubject)
     })
     afterAll(async () => opened?.dispose())
 
+    test('the store of keys is a log of its own, and what is erased there leaves the newest word', async () => {
+      const { keys } = cluster
+      const before = await log.lastSequence()
+      const first = await put(keys, 'key.uid-1', 0, { wrapped: 'a' })
+      await put(keys, 'key.uid-2', 0, { wrapped: 'b' })
+      const second = await put(keys, 'key.uid-1', first, { destroyed: true })
+      expect((await keys.append([sample('key.uid-1', first)])).ok).toBe(false)
+      await keys.erase('key.uid-1')
+      await keys.erase('key.uid-1')
+      await keys.erase('key.nobody')
+      expect(await keys.get(first)).toBeUndefined()
+      expect(bodyOf(await keys.last('key.uid-1'))).toEqual({ destroyed: true })
+      expect([...(await keys.countBySubject())].sort()).toEqual([['key.uid-1', 1], ['key.uid-2', 1]])
+      expect(await put(keys, 'key.uid-1', second)).toBeGreaterThan(second)
+      expect(await log.lastSequence()).toBe(before)
+    })
+
     test('the state as of any sequence is what a reader of the prefix would have folded', async () => {
       const area = fresh()
       const names = Array.from({ length: 12 }, (_, index) => `${area}.n${index}`)

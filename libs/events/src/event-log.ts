@@ -26,6 +26,10 @@ export interface LogRecord {
   readonly timeMs: number
   readonly headers: Readonly<Record<string, string>>
   readonly payload: Uint8Array
+  /** What an encrypted payload says, of a record that somebody with its key has passed on. Never stored. */
+  readonly clear?: Uint8Array
+  /** Why nobody can tell what an encrypted payload says: its key is gone. */
+  readonly unreadable?: string
 }
 
 /** What became of an append. A refusal is a value; a fault (log unreachable, closed) is thrown. */
@@ -130,6 +134,12 @@ export interface EventLog {
   close(): Promise<void>
 }
 
+/** The store of wrapped keys: a log of its own, of which the last record of each subject counts, and what was before it goes for good. */
+export interface KeyLog extends EventLog {
+  /** Forgets all records of a subject but the newest, and overwrites where they lay. */
+  erase(subject: string): Promise<void>
+}
+
 export interface FollowOptions {
   readonly subjects: readonly string[]
   readonly from?: number
@@ -144,6 +154,8 @@ export interface ClusterLog {
   readonly leases: EventLog
   /** Event objects: expiring. */
   readonly objectEvents: EventLog
+  /** Wrapped keys of encrypted payloads. No part of the log: what is erased here makes records there unreadable. */
+  readonly keys: KeyLog
   /** `embedded`, or `jetstream` with the server's version, for people. */
   readonly description: string
   close(): Promise<void>

@@ -100,7 +100,8 @@ function startSource(log: Pick<EventLog, 'follow'>, codec: RecordCodec, signal: 
     }
     const known = objects.get(record.subject)
     objects.delete(record.subject)
-    if (decoded.kind === 'deletion') return new Entry(decoded, codec)
+    // Without its key a deletion says nothing of what was deleted.
+    if (decoded.kind === 'deletion' && record.unreadable === undefined) return new Entry(decoded, codec)
     return known && new Entry(decoded, codec, changeOf(decoded, known.change.object))
   }
 

@@ -1,12 +1,12 @@
 import { createSchemaVersions } from '@shiplog/api/codec'
 import { sealRecord } from '@shiplog/events/integrity/checksum'
-import { encodeEnvelope } from '@shiplog/events/envelope'
-import type { LogRecord } from '@shiplog/events/event-log'
+import { encodeEnvelope, header } from '@shiplog/events/envelope'
+import { LogDamaged, type LogRecord } from '@shiplog/events/event-log'
 import { expiryMarkerHeaders } from '@shiplog/events/expiry'
 import { describe, expect, test } from 'vitest'
-import { createRecordCodec, decodeRecord, isObjectRecord, recordCodec } from './record-codec.ts'
+import { createRecordCodec, decodeRecord, isObjectRecord, recordCodec, storedFormCodec } from './record-codec.ts'
 
-const record = (subject: string, body: string, how: { deleted?: boolean; schema?: number } = {}): LogRecord => {
+const record = (subject: string, body: string, how: { deleted?: boolean; schema?: number; key?: string } = {}): LogRecord => {
   const headers = encodeEnvelope({
     type: 'Happened',
     schema: how.schema ?? 1,
@@ -15,6 +15,7 @@ const record = (subject: string, body: string, how: { deleted?: boolean; schema?
     previous: 0,
     deleted: how.deleted ?? false,
   })
+  if (how.key) headers[header.key] = how.key
   const sealed = sealRecord({ subject, expected: 0, headers, payload: Buffer.from(body) })
   return { ...sealed, sequence: 7, timeMs: 0 }
 }
@@ -69,24 +70,36 @@ describe('older schema versions', () => {
 })
 
 describe('encrypted payloads', () => {
-  const codec = createRecordCodec({
-    cipher: {
-      isEncrypted: ({ payload }) => payload[0] === 0x21,
-      decrypt: async ({ payload }) => Buffer.from(payload.subarray(1)).reverse(),
-    },
-  })
-  const locked = record(subject, `!${[...map('secret')].reverse().join('')}`)
+  const opened = ({ payload }: LogRecord) => ({ clear: Buffer.from(payload.subarray(1)).reverse() })
+  const codec = createRecordCodec({ cipher: { decrypt: async (one) => opened(one), encrypt: (append) => append } })
+  const locked = record(subject, `!${[...map('secret')].reverse().join('')}`, { key: 'uid-1' })
 
-  test('are decrypted before anything else looks at them', async () => {
-    const [opened] = await codec.open([locked])
-    expect(objectOf(codec, opened!)).toMatchObject({ data: 'secret' })
+  test('are decrypted before anything else looks at them, and stay what they are beside it', async () => {
+    const [one] = await codec.open([locked])
+    expect(objectOf(codec, one!)).toMatchObject({ data: 'secret' })
+    expect(one!.payload).toBe(locked.payload)
     expect(await codec.inspect(locked)).toMatchObject({ kind: 'object' })
   })
 
-  test('nobody waits where nothing is encrypted', () => {
+  test('nobody waits where nothing is encrypted, or the key is at hand', () => {
     const records = [record(subject, map('a'))]
     expect(codec.open(records)).toBe(records)
+    const atHand = createRecordCodec({ cipher: { decrypt: opened, encrypt: (append) => append } })
+    expect(atHand.open([locked])).toMatchObject([{ sequence: 7, clear: expect.anything() }])
+  })
+
+  test('are nothing to a reader without keys, and say so', async () => {
     expect(recordCodec.open([locked])).toEqual([locked])
+    expect(() => objectOf(recordCodec, locked)).toThrow(/at sequence 7 cannot be read: it is encrypted, and this process has no keys/)
+    expect(await recordCodec.inspect(locked)).toMatchObject({ kind: 'damaged', sequence: 7 })
+    expect(await storedFormCodec.inspect(locked)).toMatchObject({ kind: 'object', record: locked })
+  })
+
+  test('whose key is gone are holes that still say when, of what and by whom they are', async () => {
+    const gone = createRecordCodec({ cipher: { decrypt: () => ({ unreadable: 'its key is gone' }), encrypt: (append) => append } })
+    expect(await gone.inspect(locked)).toMatchObject({ kind: 'damaged', problem: 'its key is gone', whole: { headers: locked.headers } })
+    const [one] = await gone.open([locked])
+    expect(() => objectOf(gone, one!)).toThrow(LogDamaged)
   })
 })
 

@@ -7,7 +7,7 @@ import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { verifyRecord } from '@shiplog/events/integrity/checksum'
 import { header } from '@shiplog/events/envelope'
-import { LogDamaged, type LogRecord } from '@shiplog/events/event-log'
+import { type Append, LogDamaged, type LogRecord } from '@shiplog/events/event-log'
 import { isExpiryMarker } from '@shiplog/events/expiry'
 import { isOwnRecord } from '@shiplog/events/integrity/seals'
 import { type ObjectAddress, parseObjectSubject } from '@shiplog/events/subjects'
@@ -36,23 +36,35 @@ export interface DamagedRecord {
   readonly subject: string | undefined
   /** `its checksum does not match`. */
   readonly problem: string
+  /** The record, where that is whole: only what it held is gone, with its key. When, by whom and of what it was it still says. */
+  readonly whole?: LogRecord
 }
 
 export type DecodedRecord = ObjectRecord | OtherRecord
 
+/** What an encrypted payload says, or why nobody can tell. */
+export type Opened = { readonly clear: Uint8Array } | { readonly unreadable: string }
+
 /** Where payloads are encrypted on their way into the log, they are decrypted here. */
 export interface PayloadCipher {
-  isEncrypted(record: LogRecord): boolean
-  decrypt(record: LogRecord): Promise<Uint8Array>
+  /** At once where the key is at hand. `waits`: until it is; else LogUnavailable is thrown where it may come later. */
+  decrypt(record: LogRecord, waits: boolean): Opened | Promise<Opened>
+  /** The append as it is to be stored: the same one where its resource is not encrypted. Before its checksum is made. */
+  encrypt(append: Append, of: { readonly groupResource: string; readonly uid: string }): Append | Promise<Append>
 }
 
 export interface RecordCodec {
   readonly versions: SchemaVersions
+  /** Tells how it reads records: what was derived with another one must be derived anew. */
+  readonly reading: string
   /**
-   * Decrypts what is encrypted. Comes before everything else; where nothing is encrypted it gives the same array at
-   * once, so that a caller only waits when there is something to wait for.
+   * Decrypts what is encrypted: what it says stands in `clear` then, beside the payload as it is stored. Comes before everything
+   * else; where nothing is encrypted it gives the same array at once, and a promise only where a key has to be waited for.
+   * `waits`: however long that takes (default), or LogUnavailable.
    */
-  open(records: readonly LogRecord[]): readonly LogRecord[] | Promise<readonly LogRecord[]>
+  open(records: readonly LogRecord[], waits?: boolean): readonly LogRecord[] | Promise<readonly LogRecord[]>
+  /** Encrypts what is to be encrypted, before its checksum is made. */
+  encrypt: PayloadCipher['encrypt']
   /** What a record is. Reads the subject and headers alone. */
   decode(record: LogRecord): DecodedRecord
   /** The stored bytes in today's form; undefined when the record carries none. Throws LogDamaged for what cannot be read. */
@@ -68,6 +80,8 @@ export interface RecordCodec {
 export interface RecordCodecOptions {
   readonly versions?: SchemaVersions
   readonly cipher?: PayloadCipher
+  /** Encrypted records are inspected as far as they can be without their keys: for who copies them. */
+  readonly leavesEncrypted?: boolean
 }
 
 export function createRecordCodec(options: RecordCodecOptions = {}): RecordCodec {
@@ -76,8 +90,9 @@ export function createRecordCodec(options: RecordCodecOptions = {}): RecordCodec
 
   const stored = ({ record, groupResource }: ObjectRecord): Uint8Array | undefined => {
     if (record.payload.length === 0) return undefined
+    const payload = clearPayload(record)
     try {
-      return versions.upgrade(groupResource, schemaOf(record), record.payload)
+      return versions.upgrade(groupResource, schemaOf(record), payload)
     } catch (cause) {
       throw new LogDamaged(`${placeOf(record)} cannot be read: ${messageOf(cause)}`, { cause })
     }
@@ -90,10 +105,13 @@ export function createRecordCodec(options: RecordCodecOptions = {}): RecordCodec
 
   const codec: RecordCodec = {
     versions,
-    open(records) {
-      if (cipher === undefined || !records.some((record) => cipher.isEncrypted(record))) return records
-      return Promise.all(records.map((record) => (cipher.isEncrypted(record) ? decrypted(cipher, record) : record)))
+    reading: cipher === undefined ? versions.name : `${versions.name} with keys`,
+    open(records, waits = true) {
+      if (cipher === undefined || !records.some(isLocked)) return records
+      const opened = records.map((record) => (isLocked(record) ? decrypted(cipher, record, waits) : record))
+      return opened.some((one) => one instanceof Promise) ? Promise.all(opened) : (opened as LogRecord[])
     },
+    encrypt: (append, of) => cipher?.encrypt(append, of) ?? append,
     decode: decodeRecord,
     stored,
     object: (decoded) => parse(decoded, asItIs),
@@ -102,7 +120,11 @@ export function createRecordCodec(options: RecordCodecOptions = {}): RecordCodec
       try {
         // A marker that the log itself leaves at an expiry carries no checksum.
         if (!isExpiryMarker(record)) verifyRecord(record)
-        const [opened] = await codec.open([record])
+        if (options.leavesEncrypted && isEncrypted(record)) return decodeRecord(record)
+        const [opened] = await codec.open([record], false)
+        const { sequence, subject } = opened!
+        const unreadable = opened!.unreadable ?? (isLocked(opened!) ? noKeys : undefined)
+        if (unreadable !== undefined) return { kind: 'damaged', sequence, subject, problem: unreadable, whole: opened! }
         const decoded = decodeRecord(opened!)
         if (isObjectRecord(decoded)) codec.object(decoded)
         else if (decoded.kind === 'attempt') attemptOf(decoded)
@@ -116,8 +138,27 @@ export function createRecordCodec(options: RecordCodecOptions = {}): RecordCodec
   return codec
 }
 
-/** The codec of this build. */
+/** The codec of this build, without keys: what is encrypted is not for its readers. */
 export const recordCodec: RecordCodec = createRecordCodec()
+
+/** For who copies records as they are stored. */
+export const storedFormCodec: RecordCodec = createRecordCodec({ leavesEncrypted: true })
+
+/** True for a record whose payload is encrypted in the log. */
+export const isEncrypted = ({ headers }: Pick<LogRecord, 'headers'>): boolean => headers[header.key] !== undefined
+
+/** True where nobody has said yet what it says. */
+const isLocked = (record: LogRecord): boolean =>
+  isEncrypted(record) && record.clear === undefined && record.unreadable === undefined
+
+const noKeys = 'it is encrypted, and this process has no keys'
+
+/** What is read as the object: the payload, decrypted where it is encrypted. */
+function clearPayload(record: LogRecord): Uint8Array {
+  if (!isEncrypted(record)) return record.payload
+  if (record.clear !== undefined) return record.clear
+  throw new LogDamaged(`${placeOf(record)} cannot be read: ${record.unreadable ?? noKeys}`)
+}
 
 export const isObjectRecord = (decoded: DecodedRecord | DamagedRecord): decoded is ObjectRecord =>
   decoded.kind === 'object' || decoded.kind === 'deletion' || decoded.kind === 'expiry'
@@ -173,13 +214,11 @@ function parseStored(record: LogRecord, bytes: Uint8Array, prepare: (text: strin
   return object
 }
 
-async function decrypted(cipher: PayloadCipher, record: LogRecord): Promise<LogRecord> {
-  const { subject, sequence, timeMs, headers } = record
-  try {
-    return { subject, sequence, timeMs, headers, payload: await cipher.decrypt(record) }
-  } catch (cause) {
-    throw new LogDamaged(`${placeOf(record)} cannot be decrypted: ${messageOf(cause)}`, { cause })
-  }
+function decrypted(cipher: PayloadCipher, record: LogRecord, waits: boolean): LogRecord | Promise<LogRecord> {
+  const { subject, sequence, timeMs, headers, payload } = record
+  const withWhat = (opened: Opened): LogRecord => ({ subject, sequence, timeMs, headers, payload, ...opened })
+  const opened = cipher.decrypt(record, waits)
+  return opened instanceof Promise ? opened.then(withWhat) : withWhat(opened)
 }
 
 const placeOf = ({ subject, sequence }: LogRecord): string => `${subject} at sequence ${sequence}`

@@ -33,7 +33,10 @@ export function natsAuthorization({ gateway, reader, nodes }: NatsUsers): string
       permissions: {
         publish: {
           allow: [">"]
-          deny: ["$JS.API.STREAM.DELETE.>", "$JS.API.STREAM.RESTORE.>", "$JS.API.STREAM.MSG.DELETE.>", "$SYS.>"]
+          deny: [
+            "$JS.API.STREAM.DELETE.>", "$JS.API.STREAM.RESTORE.>", "$SYS.>"
+            "$JS.API.STREAM.MSG.DELETE.EVENTS", "$JS.API.STREAM.MSG.DELETE.LEASES", "$JS.API.STREAM.MSG.DELETE.OBJEVENTS"
+          ]
         }
         subscribe: { allow: ["${gateway.inboxPrefix}.>", "cmd.>", "feed.>", "tun.>", "use.>"] }
       }

@@ -91,6 +91,8 @@ function claim(tables: MemoryTables, stream: StreamName, identity: LogIdentity):
       moved(position, timeMs)
     },
     markDamage: () => Promise.resolve(),
+    // It has no keys: it never knew any.
+    forgetContents: () => Promise.resolve(),
     async keepOnly(sequences, through) {
       moved(through, undefined)
       const kept = new Set(sequences)

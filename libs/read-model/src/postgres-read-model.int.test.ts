@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSchemaVersions } from '@shiplog/api/codec'
 import { sealRecord } from '@shiplog/events/integrity/checksum'
-import { encodeEnvelope } from '@shiplog/events/envelope'
+import { encodeEnvelope, header } from '@shiplog/events/envelope'
 import type { LogRecord } from '@shiplog/events/event-log'
 import { createRecordCodec } from '@shiplog/feed/record-codec'
 import { systemClock } from '@shiplog/runtime/clock'
@@ -64,11 +64,12 @@ readModelContract('PostgreSQL', {
   }),
 })
 
-function recordOf(sequence: number, subject: string, object: object | string, schema = 1, deleted = false): LogRecord {
+function recordOf(sequence: number, subject: string, object: object | string, schema = 1, deleted = false, key?: string): LogRecord {
+  const envelope = encodeEnvelope({ type: 'Changed', schema, actor: 'a', requestId: 'r', previous: 0, deleted })
   const { headers, payload } = sealRecord({
     subject,
     expected: 0,
-    headers: encodeEnvelope({ type: 'Changed', schema, actor: 'a', requestId: 'r', previous: 0, deleted }),
+    headers: { ...envelope, ...(key === undefined ? {} : { [header.key]: key }) },
     payload: Buffer.from(typeof object === 'string' ? object : JSON.stringify(object)),
   })
   return { subject, sequence, timeMs: 1_700_000_000_000 + sequence, headers, payload }
@@ -149,6 +150,69 @@ describe('Secrets', () => {
     expect(telling(/"type": ?"Opaque"/)).toBeGreaterThan(3)
     expect(telling(/"plain": ?"yes"/)).toBeGreaterThan(3)
     expect(telling(/"a": ?"open"/)).toBeGreaterThan(2)
+  })
+})
+
+describe('encrypted records', () => {
+  beforeEach(clear)
+
+  /** Keeps what it says where only the cipher finds it. */
+  const said = new Map<number, object>()
+  const codec = createRecordCodec({
+    cipher: {
+      decrypt: ({ sequence }) => ({ clear: Buffer.from(JSON.stringify(said.get(sequence))) }),
+      encrypt: (append) => append,
+    },
+  })
+  const secret = (sequence: number, name: string, deleted = false): LogRecord => {
+    said.set(sequence, {
+      kind: 'Secret',
+      apiVersion: 'v1',
+      metadata: {
+        name,
+        uid: name,
+        labels: { app: 'db' },
+        annotations: { 'kubectl.kubernetes.io/last-applied-configuration': 'canary', plain: 'yes' },
+      },
+      type: 'Opaque',
+      data: { a: 'canary' },
+    })
+    return recordOf(sequence, `evt.core.secrets.default.${name}`, { encrypted: 'box' }, 1, deleted, name)
+  }
+  const write = (records: readonly LogRecord[], with_ = codec): Promise<unknown> =>
+    createPostgresReadModel(pool, with_).withStream('events', identity, (claimed) => claimed.apply(records, records.at(-1)!.sequence))
+  const everything = async (): Promise<string> => {
+    const tables = await Promise.all(['versions', 'objects'].map((table) => lines(`select row_to_json(t)::text as line from shiplog.${table} t`)))
+    return tables.flat().join('\n').replaceAll(/\\\\x([0-9a-f]+)/g, (_all, hex: string) => Buffer.from(hex, 'hex').toString())
+  }
+
+  test('are told as what they are, and nothing that they hold is in any table', async () => {
+    await write([secret(1, 's'), secret(2, 's'), secret(3, 'gone'), secret(4, 'gone', true)])
+    expect(await lines(`select name || ' ' || type || ' ' || (labels->>'app') as line from v1.secrets`)).toEqual(['s Opaque db'])
+    expect(await lines(`select sequence || ' ' || uid as line from v1.secrets_history order by sequence`)).toEqual(['1 s', '2 s', '3 gone', '4 gone'])
+    const all = await everything()
+    expect(all).toContain('"plain": "yes"')
+    expect(all).toContain('{"encrypted":"box"}')
+    expect(all).not.toContain('canary')
+  })
+
+  test('whose key is destroyed are rows with a mark, and no others are', async () => {
+    await write([secret(1, 's'), secret(2, 'gone'), secret(3, 'gone', true)])
+    const gone = { subject: 'evt.core.secrets.default.gone', uid: 'gone', problem: 'its key was destroyed' }
+    const forget = () => createPostgresReadModel(pool, codec).withStream('events', identity, (claimed) => claimed.forgetContents([gone, { ...gone, uid: 's' }]))
+    await forget()
+    await forget()
+    const rows = await lines(
+      `select sequence || ' ' || name || ' ' || actor || ' ' || coalesce(type, '-') || ' ' || coalesce(unreadable, '') as line from v1.secrets_history order by sequence`,
+    )
+    expect(rows).toEqual(['1 s a Opaque ', '2 gone a - its key was destroyed', '3 gone a - its key was destroyed'])
+  })
+
+  test('are told by a projector without keys as far as it knows, and anew by one that has them', async () => {
+    await write([secret(1, 's')], createRecordCodec())
+    expect(await lines(`select name || ' ' || unreadable as line from v1.secrets`)).toEqual([expect.stringMatching(/^s .*it is encrypted, and this process has no keys$/)])
+    await write([secret(1, 's')])
+    expect(await lines(`select name || ' ' || type as line from v1.secrets where unreadable is null`)).toEqual(['s Opaque'])
   })
 })
 

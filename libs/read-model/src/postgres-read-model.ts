@@ -14,6 +14,7 @@ import {
   type ClaimedStream,
   type LogIdentity,
   PositionMoved,
+  type GoneContent,
   type ReadModel,
 } from './read-model.ts'
 import { attemptsResource, damagedText, type Place, placeOfSubject, type RowColumns, rowsOf } from './rows.ts'
@@ -114,7 +115,7 @@ async function claim(
       .where('stream', '=', number)
       .forUpdate()
       .executeTakeFirst()
-    const same = known?.incarnation === identity.incarnation && known.reading === codec.versions.name
+    const same = known?.incarnation === identity.incarnation && known.reading === codec.reading
     if (same && Number(known.position) <= identity.lastSequence) return Number(known.position)
     // Another log, or one that was cut, or rows that were read by other schema versions: they are no longer true.
     await tx.deleteFrom('shiplog.versions').where('stream', '=', number).execute()
@@ -129,7 +130,7 @@ async function claim(
         position: '0',
         position_time: null,
         complete_until: null,
-        reading: codec.versions.name,
+        reading: codec.reading,
       })
       .execute()
     return 0
@@ -196,6 +197,7 @@ async function claim(
     },
     completeUntil: (timeMs) => inTransaction({ through: position, completeUntilMs: timeMs }, () => Promise.resolve()),
     markDamage: (damages) => inTransaction({ through: position }, (tx) => writeDamage(tx, number, damages)),
+    forgetContents: (gone) => inTransaction({ through: position }, (tx) => forgetContents(tx, number, gone)),
     keepOnly: (sequences, through) =>
       inTransaction({ through }, async (tx) => {
         for (const table of ['shiplog.objects', 'shiplog.versions'] as const) {
@@ -284,6 +286,18 @@ from unnest(${damages.map(({ sequence }) => sequence)}::bigint[], ${places.map((
   ${places.map(({ namespace }) => namespace)}::text[], ${places.map(({ name }) => name)}::text[],
   ${damages.map(({ problem }) => damagedText(problem))}::text[]) as i(sequence, group_resource, namespace, name, problem)
 on conflict (stream, sequence) do nothing`.execute(tx)
+}
+
+/** What is known of objects beside what they held goes with their keys; that they were there stays. */
+async function forgetContents(db: Transaction<Database>, stream: number, gone: readonly GoneContent[]): Promise<void> {
+  const places = gone.map(({ subject }) => parsePlace(subject))
+  await sql`
+update shiplog.versions v set upgraded = null, unreadable = i.problem
+from unnest(${places.map(({ groupResource }) => groupResource)}::text[], ${places.map(({ namespace }) => namespace)}::text[],
+  ${places.map(({ name }) => name)}::text[], ${gone.map(({ uid }) => uid)}::text[],
+  ${gone.map(({ problem }) => problem)}::text[]) as i(group_resource, namespace, name, uid, problem)
+where v.stream = ${stream}::smallint and v.group_resource = i.group_resource and v.namespace = i.namespace and v.name = i.name
+  and v.uid = i.uid and v.upgraded is not null`.execute(db)
 }
 
 /** Of nobody knows whom: a row without a name. */

@@ -15,8 +15,18 @@ export interface ClaimedStream {
   completeUntil(timeMs: number): Promise<void>
   /** Puts a mark where the log has no readable record any more, unless the model has it still from before. */
   markDamage(damages: readonly Damage[]): Promise<void>
+  /** Forgets what is known of objects whose keys were destroyed; that they were there stays. */
+  forgetContents(gone: readonly GoneContent[]): Promise<void>
   /** Forgets objects up to a sequence whose last record is not among those kept; for streams that age. */
   keepOnly(sequences: readonly number[], through: number): Promise<void>
+}
+
+/** An object whose key was destroyed. */
+export interface GoneContent {
+  readonly subject: string
+  readonly uid: string
+  /** What stands in the place of what it held. */
+  readonly problem: string
 }
 
 /** What a log is, as far as the model must know whether it still follows the same one. */

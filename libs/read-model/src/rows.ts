@@ -1,11 +1,12 @@
 // From records of the log to rows, as arrays of columns: a batch goes to Postgres as one statement with one parameter a
 // column, and all payloads in one binary parameter, cut there by offset and length. Never row by row.
+import { parseObject } from '@shiplog/api/codec'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { verifyRecord } from '@shiplog/events/integrity/checksum'
 import { decodeEnvelope, type Envelope, header } from '@shiplog/events/envelope'
 import { LogDamaged, type LogRecord } from '@shiplog/events/event-log'
 import { decodeToken, parseObjectSubject } from '@shiplog/events/subjects'
-import { type DecodedRecord, endsObject, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
+import { type DecodedRecord, endsObject, isEncrypted, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
 
 /** The group-resource under which attempts to schedule are kept; no API resource can have this name. */
 export const attemptsResource = 'attempts.shiplog'
@@ -145,6 +146,19 @@ export async function rowsOf(records: readonly LogRecord[], codec: RecordCodec):
   return { ...rows, payloads: Buffer.concat(payloads) }
 }
 
+/**
+ * What SQL is told of an object whose records are encrypted: what it is, and nothing that it holds. Tables are files, too, and
+ * would keep it when its key is long destroyed.
+ */
+function outlineOf(stored: Uint8Array): Uint8Array {
+  const { kind, apiVersion, metadata, type, immutable } = parseObject(stored)
+  const { [lastApplied]: _, ...annotations } = metadata.annotations ?? {}
+  const kept = { ...metadata, ...(metadata.annotations ? { annotations } : {}) }
+  return Buffer.from(JSON.stringify({ kind, apiVersion, metadata: kept, ...(kind === 'Secret' ? { type, immutable } : {}) }))
+}
+
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
+
 /** What stands in `unreadable` for a damaged record. */
 export const damagedText = (problem: string): string => `damaged record: ${problem}`
 
@@ -170,6 +184,7 @@ function read(
   if (!isObjectRecord(decoded)) return {}
   try {
     const stored = codec.stored(decoded)
+    if (stored !== undefined && isEncrypted(decoded.record)) return { upgraded: outlineOf(stored) }
     return stored === undefined || stored === payload ? {} : { upgraded: stored }
   } catch (error) {
     return { problem: storable(error instanceof Error ? error.message : String(error)) }

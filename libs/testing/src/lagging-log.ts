@@ -23,6 +23,7 @@ export function laggingLog(log: ClusterLog, clock: Clock, lagMs: () => number): 
     events: lagging(log.events),
     leases: lagging(log.leases),
     objectEvents: lagging(log.objectEvents),
+    keys: log.keys,
     description: `${log.description}, heard of late`,
     close: () => log.close(),
   }

@@ -12,7 +12,8 @@ import type { AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission
 import type { Bus } from '@shiplog/events/bus/bus'
 import type { ClusterLog } from '@shiplog/events/event-log'
 import { type LogInspection, sequencesText } from '@shiplog/events/integrity/log-inspection'
-import type { RecordCodec } from '@shiplog/feed/record-codec'
+import type { Encryption } from '@shiplog/encryption/open-encryption'
+import { type RecordCodec, recordCodec } from '@shiplog/feed/record-codec'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -56,6 +57,7 @@ import { createPermissionAnswers } from './policies/permission-answers.ts'
 import { createPolicyMetrics } from './policies/policy-metrics.ts'
 import { createValidatingPolicies } from './policies/validating-policies.ts'
 import { createFairness } from './fairness/fairness.ts'
+import { careForKeys } from './keys/key-care.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { storeSamples } from './store/store-samples.ts'
@@ -88,6 +90,10 @@ export interface ApiGatewayDeps {
   readonly log: ClusterLog
   /** Reads the records of the log; that of this build by default. */
   readonly codec?: RecordCodec
+  /** What of the log is encrypted, and its keys; its codec reads the records then. */
+  readonly encryption?: Encryption | undefined
+  /** How long the key of a deleted object is kept; a day by default. */
+  readonly keyGraceMs?: number | undefined
   /** What is known of damage to EVENTS: answers about the past say so. */
   readonly inspection?: LogInspection
   readonly clock: Clock
@@ -172,10 +178,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const requestMetrics = createRequestMetrics(metrics)
   const readHealth = createReadHealth({ clock, ask: () => deps.log.events.lastSequence() })
   const appendHealth = createAppendHealth({ clock, logger, probe: () => probeLog(streams.events, ids) })
+  const codec = deps.encryption?.codec ?? deps.codec ?? recordCodec
   const streams = createStreams(deps.log, {
     clock,
     onOutcome: appendHealth.observe,
-    ...(deps.codec ? { codec: deps.codec } : {}),
+    ...{ codec },
     ...(deps.inspection ? { inspection: deps.inspection } : {}),
     ...(deps.onStored ? { onStored: deps.onStored } : {}),
   })
@@ -322,11 +329,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       sessions,
       browser: {
         ...{ sessions, authenticator, authorizer, kinds, logger, clock },
-        ...{ events: deps.log.events, inspection: deps.inspection, codec: deps.codec },
+        ...{ events: deps.log.events, inspection: deps.inspection, codec },
         ...{ dashboard: deps.dashboard, sql: deps.sql },
       },
-      log: deps.log,
-      inspection: deps.inspection,
+      ...{ log: deps.log, codec, inspection: deps.inspection },
+      keys: { encryption: deps.encryption, events: deps.log.events, nowMs },
       stopped: closing.signal,
       tls: deps.https,
       trusted: isComponent,
@@ -347,7 +354,8 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       await Promise.all(streams.all.map((stream) => stream.projection.start(stopping.signal)))
       grants = createRbacIndex(streams.events.projection)
       ownWork.use(keepDefinitions({ client: clientFor(ownUser), streams, kinds, clock, logger }))
-      const { bus } = deps
+      const { bus, encryption, keyGraceMs: graceMs } = deps
+      if (encryption) ownWork.use(careForKeys({ encryption, streams, graceMs, clock, logger }))
       if (bus) {
         onBus.use(serveBusCommands({ bus, operations, authorizer, ids, logger }))
         onBus.use(usage.hear(bus))

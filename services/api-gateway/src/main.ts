@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
+import { encryptionFromEnvironment } from '@shiplog/encryption/encryption-from-environment'
 import { probeNatsServers } from '@shiplog/nats-server/server-probe'
 import { openBusFromEnvironment } from '@shiplog/events/jetstream/nats-from-environment'
 import { advertisedAddress } from '@shiplog/runtime/machine-address'
@@ -27,6 +28,8 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, metrics, replica, 
   onStop(() => bus.close())
   const log = await openLogFromEnvironment({ ...nats, readOnly: false, ...expected })
   onStop(() => log.close())
+  const encryption = await encryptionFromEnvironment({ env, log, writes: true, clock, ids, logger })
+  onStop(() => encryption.stop())
   const host = env.optional('SHIPLOG_HOST') ?? '0.0.0.0'
   const address = env.optional('SHIPLOG_ADVERTISE_ADDRESS') ?? advertisedAddress(host)
   const probeLogServers = () => probeNatsServers(env.list('SHIPLOG_NATS_URL'), clock)
@@ -40,7 +43,7 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, metrics, replica, 
     const frontProxy = frontProxyFromEnvironment(env)
     const dashboard = dashboardFromEnvironment(env)
     return createApiGateway({
-      ...{ ...guarded, bus, tokenFile, serviceRanges, clock, ids, logger, metrics, https, externalHost: address, dashboard },
+      ...{ ...guarded, encryption, bus, tokenFile, serviceRanges, clock, ids, logger, metrics, https, externalHost: address, dashboard },
       ...(serviceAccounts ? { serviceAccounts } : {}),
       ...(frontProxy ? { frontProxy } : {}),
       ...readServerFlags(flagsFromEnvironment(env)),

@@ -1,10 +1,12 @@
 // The controller manager as a process of its own: it reads the log with a reader's credentials and writes through the
 // gateways. Several replicas divide the keys among themselves; a dead one's share moves on within five seconds.
+import { parseAddressPool } from '@shiplog/api/address-pool'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { meteredClient } from '@shiplog/api-client/client-metrics'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
+import { encryptionFromEnvironment } from '@shiplog/encryption/encryption-from-environment'
 import { createObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
 import { createTokenSigner } from '@shiplog/control-plane/identity/signed-token'
@@ -19,16 +21,20 @@ import { controllerManagerName as name, createControllerManager } from './contro
 await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals, signal, onStop }) => {
   const events = await openLogFromEnvironment({ env, clock, logger: log, signal, name, readOnly: true })
   onStop(() => events.close())
+  const encryption = await encryptionFromEnvironment({ env, log: events, writes: false, clock, ids, logger: log })
+  onStop(() => encryption.stop())
   const connection = connectionFromEnvironment({ env, clock, ids, userAgent: name })
   onStop(() => connection.close())
   const host = (): string => connection.server.replace('https://', '')
   const client = meteredClient(createHttpApiClient({ connection, clock }), { metrics, clock, host })
   const { end } = startHeartbeat({ client, clock, log, component: name, replica, holder: ids.uuid(), vitals })
   onStop(end)
-  const feed = createObjectFeed(events)
+  const feed = createObjectFeed(events, { codec: encryption.codec })
   onStop(() => feed.stop())
   const rootCa = env.file('SHIPLOG_API_CA')
   const controllers = env.optional('SHIPLOG_CONTROLLERS')?.split(',') ?? ['*']
+  const pool = env.optional('SHIPLOG_LOAD_BALANCER_POOL')
+  const loadBalancerPool = pool === undefined ? undefined : parseAddressPool(pool)
   const [tokenKey, authorityKey] = [env.optionalFile('SHIPLOG_SERVICE_ACCOUNT_KEY'), env.optionalFile('SHIPLOG_CA_KEY')]
   const nodeCidrs = { podRanges: env.parsed('SHIPLOG_POD_CIDR', parseIpRanges) }
   const signers = {
@@ -43,7 +49,10 @@ await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals,
     component: name,
     id: nameSuffix(ids, replicaIdLength),
     create: (fenced, shares) =>
-      createControllerManager({ feed, client: fenced, shares, clock, ids, log, rootCa, controllers, nodeCidrs, ...signers, metrics }),
+      createControllerManager({
+        ...{ feed, client: fenced, shares, clock, ids, log, rootCa, controllers, nodeCidrs, loadBalancerPool, metrics },
+        ...signers,
+      }),
   })
   return { service, metrics: () => [...service.metrics(), ...workQueueSamples(service.worker.metrics())] }
 })

@@ -4,6 +4,7 @@
 import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
 import { openLogFromEnvironment } from '@shiplog/events/jetstream/log-from-environment'
+import { optionalEncryption } from '@shiplog/encryption/encryption-from-environment'
 import { createPool } from '@shiplog/read-model/database'
 import { createPostgresReadModel, prepare } from '@shiplog/read-model/postgres-read-model'
 import { startHeartbeat } from '@shiplog/control-plane/leases/heartbeat'
@@ -25,6 +26,9 @@ await run(name, async ({ env, clock, ids, logger, replica, vitals, signal, onSto
   await prepareWhenThere({ prepare: () => prepare(pool), clock, logger, signal })
   const log = await openLogFromEnvironment({ env, clock, logger, signal, name, readOnly: true })
   onStop(() => log.close())
+  // Without keys it tells of encrypted objects that they are there, and nothing more.
+  const encryption = await optionalEncryption({ env, log, writes: false, clock, ids, logger })
+  onStop(() => encryption?.stop())
   if (env.optional('SHIPLOG_API_SERVERS') !== undefined) {
     const connection = connectionFromEnvironment({ env, clock, ids, userAgent: name })
     onStop(() => connection.close())
@@ -32,6 +36,7 @@ await run(name, async ({ env, clock, ids, logger, replica, vitals, signal, onSto
     const heart = startHeartbeat({ client, clock, log: logger, component: name, replica, holder: ids.uuid(), vitals })
     onStop(() => heart.end())
   }
-  const service = createProjector({ log, model: createPostgresReadModel(pool), clock, logger })
+  const model = createPostgresReadModel(pool, encryption?.codec)
+  const service = createProjector({ log, model, keys: encryption?.keyring.store, clock, logger })
   return { service, metrics: () => service.metrics() }
 })

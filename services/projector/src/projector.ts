@@ -3,6 +3,8 @@
 // same position. It may be killed at any moment: position and rows move together or not at all.
 import type { ClusterLog, EventLog } from '@shiplog/events/event-log'
 import type { LogInspection } from '@shiplog/events/integrity/log-inspection'
+import type { KeyState } from '@shiplog/encryption/key-records'
+import type { KeyStore } from '@shiplog/encryption/key-store'
 import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
 import type { ClaimedStream, ReadModel } from '@shiplog/read-model/read-model'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -16,6 +18,8 @@ export interface ProjectorDeps {
   readonly model: ReadModel
   /** What is known of damage to EVENTS: it is marked in the model. */
   readonly inspection?: LogInspection
+  /** Keys of encrypted records: what is known of their objects goes with them. */
+  readonly keys?: Pick<KeyStore, 'keys' | 'onDestroyed'> | undefined
   readonly clock: Clock
   readonly logger: Logger
   /** Most records of one transaction; 1,000 by default. */
@@ -52,6 +56,9 @@ const startTimeoutMs = 10_000
 const logEndIntervalMs = 5_000
 /** How often a projector that has everything says so, for those who ask about a time. */
 const completeIntervalMs = 1_000
+/** Keys that were destroyed, of which the model is told at a time, and how often. */
+const goneKeysMax = 1_000
+const tellsOfGoneKeys = 2
 /** The log's clock and ours may differ by so much. */
 const clockSkewMs = 1_000
 
@@ -72,6 +79,10 @@ export function createProjector(deps: ProjectorDeps): Projector {
   )
   const firstState = new Map(streamNames.map((stream) => [stream, Promise.withResolvers<void>()]))
   let running: Promise<void> | undefined
+  /** Keys that were destroyed, and how often the model is still to be told: a batch under way may have been read before. */
+  const goneKeys = new Map<KeyState, number>()
+  const isGone = (key: KeyState): unknown => key.destroyed !== undefined && goneKeys.set(key, tellsOfGoneKeys)
+  deps.keys?.onDestroyed(isGone)
 
   async function run(stream: StreamName): Promise<void> {
     const own = progress.get(stream)!
@@ -130,9 +141,23 @@ export function createProjector(deps: ProjectorDeps): Projector {
       await claimed.markDamage(due)
       for (const { sequence } of due) marked.add(sequence)
     }
+    /** All of them when a projector takes over: another one may have ended before it told. */
+    for (const key of ages ? [] : (deps.keys?.keys.values() ?? [])) isGone(key)
+    const forgetContents = async (): Promise<void> => {
+      const due = [...goneKeys].slice(0, goneKeysMax)
+      if (due.length === 0) return
+      await claimed.forgetContents(
+        due.map(([{ id, subject, destroyed }]) => ({ subject, uid: id, problem: `its key was destroyed ${destroyed}` })),
+      )
+      for (const [key, times] of due) {
+        if (times > 1) goneKeys.set(key, times - 1)
+        else goneKeys.delete(key)
+      }
+    }
     const tellCompleteness = async (): Promise<void> => {
       const timeMs = clock.nowMs() - clockSkewMs
       await markDamage()
+      await forgetContents()
       if (claimed.position >= (await log.lastSequence()) && !signal.aborted) await claimed.completeUntil(timeMs)
     }
     const completeness = ages

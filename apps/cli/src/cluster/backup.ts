@@ -11,6 +11,9 @@ import type { ClusterLog, EventLog, LogRecord } from '@shiplog/events/event-log'
 import type { Mark } from '@shiplog/events/integrity/high-water-mark'
 import { openSqliteClusterLog } from '@shiplog/events/sqlite/sqlite-log'
 import { describeFinding, verifyAtStart, verifyLog } from '@shiplog/events/integrity/verify-log'
+import { storedFormCodec } from '@shiplog/feed/record-codec'
+import { configurationFileIn } from '@shiplog/encryption/configuration-file'
+import { parseSavedKeys, restoreKeys } from '@shiplog/encryption/saved-keys'
 import { systemClock } from '@shiplog/runtime/clock'
 import { isAlive, lockHolder } from '@shiplog/runtime/directory-lock'
 import { silentLogger } from '@shiplog/runtime/logger'
@@ -54,6 +57,7 @@ export async function backup(options: { readonly dataDir: string; readonly out: 
     closeTree(making)
     renameSync(making, out)
     say(`${out}: everything up to sequence ${ends.events}, verified`)
+    say('what Secrets hold is encrypted in it, and the keys are not: shiplog keys save keeps them')
     return 0
   } finally {
     await forget()
@@ -61,7 +65,7 @@ export async function backup(options: { readonly dataDir: string; readonly out: 
 }
 
 async function ofRunning(dataDir: string, making: string): Promise<BackupNote['ends']> {
-  return await withHistory({ dataDir }, async (source) => {
+  return await withHistory({ dataDir, codec: storedFormCodec }, async (source) => {
     const ends = await streamEnds(dataDir)
     const { newest } = await source.ends()
     const of = (stream: 'leases' | 'objectEvents'): number => ends.get(stream) ?? 0
@@ -75,7 +79,7 @@ async function ofStopped(dataDir: string, making: string): Promise<BackupNote['e
     const [events, leases, objectEvents] = await Promise.all(
       [log.events, log.leases, log.objectEvents].map((one) => one.lastSequence()),
     )
-    const source = logSource(log.events, () => Promise.resolve())
+    const source = logSource(log.events, () => Promise.resolve(), storedFormCodec)
     return await write(source, making, { events: events!, leases: leases!, objectEvents: objectEvents! })
   })
 }
@@ -138,6 +142,8 @@ export interface RestoreOptions {
   readonly log: string
   /** Sequences that are left out behind the end of the backup; by default what may have been given out since. */
   readonly bump?: number
+  /** Of `shiplog keys save`. */
+  readonly keys?: string
 }
 
 export async function restore(from: string, options: RestoreOptions): Promise<number> {
@@ -171,8 +177,9 @@ async function into(
   making: string,
   backedUp: ClusterLog,
   ends: BackupNote['ends'],
-  { log: choice, bump: asked }: RestoreOptions,
+  { log: choice, bump: asked, keys: keysFile }: RestoreOptions,
 ): Promise<number> {
+  const saved = keysFile === undefined ? undefined : parseSavedKeys(readFileSync(resolve(keysFile), 'utf8'))
   const bump = asked ?? (await likelyGrowth(backedUp.events))
   const opened = await openLog({
     choice: choice as LogChoice,
@@ -187,7 +194,9 @@ async function into(
     await opened.stop()
   })
   try {
-    const { events, leases, objectEvents } = opened.log
+    const { events, leases, objectEvents, keys } = opened.log
+    if (saved) await restoreKeys(keys, saved)
+    if (saved?.configuration !== undefined) writeSecretFile(configurationFileIn(making), saved.configuration)
     if ((await events.lastSequence()) > 0) throw new Error('the log that is to be restored to is not empty')
     tell(`log: ${opened.description}`)
     await copyRecords(backedUp.events.read(), events, shownProgress('restore', ends.events))

@@ -19,6 +19,7 @@ export function info(options: { readonly dataDir: string }): void {
     ['kubeconfig', join(dataDir, 'kubeconfig')],
     ['certificates', join(dataDir, 'pki')],
     ['embedded log', join(dataDir, 'log.db')],
+    ['encryption', join(dataDir, 'encryption.yaml')],
     ['nats-server', join(dataDir, 'nats')],
     ['lock', join(dataDir, 'lock')],
   ]

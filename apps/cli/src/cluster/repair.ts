@@ -2,8 +2,11 @@
 // for each, and does it when asked to by --yes.
 import { resolve } from 'node:path'
 import { damagedLasts, expireDamaged } from '@shiplog/events/integrity/aging-log'
-import { planRepair, repairLog, type Remedy, whatIsGivenUp } from '@shiplog/events/integrity/repair-log'
+import { header } from '@shiplog/events/envelope'
+import { planRepair, type Recrypt, repairLog, type Remedy, whatIsGivenUp } from '@shiplog/events/integrity/repair-log'
 import { describeFinding, verifyLog } from '@shiplog/events/integrity/verify-log'
+import { decodeRecord, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
+import { openStopped } from '../keys/key-source.ts'
 import { type StoppedLog, withStoppedLog } from './stopped-log.ts'
 
 export interface RepairOptions {
@@ -20,10 +23,8 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 export const repair = (options: RepairOptions): Promise<number> =>
   withStoppedLog(resolve(options.dataDir), (opened) => repairOpened(opened, options))
 
-async function repairOpened(
-  { log: { events, leases, objectEvents }, mark }: StoppedLog,
-  options: RepairOptions,
-): Promise<number> {
+async function repairOpened({ log, mark }: StoppedLog, options: RepairOptions): Promise<number> {
+  const { events, leases, objectEvents } = log
   const end = await events.lastSequence()
   if (mark && end < mark.sequence) {
     throw new Error(
@@ -42,11 +43,27 @@ async function repairOpened(
     process.stderr.write('shiplog: nothing was changed. With --yes this is given up; a backup may hold it still\n')
     return 1
   }
-  const sequences = plan.length > 0 ? await repairLog(events, plan) : []
-  for (const log of [leases, objectEvents]) await expireDamaged(log)
+  const encryption = plan.length > 0 ? await openStopped(log, resolve(options.dataDir)) : undefined
+  const sequences = plan.length > 0 ? await repairLog(events, plan, encryption && recryptWith(encryption.codec)) : []
+  encryption?.stop()
+  for (const aging of [leases, objectEvents]) await expireDamaged(aging)
   say(sequences.length > 0 ? `repaired at sequence ${sequences.join(', ')}` : 'repaired')
   return 0
 }
+
+/** An object whose key is gone ends without what it was: its end says no more. */
+const recryptWith =
+  (codec: RecordCodec): Recrypt =>
+  async (good, append) => {
+    const [opened] = await codec.open([good], false)
+    const decoded = decodeRecord(opened!)
+    if (opened!.clear === undefined || !isObjectRecord(decoded)) {
+      if (append.headers[header.deleted] === '1') return { ...append, payload: new Uint8Array(0) }
+      throw new Error(`${good.subject} at sequence ${good.sequence} cannot be read: ${opened!.unreadable}; --end ends the object`)
+    }
+    const of = { groupResource: decoded.groupResource, uid: good.headers[header.key]! }
+    return await codec.encrypt({ ...append, payload: opened!.clear }, of)
+  }
 
 function describe(remedy: Remedy): void {
   say(`${describeFinding(remedy.finding)}\n    gives up: ${whatIsGivenUp(remedy)}`)

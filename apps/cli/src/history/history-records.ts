@@ -2,7 +2,8 @@
 import { readChanges } from '@shiplog/domain/write/async-admission'
 import { decodeEnvelope } from '@shiplog/events/envelope'
 import { addressOf } from '@shiplog/feed/history/past-records'
-import { type DamagedRecord, type DecodedRecord, endsObject, isObjectRecord } from '@shiplog/feed/record-codec'
+import type { LogRecord } from '@shiplog/events/event-log'
+import { type DamagedRecord, type DecodedRecord, decodeRecord, endsObject, isObjectRecord } from '@shiplog/feed/record-codec'
 import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { nameOf } from './history-target.ts'
 
@@ -62,28 +63,43 @@ export function ownerOf(kinds: SchemaRegistry, { subject }: DamagedRecord): stri
 
 /** `118  -  damaged record (its checksum does not match)  of configmap/x in default`. */
 export function damageLine(kinds: SchemaRegistry, damaged: DamagedRecord): string {
+  const told = damaged.whole && tell(kinds, decodeRecord(damaged.whole))
+  if (told) {
+    const owner = `${told.object}${told.namespace === '' ? '' : ` in ${told.namespace}`}`
+    const what = [String(told.sequence).padStart(7), told.time, told.type, owner, whoAndWhy(told)].join('  ')
+    return `${what}\n         (what it held cannot be told any more: ${damaged.problem})`
+  }
   const owner = ownerOf(kinds, damaged)
   return `${String(damaged.sequence).padStart(7)}  -  damaged record (${damaged.problem})${owner === undefined ? '' : `  of ${owner}`}`
 }
 
 /** What stands for a damaged record in JSON. */
-export const damageJson = ({ sequence, subject, problem }: DamagedRecord): object => ({
+export const damageJson = ({ sequence, subject, problem, whole }: DamagedRecord): object => ({
   sequence,
-  damaged: problem,
+  ...(whole ? { ...whoOf(whole), gone: problem } : { damaged: problem }),
   ...(subject === undefined ? {} : { subject }),
 })
+
+function whoOf({ timeMs, headers }: LogRecord): object {
+  const { type, actor, deleted } = decodeEnvelope(headers)
+  return { time: new Date(timeMs).toISOString(), type, actor, deleted }
+}
 
 const sequencesShownMax = 20
 
 /** Says on standard error that an answer is not whole, and where the log is damaged. */
 export function warnOfDamage(damages: readonly DamagedRecord[]): void {
-  if (damages.length === 0) return
+  const [gone, damaged] = [damages.filter(({ whole }) => whole), damages.filter(({ whole }) => !whole)]
+  if (damaged.length > 0) warn(`the log is damaged at sequence ${shownSequences(damaged)}: what is told here is not whole`)
+  if (gone.length > 0) warn(`the keys of what was stored at sequence ${shownSequences(gone)} are gone: what it held is not told here`)
+}
+
+const warn = (text: string): void => void process.stderr.write(`shiplog: warning: ${text}\n`)
+
+function shownSequences(damages: readonly DamagedRecord[]): string {
   const sequences = [...new Set(damages.map(({ sequence }) => sequence))].sort((a, b) => a - b)
   const shown = sequences.slice(0, sequencesShownMax).join(', ')
-  const more = sequences.length > sequencesShownMax ? ` and ${sequences.length - sequencesShownMax} more` : ''
-  process.stderr.write(
-    `shiplog: warning: the log is damaged at sequence ${shown}${more}: what is told here is not whole\n`,
-  )
+  return sequences.length > sequencesShownMax ? `${shown} and ${sequences.length - sequencesShownMax} more` : shown
 }
 
 /** `by system:kube-scheduler, because of 120`. */

@@ -15,6 +15,7 @@ import { systemClock } from '@shiplog/runtime/clock'
 import { silentLogger } from '@shiplog/runtime/logger'
 import { credentialsIn } from '../kubeconfig-credentials.ts'
 import { clusterFiles } from '../cluster/cluster-files.ts'
+import { openStopped } from '../keys/key-source.ts'
 import { onEnd } from '../ending.ts'
 import { findNatsServer } from '../cluster/find-nats-server.ts'
 
@@ -47,7 +48,7 @@ export async function openHistory(options: SourceOptions): Promise<HistorySource
   const dataDir = resolve(options.dataDir)
   const holder = lockHolder(dataDir)
   if (holder !== undefined && isAlive(holder)) return gatewaySource(clusterFiles(dataDir).kubeconfig, codec)
-  if (recordedLog(dataDir) !== undefined) return await stoppedSource(dataDir, codec)
+  if (recordedLog(dataDir) !== undefined) return await stoppedSource(dataDir, options.codec)
   const { KUBECONFIG } = process.env
   if (KUBECONFIG) return gatewaySource(KUBECONFIG.split(':')[0]!, codec)
   throw new Error(`there is no log in ${dataDir}: name one with --data-dir, or a running cluster with --kubeconfig`)
@@ -80,7 +81,7 @@ export const logSource = (
 })
 
 /** Holds the directory's lock, so that no cluster starts on the log meanwhile. */
-async function stoppedSource(dataDir: string, codec: RecordCodec): Promise<HistorySource> {
+async function stoppedSource(dataDir: string, given: RecordCodec | undefined): Promise<HistorySource> {
   const lock = lockDirectory(dataDir)
   const release = onEnd(() => lock.release())
   try {
@@ -93,13 +94,16 @@ async function stoppedSource(dataDir: string, codec: RecordCodec): Promise<Histo
       findNatsServer: findNatsServer(() => undefined),
     })
     const inspection = inspectLog({ log: opened.log.events, clock: systemClock })
+    // Who brings a codec of its own reads with that.
+    const encryption = given ? undefined : await openStopped(opened.log, dataDir)
     const close = onEnd(async () => {
       await inspection.stop()
+      encryption?.stop()
       await opened.log.close()
       await opened.stop()
       await release()
     })
-    return logSource(opened.log.events, close, codec, inspection)
+    return logSource(opened.log.events, close, given ?? encryption?.codec ?? recordCodec, inspection)
   } catch (error) {
     await release()
     throw error

@@ -69,7 +69,7 @@ export async function history(text: string, options: HistoryOptions): Promise<nu
       }
     }
     warnOfDamage(damages)
-    if (events > 0) return 0
+    if (events > 0 || damages.some(({ whole }) => whole)) return 0
     process.stderr.write(`shiplog: the log knows no ${text}${inNamespace(target.namespace)}\n`)
     return 1
   })

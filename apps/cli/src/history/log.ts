@@ -121,7 +121,7 @@ async function changesOf(source: HistorySource, record: DecodedRecord, told: Tol
   if (told.previous > 0) {
     for await (const records of source.read({ from: told.previous, to: told.previous })) before = records[0] ?? before
   }
-  if (before && isDamaged(before)) return [`(what changed is not known: the version before, at ${before.sequence}, is damaged)`]
+  if (before && isDamaged(before)) return [`(what changed is not known: the version before, at ${before.sequence}, cannot be read)`]
   const old = before?.kind === 'object' ? contentOf(source.codec, before) : undefined
   return withoutSecrets(String(after['kind']), fieldChanges(old, after)).map(changeLine)
 }

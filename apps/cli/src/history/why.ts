@@ -70,7 +70,7 @@ export async function why(text: string, options: WhyOptions): Promise<number> {
       }
     }
     warnOfDamage(damages)
-    if (events > 0) return 0
+    if (events > 0 || damages.some(({ whole }) => whole)) return 0
     process.stderr.write(`shiplog: the log knows no ${text}\n`)
     return 1
   })

@@ -143,9 +143,9 @@ test('every object is the same bytes in SQL, in the gateway, and in a replay of 
   expect(objects.length).toBeGreaterThan(30)
   const replayed = new Map<string, string>()
   for (const line of (await api('GET', '/shiplog/v1/events?subject=evt.%3E')).bytes.toString().trim().split('\n')) {
-    const { subject, sequence, headers, payload } = decodeRecordLine(Buffer.from(line))
+    const { subject, sequence, headers, payload, clear = payload } = decodeRecordLine(Buffer.from(line))
     if (headers['Shiplog-Deleted'] === '1') replayed.delete(subject)
-    else replayed.set(subject, createHash('sha256').update(servedBytes(payload, sequence)).digest('hex'))
+    else replayed.set(subject, createHash('sha256').update(servedBytes(clear, sequence)).digest('hex'))
   }
   let compared = 0
   let durable = 0
@@ -157,27 +157,26 @@ test('every object is the same bytes in SQL, in the gateway, and in a replay of 
     const { bytes } = await api('GET', `${base}${place}/${resource}/${encodeURIComponent(name)}`)
     // Leases and Event objects go on changing while this is asked.
     if (JSON.parse(bytes.toString()).metadata.resourceVersion !== String(sequence)) continue
-    expect([name, createHash('sha256').update(bytes.toString().trimEnd()).digest('hex'), own]).toEqual([
-      name,
-      served,
-      true,
-    ])
+    const hash = createHash('sha256').update(bytes.toString().trimEnd()).digest('hex')
+    // What SQL holds of Secrets is encrypted.
+    const isTold = resource !== 'secrets'
+    expect([name, isTold ? hash : '', own]).toEqual([name, isTold ? served : '', true])
     compared += 1
     if (resource === 'leases' || resource === 'events') continue
-    expect([name, replayed.get(objectSubject({ group, resource: resource!, namespace, name }))]).toEqual([name, served])
+    expect([name, replayed.get(objectSubject({ group, resource: resource!, namespace, name }))]).toEqual([name, hash])
     durable += 1
   }
   expect(compared).toBeGreaterThan(objects.length * 0.8)
   expect(durable).toBe(replayed.size)
 })
 
-test('what a Secret holds is shown when it is asked for, and to other clients by another URL', async () => {
+test('what a Secret holds lies encrypted in SQL too, and its bytes are shown when they are asked for', async () => {
   await api('POST', '/api/v1/namespaces/default/secrets', { metadata: { name: 'shown' }, stringData: { a: 'b' } })
   const query = `select name, type, data, payload is null as hidden from v1.secrets where name = 'shown'`
   expect(await rows(query)).toEqual([{ name: 'shown', type: 'Opaque', data: null, hidden: true }])
-  expect(await rows(query, '--with-secrets')).toEqual([
-    { name: 'shown', type: 'Opaque', data: { a: 'Yg==' }, hidden: false },
-  ])
+  expect(await rows(query, '--with-secrets')).toEqual([{ name: 'shown', type: 'Opaque', data: null, hidden: false }])
+  const [stored] = await rows(`select convert_from(payload, 'UTF8') as said from v1.secrets where name = 'shown'`, '--with-secrets')
+  expect(stored!['said']).toMatch(/^\{"encrypted":"[A-Za-z0-9+/=]+"\}$/)
   expect((await sql('delete from shiplog.objects', '--with-secrets')).code).toBe(1)
   // Nor can a reader hold the projector's locks, or make tables of its own.
   expect((await sql('select pg_advisory_lock(1351681537, 1)')).code).toBe(1)

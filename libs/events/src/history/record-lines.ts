@@ -8,8 +8,10 @@ const payloadKey = ',"payload":'
 
 /** One line, newline included. A payload that is not a JSON object (guards) becomes a string. */
 export function encodeRecordLine(record: LogRecord): Buffer {
-  const { sequence, timeMs, subject, headers, payload } = record
-  const head = JSON.stringify({ sequence, time: new Date(timeMs).toISOString(), subject, headers })
+  const { sequence, timeMs, subject, headers, payload, clear, unreadable } = record
+  // As a string: no raw quote of it can be taken for the key of the payload.
+  const opened = { ...(clear ? { clear: Buffer.from(clear).toString('utf8') } : {}), ...(unreadable ? { unreadable } : {}) }
+  const head = JSON.stringify({ sequence, time: new Date(timeMs).toISOString(), subject, headers, ...opened })
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
   const isObject = bytes[0] === 0x7b && !bytes.includes(0x0a)
   return Buffer.concat([
@@ -42,15 +44,18 @@ export function decodeLine(line: Buffer): LogRecord | Damage {
 /** The record of a line (without its newline). */
 export function decodeRecordLine(line: Buffer): LogRecord {
   const at = endOfHead(line)
-  const { sequence, time, subject, headers } = JSON.parse(`${line.toString('utf8', 0, at)}}`) as {
+  const { sequence, time, subject, headers, clear, unreadable } = JSON.parse(`${line.toString('utf8', 0, at)}}`) as {
     sequence: number
     time: string
     subject: string
     headers: Record<string, string>
+    clear?: string
+    unreadable?: string
   }
   const raw = line.subarray(at + payloadKey.length, line.length - 1)
   const payload = raw[0] === 0x7b ? raw : Buffer.from(JSON.parse(raw.toString('utf8')) as string)
-  return { sequence, timeMs: Date.parse(time), subject, headers, payload }
+  const opened = { ...(clear === undefined ? {} : { clear: Buffer.from(clear) }), ...(unreadable ? { unreadable } : {}) }
+  return { sequence, timeMs: Date.parse(time), subject, headers, payload, ...opened }
 }
 
 /** Subjects and header values hold no raw quotes, so the first `,"payload":` outside of them is ours. */

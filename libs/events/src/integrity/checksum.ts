@@ -10,16 +10,21 @@ const uncovered = new Set<string>([header.batch, header.checksum, header.chain])
 /** Most records fit: every event is hashed when it is written and again when it is verified. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024)
 
+/** What a record says of itself beside its payload: subject and headers, in one canonical form. */
+export function statedBy({ subject, headers }: Pick<LogRecord, 'subject' | 'headers'>): string {
+  let text = `${subject}\n`
+  for (const name of Object.keys(headers).sort()) {
+    if (!uncovered.has(name)) text += `${name}:${headers[name]}\n`
+  }
+  return text
+}
+
 /** Checksum of what a record says, chained to its object's previous checksum ('' for the first). */
 export function checksumOf(
   record: Pick<LogRecord, 'subject' | 'headers' | 'payload'>,
   previousChecksum: string,
 ): string {
-  let text = `${previousChecksum}\n${record.subject}\n`
-  for (const name of Object.keys(record.headers).sort()) {
-    if (!uncovered.has(name)) text += `${name}:${record.headers[name]}\n`
-  }
-  text += '\n'
+  const text = `${previousChecksum}\n${statedBy(record)}\n`
   // In latin1 a character is a byte.
   const length = text.length + record.payload.length
   const bytes = length <= scratch.length ? scratch.subarray(0, length) : Buffer.allocUnsafe(length)

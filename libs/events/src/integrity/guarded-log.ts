@@ -86,6 +86,7 @@ export async function guardLog(options: {
       events,
       leases: expiringDamage(log.leases, logger),
       objectEvents: expiringDamage(log.objectEvents, logger),
+      keys: log.keys,
       description: log.description,
       close: () => log.close(),
     },

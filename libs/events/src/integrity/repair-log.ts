@@ -120,8 +120,11 @@ export function whatIsGivenUp({ finding, how, good }: Remedy): string {
   return good === undefined ? 'the object: no whole version of it is left' : 'the object, as it was last: it is deleted'
 }
 
+/** The append with what an encrypted record says: a payload is tied to its record, and is nothing in another one. */
+export type Recrypt = (good: LogRecord, append: Append) => Promise<Append>
+
 /** Carries a plan out, as one append; gives the sequences of what was written. */
-export async function repairLog(log: EventLog, plan: readonly Remedy[]): Promise<readonly number[]> {
+export async function repairLog(log: EventLog, plan: readonly Remedy[], recrypt?: Recrypt): Promise<readonly number[]> {
   const accepted = plan.map((remedy): AcceptedLoss => {
     const { sequence, subject, message } = remedy.finding
     return { sequence, ...(subject === undefined ? {} : { subject }), problem: message, gaveUp: whatIsGivenUp(remedy) }
@@ -129,7 +132,7 @@ export async function repairLog(log: EventLog, plan: readonly Remedy[]): Promise
   const last = await log.last(repairSubject)
   const repair: Repair = { accepted }
   const group = [
-    ...plan.filter(({ how }) => how !== 'none').map(remedyAppend),
+    ...(await Promise.all(plan.filter(({ how }) => how !== 'none').map((remedy) => remedyAppend(remedy, recrypt)))),
     ownAppend(repairSubject, 'LogRepaired', last, repair),
   ]
   const result = await log.append(group)
@@ -138,7 +141,7 @@ export async function repairLog(log: EventLog, plan: readonly Remedy[]): Promise
 }
 
 /** The record that the object goes on from. Without a whole version it carries nothing, like one of what aged out. */
-function remedyAppend({ finding, how, good, damaged }: Remedy): Append {
+async function remedyAppend({ finding, how, good, damaged }: Remedy, recrypt: Recrypt | undefined): Promise<Append> {
   const headers = encodeEnvelope({
     type: how === 'restore' ? 'ObjectRestored' : 'ObjectGivenUp',
     schema: Number(good?.headers[header.schema] ?? 1),
@@ -154,7 +157,11 @@ function remedyAppend({ finding, how, good, damaged }: Remedy): Append {
     headers,
     payload: good?.payload ?? new Uint8Array(0),
   }
-  return sealRecord(append, damaged === undefined ? '' : checksumOfDamaged(damaged))
+  const isEncrypted = good?.headers[header.key] !== undefined
+  if (isEncrypted && !recrypt) {
+    throw new Error(`${good.subject} at sequence ${good.sequence} is encrypted, and its keys are not at hand: nothing was changed`)
+  }
+  return sealRecord(isEncrypted ? await recrypt!(good, append) : append, damaged === undefined ? '' : checksumOfDamaged(damaged))
 }
 
 function checksumOfDamaged(record: LogRecord): string {

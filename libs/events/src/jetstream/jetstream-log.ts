@@ -10,12 +10,12 @@ import { createFollowing } from './follow.ts'
 import type { LogDisk } from './log-disk.ts'
 import { type Management, openManagement } from './management.ts'
 import { createPublisher } from './publish.ts'
-import { purge, skipTo } from './purge.ts'
+import { erase, purge, skipTo } from './purge.ts'
 import { readRange } from './read.ts'
 import { appendDeadlineMs, type Session } from './retries.ts'
 import { lastOfEach, stateAt } from './state-at.ts'
 import { checkServer, ensureStream, streamConfigs } from './stream-config.ts'
-import { createStreamHandle } from './stream-handle.ts'
+import { createStreamHandle, type StreamHandle } from './stream-handle.ts'
 
 export interface JetStreamLogOptions extends Omit<ConnectionOptions, 'clock'> {
   readonly clock?: Clock
@@ -39,25 +39,28 @@ export async function connectJetStreamClusterLog(options: JetStreamLogOptions): 
     const open = async (config: ReturnType<typeof streamConfigs>[number], expected?: string): Promise<StreamLog> => {
       const opened = await ensureStream(management, config, {
         deadlineMs: clock.nowMs() + appendDeadlineMs,
-        mustExist: expectIncarnation !== undefined,
+        // A log of before there were keys gets its store of keys now; records whose keys are lost say so themselves.
+        mustExist: expectIncarnation !== undefined && config.name !== 'KEYS',
         readOnly: options.readOnly === true,
         expectIncarnation: expected,
       })
       return createStreamLog(session, management, opened, disk)
     }
     const configs = streamConfigs(options.replicas ?? 1)
-    const [events, leases, objectEvents] = await Promise.all([
+    const [events, leases, objectEvents, keys] = await Promise.all([
       open(configs[0], expectIncarnation),
       open(configs[1]),
       open(configs[2]),
+      open(configs[3]),
     ])
     return {
       events: events.log,
       leases: leases.log,
       objectEvents: objectEvents.log,
+      keys: { ...keys.log, erase: (subject) => erase(keys.stream, keys.log, subject) },
       description: `jetstream (nats-server ${connection.serverVersion})`,
       close: async () => {
-        for (const stream of [events, leases, objectEvents]) stream.stop()
+        for (const stream of [events, leases, objectEvents, keys]) stream.stop()
         await connection.close()
       },
     }
@@ -68,6 +71,7 @@ export async function connectJetStreamClusterLog(options: JetStreamLogOptions): 
 }
 
 interface StreamLog {
+  readonly stream: StreamHandle
   readonly log: EventLog
   stop(): void
 }
@@ -102,5 +106,5 @@ function createStreamLog(session: Session, management: Management, opened: Strea
       purge(stream, through === undefined ? { filter: subject } : { filter: subject, seq: through + 1 }),
     close: async () => stop(),
   }
-  return { log, stop }
+  return { stream, log, stop }
 }

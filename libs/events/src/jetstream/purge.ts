@@ -1,7 +1,7 @@
 // Taking records out of a stream, and leaving sequences out that a restored log must not give out again.
-import type { PurgeOpts } from '@nats-io/jetstream'
+import { JetStreamApiError, type PurgeOpts } from '@nats-io/jetstream'
 import { groupMembersMax } from '../commit/append-checks.ts'
-import { type Append, type AppendResult, LogUnavailable } from '../event-log.ts'
+import { type Append, type AppendResult, type EventLog, LogUnavailable } from '../event-log.ts'
 import { appendDeadlineMs } from './retries.ts'
 import { refusal } from './stream-config.ts'
 import type { StreamHandle } from './stream-handle.ts'
@@ -16,6 +16,32 @@ export async function purge({ management, clock, name }: StreamHandle, what: Pur
     .catch((error: unknown) => {
       throw refusal(name, error)
     })
+}
+
+/** JetStream has no message at a sequence. */
+const noMessage = 10_057
+const sequenceNotFound = 10_043
+
+/** Deletes all records of a subject but the newest, each overwritten on the disk by the server. */
+export async function erase(
+  { management, clock, name }: StreamHandle,
+  log: Pick<EventLog, 'last' | 'read'>,
+  subject: string,
+): Promise<void> {
+  const last = await log.last(subject)
+  if (last === undefined) return
+  for await (const records of log.read({ subjects: [subject], to: last.sequence - 1 })) {
+    for (const { sequence } of records) {
+      const deadlineMs = clock.nowMs() + appendDeadlineMs
+      await management
+        .call(`STREAM.MSG.DELETE.${name}`, deadlineMs, ({ streams }) => streams.deleteMessage(name, sequence, true))
+        .catch((error: unknown) => {
+          // Somebody else has erased it, or the answer to the first request was lost.
+          if (error instanceof JetStreamApiError && [noMessage, sequenceNotFound].includes(error.code)) return
+          throw refusal(name, error)
+        })
+    }
+  }
 }
 
 /**

@@ -31,8 +31,10 @@ export function checkServer({ serverVersion, maxPayloadBytes }: Pick<Connection,
   }
 }
 
-/** EVENTS, LEASES and OBJEVENTS, in this order; see DESIGN.md, "Streams and subjects". */
-export function streamConfigs(replicas: number): readonly [OwnStreamConfig, OwnStreamConfig, OwnStreamConfig] {
+/** EVENTS, LEASES, OBJEVENTS and KEYS, in this order; see DESIGN.md, "Streams and subjects". */
+export function streamConfigs(
+  replicas: number,
+): readonly [OwnStreamConfig, OwnStreamConfig, OwnStreamConfig, OwnStreamConfig] {
   const common = {
     storage: 'file',
     retention: 'limits',
@@ -60,6 +62,8 @@ export function streamConfigs(replicas: number): readonly [OwnStreamConfig, OwnS
       allow_rollup_hdrs: true,
       subject_delete_marker_ttl: markerTtlSeconds * nanosecondsPerSecond,
     },
+    // A key that is destroyed is overwritten on the disk: its message is deleted, which the others deny.
+    { ...common, name: 'KEYS', subjects: ['key.>', 'kek.>'], max_msgs_per_subject: -1, deny_delete: false },
   ]
 }
 

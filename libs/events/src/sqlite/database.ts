@@ -17,9 +17,9 @@ export interface LogDatabase {
   run<T>(action: () => T, where?: string): T
 }
 
-/** Opens `log.db` in the data directory, making both when they do not exist. */
-export function openLogDatabase(dataDir: string): LogDatabase {
-  const file = dataDir === inMemory ? inMemory : secretLogFile(dataDir)
+/** Opens a file in the data directory (`log.db`, `keys.db`), making both when they do not exist. */
+export function openLogDatabase(dataDir: string, name = 'log.db'): LogDatabase {
+  const file = dataDir === inMemory ? inMemory : secretLogFile(dataDir, name)
   const database = openDatabase(file)
   return {
     database,
@@ -36,8 +36,8 @@ export function openLogDatabase(dataDir: string): LogDatabase {
 }
 
 /** SQLite gives the files beside a database (-wal, -shm) its mode: it is closed to others before there is anything in it. */
-function secretLogFile(dataDir: string): string {
-  const file = join(dataDir, 'log.db')
+function secretLogFile(dataDir: string, name: string): string {
+  const file = join(dataDir, name)
   secretDirectory(dataDir)
   closeSync(openSecretFile(file, 'a'))
   for (const beside of ['-wal', '-shm', '-journal']) closeFile(`${file}${beside}`)

@@ -3,14 +3,12 @@
 // the parts together; each part is a file beside it.
 import { type Clock, systemClock } from '@shiplog/runtime/clock'
 import { type Ids, systemIds } from '@shiplog/runtime/ids'
-import { checkGroup } from '../commit/append-checks.ts'
-import { createFollowHub, type FollowHub } from '../commit/follow-hub.ts'
-import { type ClusterLog, type EventLog, type FollowOptions, type LogRecord, LogUnavailable } from '../event-log.ts'
+import { type ClusterLog, LogUnavailable } from '../event-log.ts'
 import { asLogError, inMemory, openLogDatabase } from './database.ts'
-import { readRange, stateAt } from './stream-reader.ts'
+import { type KeyFile, openKeyFile } from './key-file.ts'
+import { openStream } from './stream.ts'
 import { createStreamList, openStreamTable, type StreamTable } from './stream-table.ts'
-import { createStreamWriter, type StreamWriter } from './stream-writer.ts'
-import { createTransactions, type Transactions } from './transactions.ts'
+import { createTransactions } from './transactions.ts'
 
 /** How often expired records are looked for. */
 const sweepIntervalMs = 1000
@@ -29,6 +27,7 @@ export async function openSqliteClusterLog(options: SqliteLogOptions): Promise<C
   const { database } = file
   const transactions = createTransactions(file)
   let tables: readonly [StreamTable, StreamTable, StreamTable]
+  let keys: KeyFile
   try {
     database.exec('BEGIN IMMEDIATE')
     createStreamList(database)
@@ -38,6 +37,7 @@ export async function openSqliteClusterLog(options: SqliteLogOptions): Promise<C
       openStreamTable(file, 'object_events', { lastPerSubject: true, expiry: true }, ids),
     ]
     database.exec('COMMIT')
+    keys = openKeyFile(dataDir, clock, ids)
   } catch (error) {
     database.close()
     throw asLogError(error, file.file)
@@ -60,6 +60,7 @@ export async function openSqliteClusterLog(options: SqliteLogOptions): Promise<C
     events: events.log,
     leases: leases.log,
     objectEvents: objectEvents.log,
+    keys: keys.log,
     description: dataDir === inMemory ? 'embedded (in memory)' : 'embedded (SQLite)',
     close: async () => {
       if (closed) return
@@ -68,71 +69,7 @@ export async function openSqliteClusterLog(options: SqliteLogOptions): Promise<C
       transactions.close()
       for (const { hub } of [events, leases, objectEvents]) hub.end()
       database.close()
+      keys.close()
     },
   }
-}
-
-interface SqliteStream {
-  readonly log: EventLog
-  readonly hub: FollowHub
-  readonly writer: StreamWriter
-}
-
-function openStream(table: StreamTable, transactions: Transactions, clock: Clock): SqliteStream {
-  const hub = createFollowHub(table.lastSequence + 1, (from, to, subjects) => readRange(table, { from, to, subjects }))
-  const writer = createStreamWriter(table, clock, (records) => hub.push(records))
-  const { statements, run } = table
-  const log: EventLog = {
-    incarnation: table.incarnation,
-    groupsAppends: true,
-    append: async (group) => {
-      checkGroup(group)
-      return await transactions.append(writer, group)
-    },
-    read: (options) => readRange(table, options),
-    get: async (sequence) => run(() => table.record(statements.at, sequence), ` at sequence ${sequence}`),
-    last: async (subject) => run(() => table.record(statements.lastOf, subject), ` at ${subject}`),
-    lastUpTo: async (subject, sequence) =>
-      run(() => table.record(statements.lastUpTo, subject, sequence), ` at ${subject}`),
-    stateAt: (sequence, subjects) => stateAt(table, sequence, subjects),
-    follow: (options) => follow(table, hub, options),
-    lastSequence: async () => table.lastSequence,
-    firstSequence: async () => run(() => statements.first.get()![0] ?? table.lastSequence + 1),
-    recordCount: async () => run(() => statements.count.get()![0]),
-    countBySubject: async () => run(() => new Map(statements.countBySubject.all())),
-    skipTo: async (sequence) => run(() => skipTo(table, hub, sequence)),
-    compact: async (subject, before) =>
-      run(() => {
-        const last = table.lastSequenceOf(subject)
-        statements.dropBefore.run(subject, Math.min(last, before ?? last))
-      }, ` at ${subject}`),
-    purge: async (subject, through = table.lastSequence) =>
-      run(() => void statements.dropBefore.run(subject, through + 1), ` at ${subject}`),
-    close: async () => hub.end(),
-  }
-  return { log, hub, writer }
-}
-
-async function* follow(
-  table: StreamTable,
-  hub: FollowHub,
-  { from, subjects, signal }: FollowOptions,
-): AsyncIterable<readonly LogRecord[]> {
-  let next = from
-  if (next === undefined) {
-    const through = table.lastSequence
-    // A record that is superseded while the state is read is left out, and its successor comes with what follows.
-    yield* stateAt(table, through, subjects, signal)
-    next = through + 1
-  }
-  if (signal.aborted) return
-  yield []
-  yield* hub.follow({ from: next, subjects, signal })
-}
-
-function skipTo(table: StreamTable, hub: FollowHub, sequence: number): void {
-  if (sequence <= table.lastSequence) return
-  table.statements.setLast.run(sequence, table.name)
-  table.lastSequence = sequence
-  hub.push([], sequence)
 }

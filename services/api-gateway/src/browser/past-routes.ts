@@ -99,7 +99,7 @@ async function versionsOf(past: PastLog, subject: string, codec: RecordCodec): P
   let before: KubeObject | undefined
   for await (const records of past.read({ subjects: [subject] })) {
     for (const one of records) {
-      if (isDamaged(one)) versions.push({ sequence: one.sequence, damaged: one.problem })
+      if (isDamaged(one)) versions.push(one.whole ? goneOf(one.whole, one.problem) : { sequence: one.sequence, damaged: one.problem })
       else if (isObjectRecord(one)) {
         const after = contentOf(codec, one) as KubeObject | undefined
         if (after === undefined) continue
@@ -110,6 +110,12 @@ async function versionsOf(past: PastLog, subject: string, codec: RecordCodec): P
     }
   }
   return versions
+}
+
+/** A change of which only that it was is known: the key of what it held is gone. */
+function goneOf({ sequence, timeMs, headers }: LogRecord, gone: string): object {
+  const { type, actor, deleted } = decodeEnvelope(headers)
+  return { sequence, time: new Date(timeMs).toISOString(), type, actor, deleted, gone }
 }
 
 function versionOf(

@@ -17,6 +17,8 @@ export const serverFlags: readonly (readonly [name: string, value: string, help:
   ['oidc-required-claim', '<claim=value>', 'what tokens must say; several with commas'],
   ['oidc-ca-file', '<file>', 'who vouches for the issuer'],
   ['authentication-token-webhook-config-file', '<file>', 'kubeconfig of a service that knows tokens'],
+  ['encryption-provider-config', '<file>', 'EncryptionConfiguration: what the log holds encrypted, and with which keys (default: Secrets, with a key in the data directory)'],
+  ['deleted-key-grace', '<seconds>', 'how long the key of a deleted object is kept; then nobody can tell what it held (default: 86400)'],
   ['audit-webhook-config-file', '<file>', 'kubeconfig of a service that audit events are sent to, in batches'],
 ]
 

@@ -9,6 +9,9 @@ import { readRemoteService } from '../remote/remote-service.ts'
 export interface ServerFlags extends OidcFlags {
   readonly authenticationConfig?: string
   readonly authenticationTokenWebhookConfigFile?: string
+  /** Read by whoever opens the log: see open-encryption.ts of libs/encryption. */
+  readonly encryptionProviderConfig?: string
+  readonly deletedKeyGrace?: string
   readonly auditPolicyFile?: string
   readonly auditLogPath?: string
   readonly auditLogMaxage?: number
@@ -17,7 +20,8 @@ export interface ServerFlags extends OidcFlags {
   readonly auditWebhookConfigFile?: string
 }
 
-export const readServerFlags = (flags: ServerFlags): Pick<ApiGatewayDeps, 'audit' | 'jwtIssuers' | 'tokenWebhook'> => ({
+export const readServerFlags = (flags: ServerFlags): Pick<ApiGatewayDeps, 'audit' | 'jwtIssuers' | 'tokenWebhook' | 'keyGraceMs'> => ({
+  keyGraceMs: graceOf(flags),
   audit: auditOf(flags),
   jwtIssuers: issuersOf(flags),
   tokenWebhook:
@@ -25,6 +29,12 @@ export const readServerFlags = (flags: ServerFlags): Pick<ApiGatewayDeps, 'audit
       ? undefined
       : readRemoteService(flags.authenticationTokenWebhookConfigFile),
 })
+
+function graceOf({ deletedKeyGrace }: ServerFlags): number | undefined {
+  if (deletedKeyGrace === undefined) return undefined
+  if (!/^\d{1,10}$/.test(String(deletedKeyGrace))) throw new Error('--deleted-key-grace: a whole number of seconds, please')
+  return Number(deletedKeyGrace) * 1_000
+}
 
 function issuersOf(flags: ServerFlags): readonly JwtIssuer[] {
   const ofFlags = issuerOfFlags(flags)

@@ -17,6 +17,7 @@ import type { User } from '@shiplog/domain/strategy'
 import type { Authorizer } from '../access/rbac-authorizer.ts'
 import { type BrowserDeps, browserRoutes } from '../browser/browser-routes.ts'
 import { checkSessionUse } from '../browser/page-requests.ts'
+import { type KeyRouteDeps, keysPath, serveKey, serveKeys } from '../keys/key-routes.ts'
 import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
 import { serveAggregated } from './aggregated-routes.ts'
@@ -47,6 +48,7 @@ export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDe
   readonly browser: BrowserDeps
   /** What others' API servers serve. */
   readonly aggregated: AggregatedServices
+  readonly keys: KeyRouteDeps
   /** Serves `POST` of an attempt to schedule that failed. */
   readonly recordAttempt: (user: User, body: Buffer | undefined) => Promise<void>
 }
@@ -148,6 +150,12 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
     route(methods, path, async (request, reply) => {
       checkPath(deps, request)
       await serve(deps, request, reply)
+    })
+  }
+  for (const [path, serve] of [[keysPath, serveKeys], [`${keysPath}/*`, serveKey]] as const) {
+    route(methods, path, async (request, reply) => {
+      checkPath(deps, request)
+      await serve(deps.keys, request, reply)
     })
   }
   for (const { path, isChecked, serve } of browserRoutes(deps.browser)) {

@@ -7,6 +7,7 @@ import type { EventLog, LogRecord } from '@shiplog/events/event-log'
 import { oldestWholeSequence, sequenceAtTime } from '@shiplog/events/history/history'
 import { type Damage, isDamage, type LogInspection, withDamage } from '@shiplog/events/integrity/log-inspection'
 import { encodeDamageLine, encodeRecordLine, stateEndLine } from '@shiplog/events/history/record-lines'
+import type { RecordCodec } from '@shiplog/feed/record-codec'
 import type { FollowedLog } from '@shiplog/feed/object-feed-from-log'
 import { type StreamName, streamNames } from '@shiplog/feed/stream-of'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -19,6 +20,7 @@ export interface RawLogDeps {
   readonly log: FollowedLog & { readonly events: EventLog }
   /** What is known of damage to it. */
   readonly inspection: LogInspection | undefined
+  readonly codec: RecordCodec
   readonly stopped: AbortSignal
   readonly logger: Logger
 }
@@ -34,8 +36,8 @@ export async function serveRawEvents(deps: RawLogDeps, request: HttpRequest, rep
   if (isWebSocketRequest(request.raw)) throw new ApiError(badRequest(`${eventsPath} is not served over a WebSocket`))
   const sink = beginStream(reply, 'application/x-ndjson')
   const served = query.isState
-    ? serveState(deps.log[query.stream], query, sink, deps.stopped)
-    : serveEvents(deps.log.events, deps.inspection, query, sink, deps.stopped)
+    ? serveState(deps, query, sink)
+    : serveEvents(deps, query, sink)
   await served.catch((error: unknown) =>
     deps.logger.error({ err: error }, 'failed to read the event log for a client'),
   )
@@ -89,13 +91,13 @@ const inspectionTimeoutMs = 20_000
  * a line of its own.
  */
 export async function serveEvents(
-  log: EventLog,
-  inspection: LogInspection | undefined,
+  deps: Omit<RawLogDeps, 'logger' | 'log'> & { readonly log: Pick<RawLogDeps['log'], 'events'> },
   query: EventsQuery,
   sink: FrameSink,
-  stopped: AbortSignal,
 ): Promise<void> {
-  const signal = AbortSignal.any([sink.closed, stopped])
+  const { inspection, codec } = deps
+  const log = deps.log.events
+  const signal = AbortSignal.any([sink.closed, deps.stopped])
   const filter = query.subjects.length > 0 ? { subjects: query.subjects } : {}
   const records =
     query.follow && query.to === undefined
@@ -107,7 +109,7 @@ export async function serveEvents(
     const damages = inspection?.within(query.from, to, query.subjects) ?? []
     for await (const page of withDamage(records, damages)) {
       if (signal.aborted) break
-      if (page.length > 0 && !sink.write(lines(page))) await sink.drained()
+      if (page.length > 0 && !sink.write(await linesOf(codec, page))) await sink.drained()
     }
     sink.end()
   } catch (error) {
@@ -119,15 +121,14 @@ export async function serveEvents(
 
 /** The last record of every subject, the line that says so, and then every record, until the client goes. */
 async function serveState(
-  log: Pick<EventLog, 'follow'>,
-  { subjects }: EventsQuery,
+  { log, codec, stopped }: RawLogDeps,
+  { subjects, stream }: EventsQuery,
   sink: FrameSink,
-  stopped: AbortSignal,
 ): Promise<void> {
   const signal = AbortSignal.any([sink.closed, stopped])
   try {
-    for await (const page of log.follow({ subjects: subjects.length > 0 ? subjects : ['>'], signal })) {
-      const bytes = page.length === 0 ? stateEndLine : Buffer.concat(page.map(encodeRecordLine))
+    for await (const page of log[stream].follow({ subjects: subjects.length > 0 ? subjects : ['>'], signal })) {
+      const bytes = page.length === 0 ? stateEndLine : await linesOf(codec, page)
       if (!sink.write(bytes)) await sink.drained()
     }
     sink.end()
@@ -137,8 +138,12 @@ async function serveState(
   }
 }
 
-const lines = (page: readonly (LogRecord | Damage)[]): Buffer =>
-  Buffer.concat(page.map((one) => (isDamage(one) ? encodeDamageLine(one) : encodeRecordLine(one))))
+/** Encrypted records come with what they say beside what is stored: the reader has no keys, and checks the checksum all the same. */
+async function linesOf(codec: RecordCodec, page: readonly (LogRecord | Damage)[]): Promise<Buffer> {
+  const opened = await codec.open(page.filter((one): one is LogRecord => !isDamage(one)), false)
+  let next = 0
+  return Buffer.concat(page.map((one) => (isDamage(one) ? encodeDamageLine(one) : encodeRecordLine(opened[next++]!))))
+}
 
 /** How far the log reaches; with `time`, also the newest sequence at that time. */
 export async function describeLog(

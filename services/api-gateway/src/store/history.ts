@@ -8,7 +8,7 @@ import type { LogRecord } from '@shiplog/events/event-log'
 import { isExpiryMarker } from '@shiplog/events/expiry'
 import { type ObjectAddress, objectSubject, resourceFilter } from '@shiplog/events/subjects'
 import { endsObject, isObjectRecord, type RecordCodec } from '@shiplog/feed/record-codec'
-import { damagedStatus, doubtAt } from '../time-travel/damage.ts'
+import { damagedStatus, doubtAt, keyGoneStatus, keyGoneWarning } from '../time-travel/damage.ts'
 import { keyOf, type ResourceTable } from './projection.ts'
 import type { Stream } from './streams.ts'
 import { noBytes, Version } from './version.ts'
@@ -55,8 +55,11 @@ export async function getAt(
   const damage = lost.get(subject)
   if (damage) throw new ApiError(damagedStatus([damage]))
   warn(warnings)
+  const { codec } = stream.projection
   const record = await stream.log.lastUpTo(subject, sequence)
-  const version = record && (await versionOf(stream.projection.codec, record))
+  const opened = record && (await openedOf(codec, record))
+  if (opened?.unreadable !== undefined && !isEnd(codec, opened)) throw new ApiError(keyGoneStatus(opened))
+  const version = opened && (await versionOf(codec, opened))
   return version?.deleted ? undefined : version
 }
 
@@ -123,7 +126,10 @@ async function readState(
 ): Promise<PastState> {
   const filter = resourceFilter(resource.group, resource.resource)
   const { lost, warnings } = await doubtAt(stream, filter, sequence)
+  const { codec } = stream.projection
   const versions: Version[] = []
+  /** What they held cannot be told any more. */
+  const gone: LogRecord[] = []
   const changed: string[] = []
   for (const version of table.list('')) {
     if (version.sequence <= sequence) versions.push(version)
@@ -132,9 +138,13 @@ async function readState(
   for (const subject of stream.projection.deletedAfter(sequence, filter.slice(0, -1))) changed.push(subject)
   const add = async (records: readonly (LogRecord | undefined)[]): Promise<void> => {
     for (const record of records) {
-      if (record === undefined || lost.has(record.subject)) continue
-      const version = await versionOf(stream.projection.codec, record)
-      if (version && !version.deleted) versions.push(version)
+      if (record === undefined || lost.has(record.subject) || isEnd(codec, record)) continue
+      const opened = await openedOf(codec, record)
+      if (opened.unreadable !== undefined) gone.push(opened)
+      else {
+        const version = await versionOf(codec, opened)
+        if (version) versions.push(version)
+      }
     }
   }
   if (changed.length <= lookupsMax && stream.projection.remembersDeletionsAfter(sequence)) {
@@ -146,7 +156,22 @@ async function readState(
     versions.length = 0
     for await (const records of stream.log.stateAt(sequence, [filter])) await add(records)
   }
-  return { versions: versions.sort(byKey), warnings }
+  return { versions: versions.sort(byKey), warnings: gone.length > 0 ? [...warnings, keyGoneWarning(gone)] : warnings }
+}
+
+/** Forgets the states of the past that were read: a key was destroyed, and they may hold what it kept. */
+export const forgetStates = (stream: Stream): boolean => states.delete(stream)
+
+/** True for the end of an object: what it was is not asked for. */
+function isEnd(codec: RecordCodec, record: LogRecord): boolean {
+  const decoded = codec.decode(record)
+  return isObjectRecord(decoded) && endsObject(decoded)
+}
+
+/** The record with what it says; a reader of the past does not wait for a key. */
+async function openedOf(codec: RecordCodec, record: LogRecord): Promise<LogRecord> {
+  const opened = codec.open([record], false)
+  return (opened instanceof Promise ? await opened : opened)[0]!
 }
 
 /** The present, with every event after `sequence` taken back, newest first. */
@@ -184,6 +209,8 @@ export async function* eventsBetween(
     for (const record of records) {
       const previousSequence = Number(record.headers[header.previous] ?? 0)
       if (!isWhole(record)) throw lostEvent(record.sequence)
+      const opened = await openedOf(codec, record)
+      if (opened.unreadable !== undefined) throw new ApiError(keyGoneStatus(opened))
       let previous = last.get(record.subject)
       // What it follows lies in the range and did not come.
       if (previousSequence > from && previous?.sequence !== previousSequence) throw lostEvent(previousSequence)
@@ -192,7 +219,7 @@ export async function* eventsBetween(
         if (before && !isWhole(before)) throw lostEvent(previousSequence)
         if (before) previous = await versionOf(codec, before)
       }
-      const version = await versionOf(codec, record, previous?.deleted ? undefined : previous)
+      const version = await versionOf(codec, opened, previous?.deleted ? undefined : previous)
       if (!version) continue
       last.set(record.subject, version)
       versions.push(version)
@@ -219,9 +246,10 @@ export async function versionOf(
   record: LogRecord,
   previous?: Version,
 ): Promise<Version | undefined> {
-  const opened = codec.open([record])
-  const decoded = codec.decode((opened instanceof Promise ? await opened : opened)[0]!)
+  const opened = await openedOf(codec, record)
+  const decoded = codec.decode(opened)
   if (!isObjectRecord(decoded)) return undefined
+  if (opened.unreadable !== undefined) throw new ApiError(keyGoneStatus(opened))
   const { namespace, name } = decoded.address
   const stored = codec.stored(decoded)
   return new Version({

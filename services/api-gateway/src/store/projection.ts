@@ -410,7 +410,8 @@ export class StreamProjection {
     const key = keyOf(namespace, name)
     const deleted = endsObject(decoded)
     const previous = table.current.get(key)
-    const stored = this.codec.stored(decoded)
+    // Its key may have been destroyed while this gateway was behind: the version before says what was deleted.
+    const stored = deleted && record.unreadable !== undefined ? undefined : this.codec.stored(decoded)
     const framed = deleted ? 'DELETED' : previous ? 'MODIFIED' : 'ADDED'
     const bytes =
       stored !== undefined
@@ -431,6 +432,18 @@ export class StreamProjection {
       previous,
       ...(bytes === noBytes ? {} : { framed }),
     })
+  }
+
+  /** Drops the recent past from memory: older versions are read from the log from now on. */
+  forgetPast(): void {
+    for (let at = this.#windowStart; at < this.#window.length; at++) {
+      const { version, table } = this.#window[at]!
+      table.forget(version.sequence)
+    }
+    this.#window.length = 0
+    this.#windowStart = 0
+    this.#windowBytes = 0
+    this.windowFloor = Math.max(this.windowFloor, this.applied)
   }
 
   #trimWindow(): void {

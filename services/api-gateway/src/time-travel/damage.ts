@@ -2,13 +2,17 @@
 // get of it is an error that names the sequence, a list leaves it out and warns. Damage of which nobody knows whose it was
 // is a warning with every answer that it may concern. Answers from memory are whole: what is in memory was checked when
 // it was read, or has come since.
-import { internalError, type Status } from '@shiplog/api/status'
+import { expired, internalError, type Status } from '@shiplog/api/status'
+import type { LogRecord } from '@shiplog/events/event-log'
 import { type Damage, sequencesText } from '@shiplog/events/integrity/log-inspection'
 import { parseObjectSubject } from '@shiplog/events/subjects'
 import type { Stream } from '../store/streams.ts'
 
 /** How long an answer about the past waits for the inspection of the log; after that it says that it did not. */
 const inspectionTimeoutMs = 3_000
+
+/** Objects that one warning names. */
+const namedMax = 20
 
 /** What cannot be trusted of a state of the past. */
 export interface Doubt {
@@ -67,6 +71,17 @@ export const damagedStatus = (damages: readonly Damage[]): Status =>
   internalError(
     `the log is damaged: ${damages.map(({ sequence, subject, problem }) => `sequence ${sequence}${subject ? `, of ${nameOfSubject(subject)}` : ''} (${problem})`).join('; ')}`,
   )
+
+/** 410 for what an object held when its key is gone: that it was there, when and by whom is still told by the log. */
+export const keyGoneStatus = ({ subject, sequence, unreadable }: LogRecord): Status =>
+  expired(`what ${nameOfSubject(subject)} held at sequence ${sequence} cannot be told any more: ${unreadable}`)
+
+/** For lists of the past. */
+export const keyGoneWarning = (gone: readonly LogRecord[]): string =>
+  `this answer leaves out ${gone.length} objects whose keys are gone, so that nobody can tell what they held: ${gone
+    .slice(0, namedMax)
+    .map(({ subject }) => nameOfSubject(subject))
+    .join(', ')}${gone.length > namedMax ? ', …' : ''}`
 
 const warningOfUnknown = (damages: readonly Damage[]): string =>
   `the log is damaged at sequence ${sequencesText(damages)}, and nothing tells of which object: this answer may not be whole`

@@ -1,5 +1,6 @@
 // From a decision to the log: the event with its envelope, and the guards that it takes and gives back, in one atomic group.
 import { type SchemaVersions, servedBytes, storedBytes } from '@shiplog/api/codec'
+import type { KubeObject } from '@shiplog/api/kube-object'
 import { groupResourceOf } from '@shiplog/api/schema/schema'
 import { ApiError, badRequest, requestEntityTooLarge } from '@shiplog/api/status'
 import type { Charge } from '@shiplog/domain/admission'
@@ -8,6 +9,7 @@ import type { AllocationChange } from '@shiplog/domain/strategy'
 import { encodeEnvelope } from '@shiplog/events/envelope'
 import type { Append, Conflict } from '@shiplog/events/event-log'
 import { sealRecord } from '@shiplog/events/integrity/checksum'
+import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { subjectBytesMax } from '@shiplog/events/subjects'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { keyOf, type SubjectState } from '../store/projection.ts'
@@ -58,15 +60,16 @@ export async function append(
   stream: Stream,
   decided: DecidedEvent,
 ): Promise<Appended | undefined> {
-  const charges = decided.charged.map((charged) => chargeAppend(codec.versions, decided, charged))
-  const group = groupOf(stream, codec.versions, decided)
+  const charges = await Promise.all(decided.charged.map((charged) => chargeAppend(codec, decided, charged)))
+  const own = objectAppend(stream, codec.versions, decided)
+  const group = await groupOf(codec, own, decided)
   if (stream === events) group.push(...charges)
   // What is kept in a stream of its own (Leases) is counted before: too much for a moment, never too little.
   else if (charges.length > 0 && !(await commit(events, charges))) return undefined
   const sequences = await commit(stream, group)
   if (!sequences) return undefined
   const sequence = sequences[0]!
-  const bytes = servedBytesOf(stream, decided, sequence) ?? servedBytes(group[0]!.payload, sequence)
+  const bytes = servedBytesOf(stream, decided, sequence) ?? servedBytes(own.payload, sequence)
   return { sequence, bytes }
 }
 
@@ -103,12 +106,23 @@ function servedBytesOf(stream: Stream, { kind, request, event }: DecidedEvent, s
   return served?.sequence === sequence ? served.bytes : undefined
 }
 
-function groupOf(stream: Stream, versions: SchemaVersions, decided: DecidedEvent): Append[] {
-  const { request, allocation, basis, event, fence } = decided
+/** The event as it is stored: encrypted where its resource is, then with its checksum. Waits only for a key that is made. */
+async function storedForm(
+  codec: RecordCodec,
+  append: Append,
+  of: { readonly groupResource: string; readonly object: KubeObject; readonly expected: SubjectState },
+): Promise<Append> {
+  const encrypted = codec.encrypt(append, { groupResource: of.groupResource, uid: of.object.metadata.uid })
+  return sealRecord(encrypted instanceof Promise ? await encrypted : encrypted, of.expected.checksum)
+}
+
+async function groupOf(codec: RecordCodec, own: Append, decided: DecidedEvent): Promise<Append[]> {
+  const { request, allocation, basis, event, fence, kind, expected } = decided
+  const groupResource = groupResourceOf(kind.info.group, kind.info.resource)
   const by = { actor: request.user.name, requestId: request.requestId }
   const guard = (key: string, holder: string): Append => guardAppend(key, holder, basis.guard(guardSubject(key)), by)
   return [
-    sealRecord(objectAppend(stream, versions, decided), decided.expected.checksum),
+    await storedForm(codec, own, { groupResource, object: event.object, expected }),
     ...allocation.release.map((key) => guard(key, '')),
     ...allocation.take.map((key) => guard(key, event.object.metadata.uid)),
     ...fence,
@@ -123,9 +137,9 @@ function objectAppend(stream: Stream, versions: SchemaVersions, decided: Decided
   return { ...eventAppend(versions, request, { groupResource, subject, event, expected, admission }), ...ttl }
 }
 
-function chargeAppend(versions: SchemaVersions, { request }: DecidedEvent, charged: Charged): Append {
+function chargeAppend(codec: RecordCodec, { request }: DecidedEvent, charged: Charged): Promise<Append> {
   const event = { type: `${charged.object.kind}Charged`, object: charged.object, deleted: false }
-  return sealRecord(eventAppend(versions, request, { ...charged, event }), charged.expected.checksum)
+  return storedForm(codec, eventAppend(codec.versions, request, { ...charged, event }), charged)
 }
 
 interface StoredEvent extends Pick<Charged, 'groupResource' | 'subject' | 'expected'> {

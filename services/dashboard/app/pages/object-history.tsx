@@ -24,6 +24,8 @@ export interface Version {
   readonly changes: readonly { readonly path: string; readonly from?: unknown; readonly to?: unknown }[]
   readonly more?: number
   readonly damaged?: string
+  /** Why nobody can tell what changed: the key is gone. */
+  readonly gone?: string
 }
 
 const refreshMs = 5_000
@@ -68,8 +70,9 @@ export function HistoryTab({ kind, namespace, name, object }: TabProps) {
 
 function Change({ version, isHere }: { readonly version: Version; readonly isHere: boolean }) {
   const [isWhole, setWhole] = useState(false)
-  const { sequence, time, type, actor, manager, cause, basis, deleted, created, changes = [], more = 0, damaged } = version
+  const { sequence, time, type, actor, manager, cause, basis, deleted, created, changes = [], more = 0, damaged, gone } = version
   if (damaged) return <li className="lane-item bad">#{sequence} is damaged: {damaged}</li>
+  if (gone) return <li className="lane-item">#{sequence} {type} by {actor}: what it held cannot be told any more: {gone}</li>
   const tone = deleted ? 'removed' : created ? 'added' : 'changed'
   const shown = created && !isWhole ? [] : isWhole ? changes : changes.slice(0, fieldsShown)
   const left = changes.length - shown.length + more
