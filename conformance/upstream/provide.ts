@@ -14,7 +14,7 @@ const cache = resolve(import.meta.dirname, '..', '..', '.cache', 'upstream')
 /** A cold build of everything takes about ten minutes on two cores, and the better part of an hour where others work too. */
 const buildTimeoutMs = 5_400_000
 
-export type Binary = 'etcd' | 'kube-apiserver' | 'kube-scheduler' | 'kube-controller-manager' | 'e2e.test' | 'ginkgo' | 'agnhost' | 'nonewprivs'
+export type Binary = 'etcd' | 'kube-apiserver' | 'kube-scheduler' | 'kube-controller-manager' | 'e2e.test' | 'ginkgo' | 'agnhost' | 'nonewprivs' | 'sample-apiserver'
 
 /** The path of a binary, built now when it is not there yet. Fails with one line when that cannot be done. */
 export async function provideUpstream(binary: Binary, progress: (line: string) => void): Promise<string> {
@@ -80,6 +80,8 @@ function buildOf(binary: Binary): readonly [verb: string, ...rest: string[]] {
     case 'agnhost':
     case 'nonewprivs':
       return ['build', imagePrograms[binary]]
+    case 'sample-apiserver':
+      return ['build', sampleServer]
     default:
       return ['build', '.']
   }
@@ -95,6 +97,8 @@ function mainOf(binary: Binary): string {
     case 'agnhost':
     case 'nonewprivs':
       return imageImports(binary)
+    case 'sample-apiserver':
+      return sampleServerImports
     default:
       return kubernetesMain(binary)
   }
@@ -121,6 +125,18 @@ const imageImports = (binary: keyof typeof imagePrograms): string => `package ma
 
 import (
 	_ "${imagePrograms[binary]}"
+)
+
+func main() {}
+`
+
+/** An API server of somebody else, which the suite puts behind ours. */
+const sampleServer = 'k8s.io/sample-apiserver'
+
+const sampleServerImports = `package main
+
+import (
+	_ "${sampleServer}"
 )
 
 func main() {}

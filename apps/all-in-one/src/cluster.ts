@@ -249,6 +249,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       dashboard: options.dashboard === true ? dashboardFiles : undefined,
       sql: sql.reader,
       https: { host, port: options.port, ca: pki.ca, cert: pki.server.certificate, key: pki.server.key },
+      frontProxy: pki.frontProxy,
       externalHost: advertisedAddress(host),
       serviceAccounts: {
         issuers: [defaultIssuer],

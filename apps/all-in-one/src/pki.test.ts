@@ -69,7 +69,10 @@ describe('the certificates of a cluster', () => {
   test('are for their owner alone, and no half-written file stays', () => {
     load()
     expect(readdirSync(directory).sort()).toEqual(
-      ['admin.crt', 'admin.key', 'apiserver.crt', 'apiserver.key', 'ca.crt', 'ca.key', 'sa.key', 'sa.pub'].sort(),
+      [
+        ...['admin.crt', 'admin.key', 'apiserver.crt', 'apiserver.key', 'ca.crt', 'ca.key', 'sa.key', 'sa.pub'],
+        ...['front-proxy-ca.crt', 'front-proxy-ca.key', 'front-proxy-client.crt', 'front-proxy-client.key'],
+      ].sort(),
     )
     for (const file of readdirSync(directory)) expect(statSync(join(directory, file)).mode & 0o777).toBe(0o600)
     expect(statSync(directory).mode & 0o777).toBe(0o700)
@@ -78,7 +81,7 @@ describe('the certificates of a cluster', () => {
   test('are used again at the next start', () => {
     const first = load()
     const second = load()
-    expect(first.made).toBe(4)
+    expect(first.made).toBe(6)
     expect(second).toEqual({ ...first, made: 0 })
   })
 
@@ -127,14 +130,14 @@ describe('the certificates of a cluster', () => {
     const first = load()
     expect(load({ nowMs: nowMs + 330 * dayMs }).made).toBe(0)
     const later = load({ nowMs: nowMs + 340 * dayMs })
-    expect(later.made).toBe(2)
+    expect(later.made).toBe(3)
     expect(later.ca).toBe(first.ca)
   })
 
   test('that are not valid yet are made anew, as a clock that was ahead once leaves them', () => {
     const ahead = load({ nowMs: nowMs + 400 * dayMs })
     const now = load()
-    expect(now.made).toBe(3)
+    expect(now.made).toBe(5)
     expect(now.notes).toEqual([expect.stringContaining('a clock was ahead')])
     for (const pem of [now.ca, now.server.certificate, now.admin.certificate]) {
       expect(new X509Certificate(pem).validFromDate.getTime()).toBeLessThanOrEqual(nowMs)

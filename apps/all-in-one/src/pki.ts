@@ -20,6 +20,8 @@ export interface Pki {
   readonly admin: { readonly certificate: string; readonly key: string }
   /** By their names in `PkiOptions.clients`. */
   readonly clients: Readonly<Record<string, { readonly certificate: string; readonly key: string }>>
+  /** By which others' API servers know the gateway: signed by an authority of its own, which signs nothing else. */
+  readonly frontProxy: { readonly ca: string; readonly certificate: string; readonly key: string }
   /** Signs the tokens of service accounts. */
   readonly serviceAccountKey: string
   /** All public keys that such a token may be signed with: a key that was removed stays among them until it is taken out. */
@@ -105,19 +107,19 @@ export function loadPki(options: PkiOptions): Pki {
     notAfterMs: nowMs + days * dayMs,
   })
 
-  function authority(): Authority {
-    const certificate = read('ca.crt')
-    const stored = readKey('ca.key')
+  function authority(file: string, commonName: string): Authority {
+    const certificate = read(`${file}.crt`)
+    const stored = readKey(`${file}.key`)
     if (certificate !== undefined && stored !== undefined) {
-      const parsed = parse('ca.crt', () => new X509Certificate(certificate))
-      return isInTime(parsed) ? { certificate, key: stored.key } : renewedAuthority(parsed, stored.key)
+      const parsed = parse(`${file}.crt`, () => new X509Certificate(certificate))
+      return isInTime(parsed) ? { certificate, key: stored.key } : renewedAuthority(file, commonName, parsed, stored.key)
     }
     made++
     const keys = newKeyPair()
-    const request = { use: 'authority', commonName: 'shiplog-ca', ...validity(authorityDays) } as const
+    const request = { use: 'authority', commonName, ...validity(authorityDays) } as const
     const fresh = issueCertificate(request, keys)
-    write('ca.key', keyPem(keys.privateKey))
-    write('ca.crt', fresh)
+    write(`${file}.key`, keyPem(keys.privateKey))
+    write(`${file}.crt`, fresh)
     return { certificate: fresh, key: keys.privateKey }
   }
 
@@ -125,11 +127,13 @@ export function loadPki(options: PkiOptions): Pki {
    * The clock was ahead when it was made, or it has come to its end: nobody trusts it now. The key stays, so what it has
    * signed stays signed; but copies of its certificate (kubeconfigs elsewhere) are as useless as before and must be made anew.
    */
-  function renewedAuthority(old: X509Certificate, key: KeyObject): Authority {
+  function renewedAuthority(file: string, commonName: string, old: X509Certificate, key: KeyObject): Authority {
     made++
-    const request = { use: 'authority', commonName: 'shiplog-ca', ...validity(authorityDays) } as const
+    const request = { use: 'authority', commonName, ...validity(authorityDays) } as const
     const fresh = issueCertificate(request, { privateKey: key, publicKey: old.publicKey })
-    write('ca.crt', fresh)
+    write(`${file}.crt`, fresh)
+    // Others read that of the front proxy in a ConfigMap, which is kept.
+    if (file !== 'ca') return { certificate: fresh, key }
     const why = old.validFromDate.getTime() > nowMs ? 'was not valid yet (a clock was ahead)' : 'has come to its end'
     notes.push(`the certificate of the authority ${why} and was made anew: kubeconfigs that were copied elsewhere must be copied again`)
     return { certificate: fresh, key }
@@ -146,6 +150,7 @@ export function loadPki(options: PkiOptions): Pki {
   function leaf(
     file: string,
     request: Omit<CertificateRequest, 'notBeforeMs' | 'notAfterMs'>,
+    issuer: Authority = ca,
   ): { certificate: string; key: string } {
     const certificate = read(`${file}.crt`)
     const stored = readKey(`${file}.key`)
@@ -153,7 +158,7 @@ export function loadPki(options: PkiOptions): Pki {
       const parsed = parse(`${file}.crt`, () => new X509Certificate(certificate))
       const hosts = [...(request.dnsNames ?? []), ...(request.ipAddresses ?? [])]
       const good =
-        parsed.verify(authorityCertificate.publicKey) &&
+        parsed.verify(new X509Certificate(issuer.certificate).publicKey) &&
         isInTime(parsed) &&
         hosts.every((host) => (isAddress(host) ? parsed.checkIP(host) : parsed.checkHost(host)) !== undefined)
       if (good && parsed.checkPrivateKey(stored.key)) return { certificate, key: stored.text }
@@ -161,7 +166,7 @@ export function loadPki(options: PkiOptions): Pki {
     made++
     const keys = newKeyPair()
     const fresh = {
-      certificate: issueCertificate({ ...request, ...validity(leafDays) }, keys, ca),
+      certificate: issueCertificate({ ...request, ...validity(leafDays) }, keys, issuer),
       key: keyPem(keys.privateKey),
     }
     write(`${file}.key`, fresh.key)
@@ -190,8 +195,8 @@ export function loadPki(options: PkiOptions): Pki {
     return { signing, verifying }
   }
 
-  const ca = authority()
-  const authorityCertificate = new X509Certificate(ca.certificate)
+  const ca = authority('ca', 'shiplog-ca')
+  const proxyCa = authority('front-proxy-ca', 'shiplog-front-proxy-ca')
   const more = options.hosts ?? []
   const server = leaf('apiserver', {
     use: 'server',
@@ -210,9 +215,13 @@ export function loadPki(options: PkiOptions): Pki {
       leaf(name, { use: 'client', commonName: user, ...(groups ? { organizations: [...groups] } : {}) }),
     ]),
   )
+  const frontProxy = {
+    ca: proxyCa.certificate,
+    ...leaf('front-proxy-client', { use: 'client', commonName: 'front-proxy-client' }, proxyCa),
+  }
   const { signing: serviceAccountKey, verifying: serviceAccountPublicKeys } = serviceAccountKeys()
   const caKey = keyPem(ca.key)
-  return { ca: ca.certificate, caKey, server, admin, clients, serviceAccountKey, serviceAccountPublicKeys, made, notes }
+  return { ca: ca.certificate, caKey, server, admin, clients, frontProxy, serviceAccountKey, serviceAccountPublicKeys, made, notes }
 }
 
 const publicPem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }) as string

@@ -1,7 +1,7 @@
 // Which rules a kind has: `strategyFor('deployments.apps')`. Kinds without an entry have the generic rules only.
-import type { APIService } from '@shiplog/api/generated/types/apiregistration-v1'
 import type { ControllerRevision } from '@shiplog/api/generated/types/apps-v1'
 import type { PodTemplate } from '@shiplog/api/generated/types/core-v1'
+import { apiServiceStrategy } from './api-service/api-service.strategy.ts'
 import { certificateSigningRequestStrategy } from './certificate-signing-request/certificate-signing-request.strategy.ts'
 import { configMapStrategy } from './config-map/config-map.strategy.ts'
 import { cronJobStrategy } from './cron-job/cron-job.strategy.ts'
@@ -22,7 +22,7 @@ import { endpointsStrategy } from './endpoints/endpoints.strategy.ts'
 import { eventStrategy } from './event/event.strategy.ts'
 import { required } from '@shiplog/api/field-errors'
 import type { Draft } from '@shiplog/api/decoded'
-import { fill, immutable, nonNegative, section } from './fields.ts'
+import { immutable, nonNegative, section } from './fields.ts'
 import { flowSchemaStrategy, priorityLevelConfigurationStrategy } from './flow-control/flow-control.strategies.ts'
 import { horizontalPodAutoscalerStrategy } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.strategy.ts'
 import { ingressClassStrategy } from './ingress/ingress-class.strategy.ts'
@@ -30,7 +30,6 @@ import { ingressStrategy } from './ingress/ingress.strategy.ts'
 import { jobStrategy } from './job/job.strategy.ts'
 import { leaseStrategy } from './lease/lease.strategy.ts'
 import { limitRangeStrategy } from './limit-range/limit-range.strategy.ts'
-import { pathSegment } from './names.ts'
 import { namespaceStrategy } from './namespace/namespace.strategy.ts'
 import { networkPolicyStrategy } from './network-policy/network-policy.strategy.ts'
 import { nodeStrategy } from './node/node.strategy.ts'
@@ -72,16 +71,6 @@ import {
 } from './webhook-configuration/webhook-configuration.strategies.ts'
 
 const generic: Strategy = {}
-const apiServiceStrategy: Strategy<APIService> = {
-  hasGeneration: false,
-  allowUnconditionalUpdate: false,
-  validateName: pathSegment,
-  setDefaults: (draft) => {
-    const service = draft.spec?.service
-    if (service) fill(service, 'port', 443)
-  },
-}
-
 const podTemplateStrategy: Strategy<PodTemplate> = {
   validatesAll: true,
   returnsDeleted: true,

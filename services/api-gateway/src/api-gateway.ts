@@ -43,6 +43,10 @@ import { componentLeaseNames } from './access/component-lease-rights.ts'
 import { attemptOf, isComponent } from './access/components.ts'
 import { serveBusCommands } from './bus/commands.ts'
 import { serveBusFeeds } from './bus/feeds.ts'
+import { createAggregatedServices, type FrontProxy } from './aggregation/aggregated-services.ts'
+import { type Availability, keepAvailability } from './aggregation/availability.ts'
+import { publishFrontProxy } from './aggregation/front-proxy.ts'
+import { createConverter } from './conversion/converter.ts'
 import { keepDefinitions } from './custom-resources/definition-keeper.ts'
 import { createLongChecks } from './long-checks/long-checks.ts'
 import { createEscalationCheck } from './access/escalation.ts'
@@ -105,6 +109,8 @@ export interface ApiGatewayDeps {
     readonly cert: string
     readonly key: string
   }
+  /** By which others' API servers know that it speaks for users; without it they are told of them all the same. */
+  readonly frontProxy?: FrontProxy | undefined
   /** By which name or address others reach it; where it listens by default. */
   readonly externalHost?: string
   /** The text of a static token file (`token,user,uid,"group1,group2"` a line). */
@@ -233,10 +239,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ask: createPermissionAnswers(authorizer),
   }
   const tunnels = createTunnels({ bus: deps.bus, clock, ids, stopped: closing.signal })
-  const webhookClient = createWebhookClient({
-    dialer: createServiceDialer({ view, tunnels, integer: (below) => ids.integer(below) }),
-    clock,
-  })
+  const dialer = createServiceDialer({ view, tunnels, integer: (below) => ids.integer(below) })
+  const webhookClient = createWebhookClient({ dialer, clock })
+  const aggregated = createAggregatedServices({ view, streams, dialer, clock, frontProxy: deps.frontProxy })
+  let availability: Availability | undefined
+  const converter = createConverter({ client: webhookClient, ids, stopped: closing.signal })
   const webhooks = createWebhookAdmission({
     ...{ ...policyDeps, client: webhookClient, ids, logger, stopped: closing.signal },
     metrics: createWebhookMetrics(metrics),
@@ -251,13 +258,13 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     ...(deps.asyncAdmission ?? []),
   ].filter((plugin) => !disabled.has(plugin.name))
   const writer = createWriter({
-    ...{ bodies, streams, admission, asyncAdmission, view, clock, ids },
+    ...{ bodies, streams, admission, asyncAdmission, view, clock, ids, converter },
     makeLongCheck: longChecks.make,
     serviceRanges: deps.serviceRanges,
   })
   const operationsOver = (sources: OperationSources): Operations =>
     createOperations({
-      ...{ writer, bodies, view, admission, asyncAdmission, serviceAccountTokens },
+      ...{ writer, bodies, view, admission, asyncAdmission, serviceAccountTokens, converter },
       ...sources,
       logIsHealthy: () => health().every(({ ok }) => ok),
       reviews: { authorizer, authenticateToken: authenticator.authenticateToken },
@@ -269,11 +276,11 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const onBus = new DisposableStack()
   /** What this gateway does by itself. */
   const ownWork = new DisposableStack()
-  const past = createPast({ streams, reader, kinds, operationsOver, clock, outgoing, stopped: closing.signal })
+  const past = createPast({ streams, reader, kinds, operationsOver, converter, clock, outgoing, stopped: closing.signal })
   const usage = createUsageStore({ clock, logger })
   const operations = operationsOver({
     ...{ kinds, reader, nowMs },
-    watches: createWatchSource({ reader, kinds, hub, watchEvents: requestMetrics.watchEvents }),
+    watches: createWatchSource({ reader, kinds, hub, converter, watchEvents: requestMetrics.watchEvents }),
     podLogs: createPodLogSource({ reader, tunnels }),
     connections: createConnections({ reader, tunnels, integer: (below) => ids.integer(below) }),
     usage,
@@ -309,6 +316,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     serviceAccountTokens,
     address: () => `${deps.externalHost ?? deps.https?.host ?? 'localhost'}:${port}`,
     health,
+    others: (asked) => (asked === kinds ? (availability?.versions ?? []) : []),
     refreshHealth: readHealth.refresh,
     stopping: () => stopping.signal.aborted,
     metrics,
@@ -316,7 +324,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const server =
     deps.https &&
     createHttpServer({
-      ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock },
+      ...{ operations, past, outgoing, authenticator, authorizer, routes, logger, ids, clock, aggregated },
       ...{ metrics: requestMetrics, auditor, fairness },
       sessions,
       browser: {
@@ -354,6 +362,9 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
         onBus.use(serveBusFeeds({ bus, projection: streams.events.projection, graph, clock, logger }))
       }
       if (!server || !deps.https) return
+      const own = clientFor(ownUser)
+      availability = ownWork.use(keepAvailability({ services: aggregated, client: own, view, streams, clock, logger }))
+      ownWork.use(keepPublished(() => publishFrontProxy(own, deps.https!.ca, deps.frontProxy), { clock, logger }))
       await server.listen({ host: deps.https.host, port: deps.https.port })
       port = (server.server.address() as AddressInfo).port
     },
@@ -371,6 +382,20 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
       await auditor?.close()
     },
   }
+}
+
+/** How often it is looked whether the ConfigMap for others' API servers is what it should be. */
+const publishMs = 60_000
+
+/** At once, soon again while there is no namespace for it, and then now and then. */
+function keepPublished(publish: () => Promise<void>, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }): Disposable {
+  const look = (): void => void publish().catch((err: unknown) => logger.warn({ err }, 'failed to tell others of the front proxy'))
+  const timers = new DisposableStack()
+  look()
+  timers.use(clock.after(1_000, look))
+  timers.use(clock.after(5_000, look))
+  timers.use(clock.every(publishMs, look))
+  return timers
 }
 
 /** Damage of the past is told, and takes no gateway out of service: the present is whole. */

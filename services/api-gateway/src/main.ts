@@ -12,6 +12,7 @@ import type { Environment } from '@shiplog/runtime/environment'
 import { run } from '@shiplog/runtime/run'
 import { createApiGateway } from './api-gateway.ts'
 import { defaultIssuer } from '@shiplog/control-plane/identity/token-claims'
+import type { FrontProxy } from './aggregation/aggregated-services.ts'
 import type { ServiceAccountOptions } from './access/service-account-tokens.ts'
 import { optionName, serverFlags, variableName } from './configuration/flag-names.ts'
 import { readServerFlags, type ServerFlags } from './configuration/server-flags.ts'
@@ -39,10 +40,12 @@ await run('kube-apiserver', async ({ env, clock, ids, logger, metrics, replica, 
     const https = { host, port: env.number('SHIPLOG_PORT', 6_443), ca, cert, key }
     const tokenFile = env.optionalFile('SHIPLOG_TOKEN_FILE') ?? ''
     const serviceAccounts = serviceAccountsFromEnvironment(env)
+    const frontProxy = frontProxyFromEnvironment(env)
     const dashboard = dashboardFromEnvironment(env)
     return createApiGateway({
       ...{ ...guarded, encryption, bus, tokenFile, serviceRanges, clock, ids, logger, metrics, https, externalHost: address, dashboard },
       ...(serviceAccounts ? { serviceAccounts } : {}),
+      ...(frontProxy ? { frontProxy } : {}),
       ...readServerFlags(flagsFromEnvironment(env)),
     })
   })
@@ -64,6 +67,16 @@ function dashboardFromEnvironment(env: Environment): (() => Promise<string>) | u
   const beside = join(import.meta.dirname, 'dashboard')
   const directory = named || (existsSync(join(beside, 'index.html')) ? beside : undefined)
   return directory === undefined ? undefined : () => Promise.resolve(directory)
+}
+
+/** Undefined without a certificate: then others' API servers have no way to know whom this gateway speaks for. */
+function frontProxyFromEnvironment(env: Environment): FrontProxy | undefined {
+  const [ca, certificate, key] = [
+    env.optionalFile('SHIPLOG_FRONT_PROXY_CA'),
+    env.optionalFile('SHIPLOG_FRONT_PROXY_CERT'),
+    env.optionalFile('SHIPLOG_FRONT_PROXY_KEY'),
+  ]
+  return ca !== undefined && certificate !== undefined && key !== undefined ? { ca, certificate, key } : undefined
 }
 
 /** Undefined without a key: then there are no tokens of service accounts. */

@@ -8,6 +8,7 @@ import type { Status } from '@shiplog/api/status'
 import type { Printer } from '@shiplog/api/tables/printer'
 import { printerFor } from '@shiplog/api/tables/tables'
 import { convert } from '../conversions.ts'
+import type { ConversionTable } from '../custom-resource/webhook-conversion.ts'
 import type { Kind } from '../decider.ts'
 import { type FoundField, selectableField } from '../field-labels.ts'
 import { resetByStatusWrite } from '../status-metadata.ts'
@@ -45,6 +46,8 @@ export interface ServedKind extends Kind {
   writeScale(draft: KubeObject, scale: JsonObject): void
   /** Absent for built-in kinds. */
   readonly custom?: CustomTraits
+  /** What a webhook has converted: absent where none does. With it toStorage, fromStorage and versionConverter may throw AwaitsConversion. */
+  readonly conversions?: ConversionTable
 }
 
 export interface CustomTraits {

@@ -8,6 +8,7 @@ import type {
   CustomResourceDefinition,
   CustomResourceDefinitionNames,
   CustomResourceDefinitionVersion,
+  WebhookConversion,
 } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { JsonPath } from '@shiplog/api/json-path'
 import type { JsonObject, KubeObject } from '@shiplog/api/kube-object'
@@ -29,6 +30,7 @@ import { customResourceStrategy } from './custom-resource.strategy.ts'
 import { commonTexts } from './published-schema.ts'
 import { readCustomScale, writeCustomScale } from './custom-scale.ts'
 import { type CustomSchema, customSchema } from './custom-schema.ts'
+import { type ConversionTable, createConversionTable } from './webhook-conversion.ts'
 
 /** What a definition is read from: an event of the log. */
 export interface StoredDefinition {
@@ -81,10 +83,12 @@ interface Definition {
   readonly storageVersion: string
   readonly versions: readonly VersionFacts[]
   readonly closed: boolean
+  /** Who converts; absent where versions differ in nothing but their schemas. */
+  readonly webhook: WebhookConversion | undefined
 }
 
 function factsOf(crd: CustomResourceDefinition): Definition {
-  const { group, names, scope } = crd.spec
+  const { group, names, scope, conversion } = crd.spec
   const versions = crd.spec.versions ?? []
   const accepted = crd.status.acceptedNames
   return {
@@ -96,6 +100,7 @@ function factsOf(crd: CustomResourceDefinition): Definition {
       .sort((a, b) => compareVersions(a.name, b.name))
       .map(({ schema: _, ...facts }) => facts),
     closed: hasCondition(crd, 'Terminating'),
+    webhook: conversion?.strategy === 'Webhook' ? conversion.webhook : undefined,
   }
 }
 
@@ -160,10 +165,11 @@ export function readDefinition(
   }
   const infos = new Map(facts.versions.map((version) => [version.name, infoOf(facts, version)]))
   const registry = lazily(() => kindRegistry(base, [...infos.values()], schemas))
+  const conversions = facts.webhook && createConversionTable(facts.webhook)
   const kinds = new Map<ResourceInfo, () => ServedKind>(
     facts.versions.map((version) => {
       const resource = infos.get(version.name)!
-      return [resource, lazily(() => customKind({ base, revision, facts, version, resource, infos, registry, schemas }))]
+      return [resource, lazily(() => customKind({ base, revision, facts, version, resource, infos, registry, schemas, conversions }))]
     }),
   )
   const definition: CustomDefinition = {
@@ -252,6 +258,7 @@ interface KindParts {
   readonly infos: ReadonlyMap<string, ResourceInfo>
   readonly registry: () => SchemaRegistry
   readonly schemas: Schemas
+  readonly conversions: ConversionTable | undefined
 }
 
 function customKind(parts: KindParts): ServedKind {
@@ -265,19 +272,25 @@ function customKind(parts: KindParts): ServedKind {
   const scale = version.subresources?.scale
   const selectable = selectablePaths(version)
   const hasStatus = version.subresources?.status !== undefined
+  const toStorage = (object: KubeObject): KubeObject => inVersion(parts, asSent(parts, object), storedVersion)
+  const fromStorage = (object: KubeObject): KubeObject => inVersion(parts, object, shownVersion)
+  // A webhook gives another shape: rules of this version are rules of what is shown.
+  const isReshaped = parts.conversions !== undefined && storedVersion !== shownVersion
+  const shown = isReshaped ? fromStorage : (object: KubeObject): KubeObject => object
+  const storedSchema = (): CustomSchema => (isReshaped ? schemas.schema(storageVersion) : schema())
   return {
     info,
     resource,
     revision: parts.revision,
-    strategy: customResourceStrategy({ hasStatus, schema, selectable, scale }),
+    strategy: customResourceStrategy({ hasStatus, schema, storedSchema, shown, selectable, scale }),
     structuralErrors: () => [],
     get registry() {
       return parts.registry()
     },
     ...(infos.size > 1 ? { versionConverter: converterOf(parts) } : {}),
     decode: (object) => decode(parts, object),
-    toStorage: (object) => inVersion(object, storedVersion, schemas.schema(storageVersion)),
-    fromStorage: (object) => inVersion(object, shownVersion, schema()),
+    toStorage,
+    fromStorage,
     upgraded: (object, sequence) => (sequence > schemas.since ? object : asItsVersionIsNow(parts, object)),
     servedAsStored: (sequence) => storedVersion === shownVersion && sequence > schemas.since,
     selectableField: (label) => foundField(label, resource, selectable),
@@ -286,20 +299,29 @@ function customKind(parts: KindParts): ServedKind {
       if (subresource === 'status') return ['metadata', 'spec']
       return subresource === '' && hasStatus ? ['status'] : []
     },
-    readScale: (object) => readCustomScale(object, scale!),
-    writeScale: (draft, wanted) => writeCustomScale(draft, wanted, scale!, key),
+    readScale: (object) => readCustomScale(shown(object), scale!),
+    writeScale: (draft, wanted) => {
+      if (!isReshaped) return writeCustomScale(draft, wanted, scale!, key)
+      const seen = cloneJson(shown(draft))
+      writeCustomScale(seen, wanted, scale!, key)
+      const stored = toStorage(seen)
+      for (const field of Object.keys(draft)) delete draft[field]
+      Object.assign(draft, stored)
+    },
     custom: traitsOf(parts),
+    ...(parts.conversions ? { conversions: parts.conversions } : {}),
   }
 }
 
 const converterOf =
-  ({ facts, infos, schemas }: KindParts): VersionConverter =>
+  (parts: KindParts): VersionConverter =>
   (object, apiVersion) => {
+    const { facts, infos } = parts
     const version = apiVersion.slice(facts.group.length + 1)
     const info = apiVersion === apiVersionOf(facts.group, version) ? infos.get(version) : undefined
     return (
       info && {
-        object: inVersion(object as KubeObject, apiVersion, schemas.schema(version)),
+        object: inVersion(parts, object as KubeObject, apiVersion),
         definition: info.definition,
       }
     )
@@ -365,9 +387,21 @@ function canonical(object: KubeObject, schema: CustomSchema): KubeObject {
   return copy
 }
 
-/** Versions differ in nothing but their schemas. */
-const inVersion = (object: KubeObject, apiVersion: string, schema: CustomSchema): KubeObject =>
-  object.apiVersion === apiVersion ? object : canonical({ ...object, apiVersion }, schema)
+/**
+ * An object in another version of its kind: what the webhook makes of it (throws AwaitsConversion while that is not known), or the
+ * same under the other version's name.
+ */
+function inVersion({ facts, schemas, conversions }: KindParts, object: KubeObject, apiVersion: string): KubeObject {
+  if (object.apiVersion === apiVersion) return object
+  const converted = conversions ? conversions.converted(object, apiVersion) : { ...object, apiVersion }
+  return canonical(converted, schemas.schema(apiVersion.slice(facts.group.length + 1)))
+}
+
+/** What a client sent of this version, before somebody else gives it another shape: with the defaults that this one has. */
+function asSent({ facts, version, schemas, conversions }: KindParts, object: KubeObject): KubeObject {
+  const isOwn = object.apiVersion === apiVersionOf(facts.group, version.name)
+  return conversions && isOwn && version.name !== facts.storageVersion ? canonical(object, schemas.schema(version.name)) : object
+}
 
 /** An object that was stored long ago, by the schema that the version in which it is stored has now. */
 function asItsVersionIsNow({ facts, infos, schemas }: KindParts, object: KubeObject): KubeObject {

@@ -13,18 +13,23 @@ export interface CustomRules {
   readonly hasStatus: boolean
   /** Of the requested version. */
   readonly schema: () => CustomSchema
+  /** Of the version in which drafts are. */
+  readonly storedSchema: () => CustomSchema
+  /** A draft in the shape that the requested version has. */
+  readonly shown: (object: KubeObject) => KubeObject
   /** Label of a field selector → where its value lies. */
   readonly selectable: ReadonlyMap<string, JsonPath>
   readonly scale: CustomResourceSubresourceScale | undefined
 }
 
-export function customResourceStrategy({ hasStatus, schema, selectable, scale }: CustomRules): Strategy {
+export function customResourceStrategy({ hasStatus, schema, storedSchema, shown, selectable, scale }: CustomRules): Strategy {
+  const was = (before: KubeObject | undefined): KubeObject | undefined => before && shown(before)
   return {
     hasGeneration: true,
     allowUnconditionalUpdate: false,
     anyFinalizers: true,
     validatesAll: true,
-    setDefaults: (draft) => schema().setDefaults(draft),
+    setDefaults: (draft) => storedSchema().setDefaults(draft),
     prepareForCreate: (draft) => {
       if (hasStatus) delete draft['status']
     },
@@ -33,9 +38,9 @@ export function customResourceStrategy({ hasStatus, schema, selectable, scale }:
     },
     prepareForStatusUpdate: keepAllButStatus,
     changesGeneration: differsOutsideMetadata,
-    validate: (next, before) => schema().validate(next, { before, scale }),
-    validateStatusUpdate: (next, before) => schema().validate(next, { before, scale, isStatus: true }),
-    longCheck: (next, before, isStatus) => schema().longCheck(next, { before, scale, isStatus }),
+    validate: (next, before) => schema().validate(shown(next), { before: was(before), scale }),
+    validateStatusUpdate: (next, before) => schema().validate(shown(next), { before: was(before), scale, isStatus: true }),
+    longCheck: (next, before, isStatus) => schema().longCheck(shown(next), { before: was(before), scale, isStatus }),
     warnings: finalizerWarnings,
     ...(selectable.size > 0 ? { selectableFields: (object) => selectedFields(object, selectable) } : {}),
   }

@@ -30,7 +30,6 @@ export const features: readonly Feature[] = [
   stored('CSIDrivers', 'csidrivers.storage.k8s.io'),
   stored('CSINodes', 'csinodes.storage.k8s.io'),
   stored('CSIStorageCapacities', 'csistoragecapacities.storage.k8s.io'),
-  stored('APIServices', 'apiservices.apiregistration.k8s.io', ': its group is not served'),
   stored('DeviceClasses', 'deviceclasses.resource.k8s.io'),
   stored('ResourceClaims', 'resourceclaims.resource.k8s.io', ': it is never allocated'),
   stored('ResourceSlices', 'resourceslices.resource.k8s.io'),
@@ -107,15 +106,6 @@ export const features: readonly Feature[] = [
     resource: 'pods',
     subresource: 'resize',
     sentence: 'the scheduler counts the new requests; only nodes of containers resize what runs',
-  },
-  {
-    id: 'conversion-webhooks',
-    state: 'ignored',
-    docs: 'conversion webhooks of CustomResourceDefinitions (versions differ in nothing but their name)',
-    fields: [
-      { of: 'customresourcedefinitions.apiextensions.k8s.io', path: 'spec.conversion.strategy', is: ['Webhook'] },
-    ],
-    sentence: 'nothing calls conversion webhooks yet: of a converted object only the apiVersion changes',
   },
   {
     id: 'process-volumes',

@@ -66,7 +66,7 @@ function soleName(selectors: AskedSelectors | undefined): string {
   return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name
 }
 
-function whyForbidden(access: Access, reason: string): string {
+export function whyForbidden(access: Access, reason: string): string {
   const full = access.subresource ? `${access.resource}/${access.subresource}` : access.resource
   const where = access.namespace ? ` in the namespace "${access.namespace}"` : ' at the cluster scope'
   return `User "${access.user.name}" cannot ${access.verb} resource "${full}" in API group "${access.group}"${where}${reason && `: ${reason}`}`

@@ -26,6 +26,7 @@ function serving(authenticates: boolean): HttpServer {
     operations: { kinds: fixedKinds(builtInCatalogue()) },
     sessions: createSessions({ nowMs: () => 0 }),
     browser: { events: {} },
+    aggregated: { find: () => undefined },
   } as unknown as ApiRouteDeps
   const server = Fastify() as unknown as HttpServer
   server.addHook('onRequest', async (request) => {

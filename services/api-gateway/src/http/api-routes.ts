@@ -20,6 +20,8 @@ import { checkSessionUse } from '../browser/page-requests.ts'
 import { type KeyRouteDeps, keysPath, serveKey, serveKeys } from '../keys/key-routes.ts'
 import type { Operations } from '../operations/operations.ts'
 import { isMoment, noMoment, parsePastPath } from '../time-travel/moment.ts'
+import { serveAggregated } from './aggregated-routes.ts'
+import type { AggregatedServices } from '../aggregation/aggregated-services.ts'
 import type { Kinds } from '../store/kinds.ts'
 import { isTimeless, type Past, pastIsReadOnly, tellsKinds } from '../time-travel/views.ts'
 import { decisionKey, reasonKey } from '../access/resource-access.ts'
@@ -44,6 +46,8 @@ export interface ApiRouteDeps extends ResourceDeps, AuthenticationDeps, RawLogDe
   /** Absent where nothing is audited. */
   readonly auditor?: Auditor | undefined
   readonly browser: BrowserDeps
+  /** What others' API servers serve. */
+  readonly aggregated: AggregatedServices
   readonly keys: KeyRouteDeps
   /** Serves `POST` of an attempt to schedule that failed. */
   readonly recordAttempt: (user: User, body: Buffer | undefined) => Promise<void>
@@ -92,6 +96,11 @@ export function authenticatedRoutes(server: HttpServer, deps: ApiRouteDeps): voi
       // Before the body is read, too: it goes on as it comes.
       if (request.resource && connects(request.resource)) {
         serveResource(deps, deps.operations, request.resource, request, reply).catch(done)
+        return
+      }
+      const other = deps.aggregated.find(request.path)
+      if (other) {
+        serveAggregated(deps, other, request, reply).catch(done)
         return
       }
       const seat = deps.fairness && takeSeat(deps.fairness, request)

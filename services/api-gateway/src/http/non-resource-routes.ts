@@ -1,9 +1,11 @@
 // Paths that are not of a resource: discovery, OpenAPI, version, health, metrics.
-import { apiVersions, discoveryDocument, etagOf } from '@shiplog/api/schema/discovery'
+import { aggregatedDiscovery, aggregatedDiscoveryMediaType, apiGroup, apiGroupList, apiVersions, discoveryDocument, etagOf } from '@shiplog/api/schema/discovery'
 import type { SchemaRegistry } from '@shiplog/api/schema/schema'
 import { methodNotAllowed, noRepresentation, notAcceptable, type Status } from '@shiplog/api/status'
 import { metricsContentType, type MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { Catalogue } from '@shiplog/domain/catalogue/catalogue'
+import type { JsonObject } from '@shiplog/api/kube-object'
+import { mergedDiscovery, mergedGroup, mergedGroupList, mergedOpenApiIndex, type OthersVersion } from '../aggregation/aggregated-discovery.ts'
 import type { Kinds } from '../store/kinds.ts'
 import type { HealthCheck } from '@shiplog/runtime/service'
 import { servableMediaTypes } from '../representation/negotiation.ts'
@@ -48,6 +50,8 @@ export interface NonResourceDeps {
   readonly stopping: () => boolean
   readonly metrics: Pick<MetricsRegistry, 'text'>
   readonly serviceAccountTokens?: ServiceAccountTokens | undefined
+  /** What others' API servers serve, beside the kinds of the present. */
+  readonly others?: (kinds: Kinds) => readonly OthersVersion[]
   /** Where this API server is reached: `host:port`. */
   readonly address?: () => string
 }
@@ -74,7 +78,7 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
       : { code: 200, contentType: document.contentType, headers: common, body: document.body }
   }
 
-  function discovery(registry: Catalogue, path: string, headers: Headers): Answer | undefined {
+  function discovery(registry: Catalogue, path: string, headers: Headers, others: readonly OthersVersion[]): Answer | undefined {
     const accept = (headers['accept'] ?? '').replace(/\s/g, '')
     const aggregated =
       (path === '/api' || path === '/apis') &&
@@ -89,7 +93,7 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
         body: JSON.stringify(apiVersions(host)),
       }
     }
-    const document = discoveryDocument(registry, path, aggregated)
+    const document = mergedDocument(registry, path, aggregated, others) ?? discoveryDocument(registry, path, aggregated)
     return document && conditional(document, headers)
   }
 
@@ -98,10 +102,15 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
     path: string,
     query: URLSearchParams,
     headers: Headers,
+    others: readonly OthersVersion[],
   ): Promise<Answer | undefined> {
     const documents = documentsFor(registry)
     // The texts are half a megabyte that only clients which explain and validate need.
     const { openApiDocument, openApiIndex } = await import('@shiplog/api/schema/openapi')
+    if (path === '/openapi/v3' && others.length > 0) {
+      const body = JSON.stringify(mergedOpenApiIndex(openApiIndex(registry), others))
+      return conditional({ body, etag: etagOf(body), contentType: 'application/json' }, headers)
+    }
     let document = documents.get(path)
     if (!document) {
       const value =
@@ -196,19 +205,32 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
       if (identity) return identity
       if (clean === '/metrics') return { code: 200, contentType: metricsContentType, body: await deps.metrics.text() }
       const registry = await latestOf(kinds)
+      const others = deps.others?.(kinds) ?? []
       if (clean === '/' || clean === '')
         return {
           code: 200,
           contentType: 'application/json',
           body: JSON.stringify({ paths: [...rootPaths(registry, deps.serviceAccountTokens !== undefined)].sort() }, null, 2),
         }
-      if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(registry, clean, query, headers)
+      if (clean === '/openapi/v3' || clean.startsWith('/openapi/v3/')) return await openApi(registry, clean, query, headers, others)
       if (clean === '/openapi/v2') return await openApiOfV2(registry, headers)
       if (clean === '/api' || clean === '/apis' || clean.startsWith('/api/') || clean.startsWith('/apis/'))
-        return refusalOfDiscovery(clean, headers['accept']) ?? discovery(registry, clean, headers)
+        return refusalOfDiscovery(clean, headers['accept']) ?? discovery(registry, clean, headers, others)
       return undefined
     },
   }
+}
+
+/** A document that tells of others as well; undefined where it would be the same without them. */
+function mergedDocument(registry: Catalogue, path: string, aggregated: boolean, others: readonly OthersVersion[]): Document | undefined {
+  if (others.length === 0 || !/^\/apis(\/[^/]+)?$/.test(path)) return undefined
+  const group = path.slice('/apis/'.length)
+  const plain = (): JsonObject | undefined =>
+    path === '/apis' ? mergedGroupList(apiGroupList(registry), others) : mergedGroup(group, apiGroup(registry, group), others)
+  const value = aggregated ? mergedDiscovery(aggregatedDiscovery(registry, 'groups'), others) : plain()
+  if (!value) return undefined
+  const body = Buffer.from(JSON.stringify(value))
+  return { body, etag: etagOf(body.toString()), contentType: aggregated ? aggregatedDiscoveryMediaType : 'application/json' }
 }
 
 /** What there is is told as it is now; while the log is away, as it was. */

@@ -11,6 +11,7 @@ import { deflateRaw, gunzip, gzip, inflateRaw } from 'node:zlib'
 import { ApiError, isApiError, internalError, serviceUnavailable } from '@shiplog/api/status'
 import { passOn } from '@shiplog/api-client/wire/channel-streams'
 import type { Logger } from '@shiplog/runtime/logger'
+import { isRemoteHeader } from '../aggregation/front-proxy.ts'
 import type { ProxyTarget } from '../streaming/proxy-targets.ts'
 import { isRefusedByAgent } from '../streaming/tunnels.ts'
 import { isShownByBrowser, proofHeader, withoutSession } from '../browser/page-requests.ts'
@@ -41,6 +42,8 @@ const corsHeaders = new Set([
 type HeaderPairs = readonly (readonly [name: string, value: string])[]
 
 interface Proxied {
+  /** Who asks, for whoever believes us; what a client says of that itself goes no further. */
+  readonly remote?: HeaderPairs
   readonly request: HttpRequest
   readonly reply: HttpReply
   readonly target: ProxyTarget
@@ -88,6 +91,29 @@ export async function serveProxy(
   }
 }
 
+/** To an API server of somebody else: the path stays what it is. Throws ApiError as long as the client can be answered. */
+export async function passToServer(
+  { logger }: { readonly logger: Logger },
+  request: HttpRequest,
+  reply: HttpReply,
+  { target, headers }: { readonly target: ProxyTarget; readonly headers: HeaderPairs },
+): Promise<void> {
+  const left = new AbortController()
+  const onClose = (): void => left.abort()
+  const { socket } = request.raw
+  socket.once('close', onClose)
+  reply.raw.once('close', onClose)
+  const links: LinkRewriter = { pathPrepend: '', targetHost: target.host, requestHost: target.host }
+  const proxied: Proxied = { request, reply, target, path: request.raw.url ?? '/', links, left: left.signal, logger, remote: headers }
+  const upgrade = upgradeOf(request.raw)
+  try {
+    if (upgrade) await passUpgrade(proxied, upgrade)
+    else await passRequest(proxied)
+  } finally {
+    socket.off('close', onClose)
+  }
+}
+
 const decodedPath = (path: string): string => decodeURIComponent(path)
 
 /** The path of the proxy itself. */
@@ -105,7 +131,7 @@ const encodePath = (path: string): string =>
 const hostOf = (raw: RawRequest): string => header(raw, ':authority') ?? header(raw, 'host') ?? ''
 
 /** The headers of the request that go on. */
-function headersOf({ request: { raw }, links, path }: Proxied, keepsUpgrade: boolean): HeaderPairs {
+function headersOf({ request: { raw }, links, path, remote }: Proxied, keepsUpgrade: boolean): HeaderPairs {
   const named = new Set((header(raw, 'connection') ?? '').split(',').map((name) => name.trim().toLowerCase()))
   const pairs: [string, string][] = [['Host', links.requestHost]]
   let forwardedFor = raw.socket.remoteAddress ?? ''
@@ -114,6 +140,12 @@ function headersOf({ request: { raw }, links, path }: Proxied, keepsUpgrade: boo
     const [written, value] = [rawHeaders[index]!, rawHeaders[index + 1]!]
     const name = written.toLowerCase()
     if (name.startsWith(':') || name === 'host' || isCredential(name)) continue
+    if (remote && isRemoteHeader(name)) continue
+    if (remote && name === 'sec-websocket-protocol') {
+      const protocols = value.split(',').filter((one) => !one.trim().startsWith(tokenProtocol))
+      if (protocols.length > 0) pairs.push([written, protocols.join(',')])
+      continue
+    }
     if (name === 'cookie') {
       const cookie = withoutSession(value)
       if (cookie !== '') pairs.push([written, cookie])
@@ -124,9 +156,16 @@ function headersOf({ request: { raw }, links, path }: Proxied, keepsUpgrade: boo
     else if (keepsUpgrade || (!hopByHop.has(name) && !named.has(name))) pairs.push([written, value])
   }
   pairs.push(['X-Forwarded-For', forwardedFor])
-  if (!keepsUpgrade) pairs.push(['X-Forwarded-Uri', `${links.pathPrepend}${path.split('?')[0]!}`])
+  if (remote) pairs.push(...remote.map(([name, value]): [string, string] => [name, headerText(value)]))
+  else if (!keepsUpgrade) pairs.push(['X-Forwarded-Uri', `${links.pathPrepend}${path.split('?')[0]!}`])
   return pairs
 }
+
+/** As bytes: names may be of any language. */
+const headerText = (value: string): string => Buffer.from(value.replace(/[\r\n\0]/g, ' ')).toString('latin1')
+
+/** In which browsers send a token: it is for us alone. */
+const tokenProtocol = 'base64url.bearer.authorization.k8s.io.'
 
 async function dialTarget({ target, left }: Proxied): Promise<Duplex> {
   try {

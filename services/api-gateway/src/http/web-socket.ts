@@ -44,11 +44,15 @@ const webSocketProtocol = 'websocket'
 
 /** Paths of which more than WebSockets is served. */
 const connectionPath = /^\/api\/.*\/(exec|attach|portforward|proxy)([/?]|$)/
+/** What others' API servers serve may have streams of its own. */
+const othersPath = /^\/apis\//
 
 const asksForUpgrade = ({ method, headers, url = '' }: IncomingMessage): boolean =>
   headers.upgrade !== undefined &&
   headerList(headers.connection).some((option) => option.toLowerCase() === 'upgrade') &&
-  ((method === 'GET' && headers.upgrade.toLowerCase() === webSocketProtocol) || connectionPath.test(url))
+  ((method === 'GET' && headers.upgrade.toLowerCase() === webSocketProtocol) ||
+    connectionPath.test(url) ||
+    (othersPath.test(url) && headers.upgrade.toLowerCase().startsWith('spdy/')))
 
 /** Whether a request asks for a WebSocket; how it asks is judged when it gets one. */
 export const isWebSocketRequest = (raw: object): boolean => pending.get(raw)?.protocol === webSocketProtocol

@@ -8,6 +8,7 @@ import { builtInCatalogue } from '@shiplog/domain/catalogue/catalogue'
 import { checkNamespace } from '@shiplog/domain/decider'
 import type { ServiceAccountTokens } from '../access/service-account-tokens.ts'
 import { nodeMetrics, podMetrics } from '../metrics/metrics-objects.ts'
+import type { Converter } from '../conversion/converter.ts'
 import type { UsageSource } from '../metrics/usage-store.ts'
 import type { Reader } from '../read/reader.ts'
 import type { WatchSource } from '../read/watch-source.ts'
@@ -29,6 +30,7 @@ export interface OperationDeps {
   readonly reader: Reader
   readonly writer: Writer
   readonly bodies: RequestBodies
+  readonly converter: Converter
   readonly view: AdmissionView
   /** For what is written through no writer: a token, an eviction. */
   readonly admission: readonly AdmissionPlugin[]

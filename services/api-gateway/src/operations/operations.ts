@@ -147,7 +147,7 @@ export function createOperations(deps: OperationDeps): Operations {
       const operation = operationOf(verb, request)
       // What is meant for what runs has options of its own.
       if (writes.has(verb) && operation !== connect) checkWriteOptions(verb, request)
-      return await operation(deps, request)
+      return await deps.converter.answered(request.kind, await operation(deps, request))
     },
   }
 }

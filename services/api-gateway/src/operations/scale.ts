@@ -23,7 +23,8 @@ const scaleResource = { group: 'autoscaling', version: 'v1', kind: 'Scale', defi
 
 export async function getScale(deps: OperationDeps, request: GatewayRequest): Promise<Answer> {
   const version = await readObject(deps, request)
-  return statusAnswer(200, request.kind.readScale(request.kind.upgraded(version.parse(), version.sequence)))
+  const { kind } = request
+  return statusAnswer(200, await deps.converter.settled(() => kind.readScale(kind.upgraded(version.parse(), version.sequence))))
 }
 
 export async function updateScale(deps: OperationDeps, request: GatewayRequest): Promise<Answer> {
@@ -38,7 +39,7 @@ export const patchScale = (deps: OperationDeps, request: GatewayRequest): Promis
     : change(deps, request, (current) => patched(request, current))
 
 /** Server-side apply of a Scale: what it is in conflict with are the owners of the object's replicas. */
-async function apply({ bodies, writer, nowMs }: OperationDeps, request: GatewayRequest): Promise<Answer> {
+async function apply({ bodies, writer, converter, nowMs }: OperationDeps, request: GatewayRequest): Promise<Answer> {
   const registry = builtInCatalogue()
   // A Scale is built in, whatever it is the scale of.
   const { custom: _, ...kind } = request.kind
@@ -62,12 +63,12 @@ async function apply({ bodies, writer, nowMs }: OperationDeps, request: GatewayR
     else delete draft.metadata.resourceVersion
     return { draft, managed: 'done' }
   })
-  const scale = request.kind.readScale(outcome.object!)
+  const scale = await converter.settled(() => request.kind.readScale(outcome.object!))
   return statusAnswer(200, scale, outcome.sequence, [...warnings, ...outcome.warnings])
 }
 
 async function change(
-  { writer }: OperationDeps,
+  { writer, converter }: OperationDeps,
   request: GatewayRequest,
   nextOf: (current: JsonObject) => JsonObject,
 ): Promise<StatusAnswer> {
@@ -82,7 +83,8 @@ async function change(
     else delete draft.metadata.resourceVersion
     return { draft }
   })
-  return statusAnswer(200, request.kind.readScale(outcome.object!), outcome.sequence, outcome.warnings)
+  const scale = await converter.settled(() => request.kind.readScale(outcome.object!))
+  return statusAnswer(200, scale, outcome.sequence, outcome.warnings)
 }
 
 function patched(request: GatewayRequest, current: JsonObject): JsonObject {

@@ -1,4 +1,5 @@
 // Watches of the present: what is checked before the answer begins, and the events after that.
+import type { Converter } from '../conversion/converter.ts'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import type { ListOptions } from '../request/list-options.ts'
 import type { Selection } from '../request/selection.ts'
@@ -22,11 +23,13 @@ export const createWatchSource = ({
   reader,
   kinds,
   hub,
+  converter,
   watchEvents,
 }: {
   readonly reader: Reader
   readonly kinds: Kinds
   readonly hub: WatchHub
+  readonly converter: Converter
   /** Counts the events that are sent. */
   readonly watchEvents?: (group: string, version: string, resource: string) => { inc(by?: number): void }
 }): WatchSource => ({
@@ -44,6 +47,7 @@ export const createWatchSource = ({
         hub.serve({
           ...{ stream, table, selection, presenter, options, sink, room },
           ...(changed ? { until: changed } : {}),
+          ...(kind.conversions ? { shown: (versions) => converter.shown(kind, versions) } : {}),
           ...(watchEvents ? { sent: watchEvents(resource.group, resource.version, resource.resource) } : {}),
           resource: { group: resource.storageGroup, resource: resource.resource },
         }),

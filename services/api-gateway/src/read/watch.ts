@@ -3,6 +3,7 @@
 import { oldestWholeSequence } from '@shiplog/events/history/history'
 import type { Clock } from '@shiplog/runtime/clock'
 import { ApiError, expired, versionTooLarge, versionTooOld } from '@shiplog/api/status'
+import { followConverted, type ShownVersions } from '../conversion/converted-watch.ts'
 import type { ListOptions } from '../request/list-options.ts'
 import { createOutgoing, type Outgoing } from './outgoing.ts'
 import { eventsBetween } from '../store/history.ts'
@@ -72,6 +73,8 @@ export interface WatchRequest {
   readonly room?: Disposable
   /** Ends the watch: its kind is not what it was. */
   readonly until?: AbortSignal
+  /** Has versions converted; absent where they are shown as they are. */
+  readonly shown?: ShownVersions
 }
 
 export interface WatchHub {
@@ -196,11 +199,13 @@ export function createWatchHub(deps: {
       ? options.timeoutSeconds * 1_000
       : watchTimeoutMsMin + integer(watchTimeoutMsMin)
     const ended = Promise.withResolvers<'timeout' | 'closed'>()
+    const over = new AbortController()
+    void ended.promise.then(() => over.abort())
     let member: Member | undefined
     let leave = (): void => undefined
     using _timer = clock.after(timeoutMs, () => {
       // A client that has not even read what there was would be waited for without end.
-      if (!member) sink.destroy()
+      if (!member && !request.shown) sink.destroy()
       ended.resolve('timeout')
     })
     const onClose = (): void => ended.resolve('closed')
@@ -209,6 +214,8 @@ export function createWatchHub(deps: {
     until?.addEventListener('abort', onClose, { once: true })
     if (until?.aborted) onClose()
     try {
+      const { shown } = request
+      if (shown) return await followConverted({ request, shown, outgoing, clock, over: over.signal })
       await catchUp(request, outgoing, () => {
         const { members, bookmarked } = classOf(request)
         const joined = members.join(sink)

@@ -41,6 +41,8 @@ export interface GatewayRequest {
   /** Adds to what the audit log says of the request; absent where nothing is audited. */
   readonly annotate?: (key: string, value: string) => void
   readonly provenance: Provenance
+  /** Runs what may need a conversion by a webhook, for whoever can wait; absent where no webhook converts. */
+  readonly converting?: <Result>(work: () => Result) => Promise<Result>
   /** Create only: refuse a name that an object had before (see ApiRequest.onlyNew). */
   readonly onlyNew?: boolean
   /** The consequence of a request about which webhooks and policies were asked: they are not asked again. */

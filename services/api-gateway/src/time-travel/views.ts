@@ -2,6 +2,7 @@
 import type { Clock } from '@shiplog/runtime/clock'
 import { builtInCatalogue, type Catalogue, definitionsResource, withDefinitions } from '@shiplog/domain/catalogue/catalogue'
 import { methodNotAllowed, type Status } from '@shiplog/api/status'
+import type { Converter } from '../conversion/converter.ts'
 import type { Operations } from '../operations/operations.ts'
 import { createMoments, type Moment } from './moment.ts'
 import { createPastReader, type PastReader } from './reader.ts'
@@ -14,6 +15,7 @@ import type { WatchSource } from '../read/watch-source.ts'
 import type { Reader } from '../read/reader.ts'
 import { fixedKinds, type Kinds } from '../store/kinds.ts'
 import type { Streams } from '../store/streams.ts'
+import type { Version } from '../store/version.ts'
 
 /** What operations differ in by the time that they are of. */
 export interface OperationSources {
@@ -39,6 +41,7 @@ export function createPast(deps: {
   /** The kinds of the present. */
   readonly kinds: Kinds
   readonly operationsOver: (sources: OperationSources) => Operations
+  readonly converter: Converter
   readonly clock: Clock
   readonly outgoing: Outgoing
   readonly stopped: AbortSignal
@@ -48,7 +51,7 @@ export function createPast(deps: {
   let watchers = 0
 
   const watchesOf = (reader: PastReader): WatchSource => ({
-    async open({ resource }, { selection, options }) {
+    async open({ resource, kind }, { selection, options }) {
       await checkPastStart(reader, resource, options)
       return {
         kind: 'watch',
@@ -56,7 +59,8 @@ export function createPast(deps: {
         async serve(presenter, sink) {
           watchers++
           try {
-            const watch = { reader, resource, selection, presenter, options, sink }
+            const shown = (versions: readonly Version[]): Promise<readonly Version[]> => deps.converter.shown(kind, versions)
+            const watch = { reader, resource, selection, presenter, options, sink, ...(kind.conversions ? { shown } : {}) }
             await servePastWatch(watch, clock, deps.outgoing, deps.stopped)
           } finally {
             watchers--

@@ -6,6 +6,7 @@ import { oldestWholeSequence } from '@shiplog/events/history/history'
 import type { ResourceInfo } from '@shiplog/api/schema/schema'
 import type { ListOptions } from '../request/list-options.ts'
 import type { Outgoing } from '../read/outgoing.ts'
+import { type ShownVersions, shownWithPrevious } from '../conversion/converted-watch.ts'
 import { eventsBetween } from '../store/history.ts'
 import type { PastReader } from './reader.ts'
 import type { Presenter } from '../representation/presenter.ts'
@@ -25,6 +26,8 @@ export interface PastWatchRequest {
   readonly presenter: Presenter
   readonly options: ListOptions
   readonly sink: FrameSink
+  /** Has versions converted, where a webhook does that. */
+  readonly shown?: ShownVersions
 }
 
 /** Refuses, before the answer begins, a watch that starts after its moment, and one whose events are damaged. */
@@ -46,7 +49,7 @@ export async function servePastWatch(
   outgoing: Outgoing,
   stopped: AbortSignal,
 ): Promise<void> {
-  const { reader, resource, options, presenter, selection, sink } = request
+  const { reader, resource, options, presenter, selection, sink, shown } = request
   const stream = reader.streamOf(resource)
   const at = await reader.sequenceIn(stream)
   const write = (frames: Iterable<Buffer>): Promise<void> =>
@@ -66,7 +69,8 @@ export async function servePastWatch(
         resourceVersion: undefined,
         continueToken: '',
       })
-      await write(versions.values().map((version) => presenter.frame('ADDED', version)))
+      const told = shown ? await shown(versions) : versions
+      await write(told.values().map((version) => presenter.frame('ADDED', version)))
       if (options.sendInitialEvents && options.allowWatchBookmarks)
         await write([presenter.bookmark(at, { 'k8s.io/initial-events-end': 'true' })])
     } else {
@@ -92,7 +96,8 @@ export async function servePastWatch(
     if (from + 1 < oldest) throw new ApiError(versionTooOld(from, oldest))
     const address = { group: resource.storageGroup, resource: resource.resource }
     for await (const versions of eventsBetween(stream, address, from, at)) {
-      const frames = versions.flatMap((version) => framesFor(selection, presenter, version) ?? [])
+      const told = shown ? await shownWithPrevious(shown, versions) : versions
+      const frames = told.flatMap((version) => framesFor(selection, presenter, version) ?? [])
       await write(frames)
     }
   }

@@ -75,8 +75,18 @@ export function replaceContent(draft: KubeObject, content: KubeObject): void {
   Object.assign(draft, content)
 }
 
-function formOf({ kind, subresource }: GatewayRequest, resource: ResourceInfo): ShownForm {
-  if (subresource === 'scale') return scaleForm(kind)
+function formOf({ kind, subresource, converting }: GatewayRequest, resource: ResourceInfo): ShownForm {
+  const plain = subresource === 'scale' ? scaleForm(kind) : versionForm(kind, resource)
+  if (!converting) return plain
+  // Here is time to ask the webhook: who is asked about the write need not be asked again for it.
+  return {
+    ...plain,
+    show: (object) => converting(() => plain.show(object)),
+    put: async (draft, shown) => void (await converting(() => plain.put(draft, shown))),
+  }
+}
+
+function versionForm(kind: ServedKind, resource: ResourceInfo): ShownForm {
   const { group, version } = resource
   const isRequested = resource === kind.resource
   const show = (object: KubeObject): JsonObject => {

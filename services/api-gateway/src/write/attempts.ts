@@ -211,7 +211,7 @@ const isAsked = ({ asyncAdmission }: Target): boolean => asyncAdmission.length >
 export const waitsForOthers = ({ asyncAdmission }: Target): boolean => asyncAdmission.some((plugin) => !plugin.inPlace)
 
 /** All who may change the draft, one after another; once more when one of them asks for it. */
-function mutateAsync(
+async function mutateAsync(
   write: Write,
   target: Target,
   attributes: AdmissionAttributes,
@@ -219,11 +219,16 @@ function mutateAsync(
   options: AskedOptions = {},
 ): Promise<void> {
   const setDefaults = (): void => void (attributes.object && target.kind.strategy.setDefaults?.(attributes.object))
-  return askToMutate(target, attributes, notes, options, {
+  await askToMutate(target, attributes, notes, options, {
     // What others filled in may ask for defaults of its own.
     after: setDefaults,
     again: () => admitAgain(write, attributes),
   })
+  // What they made of it is judged in the version of the request. Now nobody waits for us; and were the write begun anew for it,
+  // they might make something else of it.
+  const { object } = attributes
+  const { converting, kind } = target.request
+  if (object && converting && waitsForOthers(target)) await converting(() => kind.fromStorage(object))
 }
 
 /** A name that was made up is not told yet, as upstream, and is kept unless somebody gives another. */

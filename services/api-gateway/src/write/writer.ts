@@ -10,6 +10,7 @@ import type { DecisionContext } from '@shiplog/domain/strategy'
 import type { AdmissionAim, AsyncAdmissionPlugin } from '@shiplog/domain/write/async-admission'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
+import { type Converter, noConverter } from '../conversion/converter.ts'
 import type { GatewayRequest, WriteOutcome } from '../request/gateway-request.ts'
 import type { RequestBodies } from '../request/request-body.ts'
 import { dryRunOf } from '../request/request-options.ts'
@@ -50,6 +51,8 @@ export interface WriterDeps {
   readonly serviceRanges?: IpRanges | undefined
   /** Judges what does not fit into one turn of the event loop; default here, whatever it takes. */
   readonly makeLongCheck?: AttemptDeps['makeLongCheck']
+  /** Asks the webhooks that convert; without it none is. */
+  readonly converter?: Converter
 }
 
 export type DeleteCommandOptions = DeleteCommand & { readonly dryRun: boolean }
@@ -201,13 +204,22 @@ export function createWriter(deps: WriterDeps): Writer {
     return await decide(target, subjectsOf(request), (basis) => attemptDelete(attemptDeps, target, command, basis))
   }
 
+  const patch = createPatcher({ clock, bodies, modify, createFrom })
+  const converter = deps.converter ?? noConverter
+
+  /** Where a webhook converts, the whole write waits for it before anything is appended, and is made again, outside of its locks. */
+  const converting = async (request: GatewayRequest, write: (request: GatewayRequest) => Promise<WriteOutcome>): Promise<WriteOutcome> =>
+    request.kind.conversions
+      ? await converter.settled(() => write({ ...request, converting: converter.settled }))
+      : await write(request)
+
   return {
-    create,
-    update,
-    patch: createPatcher({ clock, bodies, modify, createFrom }),
-    delete: (request) => deleteOne(request, bodies.deleteOptions(request)),
-    deleteOne,
-    modify,
+    create: (request) => converting(request, create),
+    update: (request) => converting(request, update),
+    patch: (request) => converting(request, patch),
+    delete: (request) => converting(request, (asked) => deleteOne(asked, bodies.deleteOptions(asked))),
+    deleteOne: (request, command) => converting(request, (asked) => deleteOne(asked, command)),
+    modify: (request, mutate, options) => converting(request, (asked) => modify(asked, mutate, options)),
     modifyTogether,
   }
 }
