@@ -29,6 +29,10 @@ export interface UpOptions extends ServerFlags {
   readonly continueTokenLifetime?: number | undefined
   readonly postgres: string
   readonly dashboard: boolean
+  readonly ingress: boolean
+  readonly ingressHost: string
+  readonly ingressHttpPort: number
+  readonly ingressHttpsPort: number
   readonly serviceCidr?: string
   readonly podCidr?: string
   readonly logLevel: LogLevel
@@ -50,6 +54,9 @@ export async function up(options: UpOptions): Promise<never> {
         simulatedNodes: options.simulatedNodes ?? (options.node.includes('containerd') ? 0 : defaultSimulatedNodes),
         processNode: options.node.includes('process'),
         containerNodes: options.node.includes('containerd') ? options.nodes : 0,
+        ingress: options.ingress
+          ? { host: options.ingressHost, httpPort: options.ingressHttpPort, httpsPort: options.ingressHttpsPort }
+          : undefined,
         postgres: options.postgres,
         dashboard: options.dashboard,
         serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),

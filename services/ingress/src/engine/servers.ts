@@ -27,6 +27,7 @@ export interface ServersOptions {
   readonly onRequest: (request: ClientRequest, response: ClientResponse) => void
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   readonly contextFor: (serverName: string) => SecureContext
+  readonly otherCertificate: { readonly cert: string; readonly key: string }
   readonly clock: Clock
 }
 
@@ -73,10 +74,10 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
       ALPNProtocols: ['h2', 'http/1.1'],
       handshakeTimeout: handshakeTimeoutMs,
       minVersion: 'TLSv1.2',
+      // For those who name no host.
+      ...options.otherCertificate,
       SNICallback: (name, done) => done(null, options.contextFor(name.toLowerCase())),
     })
-    // For those who name no host.
-    Object.assign(server, { _sharedCreds: options.contextFor('') })
     server.on('secureConnection', (socket) => {
       tlsSockets.add(socket)
       socket.once('close', () => tlsSockets.delete(socket))
