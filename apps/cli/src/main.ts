@@ -1,5 +1,6 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
+import { isIP } from 'node:net'
 import { serverFlags } from '@shiplog/api-gateway/configuration/flag-names'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
@@ -35,6 +36,11 @@ function ageOf(text: string): number {
 function nodeKind(text: string, before: readonly string[] = []): readonly string[] {
   if (text === 'process' || text === 'containerd') return [...new Set([...before, text])]
   throw new InvalidArgumentError('process or containerd, please.')
+}
+
+const ipAddress = (text: string): string => {
+  if (isIP(text) !== 0) return text
+  throw new InvalidArgumentError('an IP address, please.')
 }
 
 /** Each has a containerd of its own. */
@@ -148,6 +154,10 @@ withServerFlags(program.command('up'))
     new Option('--nodes <count>', 'how many nodes of containerd').default(1).argParser(wholeNumber(containerNodesMax)),
   )
   .option('--no-dashboard', 'serve no dashboard')
+  .option('--ingress', 'serve Ingresses on ports of this machine (docs/ingress.md)', false)
+  .addOption(new Option('--ingress-host <address>', 'address that the ingress listens on').default('127.0.0.1').argParser(ipAddress))
+  .addOption(new Option('--ingress-http-port <port>', 'without TLS').default(80).argParser(wholeNumber(65_535)))
+  .addOption(new Option('--ingress-https-port <port>', 'with TLS').default(443).argParser(wholeNumber(65_535)))
   .addOption(serviceCidrOption())
   .addOption(podCidrOption())
   .addOption(
