@@ -221,6 +221,9 @@ Nodes:
                    run there as real processes, as the user who runs shiplog, without any isolation: WHOEVER MAY CREATE
                    PODS CAN THEN RUN ANY COMMAND AS YOU. Off by default; docs/process-nodes.md tells the rest.
 
+Ingress:
+  --ingress        serves Ingresses of the class shiplog on two ports of --ingress-host. docs/ingress.md.
+
 Addresses:
   --service-cidr 10.96.0.0/16,fd00:10:96::/112 --pod-cidr 10.244.0.0/16,fd00:10:244::/56   dual stack, IPv4 first
   One range of IPv6 each makes a cluster of IPv6 alone. They hold for what is made from then on: give the same at every start.
