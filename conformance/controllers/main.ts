@@ -22,8 +22,10 @@ const chosen = scenarios.filter(({ id }) => filters.length === 0 || filters.some
 /** Leases of the script's nodes are not renewed: who looks at them is left out. */
 const controllers = '*,-node-lifecycle-controller,-taint-eviction-controller'
 const running = await startBench('embedded', [
-  ...['--controllers', side === 'upstream' ? 'clusterrole-aggregation-controller' : '*,-node-lifecycle-controller'],
+  ...['--controllers', side === 'upstream' ? 'clusterrole-aggregation-controller' : '*,-node-lifecycle-controller,-node-ipam-controller'],
   ...['--simulated-nodes', '0'],
+  // Nobody would take the taint of new nodes away.
+  ...['--disable-admission-plugins', 'TaintNodesByCondition'],
 ])
 const manager = side === 'upstream' ? await runControllers(running.cluster.kubeconfig, controllers.split(','), say) : undefined
 const cluster = await createLiveCluster(running.http)

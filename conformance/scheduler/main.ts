@@ -15,7 +15,7 @@ const decisionsPerLife = 50
 const livesDefault = 40
 
 /** Those that would change what the script says, or need a controller that is not there. */
-const admissionOff = 'ServiceAccount,Priority,DefaultTolerationSeconds,StorageObjectInUseProtection,DefaultStorageClass'
+const admissionOff = 'ServiceAccount,Priority,DefaultTolerationSeconds,StorageObjectInUseProtection,DefaultStorageClass,TaintNodesByCondition'
 const cleared = [
   ...['pods', 'nodes', 'services', 'persistentvolumeclaims', 'persistentvolumes'],
   ...['replicasets.apps', 'poddisruptionbudgets.policy', 'storageclasses.storage.k8s.io', 'csinodes.storage.k8s.io'],

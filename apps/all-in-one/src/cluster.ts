@@ -302,6 +302,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       rootCa: pki.ca,
       tokenSigner: createTokenSigner(signingKeyOf(pki.serviceAccountKey)),
       certificateSigner: createCertificateSigner({ certificate: pki.ca, key: pki.caKey }),
+      nodeCidrs: { podRanges },
       metrics,
       ...(options.controllers ? { controllers: options.controllers } : {}),
     })

@@ -24,8 +24,6 @@ const lookMs = 1_000
 interface Side {
   readonly credentials: Credentials
   readonly pids: () => readonly number[]
-  /** Whether a node begins with a taint that a controller would take away. */
-  readonly taintsNodes: boolean
   /** `measured`: tells where the time of our process went between these moments, when that was asked for. */
   stop(measured?: TimeSpan): Promise<void>
 }
@@ -46,7 +44,6 @@ async function startOurs(profile: boolean): Promise<Side> {
   return {
     credentials: cluster.credentials,
     pids: () => [cluster.pid],
-    taintsNodes: false,
     stop: (measured) => cluster.remove(...(measured ? [measured] : [])),
   }
 }
@@ -58,7 +55,6 @@ async function startTheirs(): Promise<Side> {
   return {
     credentials: readCredentials(upstream.kubeconfig),
     pids: () => [...upstream.pids, scheduler.pid],
-    taintsNodes: true,
     async stop() {
       await scheduler.stop()
       await upstream.stop()
@@ -137,7 +133,7 @@ async function createSurroundings(credentials: Credentials, { objects = [], init
   connection.close()
 }
 
-async function createNodes({ credentials, taintsNodes }: Side, { nodes, node }: Workload): Promise<void> {
+async function createNodes({ credentials }: Side, { nodes, node }: Workload): Promise<void> {
   for (let zone = 0; zone < zoneCount; zone++) {
     const { apiVersion, kind, metadata, status } = node(zone)
     const labels = { ...metadata.labels, 'kubernetes.io/hostname': nameMark }
@@ -147,10 +143,11 @@ async function createNodes({ credentials, taintsNodes }: Side, { nodes, node }: 
     const count = Math.floor((nodes + zoneCount - 1 - zone) / zoneCount)
     const prefix = `node-${zone}`
     await runLoad({ kind: 'create', credentials, path: '/api/v1/nodes', body, prefix, connections: writers, count })
-    if (taintsNodes) await untaint(credentials, prefix, count)
+    await untaint(credentials, prefix, count)
   }
 }
 
+/** Takes away what the controller that is left out would. */
 async function untaint(credentials: Credentials, prefix: string, count: number): Promise<void> {
   const body = JSON.stringify({ spec: { taints: null } })
   const type = `content-type: application/merge-patch+json\r\ncontent-length: ${body.length}\r\n`

@@ -20,6 +20,7 @@ import { createMetricsRegistry, type MetricsRegistry } from '@shiplog/runtime/me
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
 import { type AuditOptions, openAuditor } from './audit/audit-options.ts'
 import { createAppendHealth } from './write/append-health.ts'
+import { createReadHealth } from './read/read-health.ts'
 import { createAuthenticator, parseTokenFile } from './access/authentication.ts'
 import { createJwtAuthenticator } from './access/jwt-authenticator.ts'
 import type { JwtIssuer } from './access/jwt-configuration.ts'
@@ -163,6 +164,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const { clock, ids, logger } = deps
   const metrics = deps.metrics ?? createMetricsRegistry()
   const requestMetrics = createRequestMetrics(metrics)
+  const readHealth = createReadHealth({ clock, ask: () => deps.log.events.lastSequence() })
   const appendHealth = createAppendHealth({ clock, logger, probe: () => probeLog(streams.events, ids) })
   const streams = createStreams(deps.log, {
     clock,
@@ -289,6 +291,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
         ? { name, ok: true }
         : { name, ok: false, reason: 'the projection has not caught up with the log' }
     }),
+    readHealth.check(),
     appendHealth.check(),
     ...(deps.inspection ? [inspectionCheck(deps.inspection)] : []),
   ]
@@ -299,6 +302,7 @@ export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
     serviceAccountTokens,
     address: () => `${deps.externalHost ?? deps.https?.host ?? 'localhost'}:${port}`,
     health,
+    refreshHealth: readHealth.refresh,
     stopping: () => stopping.signal.aborted,
     metrics,
   })

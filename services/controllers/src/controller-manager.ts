@@ -1,5 +1,6 @@
 // The controller manager: all reconcilers over one view, as one service.
 import type { ApiClient } from '@shiplog/api/api-client'
+import type { IpRanges } from '@shiplog/api/ip-address'
 import { builtInRegistry } from '@shiplog/api/schema/registry'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
 import type { Reconciler } from '@shiplog/reconcile/reconciler'
@@ -34,6 +35,7 @@ import { horizontalPodAutoscalerReconciler } from './horizontal-pod-autoscaler/h
 import { persistentVolumeBinderReconciler } from './persistent-volume-binder/persistent-volume-binder.reconciler.ts'
 import { jobReconciler } from './job/job.reconciler.ts'
 import { createNamespaceReconciler } from './namespace/namespace.reconciler.ts'
+import { createNodeIpamReconciler } from './node-ipam/node-ipam.reconciler.ts'
 import { nodeLifecycleReconciler } from './node-lifecycle/node-lifecycle.reconciler.ts'
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.reconciler.ts'
 import { policyStatusReconciler } from './policy-status/policy-status.reconciler.ts'
@@ -76,11 +78,13 @@ export interface ReconcilersOptions {
   readonly tokenSigner?: TokenSigner | undefined
   /** Who signs certificates that were approved; without one they stay unsigned. */
   readonly certificateSigner?: CertificateSigner | undefined
+  /** Whether nodes get ranges for their pods, upstream's --allocate-node-cidrs, and from which: the default ones when absent. */
+  readonly nodeCidrs?: { readonly podRanges?: IpRanges | undefined } | undefined
 }
 
 /** All reconcilers of the manager. */
 export function createReconcilers(options: ReconcilersOptions): readonly Reconciler[] {
-  const { tokenSigner, certificateSigner } = options
+  const { tokenSigner, certificateSigner, nodeCidrs } = options
   const resources = followedResources(builtInRegistry())
   return [
     createNamespaceReconciler(resources),
@@ -97,6 +101,7 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     endpointSliceMirroringReconciler,
     endpointsReconciler,
     nodeLifecycleReconciler,
+    ...(nodeCidrs ? [createNodeIpamReconciler(nodeCidrs.podRanges)] : []),
     taintEvictionReconciler,
     serviceCidrReconciler,
     ttlReconciler,

@@ -21,12 +21,12 @@ export const upstreamNameOf = (reconciler: string): string => upstreamNames[reco
 /** Controllers of upstream that do not exist here: to leave one out is no mistake, to ask for one is. */
 const absent: ReadonlySet<string> = new Set(
   [
-    ...['device-taint-eviction', 'kube-apiserver-serving-clustertrustbundle-publisher', 'node-ipam'],
+    ...['device-taint-eviction', 'kube-apiserver-serving-clustertrustbundle-publisher'],
     ...['persistentvolume-attach-detach', 'persistentvolume-expander', 'podcertificaterequest-cleaner'],
     ...['podgroup-protection', 'resourcepoolstatusrequest', 'selinux-warning'],
     ...['storage-version-migrator', 'storageversion-garbage-collector'],
-    // They are there when there is a key to sign with.
-    ...['certificatesigningrequest-signing', 'serviceaccount-token'],
+    // They are there when there is a key to sign with, or nodes are given ranges.
+    ...['certificatesigningrequest-signing', 'node-ipam', 'serviceaccount-token'],
   ].map((name) => `${name}-controller`),
 )
 

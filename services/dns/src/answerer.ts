@@ -34,12 +34,15 @@ export interface Answerer {
 }
 
 const rememberedMax = 5_000
+/** Longer ones are rare, or somebody's who wants to fill the memory. */
+const rememberedQueryMax = 512
+const rememberedAnswerMax = 4_096
 const aliasesMax = 8
 
 export function createAnswerer(options: AnswererOptions): Answerer {
   const { view, zone, forwarder, isReady } = options
   /** Answers of the cluster, by all of a query but its id. */
-  const remembered = new Map<string, Buffer>()
+  const remembered = new Map<string, { readonly bytes: Buffer; readonly type: string; readonly code: ResponseCode }>()
   const count = options.onAnswer ?? (() => undefined)
 
   const write = (query: Query, answer: Answer, way: Way): Buffer => {
@@ -76,12 +79,12 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   return {
     forget: () => remembered.clear(),
     answer(bytes, way) {
-      const key = bytes.length > 2 ? `${way}${bytes.toString('latin1', 2)}` : ''
+      const key = bytes.length > 2 && bytes.length <= rememberedQueryMax ? `${way}${bytes.toString('latin1', 2)}` : ''
       const known = remembered.get(key)
       if (known !== undefined) {
-        const copy = Buffer.from(known)
+        const copy = Buffer.from(known.bytes)
         copy.writeUInt16BE(bytes.readUInt16BE(0), 0)
-        count(way, 'other', 'NOERROR')
+        count(way, known.type, known.code)
         return copy
       }
       const query = readQuery(bytes)
@@ -92,8 +95,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       if (!isReady()) return refuse(query, 'SERVFAIL', way)
       if (own.alias !== undefined) return ofAlias(query, own, way)
       const answer = write(query, { ...own, isAuthoritative: true }, way)
-      if (remembered.size >= rememberedMax) remembered.clear()
-      remembered.set(key, answer)
+      if (bytes.length <= rememberedQueryMax && answer.length <= rememberedAnswerMax) {
+        if (remembered.size >= rememberedMax) remembered.clear()
+        remembered.set(key, { bytes: answer, type: query.type, code: own.code })
+      }
       return answer
     },
   }

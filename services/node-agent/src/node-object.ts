@@ -5,7 +5,7 @@ import type { JsonObject } from '@shiplog/api/kube-object'
 import { nodeAddress } from '@shiplog/node/containerd/network'
 import type { Machine } from '@shiplog/node/machine'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
-import { machinePodRanges, podRangesOf, simulatedAddresses } from './pod-ranges.ts'
+import { machinePodRanges, podRangesOf, simulatedAddresses } from '@shiplog/control-plane/pod-ranges'
 
 /** On every node: what runs its containers, `simulated`, `process` or `containerd`. */
 export const runtimeLabel = 'shiplog.dev/runtime'

@@ -1,7 +1,7 @@
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { describe, expect, test } from 'vitest'
 import { controlPlaneNode, nodeObject, processNode, simulatedNode } from './node-object.ts'
-import { machinePodRanges, podRangesOf, simulatedAddresses } from './pod-ranges.ts'
+import { machinePodRanges, podRangesOf, simulatedAddresses } from '@shiplog/control-plane/pod-ranges'
 
 const both = parseIpRanges('10.20.0.0/16,fd00:10:244::/56')
 

@@ -1,4 +1,5 @@
 // The flags of kube-controller-manager that mean something here, and what they come to.
+import { type IpRanges, parseIpRanges } from '@shiplog/api/ip-address'
 import type { Flag, ParsedFlags } from './flags.ts'
 
 const value = (help: string): Flag => ({ kind: 'value', help })
@@ -6,8 +7,10 @@ const list = (help: string): Flag => ({ kind: 'list', help })
 const onOff = (help: string): Flag => ({ kind: 'switch', help })
 
 export const controllerManagerFlags = {
+  'allocate-node-cidrs': onOff('Give nodes ranges of addresses for their pods. Default false.'),
   'bind-address': value('The IP address of /healthz. Default 127.0.0.1.'),
   'cert-dir': value('Where the certificate of /healthz is made. Default /var/run/kubernetes.'),
+  'cluster-cidr': value('Where addresses of pods come from: a range, or one of each family.'),
   'cluster-signing-cert-file': value('The authority that signs certificates that were asked for and approved.'),
   'cluster-signing-key-file': value('Its key.'),
   controllers: list('Which controllers run: * (all), -name (but this one), name.'),
@@ -28,6 +31,7 @@ export interface ControllerManagerOptions {
   readonly signing: { readonly certificate: string; readonly key: string } | undefined
   readonly tokenKey: string | undefined
   readonly rootCa: string | undefined
+  readonly nodeCidrs: { readonly podRanges: IpRanges | undefined } | undefined
   readonly host: string
   /** 0: no health is served. */
   readonly port: number
@@ -49,6 +53,7 @@ export function readControllerManagerOptions(
   if ((certificate === undefined) !== (key === undefined))
     throw new Error('--cluster-signing-cert-file and --cluster-signing-key-file belong together')
   const controllers = flags.list('controllers')
+  const clusterCidr = flags.value('cluster-cidr')
   return {
     kubeconfig,
     controllers: controllers.length > 0 ? controllers : ['*'],
@@ -56,6 +61,7 @@ export function readControllerManagerOptions(
     signing: certificate !== undefined && key !== undefined ? { certificate, key } : undefined,
     tokenKey: file('service-account-private-key-file'),
     rootCa: file('root-ca-file'),
+    nodeCidrs: flags.isOn('allocate-node-cidrs') ? { podRanges: clusterCidr ? parseIpRanges(clusterCidr) : undefined } : undefined,
     host: flags.value('bind-address') ?? '127.0.0.1',
     port: Number(flags.value('secure-port') ?? 0),
     certDir: flags.value('cert-dir') ?? '/var/run/kubernetes',

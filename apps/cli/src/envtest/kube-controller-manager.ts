@@ -51,9 +51,9 @@ async function start(options: ControllerManagerOptions, level: 'debug' | 'warn')
   const feed = createObjectFeed(
     createGatewayLog({ server, ...(ca ? { ca } : {}), ...(cert && key ? { cert, key } : {}), ...(token === undefined ? {} : { token }) }),
   )
-  const { signing, tokenKey, controllers } = options
+  const { signing, tokenKey, controllers, nodeCidrs } = options
   const shared = {
-    ...{ feed, clock, ids, log, rootCa: options.rootCa ?? text(ca), controllers },
+    ...{ feed, clock, ids, log, rootCa: options.rootCa ?? text(ca), controllers, nodeCidrs },
     tokenSigner: tokenKey === undefined ? undefined : createTokenSigner(signingKeyOf(tokenKey)),
     certificateSigner: signing && createCertificateSigner(signing),
   }

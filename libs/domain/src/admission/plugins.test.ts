@@ -225,6 +225,26 @@ describe('StorageObjectInUseProtection', () => {
     expect(admitted(volume, usual, { resource: 'persistentvolumes', namespace: '' }).metadata.finalizers).toEqual([
       'kubernetes.io/pv-protection',
     ])
+    const attributesClass = object('storage.k8s.io/v1', 'VolumeAttributesClass')
+    const inStorage = { group: 'storage.k8s.io', resource: 'volumeattributesclasses', namespace: '' }
+    expect(admitted(attributesClass, usual, inStorage).metadata.finalizers).toEqual(['kubernetes.io/vac-protection'])
+  })
+})
+
+describe('TaintNodesByCondition', () => {
+  const notReady = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }
+  const taintsOf = (taints?: readonly object[], operation: 'CREATE' | 'UPDATE' = 'CREATE'): unknown => {
+    const node = { ...object('v1', 'Node'), ...(taints ? { spec: { taints } } : {}) }
+    return admitted(node as never, usual, { resource: 'nodes', namespace: '', operation })['spec']?.taints
+  }
+  test('a new node takes no pods until it is ready', () => {
+    expect(taintsOf()).toEqual([notReady])
+    const own = { key: 'gpu', effect: 'NoSchedule' }
+    expect(taintsOf([own])).toEqual([own, notReady])
+  })
+  test('who brings the taint has it once; a known node is left alone', () => {
+    expect(taintsOf([notReady])).toEqual([notReady])
+    expect(taintsOf(undefined, 'UPDATE')).toBeUndefined()
   })
 })
 
@@ -234,6 +254,7 @@ test('plugins come in upstream order, each with a name to switch it off by', () 
     'LimitRanger',
     'ServiceAccount',
     'NodeRestriction',
+    'TaintNodesByCondition',
     'PodSecurity',
     'Priority',
     'DefaultTolerationSeconds',

@@ -21,6 +21,7 @@ import { resourceQuota } from './resource-quota.plugin.ts'
 import { runtimeClass } from './runtime-class.plugin.ts'
 import { serviceAccount } from './service-account.plugin.ts'
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.plugin.ts'
+import { taintNodesByCondition } from './taint-nodes-by-condition.plugin.ts'
 
 const optional: ReadonlySet<AdmissionPlugin> = new Set([
   limitPodHardAntiAffinityTopology,
@@ -42,6 +43,7 @@ export const defaultAdmissionPlugins = (enabled: readonly string[] = []): Admiss
     limitRanger,
     serviceAccount,
     nodeRestriction,
+    taintNodesByCondition,
     alwaysPullImages,
     createPodSecurity(),
     podNodeSelector,

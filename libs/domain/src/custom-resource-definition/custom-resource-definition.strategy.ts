@@ -44,7 +44,7 @@ export const customResourceDefinitionStrategy: Strategy<CustomResourceDefinition
   setDefaults,
   prepareForCreate: (draft) => {
     draft['status'] = {
-      conditions: [],
+      conditions: null,
       acceptedNames: { plural: '', kind: '' },
       storedVersions: storageVersions(draft['spec']).slice(0, 1),
     }

@@ -8,14 +8,15 @@ import type {
 } from '@shiplog/api/generated/types/admissionregistration-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import { type AccessQuestion, type Ask, type AskedUser, authorizerValue } from '@shiplog/cel/functions/authorizer'
-import { jsonValue, valueJson } from '@shiplog/cel/json-values'
-import { EvaluationError, isList, isMap, itemsOf, type MapValue, Message, type Value } from '@shiplog/cel/values'
-import { type CompiledExpression, type CompiledPolicy, compiledPolicy, type PolicySpec } from './compiled-policy.ts'
+import { jsonValue } from '@shiplog/cel/json-values'
+import { EvaluationError } from '@shiplog/cel/values'
+import { type CompiledPolicy, compiledPolicy, type PolicySpec } from './compiled-policy.ts'
+import { activate, BudgetSpent, type Result } from './policy-activation.ts'
+import { configurationOf, operationsOf } from './policy-patch.ts'
 
-/** What the expressions of one policy may cost for one request and parameter, its conditions, and any one of them. */
+/** What the expressions of one policy may cost for one request and parameter, and its conditions. */
 export const policyCostMax = 10_000_000
 export const conditionsCostMax = 2_500_000
-export const callCostMax = 1_000_000
 const messageBytesMax = 5 * 1024
 
 /** What expressions look at. */
@@ -56,18 +57,6 @@ export type PolicyAnswer =
   | { readonly patch: JsonObject | readonly JsonObject[] }
   | { readonly error: string }
 
-const outOfBudget = 'validation failed due to running out of cost budget, no further validation rules will be run'
-
-/** Nothing more is evaluated. */
-class BudgetSpent extends Error {}
-
-type Result = { readonly value: Value } | { readonly error: string }
-
-interface Activation {
-  readonly evaluate: (expression: CompiledExpression) => Result
-  readonly left: () => number
-}
-
 const plainVariables = (inputs: PolicyInputs, request: JsonObject, namespace: boolean, ask: Ask | undefined) => ({
   object: jsonValue(inputs.object),
   oldObject: jsonValue(inputs.oldObject),
@@ -76,74 +65,6 @@ const plainVariables = (inputs: PolicyInputs, request: JsonObject, namespace: bo
   namespaceObject: namespace ? jsonValue(inputs.namespaceObject) : null,
   ...(ask ? { authorizer: authorizerValue(inputs.user, ask, inputs.requestResource) } : {}),
 })
-
-/** Evaluates expressions that share variables and a budget. */
-function activate(
-  { variables: composed }: CompiledPolicy,
-  given: Record<string, Value>,
-  budget: number,
-): Activation {
-  let left = budget
-  let ofVariables = 0
-  const spend = (cost: number): void => {
-    if (cost > left) throw new BudgetSpent(outOfBudget)
-    left -= cost
-  }
-  const variables: Record<string, Value> = { ...given }
-  variables['variables'] = lazyMap(composed, ({ name, expression }) => {
-    const { program } = expression
-    if (typeof program !== 'function')
-      throw new EvaluationError(`composited variable "${name}" fails to compile: ${program.problem}`)
-    const { value, error, cost } = program(variables, callCostMax)
-    ofVariables += cost
-    if (value === undefined) throw new EvaluationError(`composited variable "${name}" fails to evaluate: ${error}`)
-    return value
-  })
-  const evaluate = ({ text, program }: CompiledExpression): Result => {
-    if (typeof program !== 'function') return { error: `compilation error: ${program.problem}` }
-    const { value, error, cost } = program(variables, callCostMax)
-    // Variables are paid for by whoever looks at them first.
-    spend(ofVariables)
-    ofVariables = 0
-    spend(cost)
-    return value === undefined ? { error: `expression '${text}' resulted in error: ${error}` } : { value }
-  }
-  return { evaluate, left: () => left }
-}
-
-interface Named {
-  readonly name: string
-  readonly expression: CompiledExpression
-}
-
-/** A policy's variables, each evaluated with the first look at it. */
-function lazyMap(composed: ReadonlyMap<string, CompiledExpression>, evaluate: (named: Named) => Value): MapValue {
-  const known = new Map<string, Value | EvaluationError>()
-  return {
-    kind: 'map',
-    isObject: false,
-    size: composed.size,
-    keys: () => composed.keys(),
-    get(name) {
-      const expression = typeof name === 'string' ? composed.get(name) : undefined
-      if (!expression) return undefined
-      const key = name as string
-      let value = known.get(key)
-      if (value === undefined) known.set(key, (value = attempt(() => evaluate({ name: key, expression }))))
-      if (value instanceof EvaluationError) throw value
-      return value
-    },
-  }
-}
-
-function attempt(evaluate: () => Value): Value | EvaluationError {
-  try {
-    return evaluate()
-  } catch (error) {
-    if (error instanceof EvaluationError) return error
-    throw error
-  }
-}
 
 /** Answers a question. Throws AnswerAwaited when `ask` does. */
 export function answerPolicy(question: PolicyQuestion, ask: Ask): PolicyAnswer {
@@ -280,45 +201,4 @@ function mutationOf(
     if (!(error instanceof EvaluationError)) throw error
     return { error: error.message }
   }
-}
-
-const mismatch = (value: Value): string[] => typeNamesOf(value, 'Object')
-
-/** Messages whose names are not the paths of the fields that hold them. */
-function typeNamesOf(value: Value, path: string): string[] {
-  if (value instanceof Message) {
-    const here =
-      value.name === path
-        ? []
-        : [`unexpected type name "${value.name}", expected "${path}", which matches field name path from root Object type`]
-    return [...here, ...[...value.fields].flatMap(([name, field]) => typeNamesOf(field, `${path}.${name}`))]
-  }
-  if (typeof value !== 'object' || value === null) return []
-  if (isList(value)) return itemsOf(value).flatMap((item) => typeNamesOf(item, path))
-  return isMap(value) ? [...value.keys()].flatMap((key) => typeNamesOf(value.get(key)!, path)) : []
-}
-
-function configurationOf(value: Value): JsonObject {
-  const wrong = mismatch(value)
-  if (wrong.length > 0) throw new EvaluationError(`type mismatch: ${wrong.join('\n')}`)
-  return valueJson(value) as JsonObject
-}
-
-function operationsOf(value: Value): readonly JsonObject[] {
-  if (!isList(value)) throw new EvaluationError('type mismatch: JSONPatchType.expression should evaluate to array')
-  return itemsOf(value).map((operation) => {
-    if (!(operation instanceof Message))
-      throw new EvaluationError('type mismatch: JSONPatchType.expression should evaluate to array of JSONPatch')
-    const given = operation.fields.get('value')
-    // Here a message may be of any depth: its own name is where it begins.
-    const wrong = given instanceof Message ? typeNamesOf(given, given.name) : []
-    if (wrong.length > 0) throw new EvaluationError(`type mismatch: ${wrong.join('\n')}`)
-    const text = (field: string): string => String(operation.fields.get(field) ?? '')
-    return {
-      op: text('op'),
-      path: text('path'),
-      ...(text('from') === '' ? {} : { from: text('from') }),
-      ...(given === undefined ? {} : { value: valueJson(given) }),
-    } as JsonObject
-  })
 }

@@ -1,35 +1,24 @@
 // Where events of the audit log go: lines in a file that is rotated, batches to a webhook. Whoever audits never waits: what does
 // not fit into the buffers is dropped, and counted.
-import { createWriteStream, existsSync, mkdirSync, openSync, readdirSync, renameSync, statSync, unlinkSync, type WriteStream } from 'node:fs'
-import { basename, dirname, extname, join } from 'node:path'
 import type { JsonObject } from '@shiplog/api/kube-object'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { Counter, MetricsRegistry } from '@shiplog/runtime/metrics'
+import { openRotatedFile, type RotationOptions } from './rotated-file.ts'
 
 export interface AuditSink {
   write(event: JsonObject): void
   close(): Promise<void>
 }
 
-export interface AuditLogOptions {
-  /** `-` is the standard output. */
-  readonly path: string
-  readonly maxAgeDays?: number
-  readonly maxBackups?: number
-  readonly maxSizeMb?: number
-}
+/** A `path` of `-` is the standard output. */
+export type AuditLogOptions = RotationOptions
 
 interface SinkDeps {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: MetricsRegistry
 }
-
-const dayMs = 24 * 60 * 60 * 1_000
-const defaultMaxSizeMb = 100
-/** Bytes that wait to be written to the file. */
-const waitingBytesMax = 64 * 1024 * 1024
 
 const dropped = (metrics: MetricsRegistry, plugin: string): Counter =>
   metrics
@@ -47,55 +36,10 @@ export function createAuditLog(options: AuditLogOptions, { clock, logger, metric
       write: (event) => void process.stdout.write(`${JSON.stringify(event)}\n`),
       close: () => Promise.resolve(),
     }
-  const sizeMax = (options.maxSizeMb || defaultMaxSizeMb) * 1024 * 1024
-  mkdirSync(dirname(options.path), { recursive: true })
-  let size = existsSync(options.path) ? statSync(options.path).size : 0
-  let stream = open(options.path, logger)
-
-  function rotate(): void {
-    stream.end()
-    renameSync(options.path, backupName(options.path, clock.nowMs()))
-    removeOld(options, clock.nowMs())
-    stream = open(options.path, logger)
-    size = 0
-  }
-
+  const file = openRotatedFile({ ...options, clock, logger, onLost: () => lost.inc() })
   return {
-    write(event) {
-      const line = Buffer.from(`${JSON.stringify(event)}\n`)
-      if (stream.writableLength > waitingBytesMax || line.length > sizeMax) {
-        lost.inc()
-        return
-      }
-      if (size > 0 && size + line.length > sizeMax) rotate()
-      size += line.length
-      stream.write(line)
-    },
-    close: () => new Promise((resolve) => stream.end(() => resolve())),
-  }
-}
-
-const open = (path: string, logger: Logger): WriteStream =>
-  createWriteStream(path, { fd: openSync(path, 'a', 0o600) }).on('error', (err) => logger.error({ err }, 'failed to write the audit log'))
-
-/** `audit-2026-11-30T23-59-59.000.log`, as lumberjack names them. */
-function backupName(path: string, nowMs: number): string {
-  const extension = extname(path)
-  const stamp = new Date(nowMs).toISOString().replace('Z', '').replaceAll(':', '-')
-  return join(dirname(path), `${basename(path, extension)}-${stamp}${extension}`)
-}
-
-function removeOld({ path, maxAgeDays = 0, maxBackups = 0 }: AuditLogOptions, nowMs: number): void {
-  const extension = extname(path)
-  const start = `${basename(path, extension)}-`
-  const backups = readdirSync(dirname(path))
-    .filter((name) => name.startsWith(start) && name.endsWith(extension) && name !== basename(path))
-    .sort()
-    .reverse()
-  for (const [index, name] of backups.entries()) {
-    const whole = join(dirname(path), name)
-    const isOld = maxAgeDays > 0 && nowMs - statSync(whole).mtimeMs > maxAgeDays * dayMs
-    if (isOld || (maxBackups > 0 && index >= maxBackups)) unlinkSync(whole)
+    write: (event) => file.write(Buffer.from(`${JSON.stringify(event)}\n`)),
+    close: file.close,
   }
 }
 

@@ -1,7 +1,7 @@
 // Keeps CustomResourceDefinitions: gives them their names and conditions, and deletes the objects of those that go. Upstream's
 // API server does this itself, and so does every gateway: what is to be done follows from the log alone, each write names
 // the version that it is based on, and of several gateways that do the same one is first.
-import type { ApiClient, ApiResult } from '@shiplog/api/api-client'
+import type { ApiClient, ApiRequest, ApiResult } from '@shiplog/api/api-client'
 import type { CustomResourceDefinition, CustomResourceDefinitionStatus } from '@shiplog/api/generated/types/apiextensions-v1'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import { splitGroupResource } from '@shiplog/api/schema/schema'
@@ -94,8 +94,12 @@ async function settle(deps: DefinitionKeeperDeps, name: string): Promise<boolean
   const crd = currentOf(deps, name)
   if (!crd) return true
   if (crd.metadata.deletionTimestamp !== undefined) return await finish(deps, crd)
+  const basis = deps.streams.of(definitionsResource).projection.applied
   const status = nextStatus(crd, deps.kinds.current.custom.values(), deps.clock.nowMs())
-  return !status || isDone(await writeStatus(deps, crd, status))
+  if (!status) return true
+  // Another gateway may be giving the same name to another definition: who did not see that decides anew.
+  const once = { matter: `definition-names/${crd.spec.group}`, round: `${crd.metadata.uid}/${crd.metadata.resourceVersion}` }
+  return isDone(await writeStatus(deps, crd, status, { once, basis }))
 }
 
 function currentOf({ streams }: DefinitionKeeperDeps, name: string): CustomResourceDefinition | undefined {
@@ -107,9 +111,10 @@ const writeStatus = (
   { client }: DefinitionKeeperDeps,
   crd: CustomResourceDefinition,
   status: CustomResourceDefinitionStatus,
-  finalizers = crd.metadata.finalizers,
+  { finalizers = crd.metadata.finalizers, ...decided }: Pick<ApiRequest, 'once' | 'basis'> & { readonly finalizers?: string[] } = {},
 ): Promise<ApiResult> =>
   client.request({
+    ...decided,
     verb: 'update',
     ...definitions,
     subresource: 'status',
@@ -118,7 +123,7 @@ const writeStatus = (
     body: { ...crd, metadata: { ...crd.metadata, finalizers }, status } as unknown as KubeObject,
   })
 
-/** Whoever was faster has moved the definition: it is looked at again with that change. */
+/** Whoever was faster has moved the definition, or given a name of its group: it is looked at again with that change. */
 const isDone = (result: ApiResult): boolean => result.ok || result.code === 409 || result.code === 404
 
 /** Deletes the objects of a definition that goes, then lets go of it. */
@@ -131,7 +136,7 @@ async function finish(deps: DefinitionKeeperDeps, crd: CustomResourceDefinition)
   const isOver = stage.status === 'False'
   const left = isOver ? finalizers.filter((finalizer) => finalizer !== cleanupFinalizer) : finalizers
   if (!isOver && isSaid(crd, stage)) return false
-  const result = await writeStatus(deps, crd, status, left)
+  const result = await writeStatus(deps, crd, status, { finalizers: left })
   if (!isDone(result)) deps.logger.warn({ definition: name, result }, 'failed to finish a CustomResourceDefinition')
   return isOver && isDone(result)
 }

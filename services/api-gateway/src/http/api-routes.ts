@@ -61,7 +61,7 @@ const handler = (serve: Serve) => async (request: HttpRequest, reply: HttpReply)
 export function healthRoutes(server: HttpServer, { routes }: Pick<ApiRouteDeps, 'routes'>): void {
   const health = handler(async ({ path, searchParams }, reply) => {
     if (!routes.isHealth(path)) return answerNoPath(reply)
-    const { ok, text } = routes.health(path, searchParams)
+    const { ok, text } = await routes.health(path, searchParams)
     void reply
       .code(ok ? 200 : 500)
       .type('text/plain; charset=utf-8')

@@ -25,7 +25,7 @@ export interface Answer {
 
 export interface NonResourceRoutes {
   isHealth(path: string): boolean
-  health(path: string, query: URLSearchParams): { readonly ok: boolean; readonly text: string }
+  health(path: string, query: URLSearchParams): Promise<{ readonly ok: boolean; readonly text: string }>
   /** Undefined when there is no such path. */
   answer(
     method: string,
@@ -43,6 +43,8 @@ const healthPath = /^\/(healthz|livez|readyz)(?:\/([a-z0-9-]+))?$/
 
 export interface NonResourceDeps {
   readonly health: () => readonly HealthCheck[]
+  /** Brings up to date what `health` tells, within a bound. */
+  readonly refreshHealth: () => Promise<void>
   readonly stopping: () => boolean
   readonly metrics: Pick<MetricsRegistry, 'text'>
   readonly serviceAccountTokens?: ServiceAccountTokens | undefined
@@ -136,8 +138,9 @@ export function createNonResourceRoutes(deps: NonResourceDeps): NonResourceRoute
       const [, , single] = healthPath.exec(path) ?? []
       return healthPath.test(path) && (single === undefined || hasCheck(single))
     },
-    health(path, query) {
+    async health(path, query) {
       const [, which, single] = healthPath.exec(path)!
+      if (which !== 'livez') await deps.refreshHealth()
       const excluded = new Set(query.getAll('exclude'))
       const all: HealthCheck[] = [...deps.health()]
       // Liveness is about this process; a log that is away is no reason to restart it.

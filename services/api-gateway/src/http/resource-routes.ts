@@ -75,7 +75,7 @@ export async function serveResource(
   warn(reply, outdated ? [outdated] : (kind.custom?.warnings ?? []))
   const hasProtobuf = kind.custom === undefined && !isWebSocketRequest(request.raw)
   const servable = servableMediaTypes(hasProtobuf)
-  const representation = negotiate(header(request.raw, 'accept'), hasProtobuf)
+  const representation = negotiate(header(request.raw, 'accept'), hasProtobuf, verb === 'list' || verb === 'watch')
   if (representation.as !== 'object' && !hasMetadata(resource, info.subresource))
     return answerStatus(reply, notAcceptable(servable))
   const trusted = deps.trusted(user)

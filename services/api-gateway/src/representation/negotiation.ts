@@ -23,8 +23,15 @@ export const servableMediaTypes = (hasProtobuf: boolean): readonly string[] => [
   ...(hasProtobuf ? [protobufMediaType] : []),
 ]
 
-/** Picks the first representation that the Accept header names and that can be served; throws 406 when there is none. */
-export function negotiate(accept: string | undefined, hasProtobuf: boolean): Representation {
+/** What upstream says of a request that may be a watch: a list, and a watch itself. */
+const withStreams = (hasProtobuf: boolean): readonly string[] => [
+  ...servableMediaTypes(hasProtobuf),
+  'application/json;stream=watch',
+  ...(hasProtobuf ? [`${protobufMediaType};stream=watch`] : []),
+]
+
+/** Picks the first representation that the Accept header names and that can be served; throws 406 when there is none. `mayWatch` for lists and watches. */
+export function negotiate(accept: string | undefined, hasProtobuf: boolean, mayWatch = false): Representation {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json')
     return { as: 'object', yaml: false }
   let known = false
@@ -48,7 +55,7 @@ export function negotiate(accept: string | undefined, hasProtobuf: boolean): Rep
     if (target === 'PartialObjectMetadata' || target === 'PartialObjectMetadataList')
       return { as: 'metadata', ...encoding, version, of: target === 'PartialObjectMetadata' ? 'object' : 'list' }
   }
-  const servable = servableMediaTypes(hasProtobuf)
+  const servable = mayWatch ? withStreams(hasProtobuf) : servableMediaTypes(hasProtobuf)
   throw new ApiError(known ? notAcceptable(servable) : noRepresentation(servable))
 }
 

@@ -76,3 +76,47 @@ export const simulatedAddresses = (index: number, ranges?: IpRanges): readonly s
   (ranges ?? [{ family: 'IPv4' as const }]).map(({ family }) =>
     formatIp({ family, value: parseIp(firstAddresses[family])!.value + BigInt(index) }),
   )
+
+/** Gives ranges to nodes that did not bring any. */
+export interface PodRangePool {
+  /** A range of each family, the primary one first, that no node has; undefined when none is left. */
+  next(): readonly string[] | undefined
+}
+
+/**
+ * What is free beside `taken`. It gives from the end: nodes that say by their number which part is theirs take them from the
+ * beginning.
+ */
+export function createPodRangePool(taken: readonly IpRange[], ranges?: IpRanges): PodRangePool {
+  // The last two parts of a range that was asked for are the machine's own.
+  const families = ranges ? ranges.map((range) => partsFromTheEnd(range, bitsIn(range, 0), 2)) : [defaultPartsFromTheEnd()]
+  return {
+    next() {
+      const found = families.map((parts) => {
+        // Each part is looked at once.
+        for (let { value, done } = parts.next(); !done; { value, done } = parts.next())
+          if (!taken.some((one) => overlaps(one, value))) return formatIpRange(value)
+        return undefined
+      })
+      return found.every((one) => one !== undefined) ? found : undefined
+    },
+  }
+}
+
+const overlaps = (a: IpRange, b: IpRange): boolean =>
+  a.family === b.family && a.network < b.network + b.size && b.network < a.network + a.size
+
+/** The parts of a range from the end, without the last `reserved`. */
+function* partsFromTheEnd(range: IpRange, bits: number, reserved: number): Generator<IpRange> {
+  for (let place = -1 - reserved; ; place -= 1) {
+    const part = partOfRange(range, bits, place)
+    if (!part) return
+    yield part
+  }
+}
+
+function* defaultPartsFromTheEnd(): Generator<IpRange> {
+  for (let block = podOctetsMax - 1; block >= 0; block--) {
+    yield* partsFromTheEnd(parseIpRange(`10.${podOctet(block)}.0.0/16`)!, nodeBitsIpv4, 0)
+  }
+}
