@@ -169,6 +169,19 @@ describe('a request', () => {
   })
 })
 
+test('a change to another HTTP, in which paths would pass unseen, is passed over', async () => {
+  const server = await pod(echo)
+  server.on('upgrade', (_, socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'))
+  const { service } = await front(shop, ...webAt(server.at, '127.0.0.1'))
+  const got = await raw(
+    service.httpPort,
+    'GET /a HTTP/1.1\r\nHost: shop.example\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n',
+  )
+  expect(got).toMatch(/^HTTP\/1\.1 200 /)
+  expect(got).toContain('"url":"/a"')
+  expect(got.toLowerCase()).not.toContain('upgrade')
+})
+
 test('a protocol that is changed to carries bytes both ways', async () => {
   const server = await pod(echo)
   server.on('upgrade', (req, socket) => {
@@ -234,6 +247,28 @@ describe('with TLS', () => {
     // Plain HTTP is sent here.
     const moved = await ask(service.httpPort, '/a?b')
     expect([moved.status, moved.headers.location]).toEqual([308, `https://shop.example:${port}/a?b`])
+  })
+
+  test('what only HTTP/2 can say is refused, and the ingress goes on', async () => {
+    const server = await pod(echo)
+    const { service } = await front(secured, secretOf('cert').secret, ...webAt(server.at, '127.0.0.1'))
+    const session = connectHttp2(`https://127.0.0.1:${service.httpsPort}`, { servername: 'shop.example', rejectUnauthorized: false })
+    undo.push(() => session.destroy())
+    session.on('error', () => undefined)
+    const statusOf = (headers: Record<string, string>): Promise<number> =>
+      new Promise((resolve) => {
+        const stream = session.request({ ':path': '/', ':authority': 'shop.example', ...headers })
+        stream.on('response', (got) => resolve(Number(got[':status'])))
+        stream.on('error', () => resolve(0))
+        stream.on('close', () => resolve(0))
+        stream.resume()
+      })
+    // 0: the library of the protocol ended the stream before anybody here saw it.
+    const hostile = [{ ':path': '/\u{1f600}' }, { ':path': '/a b' }, { ':path': '*' }, { ':authority': 'a/../b' }, { ':method': 'BR EW' }]
+    for (const headers of hostile) expect([0, 400, 404, 502], JSON.stringify(headers)).toContain(await statusOf(headers as Record<string, string>))
+    expect(await statusOf({ ':path': '*' })).toBe(400)
+    await statusOf({ 'x-word': '\u{1f600}' })
+    expect(await statusOf({})).toBe(200)
   })
 
   test('gRPC goes through to pods that speak HTTP/2: messages both ways, and the status in the trailers', async () => {

@@ -65,7 +65,13 @@ export function createProxy(deps: ProxyDeps): (request: ClientRequest, response:
     response.setTimeout(clientIdleMs, () => {
       if (!request.complete || ('writableNeedDrain' in response && response.writableNeedDrain)) breakOff(response)
     })
-    const admitted = admit(request, deps.traffic.table(), deps.ports.https)
+    let admitted: Admitted
+    try {
+      admitted = admit(request, deps.traffic.table(), deps.ports.https)
+    } catch {
+      breakOff(response)
+      return
+    }
     seen.route = admitted.route
     if (admitted.kind === 'refused') answerText(response, admitted.status, admitted.text, forVersion(request, admitted.headers))
     else

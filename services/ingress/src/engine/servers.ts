@@ -48,7 +48,7 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     response.once('close', () => open--)
     options.onRequest(request, response)
   }
-  const http1 = createHttp1({ maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs, requestTimeout: 0, keepAliveTimeout: keepAliveMs })
+  const http1 = createHttp1({ maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs, requestTimeout: 0, keepAliveTimeout: keepAliveMs, shouldUpgradeCallback: mayChangeProtocol })
   http1.maxHeadersCount = headersMax
   http1.on('request', (request: IncomingMessage, response: ServerResponse) => onRequest(request, response))
   http1.on('upgrade', (request, socket, head) => {
@@ -109,6 +109,13 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     },
   }
 }
+
+/**
+ * Not to another HTTP: within it a client could ask for paths that nobody here sees. Such a wish is passed over, as RFC 9110
+ * allows, and the request is answered as it is.
+ */
+const mayChangeProtocol = ({ headers }: IncomingMessage): boolean =>
+  (headers.upgrade ?? '').split(',').every((protocol) => !/^\s*(h2|http|tls)/i.test(protocol))
 
 const listen = (server: Server, port: number, host: string): Promise<void> => {
   server.maxConnections = connectionsMax

@@ -90,7 +90,7 @@ export function createIngressView(): IngressView {
       }
       if (groupResource === 'secrets') {
         // Only what can be a certificate: of other Secrets nothing is kept.
-        if (deleted || object['type'] === 'kubernetes.io/tls') put(secrets)
+        if (deleted || (object as unknown as Secret).type === 'kubernetes.io/tls') put(secrets)
         else secrets.delete(key)
         return
       }

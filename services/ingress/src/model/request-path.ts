@@ -6,7 +6,8 @@ export const targetBytesMax = 8_192
 
 /** Undefined for what is no path: it is refused with 400. `target` is as on the request line, without authority. */
 export function pathForRouting(target: string): string | undefined {
-  if (!target.startsWith('/')) return undefined
+  // HTTP/2 lets characters through that no request line of HTTP/1.1 can hold.
+  if (!target.startsWith('/') || /[^\u0021-\u007e\u0080-\u00ff]/.test(target)) return undefined
   const end = target.search(/[?#]/)
   const raw = end < 0 ? target : target.slice(0, end)
   let decoded: string

@@ -69,6 +69,9 @@ describe('the path that counts is the one that a server would make of it', () =>
     ['/a%5c..%5cb', undefined],
     ['/%zz', undefined],
     ['*', undefined],
+    ['/a b', undefined],
+    ['/\u{1f600}', undefined],
+    ['/a?\r\nx: y', undefined],
     ['http://a/b', undefined],
   ])('%s is %s', (target, path) => expect(pathForRouting(target)).toBe(path))
 

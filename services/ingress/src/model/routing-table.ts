@@ -151,6 +151,8 @@ function withoutRepeats(problems: readonly Problem[]): Problem[] {
   const seen = new Set<string>()
   return problems.filter(({ object, reason, message }) => {
     const id = `${object.metadata.uid} ${reason} ${message}`
-    return seen.has(id) ? false : (seen.add(id), true)
+    const isNew = !seen.has(id)
+    seen.add(id)
+    return isNew
   })
 }
