@@ -6,6 +6,7 @@ import { issueCertificate, keyPem, newKeyPair } from '@shiplog/control-plane/ide
 import { imageArchive, type ImageConfig, type ImageFile } from '@shiplog/node/containerd/image-archive'
 import { pauseProgram } from '@shiplog/node/containerd/pause-image'
 import { provideNetworkTools } from '@shiplog/node/containerd/programs'
+import type { ImageRegistry } from '../containers/image-registry.ts'
 import { busyboxFiles, searchPath } from '../containers/node-image.ts'
 import { provideUpstream } from '../upstream/provide.ts'
 
@@ -61,6 +62,16 @@ interface SuiteImage {
   readonly config: ImageConfig
 }
 
+/** The suite's demonstration: a server that says in data.json which picture it shows. A spec also reads what system it is built on. */
+function pictureImage(animal: string, busybox: readonly ImageFile[]): SuiteImage {
+  const data = Buffer.from(`{ "image": "${animal}.jpg" }\n`)
+  return {
+    names: [`${prefix}/${animal}:1.8`],
+    files: [...busybox, { path: 'data.json', content: data }, { path: 'www/data.json', content: data }, { path: 'etc/os-release', content: Buffer.from('NAME="Alpine Linux"\n') }],
+    config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [searchPath] },
+  }
+}
+
 async function suiteImages(progress: (line: string) => void): Promise<SuiteImage[]> {
   const busybox = await busyboxFiles()
   const tools = await networkTools()
@@ -82,6 +93,7 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
       files: [...busybox, page],
       config: { Cmd: ['httpd', '-f', '-p', '80', '-h', '/www'], Env: [searchPath] },
     },
+    ...['kitten', 'nautilus'].map((animal) => pictureImage(animal, busybox)),
     { names: [`${prefix}/nonroot:1.5`], files: busybox, config: { Cmd: ['id', '-u'], User: '1234', Env: [searchPath] } },
     {
       names: ['registry.k8s.io/pause:3.10.2'],
@@ -91,9 +103,10 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
   ]
 }
 
-/** Writes the archives into a directory; gives their paths. */
-export async function makeSuiteImages(directory: string, progress: (line: string) => void): Promise<string[]> {
+/** Writes the archives into a directory and gives their paths; the registry has them as well, for specs that always pull. */
+export async function makeSuiteImages(directory: string, registry: ImageRegistry, progress: (line: string) => void): Promise<string[]> {
   const images = await suiteImages(progress)
+  for (const { names, files, config } of images) for (const name of names) registry.add(name.slice(name.indexOf('/') + 1), files, config)
   return await Promise.all(
     images.map(async ({ names, files, config }, index) => {
       const archive = join(directory, `image-${index}.tar`)

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { type ImageRegistry, startRegistry } from '../containers/image-registry.ts'
 import { type Cluster, type LogKind, startCluster } from '../src/cluster.ts'
 import { makeSuiteImages } from './images.ts'
 import { type GinkgoReport, type Outcome, outcomesOf } from './report.ts'
@@ -65,17 +66,18 @@ export async function runGroup(
 ): Promise<readonly Outcome[]> {
   const directory = await mkdtemp(join(tmpdir(), 'shiplog-e2e-'))
   const runs = options.node === 'containerd'
+  const registry = runs ? await startRegistry() : undefined
   const cluster = await startCluster({
     log: options.log,
     simulatedNodes: runs ? 0 : nodes,
     args: [
       ...['--continue-token-lifetime', String(tokenLifetimeSeconds)],
-      ...(runs ? ['--node', 'containerd', '--nodes', String(nodes)] : []),
+      ...(registry ? ['--node', 'containerd', '--nodes', String(nodes), '--registry-mirror', `http://${registry.address}`] : []),
     ],
   })
   let output = ''
   try {
-    if (runs) await loadImages(cluster, directory)
+    if (registry) await loadImages(cluster, registry, directory)
     else await nameMissingImages(programs, cluster.kubeconfig)
     // Ginkgo takes a program for a suite by its name.
     await symlink(programs.suite, join(directory, 'e2e.test'))
@@ -97,12 +99,13 @@ export async function runGroup(
     return outcomesOf(JSON.parse(report) as GinkgoReport)
   } finally {
     await cluster.remove()
+    await registry?.close()
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-async function loadImages({ dataDir }: Cluster, directory: string): Promise<void> {
-  const archives = await makeSuiteImages(directory, () => undefined)
+async function loadImages({ dataDir }: Cluster, registry: ImageRegistry, directory: string): Promise<void> {
+  const archives = await makeSuiteImages(directory, registry, () => undefined)
   const shiplog = resolve(import.meta.dirname, '..', '..', 'apps', 'cli', 'src', 'main.ts')
   await run(process.execPath, [shiplog, 'image', 'load', '--data-dir', dataDir, ...archives])
   for (const archive of archives) await rm(archive)

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { type ApiGateway, createApiGateway } from '@shiplog/api-gateway/api-gateway'
 import { readServerFlags, type ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
 import { bootGateway } from '@shiplog/api-gateway/boot'
+import type { AddressPool } from '@shiplog/api/address-pool'
 import type { IpRanges } from '@shiplog/api/ip-address'
 import { type ComponentState, createComponentPods } from '@shiplog/control-plane/pods/component-pods'
 import { createCertificateSigner } from '@shiplog/control-plane/identity/certificate-signer'
@@ -18,6 +19,7 @@ import type { RecordCodec } from '@shiplog/feed/record-codec'
 import { createObjectFeed, type LogObjectFeed } from '@shiplog/feed/object-feed-from-log'
 import { defaultServiceRanges } from '@shiplog/domain/service/ip-range'
 import { apiPort, doorAddress } from '@shiplog/node/containerd/network'
+import type { RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { thisMachine } from '@shiplog/node/machine'
 import { createSimulatedRuntime, type SimulatedRuntimeOptions } from '@shiplog/node/simulated-runtime'
 import { simulatedHost } from '@shiplog/node-agent/hosts/simulated-host'
@@ -38,8 +40,9 @@ import { createControllerManager } from '@shiplog/controllers/controller-manager
 import { createScheduler, type SchedulerDeps } from '@shiplog/scheduler/scheduler'
 import { shareSnapshots } from '@shiplog/events/commit/shared-snapshot'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
-import { dnsAddress, dnsCertificate, dnsPodLabels, dnsUser, type DnsReplica, ensureDnsObjects } from './dns-part.ts'
-import { createIngressPart, ensureIngressObjects, ingressCertificate, type IngressPart, type IngressPorts, ingressUser } from './ingress-part.ts'
+import { dnsAddress, dnsCertificate, dnsPodLabels, dnsUser, dnsObjects, type DnsReplica } from './dns-part.ts'
+import { ensureObjects, networkPolicyObjects } from './ensure-objects.ts'
+import { createIngressPart, ingressCertificate, ingressObjects, type IngressPart, type IngressPorts, ingressUser } from './ingress-part.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
@@ -64,6 +67,10 @@ export interface ClusterOptions {
   readonly processNode?: boolean
   /** How many nodes whose pods run in containerd, each in namespaces of its own; see docs/containers.md. */
   readonly containerNodes?: number
+  /** Where their images come from instead of where the names say. */
+  readonly registryMirrors?: readonly RegistryMirror[]
+  /** Settings of theirs by the kubelet's flags. */
+  readonly kubeletArguments?: readonly string[]
   /** Where the ingress listens; there is none when absent. See docs/ingress.md. */
   readonly ingress?: IngressPorts | undefined
   /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
@@ -78,6 +85,8 @@ export interface ClusterOptions {
   readonly serviceRanges?: IpRanges | undefined
   /** Where addresses of pods come from; default 10.244.0.0/16, and beyond when there are many nodes. */
   readonly podRanges?: IpRanges | undefined
+  /** Addresses for Services of type LoadBalancer; nodes of containers answer for them. */
+  readonly loadBalancerPool?: AddressPool | undefined
   /** Reads the records of the log, for everybody in the process; that of this build by default. */
   readonly codec?: RecordCodec
   /** How long a paged list may go on from its snapshot; as long as the log holds it by default. */
@@ -304,6 +313,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       certificateSigner: createCertificateSigner({ certificate: pki.ca, key: pki.caKey }),
       nodeCidrs: { podRanges },
       metrics,
+      loadBalancerPool: options.loadBalancerPool,
       ...(options.controllers ? { controllers: options.controllers } : {}),
     })
     metrics.collect(() => [
@@ -343,24 +353,27 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
         ...{ bus, clock, ids, logger, machine: facts, podRanges, progress },
         directory: containersDirectory(dataDir),
         simulatedNodes: options.simulatedNodes,
+        registryMirrors: options.registryMirrors ?? [],
+        kubeletArguments: options.kubeletArguments ?? [],
         ...{ feed, metrics },
         pkiDirectory: join(dataDir, 'pki'),
         serviceRange,
+        pool: options.loadBalancerPool,
       })
       undo.push(['container nodes', () => agents.service.stop()])
       await agents.serveApi(gateway.port)
-      services.push(agents.service, agents.proxy)
+      services.push(agents.policies, agents.service, agents.proxy)
       dns = agents.dns
       doorSocket = agents.doorSocket
       for (const { name } of dns) startedAtMs.set(name, clock.nowMs())
-      await ensureDnsObjects(admin, dnsAddress(serviceRange))
+      await ensureObjects(admin, [...dnsObjects(dnsAddress(serviceRange)), ...networkPolicyObjects])
     } else if (existsSync(containersDirectory(dataDir))) {
       const { endContainerdNodes } = await import('@shiplog/node/containerd/containerd-nodes')
       await endContainerdNodes(containersDirectory(dataDir), clock)
     }
     let ingress: IngressPart | undefined
     if (options.ingress !== undefined) {
-      await ensureIngressObjects(admin)
+      await ensureObjects(admin, ingressObjects)
       ingress = await createIngressPart({ ports: options.ingress, doorSocket, apiUrl: url, pkiDirectory: join(dataDir, 'pki'), clock, progress })
       services.push(ingress)
     }
@@ -385,7 +398,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       address: machine.internalIPs[0]!,
       ...(previousEnd ? { lifeBefore: { ...previousEnd, endedAtMs: previousEnd.finishedAtMs } } : {}),
       ...(part.coming ? { coming: true } : {}),
-      ...(dnsOf(component) ? { address: dnsOf(component)!.address, labels: dnsPodLabels } : {}),
+      ...(dnsOf(component) ? { address: dnsOf(component)!.address, hasOwnNetwork: true, labels: dnsPodLabels } : {}),
       ...(part.lives ? ofLives(life, component, part.lives) : {}),
     })
     const partOf = (service: Service): Part => ({

@@ -3,14 +3,13 @@
 // objects that every installation of a cluster's DNS has, so that another one can take its place.
 import { get } from 'node:http'
 import { fileURLToPath } from 'node:url'
-import type { ApiClient } from '@shiplog/api/api-client'
 import { formatIp, type IpRange } from '@shiplog/api/ip-address'
-import type { JsonObject } from '@shiplog/api/kube-object'
 import type { NetworkProgram } from '@shiplog/node/containerd/containerd-nodes'
 import type { Dial } from '@shiplog/node/containerd/door'
 import { apiPort, doorAddress, programAddress } from '@shiplog/node/containerd/network'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Service } from '@shiplog/runtime/service'
+import { type ObjectToEnsure, readerObjects } from './ensure-objects.ts'
 
 export const clusterDomain = 'cluster.local'
 /** As upstream's installers call its account, so that a DNS of theirs finds its rights. */
@@ -103,39 +102,12 @@ async function answersReady(dial: Dial, address: string): Promise<boolean> {
 const labels = { 'k8s-app': 'kube-dns' }
 export const dnsPodLabels: Readonly<Record<string, string>> = labels
 
-const account = { name: 'coredns', namespace: 'kube-system' }
-const roleName = 'system:coredns'
-const readNames = ['list', 'watch']
-
-/** An object to be made, by its name. */
-type Named = JsonObject & { readonly metadata: JsonObject & { readonly name: string; readonly namespace?: string } }
-
-const objectsOf = (clusterIP: string): readonly (readonly [group: string, resource: string, object: Named])[] => [
-  ['', 'serviceaccounts', { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account }],
-  [
-    'rbac.authorization.k8s.io',
-    'clusterroles',
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRole',
-      metadata: { name: roleName },
-      rules: [
-        { apiGroups: [''], resources: ['services', 'namespaces'], verbs: readNames },
-        { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: readNames },
-      ],
-    },
-  ],
-  [
-    'rbac.authorization.k8s.io',
-    'clusterrolebindings',
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRoleBinding',
-      metadata: { name: roleName },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: roleName },
-      subjects: [{ kind: 'ServiceAccount', ...account }],
-    },
-  ],
+/** What clients need to find the DNS, and what it may read. */
+export const dnsObjects = (clusterIP: string): readonly ObjectToEnsure[] => [
+  ...readerObjects('coredns', 'system:coredns', [
+    { group: '', resources: ['services', 'namespaces'] },
+    { group: 'discovery.k8s.io', resources: ['endpointslices'] },
+  ]),
   [
     '',
     'services',
@@ -158,15 +130,3 @@ const objectsOf = (clusterIP: string): readonly (readonly [group: string, resour
     },
   ],
 ]
-
-/** Made when they are not there; what somebody changed stays as it is. */
-export async function ensureDnsObjects(client: ApiClient, clusterIP: string): Promise<void> {
-  for (const [group, resource, body] of objectsOf(clusterIP)) {
-    const { name, namespace } = body.metadata
-    const at = { group, resource, ...(namespace === undefined ? {} : { namespace }) }
-    const found = await client.request({ ...at, verb: 'get', name })
-    if (found.ok) continue
-    const made = await client.request({ ...at, verb: 'create', body })
-    if (!made.ok && made.code !== 409) throw new Error(`${resource} "${name}" could not be made: ${made.status.message}`)
-  }
-}

@@ -5,12 +5,11 @@ import { get } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import type { ApiClient } from '@shiplog/api/api-client'
-import type { JsonObject } from '@shiplog/api/kube-object'
 import type { Clock } from '@shiplog/runtime/clock'
 import { type KeptProcess, keepProcess, type Lives } from '@shiplog/runtime/kept-process'
 import { machineAddress } from '@shiplog/runtime/machine-address'
 import type { Service } from '@shiplog/runtime/service'
+import type { ObjectToEnsure } from './ensure-objects.ts'
 
 export interface IngressPorts {
   /** 0.0.0.0 and :: are all addresses of the machine. */
@@ -117,10 +116,8 @@ const answersReady = (port: number): Promise<boolean> =>
     asked.on('error', () => resolve(false))
   })
 
-type Named = JsonObject & { readonly metadata: JsonObject & { readonly name: string; readonly namespace?: string } }
-
 const rbac = 'rbac.authorization.k8s.io'
-const objects: readonly (readonly [group: string, resource: string, object: Named])[] = [
+export const ingressObjects: readonly ObjectToEnsure[] = [
   ['', 'serviceaccounts', { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account }],
   [
     rbac,
@@ -161,15 +158,3 @@ const objects: readonly (readonly [group: string, resource: string, object: Name
     },
   ],
 ]
-
-/** Made when they are not there; what somebody changed stays as it is. */
-export async function ensureIngressObjects(client: ApiClient): Promise<void> {
-  for (const [group, resource, body] of objects) {
-    const { name, namespace } = body.metadata
-    const at = { group, resource, ...(namespace === undefined ? {} : { namespace }) }
-    const found = await client.request({ ...at, verb: 'get', name })
-    if (found.ok) continue
-    const made = await client.request({ ...at, verb: 'create', body })
-    if (!made.ok && made.code !== 409) throw new Error(`${resource} "${name}" could not be made: ${made.status.message}`)
-  }
-}

@@ -2,8 +2,11 @@
 // second for everything.
 import { isIP } from 'node:net'
 import { serverFlags } from '@shiplog/api-gateway/configuration/flag-names'
+import { parseAddressPool } from '@shiplog/api/address-pool'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
+import { nodeSettings } from '@shiplog/node-agent/eviction/kubelet-arguments'
+import { mirrorsMax, parseRegistryMirror, type RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { failed, watchForEnd } from './ending.ts'
 
@@ -45,6 +48,26 @@ const ipAddress = (text: string): string => {
 
 /** Each has a containerd of its own. */
 const containerNodesMax = 16
+
+function registryMirror(text: string, before: readonly RegistryMirror[] = []): readonly RegistryMirror[] {
+  if (before.length >= mirrorsMax) throw new InvalidArgumentError(`at most ${mirrorsMax} of them, please.`)
+  try {
+    return [...before, parseRegistryMirror(text)]
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`)
+  }
+}
+
+function kubeletArgument(text: string, before: readonly string[] = []): readonly string[] {
+  try {
+    nodeSettings([text])
+    return [...before, text]
+  } catch (error) {
+    // A soft threshold and its period are said apart, and judged together when the nodes are made.
+    if (/^eviction-soft=/.test(text) && /grace period must be specified/.test((error as Error).message)) return [...before, text]
+    throw new InvalidArgumentError(`${(error as Error).message}.`)
+  }
+}
 
 function postgresChoice(text: string): string {
   if (/^(auto|off)$/.test(text) || /^postgres(ql)?:\/\/\S+$/.test(text)) return text
@@ -110,6 +133,7 @@ Examples:
   $ shiplog why deploy/web                       which controller did what, and because of what
   $ shiplog diff 10m now -n default              what is different
   $ shiplog explain pod/web-1                    why it is where it is, or waits
+  $ shiplog explain service/web                  who receives its traffic, and why others do not
   $ shiplog replay                               computes all decisions again
   $ shiplog apart                                the same, each service a process
   $ shiplog dashboard                            a link that signs your browser in
@@ -153,6 +177,16 @@ withServerFlags(program.command('up'))
   .addOption(
     new Option('--nodes <count>', 'how many nodes of containerd').default(1).argParser(wholeNumber(containerNodesMax)),
   )
+  .addOption(
+    new Option('--registry-mirror <url>', 'where nodes of containerd get images from: a registry, or <registry>=<url>; may be repeated')
+      .default([], 'where their names say')
+      .argParser(registryMirror),
+  )
+  .addOption(
+    new Option('--kubelet-arg <name=value>', "setting of nodes of containerd by the kubelet's flag: eviction-hard=memory.available<500Mi; may be repeated")
+      .default([], 'none')
+      .argParser(kubeletArgument),
+  )
   .option('--no-dashboard', 'serve no dashboard')
   .option('--ingress', 'serve Ingresses on ports of this machine (docs/ingress.md)', false)
   .addOption(new Option('--ingress-host <address>', 'address that the ingress listens on').default('127.0.0.1').argParser(ipAddress))
@@ -160,6 +194,12 @@ withServerFlags(program.command('up'))
   .addOption(new Option('--ingress-https-port <port>', 'with TLS').default(443).argParser(wholeNumber(65_535)))
   .addOption(serviceCidrOption())
   .addOption(podCidrOption())
+  .addOption(
+    new Option(
+      '--load-balancer-pool <addresses>',
+      'for Services of type LoadBalancer: ranges, or two ends, comma-separated (172.30.1.0/24,172.30.2.10-172.30.2.20)',
+    ).argParser(ranges(parseAddressPool)),
+  )
   .addOption(
     new Option('--token-auth-file <file>', 'static bearer tokens, a line each: token,user,uid,"group1,group2"'),
   )
@@ -476,18 +516,28 @@ program
   })
 
 program
-  .command('explain <pod>')
-  .description('tell why pod/NAME is where it is, or waits: every node, plugin and score of its last decision')
+  .command('explain <what>')
+  .description(
+    'tell why pod/NAME is where it is, or waits: every node, plugin and score of its last decision; or who receives the ' +
+      'traffic of service/NAME, and why others do not',
+  )
   .addOption(dataDirOption())
   .addOption(kubeconfigOption())
   .addOption(namespaceOption())
-  .addOption(new Option('--at <moment>', 'the last decision up to then'))
-  .addOption(new Option('--config <file>', 'under another scheduler configuration'))
+  .addOption(new Option('--at <moment>', 'the last decision up to then, or the Service as it was then'))
+  .addOption(new Option('--config <file>', 'of a pod: under another scheduler configuration'))
+  .addOption(new Option('--from <pod>', 'of a Service: what pod/NAME of the same namespace reaches'))
   .addOption(outputOption())
-  .addHelpText('after', momentHelp)
-  .action(async (pod, options) => {
+  .addHelpText('after', `${momentHelp}\n\nExit code of a Service: 0 somebody receives its traffic; 1 nobody does.`)
+  .action(async (what, options) => {
+    const service = /^(?:services?|svc)\/(.+)$/.exec(what)?.[1]
+    if (service !== undefined) {
+      const { explainServiceTraffic } = await import('./network/explain-service.ts')
+      process.exitCode = await explainServiceTraffic(service, options)
+      return
+    }
     const { explainDecision } = await import('./replay/explain-decision.ts')
-    process.exitCode = await explainDecision(pod, options)
+    process.exitCode = await explainDecision(what, options)
   })
 
 program

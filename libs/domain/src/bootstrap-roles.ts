@@ -320,6 +320,7 @@ const ownControllers: ReadonlySet<string> = new Set([
   'resourcequota-controller',
   'root-ca-cert-publisher',
   'service-account-controller',
+  'service-controller',
   'statefulset-controller',
   'ttl-after-finished-controller',
 ])

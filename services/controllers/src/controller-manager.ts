@@ -45,6 +45,8 @@ import { replicaSetReconciler, replicationControllerReconciler } from './replica
 import { resourceClaimReconciler } from './resource-claim/resource-claim.reconciler.ts'
 import { createResourceQuotaReconciler } from './resource-quota/resource-quota.reconciler.ts'
 import { createRootCaReconciler } from './root-ca/root-ca.reconciler.ts'
+import type { AddressPool } from '@shiplog/api/address-pool'
+import { createServiceLoadBalancerReconciler } from './service-load-balancer/service-load-balancer.reconciler.ts'
 import { serviceAccountReconciler } from './service-account/service-account.reconciler.ts'
 import { serviceCidrReconciler } from './service-cidr/service-cidr.reconciler.ts'
 import { statefulSetReconciler } from './stateful-set/stateful-set.reconciler.ts'
@@ -78,6 +80,8 @@ export interface ReconcilersOptions {
   readonly tokenSigner?: TokenSigner | undefined
   /** Who signs certificates that were approved; without one they stay unsigned. */
   readonly certificateSigner?: CertificateSigner | undefined
+  /** Addresses for Services of type LoadBalancer; without any somebody else has to give them. */
+  readonly loadBalancerPool?: AddressPool | undefined
   /** Whether nodes get ranges for their pods, upstream's --allocate-node-cidrs, and from which: the default ones when absent. */
   readonly nodeCidrs?: { readonly podRanges?: IpRanges | undefined } | undefined
 }
@@ -127,6 +131,7 @@ export function createReconcilers(options: ReconcilersOptions): readonly Reconci
     bootstrapSignerReconciler,
     tokenCleanerReconciler,
     createResourceQuotaReconciler(resources),
+    ...(options.loadBalancerPool ? [createServiceLoadBalancerReconciler(options.loadBalancerPool)] : []),
   ]
 }
 

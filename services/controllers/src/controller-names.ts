@@ -25,8 +25,8 @@ const absent: ReadonlySet<string> = new Set(
     ...['persistentvolume-attach-detach', 'persistentvolume-expander', 'podcertificaterequest-cleaner'],
     ...['podgroup-protection', 'resourcepoolstatusrequest', 'selinux-warning'],
     ...['storage-version-migrator', 'storageversion-garbage-collector'],
-    // They are there when there is a key to sign with, or nodes are given ranges.
-    ...['certificatesigningrequest-signing', 'node-ipam', 'serviceaccount-token'],
+    // They are there when there is a key to sign with, nodes are given ranges, or there is a pool of addresses.
+    ...['certificatesigningrequest-signing', 'node-ipam', 'service-lb', 'serviceaccount-token'],
   ].map((name) => `${name}-controller`),
 )
 

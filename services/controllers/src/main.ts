@@ -1,5 +1,6 @@
 // The controller manager as a process of its own: it reads the log with a reader's credentials and writes through the
 // gateways. Several replicas divide the keys among themselves; a dead one's share moves on within five seconds.
+import { parseAddressPool } from '@shiplog/api/address-pool'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { connectionFromEnvironment } from '@shiplog/api-client/connection-from-environment'
 import { createHttpApiClient } from '@shiplog/api-client/http-api-client'
@@ -29,6 +30,8 @@ await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals,
   onStop(() => feed.stop())
   const rootCa = env.file('SHIPLOG_API_CA')
   const controllers = env.optional('SHIPLOG_CONTROLLERS')?.split(',') ?? ['*']
+  const pool = env.optional('SHIPLOG_LOAD_BALANCER_POOL')
+  const loadBalancerPool = pool === undefined ? undefined : parseAddressPool(pool)
   const [tokenKey, authorityKey] = [env.optionalFile('SHIPLOG_SERVICE_ACCOUNT_KEY'), env.optionalFile('SHIPLOG_CA_KEY')]
   const nodeCidrs = { podRanges: env.parsed('SHIPLOG_POD_CIDR', parseIpRanges) }
   const signers = {
@@ -43,7 +46,10 @@ await run(name, async ({ env, clock, ids, logger: log, metrics, replica, vitals,
     component: name,
     id: nameSuffix(ids, replicaIdLength),
     create: (fenced, shares) =>
-      createControllerManager({ feed, client: fenced, shares, clock, ids, log, rootCa, controllers, nodeCidrs, ...signers, metrics }),
+      createControllerManager({
+        ...{ feed, client: fenced, shares, clock, ids, log, rootCa, controllers, nodeCidrs, loadBalancerPool, metrics },
+        ...signers,
+      }),
   })
   return { service, metrics: () => [...service.metrics(), ...workQueueSamples(service.worker.metrics())] }
 })

@@ -1,6 +1,6 @@
 // What is there without any Service: the hooks, the maps that Services add themselves to, and what happens to marked
 // packets. Pure.
-import type { Chain, Element, Hook, NamedSet, RulesetParts } from './nft/ruleset.ts'
+import type { Chain, Element, Hook, NamedSet, RulesetParts } from '@shiplog/node/packet-filter/ruleset'
 import {
   addressType,
   back,
@@ -19,7 +19,7 @@ import {
   type Rule,
   setMark,
   verdictOf,
-} from './nft/statements.ts'
+} from '@shiplog/node/packet-filter/statements'
 
 export const kubeProxyTable = 'kube-proxy'
 

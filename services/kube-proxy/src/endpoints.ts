@@ -3,7 +3,7 @@
 import { formatIp, parseIp } from '@shiplog/api/ip-address'
 import type { Endpoint as SliceEndpoint, EndpointSlice } from '@shiplog/api/generated/types/discovery-v1'
 import type { Service, ServicePort } from '@shiplog/api/generated/types/core-v1'
-import type { Family } from './nft/statements.ts'
+import type { Family } from '@shiplog/node/packet-filter/statements'
 
 export interface Endpoint {
   readonly address: string

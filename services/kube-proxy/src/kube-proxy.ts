@@ -6,12 +6,17 @@ import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import type { MetricsRegistry } from '@shiplog/runtime/metrics'
 import type { HealthCheck, Service } from '@shiplog/runtime/service'
+import type { AddressPool } from '@shiplog/api/address-pool'
+import type { NodeAddresses } from '@shiplog/node/node-addresses'
+import { type AddressAnnouncer, createAddressAnnouncer } from './address-announcer.ts'
+import { announcedAddresses } from './announced-addresses.ts'
 import { baseRules, kubeProxyTable } from './base-rules.ts'
 import { readFlows, staleFlows, udpTargets } from './conntrack.ts'
 import type { FlowTable } from './flow-table.ts'
-import { type HealthAnswer, proxyHealth, serviceHealth } from './health-answers.ts'
-import { createRuleKeeper, type RuleKeeper } from './nft/rule-keeper.ts'
-import type { PacketFilter } from './nft/packet-filter.ts'
+import { healthPortOf, healthzAnswer, healthzPort, livezAnswer, type ProxyState, serviceHealth } from './health-answers.ts'
+import { type Answerer, createHealthServers, type HealthServers, type Listen } from './health-servers.ts'
+import { createRuleKeeper, type RuleKeeper } from '@shiplog/node/packet-filter/rule-keeper'
+import type { PacketFilter } from '@shiplog/node/packet-filter/packet-filter'
 import { createProxyMetrics, type ProxyMetrics } from './proxy-metrics.ts'
 import { createServiceView, serviceResources, type ServiceView } from './service-view.ts'
 import { serviceRules } from './service-rules.ts'
@@ -26,8 +31,10 @@ export interface ProxyNode {
   readonly filter: PacketFilter
   /** Absent where connections cannot be forgotten. */
   readonly flows?: FlowTable
-  /** Shows what load balancers may ask. */
-  readonly showHealth?: (answers: readonly HealthAnswer[]) => void
+  /** Opens a port of the node, for load balancers that ask how it is. */
+  readonly listen?: Listen
+  /** Takes addresses of load balancers on; absent where somebody else brings their traffic here. */
+  readonly addresses?: NodeAddresses
 }
 
 export interface KubeProxyDeps {
@@ -36,11 +43,17 @@ export interface KubeProxyDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: MetricsRegistry
+  /** Addresses of load balancers that the nodes answer for by themselves. */
+  readonly pool?: AddressPool | undefined
+  /** Which of the ready nodes have a proxy that does so; all when absent. */
+  readonly announcers?: readonly string[]
 }
 
 interface Proxied {
   readonly node: ProxyNode
   readonly keeper: RuleKeeper
+  readonly health: HealthServers | undefined
+  readonly announcer: AddressAnnouncer | undefined
 }
 
 const tables = (['ip', 'ip6'] as const).map((family) => ({ family, table: kubeProxyTable }))
@@ -53,7 +66,10 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
   const view = createServiceView()
   const proxied = deps.nodes.map((node): Proxied => {
     const ofNode = log.child({ component: kubeProxyName, node: node.name })
-    return { node, keeper: createRuleKeeper({ filter: node.filter, tables, clock, log: ofNode, onSync: metrics.synced }) }
+    const keeper = createRuleKeeper({ filter: node.filter, tables, clock, log: ofNode, onSync: metrics.synced })
+    const health = node.listen && createHealthServers({ listen: node.listen, clock, log: ofNode })
+    const announcer = deps.pool && node.addresses && createAddressAnnouncer({ addresses: node.addresses, clock, log: ofNode })
+    return { node, keeper, health, announcer }
   })
   let following: Promise<void> | undefined
 
@@ -67,6 +83,7 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
         if (node !== undefined && ours.has(node)) dirty.nodes.add(node)
         metrics.changed(change.groupResource)
       }
+      if (batch.synced && batch.changes.length > 0) announce()
       if (!batch.synced || (dirty.services.size === 0 && dirty.nodes.size === 0)) continue
       void Promise.all(proxied.map((one) => apply(one, view, dirty, log))).then(() => synced.resolve())
       dirty.services.clear()
@@ -87,14 +104,14 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
     async stop() {
       ending.abort()
       synced.resolve()
-      await Promise.all([following, ...proxied.map(({ keeper }) => keeper.stop())])
+      await Promise.all([following, ...proxied.flatMap(({ keeper, health, announcer }) => [keeper.stop(), health?.stop(), announcer?.stop()])])
     },
     health: () => proxied.map(({ node, keeper }) => healthOf(node.name, keeper, clock)),
   }
 
   /** Writes what changed for one node; resolves when it holds there. */
   async function apply(
-    { node, keeper }: Proxied,
+    { node, keeper, health }: Proxied,
     from: ServiceView,
     dirty: { readonly services: ReadonlySet<string>; readonly nodes: ReadonlySet<string> },
     logger: Logger,
@@ -110,23 +127,43 @@ export function createKubeProxy(deps: KubeProxyDeps): Service {
       else keeper.desired.set(key, rankOf(service), serviceRules({ service, slices: from.slicesOf(key), node: place }))
       hasUdp ||= service?.spec?.ports?.some(({ protocol }) => protocol === 'UDP') === true
     }
+    health?.show(healthPorts(node.name, keeper))
     await keeper.changed()
-    node.showHealth?.(healthAnswers(node.name, keeper))
     if (hasUdp && node.flows) await forgetStale(node, node.flows, from, metrics, logger)
   }
 
-  function healthAnswers(name: string, keeper: RuleKeeper): readonly HealthAnswer[] {
-    const isHealthy = healthOf(name, keeper, clock).ok
-    const place = view.node(name)
-    const own = proxyHealth({
-      ...{ isHealthy, isNodeEligible: true },
-      lastSyncMs: keeper.state.lastSyncMs,
-      nowMs: clock.nowMs(),
+  function announce(): void {
+    const { pool, announcers } = deps
+    if (pool === undefined) return
+    const candidates = [...view.announcing].filter((name) => announcers?.includes(name) ?? true)
+    for (const { node, announcer } of proxied) {
+      const services = [...view.services].map(([key, service]) => [service, view.slicesOf(key)] as const)
+      announcer?.show(announcedAddresses({ node: node.name, candidates, services, pool }))
+    }
+  }
+
+  /** Answered from what holds when somebody asks. */
+  function healthPorts(name: string, keeper: RuleKeeper): ReadonlyMap<number, Answerer> {
+    const isHealthy = (): boolean => healthOf(name, keeper, clock).ok
+    const state = (): ProxyState => ({
+      ...{ isHealthy: isHealthy(), isNodeEligible: view.node(name).isEligible },
+      ...{ lastSyncMs: keeper.state.lastSyncMs, nowMs: clock.nowMs() },
     })
-    return [
-      own,
-      ...[...view.services].flatMap(([key, service]) => serviceHealth(service, view.slicesOf(key), place, isHealthy) ?? []),
-    ]
+    const own: Answerer = (path) => {
+      const answer = path === '/healthz' ? healthzAnswer(state()) : path === '/livez' ? livezAnswer(state()) : undefined
+      if (answer) metrics.asked(path.slice(1), answer.code)
+      return answer
+    }
+    const ports = new Map([[healthzPort, own]])
+    for (const [key, before] of view.services) {
+      const port = healthPortOf(before)
+      if (port === undefined) continue
+      ports.set(port, () => {
+        const service = view.services.get(key)
+        return service && serviceHealth(service, view.slicesOf(key), view.node(name), isHealthy())
+      })
+    }
+    return ports
   }
 }
 

@@ -4,7 +4,7 @@ import type { Service } from '@shiplog/api/generated/types/core-v1'
 import type { Endpoint } from '@shiplog/api/generated/types/discovery-v1'
 import { kubeProxyTable } from './base-rules.ts'
 import { aService, anEndpoint, aSlice, httpPort, nodeHere, rulesFor } from './testing/objects.ts'
-import { type Fate, type Packet, sendPacket } from './testing/packet-walk.ts'
+import { type Fate, type Packet, sendPacket } from '@shiplog/node/packet-filter/testing/packet-walk'
 
 const podHere = '10.244.0.9'
 const podElsewhere = '10.244.1.9'

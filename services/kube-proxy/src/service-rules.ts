@@ -15,7 +15,7 @@ import {
   type NodePlace,
 } from './endpoints.ts'
 import { chainName, kubeProxyTable as table, mapName } from './base-rules.ts'
-import type { Chain, Element, NamedSet, RulesetParts } from './nft/ruleset.ts'
+import type { Chain, Element, NamedSet, RulesetParts } from '@shiplog/node/packet-filter/ruleset'
 import {
   addressType,
   back,
@@ -40,13 +40,15 @@ import {
   type Rule,
   saddr,
   type Statement,
-} from './nft/statements.ts'
+} from '@shiplog/node/packet-filter/statements'
 
 export interface ProxiedNode extends NodePlace {
   /** Addresses of pods of this node: traffic of others is answered by way of the node. */
   readonly podRanges: readonly IpRange[]
   /** Where the ports of the node are. */
   readonly addresses: readonly string[]
+  /** False when it is about to go, so that load balancers send nothing new. */
+  readonly isEligible: boolean
 }
 
 export interface ServiceInput {

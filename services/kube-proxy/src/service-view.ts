@@ -4,6 +4,7 @@ import type { EndpointSlice } from '@shiplog/api/generated/types/discovery-v1'
 import type { IpRange } from '@shiplog/api/ip-address'
 import { formatIp, parseIp, parseIpRange } from '@shiplog/api/ip-address'
 import type { ObjectChange } from '@shiplog/feed/object-feed'
+import { mayAnnounce, toBeDeletedTaint } from './announced-addresses.ts'
 import { serviceNameLabel } from './endpoints.ts'
 import type { ProxiedNode } from './service-rules.ts'
 
@@ -13,6 +14,8 @@ export interface ServiceView {
   readonly services: ReadonlyMap<string, Service>
   slicesOf(key: string): readonly EndpointSlice[]
   node(name: string): ProxiedNode
+  /** Nodes that may answer for addresses of load balancers. */
+  readonly announcing: ReadonlySet<string>
   /** Takes a change; says which Services and which node it touches. */
   apply(change: ObjectChange): { readonly service?: string; readonly node?: string }
 }
@@ -23,6 +26,7 @@ export function createServiceView(): ServiceView {
   const services = new Map<string, Service>()
   const slices = new Map<string, Map<string, EndpointSlice>>()
   const nodes = new Map<string, ProxiedNode>()
+  const announcing = new Set<string>()
 
   function applySlice(slice: EndpointSlice, isGone: boolean): string | undefined {
     const owner = slice.metadata.labels?.[serviceNameLabel]
@@ -38,9 +42,9 @@ export function createServiceView(): ServiceView {
   }
 
   return {
-    services,
+    ...{ services, announcing },
     slicesOf: (key) => [...(slices.get(key)?.values() ?? [])],
-    node: (name) => nodes.get(name) ?? { name, zone: undefined, podRanges: [], addresses: [] },
+    node: (name) => nodes.get(name) ?? { name, zone: undefined, podRanges: [], addresses: [], isEligible: true },
     apply({ groupResource, object, deleted }) {
       if (groupResource === 'services') {
         const key = keyOf(object.metadata)
@@ -56,6 +60,8 @@ export function createServiceView(): ServiceView {
       const { name } = object.metadata
       const before = nodes.get(name)
       const after = deleted ? undefined : proxiedNodeOf(object as Node)
+      if (!deleted && mayAnnounce(object as Node)) announcing.add(name)
+      else announcing.delete(name)
       if (after) nodes.set(name, after)
       else nodes.delete(name)
       // Heartbeats and statuses of pods come all the time; what rules are made from does not change with them.
@@ -75,5 +81,7 @@ export function proxiedNodeOf({ metadata, spec, status }: Node): ProxiedNode {
     const ip = type === 'InternalIP' ? parseIp(address) : undefined
     return ip === undefined ? [] : [formatIp(ip)]
   })
-  return { name: metadata.name, zone: metadata.labels?.['topology.kubernetes.io/zone'], podRanges: ranges, addresses }
+  const isLeaving = metadata.deletionTimestamp !== undefined || spec?.taints?.some(({ key }) => key === toBeDeletedTaint) === true
+  const zone = metadata.labels?.['topology.kubernetes.io/zone']
+  return { name: metadata.name, zone, podRanges: ranges, addresses, isEligible: !isLeaving }
 }

@@ -13,9 +13,11 @@ export interface EventRecorder {
     message: string,
     field?: string,
   ): void
+  /** About the node itself; upstream calls it by its name where its uid should be. */
+  node(nodeName: string, type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
-export const silentRecorder: EventRecorder = { pod: () => undefined }
+export const silentRecorder: EventRecorder = { pod: () => undefined, node: () => undefined }
 
 /** As many at once; after that this many a second. */
 const burstMax = 60
@@ -24,6 +26,16 @@ const inFlightMax = 32
 
 /** The same thing said again is the same Event object with a higher count, for as long as it is among the last so many. */
 const rememberedMax = 2_000
+
+interface InvolvedObject {
+  readonly apiVersion?: string
+  readonly kind: string
+  readonly name: string
+  readonly namespace?: string
+  readonly uid: string
+  readonly resourceVersion?: string
+  readonly fieldPath?: string
+}
 
 interface Remembered {
   readonly name: string
@@ -62,11 +74,10 @@ export function createEventRecorder(deps: { readonly client: ApiClient; readonly
       .finally(() => inFlight--)
   }
 
-  return {
-    pod(pod, nodeName, type, reason, message, field) {
+  const record = (involved: InvolvedObject, namespace: string, nodeName: string, type: 'Normal' | 'Warning', reason: string, message: string): void => {
       if (!allowed()) return
       const nowMs = clock.nowMs()
-      const { name, namespace = 'default', uid, resourceVersion } = pod.metadata
+      const { name, uid, fieldPath: field } = involved
       const key = `${uid} ${reason} ${field ?? ''} ${message}`
       const known = remembered.get(key)
       if (known) {
@@ -93,15 +104,7 @@ export function createEventRecorder(deps: { readonly client: ApiClient; readonly
         apiVersion: 'v1',
         kind: 'Event',
         metadata: { name: eventName, namespace },
-        involvedObject: {
-          apiVersion: 'v1',
-          kind: 'Pod',
-          name,
-          namespace,
-          uid,
-          resourceVersion,
-          ...(field ? { fieldPath: field } : {}),
-        },
+        involvedObject: { ...involved },
         type,
         reason,
         message,
@@ -113,6 +116,16 @@ export function createEventRecorder(deps: { readonly client: ApiClient; readonly
         count: 1,
       }
       send({ verb: 'create', group: '', resource: 'events', namespace, body }, key)
+  }
+
+  return {
+    pod(pod, nodeName, type, reason, message, field) {
+      const { name, namespace = 'default', uid, resourceVersion } = pod.metadata
+      const more = { ...(resourceVersion === undefined ? {} : { resourceVersion }), ...(field ? { fieldPath: field } : {}) }
+      record({ apiVersion: 'v1', kind: 'Pod', name, namespace, uid: uid ?? '', ...more }, namespace, nodeName, type, reason, message)
+    },
+    node(name, type, reason, message) {
+      record({ kind: 'Node', name, uid: name }, 'default', name, type, reason, message)
     },
   }
 }

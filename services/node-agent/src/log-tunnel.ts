@@ -44,7 +44,7 @@ export function createLogTunnel({ host, clock, find }: LogTunnelDeps): TunnelHan
       )
     }
     const log = {
-      directory: host.logs.logDirectory({ namespace, name, uid }, containerName),
+      directory: host.logs.logDirectory({ namespace, name, uid: pod.uid }, containerName),
       restartCount: attempt,
       isRunning: () => find(uid)?.work === pod.work && runs(container!, attempt),
     }

@@ -529,10 +529,15 @@ describe('a pod', () => {
   test('whose image cannot be pulled waits, and says so', async () => {
     const world = await start()
     world.cluster.put('pods', podObject({ metadata: annotated({ fail: 'ErrImagePull' }) }))
-    await world.clock.advance(1_000)
+    await world.clock.advance(500)
     const waiting = (): JsonObject => world.pod()['status'].containerStatuses[0].state.waiting
     expect(waiting()).toMatchObject({ reason: 'ErrImagePull' })
-    await world.clock.advance(11_000)
+    await world.clock.advance(2_000)
+    expect(waiting()).toMatchObject({ reason: 'ImagePullBackOff', message: expect.stringMatching(/^Back-off pulling image "nginx.*": ErrImagePull: /) })
+    // Pulled again after 10 s, 20 s and so on: between them it fails once more.
+    await world.clock.advance(8_000)
+    expect(waiting()).toMatchObject({ reason: 'ErrImagePull' })
+    await world.clock.advance(15_000)
     expect(waiting()).toMatchObject({ reason: 'ImagePullBackOff' })
     expect(world.pod()['status'].phase).toBe('Pending')
   })
@@ -554,7 +559,7 @@ describe('a pod', () => {
       void world.cluster.put('nodes', { ...node, metadata: { ...node.metadata, annotations } })
     annotate(missing)
     world.cluster.put('pods', podObject())
-    await world.clock.advance(1_000)
+    await world.clock.advance(500)
     const state = (): JsonObject => world.pod()['status'].containerStatuses[0].state
     expect(state()['waiting']?.reason).toBe(waits ? 'ErrImagePull' : undefined)
     annotate({})

@@ -13,6 +13,8 @@ import type { Service } from '@shiplog/runtime/service'
 import { createEventRecorder, silentRecorder } from './event-recorder.ts'
 import { messageOf, type PodHost, type PodHostFactory, type PodHostListener } from './hosts/pod-host.ts'
 import { createLogTunnel } from './log-tunnel.ts'
+import type { EvictionConfig } from './eviction/thresholds.ts'
+import { createNodeKeeper, type NodeKeeper } from './eviction/node-keeper.ts'
 import { createNodeHeartbeats, type NodeHeartbeats } from './node-heartbeats.ts'
 import { type NodeConfig, type SimulatedNodes, simulatedNodes } from './node-object.ts'
 import { createNodeServer } from './node-server.ts'
@@ -21,6 +23,8 @@ import { onReferenceChanged } from './pod-outcomes.ts'
 import { writePod } from './pod-status-writer.ts'
 import { forget, onPodChange, type PodSyncDeps } from './pod-sync.ts'
 import { advance, onContainerExit, type PodWorkerDeps, recordEvent, recover } from './pod-worker.ts'
+import { deleteMirror } from './static-pods/mirror-writer.ts'
+import { createStaticPods, type StaticPods } from './static-pods/static-pods.ts'
 import { createStreamTunnels } from './stream-tunnels.ts'
 import { serveTunnels } from './tunnels.ts'
 import { reportUsage } from './usage-reports.ts'
@@ -39,6 +43,10 @@ export interface NodeAgentDeps {
   readonly nodes: SimulatedNodes
   /** Nodes beside the simulated ones: the control plane's own. */
   readonly extraNodes?: readonly NodeConfig[]
+  /** Where the manifests of the one node's own pods are. */
+  readonly staticPods?: { readonly directory: string }
+  /** When the one node ends pods to save itself; absent: never. */
+  readonly eviction?: EvictionConfig
   /** Where gateways ask for what runs here; without it nobody can read logs. */
   readonly bus?: Bus
   /** Write Event objects about pods (as long as they are few); default true. */
@@ -63,6 +71,8 @@ interface Parts {
   readonly heartbeats: NodeHeartbeats
   readonly worker: PodWorkerDeps
   readonly sync: PodSyncDeps
+  readonly statics: StaticPods | undefined
+  readonly keeper: NodeKeeper
   readonly writes: WriteQueue<PodEntry>
 }
 
@@ -80,6 +90,9 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       if (state !== 'new') return
       state = 'running'
       host.start(() => table.values(), listenerOf(parts))
+      // They run also where nobody tells anything.
+      parts.statics?.start()
+      parts.keeper.start()
       void followFeed(parts, feed, signal)
       await feed.synced.promise
       if (signal.aborted) return
@@ -94,6 +107,8 @@ export function createNodeAgent(deps: NodeAgentDeps): NodeAgent {
       abort.abort()
       feed.synced.resolve()
       tunnels?.[Symbol.dispose]()
+      parts.statics?.[Symbol.dispose]()
+      parts.keeper[Symbol.dispose]()
       heartbeats.stop()
       writes.stop()
       for (const entry of table.values()) entry.wake?.[Symbol.dispose]()
@@ -119,7 +134,7 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   const annotationsOf = (node: string): Readonly<Record<string, string>> =>
     heartbeats.objectOf(node)?.metadata.annotations ?? {}
   const host = deps.host({ ...deps, annotationsOf })
-  const identity = { bootID: ids.uuid(), runtimeVersion: host.version }
+  const identity = { bootID: ids.uuid(), runtimeVersion: host.version, pressures: () => keeper.pressures() }
   const heartbeats = createNodeHeartbeats({ client, clock, log, nodes: configs, identity })
   const events = deps.eventObjects === false ? silentRecorder : createEventRecorder({ client, clock })
   const playsAlong = ({ node }: PodEntry): boolean => !heartbeats.isStopped(node.name)
@@ -132,10 +147,11 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
   }
   const status = {
     ...{ client, host, clock, log, podCIDRsOf },
+    nodeOf: heartbeats.objectOf,
     isActive: playsAlong,
     wakeAt: (entry: PodEntry, atMs: number) => wakeAt(clock, entry, atMs, () => advance(worker, entry)),
     advance: (entry: PodEntry) => advance(worker, entry),
-    forget: (entry: PodEntry) => forget({ table, host }, entry),
+    forget: (entry: PodEntry) => forget(sync, entry),
   }
   const writes = createWriteQueue<PodEntry>({
     clock,
@@ -143,8 +159,23 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
     write: (entry) => writePod(status, entry),
     onFailure: (entry, err) => log.warn({ err, pod: podNameOf(entry) }, 'failed to report pod'),
   })
+  const keeper = createNodeKeeper({
+    ...{ config: deps.eviction, reserves: host.reserves, clock, log, events, nodeName: configs[0]?.name ?? '' },
+    pods: () => table.values(),
+    advance: (entry) => advance(worker, entry),
+    changed: heartbeats.statusChanged,
+  })
+  const statics = deps.staticPods && configs[0] && createStaticPods({
+    ...{ ...deps.staticPods, node: configs[0], table, clock, log },
+    begin: (entry) => void recover(worker, entry, false),
+    advance: (entry) => advance(worker, entry),
+    report: (entry) => writes.enqueue(entry),
+    deleteMirror: (mirror) => deleteMirror(client, mirror),
+  })
   const sync: PodSyncDeps = {
     ...{ table, host, clock },
+    ...(statics ? { statics } : {}),
+    refusal: keeper.refusal,
     nodes: new Map(configs.map((config) => [config.name, config])),
     nodeOf: heartbeats.objectOf,
     rejected: (entry, { reason, message }) => events.pod(entry.pod, entry.node.name, 'Warning', reason, message),
@@ -152,10 +183,10 @@ function wire(deps: NodeAgentDeps, signal: AbortSignal): Parts {
     recover: (entry, adopted) => void recover(worker, entry, adopted),
     report: (entry) => writes.enqueue(entry),
   }
-  return { deps, configs, table, host, heartbeats, worker, sync, writes }
+  return { deps, configs, table, host, heartbeats, worker, sync, statics, keeper, writes }
 }
 
-function listenerOf({ table, worker }: Parts): PodHostListener {
+function listenerOf({ table, worker, keeper }: Parts): PodHostListener {
   const withEntry = (podUid: string, act: (entry: PodEntry) => void): void => {
     const entry = table.byUid(podUid)
     if (entry !== undefined) act(entry)
@@ -168,6 +199,8 @@ function listenerOf({ table, worker }: Parts): PodHostListener {
         onReferenceChanged(entry.work)
         advance(worker, entry)
       }),
+    nodeEvent: keeper.tell,
+    podEvent: (podUid, ...event) => withEntry(podUid, (entry) => worker.events.pod(entry.pod, entry.node.name, ...event)),
     event: (podUid, container, type, reason, message) =>
       withEntry(podUid, (entry) => recordEvent(worker, entry, container, type, reason, message)),
   }
@@ -188,6 +221,7 @@ async function followFeed(parts: Parts, state: FeedState, signal: AbortSignal): 
       for await (const _ of syncedBatches(parts, signal)) {
         // What else is on the machine belongs to pods that are gone.
         if (isFirst) parts.host.keepOnly(parts.table.uids())
+        parts.statics?.synced()
         isFirst = false
         state.fault = undefined
         state.synced.resolve()
@@ -204,7 +238,7 @@ async function followFeed(parts: Parts, state: FeedState, signal: AbortSignal): 
 }
 
 /** Applies the feed; yields once, when the snapshot is complete. */
-async function* syncedBatches({ deps, table, host, heartbeats, sync }: Parts, signal: AbortSignal): AsyncGenerator<void> {
+async function* syncedBatches({ deps, table, heartbeats, sync }: Parts, signal: AbortSignal): AsyncGenerator<void> {
   let snapshot: Set<string> | undefined = new Set()
   for await (const batch of deps.feed.follow(['nodes', 'pods'], signal)) {
     for (const change of batch.changes) {
@@ -217,7 +251,7 @@ async function* syncedBatches({ deps, table, host, heartbeats, sync }: Parts, si
       }
     }
     if (!batch.synced || snapshot === undefined) continue
-    for (const [key, entry] of [...table.entries()]) if (!snapshot.has(key)) forget({ table, host }, entry)
+    for (const [key, entry] of [...table.entries()]) if (!snapshot.has(key) && !entry.static) forget(sync, entry)
     snapshot = undefined
     yield
   }
@@ -235,10 +269,10 @@ function acceptTunnels({ deps, configs, table, host }: Parts): Disposable | unde
   const { bus, clock, log } = deps
   if (!bus) return undefined
   const find = (uid: string) => {
-    const entry = table.byUid(uid)
-    return entry && { ...podNameOf(entry), uid, nodeName: entry.node.name, work: entry.work }
+    const entry = table.byApiUid(uid)
+    return entry && { ...podNameOf(entry), uid: entry.uid, nodeName: entry.node.name, work: entry.work }
   }
-  const podsOf = (nodeName: string) => [...table.values()].filter(({ node }) => node.name === nodeName).map(({ pod }) => pod)
+  const podsOf = (nodeName: string) => [...table.ofNode(nodeName)]
   const open = new DisposableStack()
   const nodes = new Map(configs.map((config) => [config.name, config]))
   const server = open.use(createNodeServer({ host, clock, nodes, podsOf }))

@@ -1,4 +1,5 @@
-// Which kind of node an agent of its own serves: simulated, or one whose pods are processes of the machine that it runs on.
+// Which kind of node an agent of its own serves: simulated, or one whose pods are processes of the machine that it runs on, or
+// containers of its runtime.
 import { join } from 'node:path'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import type { Clock } from '@shiplog/runtime/clock'
@@ -6,17 +7,17 @@ import type { Environment } from '@shiplog/runtime/environment'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
 import { secretDirectory } from '@shiplog/runtime/secret-files'
-import type { PodHostFactory } from './hosts/pod-host.ts'
+import type { ServedNode } from './cri-node-from-environment.ts'
 import { processHost } from './hosts/process-host.ts'
 import { simulatedHost } from './hosts/simulated-host.ts'
-import { type NodeConfig, processNode, simulatedNode } from './node-object.ts'
+import { processNode, simulatedNode } from './node-object.ts'
 
-/** Reads SHIPLOG_NODE_RUNTIME (`simulated`, the default, or `process`), SHIPLOG_POD_CIDR and, for processes, SHIPLOG_NODE_DIR. */
+/** Reads SHIPLOG_NODE_RUNTIME (`simulated`, the default, `process` or `cri`), SHIPLOG_POD_CIDR and, but for the first, SHIPLOG_NODE_DIR. */
 export async function nodeFromEnvironment(
   env: Environment,
   name: string,
   ports: { readonly clock: Clock; readonly ids: Ids; readonly log: Logger },
-): Promise<{ readonly host: PodHostFactory; readonly extraNodes: readonly NodeConfig[] }> {
+): Promise<ServedNode> {
   const kind = env.optional('SHIPLOG_NODE_RUNTIME') ?? 'simulated'
   const podRanges = env.parsed('SHIPLOG_POD_CIDR', parseIpRanges)
   switch (kind) {
@@ -36,7 +37,11 @@ export async function nodeFromEnvironment(
         extraNodes: [processNode(name, { ...thisMachine(), diskBytes: diskBytes(directory) }, podRanges)],
       }
     }
+    case 'cri': {
+      const { criNodeFromEnvironment } = await import('./cri-node-from-environment.ts')
+      return await criNodeFromEnvironment(env, name, ports)
+    }
     default:
-      throw new Error(`SHIPLOG_NODE_RUNTIME is ${kind}: simulated or process, please`)
+      throw new Error(`SHIPLOG_NODE_RUNTIME is ${kind}: simulated, process or cri, please`)
   }
 }

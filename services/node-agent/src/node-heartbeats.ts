@@ -27,6 +27,8 @@ export interface NodeHeartbeats {
   onNodeChange(change: ObjectChange): boolean
   stop(): void
   readyCount(): number
+  /** What nodes say of themselves has changed: it is reported. */
+  statusChanged(): void
   /** True for a node that plays dead; see `stoppedAnnotation`. */
   isStopped(name: string): boolean
   /** Pod CIDRs of the Node object, which an earlier life may have created with other options; else those of the options. */
@@ -89,13 +91,16 @@ export function createNodeHeartbeats(deps: NodeHeartbeatDeps): NodeHeartbeats {
       if (entry === undefined || change.sequence <= entry.sequence) return false
       const isBack = applyChange(entry, change)
       if (isBack && hand) renew(queues, entry)
-      if (entry.object && hand && nodeStatusDiffers(entry.object.status, deps.identity.bootID)) queues.nodes.enqueue(entry)
+      if (entry.object && hand && nodeStatusDiffers(entry.object.status, deps.identity)) queues.nodes.enqueue(entry)
       return isBack
     },
     stop() {
       hand?.[Symbol.dispose]()
       queues.nodes.stop()
       queues.leases.stop()
+    },
+    statusChanged() {
+      for (const entry of all) if (entry.object && hand) queues.nodes.enqueue(entry)
     },
     readyCount: () => all.length - unregistered,
     podCIDRsOf({ name, podCIDRs }) {

@@ -2,9 +2,9 @@
 import type { IpRanges } from '@shiplog/api/ip-address'
 import type { NodeStatus, Taint } from '@shiplog/api/generated/types/core-v1'
 import type { JsonObject } from '@shiplog/api/kube-object'
-import { nodeAddress } from '@shiplog/node/containerd/network'
 import type { Machine } from '@shiplog/node/machine'
 import { rfc3339, rfc3339Micro } from '@shiplog/runtime/clock'
+import { sentencesOf } from './node-conditions.ts'
 import { machinePodRanges, podRangesOf, simulatedAddresses } from '@shiplog/control-plane/pod-ranges'
 
 /** On every node: what runs its containers, `simulated`, `process` or `containerd`. */
@@ -142,16 +142,16 @@ export function processNode(
   }
 }
 
-/** A node of this machine whose pods run in a container runtime, in namespaces of its own. */
+/** A node whose pods run in a container runtime: of this machine, or in namespaces of its own on it. */
 export function containerNode(
   name: string,
   machine: Machine & { readonly diskBytes: number },
-  place: { readonly index: number; readonly podCIDRs: readonly string[]; readonly isTainted: boolean },
+  place: { readonly internalIP: string; readonly podCIDRs: readonly string[]; readonly isTainted: boolean },
 ): NodeConfig {
   const architecture = goArchitecture(machine.architecture)
   return {
     name,
-    internalIPs: [nodeAddress(place.index)],
+    internalIPs: [place.internalIP],
     podCIDRs: place.podCIDRs,
     capacity: {
       ...defaultCapacity,
@@ -178,6 +178,8 @@ export function processNodeName(hostName: string, isTaken: (name: string) => boo
 export interface NodeIdentity {
   readonly bootID: string
   readonly runtimeVersion: string
+  /** What the node is short of now, by the types of its conditions. */
+  readonly pressures?: () => ReadonlySet<string>
 }
 
 const stableUuid = (name: string, salt: number): string => {
@@ -189,13 +191,6 @@ const stableUuid = (name: string, salt: number): string => {
   }
   return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-8${digits.slice(17, 20)}-${digits.slice(20, 32)}`
 }
-
-const sentences: readonly (readonly [type: string, status: string, reason: string, message: string])[] = [
-  ['MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
-  ['DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
-  ['PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
-  ['Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'],
-]
 
 /** What the agent reports: all but the port of a kubelet, which there is none of. */
 export type ReportedNodeStatus = Omit<NodeStatus, 'daemonEndpoints'>
@@ -216,7 +211,7 @@ export function nodeStatus(
     ],
     allocatable: config.capacity,
     capacity: config.capacity,
-    conditions: sentences.map(([type, status, reason, message]) => {
+    conditions: sentencesOf(identity).map(([type, status, reason, message]) => {
       const previous = old.find((condition) => condition.type === type)
       const since = previous?.status === status ? previous.lastTransitionTime : undefined
       return {
@@ -244,11 +239,11 @@ export function nodeStatus(
 }
 
 /** Whether the API's status of a node differs from what its agent reports, heartbeat times aside. */
-export function nodeStatusDiffers(shown: ReportedNodeStatus | undefined, bootID: string): boolean {
+export function nodeStatusDiffers(shown: ReportedNodeStatus | undefined, identity: NodeIdentity): boolean {
   const conditions = shown?.conditions ?? []
   return (
-    shown?.nodeInfo?.bootID !== bootID ||
-    sentences.some(([type, status, reason]) => {
+    shown?.nodeInfo?.bootID !== identity.bootID ||
+    sentencesOf(identity).some(([type, status, reason]) => {
       const condition = conditions.find((candidate) => candidate.type === type)
       return condition?.status !== status || condition.reason !== reason
     })
@@ -265,8 +260,8 @@ export function nodeObject(config: NodeConfig, identity: NodeIdentity, nowMs: nu
       annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true', ...config.annotations },
     },
     spec: {
-      podCIDR: config.podCIDRs[0]!,
-      podCIDRs: config.podCIDRs,
+      // A node that brings none is given some.
+      ...(config.podCIDRs[0] === undefined ? {} : { podCIDR: config.podCIDRs[0], podCIDRs: config.podCIDRs }),
       ...(config.taints ? { taints: config.taints } : {}),
     },
     status: nodeStatus(config, identity, undefined, nowMs),

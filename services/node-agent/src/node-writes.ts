@@ -54,7 +54,7 @@ export async function writeNode(deps: NodeWriteDeps, entry: NodeEntry): Promise<
   if (entry.gone) return 'settled'
   if (entry.stopped) return registered(deps, entry)
   if (entry.object === undefined) return await register(deps, entry)
-  if (!entry.refresh && !nodeStatusDiffers(entry.object.status, deps.identity.bootID)) return registered(deps, entry)
+  if (!entry.refresh && !nodeStatusDiffers(entry.object.status, deps.identity)) return registered(deps, entry)
   entry.refresh = false
   return await writeStatus(deps, entry, entry.object)
 }
@@ -75,7 +75,7 @@ async function register(deps: NodeWriteDeps, entry: NodeEntry): Promise<WriteOut
   if (created.ok) {
     const node = take(entry, created)
     registered(deps, entry)
-    return nodeStatusDiffers(node.status, identity.bootID) ? 'more' : 'settled'
+    return nodeStatusDiffers(node.status, identity) ? 'more' : 'settled'
   }
   if (created.code !== 409) return refused(deps, 'node not registered, retrying', config.name, created)
   const found = await client.request({ verb: 'get', ...nodes, name: config.name })

@@ -8,11 +8,17 @@ import type { NodeConfig } from './node-object.ts'
 import { type PodWork, restartPolicyOf, statusOf } from './pod-work.ts'
 import { newWriteSlot, type WriteSlot } from './write-queue.ts'
 
+export interface StaticPart {
+  mirror: Pod | undefined
+}
+
 export interface PodEntry extends HostedPod {
   readonly slot: WriteSlot
   readonly uid: string
   readonly node: NodeConfig
   pod: Pod
+  /** Of a pod that a file of the node says: what the API shows of it. */
+  readonly static?: StaticPart
   /** Newest sequence that was taken into account, of the feed's or our own writes. */
   sequence: number
   readonly work: PodWork
@@ -28,7 +34,8 @@ export interface PodEntry extends HostedPod {
   gone: boolean
 }
 
-export const newPodEntry = (pod: Pod, node: NodeConfig, sequence: number, work: PodWork): PodEntry => ({
+export const newPodEntry = (pod: Pod, node: NodeConfig, sequence: number, work: PodWork, part?: StaticPart): PodEntry => ({
+  ...(part ? { static: part } : {}),
   slot: newWriteSlot(),
   uid: pod.metadata.uid,
   node,
@@ -47,6 +54,8 @@ export interface PodTable {
   readonly size: number
   get(key: string): PodEntry | undefined
   byUid(uid: string): PodEntry | undefined
+  /** By the uid that the API has for it: a mirror's is another than that of its pod. */
+  byApiUid(uid: string): PodEntry | undefined
   add(entry: PodEntry): void
   remove(entry: PodEntry): void
   ofNode(name: string): Iterable<PodEntry>
@@ -58,6 +67,7 @@ export interface PodTable {
 export function createPodTable(): PodTable {
   const byKey = new Map<string, PodEntry>()
   const byUid = new Map<string, PodEntry>()
+  const statics = new Set<PodEntry>()
   const byNode = new Map<string, Set<PodEntry>>()
   return {
     get size() {
@@ -65,15 +75,18 @@ export function createPodTable(): PodTable {
     },
     get: (key) => byKey.get(key),
     byUid: (uid) => byUid.get(uid),
+    byApiUid: (uid) => byUid.get(uid) ?? [...statics].find((entry) => entry.static?.mirror?.metadata.uid === uid),
     add(entry) {
       byKey.set(keyOf(entry), entry)
       byUid.set(entry.uid, entry)
+      if (entry.static) statics.add(entry)
       const onNode = byNode.get(entry.node.name)
       if (onNode) onNode.add(entry)
       else byNode.set(entry.node.name, new Set([entry]))
     },
     remove(entry) {
       byUid.delete(entry.uid)
+      statics.delete(entry)
       const key = keyOf(entry)
       if (byKey.get(key) === entry) byKey.delete(key)
       byNode.get(entry.node.name)?.delete(entry)

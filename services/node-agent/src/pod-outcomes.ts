@@ -17,6 +17,10 @@ import {
 
 /** A container that ran this long has its back-off reset. */
 export const backoffResetMs = 600_000
+/** Reasons of pulls that failed: what the container waits with until it is looked at again. */
+const pullFailures = /^(ErrImagePull|RegistryUnavailable|SignatureValidationFailed)$/
+/** A look at a pod follows a change of it after about this time: by then a failed pull has become a pause. */
+const nextLookMs = 1_000
 /** Retry interval while an object that the container refers to is missing. */
 export const configRetryMs = 5_000
 
@@ -36,6 +40,7 @@ export function onSandboxFailed(work: PodWork, nowMs: number): void {
 export function onStarted(container: ContainerWork, started: StartedContainer): void {
   container.starting = false
   container.awaitsStartup = false
+  container.pullBackoffMs = 0
   if (hasEnded(container)) container.restartCount++
   if (container.state.at === 'terminated') container.lastState = container.state
   container.state = { at: 'running', startedAtMs: started.startedAtMs }
@@ -52,27 +57,36 @@ export function onReferenceChanged(work: PodWork): void {
   }
 }
 
-/** A failed start waits with upstream's reasons: first the failure, then, for images, the back-off. */
+/** A failed start waits with upstream's reasons: first the failure, then, for images, the back-off, which is of its own. */
 export function onStartFailed(container: ContainerWork, reason: string, message: string, nowMs: number): void {
   container.starting = false
   if (reason === 'CreateContainerConfigError') {
     // Someone else has to create what is missing; the container should start soon after that, and a retry is cheap.
     container.notBeforeMs = nowMs + configRetryMs
+  } else if (pullFailures.test(reason)) {
+    container.pullBackoffMs = Math.min(Math.max(container.pullBackoffMs * 2, restartBackoffMs), restartBackoffMsMax)
+    container.notBeforeMs = nowMs + container.pullBackoffMs
   } else {
     container.backoffMs = Math.min(Math.max(container.backoffMs * 2, restartBackoffMs), restartBackoffMsMax)
     container.notBeforeMs = nowMs + container.backoffMs
   }
   if (container.state.at === 'terminated') container.lastState = container.state
-  const again = container.state.at === 'waiting' && /^(ErrImagePull|ImagePullBackOff)$/.test(container.state.reason)
-  container.state =
-    reason === 'ErrImagePull' && again
-      ? {
-          at: 'waiting',
-          reason: 'ImagePullBackOff',
-          message: `Back-off pulling image "${container.image}": ErrImagePull: ${message}`,
-        }
-      : { at: 'waiting', reason, message }
+  container.state = { at: 'waiting', reason, message }
 }
+
+/** When a container that could not get its image begins to say that it pauses; Infinity: it does not. */
+export function pullBackoffSaidAtMs({ state, notBeforeMs, pullBackoffMs }: ContainerWork): number {
+  const failed = state.at === 'waiting' && pullFailures.test(state.reason)
+  return failed ? notBeforeMs - pullBackoffMs + nextLookMs : Number.POSITIVE_INFINITY
+}
+
+export function onPullBackoff(container: ContainerWork, image: string): void {
+  if (container.state.at !== 'waiting') return
+  const { reason, message = '' } = container.state
+  container.state = { at: 'waiting', reason: 'ImagePullBackOff', message: `${pullBackoffText(image)}: ${reason}: ${message}` }
+}
+
+export const pullBackoffText = (image: string): string => `Back-off pulling image "${image}"`
 
 export function onExited(work: PodWork, pod: Pod, container: ContainerWork, exit: ContainerExit): void {
   if (container.state.at !== 'running') return
@@ -80,7 +94,7 @@ export function onExited(work: PodWork, pod: Pod, container: ContainerWork, exit
   const ended = terminatedBy(exit, startedAtMs)
   container.state = ended
   container.stopGraceMs = undefined
-  const stopping = pod.metadata.deletionTimestamp !== undefined || work.deadlineExceeded
+  const stopping = pod.metadata.deletionTimestamp !== undefined || work.deadlineExceeded || work.eviction !== undefined
   if (stopping || !restarts(container.role, restartPolicyOf(pod), exit.exitCode)) return
   if (container.backoffMs === 0 || exit.finishedAtMs - startedAtMs >= backoffResetMs) {
     container.backoffMs = restartBackoffMs

@@ -7,6 +7,7 @@ import type { Logger } from '@shiplog/runtime/logger'
 import type { PodHost } from './hosts/pod-host.ts'
 import { isTerminal, type PodEntry, podNameOf, sandboxConfigOf } from './pod-entry.ts'
 import { type PodReport, podReport, statusPatch } from './pod-status.ts'
+import { type MirrorWriterDeps, writeMirror } from './static-pods/mirror-writer.ts'
 import type { WriteOutcome } from './write-queue.ts'
 
 export interface PodStatusWriterDeps {
@@ -14,6 +15,7 @@ export interface PodStatusWriterDeps {
   readonly host: PodHost
   readonly clock: Clock
   readonly log: Logger
+  readonly nodeOf: MirrorWriterDeps['nodeOf']
   /** False while the pod's node plays dead. */
   readonly isActive: (entry: PodEntry) => boolean
   readonly podCIDRsOf: (node: PodEntry['node']) => readonly string[]
@@ -27,6 +29,7 @@ export interface PodStatusWriterDeps {
 
 export async function writePod(deps: PodStatusWriterDeps, entry: PodEntry): Promise<WriteOutcome> {
   if (entry.gone || entry.deleted || entry.recovering || !deps.isActive(entry)) return 'settled'
+  if (entry.static) return await writeMirror({ ...deps, reportOf: (one) => reportOf(deps, one) }, entry)
   const { status, changesAtMs } = reportOf(deps, entry)
   if (!entry.work.finished) deps.wakeAt(entry, changesAtMs)
   const patch = isTerminal(entry.pod) ? undefined : statusPatch(entry.pod, status)
@@ -39,12 +42,19 @@ function reportOf({ host, clock, podCIDRsOf }: PodStatusWriterDeps, entry: PodEn
   const config = sandboxConfigOf(entry, podCIDRsOf(entry.node))
   return podReport({
     work: entry.work,
-    pod: entry.pod,
+    pod: shownPodOf(entry),
     nodeIPs: entry.node.internalIPs,
     nowMs: clock.nowMs(),
     readyAtMs: (container, startedAtMs) => host.readyAtMs(entry, config, container, startedAtMs),
     hasStarted: (container) => host.hasStarted(entry, container),
   })
+}
+
+/** Of a static pod the API has what its mirror has. */
+function shownPodOf({ pod, static: part }: PodEntry): Pod {
+  if (part?.mirror === undefined) return pod
+  const { generation } = part.mirror.metadata
+  return { ...pod, metadata: { ...pod.metadata, ...(generation === undefined ? {} : { generation }) }, status: part.mirror.status ?? {} }
 }
 
 const addressOf = (entry: PodEntry) => ({ group: '', resource: 'pods', ...podNameOf(entry) })

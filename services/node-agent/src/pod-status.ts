@@ -42,7 +42,7 @@ const neverLocated = {
 
 /** The phase, as upstream's getPhase tells it. */
 export function phaseOf(work: PodWork, pod: Pod): Phase {
-  if (work.deadlineExceeded && work.finished) return 'Failed'
+  if ((work.deadlineExceeded || work.eviction) && work.finished) return 'Failed'
   const policy = restartPolicyOf(pod)
   if (!work.initialized) {
     const broken = work.init.some(
@@ -173,6 +173,7 @@ export function podReport(input: StatusInput): PodReport {
       hostIPs: nodeIPs.map((ip) => ({ ip })),
       ...(containers.ephemeral.length > 0 ? { ephemeralContainerStatuses: containers.ephemeral } : {}),
       ...(containers.init.length > 0 ? { initContainerStatuses: containers.init } : {}),
+      ...(work.eviction && work.finished ? { message: work.eviction.message, reason: 'Evicted' } : {}),
       ...(work.deadlineExceeded
         ? { message: 'Pod was active on the node longer than the specified deadline', reason: 'DeadlineExceeded' }
         : {}),
@@ -259,6 +260,9 @@ function conditionsNow({ work, pod, nowMs }: StatusInput, phase: Phase, unready:
     initializedVerdict(work, phase),
     ...readyVerdicts(phase, unready, pod),
     { type: 'PodScheduled', status: 'True' },
+    ...(work.eviction?.isDisruption && work.finished
+      ? [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: work.eviction.message } as const]
+      : []),
   ]
   return verdicts.map((verdict) => {
     const old = before.find(({ type }) => type === verdict.type)

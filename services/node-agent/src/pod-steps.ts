@@ -2,6 +2,7 @@
 // sandbox first, init containers in order, sidecars (init containers with restartPolicy Always) before and beside the
 // others, on deletion main containers first and sidecars after them in reverse order.
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
+import { pullBackoffSaidAtMs } from './pod-outcomes.ts'
 import {
   addEphemeral,
   containersOf,
@@ -16,6 +17,7 @@ import {
 export type PodStep =
   | { readonly do: 'run-sandbox' }
   | { readonly do: 'start'; readonly container: ContainerWork }
+  | { readonly do: 'pause'; readonly container: ContainerWork }
   | { readonly do: 'stop'; readonly container: ContainerWork; readonly graceMs: number }
   | { readonly do: 'remove-sandbox' }
 
@@ -47,6 +49,10 @@ function planPod(work: PodWork, pod: Pod, plan: Plan): void {
   const deadlineMs =
     activeDeadlineSeconds === undefined ? Number.POSITIVE_INFINITY : work.startTimeMs + activeDeadlineSeconds * 1_000
   if (plan.nowMs >= deadlineMs) work.deadlineExceeded = true
+  if (work.eviction !== undefined) {
+    stopAll(work, Math.min(work.eviction.graceMs, graceMsOf(pod)), plan.steps)
+    return
+  }
   if (pod.metadata.deletionTimestamp !== undefined || work.deadlineExceeded) {
     stopAll(work, graceMsOf(pod), plan.steps)
     return
@@ -100,7 +106,9 @@ const isPassed = (container: ContainerWork): boolean =>
 function start(container: ContainerWork, plan: Plan): void {
   if (container.starting) return
   if (plan.nowMs < container.notBeforeMs) {
-    plan.wakeAtMs = Math.min(plan.wakeAtMs, container.notBeforeMs)
+    const saidAtMs = pullBackoffSaidAtMs(container)
+    if (saidAtMs <= plan.nowMs) plan.steps.push({ do: 'pause', container })
+    plan.wakeAtMs = Math.min(plan.wakeAtMs, container.notBeforeMs, saidAtMs > plan.nowMs ? saidAtMs : Number.POSITIVE_INFINITY)
     return
   }
   container.starting = true

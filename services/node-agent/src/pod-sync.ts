@@ -9,6 +9,7 @@ import type { NodeConfig } from './node-object.ts'
 import { podNeeds, type PodRejection, podRejection } from './pod-admission.ts'
 import { adoptPodWork } from './pod-adoption.ts'
 import { isTerminal, newPodEntry, type PodEntry, type PodTable } from './pod-entry.ts'
+import { isMirror, type StaticPods } from './static-pods/static-pods.ts'
 import { newPodWork, statusOf } from './pod-work.ts'
 
 export interface PodSyncDeps {
@@ -22,16 +23,22 @@ export interface PodSyncDeps {
   readonly clock: Clock
   readonly advance: (entry: PodEntry) => void
   readonly recover: (entry: PodEntry, adopted: boolean) => void
+  /** Why the node takes no such pod now. */
+  readonly refusal?: (pod: Pod) => PodRejection | undefined
+  /** Mirrors of the node's own pods are told to these; where there are none, mirrors are left alone. */
+  readonly statics?: Pick<StaticPods, 'onMirror' | 'forgotten'>
   /** Queues a report of the pod. */
   readonly report: (entry: PodEntry) => void
 }
 
-/** Pods of a kubelet's own files; the agent has none, and leaves those of others alone. */
-const mirrorAnnotation = 'kubernetes.io/config.mirror'
-
 export function onPodChange(deps: PodSyncDeps, change: ObjectChange): void {
   const existing = deps.table.get(`${change.namespace}/${change.name}`)
   const pod = change.object as Pod
+  if (isMirror(pod) || existing?.static) {
+    // Who has the name of one of the node's own pods in the API is not run beside it.
+    if (isMirror(pod) && deps.nodes.has(pod.spec.nodeName ?? '')) deps.statics?.onMirror(change)
+    return
+  }
   if (existing) {
     if (change.sequence <= existing.sequence) return
     if (!change.deleted && pod.metadata.uid === existing.uid) {
@@ -42,7 +49,7 @@ export function onPodChange(deps: PodSyncDeps, change: ObjectChange): void {
   }
   if (change.deleted) return
   const node = deps.nodes.get(pod.spec.nodeName ?? '')
-  if (node === undefined || pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return
+  if (node === undefined) return
   accept(deps, pod, node, change.sequence)
 }
 
@@ -67,13 +74,13 @@ function accept(deps: PodSyncDeps, pod: Pod, node: NodeConfig, sequence: number)
 }
 
 /** Pods that an agent has begun to look after, and those that are to go, are not judged (again). */
-function whyNot({ table, nodeOf }: PodSyncDeps, entry: PodEntry): PodRejection | undefined {
+function whyNot({ table, nodeOf, refusal }: PodSyncDeps, entry: PodEntry): PodRejection | undefined {
   const { pod } = entry
   const node = nodeOf(entry.node.name)
   const isJudged = statusOf(pod).startTime !== undefined || pod.metadata.deletionTimestamp !== undefined
   // A Node that says nothing of its size yet was made by somebody else, and the agent has not reported.
   if (isJudged || node?.status?.allocatable === undefined) return undefined
-  return podRejection(pod, needsOf(entry), node, needsOn(table, entry.node.name))
+  return refusal?.(pod) ?? podRejection(pod, needsOf(entry), node, needsOn(table, entry.node.name))
 }
 
 /** What the pods of a node take that are not over. */
@@ -104,7 +111,7 @@ function acceptTerminal({ host, report }: PodSyncDeps, entry: PodEntry): void {
 }
 
 /** The object is gone: so is everything of the pod. */
-export function forget({ table, host }: Pick<PodSyncDeps, 'table' | 'host'>, entry: PodEntry): void {
+export function forget({ table, host, statics }: Pick<PodSyncDeps, 'table' | 'host' | 'statics'>, entry: PodEntry): void {
   entry.gone = true
   entry.wake?.[Symbol.dispose]()
   entry.slot.retry?.[Symbol.dispose]()
@@ -113,4 +120,5 @@ export function forget({ table, host }: Pick<PodSyncDeps, 'table' | 'host'>, ent
   // A container that is being prepared is not started any more.
   entry.work.sandbox = 'removed'
   table.remove(entry)
+  if (entry.static) statics?.forgotten(entry)
 }

@@ -38,11 +38,21 @@ export interface ContainerWork {
   /** Pause before the next restart; 0 when the next one is immediate. */
   backoffMs: number
   notBeforeMs: number
+  /** Pause after the last pull of its image that failed; 0 when the last one did not. */
+  pullBackoffMs: number
   starting: boolean
   /** Running, but its startup probe has not succeeded yet: what comes after a sidecar waits for that. */
   awaitsStartup: boolean
   /** Grace period of the pending stop; undefined when no stop was requested. */
   stopGraceMs: number | undefined
+}
+
+export interface PodEviction {
+  /** What the status and the Event object say. */
+  readonly message: string
+  readonly graceMs: number
+  /** The pod may be in the right: it is ended for others' sake, and its conditions say so. */
+  readonly isDisruption: boolean
 }
 
 export interface PodWork {
@@ -60,6 +70,8 @@ export interface PodWork {
   initialized: boolean
   /** Set once when activeDeadlineSeconds have passed. */
   deadlineExceeded: boolean
+  /** Set once when the node ends the pod, because it is short of something or the pod takes too much. */
+  eviction?: PodEviction
   /** Why the node did not take the pod. */
   rejection?: PodRejection
   /** Nothing runs and nothing will: the final status may be written and, for a deleted pod, the final DELETE sent. */
@@ -98,6 +110,7 @@ const newContainer = (
   imageID: '',
   backoffMs: 0,
   notBeforeMs: 0,
+  pullBackoffMs: 0,
   starting: false,
   awaitsStartup: false,
   stopGraceMs: undefined,

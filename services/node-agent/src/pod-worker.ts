@@ -11,13 +11,16 @@ import type { Logger } from '@shiplog/runtime/logger'
 import type { EventRecorder } from './event-recorder.ts'
 import { messageOf, type PodHost, type RecoveredPod } from './hosts/pod-host.ts'
 import { type PodEntry, podNameOf, sandboxConfigOf, wakeAt } from './pod-entry.ts'
+import { containerSpecOf } from './hosts/pod-facts.ts'
 import {
   onExited,
+  onPullBackoff,
   onRecovered,
   onSandboxFailed,
   onSandboxReady,
   onStarted,
   onStartFailed,
+  pullBackoffText,
 } from './pod-outcomes.ts'
 import { nextSteps, type PodStep } from './pod-steps.ts'
 import { configOf, containersOf, type ContainerWork } from './pod-work.ts'
@@ -53,6 +56,9 @@ function perform(deps: PodWorkerDeps, entry: PodEntry, step: PodStep): void {
     case 'start':
       void start(deps, entry, step.container)
       return
+    case 'pause':
+      pause(deps, entry, step.container)
+      return
     case 'stop':
       deps.host.stopContainer(entry, step.container, step.graceMs)
       recordEvent(deps, entry, step.container, 'Normal', 'Killing', `Stopping container ${step.container.name}`)
@@ -60,6 +66,14 @@ function perform(deps: PodWorkerDeps, entry: PodEntry, step: PodStep): void {
     case 'remove-sandbox':
       deps.host.removeSandbox(entry.uid)
   }
+}
+
+/** The image cannot be had for now: said once a pause, when it has begun. */
+function pause(deps: PodWorkerDeps, entry: PodEntry, container: ContainerWork): void {
+  const image = containerSpecOf(entry, container).image ?? container.image
+  onPullBackoff(container, image)
+  recordEvent(deps, entry, container, 'Normal', 'BackOff', pullBackoffText(image))
+  recordEvent(deps, entry, container, 'Warning', 'Failed', 'Error: ImagePullBackOff')
 }
 
 const isOver = ({ gone, work }: PodEntry): boolean => gone || work.finished

@@ -43,7 +43,7 @@ export const createStreamTunnels = (deps: StreamTunnelDeps): Pick<TunnelHandlers
   attach: (request, nodeName) =>
     toContainer(deps, request, nodeName, (streams, target) => streams.attach(target, selectionOf(request))),
   portForward: (request, nodeName) =>
-    toPort(deps, request, nodeName, (streams) => streams.portForward(request.uid, request.port)),
+    toPort(deps, request, nodeName, (streams, { uid }) => streams.portForward(uid, request.port)),
   connect: (request, nodeName) => toPort(deps, request, nodeName, (_, pod) => connectToPod(deps, pod, request.port)),
 })
 
@@ -76,7 +76,7 @@ function toContainer(
   if (!container || !isRunning(container)) {
     return refuse({ ...internalError(''), message: `container not found ("${request.container}")` })
   }
-  const target: StreamTarget = { podUid: request.uid, containerID: container.containerID }
+  const target: StreamTarget = { podUid: known.pod.uid, containerID: container.containerID }
   return { serve: (channel) => serveContainer(deps, channel, () => begin(known.streams, target)) }
 }
 

@@ -14,7 +14,7 @@ const nodesPerTurn = 64
 
 export interface UsageReportsDeps {
   readonly bus: Bus
-  readonly host: Pick<PodHost, 'usage'>
+  readonly host: Pick<PodHost, 'usage' | 'stats'>
   readonly clock: Clock
   readonly log: Logger
   readonly nodeNames: readonly string[]
@@ -36,15 +36,18 @@ async function reportOnce({ bus, host, clock, nodeNames, pods, signal }: UsageRe
   const byNode = new Map<string, PodUsage[]>(nodeNames.map((name) => [name, []]))
   const running = [...pods()]
   const used = await host.usage(running)
-  for (const { uid, node } of running) {
+  // Such a host has one node: the machine's use is that node's.
+  const machine = await host.stats?.machine().catch(() => undefined)
+  for (const { uid, node, static: part } of running) {
     const usage = used.get(uid)
-    if (usage) byNode.get(node.name)?.push(usage)
+    // The API knows a static pod by its mirror.
+    if (usage) byNode.get(node.name)?.push(part?.mirror ? { ...usage, uid: part.mirror.metadata.uid } : usage)
   }
   let turn = 0
   for (const [name, list] of byNode) {
     if (++turn % nodesPerTurn === 0) await clock.sleep(0)
     if (signal.aborted) return
-    const report = encodeUsage({ pods: list, atMs: clock.nowMs(), windowMs: usagePeriodMs })
+    const report = encodeUsage({ ...(machine ? { node: machine } : {}), pods: list, atMs: clock.nowMs(), windowMs: usagePeriodMs })
     if (report.length <= bus.payloadBytesMax) bus.publish(usageSubject(name), report)
   }
 }

@@ -2,8 +2,10 @@
 import { startCluster } from '@shiplog/all-in-one/cluster'
 import type { ServerFlags } from '@shiplog/api-gateway/configuration/server-flags'
 import type { LogChoice } from '@shiplog/all-in-one/open-log'
+import { parseAddressPool } from '@shiplog/api/address-pool'
 import { parseIpRanges } from '@shiplog/api/ip-address'
 import { parseServiceRanges } from '@shiplog/domain/service/ip-range'
+import type { RegistryMirror } from '@shiplog/node/containerd/registry-mirrors'
 import { createPinoLogger, type LogLevel } from '@shiplog/runtime/pino-logger'
 import { findNatsServer } from './find-nats-server.ts'
 import { explain } from '../replay/explain.ts'
@@ -20,6 +22,8 @@ export interface UpOptions extends ServerFlags {
   readonly node: readonly string[]
   /** How many of containers. */
   readonly nodes: number
+  readonly registryMirror: readonly RegistryMirror[]
+  readonly kubeletArg: readonly string[]
   readonly tokenAuthFile?: string | undefined
   readonly disableAdmissionPlugins: readonly string[]
   readonly enableAdmissionPlugins: readonly string[]
@@ -35,6 +39,7 @@ export interface UpOptions extends ServerFlags {
   readonly ingressHttpsPort: number
   readonly serviceCidr?: string
   readonly podCidr?: string
+  readonly loadBalancerPool?: string
   readonly logLevel: LogLevel
 }
 
@@ -54,12 +59,15 @@ export async function up(options: UpOptions): Promise<never> {
         simulatedNodes: options.simulatedNodes ?? (options.node.includes('containerd') ? 0 : defaultSimulatedNodes),
         processNode: options.node.includes('process'),
         containerNodes: options.node.includes('containerd') ? options.nodes : 0,
+        registryMirrors: options.registryMirror,
+        kubeletArguments: options.kubeletArg,
         ingress: options.ingress
           ? { host: options.ingressHost, httpPort: options.ingressHttpPort, httpsPort: options.ingressHttpsPort }
           : undefined,
         postgres: options.postgres,
         dashboard: options.dashboard,
         serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),
+        loadBalancerPool: options.loadBalancerPool === undefined ? undefined : parseAddressPool(options.loadBalancerPool),
         podRanges: options.podCidr === undefined ? undefined : parseIpRanges(options.podCidr),
         ...(options.tokenAuthFile === undefined ? {} : { tokenAuthFile: options.tokenAuthFile }),
         serverFlags: options,

@@ -21,7 +21,7 @@ export interface ExplainOptions extends SourceOptions {
 export async function explainDecision(text: string, options: ExplainOptions): Promise<number> {
   const target = targetOf(builtInCatalogue(), text, options.namespace)
   if (target.resource.resource !== 'pods' || target.name === undefined)
-    throw new Error('only decisions about pods can be explained: pod/NAME, please')
+    throw new Error('decisions about pods and the traffic of Services can be explained: pod/NAME or service/NAME, please')
   const profiles = options.config === undefined ? createProfiles([defaultConfiguration]) : profilesFromFile(options.config)
   const explained = await withHistory(options, async (source) => {
     const at = options.at === undefined ? (await source.ends()).newest : await sequenceOf(source, options.at)

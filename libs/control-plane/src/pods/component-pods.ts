@@ -29,6 +29,8 @@ export interface ComponentState {
   /** Why it is not ready; by default upstream's sentence on containers. */
   readonly unready?: { readonly reason: string; readonly message: string }
   readonly address: string
+  /** The address is the part's own, and not that of the node it is shown on. */
+  readonly hasOwnNetwork?: boolean
   /** Set between two lives: why it does not run now, in a kubelet's words. */
   readonly waiting?: { readonly reason: string; readonly message: string } | undefined
   /** Lives before this one; when it is not told, a new life counts one more than the pod shows. */
@@ -215,7 +217,7 @@ function podOf(state: ComponentState, node: { readonly name: string; readonly ui
     },
     spec: {
       containers: [{ name: state.component, image: state.image, imagePullPolicy: 'IfNotPresent' }],
-      hostNetwork: true,
+      ...(state.hasOwnNetwork ? {} : { hostNetwork: true }),
       nodeName: node.name,
       priorityClassName: 'system-node-critical',
       tolerations: [{ effect: 'NoExecute', operator: 'Exists' }],

@@ -49,7 +49,7 @@ describe('the table', () => {
         list.filter((row) => row.name === name),
         name,
       ).toHaveLength(1)
-    expect(list.find(({ name }) => name === 'networkpolicies.networking.k8s.io')?.state).toBe('stored only')
+    expect(list.find(({ name }) => name === 'volumeattachments.storage.k8s.io')?.state).toBe('stored only')
     expect(list.find(({ name }) => name === 'deployments.apps')?.state).toBe('works')
   })
 })
@@ -159,18 +159,18 @@ test.each(Object.entries(used))('every field of %s has an effect or a row', (def
 })
 
 describe('a kind that nothing acts on', () => {
-  const policy = object('networking.k8s.io/v1', 'NetworkPolicy', { spec: { podSelector: {} } })
+  const attachment = object('storage.k8s.io/v1', 'VolumeAttachment', { spec: { attacher: 'a' } })
 
   test('is told of at every write of the object itself, once', () => {
-    const sentence = sentenceOf('networkpolicies.networking.k8s.io')
-    expect(told('networkpolicies.networking.k8s.io', policy)).toEqual([sentence])
-    expect(told('networkpolicies.networking.k8s.io', policy, policy)).toEqual([sentence])
+    const sentence = sentenceOf('volumeattachments.storage.k8s.io')
+    expect(told('volumeattachments.storage.k8s.io', attachment)).toEqual([sentence])
+    expect(told('volumeattachments.storage.k8s.io', attachment, attachment)).toEqual([sentence])
   })
 
   test('is not told of when status is written, nor to components', () => {
-    expect(told('networkpolicies.networking.k8s.io', policy, policy, 'jane', 'status')).toEqual([])
-    expect(told('networkpolicies.networking.k8s.io', policy, undefined, 'system:kube-controller-manager')).toEqual([])
-    expect(told('networkpolicies.networking.k8s.io', policy, undefined, 'system:serviceaccount:ci:argo')).toHaveLength(
+    expect(told('volumeattachments.storage.k8s.io', attachment, attachment, 'jane', 'status')).toEqual([])
+    expect(told('volumeattachments.storage.k8s.io', attachment, undefined, 'system:kube-controller-manager')).toEqual([])
+    expect(told('volumeattachments.storage.k8s.io', attachment, undefined, 'system:serviceaccount:ci:argo')).toHaveLength(
       1,
     )
   })
@@ -214,9 +214,8 @@ describe('a field that is ignored', () => {
   })
 
   test('is known by its value', () => {
-    expect(told('services', object('v1', 'Service', { spec: { type: 'LoadBalancer' } }))).toEqual([
-      sentenceOf('load-balancers'),
-    ])
+    expect(told('pods', pod({ os: { name: 'windows' } }))).toEqual([sentenceOf('pod-os')])
+    expect(told('pods', pod({ os: { name: 'linux' } }))).toEqual([])
   })
 
   test('of nodes of processes is told to pods that ask for one', () => {

@@ -11,11 +11,6 @@ const stored = (docs: string, resource: string, tail = ''): StoredOnly => ({
 })
 
 const pod = (path: string, is?: readonly unknown[]): IgnoredField => ({ of: 'podSpec', path, ...(is ? { is } : {}) })
-const service = (path: string, is?: readonly unknown[]): IgnoredField => ({
-  of: 'services',
-  path,
-  ...(is ? { is } : {}),
-})
 
 const containers = ['containers[]', 'initContainers[]']
 const each = (path: string, is?: readonly unknown[]): IgnoredField[] => containers.map((at) => pod(`${at}.${path}`, is))
@@ -28,7 +23,6 @@ const unmountable = [
 ]
 
 export const features: readonly Feature[] = [
-  stored('NetworkPolicies', 'networkpolicies.networking.k8s.io', ': this one keeps no traffic away'),
   stored('VolumeAttributesClasses', 'volumeattributesclasses.storage.k8s.io'),
   stored('VolumeAttachments', 'volumeattachments.storage.k8s.io', ': this one attaches nothing'),
   stored('CSIDrivers', 'csidrivers.storage.k8s.io'),
@@ -138,13 +132,6 @@ export const features: readonly Feature[] = [
     sentence: 'nothing calls conversion webhooks yet: of a converted object only the apiVersion changes',
   },
   {
-    id: 'load-balancers',
-    state: 'ignored',
-    docs: 'load balancers',
-    fields: [service('spec.type', ['LoadBalancer'])],
-    sentence: 'nothing provides load balancers yet: EXTERNAL-IP stays <pending>',
-  },
-  {
     id: 'process-volumes',
     state: 'ignored',
     docs: 'volumes of a network or a CSI driver on nodes of processes (the pod waits with FailedMount)',
@@ -213,15 +200,21 @@ export const features: readonly Feature[] = [
   {
     id: 'service-traffic',
     state: 'by design',
-    docs: 'addresses of Services lead nowhere but on nodes of containers',
+    docs: 'addresses of Services lead nowhere, and NetworkPolicies keep nothing away, but on nodes of containers',
     sentence:
-      'only nodes of containers have a proxy: elsewhere a Service has addresses, ports and endpoints, and no traffic flows',
+      'only nodes of containers have a proxy: elsewhere a Service has addresses, ports and endpoints, and no traffic flows, nor is any kept away',
+  },
+  {
+    id: 'load-balancers',
+    state: 'by design',
+    docs: 'Services of type LoadBalancer have no address without a pool (--load-balancer-pool), or a cloud controller',
+    sentence: 'addresses come from the pool that the cluster was started with; without one EXTERNAL-IP stays <pending>',
   },
   {
     id: 'container-nodes',
     state: 'by design',
     docs:
-      'on nodes of containers: volumes of claims and CSI drivers, device plugins, eviction under pressure, collection of unused images, static pods, AppArmor',
+      'on nodes of containers: volumes of claims and CSI drivers, device plugins, graceful shutdown of a node, AppArmor',
     sentence: 'pods run in containerd; docs/containers.md tells what is not there yet',
   },
   {

@@ -129,8 +129,8 @@ export interface ToldWrite {
  * What the writer of `next` is to know: each kind that nothing acts on, and each ignored field that this write sets or
  * changes, once. `before` is undefined on create.
  *
- *     warningsFor({ resource: 'networkpolicies.networking.k8s.io', subresource: '', user: 'jane' }, policy)
- *     // ['shiplog: nothing acts on NetworkPolicies yet: this one keeps no traffic away']
+ *     warningsFor({ resource: 'volumeattachments.storage.k8s.io', subresource: '', user: 'jane' }, attachment)
+ *     // ['shiplog: nothing acts on VolumeAttachments yet: this one attaches nothing']
  */
 export function warningsFor(write: ToldWrite, next: KubeObject, before?: KubeObject): readonly string[] {
   const found = checksOf(write.resource, write.subresource)

@@ -8,11 +8,12 @@ import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Clock } from '@shiplog/runtime/clock'
 import { containerdConfig, containerdSocket, podNetwork } from './containerd-config.ts'
-import { createDial, type Dial, doorIsOpen, doorSocket, letIn } from './door.ts'
+import { createDial, type Dial, doorIsOpen, doorSocket, letIn, letInAt } from './door.ts'
 import { endHolder, findHolder, holders, startHolder } from './holder.ts'
 import { apiPort, connectNode, connectProgram, doorAddress, nodeAddress, type NetworkedNode, prepareBridge } from './network.ts'
 import { pauseArchive } from './pause-image.ts'
 import type { NodePrograms } from './programs.ts'
+import { placeMirrors, type RegistryMirror, writeMirrors } from './registry-mirrors.ts'
 import { openWayOut } from './way-out.ts'
 
 const run = promisify(execFile)
@@ -34,6 +35,8 @@ export interface ContainerdNodesOptions {
   readonly clock: Clock
   /** Programs that serve the nodes, each kept running in a network namespace of its own: the cluster's DNS. */
   readonly networkPrograms?: readonly NetworkProgram[]
+  /** Where images come from instead of where their names say. */
+  readonly registryMirrors?: readonly RegistryMirror[]
   /** The door's program; in a bundle it lies elsewhere. */
   readonly doorProgram?: string
 }
@@ -104,6 +107,9 @@ export async function startContainerdNodes(options: ContainerdNodesOptions): Pro
     await connectProgram(doorPid, { index, holderPid })
   }
   await Promise.all(started.map((node) => containerdAnswers(node, options)))
+  const { mirrors, ports } = placeMirrors(options.registryMirrors ?? [])
+  for (const node of started) writeMirrors(join(node.directory, 'certs.d'), mirrors)
+  const open = await Promise.all(ports.map((port) => letInAt(doorPid, port)))
   const { pasta, nft } = options.programs
   const hasWayOut = pasta !== undefined && (await openWayOut({ doorPid, directory: doorMark(directory), pasta, nft, clock }))
   return {
@@ -111,7 +117,10 @@ export async function startContainerdNodes(options: ContainerdNodesOptions): Pro
     dial: createDial(doorPid),
     doorSocket: doorSocket(doorPid),
     serveApi: (port) => letIn(doorPid, port),
-    stop: () => endContainerdNodes(directory, clock),
+    async stop() {
+      for (const port of open) port[Symbol.dispose]()
+      await endContainerdNodes(directory, clock)
+    },
   }
 }
 

@@ -19,7 +19,7 @@ function join(left: Socket, right: Socket): void {
   right.on('close', () => left.destroySoon())
 }
 
-/** The first line says where to: `10.244.1.5 8080`; the answer is `ok`, or the error's code. */
+/** The first line says where to: `10.244.1.5 8080`, or what to listen on: `listen 5001`; the answer is `ok`, or the error's code. */
 function serveOutside(client: Socket): void {
   let head = Buffer.alloc(0)
   client.on('error', () => client.destroy())
@@ -34,6 +34,13 @@ function serveOutside(client: Socket): void {
     client.pause()
     const [host = '', port = ''] = head.subarray(0, end).toString('latin1').split(' ')
     const rest = head.subarray(end + 1)
+    if (host === 'listen') {
+      listenFor(Number(port)).then(
+        () => client.end('ok\n'),
+        (error: NodeJS.ErrnoException) => client.end(`${error.code ?? error.message}\n`),
+      )
+      return
+    }
     const target = connect({ host, port: Number(port), allowHalfOpen: true, noDelay: true })
     target.setTimeout(connectTimeoutMs, () => target.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })))
     target.once('error', (error: NodeJS.ErrnoException) => client.end(`${error.code ?? error.message}\n`))
@@ -47,6 +54,21 @@ function serveOutside(client: Socket): void {
     })
   }
   client.on('data', onData)
+}
+
+const listening = new Set<number>()
+
+/** What comes to this port goes to whoever serves its socket. */
+async function listenFor(port: number): Promise<void> {
+  if (listening.has(port)) return
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    join(client, connect({ path: `/run/in-${port}.sock`, allowHalfOpen: true }))
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, apiAddress, resolve)
+  })
+  listening.add(port)
 }
 
 rmSync(outsideSocket, { force: true })

@@ -51,12 +51,25 @@ export const dialThrough =
     })
 
 /** Lets what sits inside reach a port of this machine: the API. */
-export async function letIn(holderPid: number, port: number): Promise<Disposable> {
-  const path = insidePath(holderPid, '/run/api.sock')
+export const letIn = (holderPid: number, port: number): Promise<Disposable> =>
+  serveInside(insidePath(holderPid, '/run/api.sock'), '127.0.0.1', port)
+
+/** Has the door listen on a port of its own for one of this machine. */
+export async function letInAt(
+  holderPid: number,
+  { insidePort, host, port }: { readonly insidePort: number; readonly host: string; readonly port: number },
+): Promise<Disposable> {
+  const served = await serveInside(insidePath(holderPid, `/run/in-${insidePort}.sock`), host, port)
+  const socket = await createDial(holderPid)('listen', insidePort)
+  socket.destroy()
+  return served
+}
+
+async function serveInside(path: string, host: string, port: number): Promise<Disposable> {
   rmSync(path, { force: true })
   const open = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    const target = connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true })
+    const target = connect({ host, port, allowHalfOpen: true, noDelay: true })
     for (const socket of [client, target]) {
       open.add(socket)
       socket.once('close', () => open.delete(socket))

@@ -73,15 +73,25 @@ export function tarOf(files: readonly ImageFile[]): Buffer {
 
 const goArchitecture = (): string => (process.arch === 'x64' ? 'amd64' : process.arch)
 
-/** The archive of an image of one layer, as `ctr images import` and `shiplog image load` take it. */
-export function imageArchive(names: readonly string[], files: readonly ImageFile[], config: ImageConfig): Buffer {
+/** What a registry keeps of an image: everything by its digest, and which of it is the manifest. */
+export interface ImageBlobs {
+  /** By `sha256:…`. */
+  readonly blobs: ReadonlyMap<string, Uint8Array>
+  readonly manifest: { readonly digest: string; readonly size: number }
+}
+
+export const manifestType = 'application/vnd.oci.image.manifest.v1+json'
+
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
+
+/** An image of one layer. */
+export function imageBlobs(files: readonly ImageFile[], config: ImageConfig): ImageBlobs {
   const blobs = new Map<string, Uint8Array>()
   const put = (bytes: Uint8Array): { readonly digest: string; readonly size: number } => {
-    const digest = digestOf(bytes)
+    const digest = `sha256:${digestOf(bytes)}`
     blobs.set(digest, bytes)
-    return { digest: `sha256:${digest}`, size: bytes.length }
+    return { digest, size: bytes.length }
   }
-  const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
   const layer = put(tarOf(files))
   const configuration = put(
     json({
@@ -93,22 +103,27 @@ export function imageArchive(names: readonly string[], files: readonly ImageFile
       history: [{ created_by: 'shiplog' }],
     }),
   )
-  const mediaType = 'application/vnd.oci.image.manifest.v1+json'
   const manifest = put(
     json({
       schemaVersion: 2,
-      mediaType,
+      mediaType: manifestType,
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...configuration },
       layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', ...layer }],
     }),
   )
+  return { blobs, manifest }
+}
+
+/** The archive of an image of one layer, as `ctr images import` and `shiplog image load` take it. */
+export function imageArchive(names: readonly string[], files: readonly ImageFile[], config: ImageConfig): Buffer {
+  const { blobs, manifest } = imageBlobs(files, config)
   const index = {
     schemaVersion: 2,
-    manifests: names.map((name) => ({ mediaType, ...manifest, annotations: { 'io.containerd.image.name': name } })),
+    manifests: names.map((name) => ({ mediaType: manifestType, ...manifest, annotations: { 'io.containerd.image.name': name } })),
   }
   return tarOf([
     { path: 'oci-layout', content: Buffer.from('{"imageLayoutVersion":"1.0.0"}') },
     { path: 'index.json', content: json(index) },
-    ...[...blobs].map(([digest, content]) => ({ path: `blobs/sha256/${digest}`, content })),
+    ...[...blobs].map(([digest, content]) => ({ path: `blobs/${digest.replace(':', '/')}`, content })),
   ])
 }

@@ -11,6 +11,8 @@ export const programAddress = (index: number): string => `172.30.0.${2 + index}`
 export const programsMax = 8
 const prefixBits = 16
 const bridge = 'nodes0'
+/** What leads from a node to the others. */
+export const nodeDevice = 'eth0'
 
 export interface NetworkedNode {
   readonly index: number
@@ -66,7 +68,8 @@ export async function connectNode(doorPid: number, node: NetworkedNode, others: 
   const more = [
     'echo 1 > /proc/sys/net/ipv4/ip_forward',
     // Else the answer of a pod to another pod of its node does not pass by the rules that changed the question.
-    'if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables; fi',
+    // For policies it holds as well, and for both families.
+    'for rules in iptables ip6tables; do f=/proc/sys/net/bridge/bridge-nf-call-$rules; if [ -e $f ]; then echo 1 > $f; fi; done',
     ...others.flatMap((other) => routeTo(other.podCIDRs, nodeAddress(other.index))),
   ]
   await plugIn(doorPid, { port: `n${index}`, holderPid, address, more })

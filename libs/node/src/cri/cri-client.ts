@@ -9,6 +9,7 @@ import type {
   ContainerConfigMessage,
   ContainerEventMessage,
   ContainerStatusMessage,
+  FilesystemUsageMessage,
   ImageMessage,
   LinuxResourcesMessage,
   ListedContainer,
@@ -81,6 +82,8 @@ export interface CriClient {
   imageStatus(image: string): Promise<ImageMessage | undefined>
   pullImage(image: string, auth: RegistryCredentials | undefined, sandbox: SandboxConfigMessage | undefined): Promise<string>
   removeImage(image: string): Promise<void>
+  /** What all images take on disk. */
+  imageFsInfo(): Promise<readonly FilesystemUsageMessage[]>
   close(): void
 }
 
@@ -145,7 +148,7 @@ type Call = <Answer>(method: string, request: object, timeoutMs?: number) => Pro
 function runtimeCalls(
   call: Call,
   client: grpc.Client,
-): Omit<CriClient, 'listImages' | 'imageStatus' | 'pullImage' | 'removeImage' | 'close'> {
+): Omit<CriClient, ImageCalls | 'close'> {
   const filtered = (labels: Labels | undefined) => (labels === undefined ? {} : { filter: { labelSelector: labels } })
   return {
     version: () => call('version', { version: 'v1' }),
@@ -192,7 +195,9 @@ function runtimeCalls(
   }
 }
 
-const imageCalls = (call: Call): Pick<CriClient, 'listImages' | 'imageStatus' | 'pullImage' | 'removeImage'> => ({
+type ImageCalls = 'listImages' | 'imageStatus' | 'pullImage' | 'removeImage' | 'imageFsInfo'
+
+const imageCalls = (call: Call): Pick<CriClient, ImageCalls> => ({
   listImages: async () => (await call<{ images: readonly ImageMessage[] }>('listImages', {})).images,
   imageStatus: async (image) =>
     (await call<{ image: ImageMessage | null }>('imageStatus', { image: { image } })).image ?? undefined,
@@ -205,4 +210,6 @@ const imageCalls = (call: Call): Pick<CriClient, 'listImages' | 'imageStatus' | 
       )
     ).imageRef,
   removeImage: (image) => call('removeImage', { image: { image } }),
+  imageFsInfo: async () =>
+    (await call<{ imageFilesystems: readonly FilesystemUsageMessage[] }>('imageFsInfo', {})).imageFilesystems,
 })

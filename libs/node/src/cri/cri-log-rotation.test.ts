@@ -15,7 +15,7 @@ test('a file that is too large gets a number, the runtime begins another, the ol
   mkdirSync(folder, { recursive: true })
   const current = join(folder, '2.log')
   const container = (state: ListedContainer['state']): ListedContainer => ({
-    ...{ id: 'c1', podSandboxId: 's', state, createdAt: '0', metadata: { name: 'main', attempt: 2 } },
+    ...{ id: 'c1', image: null, imageRef: '', podSandboxId: 's', state, createdAt: '0', metadata: { name: 'main', attempt: 2 } },
     labels: {
       'io.kubernetes.pod.name': 'web',
       'io.kubernetes.pod.namespace': 'default',

@@ -136,6 +136,9 @@ export interface ContainerConfigMessage {
 export type ContainerStateName = 'CONTAINER_CREATED' | 'CONTAINER_RUNNING' | 'CONTAINER_EXITED' | 'CONTAINER_UNKNOWN'
 
 export interface ListedContainer {
+  readonly image: { readonly image: string } | null
+  /** The id of the image. */
+  readonly imageRef: string
   readonly id: string
   readonly podSandboxId: string
   readonly metadata: { readonly name: string; readonly attempt: number }
@@ -177,6 +180,8 @@ export interface ImageMessage {
   readonly size: string
   readonly uid: { readonly value: string } | null
   readonly username: string
+  /** The runtime wants it to stay. */
+  readonly pinned?: boolean
 }
 
 export interface ContainerStatsMessage {
@@ -186,5 +191,20 @@ export interface ContainerStatsMessage {
     readonly usageCoreNanoSeconds: { readonly value: string } | null
     readonly usageNanoCores: { readonly value: string } | null
   } | null
-  readonly memory: { readonly timestamp: string; readonly workingSetBytes: { readonly value: string } | null } | null
+  readonly memory: {
+    readonly timestamp: string
+    readonly workingSetBytes: { readonly value: string } | null
+    readonly usageBytes?: { readonly value: string } | null
+    readonly rssBytes?: { readonly value: string } | null
+    readonly pageFaults?: { readonly value: string } | null
+    readonly majorPageFaults?: { readonly value: string } | null
+  } | null
+  readonly writableLayer?: FilesystemUsageMessage | null
+}
+
+export interface FilesystemUsageMessage {
+  readonly timestamp: string
+  readonly fsId: { readonly mountpoint: string } | null
+  readonly usedBytes: { readonly value: string } | null
+  readonly inodesUsed: { readonly value: string } | null
 }

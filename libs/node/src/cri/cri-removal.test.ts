@@ -7,6 +7,7 @@ function runtimeThatFails(failures: number, error: Error) {
   const clock = createManualClock()
   const startMs = clock.nowMs()
   const askedAt: number[] = []
+  const told: string[] = []
   let isStopped = false
   const parts = {
     clock,
@@ -18,12 +19,13 @@ function runtimeThatFails(failures: number, error: Error) {
     },
     log: { warn: () => undefined },
     isStopped: () => isStopped,
+    onFault: (podUid: string, message: string) => void told.push(`${podUid}: ${message}`),
   } as unknown as RemovalParts
-  return { clock, askedAt, parts, stop: () => void (isStopped = true) }
+  return { clock, askedAt, told, parts, stop: () => void (isStopped = true) }
 }
 
 test('a runtime in trouble is asked after 1, 2, 4, 8, and then every 10 seconds, until it does', async () => {
-  const { clock, askedAt, parts } = runtimeThatFails(6, new Error('busy'))
+  const { clock, askedAt, told, parts } = runtimeThatFails(6, new Error('busy'))
   let isDone = false
   void stopContainer(parts, 'uid', 'id', 0).then(() => (isDone = true))
   await settle()
@@ -33,6 +35,7 @@ test('a runtime in trouble is asked after 1, 2, 4, 8, and then every 10 seconds,
   }
   expect(askedAt).toEqual([0, 1, 3, 7, 15, 25, 35])
   expect(isDone).toBe(true)
+  expect(told).toEqual(Array.from({ length: 6 }, () => 'uid: busy'))
 })
 
 test('a container that is not there has ended', async () => {

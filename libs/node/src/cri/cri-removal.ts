@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
 import { isSafeName, logDirectoriesOf } from '../pod-directories.ts'
-import { type CriClient, isNotFound } from './cri-client.ts'
+import { type CriClient, criMessage, isNotFound } from './cri-client.ts'
 import type { ExitWatch } from './cri-exits.ts'
 import { podUidLabel } from './cri-labels.ts'
 import { type NodeMounts, podsDirectory, removeVolumes } from './cri-volumes.ts'
@@ -21,6 +21,8 @@ export interface RemovalParts {
   readonly log: Pick<Logger, 'warn'>
   readonly exits: Pick<ExitWatch, 'forget'>
   readonly isStopped: () => boolean
+  /** What runs of a pod could not be ended: why, in the runtime's words. */
+  readonly onFault: (podUid: string, message: string) => void
 }
 
 /** Until `act` succeeds or the agent stops. */
@@ -43,7 +45,7 @@ async function untilDone(
 
 /** The container gets its grace from the runtime. One that is not there has ended. */
 export function stopContainer(parts: RemovalParts, podUid: string, id: string, graceMs: number): Promise<void> {
-  const { client, log } = parts
+  const { client, log, onFault } = parts
   return untilDone(
     parts,
     async () => {
@@ -53,13 +55,16 @@ export function stopContainer(parts: RemovalParts, podUid: string, id: string, g
         if (!isNotFound(error)) throw error
       }
     },
-    (err, retryMs) => log.warn({ err, podUid, containerID: id, retryMs }, 'failed to stop container, retrying'),
+    (err, retryMs) => {
+      log.warn({ err, podUid, containerID: id, retryMs }, 'failed to stop container, retrying')
+      onFault(podUid, criMessage(err))
+    },
   )
 }
 
 /** Ends what runs of the pod and removes its volumes; with `all` also what the runtime and the node remember of it. */
 export function removePod(parts: RemovalParts, podUid: string, all: boolean): Promise<void> {
-  const { client, node, exits, log } = parts
+  const { client, node, exits, log, onFault } = parts
   exits.forget(podUid)
   return untilDone(
     parts,
@@ -71,7 +76,10 @@ export function removePod(parts: RemovalParts, podUid: string, all: boolean): Pr
       await removeVolumes(node, podUid)
       if (all) for (const dir of logDirectoriesOf(node.directory, podUid)) rmSync(dir, { recursive: true, force: true })
     },
-    (err, retryMs) => log.warn({ err, podUid, retryMs }, 'failed to remove pod, retrying'),
+    (err, retryMs) => {
+      log.warn({ err, podUid, retryMs }, 'failed to remove pod, retrying')
+      onFault(podUid, criMessage(err))
+    },
   )
 }
 

@@ -32,6 +32,8 @@ export interface CriRuntimeDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Logger
+  /** What runs of a pod could not be ended, and is tried again: why, in the runtime's words. */
+  readonly onFault: (podUid: string, message: string) => void
 }
 
 export interface CriRuntime {

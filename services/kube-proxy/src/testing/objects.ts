@@ -3,7 +3,7 @@ import type { Service, ServicePort, ServiceSpec } from '@shiplog/api/generated/t
 import type { Endpoint, EndpointSlice } from '@shiplog/api/generated/types/discovery-v1'
 import { parseIpRange } from '@shiplog/api/ip-address'
 import { baseRules } from '../base-rules.ts'
-import { type Ruleset, type RulesetParts, rulesetOf } from '../nft/ruleset.ts'
+import { type Ruleset, type RulesetParts, rulesetOf } from '@shiplog/node/packet-filter/ruleset'
 import { type ProxiedNode, serviceRules } from '../service-rules.ts'
 
 export const nodeHere: ProxiedNode = {
@@ -11,6 +11,7 @@ export const nodeHere: ProxiedNode = {
   zone: 'a',
   podRanges: [parseIpRange('10.244.0.0/24')!, parseIpRange('fd00:244::/64')!],
   addresses: ['172.30.0.10'],
+  isEligible: true,
 }
 
 export const aService = (name: string, spec: ServiceSpec, status: Service['status'] = { loadBalancer: {} }): Service => ({

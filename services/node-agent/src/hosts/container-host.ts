@@ -21,7 +21,7 @@ import { createProber, type Prober } from './container-probes.ts'
 import { createLifecycleHooks, type LifecycleHooks } from './lifecycle-hooks.ts'
 import { measuredUsage } from './measured-usage.ts'
 import { containerSpecOf, factsOf, graceMsOf, namespaceOf } from './pod-facts.ts'
-import { type HostedPod, messageOf, type PodHost, type PodHostListener, type RecoveredPod } from './pod-host.ts'
+import { type HostedPod, messageOf, type NodeReserves, type NodeStats, type PodHost, type PodHostListener, type RecoveredPod } from './pod-host.ts'
 import { podVolumes, referencesOfVolumes, type VolumeStyle } from './pod-volumes.ts'
 import type { ProbeNetwork, ProbeTarget } from './probe-call.ts'
 import { lookUp, type References } from './references.ts'
@@ -65,7 +65,11 @@ export interface ContainerBackend {
   exec(podUid: string, containerID: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
   /** What every running container used since it was asked last; absent where that cannot be told. */
   measure?(): Promise<readonly ContainerMeasure[]>
+  readonly stats?: NodeStats
+  readonly reserves?: NodeReserves
   keepOnly(podUids: ReadonlySet<string>): void
+  /** The agent has begun; these are its pods, whenever they are asked for. */
+  begin?(pods: () => Iterable<HostedPod>, tell: Pick<PodHostListener, 'nodeEvent' | 'podEvent'>): void
   onExit(listener: (exit: ContainerExit) => void): void
   /** The message of a Pulled event, where the backend does not tell its own. */
   pulledMessage(container: ContainerWork): string | undefined
@@ -81,13 +85,18 @@ export interface ContainerHostDeps {
 }
 
 /** Of these the message was told by an event before. */
-const imageReasons = new Set(['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName'])
+const imageReasons = new Set([
+  ...['ErrImagePull', 'ErrImageNeverPull', 'InvalidImageName', 'ImageInspectError'],
+  ...['RegistryUnavailable', 'SignatureValidationFailed'],
+])
 
 const deaf: PodHostListener = {
   exited: () => undefined,
   changed: () => undefined,
   referenceChanged: () => undefined,
   event: () => undefined,
+  nodeEvent: () => undefined,
+  podEvent: () => undefined,
 }
 
 export function createContainerHost(deps: ContainerHostDeps): PodHost {
@@ -116,6 +125,8 @@ export function createContainerHost(deps: ContainerHostDeps): PodHost {
     logs: backend.logs,
     ...(backend.streams ? { streams: backend.streams } : {}),
     ...(backend.network ? { network: backend.network } : {}),
+    ...(backend.stats ? { stats: backend.stats } : {}),
+    ...(backend.reserves ? { reserves: backend.reserves } : {}),
     outlivesAgent: true,
     runSandbox: async (pod, config) => backend.runSandbox(pod, config, await volumesOf(deps, pod)),
     startContainer: (pod, container) => backend.startContainer(pod, container, tell),
@@ -153,6 +164,7 @@ export function createContainerHost(deps: ContainerHostDeps): PodHost {
     start(pods, to) {
       listener = to
       backend.onExit(to.exited)
+      backend.begin?.(pods, to)
       volumes = createVolumeRefresher({
         ...deps,
         pods,

@@ -12,9 +12,12 @@ import type {
   SandboxConfig,
   StartedContainer,
 } from '@shiplog/node/container-runtime'
-import type { PodUsage } from '@shiplog/api-client/wire/node-usage'
+import type { ContainerUsage, PodUsage } from '@shiplog/api-client/wire/node-usage'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Logger } from '@shiplog/runtime/logger'
+import type { MetricSample } from '@shiplog/runtime/metrics'
+import type { Observations } from '../eviction/pressure.ts'
+import type { PodUse } from '../eviction/ranking.ts'
 import type { NodeConfig } from '../node-object.ts'
 import type { ContainerWork, PodWork } from '../pod-work.ts'
 import type { ProbeNetwork } from './probe-call.ts'
@@ -42,8 +45,36 @@ export interface PodHostListener {
   changed(podUid: string): void
   /** A ConfigMap or Secret that the pod refers to changed: what waits for it may be tried again. */
   referenceChanged(podUid: string): void
+  /** An Event object about the pod as a whole is due. */
+  podEvent(podUid: string, type: 'Normal' | 'Warning', reason: string, message: string): void
+  /** An Event object about the node is due. */
+  nodeEvent(type: 'Normal' | 'Warning', reason: string, message: string): void
   /** An Event object is due. */
   event(podUid: string, container: ContainerWork, type: 'Normal' | 'Warning', reason: string, message: string): void
+}
+
+/** What a node of real containers says of its use, in the kubelet's forms. Rejects when that cannot be told now. */
+export interface NodeStats {
+  /** `/stats/summary` */
+  summary(nodeName: string, pods: readonly HostedPod[]): Promise<object>
+  metrics(which: 'resource' | 'cadvisor', pods: readonly HostedPod[]): Promise<readonly MetricSample[]>
+  /** All that the machine uses; undefined before two looks. */
+  machine(): Promise<Omit<ContainerUsage, 'name'> | undefined>
+}
+
+/** What a node has left and what its pods use, measured or made up. */
+export interface NodeUse {
+  readonly observed: Observations
+  /** By uid; undefined: not measured yet. */
+  readonly of: (podUid: string) => PodUse | undefined
+}
+
+/** A node that can run short of something. */
+export interface NodeReserves {
+  /** Rejects when nothing can be measured now. */
+  observe(pods: Iterable<HostedPod>): Promise<NodeUse>
+  /** Frees what nobody uses on the disk. */
+  freeDisk(): Promise<void>
 }
 
 export interface PodHost {
@@ -94,6 +125,10 @@ export interface PodHost {
   ): Promise<RecoveredPod | undefined>
   /** What these pods use, by uid; those that use nothing yet are left out. */
   usage(pods: readonly HostedPod[]): Promise<ReadonlyMap<string, PodUsage>>
+  /** What the node measures of itself; absent where nothing can be measured. */
+  readonly stats?: NodeStats
+  /** Absent where nothing can run short. */
+  readonly reserves?: NodeReserves
   /** Removes all pods but these: they went while the agent was away. */
   keepOnly(podUids: ReadonlySet<string>): void
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { credentialsFor, imageNameOf, pullPolicyOf } from './image-names.ts'
+import { imageNameOf, pullPolicyOf } from './image-names.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
 
@@ -29,25 +29,3 @@ test.each([
   [`nginx@${digest}`, undefined, 'IfNotPresent'],
   ['nginx', 'Never', 'Never'],
 ])('%s, asked for %s, is pulled %s', (image, asked, expected) => expect(pullPolicyOf(image, asked)).toBe(expected))
-
-describe('credentials', () => {
-  const secret = (auths: object) => ({ data: { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') } })
-  const auth = Buffer.from('joe:se:cret').toString('base64')
-
-  test('are those of the registry, the most exact ones first', () => {
-    const secrets = [secret({ 'ghcr.io': { username: 'all', password: 'a' }, 'https://ghcr.io/team/': { auth } }), secret({ 'quay.io': { auth } })]
-    expect(credentialsFor('ghcr.io/team/app:1', secrets)).toEqual([{ username: 'joe', password: 'se:cret' }, { username: 'all', password: 'a' }])
-    expect(credentialsFor('ghcr.io/other/app:1', secrets)).toEqual([{ username: 'all', password: 'a' }])
-    expect(credentialsFor('example.org/app:1', secrets)).toEqual([])
-  })
-
-  test('of the hub go by its old name, those of a wildcard by one part', () => {
-    expect(credentialsFor('nginx', [secret({ 'https://index.docker.io/v1/': { auth } })])).toHaveLength(1)
-    expect(credentialsFor('a.reg.example/x:1', [secret({ '*.reg.example': { auth } })])).toHaveLength(1)
-    expect(credentialsFor('a.b.reg.example/x:1', [secret({ '*.reg.example': { auth } })])).toEqual([])
-  })
-
-  test('that nobody can read are none', () => {
-    expect(credentialsFor('nginx', [{ data: { '.dockerconfigjson': 'bm90IGpzb24=' } }, {}])).toEqual([])
-  })
-})

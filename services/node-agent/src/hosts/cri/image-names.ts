@@ -1,7 +1,4 @@
-// Names of images: the registry and tag that are meant where none is said, when an image is pulled, and whose credentials
-// fit. Pure.
-import type { Secret } from '@shiplog/api/generated/types/core-v1'
-import type { RegistryCredentials } from '@shiplog/node/cri/cri-client'
+// Names of images: the registry and tag that are meant where none is said, and when an image is pulled. Pure.
 
 const reference =
   /^(?:(?<host>(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::\d+)?|\[[0-9a-fA-F:]+\](?::\d+)?)\/)?(?<path>[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*)(?::(?<tag>\w[\w.-]{0,127}))?(?:@(?<digest>[a-z0-9]+:[a-fA-F0-9]{32,}))?$/
@@ -42,51 +39,8 @@ export function pullPolicyOf(image: string, asked: string | undefined): string {
   return name?.digest === undefined && (name?.tag ?? 'latest') === 'latest' ? 'Always' : 'IfNotPresent'
 }
 
-interface DockerAuth {
-  readonly username?: string
-  readonly password?: string
-  readonly auth?: string
-  readonly identitytoken?: string
-}
-
-/** Credentials for this image among pull secrets, the most exact ones first. */
-export function credentialsFor(image: string, secrets: readonly Pick<Secret, 'data'>[]): RegistryCredentials[] {
+/** The place of an image without tag and digest, which credentials are for: `docker.io/library/nginx`. */
+export function repositoryOf(image: string): string | undefined {
   const name = parse(image)
-  if (name === undefined) return []
-  const wanted = `${name.host}/${name.path}`
-  return secrets
-    .flatMap(authsOf)
-    .filter(([place]) => fits(place, wanted))
-    .sort(([a], [b]) => b.length - a.length)
-    .map(([, { username, password, auth, identitytoken }]) => {
-      const [user, ...rest] = auth ? Buffer.from(auth, 'base64').toString('utf8').split(':') : []
-      return {
-        ...(username || user ? { username: username || user! } : {}),
-        ...(password || rest.length > 0 ? { password: password || rest.join(':') } : {}),
-        ...(identitytoken ? { identityToken: identitytoken } : {}),
-      }
-    })
-}
-
-function authsOf({ data }: Pick<Secret, 'data'>): (readonly [place: string, auth: DockerAuth])[] {
-  const read = (key: string): Record<string, unknown> => {
-    try {
-      return JSON.parse(Buffer.from(data?.[key] ?? '', 'base64').toString('utf8')) as Record<string, unknown>
-    } catch {
-      return {}
-    }
-  }
-  const auths = (read('.dockerconfigjson') as { readonly auths?: Record<string, DockerAuth> }).auths ?? {}
-  return [...Object.entries(auths), ...Object.entries(read('.dockercfg') as Record<string, DockerAuth>)].map(
-    ([place, auth]) => [place.replace(/^https?:\/\//, '').replace(/\/v[12]\/?$/, '').replace(/\/$/, ''), auth] as const,
-  )
-}
-
-/** A place is a registry, or a part of one; `*` stands for one part of the host's name. */
-function fits(place: string, wanted: string): boolean {
-  const [host = '', ...path] = place.split('/')
-  const [ofHost = '', ...ofPath] = wanted.split('/')
-  const isHub = ofHost === dockerHub && (host === 'index.docker.io' || host === dockerHub)
-  const pattern = new RegExp(`^${host.split('.').map((part) => (part === '*' ? '[^.]+' : part.replace(/[^\w-]/g, '\\$&'))).join('\\.')}$`)
-  return (isHub || pattern.test(ofHost)) && path.every((part, index) => ofPath[index] === part)
+  return name && `${name.host}/${name.path}`
 }

@@ -1,8 +1,8 @@
 // A packet's way through our rules, as the kernel would take it: enough of nftables to run what the compiler writes, for
 // tests that ask where traffic ends and not what rules look like.
 import { parseIp, parseIpRange, isInRange } from '@shiplog/api/ip-address'
-import { canonicalText, type Family, type Json, type Rule, type Statement } from '../nft/statements.ts'
-import type { Chain, Ruleset } from '../nft/ruleset.ts'
+import { canonicalText, type Family, type Json, type Rule, type Statement } from '../statements.ts'
+import type { Chain, Ruleset } from '../ruleset.ts'
 
 export interface Packet {
   readonly family: Family
@@ -12,6 +12,9 @@ export interface Packet {
   readonly port: number
   /** Sent by the node itself. */
   readonly isOwn?: boolean
+  /** Where it comes in and goes out, for rules that ask. */
+  readonly comesFrom?: string
+  readonly goesTo?: string
 }
 
 export interface Fate {
@@ -131,7 +134,9 @@ function verdict(walk: Walk, statement: Statement, depth: number): Outcome {
   return verb as Outcome
 }
 
-function fieldOf({ packet, mark }: Walk, expression: any): Json {
+function fieldOf(walk: Walk, expression: any): Json {
+  const { packet, mark } = walk
+  if (expression?.concat) return { concat: expression.concat.map((part: any) => fieldOf(walk, part)) }
   if (expression?.payload?.field === 'saddr') return packet.source
   if (expression?.payload?.field === 'daddr') return packet.destination
   if (expression?.payload?.field === 'dport') {
@@ -140,6 +145,9 @@ function fieldOf({ packet, mark }: Walk, expression: any): Json {
   }
   if (expression?.meta?.key === 'l4proto') return packet.protocol
   if (expression?.meta?.key === 'mark') return mark
+  if (expression?.meta?.key === 'iifname') return packet.comesFrom ?? ''
+  if (expression?.meta?.key === 'oifname') return packet.goesTo ?? ''
+  if (expression?.payload?.protocol === 'icmpv6') return 'none'
   if (expression?.ct?.key === 'state') return 'new'
   if (expression?.fib) return packet.isOwn ? 'local' : 'unicast'
   return expression
@@ -159,16 +167,21 @@ function matches(walk: Walk, { op, left, right }: any): boolean {
   return op === '!=' ? !isSame : isSame
 }
 
-function isAmong({ ruleset, table, packet, memory }: Walk, value: Json, right: any): boolean {
+function isAmong(walk: Walk, value: Json, right: any): boolean {
+  const { ruleset, table, packet, memory } = walk
+  if (right?.set) return right.set.some((item: any) => isAmong(walk, value, item))
   if (typeof right === 'string' && right.startsWith('@')) {
     if (memory.has(`${right} ${packet.source}`)) return true
     return ruleset.elements.has(`${packet.family} ${table} ${right.slice(1)} ${canonicalText(value)}`)
   }
   if (Array.isArray(right)) return right.includes(value)
-  if (right?.range) return Number(value) >= right.range[0] && Number(value) <= right.range[1]
+  if (right?.range) return numberOfEnd(value) >= numberOfEnd(right.range[0]) && numberOfEnd(value) <= numberOfEnd(right.range[1])
   if (right?.prefix) return isInRange(parseIpRange(`${right.prefix.addr}/${right.prefix.len}`)!, parseIp(String(value))!)
   return value === right
 }
+
+/** A port, or an address as a number. */
+const numberOfEnd = (value: Json): bigint => (typeof value === 'number' ? BigInt(value) : parseIp(String(value))!.value)
 
 function lookUp(walk: Walk, { key, data }: any): Statement | undefined {
   const { ruleset, table, packet, pick } = walk

@@ -36,6 +36,23 @@ export const isLocalSource: Statement = match({ fib: { result: 'type', flags: ['
 /** `@name`: among the elements of a set. */
 export const inSet = (left: Json, set: string): Statement => match(left, `@${set}`)
 
+export const notInSet = (left: Json, set: string): Statement => match(left, `@${set}`, '!=')
+
+/** One of several, written down in the rule itself. */
+export const isAmong = (left: Json, items: readonly Json[]): Statement =>
+  match(left, items.length === 1 ? items[0]! : { set: items })
+export const isPortAmong = (protocol: Protocol, ports: readonly Json[]): Statement =>
+  isAmong({ payload: { protocol, field: 'dport' } }, ports)
+
+/** By name; a `*` at the end stands for anything. */
+export const comesFrom = (device: string): Statement => match({ meta: { key: 'iifname' } }, device)
+export const goesTo = (device: string): Statement => match({ meta: { key: 'oifname' } }, device)
+
+/** What IPv6 needs so that neighbors find one another at all. */
+export const isNeighborTalk: Statement = match({ payload: { protocol: 'icmpv6', field: 'type' } }, {
+  set: ['nd-router-solicit', 'nd-router-advert', 'nd-neighbor-solicit', 'nd-neighbor-advert'],
+})
+
 /** A range as nft writes it: a single address without its length. */
 export const rangeText = ({ family, network, bits }: IpRange): Json => {
   const address = formatIp({ family, value: network })
