@@ -45,6 +45,7 @@ import { shareSnapshots } from '@shiplog/events/commit/shared-snapshot'
 import { guardLog, markOf } from '@shiplog/events/integrity/guarded-log'
 import { dnsAddress, dnsCertificate, dnsPodLabels, dnsUser, dnsObjects, type DnsReplica } from './dns-part.ts'
 import { ensureObjects, networkPolicyObjects } from './ensure-objects.ts'
+import { createIngressPart, ingressCertificate, ingressObjects, type IngressPart, type IngressPorts, ingressUser } from './ingress-part.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { lockDirectory } from '@shiplog/runtime/directory-lock'
 import { type LogChoice, openLog, type OpenLogOptions } from './open-log.ts'
@@ -73,6 +74,8 @@ export interface ClusterOptions {
   readonly registryMirrors?: readonly RegistryMirror[]
   /** Settings of theirs by the kubelet's flags. */
   readonly kubeletArguments?: readonly string[]
+  /** Where the ingress listens; there is none when absent. See docs/ingress.md. */
+  readonly ingress?: IngressPorts | undefined
   /** Path of a static token file (`token,user,uid,"group1,group2"` a line). */
   readonly tokenAuthFile?: string
   /** Flags of the API server that name files: audit, authentication, authorization. */
@@ -188,7 +191,10 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       directory: join(dataDir, 'pki'),
       nowMs: clock.nowMs(),
       hosts: [...(isWildcard(host) ? [] : [host]), ...(containerNodes > 0 ? [doorAddress] : [])],
-      ...(containerNodes > 0 ? { clients: [{ name: dnsCertificate, user: dnsUser }] } : {}),
+      clients: [
+        ...(containerNodes > 0 ? [{ name: dnsCertificate, user: dnsUser }] : []),
+        ...(options.ingress ? [{ name: ingressCertificate, user: ingressUser }] : []),
+      ],
     })
     for (const note of pki.notes) progress(note)
     const opened = await opening
@@ -331,6 +337,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ...sql.metrics(),
     ])
     let dns: readonly DnsReplica[] = []
+    let doorSocket: string | undefined
     const serviceRange = (options.serviceRanges ?? defaultServiceRanges)[0]
     const services: Service[] = [controllers, nodeAgent, scheduler]
     if (processAgent !== undefined) {
@@ -351,6 +358,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     } else if (existsSync(join(dataDir, 'node', 'supervisor.sock'))) {
       progress('processes of pods of an earlier run may still be there: --node process takes them up again')
     }
+    const admin = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
     if (containerAgents !== undefined) {
       const { createContainerAgents } = await containerAgents
       const agents = await createContainerAgents({
@@ -370,12 +378,18 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       await agents.serveApi(gateway.port)
       services.push(agents.policies, agents.service, agents.proxy)
       dns = agents.dns
+      doorSocket = agents.doorSocket
       for (const { name } of dns) startedAtMs.set(name, clock.nowMs())
-      const admin = gateway.clientFor({ name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] })
       await ensureObjects(admin, [...dnsObjects(dnsAddress(serviceRange)), ...networkPolicyObjects])
     } else if (existsSync(containersDirectory(dataDir))) {
       const { endContainerdNodes } = await import('@shiplog/node/containerd/containerd-nodes')
       await endContainerdNodes(containersDirectory(dataDir), clock)
+    }
+    let ingress: IngressPart | undefined
+    if (options.ingress !== undefined) {
+      await ensureObjects(admin, ingressObjects)
+      ingress = await createIngressPart({ ports: options.ingress, doorSocket, apiUrl: url, pkiDirectory: join(dataDir, 'pki'), clock, progress })
+      services.push(ingress)
     }
     const logPart: Service = {
       name: 'shiplog-log',
@@ -407,6 +421,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
       ...(service === logPart && opened.lives ? { lives: opened.lives() } : {}),
       // What earlier lives left running goes on: it is not to be shown as gone until somebody has looked.
       ...(dnsOf(service.name)?.isUnknown ? { coming: true } : {}),
+      ...(service === ingress ? { lives: ingress.lives() } : {}),
     })
     const parts = createComponentPods({
       client: client('system:node-agent', 'system:nodes'),

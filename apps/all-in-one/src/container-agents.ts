@@ -62,6 +62,8 @@ export interface ContainerAgents {
   readonly policies: Service
   readonly dns: readonly DnsReplica[]
   readonly nodes: readonly ContainerdNode[]
+  /** By which other processes of this machine reach pods. */
+  readonly doorSocket: string
   /** Lets nodes and pods reach the API. */
   serveApi(port: number): Promise<void>
 }
@@ -158,6 +160,7 @@ export async function createContainerAgents(deps: ContainerAgentsDeps): Promise<
     }),
     dns: Array.from({ length: replicas }, (_, index) => dnsReplica(index, { dial: started.dial, clock })),
     nodes: started.nodes,
+    doorSocket: started.doorSocket,
     async serveApi(port) {
       api = await started.serveApi(port)
     },

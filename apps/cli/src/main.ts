@@ -1,5 +1,6 @@
 // `shiplog`: the one entry point for people. Only what a command needs is loaded, and only when it runs: `up` has a
 // second for everything.
+import { isIP } from 'node:net'
 import { serverFlags } from '@shiplog/api-gateway/configuration/flag-names'
 import { parseAddressPool } from '@shiplog/api/address-pool'
 import { parseIpRanges } from '@shiplog/api/ip-address'
@@ -38,6 +39,11 @@ function ageOf(text: string): number {
 function nodeKind(text: string, before: readonly string[] = []): readonly string[] {
   if (text === 'process' || text === 'containerd') return [...new Set([...before, text])]
   throw new InvalidArgumentError('process or containerd, please.')
+}
+
+const ipAddress = (text: string): string => {
+  if (isIP(text) !== 0) return text
+  throw new InvalidArgumentError('an IP address, please.')
 }
 
 /** Each has a containerd of its own. */
@@ -182,6 +188,10 @@ withServerFlags(program.command('up'))
       .argParser(kubeletArgument),
   )
   .option('--no-dashboard', 'serve no dashboard')
+  .option('--ingress', 'serve Ingresses on ports of this machine (docs/ingress.md)', false)
+  .addOption(new Option('--ingress-host <address>', 'address that the ingress listens on').default('127.0.0.1').argParser(ipAddress))
+  .addOption(new Option('--ingress-http-port <port>', 'without TLS').default(80).argParser(wholeNumber(65_535)))
+  .addOption(new Option('--ingress-https-port <port>', 'with TLS').default(443).argParser(wholeNumber(65_535)))
   .addOption(serviceCidrOption())
   .addOption(podCidrOption())
   .addOption(
@@ -250,6 +260,9 @@ Nodes:
   --node process   adds a node named after this machine. Pods that tolerate its taint shiplog.dev/runtime=process:NoSchedule
                    run there as real processes, as the user who runs shiplog, without any isolation: WHOEVER MAY CREATE
                    PODS CAN THEN RUN ANY COMMAND AS YOU. Off by default; docs/process-nodes.md tells the rest.
+
+Ingress:
+  --ingress        serves Ingresses of the class shiplog on two ports of --ingress-host. docs/ingress.md.
 
 Addresses:
   --service-cidr 10.96.0.0/16,fd00:10:96::/112 --pod-cidr 10.244.0.0/16,fd00:10:244::/56   dual stack, IPv4 first

@@ -33,6 +33,10 @@ export interface UpOptions extends ServerFlags {
   readonly continueTokenLifetime?: number | undefined
   readonly postgres: string
   readonly dashboard: boolean
+  readonly ingress: boolean
+  readonly ingressHost: string
+  readonly ingressHttpPort: number
+  readonly ingressHttpsPort: number
   readonly serviceCidr?: string
   readonly podCidr?: string
   readonly loadBalancerPool?: string
@@ -57,6 +61,9 @@ export async function up(options: UpOptions): Promise<never> {
         containerNodes: options.node.includes('containerd') ? options.nodes : 0,
         registryMirrors: options.registryMirror,
         kubeletArguments: options.kubeletArg,
+        ingress: options.ingress
+          ? { host: options.ingressHost, httpPort: options.ingressHttpPort, httpsPort: options.ingressHttpsPort }
+          : undefined,
         postgres: options.postgres,
         dashboard: options.dashboard,
         serviceRanges: options.serviceCidr === undefined ? undefined : parseServiceRanges(options.serviceCidr),

@@ -23,8 +23,6 @@ const unmountable = [
 ]
 
 export const features: readonly Feature[] = [
-  stored('Ingresses', 'ingresses.networking.k8s.io', ': this one gets no address and routes nothing'),
-  stored('IngressClasses', 'ingressclasses.networking.k8s.io'),
   stored('VolumeAttributesClasses', 'volumeattributesclasses.storage.k8s.io'),
   stored('VolumeAttachments', 'volumeattachments.storage.k8s.io', ': this one attaches nothing'),
   stored('CSIDrivers', 'csidrivers.storage.k8s.io'),
@@ -34,6 +32,22 @@ export const features: readonly Feature[] = [
   stored('ResourceClaims', 'resourceclaims.resource.k8s.io', ': it is never allocated'),
   stored('ResourceSlices', 'resourceslices.resource.k8s.io'),
 
+  {
+    id: 'ingress-resources',
+    state: 'ignored',
+    docs: 'backends of Ingresses that are no Services',
+    fields: [
+      { of: 'ingresses.networking.k8s.io', path: 'spec.defaultBackend.resource' },
+      { of: 'ingresses.networking.k8s.io', path: 'spec.rules[].http.paths[].backend.resource' },
+    ],
+    sentence: 'Ingresses lead to Services alone: requests for this backend get 404',
+  },
+  {
+    id: 'ingress-off',
+    state: 'by design',
+    docs: 'Ingresses of a cluster that was started without --ingress, and of other classes than its own',
+    sentence: 'an Ingress gets an address and routes requests where something serves its class: shiplog up --ingress does',
+  },
   {
     id: 'service-cidrs',
     state: 'ignored',

@@ -8,7 +8,7 @@ import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Clock } from '@shiplog/runtime/clock'
 import { containerdConfig, containerdSocket, podNetwork } from './containerd-config.ts'
-import { createDial, type Dial, doorIsOpen, letIn, letInAt } from './door.ts'
+import { createDial, type Dial, doorIsOpen, doorSocket, letIn, letInAt } from './door.ts'
 import { endHolder, findHolder, holders, startHolder } from './holder.ts'
 import { apiPort, connectNode, connectProgram, doorAddress, nodeAddress, type NetworkedNode, prepareBridge } from './network.ts'
 import { pauseArchive } from './pause-image.ts'
@@ -68,6 +68,8 @@ export interface ContainerdNodes {
   readonly hasWayOut: boolean
   /** Connects to an address of a node or of a pod. */
   readonly dial: Dial
+  /** The same for other processes of this machine: `dialThrough` of door.ts. */
+  readonly doorSocket: string
   /** Inside, the API is at `https://172.30.0.1:6443`, where the endpoint of its Service is. */
   serveApi(port: number): Promise<Disposable>
   /** Ends everything that runs in the nodes, at once, and removes what that leaves. */
@@ -113,6 +115,7 @@ export async function startContainerdNodes(options: ContainerdNodesOptions): Pro
   return {
     ...{ nodes: started, hasWayOut },
     dial: createDial(doorPid),
+    doorSocket: doorSocket(doorPid),
     serveApi: (port) => letIn(doorPid, port),
     async stop() {
       for (const port of open) port[Symbol.dispose]()

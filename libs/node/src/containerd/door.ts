@@ -9,11 +9,16 @@ const insidePath = (holderPid: number, path: string): string => `/proc/${holderP
 
 export const doorIsOpen = (holderPid: number): boolean => existsSync(insidePath(holderPid, '/run/door.sock'))
 
-export const createDial =
-  (holderPid: number): Dial =>
+/** Our end of the door of this holder, as others on this machine may be told of it. */
+export const doorSocket = (holderPid: number): string => insidePath(holderPid, '/run/door.sock')
+
+export const createDial = (holderPid: number): Dial => dialThrough(doorSocket(holderPid))
+
+export const dialThrough =
+  (doorPath: string): Dial =>
   (host, port, signal) =>
     new Promise((resolve, reject) => {
-      const socket = connect({ path: insidePath(holderPid, '/run/door.sock'), allowHalfOpen: true })
+      const socket = connect({ path: doorPath, allowHalfOpen: true })
       const fail = (error: Error): void => {
         socket.destroy()
         reject(error)
