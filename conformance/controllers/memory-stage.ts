@@ -17,10 +17,12 @@ const leftOut = ['nodelifecycle']
 const restMs = 2_000
 const withoutNodes = true
 
-export function createMemoryStage(): Stage {
+/** `onRequest` hears what the controllers ask of the API. */
+export function createMemoryStage(onRequest: (request: ApiRequest) => void = () => undefined): Stage {
   const signers = { tokenSigner: createFakeTokenSigner(), certificateSigner: createTestAuthority().signer }
   const reconcilers = createReconcilers({ rootCa: 'CA', ...signers }).filter(({ name }) => !leftOut.includes(name))
-  const harness = createReconcileHarness(reconcilers)
+  const answer = (request: ApiRequest): undefined => void onRequest(request)
+  const harness = createReconcileHarness(reconcilers, { answer })
   const { cluster, events } = harness
   const namespace = 'scenario'
   const metadata = { name: namespace }

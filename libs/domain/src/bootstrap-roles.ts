@@ -28,6 +28,8 @@ const electing = [
 ]
 const requests = 'system:certificates.k8s.io:certificatesigningrequests'
 const controllerManager = 'system:kube-controller-manager'
+/** Our controllers' rights beside those of upstream's. */
+const ownWork = 'shiplog:kube-controller-manager'
 const scheduler = 'system:kube-scheduler'
 
 const roles: Readonly<Record<string, readonly string[]>> = {
@@ -54,6 +56,11 @@ const roles: Readonly<Record<string, readonly string[]>> = {
     'create authorization.k8s.io subjectaccessreviews',
     'list,watch * *',
     'create core serviceaccounts/token',
+  ],
+  // What upstream's API server does itself.
+  [ownWork]: [
+    'create,delete networking.k8s.io ipaddresses',
+    'patch,update flowcontrol.apiserver.k8s.io flowschemas/status,prioritylevelconfigurations/status',
   ],
   [scheduler]: [
     events,
@@ -321,12 +328,17 @@ const ownControllers: ReadonlySet<string> = new Set([
   'pvc-protection-controller',
   'replicaset-controller',
   'replication-controller',
+  'resource-claim-controller',
   'resourcequota-controller',
   'root-ca-cert-publisher',
   'service-account-controller',
+  'service-cidrs-controller',
   'service-controller',
   'statefulset-controller',
   'ttl-after-finished-controller',
+  'ttl-controller',
+  'validatingadmissionpolicy-status-controller',
+  'volumeattributesclass-protection-controller',
 ])
 
 /** Roles first, then who has them. */
@@ -341,6 +353,7 @@ export const bootstrapRoles = (): Manifest<Role | ClusterRole | RoleBinding | Cl
   binding('system:public-info-viewer', groups('system:authenticated', 'system:unauthenticated')),
   binding('system:monitoring', groups('system:monitoring')),
   binding(controllerManager, users(controllerManager)),
+  binding(ownWork, users(controllerManager)),
   binding(scheduler, users(scheduler)),
   binding('system:kube-dns', accounts('kube-dns')),
   binding('system:node', []),
