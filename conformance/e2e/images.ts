@@ -74,6 +74,17 @@ function pictureImage(animal: string, busybox: readonly ImageFile[]): SuiteImage
   }
 }
 
+/** One program of upstream's, and nothing beside it: what an aggregated API server is tried with. */
+async function programImage(
+  names: readonly string[],
+  binary: 'etcd' | 'sample-apiserver',
+  path: string,
+  progress: (line: string) => void,
+): Promise<SuiteImage> {
+  const content = await readFile(await provideUpstream(binary, progress))
+  return { names, files: [{ path, content, mode: 0o755 }], config: { Entrypoint: [`/${path}`] } }
+}
+
 async function suiteImages(progress: (line: string) => void): Promise<SuiteImage[]> {
   const busybox = await busyboxFiles()
   const tools = await networkTools()
@@ -103,6 +114,8 @@ async function suiteImages(progress: (line: string) => void): Promise<SuiteImage
       files: [...busybox, { path: 'usr/local/bin/nnp', content: whoAmI, mode: setUserId }],
       config: { Cmd: ['nnp'], Env: [searchPath] },
     },
+    await programImage([`${prefix}/sample-apiserver:1.29.2`], 'sample-apiserver', 'sample-apiserver', progress),
+    await programImage(['registry.k8s.io/etcd:3.6.8-0'], 'etcd', 'usr/local/bin/etcd', progress),
     { names: [`${prefix}/nonroot:1.5`], files: busybox, config: { Cmd: ['id', '-u'], User: '1234', Env: [searchPath] } },
     {
       names: ['registry.k8s.io/pause:3.10.2'],
