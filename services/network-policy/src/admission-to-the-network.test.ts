@@ -57,7 +57,7 @@ describe('a pod that just got its address', () => {
     const { policies, give } = start({ apply: async (commands) => void applied.push(...commands), list: async () => undefined })
     give(aPolicy('x', 'p', { podSelector: {}, policyTypes: ['Ingress'] }))
     await policies.start()
-    const admitted = policies.admit({ uid: 'uid-x-a', node: 'one' }, [address])
+    const admitted = policies.admit({ uid: 'uid-x-a', node: 'one', key: 'x/a' }, [address])
     // The agent heard of the pod before us.
     give(starting())
     await admitted
@@ -69,6 +69,27 @@ describe('a pod that just got its address', () => {
     give(starting())
     await systemClock.sleep(50)
     expect(applied.slice(before)).toEqual([])
+    await policies.stop()
+  })
+
+  test('is known by its mirror when it is a static one, and only by one of its name', async () => {
+    const applied: Command[] = []
+    const { policies, give } = start({ apply: async (commands) => void applied.push(...commands), list: async () => undefined })
+    const mirror = (name: string) => {
+      const pod = aPod('x', name, 0)
+      const metadata = { ...pod.metadata, annotations: { 'kubernetes.io/config.mirror': 'its-own' } }
+      return { ...pod, metadata, spec: { ...pod.spec, nodeName: 'one' }, status: { ...pod.status, podIPs: [] } } as ReturnType<typeof aPod>
+    }
+    give(mirror('other'))
+    await policies.start()
+    let isIn = false
+    const admitted = policies.admit({ uid: 'its-own', node: 'one', key: 'x/a' }, [address]).then(() => (isIn = true))
+    give(mirror('another'))
+    await systemClock.sleep(50)
+    expect(isIn).toBe(false)
+    give(mirror('a'))
+    await admitted
+    expect(JSON.stringify(applied)).toContain(`"${address}"`)
     await policies.stop()
   })
 
@@ -87,7 +108,7 @@ describe('a pod that just got its address', () => {
     for (let turn = 0; turn < 20; turn++) await clock.advance(50)
     await started
     refuses = true
-    const admitted = policies.admit({ uid: 'uid-x-a', node: 'one' }, [address]).then(() => 'in', (error: Error) => error.message)
+    const admitted = policies.admit({ uid: 'uid-x-a', node: 'one', key: 'x/a' }, [address]).then(() => 'in', (error: Error) => error.message)
     for (let turn = 0; turn < 12; turn++) await clock.advance(admitTimeoutMs / 10)
     expect(await admitted).toBe('the rules of NetworkPolicies for the pod are not in place after 10 s')
     expect(policies.health()[0]).toMatchObject({ name: 'policies-of-one' })

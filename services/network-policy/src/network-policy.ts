@@ -32,12 +32,21 @@ export interface NetworkPolicyDeps {
   readonly metrics: MetricsRegistry
 }
 
+/** A pod as its node knows it. */
+export interface StartingPod {
+  /** For a static pod, its own and not that of its mirror. */
+  readonly uid: string
+  readonly node: string
+  /** `namespace/name`. */
+  readonly key: string
+}
+
 export interface NetworkPolicies extends Service {
   /**
    * Resolves when a pod that just got its addresses has its rules, so that its containers may start. Rejects when that takes
    * longer than `admitTimeoutMs`.
    */
-  admit(pod: { readonly uid: string; readonly node: string }, addresses: readonly string[]): Promise<void>
+  admit(pod: StartingPod, addresses: readonly string[]): Promise<void>
 }
 
 interface Enforced {
@@ -85,18 +94,27 @@ export function createNetworkPolicies(deps: NetworkPolicyDeps): NetworkPolicies 
     }
   }
 
+  /** The uid that the API knows a pod by: that of a static pod's mirror, which has its name. */
+  function knownUid({ uid, node, key }: StartingPod): string | undefined {
+    if (view.pods.has(uid)) return uid
+    for (const pod of view.podsOf(node)) if (pod.mirrorOf === uid && pod.key === key) return pod.uid
+    return undefined
+  }
+
   /** The agent knows of a pod by another way than we do, and may be faster. */
-  async function admitPod(uid: string, node: string, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+  async function admitPod(pod: StartingPod, addresses: readonly string[], signal: AbortSignal): Promise<void> {
     await synced.promise
-    while (!view.pods.has(uid)) {
+    let uid = knownUid(pod)
+    while (uid === undefined) {
       await batch.promise
       if (signal.aborted || ending.signal.aborted) return
+      uid = knownUid(pod)
     }
     view.assign(uid, addresses)
     const touched = new Set([uid])
     const changed = enforced.filter(({ rules }) => rules.update(touched))
     const writing = new Map(changed.map((one) => [one.node.name, one.keeper.changed()]))
-    await writing.get(node)
+    await writing.get(pod.node)
   }
 
   return {
@@ -115,12 +133,12 @@ export function createNetworkPolicies(deps: NetworkPolicyDeps): NetworkPolicies 
       batch.resolve()
       await Promise.all([following, ...enforced.map(({ keeper }) => keeper.stop())])
     },
-    async admit({ uid, node }, addresses) {
+    async admit(pod, addresses) {
       const startMs = clock.nowMs()
       const limit = new AbortController()
       try {
         const inTime = await Promise.race([
-          admitPod(uid, node, addresses, limit.signal).then(() => !ending.signal.aborted),
+          admitPod(pod, addresses, limit.signal).then(() => !ending.signal.aborted),
           clock.sleep(admitTimeoutMs, limit.signal).then(() => false),
         ])
         metrics.admitted(clock.nowMs() - startMs, inTime)

@@ -9,6 +9,8 @@ export interface PolicyPod {
   readonly uid: string
   /** `namespace/name`. */
   readonly key: string
+  /** Of a mirror: the uid of the static pod that it shows. */
+  readonly mirrorOf: string | undefined
   readonly namespace: string
   readonly labels: Labels
   readonly nodeName: string | undefined
@@ -20,6 +22,7 @@ export interface PolicyPod {
   readonly createdAt: string
 }
 
+const mirrorAnnotation = 'kubernetes.io/config.mirror'
 const terminal = ['Succeeded', 'Failed']
 
 export function policyPodOf({ metadata, spec, status = {} }: Pod): PolicyPod {
@@ -29,6 +32,7 @@ export function policyPodOf({ metadata, spec, status = {} }: Pod): PolicyPod {
   return {
     uid: metadata.uid,
     key: `${metadata.namespace ?? ''}/${metadata.name}`,
+    mirrorOf: metadata.annotations?.[mirrorAnnotation],
     namespace: metadata.namespace ?? '',
     labels: metadata.labels ?? {},
     nodeName: spec.nodeName,

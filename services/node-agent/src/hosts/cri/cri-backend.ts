@@ -147,7 +147,7 @@ async function runSandbox(
   const hasOwn = !config.hostNetwork && own.length > 0
   const podIPs = hasOwn ? own : config.nodeIPs
   // Should this fail, the sandbox stays and is found again by the next try.
-  if (hasOwn) await parts.node.admitToNetwork?.({ uid, node: hosted.node.name }, own)
+  if (hasOwn) await parts.node.admitToNetwork?.({ uid, node: hosted.node.name, key: `${pod.metadata.namespace}/${pod.metadata.name}` }, own)
   writeHostsFile(parts, pod, podIPs)
   return podIPs
 }

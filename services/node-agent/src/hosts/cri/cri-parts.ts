@@ -31,9 +31,9 @@ export interface CriNode {
   readonly network: ProbeNetwork
   /**
    * Resolves when a pod with addresses of its own may be started: what keeps traffic from it is in place. Rejects after a
-   * time of its own. Absent: nobody keeps anything away.
+   * time of its own. Absent: nobody keeps anything away. `key` is `namespace/name`.
    */
-  readonly admitToNetwork?: (pod: { readonly uid: string; readonly node: string }, addresses: readonly string[]) => Promise<void>
+  readonly admitToNetwork?: (pod: { readonly uid: string; readonly node: string; readonly key: string }, addresses: readonly string[]) => Promise<void>
 }
 
 export interface CriParts {
