@@ -100,17 +100,18 @@ function definition(storage: string): JsonObject {
   const clientConfig = { url: `https://127.0.0.1:${port}/convert`, caBundle: Buffer.from(authority).toString('base64') }
   const text = { type: 'string' }
   const versions = [
-    { name: 'v1', properties: { hostPort: text, note: text, kept: { type: 'string', default: 'one' } }, required: ['hostPort'] },
-    { name: 'v2', properties: { host: text, port: { type: 'integer', maximum: 99 }, note: text, kept: text }, required: ['host', 'port'] },
+    { name: 'v1', properties: { hostPort: text, note: text, kept: { type: 'string', default: 'one' } }, required: ['hostPort'], selectable: ['.hostPort'] },
+    { name: 'v2', properties: { host: text, port: { type: 'integer', maximum: 99 }, note: text, kept: text }, required: ['host', 'port'], selectable: ['.host', '.port'] },
   ]
   return {
     metadata: { name: 'hosts.example.com' },
     spec: {
       ...{ group: 'example.com', scope: 'Namespaced' },
       names: { plural: 'hosts', singular: 'host', kind: 'Host', listKind: 'HostList' },
-      versions: versions.map(({ name, ...schema }) => ({
+      versions: versions.map(({ name, selectable, ...schema }) => ({
         ...{ name, served: true, storage: name === storage },
         schema: { openAPIV3Schema: { type: 'object', ...schema } },
+        selectableFields: selectable.map((jsonPath) => ({ jsonPath })),
       })),
       conversion: { strategy: 'Webhook', webhook: { clientConfig, conversionReviewVersions: ['v1'] } },
     },
@@ -220,6 +221,24 @@ test('a watch tells of changes in its version, what goes and what comes by a sel
     ['MODIFIED', 'example.com/v2', 2],
     ['DELETED', 'example.com/v2', 2],
   ])
+})
+
+test('fields are selected as the version that is asked for has them', async () => {
+  for (const [name, hostPort] of [['a', 'x:1'], ['b', 'x:2'], ['c', 'y:1']] as const) await create('v1', name, { hostPort })
+  const selected = async (version: string, fieldSelector: string): Promise<unknown[]> => {
+    const { object } = await must({ verb: 'list', ...hosts, version, query: { fieldSelector } })
+    return (object['items'] as unknown as KubeObject[]).map(({ metadata }) => metadata.name)
+  }
+  expect(await selected('v2', 'host=x')).toEqual(['a', 'b'])
+  expect(await selected('v2', 'host=x,port=1')).toEqual(['a'])
+  expect(await selected('v1', 'hostPort=y:1')).toEqual(['c'])
+  const watching = read('/apis/example.com/v2/namespaces/default/hosts?watch=1&fieldSelector=port%3D1', (text) => text.includes('DELETED'))
+  await vi.waitFor(() => expect(gateway.watchers).toBe(1))
+  await must({ verb: 'patch', ...hosts, version: 'v1', name: 'c', patchType: 'application/merge-patch+json', body: { hostPort: 'y:2' } as unknown as JsonObject })
+  const events = (await watching).trim().split('\n').map((line) => JSON.parse(line) as { type: string; object: KubeObject })
+  expect(events.map(({ type, object }) => `${type} ${object.metadata.name}`)).toEqual(['ADDED a', 'ADDED c', 'DELETED c'])
+  await must({ verb: 'deletecollection', ...hosts, version: 'v2', query: { fieldSelector: 'host=x,port=2' } })
+  expect(await selected('v2', 'host=x')).toEqual(['a'])
 })
 
 test('a webhook that fails or lies is told of as upstream does, and what is stored can be read and deleted all the same', async () => {

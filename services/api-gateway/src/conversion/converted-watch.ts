@@ -4,6 +4,7 @@ import { ApiError, versionTooOld } from '@shiplog/api/status'
 import { oldestWholeSequence } from '@shiplog/events/history/history'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Outgoing } from '../read/outgoing.ts'
+import type { ShownVersions } from '../read/reader.ts'
 import { bookmarkIntervalMs, framesFor, piecesOfFrames, type WatchRequest } from '../read/watch.ts'
 import { eventsBetween } from '../store/history.ts'
 import type { ResourceTable } from '../store/projection.ts'
@@ -11,8 +12,6 @@ import { Version } from '../store/version.ts'
 
 /** Versions that are converted, and held, at a time. */
 const versionsAtOnce = 200
-
-export type ShownVersions = (versions: readonly Version[]) => Promise<readonly Version[]>
 
 /** The versions as they are shown, and what was before each of them. */
 export async function shownWithPrevious(shown: ShownVersions, versions: readonly Version[]): Promise<readonly Version[]> {

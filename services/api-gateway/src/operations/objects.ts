@@ -6,6 +6,7 @@ import type { Selected } from '../read/watch-source.ts'
 import type { GatewayRequest } from '../request/gateway-request.ts'
 import { parseListOptions } from '../request/list-options.ts'
 import { compileSelection } from '../request/selection.ts'
+import type { Version } from '../store/version.ts'
 import { type Answer, answerOf } from './answer.ts'
 import { computedVersions, type Operation, type OperationDeps, readObject } from './operation.ts'
 
@@ -28,7 +29,10 @@ export const getObject: Operation = async (deps, request) => {
 async function listed(deps: OperationDeps, request: GatewayRequest): Promise<ListResult> {
   const { selection, options } = select(request)
   const computed = computedVersions(deps, request)
-  if (!computed) return await deps.reader.list(request.resource, selection, options)
+  if (!computed) {
+    const shown = request.kind.conversions && ((stored: readonly Version[]) => deps.converter.shown(request.kind, stored))
+    return await deps.reader.list(request.resource, selection, options, shown)
+  }
   const versions = computed.filter((version) => selection.matches(version))
   return { versions, meta: { resourceVersion: '' } }
 }

@@ -20,6 +20,9 @@ import type { Stream, Streams } from '../store/streams.ts'
 import type { Version } from '../store/version.ts'
 import { filterInSlices, type Turns, turnsOf } from './slices.ts'
 
+/** Versions in another shape; the same objects in the same order. */
+export type ShownVersions = (versions: readonly Version[]) => Promise<readonly Version[]>
+
 export interface ListResult {
   readonly versions: readonly Version[]
   readonly meta: ListMeta
@@ -29,7 +32,8 @@ export interface ListResult {
 
 export interface Reader {
   get(resource: ResourceInfo, namespace: string, name: string, resourceVersion: number | undefined): Promise<Version>
-  list(resource: ResourceInfo, selection: Selection, options: ListOptions): Promise<ListResult>
+  /** `shown` makes of stored versions what the request's version of the kind shows; where it is given, fields are selected by that. */
+  list(resource: ResourceInfo, selection: Selection, options: ListOptions, shown?: ShownVersions): Promise<ListResult>
   streamOf(resource: ResourceInfo): Stream
   tableOf(resource: ResourceInfo): ResourceTable
   /** Resolves when everything acknowledged before the call is visible; throws 503 when that takes too long. */
@@ -86,7 +90,7 @@ export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs 
       return version
     },
 
-    async list(resource, selection, options) {
+    async list(resource, selection, options, shown) {
       const stream = streamOf(resource)
       const table = tableOf(resource)
       const { projection } = stream
@@ -127,7 +131,7 @@ export function createReader(streams: Streams, { nowMs, continueTokenLifetimeMs 
         ;({ versions, warnings } = await listAt(stream, table, address, selection.namespace, at))
       }
       const begunMs = continueTokenLifetimeMs === undefined ? undefined : (token?.begunMs ?? nowMs())
-      const place = { at, start: token?.start, begunMs, turns }
+      const place = { at, start: token?.start, begunMs, turns, shown }
       return { ...(await pageOf(versions, selection, options, place)), warnings }
     },
   }
@@ -150,15 +154,17 @@ export interface PagePlace {
   readonly start: string | undefined
   readonly begunMs?: number | undefined
   readonly turns: Turns
+  readonly shown?: ShownVersions | undefined
 }
 
 /** What is selected of the versions at a sequence, after the key `start`, as far as the limit goes. */
 export async function pageOf(
-  all: readonly Version[],
+  stored: readonly Version[],
   selection: Selection,
   options: ListOptions,
-  { at, start, begunMs, turns }: PagePlace,
+  { at, start, begunMs, turns, shown }: PagePlace,
 ): Promise<ListResult> {
+  const all = shown && selection.readsFields ? await shown(stored) : stored
   let versions = selection.everything
     ? all
     : await filterInSlices(all, (version) => selection.matches(version), turns)

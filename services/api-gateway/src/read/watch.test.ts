@@ -23,7 +23,7 @@ const object = (name: string, sequence: number): Version =>
     previous: undefined,
   })
 
-const everything: Selection = { namespace: '', everything: true, name: undefined, matches: () => true, id: 'all' }
+const everything: Selection = { namespace: '', everything: true, name: undefined, readsFields: false, matches: () => true, id: 'all' }
 
 const presenter = {
   id: 'names',

@@ -11,6 +11,8 @@ export interface Selection {
   readonly everything: boolean
   /** Set when the selection can only be one object. */
   readonly name: string | undefined
+  /** True when fields are asked for that the kind's own versions name: these are to be looked at as they are shown. */
+  readonly readsFields: boolean
   matches(version: Version): boolean
   /** Equal for equal selections: watchers with the same id share their frames. */
   readonly id: string
@@ -49,6 +51,7 @@ export function compileSelection(
     namespace,
     everything,
     name: exact?.value,
+    readsFields: requirements.some(({ field }) => field !== 'metadata.name' && field !== 'metadata.namespace'),
     id: JSON.stringify([namespace, query.labelSelector, requirements]),
     matches: (version) => {
       if (namespace !== '' && version.namespace !== namespace) return false

@@ -108,7 +108,7 @@ export function createPastReader(streams: Streams, reader: Reader, moment: Momen
       return version
     },
 
-    async list(resource, selection, options) {
+    async list(resource, selection, options, shown) {
       const stream = reader.streamOf(resource)
       let at = await sequenceIn(stream)
       let start: string | undefined
@@ -120,7 +120,7 @@ export function createPastReader(streams: Streams, reader: Reader, moment: Momen
         start = token.start
       } else if (options.resourceVersionMatch === 'Exact') at = chosen(at, options.resourceVersion)
       else chosen(at, options.resourceVersion)
-      return await pageOf(await versionsAt(resource, selection.namespace, at), selection, options, { at, start, turns: reader.turns })
+      return await pageOf(await versionsAt(resource, selection.namespace, at), selection, options, { at, start, turns: reader.turns, shown })
     },
   }
 }

@@ -149,7 +149,7 @@ test('what the log has forgotten is refused, naming the oldest sequence left, to
       frame: (type: string, { name }: Version) => Buffer.from(`${type} ${name}\n`),
       error: (status: Status) => Buffer.from(JSON.stringify(status)),
     }
-    const selection: Selection = { namespace: '', everything: true, name: undefined, matches: () => true, id: 'all' }
+    const selection: Selection = { namespace: '', everything: true, name: undefined, readsFields: false, matches: () => true, id: 'all' }
     const options = { resourceVersion, timeoutSeconds: 1, allowWatchBookmarks: false } as ListOptions
     await hub.serve({
       stream: streams.events,
