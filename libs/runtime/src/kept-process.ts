@@ -70,10 +70,10 @@ export function keepProcess(options: KeepOptions): KeptProcess {
     })
   }
 
-  const adopt = (begun: ChildProcess): void => {
+  const adopt = (begun: ChildProcess, guard: Guard | undefined): void => {
     child = begun
     lives = { ...lives, running: true, startedAtMs: clock.nowMs() }
-    const guard = options.endsWithUs && begun.pid !== undefined ? endWithUs(begun.pid) : undefined
+    if (begun.pid !== undefined) guard?.watch(begun.pid)
     let over = false
     const once = (how: string, exitCode: number): void => {
       if (over) return
@@ -87,19 +87,29 @@ export function keepProcess(options: KeepOptions): KeptProcess {
     else if (begun.signalCode !== null) once(begun.signalCode, 137)
   }
 
-  const failed = (error: unknown): void => ended(error instanceof Error ? error.message : String(error), 128)
+  const failed = (error: unknown, guard: Guard | undefined): void => {
+    guard?.[Symbol.dispose]()
+    ended(error instanceof Error ? error.message : String(error), 128)
+  }
 
   function launch(): void {
     if (stopping) return
+    // Before the process: whoever kills us in between leaves nothing.
+    const guard = options.endsWithUs ? createGuard() : undefined
     try {
       const begun = options.start()
       if (begun instanceof Promise) {
-        starting = begun.then(adopt, failed).finally(() => {
-          starting = undefined
-        })
-      } else adopt(begun)
+        starting = begun
+          .then(
+            (one) => adopt(one, guard),
+            (error: unknown) => failed(error, guard),
+          )
+          .finally(() => {
+            starting = undefined
+          })
+      } else adopt(begun, guard)
     } catch (error) {
-      failed(error)
+      failed(error, guard)
     }
   }
   launch()
@@ -126,14 +136,20 @@ export function keepProcess(options: KeepOptions): KeptProcess {
   }
 }
 
+interface Guard extends Disposable {
+  /** From now on the process ends with this one. */
+  watch(pid: number): void
+}
+
 /**
- * Ends a process when this one is gone, however it went: a shell waits for the end of a pipe that only we hold open. It
- * has a session of its own, so that Ctrl-C does not reach it before us. Disposing it lets the process be.
+ * Ends a process when this one is gone, however it went: a shell, which is there before the process is, is told its id and waits
+ * for the end of a pipe that only we hold open. It has a session of its own, so that Ctrl-C does not reach it before us.
+ * Disposing it lets the process be.
  */
-export function endWithUs(pid: number): Disposable {
-  const script = `read -r _; kill -TERM $1 || exit 0; n=0
-while kill -0 $1 && [ $n -lt 30 ]; do sleep 0.1; n=$((n + 1)); done; kill -KILL $1`
-  const watcher = spawn('/bin/sh', ['-c', script, 'shiplog-end-with', String(pid)], {
+function createGuard(): Guard {
+  const script = `read -r pid || exit 0; read -r _; kill -TERM $pid || exit 0; n=0
+while kill -0 $pid && [ $n -lt 30 ]; do sleep 0.1; n=$((n + 1)); done; kill -KILL $pid`
+  const watcher = spawn('/bin/sh', ['-c', script, 'shiplog-end-with'], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   })
@@ -142,5 +158,8 @@ while kill -0 $1 && [ $n -lt 30 ]; do sleep 0.1; n=$((n + 1)); done; kill -KILL 
   watcher.stdin?.on('error', () => undefined)
   watcher.unref()
   ;(watcher.stdin as unknown as { unref?: () => void } | null)?.unref?.()
-  return { [Symbol.dispose]: () => void watcher.kill('SIGKILL') }
+  return {
+    watch: (pid) => void watcher.stdin?.write(`${pid}\n`),
+    [Symbol.dispose]: () => void watcher.kill('SIGKILL'),
+  }
 }

@@ -131,7 +131,9 @@ const registry = builtInRegistry()
 
 /** What is wrong with an answer; undefined when nothing is. */
 function faultOf({ method, path }: HostileRequest, { code, type, body }: Answer): string | undefined {
-  if (code >= 500 && code !== 504) return `${code} ${body.toString('utf8').slice(0, 300)}`
+  // Nodes of this run have no agents: what is passed on to one cannot be answered otherwise.
+  const isAway = code === 503 && /^\/api\/v1\/nodes\/[^/]+\/proxy/.test(path)
+  if (code >= 500 && code !== 504 && !isAway) return `${code} ${body.toString('utf8').slice(0, 300)}`
   if (code < 400 || method === 'HEAD') return undefined
   // As Go's server where nothing is served at all.
   if (code === 404 && type.startsWith('text/plain')) return undefined
