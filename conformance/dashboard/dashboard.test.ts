@@ -236,12 +236,15 @@ test('the strip moves through time by the keyboard, and back to live', async () 
 
 /** Writes another text into the editor; it is short enough to be drawn whole. */
 async function rewrite(change: (text: string) => string): Promise<void> {
-  const content = page.locator('.editor .cm-content')
+  // Not the editor that only shows: it is there until this one is loaded.
+  const content = page.locator('.editor .cm-content[aria-label^="Edit"]')
   await content.click()
-  const lines = await content.locator('.cm-line').allTextContents()
+  const text = async (): Promise<string> => (await content.locator('.cm-line').allTextContents()).join('\n')
+  await poll(text).toContain('apiVersion')
+  const before = await text()
   await page.keyboard.press('Control+a')
   await page.keyboard.press('Delete')
-  await page.keyboard.insertText(change(lines.join('\n')))
+  await page.keyboard.insertText(change(before))
 }
 
 test('an edit is previewed; who was faster is told, and the change goes on top of theirs', async () => {
