@@ -4,6 +4,7 @@ import type { ApiClient } from '@shiplog/api/api-client'
 import type { KubeObject } from '@shiplog/api/kube-object'
 import type { ObjectFeed } from '@shiplog/feed/object-feed'
 import { createEventRecorder } from '@shiplog/reconcile/events-recorder'
+import { createControllerRunner } from '@shiplog/reconcile/runner'
 import type { Clock } from '@shiplog/runtime/clock'
 import type { Ids } from '@shiplog/runtime/ids'
 import type { Logger } from '@shiplog/runtime/logger'
@@ -15,10 +16,10 @@ import { createPools, type DialPod } from './engine/pools.ts'
 import { createProxy, type Done, type ProxyDeps } from './engine/proxy.ts'
 import { type Servers, startServers } from './engine/servers.ts'
 import { createUpgrade } from './engine/upgrade.ts'
+import { createIngressStatusReconciler } from './ingress-status.reconciler.ts'
 import { createIngressMetrics } from './ingress-metrics.ts'
 import { createIngressView, ingressResources, type IngressView } from './model/ingress-view.ts'
 import type { Problem } from './model/routing-table.ts'
-import { createStatusWriter } from './status-writer.ts'
 
 export const ingressName = 'ingress-controller'
 /** A stop leaves time for the rest: a service has 5 s. */
@@ -56,7 +57,10 @@ export function createIngress(options: IngressOptions): IngressService {
   const metrics = createIngressMetrics(options.metrics)
   const certificates = createCertificates(clock.nowMs())
   const pools = createPools({ dial, clock })
-  const status = createStatusWriter({ client, addresses: options.addresses, log })
+  const status = createControllerRunner({
+    ...{ name: ingressName, feed, client, clock, ids, log, fieldManager: ingressName },
+    reconcilers: [createIngressStatusReconciler(options.addresses)],
+  })
   const teller = createProblemTeller(createEventRecorder({ client, clock, log }))
   let isSynced = false
   let servers: Servers | undefined
@@ -74,7 +78,6 @@ export function createIngress(options: IngressOptions): IngressService {
         const problems = [...view.table().problems, ...certificateProblems(view)]
         metrics.reloaded(problems.length === 0)
         teller.tell(problems)
-        status.write(view.ours())
       }
       isSynced = true
       synced.resolve()
@@ -134,11 +137,13 @@ export function createIngress(options: IngressOptions): IngressService {
           return certificates.contextFor(ref, ref && view.secret(ref.namespace, ref.secret))
         },
       })
+      // Now there is somebody at the address.
+      await status.start()
     },
     async stop() {
       ending.abort()
       synced.resolve()
-      await servers?.stop(drainMs)
+      await Promise.all([status.stop(), servers?.stop(drainMs)])
       pools[Symbol.dispose]()
       await following
     },

@@ -4,6 +4,7 @@ import { connect as connectHttp2, createServer as createHttp2 } from 'node:http2
 import { type AddressInfo, connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
+import { eventually } from '@shiplog/testing/eventually'
 import { untrustedCertificate } from '../certificates.ts'
 import { ingressOf, serviceOf, sliceOf } from '../testing/objects.ts'
 import { type Front, raw, startFront, startPod } from '../testing/front.ts'
@@ -320,7 +321,9 @@ test('status, Events and counts say what is served and what is not', async () =>
   const bad = ingressOf('bad', { hosts: { 'bad.example': { '/': 'gone' } }, tls: [{ hosts: ['bad.example'], secretName: 'none' }] })
   const { service, metrics, requests } = await front(shop, bad, ...webAt(server.at, '127.0.0.1'))
   await ask(service.httpPort, '/')
-  const statuses = requests.filter(({ subresource }) => subresource === 'status')
+  const statusesOf = () => requests.filter(({ subresource }) => subresource === 'status')
+  await eventually(() => statusesOf().length === 2)
+  const statuses = statusesOf()
   expect(statuses.map(({ name, body }) => [name, body.status.loadBalancer.ingress])).toEqual([
     ['shop', [{ ip: '192.0.2.1' }]],
     ['bad', [{ ip: '192.0.2.1' }]],

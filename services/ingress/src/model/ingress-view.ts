@@ -5,10 +5,8 @@ import type { EndpointSlice } from '@shiplog/api/generated/types/discovery-v1'
 import type { Ingress, IngressClass } from '@shiplog/api/generated/types/networking-v1'
 import type { ObjectChange } from '@shiplog/feed/object-feed'
 import { type Backend, backendOf, noBackend, servicePortOf } from './backends.ts'
+import { classNameOf, isOurClass } from './ingress-class.ts'
 import { buildRoutingTable, type KnownObjects, type RoutingTable } from './routing-table.ts'
-
-/** What an IngressClass says of whom it is for. */
-export const controllerName = 'shiplog.dev/ingress'
 
 export const ingressResources = [
   'ingresses.networking.k8s.io',
@@ -19,7 +17,6 @@ export const ingressResources = [
 ] as const
 
 const serviceNameLabel = 'kubernetes.io/service-name'
-const classAnnotation = 'kubernetes.io/ingress.class'
 
 export interface IngressView {
   apply(change: ObjectChange): void
@@ -48,10 +45,7 @@ export function createIngressView(): IngressView {
       return servicePortOf(service, port) ? 'yes' : 'no port'
     },
   }
-  const isOurs = ({ metadata, spec }: Ingress): boolean => {
-    const name = spec.ingressClassName ?? metadata.annotations?.[classAnnotation]
-    return name !== undefined && classes.get(name)?.spec?.controller === controllerName
-  }
+  const isOurs = (ingress: Ingress): boolean => isOurClass(classes.get(classNameOf(ingress) ?? ''))
   const ours = (): Ingress[] => [...ingresses.values()].filter(isOurs)
 
   function applySlice(slice: EndpointSlice, deleted: boolean): void {

@@ -3,7 +3,7 @@ import { createServer as createHttp, type RequestListener, type Server } from 'n
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { KubeObject } from '@shiplog/api/kube-object'
-import type { FeedBatch, ObjectFeed } from '@shiplog/feed/object-feed'
+import type { ObjectChange, ObjectFeed } from '@shiplog/feed/object-feed'
 import { systemClock } from '@shiplog/runtime/clock'
 import { systemIds } from '@shiplog/runtime/ids'
 import { silentLogger } from '@shiplog/runtime/logger'
@@ -27,23 +27,35 @@ export interface Front {
   put(...objects: object[]): Promise<void>
 }
 
+const changeOf = (object: KubeObject, sequence: number): ObjectChange => {
+  const { namespace = '', name } = object.metadata
+  const groupResource = resources[object.kind]!
+  const [resource = '', ...group] = groupResource.split('.')
+  return { group: group.join('.'), resource, namespace, name, groupResource, sequence, timeMs: 0, type: 'Changed', deleted: false, object }
+}
+
 const ourClass = { kind: 'IngressClass', metadata: { name: 'shiplog' }, spec: { controller: 'shiplog.dev/ingress' } }
 
 export async function startFront(...objects: object[]): Promise<Front> {
-  const queue: FeedBatch[] = []
-  let wake = (): void => undefined
-  const push = (...given: object[]): void => {
-    const changes = given.map((object: any) => ({ groupResource: resources[object.kind]!, object: object as KubeObject, deleted: false }))
-    queue.push({ changes, sequence: 1, synced: true } as unknown as FeedBatch)
-    wake()
+  const given: ObjectChange[] = []
+  const followers = new Set<{ seen: number; wake: () => void }>()
+  const push = (...objects: object[]): void => {
+    given.push(...objects.map((object, index) => changeOf(object as KubeObject, given.length + index + 1)))
+    for (const { wake } of followers) wake()
   }
   const feed: ObjectFeed = {
-    async *follow(_, signal) {
-      signal.addEventListener('abort', () => wake())
+    async *follow(wanted, signal) {
+      const own = { seen: 0, wake: (): void => undefined }
+      followers.add(own)
+      signal.addEventListener('abort', () => own.wake())
       while (!signal.aborted) {
-        while (queue.length > 0) yield queue.shift()!
-        if (!signal.aborted) await new Promise<void>((resolve) => void (wake = resolve))
+        const changes = given.slice(own.seen).filter(({ groupResource }) => wanted.includes(groupResource))
+        const sequence = given.length
+        yield { changes, sequence, synced: true }
+        own.seen = sequence
+        if (given.length === sequence && !signal.aborted) await new Promise<void>((resolve) => void (own.wake = resolve))
       }
+      followers.delete(own)
     },
   }
   const metrics = createMetricsRegistry()
@@ -63,10 +75,9 @@ export async function startFront(...objects: object[]): Promise<Front> {
   await service.start()
   return {
     ...{ service, metrics, requests },
-    async put(...given) {
-      push(...given)
-      while (queue.length > 0) await new Promise((resolve) => setImmediate(resolve))
-      await new Promise((resolve) => setImmediate(resolve))
+    async put(...objects) {
+      push(...objects)
+      while ([...followers].some(({ seen }) => seen < given.length)) await new Promise((resolve) => setImmediate(resolve))
     },
   }
 }
