@@ -27,8 +27,6 @@ const resourcesMax = 1_000
 export interface Availability extends Disposable {
   /** What is known of what they serve. */
   readonly versions: readonly OthersVersion[]
-  /** Moves with every change of that. */
-  readonly revision: number
 }
 
 export interface AvailabilityDeps {
@@ -55,7 +53,6 @@ export function keepAvailability(deps: AvailabilityDeps): Availability {
   const { services, streams, clock, logger } = deps
   const stopped = new AbortController()
   const known = new Map<string, Known>()
-  let revision = 0
   let isAsked = true
   let wake = (): void => undefined
 
@@ -65,11 +62,19 @@ export function keepAvailability(deps: AvailabilityDeps): Availability {
   }
   const tables = [apiServices, 'services', 'endpointslices.discovery.k8s.io'].map((resource) => streams.of(resource).projection.table(resource))
   const [own, ...related] = tables
-  const onRelated = (): void => {
-    if (services.all.length > 0) onChange()
+  /** Of what else changes in a cluster, only what lies beside one of these servers. */
+  const onRelated = (changes: readonly { readonly namespace: string }[]): void => {
+    const namespaces = new Set(services.all.map(({ target }) => target.namespace))
+    if (changes.some(({ namespace }) => namespaces.has(namespace))) onChange()
   }
   own!.listeners.add(onChange)
   for (const table of related) table.listeners.add(onRelated)
+
+  const versions = (): readonly OthersVersion[] =>
+    services.all.map(({ name, group, version, groupPriority, versionPriority, isAvailable }) => {
+      const { resources = [], openApiHash } = known.get(name) ?? {}
+      return { group, version, groupPriority, versionPriority, isFresh: isAvailable, resources, openApiHash }
+    })
 
   async function look(): Promise<boolean> {
     const outcomes = await Promise.all(
@@ -82,7 +87,6 @@ export function keepAvailability(deps: AvailabilityDeps): Availability {
     )
     await settleLocal(deps)
     for (const name of known.keys()) if (!services.all.some((service) => service.name === name)) known.delete(name)
-    revision++
     return outcomes.every((isGood) => isGood)
   }
 
@@ -133,14 +137,7 @@ export function keepAvailability(deps: AvailabilityDeps): Availability {
   void run()
   return {
     get versions() {
-      return services.all.map((service): OthersVersion => {
-        const { group, version, groupPriority, versionPriority, isAvailable } = service
-        const { resources = [], openApiHash } = known.get(service.name) ?? {}
-        return { group, version, groupPriority, versionPriority, isFresh: isAvailable, resources, openApiHash }
-      })
-    },
-    get revision() {
-      return revision
+      return versions()
     },
     [Symbol.dispose]() {
       stopped.abort()

@@ -60,7 +60,7 @@ export async function append(
   stream: Stream,
   decided: DecidedEvent,
 ): Promise<Appended | undefined> {
-  const charges = await Promise.all(decided.charged.map((charged) => chargeAppend(codec, decided, charged)))
+  const charges = decided.charged.length === 0 ? none : await chargesOf(codec, decided)
   const own = objectAppend(stream, codec.versions, decided)
   const group = await groupOf(codec, own, decided)
   if (stream === events) group.push(...charges)
@@ -82,7 +82,7 @@ export async function appendTogether(
   const groups = await Promise.all(
     events.map(async (decided) => [
       ...(await groupOf(codec, objectAppend(stream, codec.versions, decided), decided)),
-      ...(await Promise.all(decided.charged.map((charged) => chargeAppend(codec, decided, charged)))),
+      ...(await chargesOf(codec, decided)),
     ]),
   )
   const sequences = await commit(stream, groups.flat())
@@ -90,7 +90,7 @@ export async function appendTogether(
 }
 
 /** The sequences of a group, which the projection shows then; undefined when another writer was faster. */
-async function commit(stream: Stream, group: Append[]): Promise<readonly number[] | undefined> {
+async function commit(stream: Stream, group: readonly Append[]): Promise<readonly number[] | undefined> {
   const result = await stream.committer.commit(group)
   if (result.ok) {
     // The next write of these objects decides against these.
@@ -157,6 +157,11 @@ function chargeAppend(codec: RecordCodec, { request }: DecidedEvent, charged: Ch
   const event = { type: `${charged.object.kind}Charged`, object: charged.object, deleted: false }
   return storedForm(codec, eventAppend(codec.versions, request, { ...charged, event }), charged)
 }
+
+const none: readonly Append[] = []
+
+const chargesOf = (codec: RecordCodec, decided: DecidedEvent): Promise<readonly Append[]> =>
+  Promise.all(decided.charged.map((charged) => chargeAppend(codec, decided, charged)))
 
 interface StoredEvent extends Pick<Charged, 'groupResource' | 'subject' | 'expected'> {
   readonly event: ObjectEvent
