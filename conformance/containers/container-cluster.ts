@@ -24,6 +24,10 @@ export async function whyNoContainers(): Promise<string | undefined> {
 
 export interface ContainerCluster extends AsyncDisposable {
   readonly dataDir: string
+  /** Of the program that was started. */
+  readonly pid: number
+  /** Where a test may leave files. */
+  readonly directory: string
   readonly kubeconfig: string
   run(args: readonly string[], stdin?: string): Promise<CommandResult>
   /** What it printed; fails with what it complained of. */
@@ -55,7 +59,7 @@ export async function startContainerCluster(args: readonly string[] = []): Promi
   const loaded = await runCommand(process.execPath, [shiplog, 'image', 'load', '-d', dataDir, archive])
   assert.equal(loaded.code, 0, loaded.stderr)
   return {
-    ...{ dataDir, kubeconfig: cluster.kubeconfig, run, k, get },
+    ...{ directory, dataDir, pid: cluster.process.pid!, kubeconfig: cluster.kubeconfig, run, k, get },
     async apply(...objects) {
       const done = await run(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
       assert.equal(done.code, 0, done.stderr)

@@ -1,27 +1,18 @@
 // An Ingress in front of real pods, as a user makes it with kubectl: by host, with TLS, through a rolling update under steady
 // requests and a kill of the ingress. Where a machine cannot have such nodes the file says why and leaves the rest out.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type Agent, get as getHttp } from 'node:http'
 import { get as getHttps } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { issueCertificate, keyPem, newKeyPair } from '@shiplog/control-plane/identity/certificate'
-import { whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
-import { imageArchive } from '@shiplog/node/containerd/image-archive'
-import { provideNodePrograms } from '@shiplog/node/containerd/programs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { provideKubectl } from '../../tools/kubectl/provide.ts'
-import { type Cluster, startCluster } from '../src/cluster.ts'
-import { runCommand } from '../src/command.ts'
 import { eventually } from '../src/context.ts'
-import { busyboxFiles, searchPath } from './node-image.ts'
+import { busyboxImage as image, type ContainerCluster, startContainerCluster, whyNoContainers } from './container-cluster.ts'
 
-const why = whyNoContainerdNodes() ?? (await provideNodePrograms().then(() => undefined, (error: Error) => error.message))
-if (why !== undefined) process.stderr.write(`left out: Ingress in front of containers: ${why}\n`)
+const why = await whyNoContainers()
 
-const image = 'tests.example/busybox:1'
 const startTimeoutMs = 240_000
 const betweenRequestsMs = 10
 
@@ -34,42 +25,23 @@ const freePort = (): Promise<number> =>
   })
 
 describe.skipIf(why !== undefined)('an Ingress in front of containers', () => {
-  let directory = ''
-  let kubectl = ''
-  let cluster: Cluster
+  let cluster: ContainerCluster
   let ports = { http: 0, https: 0 }
 
-  const k = async (...args: string[]): Promise<string> => {
-    const done = await runCommand(kubectl, ['--kubeconfig', cluster.kubeconfig, ...args])
-    assert.equal(done.code, 0, `${args.join(' ')}: ${done.stderr}`)
-    return done.stdout
-  }
-  const apply = async (...items: object[]): Promise<void> => {
-    const stdin = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
-    const done = await runCommand(kubectl, ['--kubeconfig', cluster.kubeconfig, 'apply', '-f', '-'], { stdin })
-    assert.equal(done.code, 0, done.stderr)
-  }
+  const k = (...args: string[]): Promise<string> => cluster.k(...args)
 
   beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'shiplog-ingress-'))
-    const dataDir = join(directory, 'data')
-    kubectl = (await provideKubectl()).kubectl
     ports = { http: await freePort(), https: await freePort() }
-    const args = ['--node', 'containerd', '--nodes', '2', '--no-dashboard', '--ingress']
+    const args = ['--nodes', '2', '--no-dashboard', '--ingress']
     args.push('--ingress-http-port', String(ports.http), '--ingress-https-port', String(ports.https))
-    cluster = await startCluster({ log: 'embedded', simulatedNodes: 0, dataDir, args })
-    const archive = join(directory, 'busybox.tar')
-    writeFileSync(archive, imageArchive([image], await busyboxFiles(), { Cmd: ['sh'], Env: [searchPath] }))
-    const shiplog = resolve(import.meta.dirname, '..', '..', 'apps', 'cli', 'src', 'main.ts')
-    await runCommand(process.execPath, [shiplog, 'image', 'load', '-d', dataDir, archive])
-    await apply(deployment, service)
+    cluster = await startContainerCluster(args)
+    await cluster.apply(deployment, service)
     await k('create', 'ingress', 'web', '--rule=shop.example/*=web:http')
     await k('wait', '--for=condition=Available', 'deployment/web', '--timeout=120s')
     await k('wait', '--for=jsonpath={.status.loadBalancer.ingress[0].ip}=127.0.0.1', 'ingress/web', '--timeout=60s')
   }, startTimeoutMs)
   afterAll(async () => {
-    await cluster?.remove()
-    rmSync(directory, { recursive: true, force: true })
+    await cluster?.[Symbol.asyncDispose]()
   }, startTimeoutMs)
 
   const script = 'mkdir -p /tmp/www && echo $VERSION $(hostname) > /tmp/www/index.html && exec httpd -f -p 8080 -h /tmp/www'
@@ -128,9 +100,9 @@ describe.skipIf(why !== undefined)('an Ingress in front of containers', () => {
     const pair = newKeyPair()
     const validity = { notBeforeMs: Date.now() - 3_600_000, notAfterMs: Date.now() + 86_400_000 }
     const certificate = issueCertificate({ use: 'server', commonName: 'safe.example', dnsNames: ['safe.example'], ...validity }, pair)
-    writeFileSync(join(directory, 'tls.crt'), certificate)
-    writeFileSync(join(directory, 'tls.key'), keyPem(pair.privateKey))
-    await k('create', 'secret', 'tls', 'safe', `--cert=${directory}/tls.crt`, `--key=${directory}/tls.key`)
+    writeFileSync(join(cluster.directory, 'tls.crt'), certificate)
+    writeFileSync(join(cluster.directory, 'tls.key'), keyPem(pair.privateKey))
+    await k('create', 'secret', 'tls', 'safe', `--cert=${cluster.directory}/tls.crt`, `--key=${cluster.directory}/tls.key`)
     await k('create', 'ingress', 'safe', '--rule=safe.example/*=web:http,tls=safe')
     await eventually(async () => {
       const status = await new Promise<number>((settle, reject) => {
@@ -167,6 +139,8 @@ describe.skipIf(why !== undefined)('an Ingress in front of containers', () => {
     await eventually(async () => {
       for (let i = 0; i < 10; i++) assert.match((await ask()).text, /^two /)
     })
+    // Those of before end only now, after their pause: what was still sent to them would fail.
+    await eventually(async () => assert.equal((await k('get', 'pods', '-l', 'app=web', '-o', 'name')).trim().split('\n').length, 2))
     isOver = true
     await steady
     await Promise.all(open)
@@ -176,7 +150,7 @@ describe.skipIf(why !== undefined)('an Ingress in front of containers', () => {
   }, 180_000)
 
   test('an ingress that is killed comes back by itself, and what is wrong with an Ingress is an Event of it', async () => {
-    process.kill(childOf(cluster.process.pid!, 'services/ingress/src/main.ts'), 'SIGKILL')
+    process.kill(childOf(cluster.pid, 'services/ingress/src/main.ts'), 'SIGKILL')
     await eventually(async () => assert.equal((await ask()).status, 200))
     await k('create', 'ingress', 'broken', '--rule=broken.example/*=gone:80')
     await eventually(async () =>

@@ -1,30 +1,17 @@
 // The network with real packets. NetworkPolicies: pods on two nodes call one another on every port, in both families, under policies of all
 // kinds, and who gets through is compared with what the API's text says. Load balancers: addresses of a pool, from outside.
 // Needs what nodes of containers need.
-import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Pod } from '@shiplog/api/generated/types/core-v1'
 import { isAllowed, type World } from '@shiplog/network-policy/testing/oracle'
-import { whyNoContainerdNodes } from '@shiplog/node/containerd/containerd-nodes'
 import { createDial } from '@shiplog/node/containerd/door'
 import { holders, inNamespace } from '@shiplog/node/containerd/holder'
-import { imageArchive } from '@shiplog/node/containerd/image-archive'
-import { provideNodePrograms } from '@shiplog/node/containerd/programs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { provideKubectl } from '../../tools/kubectl/provide.ts'
-import { type Cluster, startCluster } from '../src/cluster.ts'
-import { runCommand } from '../src/command.ts'
 import { eventually } from '../src/context.ts'
-import { busyboxFiles, searchPath } from './node-image.ts'
+import { busyboxImage as image, type ContainerCluster, type Json, startContainerCluster, whyNoContainers } from './container-cluster.ts'
 
-type Json = any
+const why = await whyNoContainers()
 
-const why = whyNoContainerdNodes() ?? (await provideNodePrograms().then(() => undefined, (error: Error) => error.message))
-if (why !== undefined) process.stderr.write(`left out: NetworkPolicies with real packets: ${why}\n`)
-
-const image = 'tests.example/busybox:1'
 const startTimeoutMs = 240_000
 const ports = [80, 8080, 8081]
 const places = [
@@ -59,23 +46,13 @@ const policy = (namespace: string, name: string, spec: Json): Json => ({
 const namespace = (name: string, labels: Json): Json => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })
 
 describe.skipIf(why !== undefined)('the network', () => {
-  let directory = ''
-  let kubectl = ''
-  let cluster: Cluster
+  let cluster: ContainerCluster
   let calls = 0
   /** Of the first node and of the second; the network between them, from where the outside is. */
   let holderOf: (name: string) => number
 
-  const k = async (...args: string[]): Promise<string> => {
-    const done = await runCommand(kubectl, ['--kubeconfig', cluster.kubeconfig, ...args])
-    assert.equal(done.code, 0, `${args.join(' ')}: ${done.stderr}`)
-    return done.stdout
-  }
-  const apply = async (...objects: Json[]): Promise<void> => {
-    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-    const done = await runCommand(kubectl, ['--kubeconfig', cluster.kubeconfig, 'apply', '-f', '-'], { stdin: list })
-    assert.equal(done.code, 0, done.stderr)
-  }
+  const k = (...args: string[]): Promise<string> => cluster.k(...args)
+  const apply = (...objects: Json[]): Promise<void> => cluster.apply(...objects)
   const itemsOf = async (resource: string): Promise<Json[]> => JSON.parse(await k('get', resource, '-A', '-o', 'json')).items
   const world = async (): Promise<World> => {
     const [pods, namespaces, policies] = await Promise.all(['pods', 'namespaces', 'networkpolicies'].map(itemsOf))
@@ -119,22 +96,13 @@ describe.skipIf(why !== undefined)('the network', () => {
   }
 
   beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'shiplog-policies-'))
-    const dataDir = join(directory, 'data')
-    kubectl = (await provideKubectl()).kubectl
-    cluster = await startCluster({ log: 'embedded', simulatedNodes: 0, dataDir, args: ['--node', 'containerd', '--nodes', '2', ...ranges] })
-    const archive = join(directory, 'busybox.tar')
-    writeFileSync(archive, imageArchive([image], await busyboxFiles(), { Cmd: ['sh'], Env: [searchPath] }))
-    const shiplog = resolve(import.meta.dirname, '..', '..', 'apps', 'cli', 'src', 'main.ts')
-    const loaded = await runCommand(process.execPath, [shiplog, 'image', 'load', '-d', dataDir, archive])
-    assert.equal(loaded.code, 0, loaded.stderr)
-    holderOf = (name) => holders().get(join(dataDir, 'containers', name))!
+    cluster = await startContainerCluster(['--nodes', '2', ...ranges])
+    holderOf = (name) => holders().get(join(cluster.dataDir, 'containers', name))!
     await apply(namespace('x', { team: 'x' }), namespace('z', { team: 'z' }), ...places.map(server))
     await k('wait', '-A', '--for=condition=Ready', 'pod', '-l', 'pod', '--timeout=90s')
   }, startTimeoutMs)
   afterAll(async () => {
-    await cluster?.remove()
-    rmSync(directory, { recursive: true, force: true })
+    await cluster?.[Symbol.asyncDispose]()
   }, startTimeoutMs)
 
   test('policies let through what the API says, from every pod to every port of every pod, as they come, change and go', async () => {
@@ -192,7 +160,7 @@ describe.skipIf(why !== undefined)('the network', () => {
       server({ namespace: 'x', name: 'probed', node: 'worker-1' }),
     )
     const ask = async (from: string, url: string): Promise<string> =>
-      (await runCommand(kubectl, ['--kubeconfig', cluster.kubeconfig, 'exec', '-n', 'x', from, '--', 'wget', '-q', '-T', '3', '-O', '-', url])).stdout
+      (await cluster.run(['exec', '-n', 'x', from, '--', 'wget', '-q', '-T', '3', '-O', '-', url])).stdout
     await eventually(async () => expect(await ask('a', 'http://b.x.svc.cluster.local:5000/i')).toBe('x/b\n'))
     const { clusterIP } = JSON.parse(await k('get', 'service', '-n', 'x', 'b', '-o', 'json')).spec
     expect(await Promise.all([ask('a', 'http://c:5000/i'), ask('c', `http://${clusterIP}:5000/i`)])).toEqual(['', ''])
